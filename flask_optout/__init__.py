@@ -1,0 +1,27 @@
+"""A "Not Interested?" link for every invitation that a Flask app sends, and the gate that obeys it."""
+
+from .candidate import Opportunity
+from .errors import (
+    AddressError,
+    BadToken,
+    ConfigurationError,
+    InvitationError,
+    NotGated,
+    OpportunityError,
+    OptOutError,
+    StoreUnavailable,
+)
+from .extension import OptOut
+
+__all__ = [
+    "AddressError",
+    "BadToken",
+    "ConfigurationError",
+    "InvitationError",
+    "NotGated",
+    "Opportunity",
+    "OpportunityError",
+    "OptOut",
+    "OptOutError",
+    "StoreUnavailable",
+]

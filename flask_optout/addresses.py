@@ -1,0 +1,205 @@
+"""One canonical spelling of an email address: the one parser that decides who is meant and where the mail goes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+import email_validator
+import idna
+
+from .errors import AddressError
+
+#: A recipient as mail libraries take it: an address, or a display name and an address.
+Recipient = str | tuple[str, str]
+
+ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
+PLAIN = re.compile(rf"([{ATEXT}]+(?:\.[{ATEXT}]+)*)@([A-Za-z0-9.-]+)")
+#: A local part that needs no quotes, in ASCII (RFC 5322 section 3.2.3) and in any script (RFC 6531 section 3.3).
+DOT_ATOM = re.compile(rf"[{ATEXT}]+(?:\.[{ATEXT}]+)*")
+DOT_ATOM_INTL = re.compile(rf"[{ATEXT}\u0080-\U0010ffff]+(?:\.[{ATEXT}\u0080-\U0010ffff]+)*")
+QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+MAILBOX = re.compile(rf'((?:{QUOTED.pattern}|[^<>"()])*)(?:<((?:{QUOTED.pattern}|[^<>"()])*)>\s*)?', re.DOTALL)
+#: RFC 5321 section 4.5.3.1.3: a path of 256 octets, less its angle brackets.
+LONGEST_ADDRESS = 254
+#: RFC 5322 section 2.1.1: no line is longer, so neither is a name with its address.
+LONGEST = 998
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One person's address, parsed.
+
+    ``deliverable`` is where the mail goes: minimal quoting, the domain as its A-label, the local part's case kept.
+    ``canonical`` is who is meant: the same for every spelling of one mailbox. ``base`` is ``canonical`` without
+    its ``+tag``, or ``None`` when there is no tag. ``name`` is the display name, or ``""``.
+    """
+
+    deliverable: str
+    canonical: str
+    base: str | None = None
+    name: str = ""
+
+    @property
+    def domain(self) -> str:
+        return self.canonical.rpartition("@")[2]
+
+    @property
+    def is_ascii(self) -> bool:
+        """Whether a transport without SMTPUTF8 (RFC 6531) can deliver to it."""
+        return self.deliverable.isascii()
+
+
+def parse(recipient: Recipient) -> Address:
+    """Parse one recipient.
+
+    :param recipient: ``jane@example.org``, ``Jane <jane@example.org>`` or ``("Jane", "jane@example.org")``.
+    :raises AddressError: when it is not exactly one well-formed address (RFC 5322 section 3.4, RFC 6531).
+    """
+    if isinstance(recipient, str):
+        plain = PLAIN.fullmatch(recipient)
+        if plain is not None:
+            return _address(plain[1], plain[2])
+        name, spec = _split(recipient)
+    elif isinstance(recipient, tuple) and len(recipient) == 2 and all(isinstance(x, str) for x in recipient):
+        name, (inner, spec) = recipient[0], _split(recipient[1])
+        if inner:
+            raise _malformed("A (name, address) pair has a second name inside the address.")
+        _refuse_controls(name)
+    else:
+        raise _malformed("A recipient is neither a string nor a (name, address) pair of strings.")
+    local, at, domain = spec.rpartition("@")
+    if not at:
+        raise _malformed("A recipient has no @.")
+    return _address(local.strip(), domain.strip(), name)
+
+
+def canonical(recipient: Recipient) -> str:
+    """The one spelling that every spelling of this mailbox shares.
+
+    :raises AddressError: as :func:`parse`.
+    """
+    return parse(recipient).canonical
+
+
+def _address(local: str, domain: str, name: str = "") -> Address:
+    host = _domain(domain)
+    if DOT_ATOM.fullmatch(local) is not None:
+        key = local.lower()
+    else:
+        local = _local(local)
+        key = _fold(local)
+    if len(local.encode()) + 1 + len(host) > LONGEST_ADDRESS:
+        raise _malformed("A recipient's address is too long.")
+    tagged = _without_tag(key)
+    return Address(
+        deliverable=f"{local}@{host}",
+        canonical=f"{key}@{host}",
+        base=None if tagged is None else f"{tagged}@{host}",
+        name=name,
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _domain(domain: str) -> str:
+    """A domain as its lower-case A-label, by UTS 46 non-transitional mapping (RFC 5891)."""
+    try:
+        if len(domain) > LONGEST_ADDRESS:
+            raise ValueError
+        mapped = idna.uts46_remap(domain, std3_rules=True, transitional=False).removesuffix(".")
+        checked = email_validator.validate_email(f"a@{mapped}", check_deliverability=False)
+    except (ValueError, idna.IDNAError):
+        raise _malformed("The part after the @ is not a domain that mail can be sent to.") from None
+    return checked.ascii_domain.lower()
+
+
+def _local(local: str) -> str:
+    """A local part in NFC with the quotes and escapes that it needs and no others (RFC 5321 section 4.1.2)."""
+    try:
+        checked = email_validator.validate_email(
+            f"{local}@example.org", check_deliverability=False, allow_quoted_local=True
+        )
+    except ValueError:
+        raise _malformed("The part before the @ is not valid.") from None
+    return checked.local_part
+
+
+def _fold(local: str) -> str:
+    """NFKC and casefold until nothing changes, so that every compatible spelling is one person."""
+    text = _unquote(local)
+    while (folded := unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())) != text:
+        text = folded
+    return _quote(text)
+
+
+def _without_tag(key: str) -> str | None:
+    stem, plus, _ = _unquote(key).partition("+")
+    return _quote(stem) if plus and stem else None
+
+
+def _unquote(local: str) -> str:
+    return re.sub(r"\\(.)", r"\1", local[1:-1], flags=re.DOTALL) if local.startswith('"') else local
+
+
+def _quote(local: str) -> str:
+    return local if DOT_ATOM_INTL.fullmatch(local) else '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Separate a display name from an addr-spec, dropping comments (RFC 5322 section 3.4)."""
+    if len(text) > LONGEST:
+        raise _malformed("A recipient is far too long.")
+    _refuse_controls(text)
+    mailbox = MAILBOX.fullmatch(_without_comments(text))
+    if mailbox is None:
+        raise _malformed("A recipient's brackets or quotes do not match.")
+    outside, inside = mailbox[1].strip(), mailbox[2]
+    name, spec = ("", outside) if inside is None else (_display_name(outside), inside.strip())
+    if re.search(r"[,;:]|^@", QUOTED.sub("quoted", spec)):
+        raise _malformed("A recipient names a list, a group or a route.")
+    return name, spec
+
+
+def _without_comments(text: str) -> str:
+    """Drop comments, which nest (RFC 5322 section 3.2.2); in them a quote is a character like any other."""
+    kept: list[str] = []
+    depth, quoted = 0, False
+    characters = iter(text)
+    for character in characters:
+        if character == "\\" and (quoted or depth):
+            character += next(characters, "")
+        elif character == '"' and not depth:
+            quoted = not quoted
+        elif character == "(" and not quoted:
+            depth += 1
+        elif character == ")" and not quoted:
+            depth -= 1
+            character = ""
+        if depth < 0:
+            break
+        if not depth:
+            kept.append(character)
+    if depth:
+        raise _malformed("A recipient's comments do not match.")
+    return "".join(kept)
+
+
+def _display_name(text: str) -> str:
+    if re.search(r"[@,;:]", QUOTED.sub("quoted", text)):
+        raise _malformed("A display name with a special character is not in quotes.")
+    return QUOTED.sub(lambda quoted: _unquote(quoted[0]), text)
+
+
+def _refuse_controls(text: str) -> None:
+    if any(unicodedata.category(c) == "Cc" and c != "\t" for c in text):
+        raise _malformed("A recipient holds a control character or a line break.")
+
+
+def _malformed(what: str) -> AddressError:
+    return AddressError(
+        what,
+        "An invitation goes to one person, so its recipient must be one well-formed address.",
+        "Give one address per recipient, such as 'jane@example.org' or ('Jane', 'jane@example.org').",
+    )

@@ -1,0 +1,18 @@
+"""``flask optout ...``"""
+
+from __future__ import annotations
+
+import click
+from flask.cli import AppGroup, with_appcontext
+
+from .state import current_state
+
+optout_cli = AppGroup("optout", help="Invitations and the choices of those who get them.")
+
+
+@optout_cli.command("init-db")
+@with_appcontext
+def init_db() -> None:
+    """Create the tables of Flask-OptOut that are missing; those that are there stay as they are."""
+    current_state().create_tables()
+    click.echo("The tables of Flask-OptOut are there.")

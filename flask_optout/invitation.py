@@ -1,0 +1,237 @@
+"""What makes a message an invitation: its link, its footer, its headers, its one recipient."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from .addresses import Address, Recipient, parse
+from .errors import AddressError, ConfigurationError, InvitationError
+from .tokens import ALPHABET, Door, Tokens, checked_opportunity
+
+#: The headers that an invitation gets, and that nobody else may set on it (RFC 8058, 2369, 2919, 3834).
+OWN_HEADERS = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Auto-Submitted")
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+#: Leaves a token of the longest opportunity's id below the 998 octets of a line (RFC 5322 section 2.1.1).
+LONGEST_BASE_URL = 400
+HEADER_NAME = re.compile(r"[!-9;-~]+")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An invitation as a host wrote it, in no mail library's terms."""
+
+    recipients: Sequence[Recipient]
+    opportunity: str
+    subject: str
+    text: str | None
+    html: str | None
+    sender: Recipient | None
+    reply_to: Recipient | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    #: Whether the mail library can deliver to a non-ASCII local part (RFC 6531).
+    smtputf8: bool = True
+
+
+@dataclass(frozen=True)
+class Letter:
+    """An invitation as it leaves: for one person, with that person's links."""
+
+    address: Address
+    opportunity: str
+    subject: str
+    text: str | None
+    html: str | None
+    headers: Mapping[str, str]
+
+
+def base_url(setting: str) -> str:
+    """Check OPTOUT_BASE_URL and drop its trailing slash.
+
+    :raises ConfigurationError: when links that start with it could not work in a mail.
+    """
+    try:
+        parts = urlsplit(setting)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        parts, host = urlsplit(""), None
+    fits = (
+        host
+        and parts.scheme in ("http", "https")
+        and len(setting) <= LONGEST_BASE_URL
+        and re.fullmatch(r"[!-~]+", setting)
+        and not re.search(r"[\"'<>\\^`{|}]", setting)
+        and not (parts.username or parts.password or parts.query or parts.fragment or setting.endswith("#"))
+    )
+    if not fits:
+        raise ConfigurationError(
+            "OPTOUT_BASE_URL is not an absolute URL of scheme, host and, if need be, port and path.",
+            "Every link in an invitation starts with it.",
+            "Set it to where candidates reach this app, such as 'https://jobs.example.org'.",
+        )
+    if parts.scheme == "http" and host not in LOOPBACK:
+        raise ConfigurationError(
+            "OPTOUT_BASE_URL is plain http on a host that is not this machine.",
+            "Mail programs show their own opt-out button only for https (RFC 8058), and a link is a credential.",
+            "Serve the app over https and set OPTOUT_BASE_URL to its https URL.",
+        )
+    return setting.rstrip("/")
+
+
+class Links:
+    """The URLs of one app's doors.
+
+    :param prefix: gives the URL of a door without its token, ending in a slash.
+    """
+
+    def __init__(self, tokens: Tokens, prefix: Callable[[Door], str]) -> None:
+        self._tokens = tokens
+        self._prefix = prefix
+
+    def url(self, door: Door, address: Address, opportunity: str) -> str:
+        return self._prefix(door) + self._tokens.mint(door, address, opportunity)
+
+    @cached_property
+    def host(self) -> str:
+        return urlsplit(self._prefix(Door.LANDING)).hostname or "localhost"
+
+    def with_own_link(self, text: str, url: str) -> tuple[str, bool]:
+        """Point every landing link in ``text`` at ``url``; say whether there was one.
+
+        A body that was copied from another candidate's invitation must not carry that candidate's link.
+        """
+        landing = re.compile(re.escape(self._prefix(Door.LANDING)) + ALPHABET.pattern, re.IGNORECASE)
+        changed, count = landing.subn(url, text)
+        return changed, count > 0
+
+
+class Composer:
+    """Turns a draft into a letter.
+
+    :param footer: renders the footer with a link in it, as ``"txt"`` or ``"html"``.
+    """
+
+    def __init__(self, links: Links, footer: Callable[[str, str], str]) -> None:
+        self._links = links
+        self._footer = footer
+
+    def letter(self, draft: Draft) -> Letter:
+        """The letter to the draft's one recipient; it is the same whether or not that person is muted.
+
+        :raises AddressError: when the recipient is malformed, or the mail library cannot deliver to it.
+        :raises InvitationError: when it has not one recipient, no sender, no text to carry the link, or a header
+            that breaks the message or stands in for one of ours.
+        """
+        opportunity = checked_opportunity(draft.opportunity)
+        address = _one(draft)
+        _check_from(draft)
+        if not (draft.text or draft.html):
+            raise InvitationError(
+                "An invitation has neither a text nor an html part.",
+                "The link must be visible in the message itself.",
+                "Give it a body, an html part, or both.",
+            )
+        url = self._links.url(Door.LANDING, address, opportunity)
+        return Letter(
+            address=address,
+            opportunity=opportunity,
+            subject=unfolded(draft.subject),
+            text=self._text(draft.text, url) if draft.text else draft.text,
+            html=self._html(draft.html, url) if draft.html else draft.html,
+            headers={**_host_headers(draft.headers), **self._headers(address, opportunity)},
+        )
+
+    def _text(self, text: str, url: str) -> str:
+        text, linked = self._links.with_own_link(text, url)
+        return text if linked else f"{text.rstrip()}\n\n{self._footer('txt', url)}"
+
+    def _html(self, html: str, url: str) -> str:
+        html, linked = self._links.with_own_link(html, url)
+        if linked:
+            return html
+        end = html.lower().rfind("</body")
+        end = len(html) if end < 0 else end
+        return html[:end] + self._footer("html", url) + html[end:]
+
+    def _headers(self, address: Address, opportunity: str) -> dict[str, str]:
+        one_click = self._links.url(Door.ONE_CLICK, address, opportunity)
+        return {
+            "List-Unsubscribe": f"<{one_click}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            "List-Id": f"<{_list_label(opportunity)}.optout.{self._links.host}>",
+            "Auto-Submitted": "auto-generated",
+        }
+
+
+def unfolded(value: object) -> str:
+    """A header value on one line; folded ones are legal (RFC 5322 section 2.2.3), other line breaks are not.
+
+    :raises InvitationError: when it is not a string, or when a line break would start a new header.
+    """
+    if isinstance(value, str):
+        value = re.sub(r"\r?\n(?=[ \t]+\S)", "", value)
+        if not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
+            return value
+    raise InvitationError(
+        "A header of an invitation is not a string on one line.",
+        "What follows a line break would become a header of its own.",
+        "Remove line breaks and control characters from the subject, the names and the headers.",
+    )
+
+
+def _one(draft: Draft) -> Address:
+    if isinstance(draft.recipients, str) or len(draft.recipients) != 1:
+        raise InvitationError(
+            "An invitation does not have exactly one recipient in a list.",
+            "Its link is personal: whoever else got the message could answer for its recipient.",
+            "Send one invitation for each candidate: recipients=[address], no cc, no bcc.",
+        )
+    address = parse(draft.recipients[0])
+    if not (draft.smtputf8 or address.is_ascii):
+        raise AddressError(
+            "A recipient has a character outside ASCII before the @.",
+            "This mail library cannot deliver to it (RFC 6531), so the invitation would fail on its way.",
+            "Ask this candidate for another address, or send through a library that speaks SMTPUTF8.",
+        )
+    return address
+
+
+def _check_from(draft: Draft) -> None:
+    if not draft.sender:
+        raise InvitationError(
+            "An invitation has no sender.",
+            "No mail server takes a message from nobody.",
+            "Give it a sender, or set MAIL_DEFAULT_SENDER.",
+        )
+    for who in (draft.sender, draft.reply_to):
+        for part in (who,) if isinstance(who, str) else who or ():
+            unfolded(part)
+
+
+def _host_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    for name in headers:
+        if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
+            raise InvitationError(
+                "A header of an invitation has a name that is not one.",
+                "It would break the message (RFC 5322 section 2.2).",
+                "Use printable ASCII without spaces and colons for header names.",
+            )
+        if name.lower() in {own.lower() for own in OWN_HEADERS}:
+            raise InvitationError(
+                f"An invitation already has a {name} header.",
+                "It would hide the link that Flask-OptOut puts there, and a header may stand only once (RFC 2369).",
+                "Leave List-Unsubscribe, List-Unsubscribe-Post, List-Id and Auto-Submitted to Flask-OptOut.",
+            )
+    return {name: unfolded(value) for name, value in headers.items()}
+
+
+def _list_label(opportunity: str) -> str:
+    """A label for List-Id (RFC 2919): the id itself where it can stand there, else a readable stem and a hash."""
+    if re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?", opportunity):
+        return opportunity
+    stem = re.sub(r"[^a-z0-9]+", "-", opportunity.lower())[:32].strip("-")
+    return "-".join(filter(None, (stem, hashlib.blake2b(opportunity.encode(), digest_size=5).hexdigest())))

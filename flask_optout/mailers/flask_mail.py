@@ -1,0 +1,140 @@
+"""Flask-Mail: a drop-in ``Mail`` whose every way out passes the gate, and the ``Invitation`` to send through it."""
+
+from __future__ import annotations
+
+import time
+from email.mime.base import MIMEBase
+from email.policy import EmailPolicy
+from email.utils import make_msgid
+from typing import Any
+
+import flask_mail
+
+from ..errors import NotGated
+from ..invitation import OWN_HEADERS, Draft, Letter
+from ..state import current_state
+
+
+class Invitation(flask_mail.Message):
+    """A message that invites one person to one opportunity; takes what ``flask_mail.Message`` takes.
+
+    :param opportunity: the id of the opportunity, 1 to 128 bytes.
+    """
+
+    def __init__(self, *args: Any, opportunity: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.opportunity = opportunity
+
+    def send(self, connection: flask_mail.Connection) -> None:
+        """Send it through a connection of the drop-in ``Mail``.
+
+        :raises NotGated: when the connection is any other.
+        """
+        if not isinstance(connection, Connection):
+            raise _not_gated()
+        connection.send(self)
+
+    def _message(self) -> MIMEBase:
+        # Reached only by a connection that does not know the gate.
+        raise _not_gated()
+
+
+class Connection(flask_mail.Connection):
+    """A connection that hands off an invitation only after the gate has cleared it."""
+
+    def send(self, message: flask_mail.Message, envelope_from: str | tuple[str, str] | None = None) -> None:
+        """Send a message; an invitation to a muted person is dropped without a trace.
+
+        :raises OptOutError: when an invitation cannot be sent, or when nobody can tell whether it may be.
+        """
+        if not isinstance(message, Invitation):
+            return super().send(message, envelope_from)
+        gate = current_state().gate
+        letter = gate.letter(_draft(message))
+        cleared = _Cleared(message, letter)
+        if gate.clears(letter):
+            super().send(cleared, envelope_from)
+        return None
+
+
+class _Gated(flask_mail._MailMixin):
+    def connect(self) -> Connection:
+        """Open a connection to the mail host, gated."""
+        return Connection(super().connect().mail)
+
+
+class _State(_Gated, flask_mail._Mail):
+    """What stands in ``app.extensions["mail"]``; Flask-Security sends through it."""
+
+
+class Mail(_Gated, flask_mail.Mail):
+    """A drop-in for ``flask_mail.Mail``."""
+
+    def init_mail(self, *args: Any, **kwargs: Any) -> _State:
+        return _State(**vars(super().init_mail(*args, **kwargs)))
+
+
+class _Cleared(flask_mail.Message):
+    """What leaves: a message of its own, so that nothing of one candidate's reaches the next.
+
+    It is serialised at once, so that whatever cannot be serialised fails before the gate is asked.
+    """
+
+    def __init__(self, invitation: Invitation, letter: Letter) -> None:
+        vars(self).update(vars(invitation))
+        address = letter.address
+        self.recipients = [(address.name, address.deliverable) if address.name else address.deliverable]
+        self.subject = letter.subject
+        self.body = letter.text
+        self.alts = dict(invitation.alts)
+        self.html = letter.html
+        self.extra_headers = dict(letter.headers)
+        self.date = time.time() if invitation.date is None else invitation.date
+        self.msgId = make_msgid()
+        self._bytes = super().as_bytes()
+
+    def as_bytes(self) -> bytes:
+        return self._bytes
+
+    def _message(self) -> MIMEBase:
+        message = super()._message()
+        message.policy = VERBATIM
+        return message
+
+
+class _Verbatim(EmailPolicy):
+    """Leaves our header values alone: the folding that Flask-Mail asks for turns long URLs into encoded words."""
+
+    def fold(self, name: str, value: Any) -> str:
+        return f"{name}: {value}{self.linesep}" if name in OWN_HEADERS else super().fold(name, value)
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if name in OWN_HEADERS:
+            return f"{name}: {value}{self.linesep}".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+VERBATIM = _Verbatim(linesep="\r\n")
+
+
+def _draft(invitation: Invitation) -> Draft:
+    copies = [*invitation.cc, *invitation.bcc]
+    return Draft(
+        recipients=[*invitation.recipients, *copies] if copies else invitation.recipients,
+        opportunity=invitation.opportunity,
+        subject=invitation.subject,
+        text=invitation.body,
+        html=invitation.html,
+        sender=invitation.sender,
+        reply_to=invitation.reply_to,
+        headers=invitation.extra_headers or {},
+        smtputf8=False,
+    )
+
+
+def _not_gated() -> NotGated:
+    return NotGated(
+        "An Invitation was handed to a mailer that does not know the gate.",
+        "It would reach people who opted out, and carry no link.",
+        "Make your mail object with 'from flask_optout.mailers.flask_mail import Mail'.",
+    )

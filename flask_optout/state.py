@@ -1,0 +1,124 @@
+"""What one app's OptOut is made of; it lives in ``app.extensions["optout"]`` and is wired when first used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from flask import Flask, current_app, has_request_context, request
+
+from .choices import Choices
+from .errors import ConfigurationError
+from .gate import Gate
+from .invitation import LOOPBACK, Composer, Links, base_url
+from .keys import KeyRing
+from .rendering import render
+from .tables import Tables
+from .tokens import Door, Tokens
+
+#: The endpoint behind each door.
+ENDPOINTS = {Door.LANDING: "optout.landing", Door.ONE_CLICK: "optout.one_click"}
+
+
+class State:
+    """The parts of one app's OptOut.
+
+    :param load: gives what the host knows about an opportunity.
+    """
+
+    def __init__(
+        self, app: Flask, engine: Callable[[], sa.Engine], tables: Tables, load: Callable[[str], Any]
+    ) -> None:
+        self._app = app
+        self._engine = engine
+        self._tables = tables
+        self.load = load
+
+    @cached_property
+    def ring(self) -> KeyRing:
+        config = self._app.config
+        keys = config["OPTOUT_KEYS"]
+        if keys is None:
+            keys = [config.get("SECRET_KEY"), *(config.get("SECRET_KEY_FALLBACKS") or [])]
+        return KeyRing.of([keys] if isinstance(keys, str | bytes) else keys)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(self.ring)
+
+    @cached_property
+    def choices(self) -> Choices:
+        return Choices(self._engine, self._tables, self.ring)
+
+    @cached_property
+    def links(self) -> Links:
+        return Links(self.tokens, self._prefix)
+
+    @cached_property
+    def gate(self) -> Gate:
+        return Gate(self.choices, Composer(self.links, _footer))
+
+    def create_tables(self) -> None:
+        """Create the tables that are missing."""
+        for table in self._tables.all():
+            table.create(self._engine(), checkfirst=True)
+
+    def check_settings(self) -> None:
+        """Refuse, at start-up, settings that cannot work.
+
+        :raises ConfigurationError: when the base URL or the keys are there and wrong.
+        """
+        if self._app.config["OPTOUT_BASE_URL"]:
+            base_url(self._app.config["OPTOUT_BASE_URL"])
+        if self._app.config["OPTOUT_KEYS"] is not None:
+            self.ring  # noqa: B018
+
+    def _prefix(self, door: Door) -> str:
+        base = self._base_url()
+        if base not in self._prefixes:
+            adapter = self._app.url_map.bind("", script_name="/")
+            self._prefixes[base] = {
+                door: base + adapter.build(endpoint, {"token": "-"}).removesuffix("-")
+                for door, endpoint in ENDPOINTS.items()
+            }
+        return self._prefixes[base][door]
+
+    @cached_property
+    def _prefixes(self) -> dict[str, dict[Door, str]]:
+        return {}
+
+    def _base_url(self) -> str:
+        setting = self._app.config["OPTOUT_BASE_URL"]
+        if setting:
+            return base_url(setting)
+        # A request's Host header is anybody's to write, and must not choose where links lead; on this machine
+        # alone it is taken, for development.
+        if has_request_context() and urlsplit(request.host_url).hostname in LOOPBACK:
+            return request.url_root.rstrip("/")
+        raise ConfigurationError(
+            "OPTOUT_BASE_URL is not set.",
+            "Links in mails need a fixed address; the Host header of a request can be forged.",
+            "Set OPTOUT_BASE_URL to where candidates reach this app, such as 'https://jobs.example.org'.",
+        )
+
+
+def current_state() -> State:
+    """What the app at hand is wired with.
+
+    :raises ConfigurationError: when it has no OptOut, since then no invitation may leave.
+    """
+    state = current_app.extensions.get("optout")
+    if not isinstance(state, State):
+        raise ConfigurationError(
+            "This Flask app has no OptOut.",
+            "An invitation may leave only when the gate can tell who opted out.",
+            "Call optout.init_app(app) where the app is made.",
+        )
+    return state
+
+
+def _footer(kind: str, url: str) -> str:
+    return render(f"mail/footer.{kind}", url=url)

@@ -1,0 +1,164 @@
+"""Mint and read the token of a link: version, digests, domain tag, opportunity, signature; one salt per door.
+
+A token names nobody. It is lower-case base32, so it survives case folding by mail systems, and it has exactly one
+accepted spelling. It does not expire and is not used up.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from itsdangerous.signer import HMACAlgorithm
+
+from .addresses import Address
+from .errors import BadToken, OpportunityError
+from .keys import ALL, DIGEST_SIZE, TAG_SIZE, Key, KeyRing, Mark
+
+VERSION = 1
+SIGNATURE_SIZE = 16
+LONGEST_OPPORTUNITY = 128
+#: What mail programs take into a link although it stands behind it.
+TRAILING = ".,;:!?)>]'\""
+#: Version, number of people, their digests, domain tag, length of the opportunity, opportunity, signature.
+SHORTEST_TOKEN = -(-(2 + 2 * DIGEST_SIZE + TAG_SIZE + 1 + 1 + SIGNATURE_SIZE) * 8 // 5)
+LONGEST_TOKEN = -(-(2 + 4 * DIGEST_SIZE + TAG_SIZE + 1 + LONGEST_OPPORTUNITY + SIGNATURE_SIZE) * 8 // 5)
+ALPHABET = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
+
+
+class Door(StrEnum):
+    """Where a link leads; a token made for one door opens no other."""
+
+    LANDING = "landing"
+    ONE_CLICK = "one-click"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a token proves: its holder was invited to ``opportunity`` by mail.
+
+    ``person`` holds the marks of the invited address, ``base`` those of the address without its tag, if it has one;
+    in each the first is about the opportunity, the second about all invitations.
+    """
+
+    key: Key
+    payload: bytes
+    opportunity: str
+    person: tuple[Mark, Mark]
+    base: tuple[Mark, Mark] | None
+    domain_tag: bytes
+
+
+class Signature(HMACAlgorithm):
+    """HMAC-SHA-256 cut to 128 bits (RFC 4868 section 2.1): a third of a link would be signature otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__(hashlib.sha256)
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        return super().get_signature(key, value)[:SIGNATURE_SIZE]
+
+
+def checked_opportunity(opportunity: object) -> str:
+    """The id of an opportunity as it stands in links and digests.
+
+    :raises OpportunityError: when it is not a string of 1 to 128 UTF-8 bytes, or holds a control character.
+    """
+    if isinstance(opportunity, str) and opportunity.isprintable():
+        try:
+            size = len(opportunity.encode())
+        except UnicodeEncodeError:
+            size = 0
+        if 0 < size <= LONGEST_OPPORTUNITY:
+            return opportunity
+    raise OpportunityError(
+        "An opportunity's id is not a printable string of 1 to 128 bytes.",
+        "The id stands in every link of its invitations and decides which choices belong to it.",
+        "Give a short stable id, such as 'beta-42' or str(beta.id).",
+    )
+
+
+class Tokens:
+    """Mints with the newest key of the ring and reads with all of them."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self.ring = ring
+        self.signature = Signature()
+
+    @cached_property
+    def _link_keys(self) -> dict[Door, dict[Key, bytes]]:
+        return {door: {key: key.derive(f"link.{door}") for key in self.ring.keys} for door in Door}
+
+    def mint(self, door: Door, address: Address, opportunity: str) -> str:
+        """The token of one person's link to one door.
+
+        :raises OpportunityError: as :func:`checked_opportunity`.
+        """
+        name = checked_opportunity(opportunity).encode()
+        key = self.ring.current
+        about, everything = key.digester(opportunity), key.digester(ALL)
+        people = [address.canonical] if address.base is None else [address.canonical, address.base]
+        payload = b"".join(
+            (
+                bytes((VERSION, len(people))),
+                *(digest(person) for person in people for digest in (about, everything)),
+                key.domain_tag(address),
+                bytes((len(name),)),
+                name,
+            )
+        )
+        return self._sign(key, door, payload)
+
+    def reissue(self, door: Door, claim: Claim) -> str:
+        """The token that opens another door to the holder of this claim."""
+        return self._sign(claim.key, door, claim.payload)
+
+    def _sign(self, key: Key, door: Door, payload: bytes) -> str:
+        signature = self.signature.get_signature(self._link_keys[door][key], payload)
+        return base64.b32encode(payload + signature).rstrip(b"=").lower().decode()
+
+    def read(self, door: Door, token: str) -> Claim:
+        """What a token claims, after checking that it was minted here and for this door.
+
+        :raises BadToken: for every token that was not; it never says why.
+        """
+        text = token.rstrip(TRAILING).lower()
+        if not token.isascii() or ALPHABET.fullmatch(text) is None:  # lower() makes a k of the Kelvin sign
+            raise _bad_token()
+        encoded = text.upper().encode()
+        try:
+            signed = base64.b32decode(encoded + b"=" * (-len(encoded) % 8))
+        except ValueError:
+            raise _bad_token() from None
+        if base64.b32encode(signed).rstrip(b"=") != encoded:
+            raise _bad_token()
+        payload, signature = signed[:-SIGNATURE_SIZE], signed[-SIGNATURE_SIZE:]
+        for key, link_key in self._link_keys[door].items():
+            if self.signature.verify_signature(link_key, payload, signature):
+                return _unpack(key, payload)
+        raise _bad_token()
+
+
+def _unpack(key: Key, payload: bytes) -> Claim:
+    if payload[0] != VERSION or payload[1] not in (1, 2):
+        raise _bad_token()
+    people, at = payload[1], 2
+    digests = [payload[at + i * DIGEST_SIZE : at + (i + 1) * DIGEST_SIZE] for i in range(2 * people)]
+    at += 2 * people * DIGEST_SIZE
+    tag, at = payload[at : at + TAG_SIZE], at + TAG_SIZE
+    opportunity = payload[at + 1 : at + 1 + payload[at]].decode()
+    about, everything = key.scope(opportunity), key.scope(ALL)
+    pairs = [(Mark(about, digests[2 * i]), Mark(everything, digests[2 * i + 1])) for i in range(people)]
+    return Claim(key, payload, opportunity, pairs[0], pairs[1] if people == 2 else None, tag)
+
+
+def _bad_token() -> BadToken:
+    return BadToken(
+        "This link is not whole or was not made here.",
+        "Links are signed, so a changed link proves nothing.",
+        "Open the whole link as it stands in the invitation.",
+    )

@@ -1,0 +1,107 @@
+"""Fixtures: a host app, its client, a real SMTP server, a real HTTP server, a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from .hosts import Host, Mailbox, dispose, free_port, http_server, make_host, smtp_server
+
+MakeHost = Callable[..., Host]
+#: Chromium's own services would look for the network.
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def missing(what: str, mend: str) -> None:
+    """Skip for want of something this machine lacks; where everything is required, fail."""
+    reason = f"no {what}: {mend}"
+    if os.environ.get("OPTOUT_REQUIRE_ALL") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[MakeHost]:
+    """Make a host app with settings of its own."""
+    hosts: list[Host] = []
+
+    def make(**config: Any) -> Host:
+        hosts.append(make_host(tmp_path, **config))
+        return hosts[-1]
+
+    yield make
+    for host in hosts:
+        dispose(host)
+
+
+@pytest.fixture
+def smtp() -> Iterator[Mailbox]:
+    with smtp_server() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+def host(make: MakeHost, smtp: Mailbox) -> Iterator[Host]:
+    """A host app that sends to the SMTP server, with its context pushed."""
+    host = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port)
+    with host.app.app_context():
+        yield host
+
+
+@pytest.fixture
+def client(host: Host) -> FlaskClient:
+    return host.app.test_client()
+
+
+@pytest.fixture
+def served(make: MakeHost, smtp: Mailbox) -> Iterator[Host]:
+    """A host app on a real HTTP server; its base URL is where it is served."""
+    port = free_port()
+    host = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port, OPTOUT_BASE_URL=f"http://127.0.0.1:{port}")
+    with http_server(host.app, port), host.app.app_context():
+        yield host
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        missing("Chromium", "apt-get install chromium, or set CHROMIUM to its path")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[True, False], ids=["scripts on", "scripts off"])
+def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    """A page with scripts on and off; whatever the console has to complain about fails the test."""
+    context = browser.new_context(java_script_enabled=request.param)
+    page = context.new_page()
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        # The browser asks for the host's icon by itself.
+        if message.type == "error" and not message.location["url"].endswith("/favicon.ico"):
+            complaints.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    assert complaints == []

@@ -1,0 +1,141 @@
+"""A host app as a developer would write it, and what stands around it: a mail server, a web server."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiosmtpd.controller import Controller
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from werkzeug.serving import make_server
+
+from flask_optout import OptOut
+from flask_optout.mailers.flask_mail import Invitation, Mail
+
+KEY = "a key of a test host, 32 bytes or more"
+BASE_URL = "https://invite.example.org"
+OPPORTUNITIES = {
+    "beta-42": {"title": "Pixel Beta", "summary": "Try the new camera.", "link": "https://example.org/beta-42"},
+    "study-7": {"title": "Sleep Study", "summary": "Wear a watch for a week.", "link": "/studies/7"},
+}
+
+
+@dataclass
+class Host:
+    """An app with Flask-SQLAlchemy, Flask-Mail and OptOut."""
+
+    app: Flask
+    db: SQLAlchemy
+    optout: OptOut
+    mail: Mail
+
+    def invitation(self, to: str = "jane@example.org", opportunity: str = "beta-42", **fields: Any) -> Invitation:
+        fields = {"body": "Come and try it.", "html": "<p>Come and try it.</p>", **fields}
+        return Invitation("Join us", recipients=[to], opportunity=opportunity, **fields)
+
+    def path(self, to: str = "jane@example.org", opportunity: str = "beta-42") -> str:
+        """The path of a candidate's link."""
+        return urlsplit(self.optout.link(to, opportunity)).path
+
+
+def make_host(folder: Path, **config: Any) -> Host:
+    """A host whose SQLite file stands in ``folder``; settings given as ``None`` are left out."""
+    app = Flask("host", instance_path=str(folder / "instance"))
+    settings = {
+        "SECRET_KEY": KEY,
+        "SQLALCHEMY_DATABASE_URI": f"sqlite:///{folder / 'host.db'}",
+        "OPTOUT_BASE_URL": BASE_URL,
+        "MAIL_DEFAULT_SENDER": ("The team", "team@example.org"),
+        **config,
+    }
+    app.config.update({name: value for name, value in settings.items() if value is not None})
+    db = SQLAlchemy(app)
+    optout = OptOut(db, app)
+    optout.opportunity_loader(OPPORTUNITIES.get)
+    mail = Mail(app)
+    with app.app_context():
+        db.create_all()
+    return Host(app, db, optout, mail)
+
+
+def dispose(host: Host) -> None:
+    with host.app.app_context():
+        for engine in host.db.engines.values():
+            engine.dispose()
+
+
+@dataclass
+class Received:
+    """One SMTP transaction: the envelope and the bytes, as they came over the wire."""
+
+    mail_from: str
+    rcpt_to: list[str]
+    raw: bytes
+
+    @property
+    def message(self) -> EmailMessage:
+        message = email.message_from_bytes(self.raw, policy=email.policy.default)
+        assert isinstance(message, EmailMessage)
+        return message
+
+    def part(self, kind: str) -> str:
+        part = self.message.get_body((kind,))
+        assert part is not None
+        return str(part.get_content())
+
+
+@dataclass
+class Mailbox:
+    """What a real SMTP server received."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    received: list[Received] = field(default_factory=list)
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.received.append(Received(envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
+        return "250 OK"
+
+    def to(self, address: str) -> list[Received]:
+        return [mail for mail in self.received if mail.rcpt_to == [address]]
+
+
+@contextmanager
+def smtp_server() -> Iterator[Mailbox]:
+    mailbox = Mailbox(port=free_port())
+    controller = Controller(mailbox, hostname=mailbox.host, port=mailbox.port, enable_SMTPUTF8=False)
+    controller.start()
+    try:
+        yield mailbox
+    finally:
+        controller.stop()
+
+
+@contextmanager
+def http_server(app: Flask, port: int) -> Iterator[str]:
+    """Serve the app on a real socket; gives its base URL."""
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
