@@ -25,17 +25,14 @@ class Invitation(flask_mail.Message):
         super().__init__(*args, **kwargs)
         self.opportunity = opportunity
 
-    def send(self, connection: flask_mail.Connection) -> None:
-        """Send it through a connection of the drop-in ``Mail``.
+    def has_bad_headers(self) -> bool:
+        """Refuse: every connection asks this before it hands a message off, and a gated one never gets so far.
 
-        :raises NotGated: when the connection is any other.
+        :raises NotGated: always.
         """
-        if not isinstance(connection, Connection):
-            raise _not_gated()
-        connection.send(self)
+        raise _not_gated()
 
     def _message(self) -> MIMEBase:
-        # Reached only by a connection that does not know the gate.
         raise _not_gated()
 
 
@@ -51,7 +48,7 @@ class Connection(flask_mail.Connection):
             return super().send(message, envelope_from)
         gate = current_state().gate
         letter = gate.letter(_draft(message))
-        cleared = _Cleared(message, letter)
+        cleared = Cleared(message, letter)
         if gate.clears(letter):
             super().send(cleared, envelope_from)
         return None
@@ -74,7 +71,7 @@ class Mail(_Gated, flask_mail.Mail):
         return _State(**vars(super().init_mail(*args, **kwargs)))
 
 
-class _Cleared(flask_mail.Message):
+class Cleared(flask_mail.Message):
     """What leaves: a message of its own, so that nothing of one candidate's reaches the next.
 
     It is serialised at once, so that whatever cannot be serialised fails before the gate is asked.

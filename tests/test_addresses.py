@@ -1,0 +1,183 @@
+"""One person, one canonical spelling; what is not one well-formed address is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_optout.addresses import Address, canonical, parse
+from flask_optout.errors import AddressError
+
+SPELLINGS = [
+    ("jane@x.org", "JANE@X.ORG"),
+    ("jane@x.org", "jane@x.org."),
+    ("jane@x.org", "  jane@x.org "),
+    ("jane@x.org", "\N{NO-BREAK SPACE}jane@x.org\t"),
+    ("jane@x.org", '"jane"@x.org'),
+    ("jane@x.org", '"ja\\ne"@x.org'),
+    ("jane@x.org", "jane(at work)@x.org"),
+    ("jane@x.org", "jane@(a (nested) comment)x.org"),
+    ("jane@x.org", '(a "quote)jane@x.org'),
+    ("jane@x.org", "Jane <jane@x.org>"),
+    ("jane@x.org", '"Doe, Jane" <jane@x.org>'),
+    ("jane@x.org", '"jane@y.org" <jane@x.org>'),
+    ("jane@x.org", ("Jane", "jane@x.org")),
+    ("kate@x.org", "\N{KELVIN SIGN}ate@x.org"),
+    ("sam@x.org", "\N{LATIN SMALL LETTER LONG S}am@x.org"),
+    ("fish@x.org", "\N{LATIN SMALL LIGATURE FI}sh@x.org"),
+    ("1@x.org", "\N{CIRCLED DIGIT ONE}@x.org"),
+    ("josé@x.org", "jose\N{COMBINING ACUTE ACCENT}@x.org"),
+    ("a@xn--strae-oqa.de", "a@straße.de"),
+    ("a@xn--fa-hia.de", "a@faß.de"),
+    ("a@example.com", "a@ｅxample.com"),
+    ("a@x.org", "a@x。org"),
+    ("a@example.com", "a@exam\N{SOFT HYPHEN}ple.com"),
+    ('"jane doe"@x.org', '"jane doe"@x.org'),
+    ('"a@b"@x.org', '"a\\@b"@x.org'),
+    ("a%b@x.org", "a%b@x.org"),
+    ("*@x.org", "*@x.org"),
+    ("_ane@x.org", "_ane@x.org"),
+]
+
+REFUSED: list[Any] = [
+    "",
+    "jane",
+    "jane@",
+    "@x.org",
+    "<jane@x.org",
+    "jane@x.org>",
+    "Doe, Jane <jane@x.org>",
+    "a@x.org, b@y.org",
+    "a@x.org; b@y.org",
+    "Team: a@x.org, b@y.org;",
+    "a@x.org <b@y.org>",
+    "<a@x.org> <b@y.org>",
+    "<a@x.org> b",
+    "alice@x.org)bob@y.org",
+    "a@x.org(<b@y.org>",
+    'a"b@x.org',
+    "a..b@x.org",
+    ".a@x.org",
+    "a.@x.org",
+    "@relay:a@x.org",
+    "a@[127.0.0.1]",
+    "a@[IPv6:::1]",
+    "a@localhost",
+    "a@xn--a",
+    "a@x.org..",
+    "a@exam_ple.com",
+    "a@☃.net",
+    "a@" + "x" * 64 + ".org",
+    "a@" + "x." * 150 + "org",
+    "a" * 250 + "@x.org",
+    "é" * 130 + "@x.org",
+    "a" * 1000 + "@x.org",
+    "a\N{ZERO WIDTH SPACE}@x.org",
+    "a\N{RIGHT-TO-LEFT OVERRIDE}@x.org",
+    "a\N{SOFT HYPHEN}@x.org",
+    "a\0@x.org",
+    "a\x7f@x.org",
+    "a\r@x.org",
+    "a\n@x.org",
+    "a@x.org\r\nBcc: b@y.org",
+    "a@x.org\n",
+    None,
+    5,
+    b"a@x.org",
+    ["a@x.org"],
+    ("a@x.org",),
+    ("a", "a@x.org", "b"),
+    ("a\nb", "a@x.org"),
+    ("a", "b <a@x.org>"),
+    (None, "a@x.org"),
+    "\udc80@x.org",
+]
+
+
+@pytest.mark.parametrize(("expected", "spelling"), SPELLINGS)
+def test_every_spelling_is_one_person(expected: str, spelling: Any) -> None:
+    assert canonical(spelling) == expected
+
+
+@pytest.mark.parametrize("recipient", REFUSED, ids=ascii)
+def test_what_is_not_one_address_is_refused_without_repeating_it(recipient: Any) -> None:
+    with pytest.raises(AddressError) as refused:
+        parse(recipient)
+    assert "@x.org" not in str(refused.value) and "@y.org" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("mıke@x.org", "mike@x.org"),
+        ("MİKE@x.org", "mike@x.org"),
+        ("mike@gıthub.com", "mike@github.com"),
+        ("a@straße.de", "a@strasse.de"),
+        ("j.ane@x.org", "jane@x.org"),
+        ("а@x.org", "a@x.org"),
+    ],
+)
+def test_people_who_look_alike_stay_apart(one: str, other: str) -> None:
+    assert canonical(one) != canonical(other)
+
+
+@pytest.mark.parametrize(
+    ("recipient", "expected"),
+    [
+        ("Jane <Jane.Doe@Example.ORG>", Address("Jane.Doe@example.org", "jane.doe@example.org", None, "Jane")),
+        ('"jane"@straße.de', Address("jane@xn--strae-oqa.de", "jane@xn--strae-oqa.de")),
+        ("jane+2@x.org", Address("jane+2@x.org", "jane+2@x.org", "jane@x.org")),
+        ("jane+2+3@x.org", Address("jane+2+3@x.org", "jane+2+3@x.org", "jane@x.org")),
+        ("+2@x.org", Address("+2@x.org", "+2@x.org", None)),
+        ('"jane d+2"@x.org', Address('"jane d+2"@x.org', '"jane d+2"@x.org', '"jane d"@x.org')),
+        ('"Doe, \\"J\\"" <j@x.org>', Address("j@x.org", "j@x.org", None, 'Doe, "J"')),
+    ],
+)
+def test_an_address_knows_where_mail_goes_and_who_is_meant(recipient: str, expected: Address) -> None:
+    assert parse(recipient) == expected
+
+
+def test_only_an_ascii_local_part_needs_no_smtputf8() -> None:
+    assert parse("jose@straße.de").is_ascii
+    assert not parse("josé@x.org").is_ascii
+
+
+locals_ = st.one_of(
+    st.from_regex(r"[A-Za-z0-9.+_\-]{1,20}", fullmatch=True),
+    st.text(min_size=1, max_size=20),
+    st.text(min_size=1, max_size=20).map(lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'),
+)
+domains = st.sampled_from(["x.org", "X.Org.", "straße.de", "ｅxample.com", "日本.jp", "a-b.example.co.uk"])
+
+
+@given(locals_, domains)
+def test_the_address_sent_to_is_the_address_checked(local: str, domain: str) -> None:
+    try:
+        address = parse(f"{local}@{domain}")
+    except AddressError:
+        return
+    assert parse(address.deliverable).canonical == address.canonical
+
+
+@given(locals_, domains)
+def test_a_canonical_spelling_is_its_own(local: str, domain: str) -> None:
+    try:
+        spelled = canonical(f"{local}@{domain}")
+    except AddressError:
+        return
+    assert canonical(spelled) == spelled
+
+
+@given(st.from_regex(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,20}", fullmatch=True), domains)
+def test_the_fast_path_agrees_with_the_slow_one(local: str, domain: str) -> None:
+    try:
+        fast = parse(f"{local}@{domain}")
+    except AddressError:
+        with pytest.raises(AddressError):
+            parse(f"({domain}){local}@{domain}")
+    else:
+        assert parse(f"(comment){local}@{domain}") == fast
