@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import Blueprint, Response, current_app, make_response, redirect, request, url_for
+from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as BaseResponse
 
 from .choices import Choice
@@ -34,6 +36,18 @@ SIGNAL_PART = re.compile(
 RETRY_AFTER = 60
 
 blueprint = Blueprint("optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates")
+
+
+class AnyToken(BaseConverter):
+    """Matches whatever follows a door, so that every bad link below it gets the one page for bad links."""
+
+    regex = "(?s:.*)"
+    part_isolating = False
+
+
+@blueprint.record
+def know_tokens(setup: BlueprintSetupState) -> None:
+    setup.app.url_map.converters["optout_token"] = AnyToken
 
 
 @dataclass(frozen=True)
@@ -72,14 +86,13 @@ class Standing:
     action: str
 
 
-@blueprint.get("/", defaults={"token": ""})
-@blueprint.get("/<path:token>")
+@blueprint.get("/<optout_token:token>")
 def landing(token: str) -> Response:
     """Show the invitation with its mute, or the mute with its undo; change nothing."""
     return _page(current_state().tokens.read(Door.LANDING, token))
 
 
-@blueprint.post("/<path:token>")
+@blueprint.post("/<optout_token:token>")
 def press(token: str) -> BaseResponse:
     """Do what the pressed button says; a form that was sent without a button changes nothing."""
     claim = current_state().tokens.read(Door.LANDING, token)
@@ -93,13 +106,13 @@ def press(token: str) -> BaseResponse:
     return redirect(_standing(claim).action, 303)
 
 
-@blueprint.get("/one-click/<path:token>")
+@blueprint.get("/one-click/<optout_token:token>")
 def one_click(token: str) -> Response:
     """Show the landing page: mail programs without one-click open its URL in a browser."""
     return _page(current_state().tokens.read(Door.ONE_CLICK, token))
 
 
-@blueprint.post("/one-click/<path:token>")
+@blueprint.post("/one-click/<optout_token:token>")
 def one_click_press(token: str) -> Response:
     """Mute at once, as the candidate's mail program asks (RFC 8058 section 3.2)."""
     claim = current_state().tokens.read(Door.ONE_CLICK, token)

@@ -20,7 +20,9 @@ from .conftest import MakeHost
 from .hosts import KEY, Host
 
 
-def say(host: Host, muted: bool, to: str = "jane@x.org", opportunity: str = "beta-42", everything: bool = False) -> None:
+def say(
+    host: Host, muted: bool, to: str = "jane@x.org", opportunity: str = "beta-42", everything: bool = False
+) -> None:
     """What a candidate's press comes down to."""
     state = current_state()
     claim = state.tokens.read(Door.LANDING, state.tokens.mint(Door.LANDING, parse(to), opportunity))

@@ -93,9 +93,8 @@ def test_an_ungated_mailer_cannot_send_an_invitation(
     host = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port, MAIL_SUPPRESS_SEND=suppress)
     ungated: Any = flask_mail.Mail(host.app)
     host.mail = ungated
-    with host.app.app_context():
-        with pytest.raises(NotGated, match="flask_optout.mailers.flask_mail import Mail"):
-            send(host, host.invitation())
+    with host.app.app_context(), pytest.raises(NotGated, match="flask_optout.mailers.flask_mail import Mail"):
+        send(host, host.invitation())
     assert smtp.received == []
 
 

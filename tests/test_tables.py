@@ -21,7 +21,9 @@ def connection(request: pytest.FixtureRequest) -> Iterator[sa.Connection]:
 
 @pytest.fixture
 def table(connection: sa.Connection) -> sa.Table:
-    table = sa.Table("row", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), sa.Column("word", sa.String))
+    table = sa.Table(
+        "row", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), sa.Column("word", sa.String)
+    )
     connection.execute(sa.text("create table row (id integer primary key, word varchar)"))
     return table
 

@@ -45,14 +45,18 @@ def test_a_token_is_short_lower_case_base32_and_names_nobody() -> None:
     assert b"jane" not in raw and b"x.org" not in raw
 
 
-@given(st.text(min_size=1, max_size=40).filter(lambda id: id.isprintable() and len(id.encode()) <= LONGEST_OPPORTUNITY))
+@given(
+    st.text(min_size=1, max_size=40).filter(lambda id: id.isprintable() and len(id.encode()) <= LONGEST_OPPORTUNITY)
+)
 def test_every_printable_id_makes_the_round_trip(opportunity: str) -> None:
     token = tokens.mint(Door.ONE_CLICK, JANE, opportunity)
     assert SHORTEST_TOKEN <= len(token) <= LONGEST_TOKEN
     assert tokens.read(Door.ONE_CLICK, token).opportunity == opportunity
 
 
-@pytest.mark.parametrize("opportunity", ["", "a\nb", "a\0", "é" * 65, "x" * 129, 42, None, b"beta", "\udc80"], ids=ascii)
+@pytest.mark.parametrize(
+    "opportunity", ["", "a\nb", "a\0", "é" * 65, "x" * 129, 42, None, b"beta", "\udc80"], ids=ascii
+)
 def test_an_id_that_cannot_stand_in_a_link_is_refused(opportunity: str) -> None:
     with pytest.raises(OpportunityError, match="1 to 128"):
         tokens.mint(Door.LANDING, JANE, opportunity)
@@ -123,7 +127,9 @@ def test_a_claim_is_reissued_for_another_door() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ring", "opens"), [([OTHER, KEY], True), ([KEY, OTHER], True), ([OTHER], False)], ids=["old", "newest", "removed"]
+    ("ring", "opens"),
+    [([OTHER, KEY], True), ([KEY, OTHER], True), ([OTHER], False)],
+    ids=["old", "newest", "removed"],
 )
 def test_links_survive_key_rotation_as_long_as_the_key_stays_in_the_ring(ring: list[bytes], opens: bool) -> None:
     rotated = Tokens(KeyRing.of(ring))

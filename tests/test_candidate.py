@@ -1,0 +1,363 @@
+"""The candidate's pages: reading changes nothing, a pressed button does what it says, a bad link tells nothing."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from flask import abort
+from flask.testing import FlaskClient
+from flask_wtf import CSRFProtect
+from sqlalchemy import event
+
+from flask_optout import Opportunity, OptOut
+from flask_optout.addresses import parse
+from flask_optout.state import current_state
+from flask_optout.tokens import Door
+
+from .conftest import MakeHost
+from .hosts import Host
+from .test_choices import say
+from .test_tokens import BAD
+
+MARKER = "List-Unsubscribe=One-Click"
+
+
+def one_click_path(to: str = "jane@example.org") -> str:
+    return urlsplit(current_state().links.url(Door.ONE_CLICK, parse(to), "beta-42")).path
+
+
+@pytest.fixture
+def statements(host: Host) -> Iterator[list[str]]:
+    """Every statement that reaches the database."""
+    seen: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        seen.append(statement)
+
+    event.listen(host.db.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(host.db.engine, "before_cursor_execute", note)
+
+
+class TestLanding:
+    def test_it_shows_the_invitation_and_the_opt_out(self, host: Host, client: FlaskClient) -> None:
+        page = client.get(host.path()).text
+        assert "Pixel Beta" in page and "Try the new camera." in page and "https://example.org/beta-42" in page
+        assert 'value="mute"' in page and 'value="undo"' not in page
+
+    def test_while_muted_it_shows_the_mute_and_the_undo_instead(self, host: Host, client: FlaskClient) -> None:
+        say(host, True, to="jane@example.org")
+        page = client.get(host.path()).text
+        assert "You will get no more invitations to" in page and "Pixel Beta" in page
+        assert "Try the new camera." not in page and "https://example.org/beta-42" not in page
+        assert 'value="undo"' in page and 'value="mute-all"' in page and 'value="mute"' not in page
+
+    def test_stopping_everything_shows_on_every_page_with_its_own_undo(self, host: Host, client: FlaskClient) -> None:
+        say(host, True, to="jane@example.org", everything=True)
+        for opportunity in ("beta-42", "study-7", "*"):
+            page = client.get(host.path(opportunity=opportunity)).text
+            assert "You will get no more invitations from us." in page and 'value="undo-all"' in page
+
+    def test_a_link_for_all_invitations_offers_only_that(self, host: Host, client: FlaskClient) -> None:
+        page = client.get(host.path(opportunity="*")).text
+        assert 'value="mute-all"' in page and 'value="mute"' not in page
+
+    def test_a_mute_of_the_address_without_its_tag_is_told_but_not_undone(
+        self, host: Host, client: FlaskClient
+    ) -> None:
+        say(host, True, to="jane@example.org")
+        page = client.get(host.path("jane+2@example.org")).text
+        assert "You will get no more invitations to" in page
+        assert 'value="undo"' not in page
+        client.post(host.path("jane+2@example.org"), data={"choice": "undo"})
+        assert not host.optout.may_invite("jane+2@example.org", "beta-42")
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+    @pytest.mark.parametrize("query", ["", "?choice=mute", "?utm_source=x&token=y&next=//evil.example"])
+    def test_reading_changes_nothing(self, host: Host, client: FlaskClient, method: str, query: str) -> None:
+        before = dump(host)
+        for path in (host.path(), one_click_path()):
+            response = client.open(path + query, method=method)
+            assert response.status_code == 200
+            assert "Set-Cookie" not in response.headers and "Location" not in response.headers
+        assert dump(host) == before
+
+    @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "PROPFIND"])
+    def test_no_other_method_is_allowed(self, host: Host, client: FlaskClient, method: str) -> None:
+        for path in (host.path(), one_click_path()):
+            assert client.open(path, method=method).status_code == 405
+
+    def test_pages_stay_out_of_caches_indexes_frames_and_referrers(self, host: Host, client: FlaskClient) -> None:
+        for response in (client.get(host.path()), client.get("/optout/none"), client.post(one_click_path())):
+            headers = response.headers
+            assert headers["Cache-Control"] == "no-store"
+            assert headers["Referrer-Policy"] == "same-origin"
+            assert headers["X-Robots-Tag"] == "noindex, nofollow"
+            assert headers["Content-Security-Policy"].startswith("default-src 'self'; ")
+            assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+            assert headers["Vary"] == "HX-Request"
+            assert "Set-Cookie" not in headers
+
+    def test_it_names_nobody(self, host: Host, client: FlaskClient) -> None:
+        assert "jane" not in client.get(host.path()).text + client.get(one_click_path()).text
+
+    def test_its_strings_are_escaped(self, host: Host, client: FlaskClient) -> None:
+        host.optout.opportunity_loader(lambda id: {"title": "<b>{{ 7*7 }}", "summary": '"><svg onload=x>'})
+        page = client.get(host.path()).text
+        assert "&lt;b&gt;{{ 7*7 }}" in page and "<svg" not in page
+
+
+class TestOpportunityLoader:
+    @pytest.mark.parametrize(
+        "found",
+        [
+            {"title": "Beta", "summary": "Sum", "link": "/beta"},
+            Opportunity("Beta", "Sum", "/beta"),
+            type("Row", (), {"title": "Beta", "summary": "Sum", "link": "/beta"})(),
+        ],
+        ids=["mapping", "opportunity", "object"],
+    )
+    def test_it_tells_title_summary_and_link(self, host: Host, client: FlaskClient, found: object) -> None:
+        host.optout.opportunity_loader(lambda id: found)
+        page = client.get(host.path()).text
+        assert "Beta" in page and "Sum" in page and 'href="/beta"' in page
+
+    @pytest.mark.parametrize(
+        "load",
+        [lambda id: None, lambda id: {}, lambda id: {"title": None}, lambda id: abort(404), lambda id: 1 / 0],
+        ids=["none", "empty", "untitled", "not found", "broken"],
+    )
+    def test_a_deleted_opportunity_still_gets_a_working_page(
+        self, host: Host, client: FlaskClient, load: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        host.optout.opportunity_loader(load)
+        assert "Not Interested?" in client.get(host.path()).text
+        client.post(host.path(), data={"choice": "mute"})
+        assert "You will get no more invitations to" in client.get(host.path()).text
+        assert "jane" not in caplog.text
+
+    def test_without_a_loader_the_page_works(self, make: MakeHost) -> None:
+        host = make()
+        host.optout._loader = None
+        with host.app.app_context():
+            assert "Not Interested?" in host.app.test_client().get(host.path()).text
+
+    @pytest.mark.parametrize("link", ["javascript:alert(1)", "data:text/html,x", "vbscript:x"])
+    def test_a_link_that_runs_something_is_left_out(self, host: Host, client: FlaskClient, link: str) -> None:
+        host.optout.opportunity_loader(lambda id: {"title": "Beta", "link": link})
+        assert link.partition(":")[0] not in client.get(host.path()).text
+
+
+class TestPress:
+    @pytest.mark.parametrize(
+        ("choices", "may_beta", "may_study"),
+        [
+            (["mute"], False, True),
+            (["mute", "mute"], False, True),
+            (["mute", "undo"], True, True),
+            (["undo"], True, True),
+            (["mute-all"], False, False),
+            (["mute", "mute-all", "undo-all"], False, True),
+            (["mute-all", "undo"], False, False),
+        ],
+        ids=str,
+    )
+    def test_each_button_does_what_it_says(
+        self, host: Host, client: FlaskClient, choices: list[str], may_beta: bool, may_study: bool
+    ) -> None:
+        for choice in choices:
+            client.post(host.path(), data={"choice": choice})
+        assert host.optout.may_invite("jane@example.org", "beta-42") is may_beta
+        assert host.optout.may_invite("jane@example.org", "study-7") is may_study
+
+    def test_a_browsers_press_leads_back_to_the_same_url(self, host: Host, client: FlaskClient) -> None:
+        response = client.post(host.path(), data={"choice": "mute"})
+        assert (response.status_code, response.headers["Location"]) == (303, host.path())
+
+    def test_an_htmx_press_gets_the_changed_part_alone(self, host: Host, client: FlaskClient) -> None:
+        response = client.post(host.path(), data={"choice": "mute"}, headers={"HX-Request": "true"})
+        assert response.status_code == 200
+        assert "<html" not in response.text and 'value="undo"' in response.text
+
+    @pytest.mark.parametrize("data", [{}, {"choice": ""}, {"choice": "MUTE"}, {"choice": "toggle"}, {"mute": "mute"}])
+    def test_a_form_without_a_pressed_button_changes_nothing(
+        self, host: Host, client: FlaskClient, data: dict[str, str]
+    ) -> None:
+        before = dump(host)
+        response = client.post(host.path(), data=data)
+        assert response.status_code == 200 and 'value="mute"' in response.text
+        assert dump(host) == before
+
+    @pytest.mark.parametrize(
+        ("body", "content_type"),
+        [
+            (b"{", "application/json"),
+            (b"choice=mute", "text/plain"),
+            (b"choice=mute", "multipart/form-data; boundary=x"),
+            (b"\xff\xfe", "application/x-www-form-urlencoded; charset=utf-7"),
+            (b"a=b&" * 50_000, "application/x-www-form-urlencoded"),
+        ],
+        ids=["json", "text", "boundary", "utf-7", "large"],
+    )
+    def test_a_broken_body_changes_nothing(
+        self, host: Host, client: FlaskClient, body: bytes, content_type: str
+    ) -> None:
+        before = dump(host)
+        assert client.post(host.path(), data=body, content_type=content_type).status_code in (200, 413)
+        assert dump(host) == before
+
+    def test_a_session_counts_for_nothing(self, host: Host, client: FlaskClient) -> None:
+        client.set_cookie("session", "somebody-else")
+        client.post(host.path(), data={"choice": "mute"}, headers={"Origin": "https://elsewhere.example"})
+        assert not host.optout.may_invite("jane@example.org", "beta-42")
+
+
+class TestBadLinks:
+    @pytest.mark.parametrize("token", BAD, ids=lambda token: ascii(token)[:40])
+    def test_they_all_get_the_same_bytes_and_no_query(
+        self, host: Host, client: FlaskClient, statements: list[str], token: str
+    ) -> None:
+        expected = client.get("/optout/nothing").data
+        for prefix in ("/optout/", "/optout/one-click/"):
+            for method in ("GET", "POST"):
+                response = client.open(prefix + quote(token, safe=""), method=method, data={"choice": "mute"})
+                assert response.status_code == 404
+                assert response.data == expected
+        assert statements == []
+
+    @pytest.mark.parametrize("path", ["/optout/", "/optout/one-click/", "/optout/a/b/c", "/optout/one-click/a/b"])
+    def test_so_does_every_other_path_below_ours(self, host: Host, client: FlaskClient, path: str) -> None:
+        assert client.get(path).data == client.get("/optout/nothing").data
+
+    def test_the_page_says_how_to_get_a_whole_link(self, host: Host, client: FlaskClient) -> None:
+        page = client.get("/optout/nothing").text
+        assert "Copy the whole link" in page and "Nothing changed." in page
+
+    def test_no_door_opens_another(self, host: Host, client: FlaskClient) -> None:
+        landing, one_click = host.path().rpartition("/")[2], one_click_path().rpartition("/")[2]
+        assert client.post(f"/optout/one-click/{landing}", data=MARKER).status_code == 404
+        assert client.post(f"/optout/{one_click}", data={"choice": "mute"}).status_code == 404
+        assert host.optout.may_invite("jane@example.org", "beta-42")
+
+
+class TestOneClick:
+    """RFC 8058, over a real socket as a mailbox provider's server would speak it."""
+
+    @pytest.mark.parametrize(
+        ("body", "content_type"),
+        [
+            (MARKER, "application/x-www-form-urlencoded"),
+            (MARKER, "application/x-www-form-urlencoded; charset=UTF-8"),
+            (MARKER + "\r\n", "application/x-www-form-urlencoded"),
+            (MARKER, None),
+            (
+                '--B\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--B--\r\n',
+                "multipart/form-data; boundary=B",
+            ),
+            (
+                'B\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\nB\r\n',
+                'multipart/form-data; boundary="B"',
+            ),
+        ],
+        ids=["urlencoded", "charset", "trailing line break", "no content type", "multipart", "as in the RFC"],
+    )
+    def test_the_signal_mutes_at_once(self, served: Host, body: str, content_type: str | None) -> None:
+        for _ in range(2):
+            status, headers = post(served, body, content_type)
+            assert status == 200
+            assert "location" not in headers and "set-cookie" not in headers
+        assert not served.optout.may_invite("jane@example.org", "beta-42")
+        assert served.optout.may_invite("jane@example.org", "study-7")
+
+    @pytest.mark.parametrize(
+        ("body", "content_type"),
+        [
+            ("", "application/x-www-form-urlencoded"),
+            ("", None),
+            ("list-unsubscribe=one-click", "application/x-www-form-urlencoded"),
+            ("List-Unsubscribe=one-click", "application/x-www-form-urlencoded"),
+            ("List-Unsubscribe=", "application/x-www-form-urlencoded"),
+            (MARKER, "text/plain"),
+            ('{"List-Unsubscribe": "One-Click"}', "application/json"),
+            (MARKER, "multipart/form-data; boundary=B"),
+            (MARKER + "&a=" + "b" * 1_024, "application/x-www-form-urlencoded"),
+        ],
+        ids=ascii,
+    )
+    def test_any_other_body_is_refused(self, served: Host, body: str, content_type: str | None) -> None:
+        status, _ = post(served, body, content_type)
+        assert status == 400
+        assert served.optout.may_invite("jane@example.org", "beta-42")
+
+    def test_it_never_undoes(self, host: Host, client: FlaskClient) -> None:
+        say(host, True, to="jane@example.org")
+        client.post(one_click_path(), data={"List-Unsubscribe": "One-Click", "choice": "undo"})
+        assert not host.optout.may_invite("jane@example.org", "beta-42")
+
+    def test_opened_in_a_browser_it_shows_the_landing_page(self, host: Host, client: FlaskClient) -> None:
+        assert client.get(one_click_path()).data == client.get(host.path()).data
+
+
+@pytest.mark.parametrize("csrf_first", [True, False])
+def test_flask_wtf_guards_the_host_but_not_us(make: MakeHost, csrf_first: bool) -> None:
+    host = make()
+    app = host.app
+    if csrf_first:
+        app.extensions.pop("optout")
+        app.blueprints.pop("optout")
+        CSRFProtect(app)
+        OptOut(host.db, app)
+    else:
+        CSRFProtect(app)
+    app.add_url_rule("/own", "own", lambda: "", methods=["POST"])
+    with app.app_context():
+        client = app.test_client()
+        assert client.post(host.path(), data={"choice": "mute"}).status_code == 303
+        assert (
+            client.post(one_click_path(), data=MARKER, content_type="application/x-www-form-urlencoded").status_code
+            == 200
+        )
+        assert client.post("/own").status_code == 400
+
+
+@pytest.mark.parametrize("htmx", [True, False])
+def test_without_a_store_the_page_says_that_nothing_changed(
+    host: Host, client: FlaskClient, htmx: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    host.db.drop_all()
+    headers = {"HX-Request": "true"} if htmx else {}
+    for response in (
+        client.get(host.path(), headers=headers),
+        client.post(host.path(), data={"choice": "mute"}, headers=headers),
+        client.post(one_click_path(), data={"List-Unsubscribe": "One-Click"}, headers=headers),
+    ):
+        assert response.status_code == 503
+        assert int(response.headers["Retry-After"]) > 0
+        assert "Nothing changed." in response.text and "You will get no more" not in response.text
+    assert "flask optout init-db" in caplog.text and "jane" not in caplog.text
+
+
+def test_the_stylesheet_and_htmx_are_served_and_may_be_cached(host: Host, client: FlaskClient) -> None:
+    for name in ("optout.css", "htmx.min.js"):
+        response = client.get(f"/optout/static/{name}")
+        assert response.status_code == 200 and response.headers["Cache-Control"] != "no-store"
+        response.close()
+
+
+def dump(host: Host) -> list[str]:
+    with host.db.engine.connect() as connection:
+        return list(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
+
+
+def post(host: Host, body: str, content_type: str | None) -> tuple[int, dict[str, str]]:
+    url = urlsplit(current_state().links.url(Door.ONE_CLICK, parse("jane@example.org"), "beta-42"))
+    connection = http.client.HTTPConnection(url.netloc)
+    connection.request("POST", url.path, body.encode(), {"Content-Type": content_type} if content_type else {})
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return response.status, {name.lower(): value for name, value in response.getheaders()}

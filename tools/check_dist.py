@@ -1,0 +1,93 @@
+"""Build wheel and sdist and try them where nothing else is: ``python -m tools.check_dist``.
+
+The wheel must hold the package with its assets and nothing else, the sdist the tests and the example too; installed
+into a clean environment, the wheel must render the page and serve htmx and the stylesheet.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import tempfile
+import venv
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TRIAL = """
+from pathlib import Path
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+import flask_optout
+from flask_optout import OptOut
+from flask_optout.mailers.flask_mail import Invitation, Mail
+
+assert "site-packages" in flask_optout.__file__, flask_optout.__file__
+app = Flask(__name__, instance_path=str(Path.cwd()))
+app.config.update(SECRET_KEY="k" * 32, SQLALCHEMY_DATABASE_URI="sqlite:///trial.db", TESTING=True,
+                  OPTOUT_BASE_URL="https://x.example", MAIL_DEFAULT_SENDER="team@example.org")
+db = SQLAlchemy(app)
+optout = OptOut(db, app)
+mail = Mail(app)
+client = app.test_client()
+with app.app_context(), mail.record_messages() as outbox:
+    db.create_all()
+    path = optout.link("jane@example.org", "beta-42").removeprefix("https://x.example")
+    page = client.get(path)
+    assert page.status_code == 200 and "Not Interested?" in page.text
+    for name in ("htmx.min.js", "optout.css"):
+        assert client.get(f"/optout/static/{name}").status_code == 200, name
+    for _ in range(2):
+        mail.send(Invitation("Join us", recipients=["jane@example.org"], body="Come.", opportunity="beta-42"))
+        client.post(path, data={"choice": "mute"})
+    assert len(outbox) == 1
+"""
+
+
+def main() -> None:
+    """Build, look inside, install, try; any failure ends the run."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        subprocess.run([sys.executable, "-m", "build", "--outdir", folder, str(ROOT)], check=True, stdout=sys.stderr)
+        [wheel], [sdist] = out.glob("*.whl"), out.glob("*.tar.gz")
+        expect(names_in_wheel(wheel), assets("flask_optout/"), "the wheel")
+        strangers = {name for name in names_in_wheel(wheel) if not name.startswith(("flask_optout/", "flask_optout-"))}
+        if strangers:
+            raise SystemExit(f"The wheel holds what is not the package: {sorted(strangers)}")
+        expect(names_in_sdist(sdist), assets("") | tracked("tests") | tracked("example_app"), "the sdist")
+        for command in (["check-wheel-contents", wheel], ["twine", "check", "--strict", wheel, sdist]):
+            subprocess.run([Path(sys.executable).parent / command[0], *command[1:]], check=True)
+        venv.create(out / "clean", with_pip=True)
+        python = out / "clean" / "bin" / "python"
+        subprocess.run([python, "-m", "pip", "install", "--quiet", wheel], check=True)
+        subprocess.run([python, "-W", "error", "-c", TRIAL], check=True, cwd=folder)
+    print(f"{wheel.name} and {sdist.name} are whole; the wheel works in a clean environment.")
+
+
+def names_in_wheel(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def names_in_sdist(sdist: Path) -> set[str]:
+    with tarfile.open(sdist) as archive:
+        return {name.partition("/")[2] for name in archive.getnames()}
+
+
+def tracked(folder: str) -> set[str]:
+    listed = subprocess.run(["git", "ls-files", folder], cwd=ROOT, check=True, capture_output=True, text=True)
+    return set(listed.stdout.split())
+
+
+def assets(prefix: str) -> set[str]:
+    return {prefix + name for folder in ("static", "templates") for name in tracked(folder)}
+
+
+def expect(found: set[str], wanted: set[str], where: str) -> None:
+    if wanted - found:
+        raise SystemExit(f"Missing in {where}: {sorted(wanted - found)}")
+
+
+if __name__ == "__main__":
+    main()
