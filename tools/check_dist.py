@@ -37,7 +37,8 @@ with app.app_context(), mail.record_messages() as outbox:
     page = client.get(path)
     assert page.status_code == 200 and "Not Interested?" in page.text
     for name in ("htmx.min.js", "optout.css"):
-        assert client.get(f"/optout/static/{name}").status_code == 200, name
+        with client.get(f"/optout/static/{name}") as asset:
+            assert asset.status_code == 200, name
     for _ in range(2):
         mail.send(Invitation("Join us", recipients=["jane@example.org"], body="Come.", opportunity="beta-42"))
         client.post(path, data={"choice": "mute"})
