@@ -1,10 +1,15 @@
-"""A host app as a developer would write it, and what stands around it: a mail server, a web server."""
+"""A host app as a developer would write it, what stands around it (a mail server, a web server), and the example."""
 
 from __future__ import annotations
 
 import email
 import email.policy
+import os
+import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -139,3 +144,38 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@dataclass
+class Example:
+    """The example app as a process of its own, and where it says that it is to be opened."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def stop(self) -> str:
+        """Press Ctrl-C; gives what it wrote to standard error."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.communicate(timeout=20)[1]
+
+
+@contextmanager
+def example(*arguments: str, **environment: str) -> Iterator[Example]:
+    """Start the example with the README's command, less its virtual environment."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "example_app", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    try:
+        assert process.stdout is not None
+        greeting = re.search(r"http://\S+", process.stdout.readline())
+        if greeting is None:
+            raise AssertionError(process.communicate()[1])
+        yield Example(process, greeting[0])
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate()
