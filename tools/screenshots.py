@@ -13,7 +13,7 @@ from tests.conftest import CHROMIUM_ARGUMENTS
 from tests.hosts import example
 
 DOCS = Path(__file__).parents[1] / "docs"
-SIZE = {"width": 440, "height": 520}
+SIZE = {"width": 560, "height": 400}
 
 
 def take(page: Page, url: str) -> None:
