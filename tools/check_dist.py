@@ -53,12 +53,17 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "build", "--outdir", folder, str(ROOT)], check=True, stdout=sys.stderr)
         [wheel], [sdist] = out.glob("*.whl"), out.glob("*.tar.gz")
         expect(names_in_wheel(wheel), assets("flask_optout/"), "the wheel")
-        strangers = {name for name in names_in_wheel(wheel) if not name.startswith(("flask_optout/", "flask_optout-"))}
+        strangers = {
+            name for name in names_in_wheel(wheel) if not name.startswith(("flask_optout/", "flask_optout-"))
+        }
         if strangers:
             raise SystemExit(f"The wheel holds what is not the package: {sorted(strangers)}")
         expect(names_in_sdist(sdist), assets("") | tracked("tests") | tracked("example_app"), "the sdist")
-        for command in (["check-wheel-contents", wheel], ["twine", "check", "--strict", wheel, sdist]):
-            subprocess.run([Path(sys.executable).parent / command[0], *command[1:]], check=True)
+        for tool, *arguments in (
+            ["check-wheel-contents", str(wheel)],
+            ["twine", "check", "--strict", str(wheel), str(sdist)],
+        ):
+            subprocess.run([Path(sys.executable).parent / tool, *arguments], check=True)
         venv.create(out / "clean", with_pip=True)
         python = out / "clean" / "bin" / "python"
         subprocess.run([python, "-m", "pip", "install", "--quiet", wheel], check=True)

@@ -7,13 +7,13 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from tests.conftest import CHROMIUM_ARGUMENTS
 from tests.hosts import example
 
 DOCS = Path(__file__).parents[1] / "docs"
-SIZE = {"width": 560, "height": 400}
+SIZE = ViewportSize(width=560, height=400)
 
 
 def take(page: Page, url: str) -> None:

@@ -1,0 +1,164 @@
+"""The README does what it says: its code is run, its commands, tables and pictures are checked."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from flask_optout.extension import DEFAULTS
+
+from .hosts import Mailbox, free_port
+from .test_example import COMMAND as EXAMPLE
+from .test_story import link_in
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+TESTS = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+QUICK_START, *SNIPPETS = blocks("python")
+COMMANDS = "".join(blocks("shell")).splitlines()
+INIT_DB, RUN = (command for command in COMMANDS if command.startswith("flask "))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, smtp: Mailbox) -> dict[str, str]:
+    """``app.py`` as the README has it, and an environment that leads its mail to the SMTP server."""
+    (tmp_path / "app.py").write_text(QUICK_START)
+    settings = {"FLASK_MAIL_SERVER": smtp.host, "FLASK_MAIL_PORT": str(smtp.port)}
+    flask(tmp_path, INIT_DB, settings).wait(timeout=30)
+    return settings
+
+
+@pytest.fixture
+def module(tmp_path: Path, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The quick start, imported; its base URL is the one that the README speaks of."""
+    for name, value in {**settings, "FLASK_OPTOUT_BASE_URL": "https://jobs.example.org"}.items():
+        monkeypatch.setenv(name, value)
+    spec = importlib.util.spec_from_file_location("quick_start", tmp_path / "app.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "quick_start", module)
+    spec.loader.exec_module(module)
+    with module.app.app_context():
+        yield module
+        module.db.engine.dispose()
+
+
+def flask(folder: Path, command: str, settings: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", *shlex.split(command)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **settings},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def running(folder: Path, settings: dict[str, str]) -> Iterator[str]:
+    """The README's command for the app, on a free port; gives its URL."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    settings = {**settings, "FLASK_RUN_PORT": str(port), "FLASK_OPTOUT_BASE_URL": url}
+    process = flask(folder, RUN, settings)
+    try:
+        deadline = time.monotonic() + 30
+        while not listens(port):
+            assert process.poll() is None and time.monotonic() < deadline, "the quick start did not start"
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_the_quick_start_is_short() -> None:
+    assert len(QUICK_START.splitlines()) < 25
+
+
+def test_the_quick_start_sends_mutes_and_changes_its_mind(
+    tmp_path: Path, settings: dict[str, str], smtp: Mailbox, page: Page
+) -> None:
+    with running(tmp_path, settings) as url:
+
+        def invite() -> str:
+            with urllib.request.urlopen(f"{url}/invite/jane@example.org", b"", timeout=10) as response:
+                return str(response.read().decode())
+
+        assert invite() == "Invitation accepted"
+        assert len(smtp.received) == 1
+        page.goto(link_in(smtp.received[0].part("plain")))
+        expect(page.get_by_role("heading", name="Pocket Camera")).to_be_visible()
+        page.get_by_role("button", name="Not Interested?").click()
+        expect(page.get_by_role("button", name="I've changed my mind.")).to_be_visible()
+
+        assert invite() == "Invitation accepted"
+        assert len(smtp.received) == 1
+        page.get_by_role("button", name="I've changed my mind.").click()
+        expect(page.get_by_role("button", name="Not Interested?")).to_be_visible()
+
+        assert invite() == "Invitation accepted"
+        assert len(smtp.received) == 2
+
+
+def test_the_other_code_runs_in_that_app(module: ModuleType, smtp: Mailbox) -> None:
+    for snippet in SNIPPETS:
+        exec(snippet, vars(module))
+    placed, *swept = (mail.part("plain") for mail in smtp.received)
+    assert placed.strip() == f"No? {module.url}"
+    assert [mail.rcpt_to for mail in smtp.received[1:]] == [["jane@example.org"], ["kofi@example.com"]]
+    assert all("Not Interested?" in text for text in swept)
+
+
+def test_the_headers_are_those_that_arrive(module: ModuleType, smtp: Mailbox) -> None:
+    assert module.app.test_client().post("/invite/jane@example.org").status_code == 200
+    lines = smtp.received[0].raw.decode().split("\r\n")
+    for header in "".join(blocks("text")).splitlines():
+        pattern = re.escape(header).replace("…", "[a-z2-7]{80,}")
+        assert any(re.fullmatch(pattern, line) for line in lines), header
+
+
+def test_every_command_is_run_somewhere() -> None:
+    """The example by test_example.py, the tests by .ci/run, the rest here."""
+    assert sorted(COMMANDS) == sorted([EXAMPLE, TESTS, INIT_DB, RUN])
+    assert TESTS in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_the_code_is_all_in_blocks_that_are_run() -> None:
+    assert set(re.findall(r"^```(\w+)$", README, re.MULTILINE)) == {"shell", "python", "text"}
+
+
+def test_the_settings_and_their_defaults_are_those_of_the_code() -> None:
+    rows = re.findall(r"^\| `(OPTOUT_\w+)` \| `(.+?)` \| .+ \|$", README, re.MULTILINE)
+    assert [(name, default.strip('"')) for name, default in rows] == [(n, str(d)) for n, d in DEFAULTS.items()]
+
+
+def test_every_picture_and_file_it_points_to_is_there() -> None:
+    targets = [target for target in re.findall(r"\]\(([^)]+)\)", README) if "://" not in target]
+    assert len(targets) >= 3
+    for target in targets:
+        assert (ROOT / target).exists(), target
