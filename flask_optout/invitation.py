@@ -18,6 +18,7 @@ OWN_HEADERS = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Auto-Sub
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 #: Leaves a token of the longest opportunity's id below the 998 octets of a line (RFC 5322 section 2.1.1).
 LONGEST_BASE_URL = 400
+BODY_END = re.compile(r"</body\b", re.IGNORECASE)
 HEADER_NAME = re.compile(r"[!-9;-~]+")
 
 
@@ -153,8 +154,7 @@ class Composer:
         html, linked = self._links.with_own_link(html, url)
         if linked:
             return html
-        end = html.lower().rfind("</body")
-        end = len(html) if end < 0 else end
+        end = max((tag.start() for tag in BODY_END.finditer(html)), default=len(html))
         return html[:end] + self._footer("html", url) + html[end:]
 
     def _headers(self, address: Address, opportunity: str) -> dict[str, str]:

@@ -48,9 +48,10 @@ def test_a_part_that_is_not_there_is_not_made_up(part: str) -> None:
 
 @pytest.mark.parametrize("closing", ["</body></html>", "</BODY>", "</body\n>"])
 def test_the_html_footer_stands_inside_the_body(closing: str) -> None:
-    made = letter(html=f"<html><body><p>Come.</p>{closing}")
+    before = "<html><body><p>\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}çeri gel.</p>"  # longer in lower case
+    made = letter(html=before + closing)
     assert made.html is not None
-    assert made.html.startswith("<html><body><p>Come.</p><p") and made.html.endswith(f"</p>{closing}")
+    assert made.html.startswith(f"{before}<p") and made.html.endswith(f"</p>{closing}")
 
 
 def test_a_link_that_the_host_placed_itself_is_left_where_it_is(host: Host) -> None:
