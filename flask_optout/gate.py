@@ -1,23 +1,30 @@
 """The gate that every invitation passes as it is sent: it clears it or drops it, and knows no mail library.
 
 A mailer asks for the letter, makes its library's message of it, and hands that off only if the gate clears it. All
-that can fail comes before the choice is read: an invitation that cannot be sent fails for everybody alike, and the
-choice is as fresh as can be.
+that can fail comes before the choice is read, and so does the row of the Email Log: an invitation that cannot be
+sent fails for everybody alike, the row is the same for everybody, and the choice is as fresh as can be.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from email.utils import formatdate
+
 from .addresses import Recipient, parse
 from .choices import Choices
+from .email_log import EmailLog
+from .errors import StoreUnavailable
 from .invitation import Composer, Draft, Letter
 
 
 class Gate:
     """Obeys the choices of one app."""
 
-    def __init__(self, choices: Choices, composer: Composer) -> None:
+    def __init__(self, choices: Choices, composer: Composer, log: EmailLog) -> None:
         self._choices = choices
         self._composer = composer
+        self._log = log
 
     def may_invite(self, recipient: Recipient, opportunity: str) -> bool:
         """Whether this person may be invited to this opportunity.
@@ -33,9 +40,45 @@ class Gate:
         """
         return self._composer.letter(draft)
 
-    def clears(self, letter: Letter) -> bool:
-        """Whether this letter may leave now; when not, it is dropped without a trace.
+    @contextmanager
+    def passing(self, letter: Letter, *, message_id: str) -> Iterator[bool]:
+        """Record this letter, then say whether it may leave now; when not, it is dropped without a trace.
 
-        :raises OptOutError: when nobody can tell.
+        Hand it off inside the ``with``: what goes wrong there is noted on its row and raised again. Of one that may
+        not leave, rehearse what can fail for everybody, so that a note tells as little as can be.
+
+        :raises OptOutError: when it cannot be recorded, or when nobody can tell whether it may leave.
         """
-        return not self._choices.muted(letter.address, letter.opportunity)
+        row = self._record(letter, message_id)
+        try:
+            yield not self._choices.muted(letter.address, letter.opportunity)
+        except Exception as error:
+            with suppress(StoreUnavailable):
+                self._log.record_failure(row, error)
+            raise
+
+    def _record(self, letter: Letter, message_id: str) -> int:
+        address = letter.address
+        own = {
+            "From": _shown(letter.sender),
+            "To": _shown((address.name, address.deliverable)),
+            "Reply-To": _shown(letter.reply_to) if letter.reply_to else None,
+            "Subject": letter.subject,
+            "Date": formatdate(),
+            "Message-ID": message_id,
+        }
+        return self._log.record(
+            address,
+            letter.opportunity,
+            subject=letter.subject,
+            message_id=message_id,
+            headers=[(name, value) for name, value in {**own, **letter.headers}.items() if value],
+            text=letter.text,
+            html=letter.html,
+            personal=letter.personal,
+        )
+
+
+def _shown(who: Recipient) -> str:
+    name, address = ("", who) if isinstance(who, str) else who
+    return f"{name} <{address}>" if name else address

@@ -40,14 +40,17 @@ class Draft:
 
 @dataclass(frozen=True)
 class Letter:
-    """An invitation as it leaves: for one person, with that person's links."""
+    """An invitation as it leaves: for one person, with that person's links, which ``personal`` names."""
 
     address: Address
     opportunity: str
     subject: str
     text: str | None
     html: str | None
+    sender: Recipient
+    reply_to: Recipient | None
     headers: Mapping[str, str]
+    personal: tuple[str, ...] = ()
 
 
 def base_url(setting: str) -> str:
@@ -129,21 +132,24 @@ class Composer:
         """
         opportunity = checked_opportunity(draft.opportunity)
         address = _one(draft)
-        _check_from(draft)
+        sender = _checked_sender(draft)
         if not (draft.text or draft.html):
             raise InvitationError(
                 "An invitation has neither a text nor an html part.",
                 "The link must be visible in the message itself.",
                 "Give it a body, an html part, or both.",
             )
-        url = self._links.url(Door.LANDING, address, opportunity)
+        url, one_click = (self._links.url(door, address, opportunity) for door in (Door.LANDING, Door.ONE_CLICK))
         return Letter(
             address=address,
             opportunity=opportunity,
             subject=unfolded(draft.subject),
             text=self._text(draft.text, url) if draft.text else draft.text,
             html=self._html(draft.html, url) if draft.html else draft.html,
-            headers={**_host_headers(draft.headers), **self._headers(address, opportunity)},
+            sender=sender,
+            reply_to=draft.reply_to,
+            headers={**_host_headers(draft.headers), **self._headers(one_click, opportunity)},
+            personal=(url, one_click),
         )
 
     def _text(self, text: str, url: str) -> str:
@@ -157,8 +163,7 @@ class Composer:
         end = max((tag.start() for tag in BODY_END.finditer(html)), default=len(html))
         return html[:end] + self._footer("html", url) + html[end:]
 
-    def _headers(self, address: Address, opportunity: str) -> dict[str, str]:
-        one_click = self._links.url(Door.ONE_CLICK, address, opportunity)
+    def _headers(self, one_click: str, opportunity: str) -> dict[str, str]:
         return {
             "List-Unsubscribe": f"<{one_click}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
@@ -200,7 +205,7 @@ def _one(draft: Draft) -> Address:
     return address
 
 
-def _check_from(draft: Draft) -> None:
+def _checked_sender(draft: Draft) -> Recipient:
     if not draft.sender:
         raise InvitationError(
             "An invitation has no sender.",
@@ -210,6 +215,7 @@ def _check_from(draft: Draft) -> None:
     for who in (draft.sender, draft.reply_to):
         for part in (who,) if isinstance(who, str) else who or ():
             unfolded(part)
+    return draft.sender
 
 
 def _host_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -10,12 +10,17 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from flask import Flask, current_app, has_request_context, request
 
+from .ask_limit import AskLimit
 from .choices import Choices
+from .email_log import EmailLog
 from .errors import ConfigurationError
 from .gate import Gate
 from .invitation import LOOPBACK, Composer, Links, base_url
 from .keys import KeyRing
+from .log_store import LogStore
 from .rendering import render
+from .resends import Resends
+from .saved_filters import SavedFilters
 from .tables import Tables
 from .tokens import Door, Tokens
 
@@ -59,7 +64,27 @@ class State:
 
     @cached_property
     def gate(self) -> Gate:
-        return Gate(self.choices, Composer(self.links, _footer))
+        return Gate(self.choices, Composer(self.links, _footer), self.email_log)
+
+    @cached_property
+    def _log_store(self) -> LogStore:
+        return LogStore(self._engine, self._tables.log)
+
+    @cached_property
+    def email_log(self) -> EmailLog:
+        return EmailLog(self._log_store)
+
+    @cached_property
+    def resends(self) -> Resends:
+        return Resends(self._log_store)
+
+    @cached_property
+    def saved_filters(self) -> SavedFilters:
+        return SavedFilters(self._log_store)
+
+    @cached_property
+    def ask_limit(self) -> AskLimit:
+        return AskLimit(self._log_store)
 
     def create_tables(self) -> None:
         """Create the tables that are missing."""

@@ -17,16 +17,90 @@ def _bytes(size: int) -> sa.types.TypeEngine[bytes]:
     return sa.LargeBinary(size).with_variant(mysql.BINARY(size), "mysql", "mariadb")
 
 
+def _string(size: int) -> sa.types.TypeEngine[str]:
+    # The default collations of MySQL and MariaDB take different people for one.
+    exact = mysql.VARCHAR(size, charset="utf8mb4", collation="utf8mb4_bin")
+    return sa.String(size).with_variant(exact, "mysql", "mariadb")
+
+
+def _text() -> sa.types.TypeEngine[str]:
+    exact = mysql.LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin")
+    return sa.Text().with_variant(exact, "mysql", "mariadb")
+
+
+def _id() -> sa.types.TypeEngine[int]:
+    # SQLite clusters a table by its key only when the key is an INTEGER.
+    return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+#: RFC 5321 section 4.5.3.1.3: a path of 256 octets, less its angle brackets.
+ADDRESS_SIZE = 254
+OPPORTUNITY_SIZE = 128
+NAME_SIZE = 80
+
+
+@dataclass(frozen=True)
+class LogTables:
+    """What the Email Log keeps; nothing in it is a digest, a token, or says who opted out.
+
+    ``email``: one narrow row for each invitation that passed the gate, its ``id`` made of the time; ``mailbox`` is
+    the canonical address. ``body``: its text, html and headers, redacted. ``saved_filter``: a named query, of one
+    opportunity or, with ``""``, of all. ``resend``: who had what sent again. ``asked``: how many links the ask page
+    has mailed on one day, by pseudonyms that stand nowhere else.
+    """
+
+    email: sa.Table
+    body: sa.Table
+    saved_filter: sa.Table
+    resend: sa.Table
+    asked: sa.Table
+
+    @classmethod
+    def on(cls, metadata: sa.MetaData) -> LogTables:
+        """The tables on this metadata, made there once however often it is asked."""
+        return cls(
+            email=_email(metadata),
+            body=_table(
+                metadata,
+                "optout_email_body",
+                sa.Column("id", _id(), primary_key=True, autoincrement=False),
+                sa.Column("headers", _text(), nullable=False),
+                sa.Column("text", _text()),
+                sa.Column("html", _text()),
+            ),
+            saved_filter=_table(
+                metadata,
+                "optout_saved_filter",
+                sa.Column("opportunity", _string(OPPORTUNITY_SIZE), primary_key=True),
+                sa.Column("name", _string(NAME_SIZE), primary_key=True),
+                sa.Column("query", _text(), nullable=False),
+            ),
+            resend=_resend(metadata),
+            asked=_table(
+                metadata,
+                "optout_asked",
+                sa.Column("day", sa.Date, primary_key=True),
+                sa.Column("slot", _bytes(DIGEST_SIZE), primary_key=True),
+                sa.Column("number", sa.SmallInteger, primary_key=True, autoincrement=False),
+            ),
+        )
+
+    def all(self) -> list[sa.Table]:
+        return [self.email, self.body, self.saved_filter, self.resend, self.asked]
+
+
 @dataclass(frozen=True)
 class Tables:
     """What Flask-OptOut keeps.
 
     ``choice``: what a candidate last said about one opportunity, one row for each digest. No row holds an address,
     and none an exact time. ``key``: the ids of the keys under which choices were written.
+    ``log``: what the Email Log keeps.
     """
 
     choice: sa.Table
     key: sa.Table
+    log: LogTables
 
     @classmethod
     def on(cls, metadata: sa.MetaData) -> Tables:
@@ -48,13 +122,46 @@ class Tables:
                 sqlite_with_rowid=False,
             ),
             key=_table(metadata, "optout_key", sa.Column("id", _bytes(ID_SIZE), primary_key=True)),
+            log=LogTables.on(metadata),
         )
 
     def all(self) -> list[sa.Table]:
-        return [self.choice, self.key]
+        return [self.choice, self.key, *self.log.all()]
 
 
-def _table(metadata: sa.MetaData, name: str, *columns: sa.Column[Any], **options: Any) -> sa.Table:
+def _email(metadata: sa.MetaData) -> sa.Table:
+    return _table(
+        metadata,
+        "optout_email_log",
+        sa.Column("id", _id(), primary_key=True, autoincrement=False),
+        sa.Column("opportunity", _string(OPPORTUNITY_SIZE), nullable=False),
+        sa.Column("recipient", _string(ADDRESS_SIZE), nullable=False),
+        sa.Column("mailbox", _string(ADDRESS_SIZE), nullable=False),
+        sa.Column("subject", _text(), nullable=False),
+        sa.Column("message_id", _text(), nullable=False),
+        sa.Column("failure", _string(NAME_SIZE)),
+        sa.Index("optout_email_log_by_mailbox", "mailbox", "id"),
+        sa.Index("optout_email_log_by_opportunity", "opportunity", "id"),
+        sa.Index("optout_email_log_by_candidate", "opportunity", "mailbox", "id"),
+    )
+
+
+def _resend(metadata: sa.MetaData) -> sa.Table:
+    return _table(
+        metadata,
+        "optout_resend",
+        # Numbered, so that of two at the same moment the key lets one through.
+        sa.Column("opportunity", _string(OPPORTUNITY_SIZE), primary_key=True),
+        sa.Column("mailbox", _string(ADDRESS_SIZE), primary_key=True),
+        sa.Column("number", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("email_id", _id(), nullable=False, index=True),
+        sa.Column("moment", _id(), nullable=False),
+        sa.Column("operator", _string(NAME_SIZE), nullable=False),
+        sa.Column("failure", _string(NAME_SIZE)),
+    )
+
+
+def _table(metadata: sa.MetaData, name: str, *columns: sa.schema.SchemaItem, **options: Any) -> sa.Table:
     existing = metadata.tables.get(name)
     return existing if existing is not None else sa.Table(name, metadata, *columns, **options)
 

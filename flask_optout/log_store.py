@@ -1,0 +1,111 @@
+"""How the Email Log reaches its database: ids made of time, one way to read and one way to write."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import smtplib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from .errors import StoreUnavailable
+from .tables import NAME_SIZE, LogTables
+
+Result = TypeVar("Result")
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+MICROSECOND = datetime.timedelta(microseconds=1)
+#: Ids of one microsecond; with a random one of them, two writers that share a key are rare, and try again.
+PER_MICROSECOND = 1024
+LARGEST_ID = 2**63 - 1
+ATTEMPTS = 8
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def id_at(moment: datetime.datetime) -> int:
+    """The smallest id of a moment: rows are ordered, filtered by date, paged and pruned by their key alone."""
+    return min((moment - EPOCH) // MICROSECOND * PER_MICROSECOND, LARGEST_ID)
+
+
+def time_of(id: int) -> datetime.datetime:
+    """The moment, in UTC, that an id was made of."""
+    return EPOCH + id // PER_MICROSECOND * MICROSECOND
+
+
+def reason(error: BaseException) -> str:
+    """Why a hand-off failed: the kind of error and the server's code (RFC 5321 section 4.2), never an address."""
+    code = getattr(error, "smtp_code", None)
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code = next((code for code, _ in error.recipients.values()), None)
+    name = type(error).__name__
+    return (f"{name} {code}" if isinstance(code, int) else name)[:NAME_SIZE]
+
+
+class LogStore:
+    """The database of one app's Email Log.
+
+    :param engine: gives the engine of the app at hand.
+    """
+
+    def __init__(self, engine: Callable[[], sa.Engine], tables: LogTables) -> None:
+        self._engine = engine
+        self.tables = tables
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to read with.
+
+        :raises StoreUnavailable: when the database does not answer.
+        """
+        with _unavailable(), self._engine().connect() as connection:
+            yield connection
+
+    def write(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Do work on a connection and a transaction of its own; when this returns, it is committed.
+
+        :raises StoreUnavailable: when the database does not take it.
+        """
+        with _unavailable(), self._engine().begin() as connection:
+            return work(connection)
+
+    def write_new(self, work: Callable[[sa.Connection, int], object]) -> int:
+        """Do work that inserts a row at the id that it is given, which is of now; give that id.
+
+        :raises StoreUnavailable: as :meth:`write`.
+        """
+
+        def insert(connection: sa.Connection) -> int:
+            id = id_at(now()) + secrets.randbelow(PER_MICROSECOND)
+            work(connection, id)
+            return id
+
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self.write(insert)
+            except KeyTaken:
+                continue
+        return self.write(insert)
+
+
+class KeyTaken(StoreUnavailable):
+    """Another row has this key already."""
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        # Not chained: the error of a failed insert shows the values, and among them an address.
+        raise (KeyTaken if isinstance(error, IntegrityError) else StoreUnavailable)(
+            f"The Email Log could not be reached ({type(error).__name__}).",
+            "Every invitation is recorded before it leaves, so none leaves without it.",
+            "Check SQLALCHEMY_DATABASE_URI and the database, run 'flask optout init-db' if its tables are missing, "
+            "and try again.",
+        ) from None
