@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from flask import Flask, current_app, has_request_context, request
 
 from .ask_limit import AskLimit
+from .background import Background
 from .choices import Choices
 from .email_log import EmailLog
 from .errors import ConfigurationError
@@ -25,7 +26,7 @@ from .tables import Tables
 from .tokens import Door, Tokens
 
 #: The endpoint behind each door.
-ENDPOINTS = {Door.LANDING: "optout.landing", Door.ONE_CLICK: "optout.one_click"}
+ENDPOINTS = {Door.LANDING: "optout.landing", Door.ONE_CLICK: "optout.one_click", Door.ASK: "optout.ask"}
 
 
 class State:
@@ -85,6 +86,10 @@ class State:
     @cached_property
     def ask_limit(self) -> AskLimit:
         return AskLimit(self._log_store)
+
+    @cached_property
+    def background(self) -> Background:
+        return Background()
 
     def create_tables(self) -> None:
         """Create the tables that are missing."""

@@ -31,10 +31,15 @@ ALPHABET = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
 
 
 class Door(StrEnum):
-    """Where a link leads; a token made for one door opens no other."""
+    """Where a link leads; a token made for one door opens no other.
+
+    The ask page's tokens are shown to operators, beside the address that they are about. So their digests and tags
+    are made with keys of their own: held against the choices, they match nothing.
+    """
 
     LANDING = "landing"
     ONE_CLICK = "one-click"
+    ASK = "ask"
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,9 @@ class Tokens:
 
     @cached_property
     def _link_keys(self) -> dict[Door, dict[Key, bytes]]:
-        return {door: {key: key.derive(f"link.{door}") for key in self.ring.keys} for door in Door}
+        disguised = tuple(Key(key.derive("ask")) for key in self.ring.keys)
+        keys = {door: disguised if door is Door.ASK else self.ring.keys for door in Door}
+        return {door: {key: key.derive(f"link.{door}") for key in keys[door]} for door in Door}
 
     def mint(self, door: Door, address: Address, opportunity: str) -> str:
         """The token of one person's link to one door.
@@ -99,7 +106,7 @@ class Tokens:
         :raises OpportunityError: as :func:`checked_opportunity`.
         """
         name = checked_opportunity(opportunity).encode()
-        key = self.ring.current
+        key = next(iter(self._link_keys[door]))
         about, everything = key.digester(opportunity), key.digester(ALL)
         people = [address.canonical] if address.base is None else [address.canonical, address.base]
         payload = b"".join(
@@ -114,7 +121,7 @@ class Tokens:
         return self._sign(key, door, payload)
 
     def reissue(self, door: Door, claim: Claim) -> str:
-        """The token that opens another door to the holder of this claim."""
+        """The token that opens another door, but not the ask page's, to the holder of this claim."""
         return self._sign(claim.key, door, claim.payload)
 
     def _sign(self, key: Key, door: Door, payload: bytes) -> str:
