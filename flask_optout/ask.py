@@ -22,6 +22,8 @@ from .rendering import render
 from .state import State, current_state
 from .tokens import Claim, Door
 
+#: The candidate's blueprint, with this page on it.
+__all__ = ["blueprint"]
 #: Links mailed on one day to one address: for one opportunity, and for all.
 MOST, MOST_IN_ALL = 3, 10
 

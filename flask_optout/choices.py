@@ -111,6 +111,21 @@ class Choices:
             if malformed is not None:
                 raise malformed
 
+    def muted_before(self, opportunity: str, day: datetime.date) -> int:
+        """How many were muted for an opportunity when this day began, as far as today's rows can tell.
+
+        What was said since then is left out, so that a reading moves once for all of it.
+
+        :raises StoreUnavailable: as :meth:`read`.
+        """
+        choice = self._tables.choice.c
+        query = sa.select(sa.func.count()).where(
+            choice.scope.in_([key.scope(opportunity) for key in self._ring.keys]),
+            sa.or_(sa.and_(choice.muted, choice.day < day), sa.and_(~choice.muted, choice.day >= day)),
+        )
+        with self._connection() as connection:
+            return connection.scalar(query) or 0
+
     def _rows(self, connection: sa.Connection, marks: list[Mark]) -> Iterator[tuple[Mark, Choice]]:
         choice = self._tables.choice
         columns = (choice.c.muted, choice.c.source, choice.c.day, choice.c.sequence)

@@ -9,16 +9,19 @@ import sqlalchemy as sa
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
+from . import operators
 from .addresses import Recipient, parse
-from .candidate import blueprint
+from .ask import blueprint
 from .cli import optout_cli
 from .errors import ConfigurationError
+from .log_settings import LOG_DEFAULTS
+from .operators import Guard, as_check
 from .state import State, current_state
 from .tables import Tables
 from .tokens import Door
 
 Loader = Callable[[str], Any]
-DEFAULTS = {"OPTOUT_BASE_URL": None, "OPTOUT_KEYS": None, "OPTOUT_URL_PREFIX": "/optout"}
+DEFAULTS = {"OPTOUT_BASE_URL": None, "OPTOUT_KEYS": None, "OPTOUT_URL_PREFIX": "/optout", **LOG_DEFAULTS}
 
 
 class OptOut:
@@ -26,11 +29,15 @@ class OptOut:
 
     :param db: the host's Flask-SQLAlchemy object; the tables join its metadata at once.
     :param app: the app to initialise; otherwise call :meth:`init_app`, for as many apps as share ``db``.
-    :raises ConfigurationError: as :meth:`init_app`.
+    :param operator: who may read the Email Log; without it, it has no pages. Either a function without arguments,
+        called for each request, whose answer is true for an operator (a string names them in the audit), or a
+        decorator for views, such as ``login_required``, that lets operators through.
+    :raises ConfigurationError: as :meth:`init_app`, or when the guard cannot be called.
     """
 
-    def __init__(self, db: SQLAlchemy, app: Flask | None = None) -> None:
+    def __init__(self, db: SQLAlchemy, app: Flask | None = None, *, operator: Guard | None = None) -> None:
         self._db = db
+        self._operator = None if operator is None else as_check(operator)
         self._tables = Tables.on(db.metadata)
         self._loader: Loader | None = None
         if app is not None:
@@ -49,10 +56,13 @@ class OptOut:
             )
         for name, default in DEFAULTS.items():
             app.config.setdefault(name, default)
-        state = State(app, self._engine, self._tables, self._load)
+        state = State(app, self._engine, self._tables, self._load, self._operator)
         state.check_settings()
         app.extensions["optout"] = state
-        app.register_blueprint(blueprint, url_prefix=app.config["OPTOUT_URL_PREFIX"])
+        prefix = app.config["OPTOUT_URL_PREFIX"]
+        app.register_blueprint(blueprint, url_prefix=prefix)
+        if self._operator is not None:
+            app.register_blueprint(operators.blueprint, url_prefix=f"{prefix}/operator")
         app.cli.add_command(optout_cli)
 
     def opportunity_loader(self, loader: Loader) -> Loader:

@@ -7,15 +7,19 @@ sent fails for everybody alike, the row is the same for everybody, and the choic
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from email.utils import formatdate
+from email.utils import formatdate, quote
 
 from .addresses import Recipient, parse
 from .choices import Choices
 from .email_log import EmailLog
 from .errors import StoreUnavailable
 from .invitation import Composer, Draft, Letter
+
+#: What a display name may hold only in quotes (RFC 5322 section 3.2.3).
+SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
 
 
 class Gate:
@@ -57,6 +61,13 @@ class Gate:
                 self._log.record_failure(row, error)
             raise
 
+    def either(self, letter: Letter, neutral: Letter) -> Letter:
+        """The letter if it may leave now, else the neutral one, which invites nobody to anything.
+
+        :raises OptOutError: when nobody can tell.
+        """
+        return neutral if self._choices.muted(letter.address, letter.opportunity) else letter
+
     def _record(self, letter: Letter, message_id: str) -> int:
         address = letter.address
         own = {
@@ -81,4 +92,5 @@ class Gate:
 
 def _shown(who: Recipient) -> str:
     name, address = ("", who) if isinstance(who, str) else who
-    return f"{name} <{address}>" if name else address
+    quoted = f'"{quote(name)}"' if SPECIAL.search(name) else name
+    return f"{quoted} <{address}>" if name else address

@@ -18,6 +18,7 @@ from .errors import ConfigurationError
 from .gate import Gate
 from .invitation import LOOPBACK, Composer, Links, base_url
 from .keys import KeyRing
+from .log_settings import check_log_settings
 from .log_store import LogStore
 from .rendering import render
 from .resends import Resends
@@ -33,15 +34,22 @@ class State:
     """The parts of one app's OptOut.
 
     :param load: gives what the host knows about an opportunity.
+    :param operator: gives the name of the operator at hand, or ``None`` when it is none; without it, no pages.
     """
 
     def __init__(
-        self, app: Flask, engine: Callable[[], sa.Engine], tables: Tables, load: Callable[[str], Any]
+        self,
+        app: Flask,
+        engine: Callable[[], sa.Engine],
+        tables: Tables,
+        load: Callable[[str], Any],
+        operator: Callable[[], str | None] | None,
     ) -> None:
         self._app = app
         self._engine = engine
         self._tables = tables
         self.load = load
+        self.operator = operator
 
     @cached_property
     def ring(self) -> KeyRing:
@@ -99,12 +107,13 @@ class State:
     def check_settings(self) -> None:
         """Refuse, at start-up, settings that cannot work.
 
-        :raises ConfigurationError: when the base URL or the keys are there and wrong.
+        :raises ConfigurationError: when one is there and wrong.
         """
         if self._app.config["OPTOUT_BASE_URL"]:
             base_url(self._app.config["OPTOUT_BASE_URL"])
         if self._app.config["OPTOUT_KEYS"] is not None:
             self.ring  # noqa: B018
+        check_log_settings(self._app.config)
 
     def _prefix(self, door: Door) -> str:
         base = self._base_url()

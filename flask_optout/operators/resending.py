@@ -1,0 +1,78 @@
+"""Send it again: the same words, row and work whatever the candidate chose.
+
+A candidate who is not muted gets the invitation once more, with a preface. A muted one gets their link and no
+invitation, so that this is no way around a mute.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flask import current_app, g, redirect, url_for
+from werkzeug.wrappers import Response
+
+from ..addresses import parse
+from ..email_log import Email
+from ..invitation import Draft, Letter
+from ..link_letter import link_letter
+from ..log_store import LARGEST_ID, reason
+from ..mailers.flask_mail import deliver
+from ..redaction import restore
+from ..rendering import render
+from ..resends import Refusal, refusal
+from ..state import current_state
+from ..tokens import Door
+from .blueprint import blueprint, found, page
+
+ROUTE = f"/<int(max={LARGEST_ID}):id>/send-again"
+
+
+@blueprint.get(ROUTE)
+def confirm_send_again(id: int) -> str:
+    """Ask before sending; nothing is sent yet."""
+    email = found(id)
+    return page("send_again.html", email=email, refused=refusal(current_state().resends.of(email)), failure=None)
+
+
+@blueprint.post(ROUTE)
+def send_again(id: int) -> Response | tuple[str, int]:
+    """Send the invitation again, to the address that it went to."""
+    email = found(id)
+    resends = current_state().resends
+    again, neutral = _letters(email)
+    begun = resends.begin(email, g.optout_operator)
+    if isinstance(begun, Refusal):
+        return page("send_again.html", email=email, refused=begun, failure=None), 409
+    try:
+        deliver(current_state().gate.either(again, neutral))
+    except Exception as error:
+        resends.record_failure(email, begun, error)
+        current_app.logger.error("An invitation could not be sent again (%s).", reason(error))
+        return page("send_again.html", email=email, refused=None, failure=reason(error)), 502
+    return redirect(url_for(".entry", id=id, _anchor="sent-again"), 303)
+
+
+def _letters(email: Email) -> tuple[Letter, Letter]:
+    """The invitation once more, with a fresh link in every slot and a preface, and the letter without it."""
+    state = current_state()
+    address = parse(email.recipient)
+    url = state.links.url(Door.LANDING, address, email.opportunity)
+    sender, reply_to = email.header("From") or "", email.header("Reply-To")
+    again = state.gate.letter(
+        Draft(
+            recipients=[email.recipient],
+            opportunity=email.opportunity,
+            subject=email.subject,
+            text=email.text and f"{render('mail/preface.txt')}\n\n{restore(email.text, url)}",
+            html=email.html and _with_preface(restore(email.html, url)),
+            sender=sender,
+            reply_to=reply_to,
+        )
+    )
+    return again, link_letter(address, email.opportunity, url, sender=sender, reply_to=reply_to)
+
+
+def _with_preface(html: str) -> str:
+    body = re.search(r"<body\b[^>]*>", html, re.IGNORECASE)
+    start = body.end() if body else 0
+    return html[:start] + render("mail/preface.html") + html[start:]
