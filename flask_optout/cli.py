@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
 from .state import current_state
@@ -16,3 +17,13 @@ def init_db() -> None:
     """Create the tables of Flask-OptOut that are missing; those that are there stay as they are."""
     current_state().create_tables()
     click.echo("The tables of Flask-OptOut are there.")
+
+
+@optout_cli.command("prune")
+@with_appcontext
+def prune() -> None:
+    """Delete from the Email Log what is older than OPTOUT_LOG_DAYS; links and choices stay as they are."""
+    state = current_state()
+    deleted = state.email_log.prune(current_app.config["OPTOUT_LOG_DAYS"])
+    state.resends.prune()
+    click.echo(f"Invitations deleted from the Email Log: {deleted}.")

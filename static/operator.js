@@ -8,9 +8,11 @@ for (const button of document.querySelectorAll("button[data-copies]")) {
     try {
       await navigator.clipboard.writeText(field.value);
       button.textContent = status.textContent = button.dataset.copied;
+      status.className = "optout-unseen";
     } catch {
       // Without https, or without leave, there is no clipboard; the field stays selected.
       status.textContent = button.dataset.refused;
+      status.className = "";
     }
   });
 }

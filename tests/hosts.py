@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -53,7 +53,7 @@ class Host:
         return urlsplit(self.optout.link(to, opportunity)).path
 
 
-def make_host(folder: Path, **config: Any) -> Host:
+def make_host(folder: Path, operator: Callable[..., Any] | None = None, **config: Any) -> Host:
     """A host whose SQLite file stands in ``folder``; settings given as ``None`` are left out."""
     app = Flask("host", instance_path=str(folder / "instance"))
     settings = {
@@ -65,7 +65,7 @@ def make_host(folder: Path, **config: Any) -> Host:
     }
     app.config.update({name: value for name, value in settings.items() if value is not None})
     db = SQLAlchemy(app)
-    optout = OptOut(db, app)
+    optout = OptOut(db, app, operator=operator)
     optout.opportunity_loader(OPPORTUNITIES.get)
     mail = Mail(app)
     with app.app_context():
