@@ -7,7 +7,6 @@ there was one.
 
 from __future__ import annotations
 
-import hmac
 from functools import partial
 
 from flask import Response, copy_current_request_context, current_app, make_response, request
@@ -31,7 +30,7 @@ MOST, MOST_IN_ALL = 3, 10
 @blueprint.get("/ask/<path:token>")
 def ask(token: str) -> str:
     """Show the form; nothing on it depends on what the candidate chose."""
-    current_state().tokens.read(Door.ASK, token)
+    current_state().ask_tokens.read(Door.ASK, token)
     return render("ask.html", answered=False)
 
 
@@ -39,7 +38,7 @@ def ask(token: str) -> str:
 def ask_press(token: str) -> Response:
     """Mail a fresh link to the typed address if it is the invited one; say the same whether or not it is."""
     state = current_state()
-    claim = state.tokens.read(Door.ASK, token)
+    claim = state.ask_tokens.read(Door.ASK, token)
     request.max_content_length = LONGEST_FORM
     answer = copy_current_request_context(partial(_answer, claim, request.form.get("address", "")))
     if not state.background.submit(answer):
@@ -62,7 +61,7 @@ def _mail_link(state: State, claim: Claim, typed: str) -> None:
     # To the canonical spelling, since another one that counts as the same may be another person's mailbox.
     address = parse(parse(typed).canonical)
     invited, anything = claim.person
-    if not hmac.compare_digest(claim.key.digest(claim.opportunity, address.canonical), invited.digest):
+    if invited not in state.ask_tokens.ring.marks(address, claim.opportunity)[0]:
         return
     if not state.ask_limit.allows([(_slot(claim, invited), MOST), (_slot(claim, anything), MOST_IN_ALL)]):
         return

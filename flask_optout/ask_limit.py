@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from .log_store import KeyTaken, LogStore, now
+from .log_store import KeyTaken, LogStore, insert, now
 
 
 class AskLimit:
@@ -33,7 +33,7 @@ class AskLimit:
                 if number >= most:
                     return False
                 rows.append({"day": day, "slot": slot, "number": number + 1})
-            connection.execute(self._asked.insert(), rows)
+            insert(connection, self._asked, *rows)
             return True
 
         try:

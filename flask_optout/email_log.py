@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from .addresses import Address
-from .log_store import LARGEST_ID, LogStore, id_at, now, reason, time_of
+from .log_store import LARGEST_ID, KeyTaken, LogStore, id_at, insert, new_id, now, reason, time_of
 from .redaction import SLOT, redact
 from .tables import ADDRESS_SIZE
 
@@ -129,11 +130,15 @@ class EmailLog:
             "html": _kept(html, links),
         }
 
-        def insert(connection: sa.Connection, id: int) -> None:
-            connection.execute(self._email.insert().values(id=id, **email))
-            connection.execute(self._body.insert().values(id=id, **body))
+        def write(connection: sa.Connection) -> int:
+            id = new_id()
+            insert(connection, self._email, {"id": id, **email})
+            insert(connection, self._body, {"id": id, **body})
+            return id
 
-        return self._store.write_new(insert)
+        while True:
+            with suppress(KeyTaken):  # by an invitation of the same microsecond
+                return self._store.write(write)
 
     def record_failure(self, id: int, error: BaseException) -> None:
         """Note on a row why its hand-off failed.
@@ -150,8 +155,8 @@ class EmailLog:
         :raises StoreUnavailable: when the database does not answer.
         """
         limit = WINDOW if wanted.words else PAGE
-        with self._store.reading() as connection:
-            rows = connection.execute(self._newest(wanted, before).limit(limit + 1)).fetchall()
+        query = self._newest(wanted, before).limit(limit + 1)
+        rows = self._store.read(lambda connection: connection.execute(query).fetchall())
         entries: list[Entry] = []
         looked_at = 0
         for row in rows[:limit]:
@@ -186,8 +191,7 @@ class EmailLog:
             *(email[name] for name in Email._fields if name in email),
             *(body[name] for name in Email._fields if name not in email),
         ).join_from(self._email, self._body, email.id == body.id)
-        with self._store.reading() as connection:
-            row = connection.execute(query.where(email.id == id)).one_or_none()
+        row = self._store.read(lambda connection: connection.execute(query.where(email.id == id)).one_or_none())
         return None if row is None else Email(*row)
 
     def opportunities(self, limit: int, after: str = "") -> list[str]:
@@ -202,8 +206,8 @@ class EmailLog:
         skip = skip.union_all(
             sa.select(following, skip.c.rank + 1).where(skip.c.name.is_not(None), skip.c.rank < limit)
         )
-        with self._store.reading() as connection:
-            return list(connection.scalars(sa.select(skip.c.name).where(skip.c.name.is_not(None))))
+        found = sa.select(skip.c.name).where(skip.c.name.is_not(None))
+        return self._store.read(lambda connection: list(connection.scalars(found)))
 
     def invited(self, opportunity: str) -> int:
         """How many people were invited to an opportunity, of those that are kept.
@@ -212,8 +216,7 @@ class EmailLog:
         """
         email = self._email.c
         query = sa.select(sa.func.count(email.mailbox.distinct())).where(email.opportunity == opportunity)
-        with self._store.reading() as connection:
-            return connection.scalar(query) or 0
+        return self._store.read(lambda connection: connection.scalar(query)) or 0
 
     def prune(self, days: int) -> int:
         """Delete what is older than so many days, a bounded batch at a time; give how many invitations that were.

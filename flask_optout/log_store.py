@@ -1,4 +1,4 @@
-"""How the Email Log reaches its database: ids made of time, one way to read and one way to write."""
+"""How the Email Log reaches its database: one way to read, one way to write, and ids that are made of time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 import smtplib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -18,10 +18,9 @@ from .tables import NAME_SIZE, LogTables
 Result = TypeVar("Result")
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 MICROSECOND = datetime.timedelta(microseconds=1)
-#: Ids of one microsecond; with a random one of them, two writers that share a key are rare, and try again.
+#: Ids of one microsecond: with a random one of them, two writers seldom take the same.
 PER_MICROSECOND = 1024
 LARGEST_ID = 2**63 - 1
-ATTEMPTS = 8
 
 
 def now() -> datetime.datetime:
@@ -31,6 +30,11 @@ def now() -> datetime.datetime:
 def id_at(moment: datetime.datetime) -> int:
     """The smallest id of a moment: rows are ordered, filtered by date, paged and pruned by their key alone."""
     return min((moment - EPOCH) // MICROSECOND * PER_MICROSECOND, LARGEST_ID)
+
+
+def new_id() -> int:
+    """An id of now."""
+    return id_at(now()) + secrets.randbelow(PER_MICROSECOND)
 
 
 def time_of(id: int) -> datetime.datetime:
@@ -57,44 +61,36 @@ class LogStore:
         self._engine = engine
         self.tables = tables
 
-    @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """A connection to read with.
+    def read(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """What ``work`` finds on a connection of its own.
 
         :raises StoreUnavailable: when the database does not answer.
         """
         with _unavailable(), self._engine().connect() as connection:
-            yield connection
+            return work(connection)
 
     def write(self, work: Callable[[sa.Connection], Result]) -> Result:
-        """Do work on a connection and a transaction of its own; when this returns, it is committed.
+        """Do ``work`` on a connection and a transaction of its own; when this returns, it is committed.
 
         :raises StoreUnavailable: when the database does not take it.
         """
         with _unavailable(), self._engine().begin() as connection:
             return work(connection)
 
-    def write_new(self, work: Callable[[sa.Connection, int], object]) -> int:
-        """Do work that inserts a row at the id that it is given, which is of now; give that id.
 
-        :raises StoreUnavailable: as :meth:`write`.
-        """
-
-        def insert(connection: sa.Connection) -> int:
-            id = id_at(now()) + secrets.randbelow(PER_MICROSECOND)
-            work(connection, id)
-            return id
-
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return self.write(insert)
-            except KeyTaken:
-                continue
-        return self.write(insert)
-
-
-class KeyTaken(StoreUnavailable):
+class KeyTaken(Exception):
     """Another row has this key already."""
+
+
+def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) -> None:
+    """Insert rows.
+
+    :raises KeyTaken: when another row has the key of one.
+    """
+    try:
+        connection.execute(table.insert(), rows)
+    except IntegrityError:
+        raise KeyTaken from None
 
 
 @contextmanager
@@ -103,7 +99,7 @@ def _unavailable() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         # Not chained: the error of a failed insert shows the values, and among them an address.
-        raise (KeyTaken if isinstance(error, IntegrityError) else StoreUnavailable)(
+        raise StoreUnavailable(
             f"The Email Log could not be reached ({type(error).__name__}).",
             "Every invitation is recorded before it leaves, so none leaves without it.",
             "Check SQLALCHEMY_DATABASE_URI and the database, run 'flask optout init-db' if its tables are missing, "

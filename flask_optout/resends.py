@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from .email_log import Email
-from .log_store import KeyTaken, LogStore, id_at, now, reason, time_of
+from .log_store import KeyTaken, LogStore, insert, new_id, now, reason, time_of
 from .tables import NAME_SIZE
 
 #: A candidate who does not answer has been asked often enough.
@@ -49,8 +49,7 @@ class Resends:
 
         :raises StoreUnavailable: when the database does not answer.
         """
-        with self._store.reading() as connection:
-            return self._rows(connection, email)
+        return self._store.read(lambda connection: self._rows(connection, email))
 
     def begin(self, email: Email, operator: str) -> int | Refusal:
         """Note that an operator has this sent again, before it is; give its number, or why it may not be.
@@ -58,26 +57,24 @@ class Resends:
         :raises StoreUnavailable: when the database does not take it.
         """
 
-        def insert(connection: sa.Connection) -> int | Refusal:
+        def write(connection: sa.Connection) -> int | Refusal:
             earlier = self._rows(connection, email)
             refused = refusal(earlier)
             if refused is not None:
                 return refused
-            number = len(earlier) + 1
-            connection.execute(
-                self._resend.insert().values(
-                    opportunity=email.opportunity,
-                    mailbox=email.mailbox,
-                    number=number,
-                    email_id=email.id,
-                    moment=id_at(now()),
-                    operator=operator[:NAME_SIZE],
-                )
-            )
-            return number
+            row = {
+                "opportunity": email.opportunity,
+                "mailbox": email.mailbox,
+                "number": len(earlier) + 1,
+                "email_id": email.id,
+                "moment": new_id(),
+                "operator": operator[:NAME_SIZE],
+            }
+            insert(connection, self._resend, row)
+            return len(earlier) + 1
 
         try:
-            return self._store.write(insert)
+            return self._store.write(write)
         except KeyTaken:
             return Refusal.TODAY
 
@@ -110,9 +107,10 @@ class Resends:
 
 
 def refusal(earlier: list[Resend]) -> Refusal | None:
-    """Why one more may not be sent now, if so."""
-    if len(earlier) >= MOST:
+    """Why one more may not be sent now, if so; what could not be handed off does not count."""
+    sent = [resend for resend in earlier if resend.failure is None]
+    if len(sent) >= MOST:
         return Refusal.OFTEN
-    if earlier and now() - earlier[-1].time < APART:
+    if sent and now() - sent[-1].time < APART:
         return Refusal.TODAY
     return None

@@ -33,8 +33,7 @@ class SavedFilters:
         table = self._table.c
         query = sa.select(table.opportunity, table.name, table.query)
         query = query.where(table.opportunity.in_(["", opportunity or ""])).order_by(table.opportunity, table.name)
-        with self._store.reading() as connection:
-            return [SavedFilter(*row) for row in connection.execute(query)]
+        return self._store.read(lambda connection: [SavedFilter(*row) for row in connection.execute(query)])
 
     def save(self, saved: SavedFilter) -> None:
         """Save a filter, in place of the one of its name.

@@ -17,7 +17,7 @@ from .email_log import EmailLog
 from .errors import ConfigurationError
 from .gate import Gate
 from .invitation import LOOPBACK, Composer, Links, base_url
-from .keys import KeyRing
+from .keys import Key, KeyRing
 from .log_settings import check_log_settings
 from .log_store import LogStore
 from .rendering import render
@@ -70,6 +70,15 @@ class State:
     @cached_property
     def links(self) -> Links:
         return Links(self.tokens, self._prefix)
+
+    @cached_property
+    def ask_tokens(self) -> Tokens:
+        """Operators see these tokens beside the address that they are about, so the pseudonyms in them are others."""
+        return Tokens(KeyRing(tuple(Key(key.derive("ask")) for key in self.ring.keys)), (Door.ASK,))
+
+    @cached_property
+    def ask_links(self) -> Links:
+        return Links(self.ask_tokens, self._prefix)
 
     @cached_property
     def gate(self) -> Gate:

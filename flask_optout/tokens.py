@@ -31,15 +31,15 @@ ALPHABET = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
 
 
 class Door(StrEnum):
-    """Where a link leads; a token made for one door opens no other.
-
-    The ask page's tokens are shown to operators, beside the address that they are about. So their digests and tags
-    are made with keys of their own: held against the choices, they match nothing.
-    """
+    """Where a link leads; a token made for one door opens no other."""
 
     LANDING = "landing"
     ONE_CLICK = "one-click"
     ASK = "ask"
+
+
+#: The doors whose tokens hold the pseudonyms under which choices stand.
+CANDIDATE_DOORS = (Door.LANDING, Door.ONE_CLICK)
 
 
 @dataclass(frozen=True)
@@ -88,17 +88,19 @@ def checked_opportunity(opportunity: object) -> str:
 
 
 class Tokens:
-    """Mints with the newest key of the ring and reads with all of them."""
+    """Mints with the newest key of the ring and reads with all of them.
 
-    def __init__(self, ring: KeyRing) -> None:
+    :param doors: the only ones that it makes and reads tokens for.
+    """
+
+    def __init__(self, ring: KeyRing, doors: tuple[Door, ...] = CANDIDATE_DOORS) -> None:
         self.ring = ring
+        self.doors = doors
         self.signature = Signature()
 
     @cached_property
     def _link_keys(self) -> dict[Door, dict[Key, bytes]]:
-        disguised = tuple(Key(key.derive("ask")) for key in self.ring.keys)
-        keys = {door: disguised if door is Door.ASK else self.ring.keys for door in Door}
-        return {door: {key: key.derive(f"link.{door}") for key in keys[door]} for door in Door}
+        return {door: {key: key.derive(f"link.{door}") for key in self.ring.keys} for door in self.doors}
 
     def mint(self, door: Door, address: Address, opportunity: str) -> str:
         """The token of one person's link to one door.
@@ -106,7 +108,7 @@ class Tokens:
         :raises OpportunityError: as :func:`checked_opportunity`.
         """
         name = checked_opportunity(opportunity).encode()
-        key = next(iter(self._link_keys[door]))
+        key = self.ring.current
         about, everything = key.digester(opportunity), key.digester(ALL)
         people = [address.canonical] if address.base is None else [address.canonical, address.base]
         payload = b"".join(
@@ -121,7 +123,7 @@ class Tokens:
         return self._sign(key, door, payload)
 
     def reissue(self, door: Door, claim: Claim) -> str:
-        """The token that opens another door, but not the ask page's, to the holder of this claim."""
+        """The token that opens another door to the holder of this claim."""
         return self._sign(claim.key, door, claim.payload)
 
     def _sign(self, key: Key, door: Door, payload: bytes) -> str:

@@ -12,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from .databases import KINDS, Database, NoServer, database_of
 from .hosts import Host, Mailbox, dispose, free_port, http_server, make_host, smtp_server
 
 MakeHost = Callable[..., Host]
@@ -47,6 +48,16 @@ def make(tmp_path: Path) -> Iterator[MakeHost]:
     yield make
     for host in hosts:
         dispose(host)
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database of each kind that people run."""
+    try:
+        with database_of(request.param, tmp_path) as database:
+            yield database
+    except NoServer as error:
+        missing(f"{request.param} server", str(error))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from flask_optout.keys import KeyRing
 from flask_optout.redaction import SLOT, redact, restore
 from flask_optout.tokens import LONGEST_TOKEN, SHORTEST_TOKEN, Door, Tokens
 
-TOKENS = Tokens(KeyRing.of(["a key of the redaction tests, 32 bytes"]))
+TOKENS = Tokens(KeyRing.of(["a key of the redaction tests, 32 bytes"]), tuple(Door))
 SURVIVOR = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN}}}", re.IGNORECASE)
 
 

@@ -115,7 +115,7 @@ class Cleared(flask_mail.Message):
 def deliver(letter: Letter) -> None:
     """Hand off a letter as it is, past the gate, through what the host has in ``app.extensions["mail"]``."""
     carrier = Invitation(opportunity=letter.opportunity, sender=letter.sender, reply_to=letter.reply_to)
-    current_app.extensions["mail"].send(_Cleared(carrier, letter))
+    current_app.extensions["mail"].send(Cleared(carrier, letter))
 
 
 class _Verbatim(EmailPolicy):

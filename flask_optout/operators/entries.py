@@ -73,7 +73,7 @@ def entry_page(email: Email) -> str:
         part=part if part in parts else parts[0],
         remote="remote" in request.args,
         resends=state.resends.of(email),
-        ask_url=state.links.url(Door.ASK, parse(email.recipient), email.opportunity),
+        ask_url=state.ask_links.url(Door.ASK, parse(email.recipient), email.opportunity),
     )
 
 
