@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -16,10 +17,14 @@ from .cli import optout_cli
 from .errors import ConfigurationError
 from .log_settings import LOG_DEFAULTS
 from .operators import Guard, as_check
+from .redaction import AccessLogFilter
 from .state import State, current_state
 from .tables import Tables
 from .tokens import Door
 
+#: The access logs of servers that log through Python, in this process.
+ACCESS_LOGS = ("werkzeug", "gunicorn.access")
+ACCESS_LOG_FILTER = AccessLogFilter()
 Loader = Callable[[str], Any]
 DEFAULTS = {"OPTOUT_BASE_URL": None, "OPTOUT_KEYS": None, "OPTOUT_URL_PREFIX": "/optout", **LOG_DEFAULTS}
 
@@ -64,6 +69,8 @@ class OptOut:
         if self._operator is not None:
             app.register_blueprint(operators.blueprint, url_prefix=f"{prefix}/operator")
         app.cli.add_command(optout_cli)
+        for name in ACCESS_LOGS:
+            logging.getLogger(name).addFilter(ACCESS_LOG_FILTER)
 
     def opportunity_loader(self, loader: Loader) -> Loader:
         """Register the function that tells a page about an opportunity, given its id.

@@ -7,6 +7,7 @@ give it; the links of the invitation at hand are also found when a line break or
 from __future__ import annotations
 
 import base64
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 
@@ -57,6 +58,17 @@ def redact(text: str, personal: Iterable[str] = ()) -> str:
 def restore(text: str, link: str) -> str:
     """The text with ``link`` in every slot."""
     return text.replace(SLOT, link)
+
+
+class AccessLogFilter(logging.Filter):
+    """Takes personal links out of the lines of a web server's access log, which names every URL that was opened."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        line = record.getMessage()
+        redacted = redact(line)
+        if redacted != line:
+            record.msg, record.args = redacted, ()
+        return True
 
 
 def _replace(text: str, find: Callable[[str], Iterator[re.Match[str]]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,22 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(params=[True, False], ids=["scripts on", "scripts off"])
-def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+def scripts(request: pytest.FixtureRequest) -> bool:
+    """Whether browsers run scripts."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def page(scripts: bool, browser: Browser) -> Iterator[Page]:
     """A page with scripts on and off; whatever the console has to complain about fails the test."""
-    context = browser.new_context(java_script_enabled=request.param)
+    with page_of(browser, java_script_enabled=scripts) as page:
+        yield page
+
+
+@contextmanager
+def page_of(browser: Browser, **options: Any) -> Iterator[Page]:
+    """A page in a browser context of its own, whose console may not complain."""
+    context = browser.new_context(**options)
     page = context.new_page()
     complaints: list[str] = []
 

@@ -116,8 +116,8 @@ class Mailbox:
 
 
 @contextmanager
-def smtp_server() -> Iterator[Mailbox]:
-    mailbox = Mailbox(port=free_port())
+def smtp_server(kind: type[Mailbox] = Mailbox) -> Iterator[Mailbox]:
+    mailbox = kind(port=free_port())
     controller = Controller(mailbox, hostname=mailbox.host, port=mailbox.port, enable_SMTPUTF8=False)
     controller.start()
     try:

@@ -1,7 +1,7 @@
 """The operator's blueprint: the Email Log. It shows the same for everybody, whatever they chose."""
 
 from . import counts, entries, resending, saving  # noqa: F401  (their routes)
-from .blueprint import blueprint
+from .base import blueprint
 from .guard import Guard, as_check
 
 __all__ = ["Guard", "as_check", "blueprint"]

@@ -9,7 +9,7 @@ from flask import abort, current_app, request
 
 from ..log_store import now
 from ..state import current_state
-from .blueprint import blueprint, page
+from .base import blueprint, page
 
 #: Opportunities on one page.
 PAGE = 20

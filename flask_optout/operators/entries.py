@@ -11,10 +11,9 @@ from flask import Response, current_app, make_response, request, url_for
 
 from ..addresses import parse
 from ..email_log import Email
-from ..log_store import LARGEST_ID
 from ..state import current_state
 from ..tokens import Door
-from .blueprint import CSP, blueprint, found, page
+from .base import CSP, blueprint, found, page
 from .filters import Filter
 from .times import Times
 
@@ -54,7 +53,7 @@ def _found(wanted: Filter) -> dict[str, Any]:
     return {"filter": wanted, "found": found, "before": before, "kept": _kept_for()}
 
 
-@blueprint.get(f"/<int(max={LARGEST_ID}):id>")
+@blueprint.get("/<int:id>")
 def entry(id: int) -> str:
     """Show one invitation: its text, its html in a frame where nothing runs, or its headers."""
     return entry_page(found(id))
@@ -77,7 +76,7 @@ def entry_page(email: Email) -> str:
     )
 
 
-@blueprint.get(f"/<int(max={LARGEST_ID}):id>/html")
+@blueprint.get("/<int:id>/html")
 def preview(id: int) -> Response:
     """The html part, for the frame; pictures from elsewhere only when asked for."""
     response = make_response(found(id).html or "")
@@ -85,7 +84,7 @@ def preview(id: int) -> Response:
     return response
 
 
-@blueprint.get(f"/<int(max={LARGEST_ID}):id>.eml")
+@blueprint.get("/<int:id>.eml")
 def download(id: int) -> Response:
     """The invitation as a mail file, as it is kept."""
     email = found(id)

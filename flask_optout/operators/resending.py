@@ -15,16 +15,16 @@ from ..addresses import parse
 from ..email_log import Email
 from ..invitation import Draft, Letter
 from ..link_letter import link_letter
-from ..log_store import LARGEST_ID, reason
+from ..log_store import reason
 from ..mailers.flask_mail import deliver
 from ..redaction import restore
 from ..rendering import render
 from ..resends import Refusal, refusal
 from ..state import current_state
 from ..tokens import Door
-from .blueprint import blueprint, found, page
+from .base import blueprint, found, page
 
-ROUTE = f"/<int(max={LARGEST_ID}):id>/send-again"
+ROUTE = "/<int:id>/send-again"
 
 
 @blueprint.get(ROUTE)

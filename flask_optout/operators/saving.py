@@ -9,7 +9,7 @@ from ..rendering import translate
 from ..saved_filters import SavedFilter
 from ..state import current_state
 from ..tables import NAME_SIZE
-from .blueprint import blueprint
+from .base import blueprint
 from .entries import entries_page
 from .filters import Filter
 from .times import Times

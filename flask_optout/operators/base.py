@@ -10,10 +10,11 @@ from flask import Blueprint, Response, abort, current_app, g, make_response, req
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.exceptions import BadRequest, NotFound
 
-from ..candidate import LONGEST_FORM
+from ..candidate import LONGEST_FORM, exempt_from_csrf
 from ..candidate import guard as candidate_headers
 from ..email_log import Email
 from ..errors import ConfigurationError, StoreUnavailable
+from ..log_store import LARGEST_ID
 from ..rendering import render
 from ..state import current_state
 from .times import Times
@@ -24,6 +25,8 @@ FORM_AGE = 12 * 60 * 60
 CSP = "Content-Security-Policy"
 
 blueprint = Blueprint("optout_operator", __name__)
+# Flask-WTF would answer outsiders before the guard does; it is asked after it.
+blueprint.url_value_preprocessor(exempt_from_csrf)
 
 
 @blueprint.before_request
@@ -70,7 +73,7 @@ def page(template: str, **context: Any) -> str:
 
 def found(id: int) -> Email:
     """The invitation of this id; 404 without one."""
-    email = current_state().email_log.get(id)
+    email = current_state().email_log.get(id) if id <= LARGEST_ID else None
     if email is None:
         abort(404)
     return email
@@ -86,6 +89,8 @@ def _check_form() -> None:
 
     An operator's session is ambient: another site could otherwise have it send mail again.
     """
+    if "csrf" in current_app.extensions and current_app.config["WTF_CSRF_ENABLED"]:
+        current_app.extensions["csrf"].protect()
     origin, host = request.headers.get("Origin"), request.host
     site = request.headers.get("Sec-Fetch-Site")
     same_site = site == "same-origin" if site else origin is None or urlsplit(origin).netloc == host
