@@ -9,6 +9,7 @@ import datetime
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -98,6 +99,8 @@ class EmailLog:
     def __init__(self, store: LogStore) -> None:
         self._store = store
         self._email, self._body = store.tables.email, store.tables.body
+        # Built once: SQLAlchemy would take longer over each than the database does.
+        self._newest = {shape: self._newest_of(*shape) for shape in product((False, True), repeat=2)}
 
     def record(
         self,
@@ -155,13 +158,20 @@ class EmailLog:
         :raises StoreUnavailable: when the database does not answer.
         """
         limit = WINDOW if wanted.words else PAGE
-        query = self._newest(wanted, before).limit(limit + 1)
-        rows = self._store.read(lambda connection: connection.execute(query).fetchall())
+        query = self._newest[wanted.mailbox is not None, wanted.opportunity is not None]
+        values = {
+            "mailbox": (wanted.mailbox or "")[:ADDRESS_SIZE],
+            "opportunity": wanted.opportunity,
+            "since": wanted.since,
+            "before": wanted.until if before is None else min(before, wanted.until),
+            "limit": limit + 1,
+        }
+        rows = self._store.read(lambda connection: connection.execute(query, values).fetchall())
         entries: list[Entry] = []
         looked_at = 0
         for row in rows[:limit]:
             looked_at += 1
-            subject = row.subject.casefold()
+            subject = row.subject.casefold() if wanted.words else ""
             if all(word in subject for word in wanted.words):
                 entries.append(Entry(*row))
                 if len(entries) == PAGE:
@@ -169,17 +179,16 @@ class EmailLog:
         older = rows[looked_at - 1].id if looked_at < len(rows) else None
         return Page(entries, older, time_of(older) if older and wanted.words else None)
 
-    def _newest(self, wanted: Criteria, before: int | None) -> sa.Select[Any]:
+    def _newest_of(self, mailbox: bool, opportunity: bool) -> sa.Select[Any]:
         email = self._email.c
-        query = sa.select(email.id, email.opportunity, email.recipient, email.subject, email.failure)
-        query = query.where(email.id < (wanted.until if before is None else min(before, wanted.until)))
-        if wanted.since:
-            query = query.where(email.id >= wanted.since)
-        if wanted.mailbox is not None:
-            query = query.where(email.mailbox == wanted.mailbox[:ADDRESS_SIZE])
-        if wanted.opportunity is not None:
-            query = query.where(email.opportunity == wanted.opportunity)
-        return query.order_by(email.id.desc())
+        query = sa.select(email.id, email.opportunity, email.recipient, email.subject, email.failure).where(
+            email.id >= sa.bindparam("since"), email.id < sa.bindparam("before")
+        )
+        if mailbox:
+            query = query.where(email.mailbox == sa.bindparam("mailbox"))
+        if opportunity:
+            query = query.where(email.opportunity == sa.bindparam("opportunity"))
+        return query.order_by(email.id.desc()).limit(sa.bindparam("limit"))
 
     def get(self, id: int) -> Email | None:
         """One invitation, or ``None`` when it is not kept.

@@ -1,0 +1,188 @@
+"""The Email Log at depth: a filter and a late page against the raw indexed SQL, and against the first page.
+
+``python -m benchmarks.email_log`` fills 200,000 rows, with ``--full`` 10 million, on SQLite and on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import sqlalchemy as sa
+
+from flask_optout.email_log import PAGE, WINDOW, Criteria, EmailLog
+from flask_optout.log_store import PER_MICROSECOND, LogStore, id_at, now
+from flask_optout.tables import LogTables
+
+from .harness import Row, Work, interleave, machine, repeated, say, table
+
+POSTGRESQL = os.environ.get(
+    "OPTOUT_BENCH_POSTGRESQL", "postgresql+psycopg://postgres@127.0.0.1:5432/optout_bench_email_log"
+)
+SMALL, FULL = 200_000, 10_000_000
+#: Everybody was invited so often.
+EACH = 20
+#: Ids between two rows: a millisecond.
+STEP = PER_MICROSECOND * 1000
+ROUNDS = 7
+CALLS = 100
+AT_ONCE = 50_000
+INDEXED = (
+    "select id, opportunity, recipient, subject, failure from optout_email_log where {} order by id desc limit 51"
+)
+
+
+@click.command()
+@click.option("--full", is_flag=True, help=f"{FULL:,} rows instead of {SMALL:,}.")
+def main(full: bool) -> None:
+    """Fill an Email Log on each database and print the ratios."""
+    rows = FULL if full else SMALL
+    figures: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for url in (sa.make_url(f"sqlite:///{Path(folder) / 'log.db'}"), sa.make_url(POSTGRESQL)):
+            with filled(url, rows) as (log, engine):
+                say(f"measuring {url.get_backend_name()}")
+                figures += measure(log, engine, rows)
+    print(f"{rows:,} rows; {machine()}\n\n{table(figures)}")
+
+
+@contextmanager
+def filled(url: sa.URL, rows: int) -> Iterator[tuple[EmailLog, sa.Engine]]:
+    """An Email Log with so many rows, in a database that is dropped afterwards."""
+    server = url.get_backend_name() == "postgresql"
+    if server:
+        _administer(url, f"DROP DATABASE IF EXISTS {url.database}", f"CREATE DATABASE {url.database}")
+    engine = sa.create_engine(url)
+    tables = LogTables.on(sa.MetaData())
+    for made in tables.all():
+        made.create(engine)
+    say(f"filling {url.get_backend_name()}")
+    for index in tables.email.indexes:
+        index.drop(engine)
+    for start in range(0, rows, AT_ONCE):
+        _fill(engine, tables, start, min(start + AT_ONCE, rows), rows)
+    for index in tables.email.indexes:
+        index.create(engine)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE" if server else "ANALYZE")
+    try:
+        yield EmailLog(LogStore(lambda: engine, tables)), engine
+    finally:
+        engine.dispose()
+        if server:
+            _administer(url, f"DROP DATABASE {url.database} WITH (FORCE)")
+
+
+def _administer(url: sa.URL, *statements: str) -> None:
+    engine = sa.create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def _fill(engine: sa.Engine, tables: LogTables, start: int, end: int, rows: int) -> None:
+    last = id_at(now())
+    emails: list[tuple[object, ...]] = []
+    bodies: list[tuple[object, ...]] = []
+    for number in range(start, end):
+        address = f"candidate{number * 7919 % (rows // EACH)}@example.org"
+        id = last - (rows - number) * STEP
+        emails.append(
+            (id, f"beta-{number % 40}", address, address, f"Join us, number {number}", f"<{number}@x>", None)
+        )
+        bodies.append((id, "From: team@example.org", "Come and try it.", None))
+    columns = [[column.name for column in one.columns] for one in (tables.email, tables.body)]
+    raw = engine.raw_connection()
+    cursor: Any = raw.cursor()
+    for one, names, values in zip((tables.email, tables.body), columns, (emails, bodies), strict=True):
+        if engine.dialect.name == "postgresql":
+            with cursor.copy(f"copy {one.name} ({', '.join(names)}) from stdin") as copy:
+                for row in values:
+                    copy.write_row(row)
+        else:
+            cursor.executemany(f"insert into {one.name} values ({', '.join('?' * len(names))})", values)
+    raw.commit()
+    raw.close()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One way to ask the Email Log, and the same by hand-written SQL that its indexes serve."""
+
+    wanted: Criteria
+    before: int | None
+    where: str
+    values: tuple[object, ...]
+
+    def ours(self, log: EmailLog) -> Work:
+        return repeated(lambda _: log.search(self.wanted, self.before), CALLS)
+
+    def by_hand(self, engine: sa.Engine) -> Work:
+        query = self._query(engine)
+
+        def ask(_: int) -> None:
+            with engine.connect() as connection:
+                connection.exec_driver_sql(query, self.values).fetchall()
+
+        return repeated(ask, CALLS)
+
+    def by_driver(self, engine: sa.Engine, driver: Any) -> Work:
+        query = self._query(engine)
+        return repeated(lambda _: driver.execute(query, self.values).fetchall(), CALLS)
+
+    def _query(self, engine: sa.Engine) -> str:
+        mark = "?" if engine.dialect.name == "sqlite" else "%s"
+        return INDEXED.format(self.where.replace("?", mark))
+
+
+def measure(log: EmailLog, engine: sa.Engine, rows: int) -> Iterator[Row]:
+    """Each way to ask, against the same by hand on a pooled connection, and against the first page.
+
+    The bare driver on an open connection, which no app sends its queries by, is told in a note.
+    """
+    page = rows // PAGE // 20
+    late, newest = f"page {page:,}", log.search(Criteria()).entries[0].id
+    deep = newest - page * PAGE * STEP
+    to = f"candidate{rows // EACH // 2}@example.org"
+    both = Criteria(mailbox=to, opportunity="beta-7")
+    of_one = Criteria(opportunity="beta-7")
+    ways = {
+        "recipient": Asked(Criteria(mailbox=to), None, "mailbox = ?", (to,)),
+        "recipient and opportunity": Asked(both, None, "opportunity = ? and mailbox = ?", ("beta-7", to)),
+        "opportunity": Asked(of_one, None, "opportunity = ?", ("beta-7",)),
+        "page 1": Asked(Criteria(), None, "id < ?", (newest + 1,)),
+        late: Asked(Criteria(), deep, "id < ?", (deep,)),
+        f"opportunity, {late}": Asked(of_one, deep, "opportunity = ? and id < ?", ("beta-7", deep)),
+    }
+    driver = engine.raw_connection().driver_connection
+    contenders: dict[str, Work] = {}
+    for name, way in ways.items():
+        contenders[name] = way.ours(log)
+        contenders[f"{name}, by hand"] = way.by_hand(engine)
+        contenders[f"{name}, by driver"] = way.by_driver(engine, driver)
+    times, database = interleave(contenders, ROUNDS), engine.dialect.name
+    for name in ways:
+        bare = times.ratio(name, f"{name}, by driver")
+        note = f"{times.seconds(name) / CALLS * 1e3:.2f} ms; {bare:.1f}× the bare driver"
+        yield Row(f"{database}: {name}", "SQL by hand", times.ratio(name, f"{name}, by hand"), most=2, note=note)
+    for name in (late, "recipient"):
+        yield Row(f"{database}: {name}", "page 1", times.ratio(name, "page 1"), most=2)
+    yield words(log, database)
+
+
+def words(log: EmailLog, database: str) -> Row:
+    """Words that no subject has: the most that a page looks at, against what people wait for without noticing."""
+    times = interleave({"words": lambda: log.search(Criteria(words=("nothing%like_it",)))}, ROUNDS)
+    note = f"{times.seconds('words') * 1e3:.0f} ms for the {WINDOW:,} rows that one page looks at"
+    return Row(f"{database}: words that no subject has", "0.2 s", times.seconds("words") / 0.2, most=1, note=note)
+
+
+if __name__ == "__main__":
+    main()
