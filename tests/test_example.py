@@ -173,3 +173,13 @@ def test_the_readme_starts_it_with_one_command() -> None:
     assert COMMAND in (ROOT / "README.md").read_text().splitlines()
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert any(requirement.startswith("aiosmtpd") for requirement in extras["example"])
+
+
+def test_an_operator_finds_an_invitation_in_the_email_log(fresh: Example, page: Page) -> None:
+    invite(page, fresh, "Pocket Camera", "Jane Doe")
+    page.get_by_role("link", name="Email Log").click()
+    page.get_by_role("link", name="Will you test our Pocket Camera?").click()
+    page.get_by_role("link", name="Send it again").click()
+    page.get_by_role("button", name="Send it again").click()
+    expect(page.get_by_role("heading", name="Sent again")).to_be_visible()
+    open_mailbox(page, fresh, "Jane Doe", 2)
