@@ -63,7 +63,7 @@ class Email(NamedTuple):
 
     def header(self, name: str) -> str | None:
         """The value of the first header of this name."""
-        lines = (line.partition(": ") for line in self.headers.splitlines())
+        lines = (line.partition(": ") for line in self.headers.split("\n"))
         return next((value for known, _, value in lines if known.lower() == name.lower()), None)
 
 
@@ -163,7 +163,7 @@ class EmailLog:
             "mailbox": (wanted.mailbox or "")[:ADDRESS_SIZE],
             "opportunity": wanted.opportunity,
             "since": wanted.since,
-            "before": wanted.until if before is None else min(before, wanted.until),
+            "before": wanted.until if before is None else max(0, min(before, wanted.until)),
             "limit": limit + 1,
         }
         rows = self._store.read(lambda connection: connection.execute(query, values).fetchall())

@@ -17,14 +17,14 @@ from .cli import optout_cli
 from .errors import ConfigurationError
 from .log_settings import LOG_DEFAULTS
 from .operators import Guard, as_check
-from .redaction import AccessLogFilter
+from .redaction import LinkFilter
 from .state import State, current_state
 from .tables import Tables
 from .tokens import Door
 
-#: The access logs of servers that log through Python, in this process.
+#: The access logs of servers that log through Python; Flask's own log names the URL where a view failed.
 ACCESS_LOGS = ("werkzeug", "gunicorn.access")
-ACCESS_LOG_FILTER = AccessLogFilter()
+LINK_FILTER = LinkFilter()
 Loader = Callable[[str], Any]
 DEFAULTS = {"OPTOUT_BASE_URL": None, "OPTOUT_KEYS": None, "OPTOUT_URL_PREFIX": "/optout", **LOG_DEFAULTS}
 
@@ -69,8 +69,8 @@ class OptOut:
         if self._operator is not None:
             app.register_blueprint(operators.blueprint, url_prefix=f"{prefix}/operator")
         app.cli.add_command(optout_cli)
-        for name in ACCESS_LOGS:
-            logging.getLogger(name).addFilter(ACCESS_LOG_FILTER)
+        for name in (*ACCESS_LOGS, app.name):
+            logging.getLogger(name).addFilter(LINK_FILTER)
 
     def opportunity_loader(self, loader: Loader) -> Loader:
         """Register the function that tells a page about an opportunity, given its id.

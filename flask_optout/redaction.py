@@ -60,8 +60,8 @@ def restore(text: str, link: str) -> str:
     return text.replace(SLOT, link)
 
 
-class AccessLogFilter(logging.Filter):
-    """Takes personal links out of the lines of a web server's access log, which names every URL that was opened."""
+class LinkFilter(logging.Filter):
+    """Takes personal links out of log lines, such as an access log's, which name every URL that was opened."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         line = record.getMessage()

@@ -38,7 +38,7 @@ def ask(client: FlaskClient, url: str, typed: str) -> bytes:
     answer = client.post(url, data={"address": typed})
     assert answer.status_code == 200
     settle()
-    return answer.data
+    return bytes(answer.data)
 
 
 def test_the_invited_address_gets_a_fresh_link(host: Host, client: FlaskClient, smtp: Mailbox) -> None:
@@ -200,7 +200,11 @@ def test_a_flood_is_refused_alike(host: Host, client: FlaskClient, monkeypatch: 
 
 def test_the_background_holds_a_bounded_number_of_things_to_do() -> None:
     background, go = Background(), Event()
-    accepted = [background.submit(lambda: go.wait(10) and None) for _ in range(LONGEST_QUEUE + 3)]
+
+    def wait() -> None:
+        go.wait(10)
+
+    accepted = [background.submit(wait) for _ in range(LONGEST_QUEUE + 3)]
     assert accepted == [True] * LONGEST_QUEUE + [False] * 3
     go.set()
     background._pool.shutdown(wait=True)

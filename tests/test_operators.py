@@ -118,6 +118,7 @@ def test_a_guard_that_cannot_be_called_is_refused(host: Host, guard: Any) -> Non
 
 ROUTES = [
     ("GET", ""),
+    ("GET", "../operator"),
     ("GET", "?recipient=jane@example.org"),
     ("GET", "ID"),
     ("GET", "1"),
@@ -145,7 +146,7 @@ def test_to_an_outsider_nothing_is_here_at_all(host: Host, client: FlaskClient) 
     nothing = outsider.get("/optout/nothing/here")
     assert nothing.status_code == 404
     for method, path in ROUTES:
-        answer = outsider.open(LOG + path.replace("ID", id), method=method)
+        answer = outsider.open((LOG + path.replace("ID", id)).replace("operator/../", ""), method=method)
         assert answer.status_code == 404, (method, path)
         assert dict(answer.headers) == dict(nothing.headers), (method, path)
         assert answer.data == (b"" if method == "HEAD" else nothing.data), (method, path)
@@ -192,6 +193,7 @@ def test_the_list_says_what_to_do_when_it_is_empty(client: FlaskClient) -> None:
         ("before=0", set()),
         ("before=99999999999999999999", {"jane", "bob"}),
         ("before=x", {"jane", "bob"}),
+        ("before=-99999999999999999999", set()),
         ("recipient=jane", set()),
         ("nonsense=1", {"jane", "bob"}),
     ],
@@ -321,6 +323,15 @@ def test_the_mail_file_is_redacted_too(
     assert [part.get_content_type() for part in message.walk()] == types
     assert (message["To"], message["X-Campaign"], message["List-Unsubscribe"]) == ("jane@example.org", "7", SLOT)
     assert SLOT in answer.text and not ALPHABET.search(answer.text.lower())
+
+
+def test_a_mail_file_can_be_made_of_every_header(host: Host, client: FlaskClient) -> None:
+    strange = {"X-A": "a\u2028From: evil@example.org", "subject": "twice", "Content-Type": "x/y", "X-B": "ü" * 200}
+    answer = client.get(sent(host, extra_headers=strange) + ".eml")
+    message = email.message_from_bytes(answer.data, policy=email.policy.default)
+    assert (message["From"], message["Subject"]) == ("The team <team@example.org>", "Join us")
+    assert (message["X-A"], message["X-B"]) == ("a From: evil@example.org", "ü" * 200)
+    assert message.get_content_type() == "multipart/alternative"
 
 
 def test_what_is_not_there_says_so(client: FlaskClient) -> None:
@@ -485,6 +496,11 @@ def uniform(text: str) -> str:
     return re.sub(r"\d{19}", "ID", text)
 
 
+def headers_of(answer: TestResponse) -> list[tuple[str, str]]:
+    """All but the length, as Message-IDs differ in theirs."""
+    return [(name, uniform(value)) for name, value in answer.headers.items() if name != "Content-Length"]
+
+
 def test_every_page_and_answer_is_the_same_for_a_muted_candidate(
     host: Host, client: FlaskClient, smtp: Mailbox, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -510,10 +526,7 @@ def test_every_page_and_answer_is_the_same_for_a_muted_candidate(
                 client.get(f"{LOG}counts"),
             ]
         walks[to] = [
-            *(
-                (answer.status, uniform(answer.text), uniform(repr(sorted(answer.headers.items()))))
-                for answer in answers
-            ),
+            *((answer.status, uniform(answer.text), headers_of(answer)) for answer in answers),
             seen,
             len(smtp.received),
         ]

@@ -88,6 +88,7 @@ def filtered(**values: str) -> Filter:
         ({"from_": "2031-02-30"}, "from"),
         ({"from_": "yesterday"}, "from"),
         ({"from_": "2031-12-24", "from_time": "25:00"}, "from"),
+        ({"from_": "2031-12-24", "from_time": "18:30+02:00"}, "from"),
         ({"from_time": "12:00"}, "from"),
         ({"recipient": "jane"}, "recipient"),
         ({"recipient": "%"}, "recipient"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import logging
 import re
 from collections.abc import Callable
 from urllib.parse import quote, unquote
@@ -16,6 +17,8 @@ from flask_optout.addresses import parse
 from flask_optout.keys import KeyRing
 from flask_optout.redaction import SLOT, redact, restore
 from flask_optout.tokens import LONGEST_TOKEN, SHORTEST_TOKEN, Door, Tokens
+
+from .conftest import MakeHost
 
 TOKENS = Tokens(KeyRing.of(["a key of the redaction tests, 32 bytes"]), tuple(Door))
 SURVIVOR = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN}}}", re.IGNORECASE)
@@ -83,6 +86,9 @@ def test_everything_else_is_kept_to_the_letter(text: str) -> None:
     assert redact(text, [LINK]) == text
 
 
+AROUND = st.text(st.characters(exclude_characters="\0"))
+
+
 def encoded(one: Callable[[str], str]) -> Callable[[str], str]:
     return lambda text: "".join(map(one, text))
 
@@ -116,7 +122,26 @@ def test_no_token_survives_in_any_mix_of_spellings(data: st.DataObject) -> None:
     assert SURVIVOR.search(unquote(unquote(plain))) is None
 
 
-@given(st.text(), st.text())
+@given(AROUND, AROUND)
 def test_a_fresh_link_fills_every_slot(before: str, after: str) -> None:
     fresh = link(to="other@example.org")
     assert restore(redact(f"{before} {LINK} {after}"), fresh) == redact(f"{before} \0 {after}").replace("\0", fresh)
+
+
+@pytest.mark.parametrize("name", ["werkzeug", "gunicorn.access", "host"])
+def test_log_lines_that_name_urls_lose_their_links(
+    make: MakeHost, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    make()
+    token = LINK.rpartition("/")[2]
+    atoms = {"h": "127.0.0.1", "r": f"GET /optout/{token} HTTP/1.1", "s": "200"}
+    with caplog.at_level(logging.INFO, name):
+        logging.getLogger(name).info('%(h)s "%(r)s" %(s)s', atoms)
+        logging.getLogger(name).info("Exception on %s [%s]", f"/optout/{token}", "GET")
+        logging.getLogger(name).info("%s", "nothing of ours")
+    assert [record.getMessage() for record in caplog.records] == [
+        f'127.0.0.1 "GET /optout/{SLOT} HTTP/1.1" 200',
+        f"Exception on /optout/{SLOT} [GET]",
+        "nothing of ours",
+    ]
+    assert caplog.records[-1].args == ("nothing of ours",)

@@ -35,7 +35,7 @@ def only_operators() -> tuple[str, int] | None:
     operator = current_state().operator
     name = None if operator is None else operator()
     if name is None:
-        return render("dead_link.html"), 404
+        return _nothing_here()
     g.optout_operator = name
     request.max_content_length = LONGEST_FORM
     if request.method == "POST":
@@ -102,14 +102,18 @@ def _check_form() -> None:
         abort(400)
 
 
+def _nothing_here() -> tuple[str, int]:
+    return render("dead_link.html"), 404
+
+
 @blueprint.errorhandler(NotFound)
 def not_found(error: NotFound) -> tuple[str, int]:
-    return page("not_found.html"), 404
+    return (page("not_found.html"), 404) if "optout_operator" in g else _nothing_here()
 
 
 @blueprint.errorhandler(BadRequest)
 def stale_form(error: BadRequest) -> tuple[str, int]:
-    return page("stale_form.html"), 400
+    return (page("stale_form.html"), 400) if "optout_operator" in g else _nothing_here()
 
 
 @blueprint.errorhandler(StoreUnavailable)

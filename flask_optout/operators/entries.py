@@ -19,11 +19,13 @@ from .times import Times
 
 #: Known opportunities that the filter's field suggests.
 SUGGESTIONS = 50
+#: Headers that say how parts are encoded, which is done anew.
+OF_THE_PARTS = ("mime-version", "content-type", "content-transfer-encoding")
 #: The message was written by the host, and by whoever the host quotes: nothing in it may run, ask or leave.
 PREVIEW_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src {images}; frame-ancestors 'self'; sandbox"
 
 
-@blueprint.get("/")
+@blueprint.get("/", strict_slashes=False)  # a redirect would tell outsiders
 def entries() -> str | Response:
     """List what fits the filter in the URL, newest first."""
     wanted = Filter(request.args, Times.of_app())
@@ -89,10 +91,10 @@ def download(id: int) -> Response:
     """The invitation as a mail file, as it is kept."""
     email = found(id)
     message = EmailMessage(policy.SMTP)
-    for line in email.headers.splitlines():
+    for line in email.headers.split("\n"):
         name, _, value = line.partition(": ")
-        if name.lower() not in ("mime-version", "content-type", "content-transfer-encoding"):
-            message[name] = value
+        if name not in message and name.lower() not in OF_THE_PARTS:
+            message[name] = " ".join(value.splitlines())  # at line separators that SMTP does not know
     if email.text is not None:
         message.set_content(email.text)
     if email.html is not None and email.text is not None:

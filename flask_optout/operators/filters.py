@@ -75,7 +75,9 @@ class Filter:
             date = datetime.date.fromisoformat(day)
             if not EARLIEST <= date <= LATEST:
                 raise ValueError
-            minute = datetime.time.fromisoformat(time).replace(second=0, microsecond=0, tzinfo=None) if time else None
+            minute = datetime.time.fromisoformat(time).replace(second=0, microsecond=0) if time else None
+            if minute is not None and minute.tzinfo is not None:
+                raise ValueError
         except ValueError:
             self.errors[name] = translate("This is not a date or time, such as 2031-12-24 and 18:30.")
             return None
