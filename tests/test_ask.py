@@ -20,8 +20,8 @@ from flask_optout.tokens import Door
 
 from .conftest import MakeHost
 from .hosts import KEY, Host, Mailbox
+from .operators.helpers import statements
 from .test_choices import say
-from .test_gate import statements
 
 
 def path(to: str = "jane@example.org", opportunity: str = "beta-42") -> str:

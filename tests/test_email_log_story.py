@@ -17,7 +17,7 @@ from flask_optout.tokens import ALPHABET
 
 from .conftest import MakeHost, page_of
 from .hosts import Host, Mailbox, free_port, http_server
-from .test_operators import LOG, operator_of, post
+from .operators.helpers import LOG, operator_of, post
 from .test_story import link_in
 
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 import smtplib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from flask_optout import StoreUnavailable
-from flask_optout.email_log import Criteria, Email
 from flask_optout.log_store import LogStore
 from flask_optout.redaction import SLOT
-from flask_optout.state import current_state
 
 from .conftest import MakeHost
 from .hosts import Host, Mailbox, smtp_server
+from .operators.helpers import rows, statements
 from .test_choices import say
 
 
@@ -30,23 +27,6 @@ class RefusesSenders(Mailbox):
 class RefusesRecipients(Mailbox):
     async def handle_RCPT(self, *arguments: Any) -> str:
         return "550 5.1.1 no such mailbox"
-
-
-def rows() -> list[Email]:
-    log = current_state().email_log
-    return [email for entry in log.search(Criteria()).entries if (email := log.get(entry.id))]
-
-
-@contextmanager
-def statements(host: Host) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        seen.append(statement)
-
-    sa.event.listen(host.db.engine, "before_cursor_execute", note)
-    yield seen
-    sa.event.remove(host.db.engine, "before_cursor_execute", note)
 
 
 def test_the_row_of_a_muted_recipient_is_that_of_any_other(host: Host, smtp: Mailbox) -> None:

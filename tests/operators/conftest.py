@@ -1,0 +1,25 @@
+"""Fixtures: a host whose operators show a header, and the client of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import request
+from flask.testing import FlaskClient
+
+from ..conftest import MakeHost
+from ..hosts import Host, Mailbox
+from .helpers import operator_of
+
+
+@pytest.fixture
+def host(make: MakeHost, smtp: Mailbox) -> Iterator[Host]:
+    host = make(operator=lambda: request.headers.get("X-Operator"), MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port)
+    with host.app.app_context():
+        yield host
+
+
+@pytest.fixture
+def client(host: Host) -> FlaskClient:
+    return operator_of(host)
