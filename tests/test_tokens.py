@@ -115,10 +115,16 @@ def test_no_other_character_fits_in_any_place() -> None:
 
 
 def test_no_door_opens_another() -> None:
+    every_door = Tokens(KeyRing.of([KEY]), tuple(Door))
     for minted in Door:
         for other in set(Door) - {minted}:
             with pytest.raises(BadToken):
-                tokens.read(other, tokens.mint(minted, JANE, "beta-42"))
+                every_door.read(other, every_door.mint(minted, JANE, "beta-42"))
+
+
+def test_no_token_with_the_pseudonyms_of_choices_is_made_for_operators() -> None:
+    with pytest.raises(KeyError):
+        tokens.mint(Door.ASK, JANE, "beta-42")
 
 
 def test_a_claim_is_reissued_for_another_door() -> None:
