@@ -16,7 +16,7 @@ from .candidate import LONGEST_FORM, blueprint
 from .errors import AddressError, ConfigurationError, OptOutError
 from .keys import Mark
 from .link_letter import link_letter
-from .mailers.flask_mail import deliver
+from .mailers.delivery import deliver
 from .rendering import render
 from .state import State, current_state
 from .tokens import Claim, Door

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from flask import Blueprint, Response, current_app, make_response, redirect, request, url_for
+from flask import Response, current_app, make_response, redirect, request, url_for
 from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
@@ -18,9 +18,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from .choices import Choice
 from .errors import BadToken, ConfigurationError, StoreUnavailable
 from .keys import ALL
+from .place import PlacedBlueprint
 from .rendering import render
 from .state import current_state
 from .tokens import Claim, Door
+from .walls import UNSIGNED, watch
 
 #: Assets stand beside the package in a checkout and inside it when installed.
 HOME = next(place for place in Path(__file__).parents[:2] if (place / "templates").is_dir())
@@ -35,7 +37,8 @@ SIGNAL_PART = re.compile(
 )
 RETRY_AFTER = 60
 
-blueprint = Blueprint("optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates")
+blueprint = PlacedBlueprint("optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates")
+watch(blueprint)
 
 
 class AnyToken(BaseConverter):
@@ -117,7 +120,7 @@ def one_click_press(token: str) -> Response:
     """Mute at once, as the candidate's mail program asks (RFC 8058 section 3.2)."""
     claim = current_state().tokens.read(Door.ONE_CLICK, token)
     if not _is_signal(request.stream.read(LONGEST_SIGNAL + 1), request.mimetype):
-        return _plain("Nothing changed: the body is not List-Unsubscribe=One-Click.\n", 400)
+        return _plain(UNSIGNED, 400)
     current_state().choices.set(claim, claim.person[0], True, "one-click")
     return _plain("You will get no more of these invitations.\n", 200)
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from .addresses import Address, Recipient, parse
 from .errors import AddressError, StoreUnavailable
+from .host_transaction import HostTransaction
 from .keys import KeyRing, Mark
 from .tables import Tables, insert_if_absent, upsert
 from .tokens import Claim, checked_opportunity
 
+T = TypeVar("T")
 #: Addresses read at once by `invitable`: enough to hide the round trip, few enough to stay far below 24 MiB.
 CHUNK = 5_000
 #: Marks in one statement: SQLite before 3.32 takes 999 parameters, and each mark costs one beside its scopes.
@@ -36,12 +37,16 @@ class Choices:
     """The store of choices of one app; each call takes its own connection and its own transaction.
 
     :param engine: gives the engine of the app at hand.
+    :param host: the host's own transaction, which must not be waited for.
     """
 
-    def __init__(self, engine: Callable[[], sa.Engine], tables: Tables, ring: KeyRing) -> None:
+    def __init__(
+        self, engine: Callable[[], sa.Engine], tables: Tables, ring: KeyRing, host: HostTransaction | None = None
+    ) -> None:
         self._engine = engine
         self._tables = tables
         self._ring = ring
+        self._host = host or HostTransaction(lambda: None)
 
     def set(self, claim: Claim, mark: Mark, muted: bool, source: str) -> None:
         """Store a choice in one atomic statement; when this returns, it is committed.
@@ -58,10 +63,12 @@ class Choices:
             "key_id": claim.key.id,
             "sequence": self._next_sequence(),
         }
-        with self._connection() as connection:
+
+        def write(connection: sa.Connection) -> None:
             upsert(connection, self._tables.choice, values)
             insert_if_absent(connection, self._tables.key, {"id": claim.key.id})
-            connection.commit()
+
+        self._host.write(self._engine(), write, self._alone)
 
     def read(self, marks: Iterable[Mark]) -> dict[Mark, Choice]:
         """The choices that stand at these marks, read afresh.
@@ -70,9 +77,12 @@ class Choices:
         :raises ConfigurationError: when choices are stored under a key that the ring lacks.
         """
         wanted = list(marks)
-        with self._connection() as connection:
+
+        def rows(connection: sa.Connection) -> dict[Mark, Choice]:
             self._check_keys(connection)
             return dict(self._rows(connection, wanted))
+
+        return self._host.read(self._engine(), rows, self._alone)
 
     def muted(self, address: Address, opportunity: str) -> bool:
         """Whether any choice forbids to invite this address to this opportunity.
@@ -123,8 +133,7 @@ class Choices:
             choice.scope.in_([key.scope(opportunity) for key in self._ring.keys]),
             sa.or_(sa.and_(choice.muted, choice.day < day), sa.and_(~choice.muted, choice.day >= day)),
         )
-        with self._connection() as connection:
-            return connection.scalar(query) or 0
+        return self._alone(lambda connection: connection.scalar(query) or 0)
 
     def _rows(self, connection: sa.Connection, marks: list[Mark]) -> Iterator[tuple[Mark, Choice]]:
         choice = self._tables.choice
@@ -147,11 +156,10 @@ class Choices:
         newest = sa.select(sa.func.coalesce(sa.func.max(self._tables.choice.c.sequence), 0).label("n")).subquery()
         return sa.select(newest.c.n + 1).scalar_subquery()
 
-    @contextmanager
-    def _connection(self) -> Iterator[sa.Connection]:
+    def _alone(self, work: Callable[[sa.Connection], T]) -> T:
         try:
-            with self._engine().connect() as connection:
-                yield connection
+            with self._engine().begin() as connection:
+                return work(connection)
         except SQLAlchemyError as error:
             raise StoreUnavailable(
                 f"The choices could not be reached ({type(error).__name__}).",

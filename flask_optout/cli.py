@@ -6,7 +6,9 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
+from .errors import ConfigurationError
 from .state import current_state
+from .walls import find_wall
 
 optout_cli = AppGroup("optout", help="Invitations and the choices of those who get them.")
 
@@ -27,3 +29,16 @@ def prune() -> None:
     deleted = state.email_log.prune(current_app.config["OPTOUT_LOG_DAYS"])
     state.resends.prune()
     click.echo(f"Invitations deleted from the Email Log: {deleted}.")
+
+
+@optout_cli.command("check")
+@with_appcontext
+def check() -> None:
+    """Try the candidate's pages and say what in this app stands before them; exit with 1 if something does."""
+    try:
+        wall = find_wall(current_app)
+    except ConfigurationError as error:
+        wall = str(error)
+    if wall is not None:
+        raise click.ClickException(wall)
+    click.echo("Nothing stands before the candidate's pages.")

@@ -6,7 +6,7 @@ A row is written before anybody asks what its recipient has chosen, so it is the
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
@@ -133,15 +133,25 @@ class EmailLog:
             "html": _kept(html, links),
         }
 
-        def write(connection: sa.Connection) -> int:
-            id = new_id()
-            insert(connection, self._email, {"id": id, **email})
-            insert(connection, self._body, {"id": id, **body})
-            return id
-
         while True:
             with suppress(KeyTaken):  # by an invitation of the same microsecond
-                return self._store.write(write)
+                return self._store.write(self._insert(new_id(), email, body))
+
+    def _insert(self, id: int, email: dict[str, Any], body: dict[str, Any]) -> Callable[[sa.Connection], int]:
+        kept = False
+
+        def write(connection: sa.Connection) -> int:
+            nonlocal kept
+            try:
+                insert(connection, self._email, {"id": id, **email})
+                insert(connection, self._body, {"id": id, **body})
+            except KeyTaken:
+                if not kept:  # done again, it finds its own row
+                    raise
+            kept = True
+            return id
+
+        return write
 
     def record_failure(self, id: int, error: BaseException) -> None:
         """Note on a row why its hand-off failed.

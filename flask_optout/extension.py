@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from email.message import EmailMessage
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from flask import Flask
-from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import Session, scoped_session
 
 from . import operators
 from .addresses import Recipient, parse
@@ -16,6 +17,7 @@ from .ask import blueprint
 from .cli import optout_cli
 from .errors import ConfigurationError
 from .log_settings import LOG_DEFAULTS
+from .mailers.stdlib import cleared
 from .operators import Guard, as_check
 from .redaction import LinkFilter
 from .state import State, current_state
@@ -26,24 +28,54 @@ from .tokens import Door
 ACCESS_LOGS = ("werkzeug", "gunicorn.access")
 LINK_FILTER = LinkFilter()
 Loader = Callable[[str], Any]
-DEFAULTS = {"OPTOUT_BASE_URL": None, "OPTOUT_KEYS": None, "OPTOUT_URL_PREFIX": "/optout", **LOG_DEFAULTS}
+DEFAULTS = {
+    "OPTOUT_BASE_URL": None,
+    "OPTOUT_KEYS": None,
+    "OPTOUT_SPLIT": False,
+    "OPTOUT_URL_PREFIX": "/optout",
+    **LOG_DEFAULTS,
+}
+
+
+class Database(Protocol):
+    """What Flask-SQLAlchemy and Flask-SQLAlchemy-Lite have in common."""
+
+    @property
+    def engine(self) -> sa.Engine: ...
+
+    @property
+    def engines(self) -> Mapping[Any, sa.Engine]: ...
+
+    @property
+    def session(self) -> Session | scoped_session[Any]: ...
 
 
 class OptOut:
     """Puts a "Not Interested?" link into every invitation of a Flask app, and obeys it.
 
-    :param db: the host's Flask-SQLAlchemy object; the tables join its metadata at once.
+    :param db: the host's Flask-SQLAlchemy or Flask-SQLAlchemy-Lite object; the tables join its metadata at once.
     :param app: the app to initialise; otherwise call :meth:`init_app`, for as many apps as share ``db``.
     :param operator: who may read the Email Log; without it, it has no pages. Either a function without arguments,
         called for each request, whose answer is true for an operator (a string names them in the audit), or a
         decorator for views, such as ``login_required``, that lets operators through.
-    :raises ConfigurationError: as :meth:`init_app`, or when the guard cannot be called.
+    :param metadata: the metadata that the tables join; Flask-SQLAlchemy-Lite has none of its own.
+    :param bind_key: the database of the tables, if it is not the host's default one.
+    :raises ConfigurationError: as :meth:`init_app`, or when there is no metadata, or the guard cannot be called.
     """
 
-    def __init__(self, db: SQLAlchemy, app: Flask | None = None, *, operator: Guard | None = None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        app: Flask | None = None,
+        *,
+        operator: Guard | None = None,
+        metadata: sa.MetaData | None = None,
+        bind_key: str | None = None,
+    ) -> None:
         self._db = db
+        self._bind_key = bind_key
         self._operator = None if operator is None else as_check(operator)
-        self._tables = Tables.on(db.metadata)
+        self._tables = Tables.on(_metadata(db, bind_key) if metadata is None else metadata)
         self._loader: Loader | None = None
         if app is not None:
             self.init_app(app)
@@ -61,13 +93,13 @@ class OptOut:
             )
         for name, default in DEFAULTS.items():
             app.config.setdefault(name, default)
-        state = State(app, self._engine, self._tables, self._load, self._operator)
+        state = State(app, self._engine, self._session, self._tables, self._load, self._operator)
         state.check_settings()
         app.extensions["optout"] = state
         prefix = app.config["OPTOUT_URL_PREFIX"]
-        app.register_blueprint(blueprint, url_prefix=prefix)
+        state.register(blueprint, prefix)
         if self._operator is not None:
-            app.register_blueprint(operators.blueprint, url_prefix=f"{prefix}/operator")
+            state.register(operators.blueprint, f"{prefix}/operator")
         app.cli.add_command(optout_cli)
         for name in (*ACCESS_LOGS, app.name):
             logging.getLogger(name).addFilter(LINK_FILTER)
@@ -107,8 +139,36 @@ class OptOut:
         """
         return current_state().choices.invitable(addresses, opportunity)
 
+    def cleared(self, messages: Iterable[EmailMessage]) -> Iterator[EmailMessage]:
+        """Those of these messages that may leave, each to be handed off before the next is asked for.
+
+        :raises OptOutError: when an invitation cannot be sent, or when nobody can tell whether it may be.
+        """
+        return cleared(messages)
+
     def _engine(self) -> sa.Engine:
-        return self._db.engine
+        # Asked by name: a session finds no bind for statements on tables without a mapped class.
+        return self._db.engine if self._bind_key is None else self._db.engines[self._bind_key]
+
+    def _session(self) -> Session | None:
+        session = self._db.session
+        if isinstance(session, scoped_session):
+            return session() if session.registry.has() else None
+        return session
 
     def _load(self, id: str) -> Any:
         return None if self._loader is None else self._loader(id)
+
+
+def _metadata(db: Database, bind_key: str | None) -> sa.MetaData:
+    metadatas: dict[str | None, sa.MetaData] | None = getattr(db, "metadatas", None)
+    if metadatas is None:
+        raise ConfigurationError(
+            "OptOut got a database object that has no metadata.",
+            "The tables of Flask-OptOut join the host's metadata, so that migrations find them.",
+            "Write OptOut(db, metadata=Model.metadata), with the base class of your models.",
+        )
+    default = metadatas[None]
+    if bind_key not in metadatas:
+        metadatas[bind_key] = sa.MetaData(naming_convention=default.naming_convention, info={"bind_key": bind_key})
+    return metadatas[bind_key]

@@ -1,7 +1,7 @@
 """The gate that every invitation passes as it is sent: it clears it or drops it, and knows no mail library.
 
-A mailer asks for the letter, makes its library's message of it, and hands that off only if the gate clears it. All
-that can fail comes before the choice is read, and so does the row of the Email Log: an invitation that cannot be
+A mailer asks for the letters, makes its library's messages of them, and hands each off only if the gate clears it.
+All that can fail comes before the choice is read, and so does the row of the Email Log: an invitation that cannot be
 sent fails for everybody alike, the row is the same for everybody, and the choice is as fresh as can be.
 """
 
@@ -37,12 +37,12 @@ class Gate:
         """
         return not self._choices.muted(parse(recipient), opportunity)
 
-    def letter(self, draft: Draft) -> Letter:
-        """What to hand off, once it is cleared.
+    def letters(self, draft: Draft) -> list[Letter]:
+        """What to hand off, one by one, as each is cleared: a letter for each recipient.
 
-        :raises OptOutError: when the draft cannot be sent to anybody.
+        :raises OptOutError: when the draft cannot be sent as it is.
         """
-        return self._composer.letter(draft)
+        return self._composer.letters(draft)
 
     @contextmanager
     def passing(self, letter: Letter, *, message_id: str) -> Iterator[bool]:

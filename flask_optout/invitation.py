@@ -20,6 +20,8 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 LONGEST_BASE_URL = 400
 BODY_END = re.compile(r"</body\b", re.IGNORECASE)
 HEADER_NAME = re.compile(r"[!-9;-~]+")
+#: Headers that name recipients beside the one: mail libraries address what stands in them, or show it to everybody.
+ADDRESSING = re.compile(r"to|cc|bcc|resent-.*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -114,24 +116,26 @@ class Links:
 
 
 class Composer:
-    """Turns a draft into a letter.
+    """Turns a draft into letters.
 
     :param footer: renders the footer with a link in it, as ``"txt"`` or ``"html"``.
+    :param split: whether a draft to several people becomes a letter for each, instead of being refused.
     """
 
-    def __init__(self, links: Links, footer: Callable[[str, str], str]) -> None:
+    def __init__(self, links: Links, footer: Callable[[str, str], str], split: bool = False) -> None:
         self._links = links
         self._footer = footer
+        self._split = split
 
-    def letter(self, draft: Draft) -> Letter:
-        """The letter to the draft's one recipient; it is the same whether or not that person is muted.
+    def letters(self, draft: Draft) -> list[Letter]:
+        """A letter for each recipient; they are the same whether or not those people are muted.
 
-        :raises AddressError: when the recipient is malformed, or the mail library cannot deliver to it.
-        :raises InvitationError: when it has not one recipient, no sender, no text to carry the link, or a header
-            that breaks the message or stands in for one of ours.
+        :raises AddressError: when a recipient is malformed, or the mail library cannot deliver to it.
+        :raises InvitationError: when it has no recipient or more than it may, no sender, no text to carry the link,
+            or a header that breaks the message or stands in for one of ours.
         """
         opportunity = checked_opportunity(draft.opportunity)
-        address = _one(draft)
+        addresses = self._addresses(draft)
         sender = _checked_sender(draft)
         if not (draft.text or draft.html):
             raise InvitationError(
@@ -139,18 +143,51 @@ class Composer:
                 "The link must be visible in the message itself.",
                 "Give it a body, an html part, or both.",
             )
+        subject, headers = unfolded(draft.subject), _host_headers(draft.headers)
+        return [self._letter(draft, address, opportunity, subject, sender, headers) for address in addresses]
+
+    def _letter(
+        self,
+        draft: Draft,
+        address: Address,
+        opportunity: str,
+        subject: str,
+        sender: Recipient,
+        headers: Mapping[str, str],
+    ) -> Letter:
         url, one_click = (self._links.url(door, address, opportunity) for door in (Door.LANDING, Door.ONE_CLICK))
         return Letter(
             address=address,
             opportunity=opportunity,
-            subject=unfolded(draft.subject),
+            subject=subject,
             text=self._text(draft.text, url) if draft.text else draft.text,
             html=self._html(draft.html, url) if draft.html else draft.html,
             sender=sender,
             reply_to=draft.reply_to,
-            headers={**_host_headers(draft.headers), **self._headers(one_click, opportunity)},
+            headers={**headers, **self._headers(one_click, opportunity)},
             personal=(url, one_click),
         )
+
+    def _addresses(self, draft: Draft) -> list[Address]:
+        several = not isinstance(draft.recipients, str) and len(draft.recipients) > 1
+        if isinstance(draft.recipients, str) or not draft.recipients or (several and not self._split):
+            raise InvitationError(
+                "An invitation does not have exactly one recipient in a list.",
+                "Its link is personal: whoever else got the message could answer for its recipient.",
+                "Send one invitation for each candidate: recipients=[address], no cc, no bcc; or set "
+                "OPTOUT_SPLIT = True, and each recipient gets a message of their own.",
+            )
+        addresses = [parse(recipient) for recipient in draft.recipients]
+        if not (draft.smtputf8 or all(address.is_ascii for address in addresses)):
+            raise AddressError(
+                "A recipient has a character outside ASCII before the @.",
+                "This mail library cannot deliver to it (RFC 6531), so the invitation would fail on its way.",
+                "Ask this candidate for another address, or send through a library that speaks SMTPUTF8.",
+            )
+        people: dict[str, Address] = {}  # one who is named twice gets one message
+        for address in addresses:
+            people.setdefault(address.canonical, address)
+        return list(people.values())
 
     def _text(self, text: str, url: str) -> str:
         text, linked = self._links.with_own_link(text, url)
@@ -188,23 +225,6 @@ def unfolded(value: object) -> str:
     )
 
 
-def _one(draft: Draft) -> Address:
-    if isinstance(draft.recipients, str) or len(draft.recipients) != 1:
-        raise InvitationError(
-            "An invitation does not have exactly one recipient in a list.",
-            "Its link is personal: whoever else got the message could answer for its recipient.",
-            "Send one invitation for each candidate: recipients=[address], no cc, no bcc.",
-        )
-    address = parse(draft.recipients[0])
-    if not (draft.smtputf8 or address.is_ascii):
-        raise AddressError(
-            "A recipient has a character outside ASCII before the @.",
-            "This mail library cannot deliver to it (RFC 6531), so the invitation would fail on its way.",
-            "Ask this candidate for another address, or send through a library that speaks SMTPUTF8.",
-        )
-    return address
-
-
 def _checked_sender(draft: Draft) -> Recipient:
     if not draft.sender:
         raise InvitationError(
@@ -219,7 +239,8 @@ def _checked_sender(draft: Draft) -> Recipient:
 
 
 def _host_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    for name in headers:
+    kept = {}
+    for name, value in headers.items():
         if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
             raise InvitationError(
                 "A header of an invitation has a name that is not one.",
@@ -232,7 +253,15 @@ def _host_headers(headers: Mapping[str, str]) -> dict[str, str]:
                 "It would hide the link that Flask-OptOut puts there, and a header may stand only once (RFC 2369).",
                 "Leave List-Unsubscribe, List-Unsubscribe-Post, List-Id and Auto-Submitted to Flask-OptOut.",
             )
-    return {name: unfolded(value) for name, value in headers.items()}
+        if ADDRESSING.fullmatch(name):
+            raise InvitationError(
+                f"An invitation has a {name} header of its own.",
+                "An invitation goes to its recipient and shows nobody else's address.",
+                "Leave To, Cc, Bcc and the Resent- headers out of the extra headers.",
+            )
+        kept[name] = unfolded(value)
+    # A message that leaves has an id of its own, or a loop over one draft would send a thousand with the same.
+    return {name: value for name, value in kept.items() if name.lower() != "message-id"}
 
 
 def _list_label(opportunity: str) -> str:

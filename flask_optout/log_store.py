@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from .errors import StoreUnavailable
+from .host_transaction import HostTransaction
 from .tables import NAME_SIZE, LogTables
 
 Result = TypeVar("Result")
@@ -55,10 +56,14 @@ class LogStore:
     """The database of one app's Email Log.
 
     :param engine: gives the engine of the app at hand.
+    :param host: the host's own transaction, which must not be waited for.
     """
 
-    def __init__(self, engine: Callable[[], sa.Engine], tables: LogTables) -> None:
+    def __init__(
+        self, engine: Callable[[], sa.Engine], tables: LogTables, host: HostTransaction | None = None
+    ) -> None:
         self._engine = engine
+        self._host = host or HostTransaction(lambda: None)
         self.tables = tables
 
     def read(self, work: Callable[[sa.Connection], Result]) -> Result:
@@ -70,10 +75,14 @@ class LogStore:
             return work(connection)
 
     def write(self, work: Callable[[sa.Connection], Result]) -> Result:
-        """Do ``work`` on a connection and a transaction of its own; when this returns, it is committed.
+        """Do ``work`` so that it stays whatever the host does with its own transaction.
 
+        :param work: what to do; doing it twice must be the same as doing it once.
         :raises StoreUnavailable: when the database does not take it.
         """
+        return self._host.write(self._engine(), work, self._alone)
+
+    def _alone(self, work: Callable[[sa.Connection], Result]) -> Result:
         with _unavailable(), self._engine().begin() as connection:
             return work(connection)
 

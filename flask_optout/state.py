@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
-from flask import Flask, current_app, has_request_context, request
+from flask import Blueprint, Flask, current_app, has_request_context, request
+from sqlalchemy.orm import Session
 
 from .ask_limit import AskLimit
 from .background import Background
@@ -16,10 +17,12 @@ from .choices import Choices
 from .email_log import EmailLog
 from .errors import ConfigurationError
 from .gate import Gate
+from .host_transaction import HostTransaction
 from .invitation import LOOPBACK, Composer, Links, base_url
 from .keys import Key, KeyRing
 from .log_settings import check_log_settings
 from .log_store import LogStore
+from .place import Place
 from .rendering import render
 from .resends import Resends
 from .saved_filters import SavedFilters
@@ -33,6 +36,8 @@ ENDPOINTS = {Door.LANDING: "optout.landing", Door.ONE_CLICK: "optout.one_click",
 class State:
     """The parts of one app's OptOut.
 
+    :param engine: gives the engine of the app at hand.
+    :param session: gives the host's session of the app at hand, or ``None`` when there is none yet.
     :param load: gives what the host knows about an opportunity.
     :param operator: gives the name of the operator at hand, or ``None`` when it is none; without it, no pages.
     """
@@ -41,15 +46,18 @@ class State:
         self,
         app: Flask,
         engine: Callable[[], sa.Engine],
+        session: Callable[[], Session | None],
         tables: Tables,
         load: Callable[[str], Any],
         operator: Callable[[], str | None] | None,
     ) -> None:
         self._app = app
         self._engine = engine
+        self._session = session
         self._tables = tables
         self.load = load
         self.operator = operator
+        self._walls = 0
 
     @cached_property
     def ring(self) -> KeyRing:
@@ -65,7 +73,15 @@ class State:
 
     @cached_property
     def choices(self) -> Choices:
-        return Choices(self._engine, self._tables, self.ring)
+        return Choices(self._engine, self._tables, self.ring, self._host)
+
+    @cached_property
+    def _host(self) -> HostTransaction:
+        return HostTransaction(self._session)
+
+    @cached_property
+    def _place(self) -> Place:
+        return Place.in_app(self._app)
 
     @cached_property
     def links(self) -> Links:
@@ -82,11 +98,12 @@ class State:
 
     @cached_property
     def gate(self) -> Gate:
-        return Gate(self.choices, Composer(self.links, _footer), self.email_log)
+        composer = Composer(self.links, _footer, self._app.config["OPTOUT_SPLIT"])
+        return Gate(self.choices, composer, self.email_log)
 
     @cached_property
     def _log_store(self) -> LogStore:
-        return LogStore(self._engine, self._tables.log)
+        return LogStore(self._engine, self._tables.log, self._host)
 
     @cached_property
     def email_log(self) -> EmailLog:
@@ -108,6 +125,15 @@ class State:
     def background(self) -> Background:
         return Background()
 
+    def register(self, blueprint: Blueprint, prefix: str) -> None:
+        """Put a blueprint of ours where links lead."""
+        self._place.register(self._app, blueprint, prefix)
+
+    def first_wall(self) -> bool:
+        """Whether nobody has asked this before: what is in a candidate's way is reported once."""
+        self._walls += 1
+        return self._walls == 1
+
     def create_tables(self) -> None:
         """Create the tables that are missing."""
         for table in self._tables.all():
@@ -127,7 +153,7 @@ class State:
     def _prefix(self, door: Door) -> str:
         base = self._base_url()
         if base not in self._prefixes:
-            adapter = self._app.url_map.bind("", script_name="/")
+            adapter = self._place.adapter(self._app)
             self._prefixes[base] = {
                 door: base + adapter.build(endpoint, {"token": "-"}).removesuffix("-")
                 for door, endpoint in ENDPOINTS.items()

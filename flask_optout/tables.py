@@ -117,7 +117,9 @@ class Tables:
                 sa.Column("domain_tag", _bytes(TAG_SIZE), nullable=False),
                 sa.Column("key_id", _bytes(ID_SIZE), nullable=False),
                 # Orders the choices that one person made under several keys, whatever the clocks said.
-                sa.Column("sequence", sa.BigInteger, nullable=False, index=True),
+                sa.Column("sequence", sa.BigInteger, nullable=False),
+                # Named here, as a host's naming convention may have no name for it.
+                sa.Index("ix_optout_choice_sequence", "sequence"),
                 # Clustered by opportunity: all its mutes are read in one stretch.
                 sqlite_with_rowid=False,
             ),
@@ -154,7 +156,8 @@ def _resend(metadata: sa.MetaData) -> sa.Table:
         sa.Column("opportunity", _string(OPPORTUNITY_SIZE), primary_key=True),
         sa.Column("mailbox", _string(ADDRESS_SIZE), primary_key=True),
         sa.Column("number", sa.SmallInteger, primary_key=True, autoincrement=False),
-        sa.Column("email_id", _id(), nullable=False, index=True),
+        sa.Column("email_id", _id(), nullable=False),
+        sa.Index("ix_optout_resend_email_id", "email_id"),
         sa.Column("moment", _id(), nullable=False),
         sa.Column("operator", _string(NAME_SIZE), nullable=False),
         sa.Column("failure", _string(NAME_SIZE)),
@@ -174,7 +177,9 @@ def upsert(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -
     match connection.dialect.name:
         case "sqlite" | "postgresql" as dialect:
             insert = (sqlite if dialect == "sqlite" else postgresql).insert(table).values(values)
-            insert = insert.on_conflict_do_update(keys, set_={name: insert.excluded[name] for name in rest})
+            insert = insert.on_conflict_do_update(
+                index_elements=keys, set_={name: insert.excluded[name] for name in rest}
+            )
         case "mysql" | "mariadb":
             insert = mysql.insert(table).values(values)
             insert = insert.on_duplicate_key_update({name: insert.inserted[name] for name in rest})

@@ -63,7 +63,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 @pytest.fixture
 def smtp() -> Iterator[Mailbox]:
-    with smtp_server() as mailbox:
+    with smtp_server(Mailbox) as mailbox:
         yield mailbox
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from aiosmtpd.controller import Controller
@@ -99,6 +99,9 @@ class Received:
         return str(part.get_content())
 
 
+Box = TypeVar("Box", bound="Mailbox")
+
+
 @dataclass
 class Mailbox:
     """What a real SMTP server received."""
@@ -116,7 +119,7 @@ class Mailbox:
 
 
 @contextmanager
-def smtp_server(kind: type[Mailbox] = Mailbox) -> Iterator[Mailbox]:
+def smtp_server(kind: type[Box]) -> Iterator[Box]:
     mailbox = kind(port=free_port())
     controller = Controller(mailbox, hostname=mailbox.host, port=mailbox.port, enable_SMTPUTF8=False)
     controller.start()

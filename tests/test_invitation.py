@@ -24,7 +24,8 @@ DRAFT = Draft(
 
 
 def letter(**changes: Any) -> Letter:
-    return current_state().gate.letter(replace(DRAFT, **changes))
+    [made] = current_state().gate.letters(replace(DRAFT, **changes))
+    return made
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,8 @@
 """Build wheel and sdist and try them where nothing else is: ``python -m tools.check_dist``.
 
 The wheel must hold the package with its assets and nothing else, the sdist the tests and the example too; installed
-into a clean environment, the wheel must render the page and serve htmx and the stylesheet.
+into a clean environment, the wheel must work with the standard library's mail alone, and then, with Flask-Mail,
+render the page and serve htmx and the stylesheet.
 """
 
 from __future__ import annotations
@@ -15,6 +16,27 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+CORE = """
+from importlib.util import find_spec
+from pathlib import Path
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from flask_optout import OptOut
+from flask_optout.mailers.stdlib import Invitation
+
+assert not any(map(find_spec, ("flask_mail", "flask_mailman", "aiosmtpd"))), "an extra came unasked"
+app = Flask(__name__, instance_path=str(Path.cwd()))
+app.config.update(SECRET_KEY="k" * 32, SQLALCHEMY_DATABASE_URI="sqlite:///core.db", OPTOUT_BASE_URL="https://x.example")
+db = SQLAlchemy(app)
+optout = OptOut(db, app)
+invitation = Invitation(opportunity="beta-42")
+invitation["From"], invitation["To"], invitation["Subject"] = "team@example.org", "jane@example.org", "Join us"
+invitation.set_content("Come.")
+with app.app_context():
+    db.create_all()
+    [cleared] = optout.cleared([invitation])
+    assert "List-Unsubscribe: <https://x.example/optout/one-click/" in str(cleared)
+"""
 TRIAL = """
 from pathlib import Path
 from flask import Flask
@@ -66,8 +88,9 @@ def main() -> None:
             subprocess.run([Path(sys.executable).parent / tool, *arguments], check=True)
         venv.create(out / "clean", with_pip=True)
         python = out / "clean" / "bin" / "python"
-        subprocess.run([python, "-m", "pip", "install", "--quiet", wheel], check=True)
-        subprocess.run([python, "-W", "error", "-c", TRIAL], check=True, cwd=folder)
+        for requirement, trial in ((str(wheel), CORE), (f"{wheel}[mail]", TRIAL)):
+            subprocess.run([python, "-m", "pip", "install", "--quiet", requirement], check=True)
+            subprocess.run([python, "-W", "error", "-c", trial], check=True, cwd=folder)
     print(f"{wheel.name} and {sdist.name} are whole; the wheel works in a clean environment.")
 
 

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, current_app, g, make_response, request
+from flask import Response, abort, current_app, g, make_response, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.exceptions import BadRequest, NotFound
 
@@ -15,6 +15,7 @@ from ..candidate import guard as candidate_headers
 from ..email_log import Email
 from ..errors import ConfigurationError, StoreUnavailable
 from ..log_store import LARGEST_ID
+from ..place import PlacedBlueprint
 from ..rendering import render
 from ..state import current_state
 from .times import Times
@@ -24,7 +25,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 FORM_AGE = 12 * 60 * 60
 CSP = "Content-Security-Policy"
 
-blueprint = Blueprint("optout_operator", __name__)
+blueprint = PlacedBlueprint("optout_operator", __name__)
 # Flask-WTF would answer outsiders before the guard does; it is asked after it.
 blueprint.url_value_preprocessor(exempt_from_csrf)
 

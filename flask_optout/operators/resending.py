@@ -16,7 +16,7 @@ from ..email_log import Email
 from ..invitation import Draft, Letter
 from ..link_letter import link_letter
 from ..log_store import reason
-from ..mailers.flask_mail import deliver
+from ..mailers.delivery import deliver
 from ..redaction import restore
 from ..rendering import render
 from ..resends import Refusal, refusal
@@ -58,7 +58,7 @@ def _letters(email: Email) -> tuple[Letter, Letter]:
     address = parse(email.recipient)
     url = state.links.url(Door.LANDING, address, email.opportunity)
     sender, reply_to = email.header("From") or "", email.header("Reply-To")
-    again = state.gate.letter(
+    [again] = state.gate.letters(
         Draft(
             recipients=[email.recipient],
             opportunity=email.opportunity,

@@ -1,0 +1,100 @@
+"""The standard library: an ``EmailMessage`` that invites, and what of it may leave, by smtplib or any other way."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Iterator
+from email.headerregistry import Address as HeaderAddress
+from email.message import EmailMessage
+from email.policy import EmailPolicy
+from email.utils import make_msgid
+from typing import Any
+
+from ..addresses import Recipient
+from ..errors import AddressError, InvitationError
+from ..invitation import OWN_HEADERS, Draft, Letter
+from ..state import current_state
+from .wire import VERBATIM, not_gated
+
+#: Headers that a draft has fields for, or that say how the body is encoded.
+STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*", re.IGNORECASE)
+
+
+class Invitation(EmailMessage):
+    """An ``EmailMessage`` that invites to the opportunity with this id, 1 to 128 bytes."""
+
+    def __init__(self, policy: EmailPolicy | None = None, *, opportunity: str = "") -> None:
+        super().__init__(policy)
+        self.opportunity = opportunity  # empty in its parts, which EmailMessage makes of its own class
+
+    def raw_items(self) -> Iterator[tuple[str, Any]]:  # what every generator asks for
+        if self.opportunity:
+            raise not_gated("Send what 'for message in optout.cleared(messages):' gives.")
+        return super().raw_items()
+
+
+def cleared(messages: Iterable[EmailMessage]) -> Iterator[EmailMessage]:
+    """The messages that may leave, each to be handed off before the next is asked for; no invitation to the muted.
+
+    :raises OptOutError: when an invitation cannot be sent, or when nobody can tell whether it may be.
+    """
+    for message in messages:
+        if isinstance(message, Invitation):
+            gate = current_state().gate
+            for letter, ready in [(letter, _ready(message, letter)) for letter in gate.letters(_draft(message))]:
+                with gate.passing(letter, message_id=str(ready["Message-ID"])) as clear:
+                    if clear:
+                        yield ready
+        else:
+            yield message
+
+
+def _ready(invitation: Invitation, letter: Letter) -> EmailMessage:
+    """A message of its own; what cannot be serialised fails at once, before the gate is asked."""
+    ready = EmailMessage()
+    policy = VERBATIM + invitation.policy
+    vars(ready).update(vars(invitation), policy=policy)
+    ready.set_payload(copy.deepcopy(invitation.get_payload()))
+    for name in ("Cc", "Bcc", "To", "Subject", "Message-ID"):  # each leaves the invitation its own list of headers
+        del ready[name]
+    ready["To"] = HeaderAddress(letter.address.name, addr_spec=letter.address.deliverable)
+    ready["Subject"], ready["Message-ID"] = letter.subject, make_msgid()
+    for name in OWN_HEADERS:
+        ready[name] = letter.headers[name]
+    for kind, content in (("plain", letter.text), ("html", letter.html)):
+        if content and (part := ready.get_body((kind,))) is not None:
+            part.set_content(content, subtype=kind)
+    ready.as_bytes(policy=policy.clone(utf8=True))
+    return ready
+
+
+def _draft(message: Invitation) -> Draft:
+    values = [value for name in ("To", "Cc", "Bcc") for value in message.get_all(name, [])]
+    to = [person for value in values for person in _people(value)]
+    headers = {name: str(value) for name, value in message.items() if not STRUCTURE.fullmatch(name)}
+    who = str(message["From"] or ""), str(message["Reply-To"] or "")
+    text, html = _content(message, "plain"), _content(message, "html")
+    return Draft(to, message.opportunity, str(message["Subject"] or ""), text, html, *who, headers)
+
+
+def _people(value: Any) -> list[Recipient]:
+    if value.defects or any(group.display_name for group in value.groups):
+        raise AddressError(
+            "The To, Cc or Bcc header of an invitation is not a plain list of addresses.",
+            "What the standard library does not understand in it, it drops or guesses.",
+            "Write addresses as 'jane@example.org' or 'Jane <jane@example.org>', with commas between them.",
+        )
+    return [(address.display_name, address.addr_spec) for address in value.addresses]
+
+
+def _content(message: Invitation, kind: str) -> str | None:
+    part = message.get_body((kind,))
+    try:
+        return str(part.get_content()) if part is not None and part.get_payload() else None
+    except (LookupError, UnicodeError):
+        raise InvitationError(
+            "An invitation has a body part that cannot be read as text.",
+            "The link must be visible in the message itself.",
+            "Set the body with set_content() and a charset that Python knows.",
+        ) from None

@@ -1,0 +1,43 @@
+"""What adapters share: header values that stay as they are, the refusal, the rehearsal."""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Sequence
+from contextlib import suppress
+from email.policy import EmailPolicy
+from typing import Any
+
+from ..errors import NotGated
+from ..invitation import OWN_HEADERS
+
+
+class _Verbatim(EmailPolicy):
+    """Leaves our header values alone: folding turns long URLs into encoded words, which no mail program reads."""
+
+    def fold(self, name: str, value: Any) -> str:
+        return f"{name}: {value}{self.linesep}" if name in OWN_HEADERS else super().fold(name, value)
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if name in OWN_HEADERS:
+            return f"{name}: {value}{self.linesep}".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+VERBATIM = _Verbatim(linesep="\r\n")
+
+
+def not_gated(mend: str) -> NotGated:
+    """What an invitation raises when it is serialised for a mailer that does not know the gate."""
+    return NotGated(
+        "An Invitation was handed to a mailer that does not know the gate.",
+        "It would reach people who opted out, and carry no link.",
+        mend,
+    )
+
+
+def rehearse(smtp: smtplib.SMTP | None, sender: str, raw: bytes, options: Sequence[str] = ()) -> None:
+    """Go as far as the sender: what the server says against that, it says for muted and unmuted alike."""
+    if smtp is not None:
+        with suppress(smtplib.SMTPRecipientsRefused):  # as there is none
+            smtp.sendmail(sender, [], raw, options)

@@ -1,0 +1,152 @@
+"""Many invitations over one connection: each is checked as it leaves."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_optout import AddressError
+from flask_optout.mailers import flask_mailman
+
+from .adapters import LIBRARIES
+from .conftest import MakeHost
+from .hosts import Host, Mailbox, smtp_server
+from .library import Wanted
+from .test_choices import say
+
+PEOPLE = [f"person{number}@example.org" for number in range(60)]
+MANUAL = (Path(__file__).parents[1] / "docs" / "sending.md").read_text()
+FLASK_MAIL, MAILMAN, STDLIB, _ = LIBRARIES
+
+
+@dataclass
+class Watched(Mailbox):
+    """A mail server that says which connection a mail came by, and does something when one comes."""
+
+    on_mail: Callable[[str], None] = lambda to: None
+    connections: set[int] = field(default_factory=set)
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.connections.add(session.peer[1])
+        self.on_mail(envelope.rcpt_tos[0])
+        return await super().handle_DATA(server, session, envelope)
+
+
+@pytest.fixture
+def smtp() -> Iterator[Watched]:
+    with smtp_server(Watched) as watched:
+        yield watched
+
+
+def connect(host: Host, invitations: Iterator[Any]) -> None:
+    with host.mail.connect() as connection:
+        for invitation in invitations:
+            connection.send(invitation)
+
+
+def send_invitations(host: Host, invitations: Iterator[Any]) -> None:
+    host.mail.send_invitations(invitations)
+
+
+def send_messages(host: Host, invitations: Iterator[Any]) -> None:
+    assert flask_mailman.Mail(host.app).get_connection().send_messages(invitations) == len(PEOPLE)
+
+
+def open_connection(host: Host, invitations: Iterator[Any]) -> None:
+    with flask_mailman.Mail(host.app).get_connection() as connection:
+        for invitation in invitations:
+            assert connection.send_messages([invitation]) == 1
+
+
+def cleared(host: Host, invitations: Iterator[Any]) -> None:
+    with smtplib.SMTP(host.app.config["MAIL_SERVER"], host.app.config["MAIL_PORT"]) as connection:
+        for message in host.optout.cleared(invitations):
+            connection.send_message(message)
+
+
+@pytest.mark.parametrize(
+    ("library", "send"),
+    [
+        pytest.param(FLASK_MAIL, connect, marks=pytest.mark.walked("Flask-Mail", "Mail.connect, in bulk")),
+        (FLASK_MAIL, send_invitations),
+        pytest.param(MAILMAN, send_messages, marks=pytest.mark.walked("Flask-Mailman", "send_messages, in bulk")),
+        (MAILMAN, open_connection),
+        pytest.param(STDLIB, cleared, marks=pytest.mark.walked("smtplib", "cleared, in bulk")),
+    ],
+    ids=lambda value: getattr(value, "name", None) or value.__name__,
+)
+def test_a_choice_made_during_the_run_is_obeyed_from_the_next_message_on(
+    library: Any, send: Callable[[Host, Iterator[Any]], None], host: Host, smtp: Watched
+) -> None:
+    say(host, True, PEOPLE[7])
+    say(host, True, PEOPLE[30])
+
+    def choose(to: str) -> None:
+        """As a mail arrives, the next but nine opts out, and the one after comes back."""
+        number = PEOPLE.index(to)
+        with host.app.app_context():
+            if number == 20:
+                say(host, True, PEOPLE[21])
+            if number == 29:
+                say(host, False, PEOPLE[30])
+
+    smtp.on_mail = choose
+    send(host, (library.invitation(Wanted([person])) for person in PEOPLE))
+    assert [mail.rcpt_to[0] for mail in smtp.received] == [p for p in PEOPLE if p not in (PEOPLE[7], PEOPLE[21])]
+    assert len(smtp.connections) == 1
+
+
+def test_a_bad_invitation_ends_the_run_and_those_before_it_have_left(host: Host, smtp: Watched) -> None:
+    people = ["ann@example.org", "bob@", "cy@example.org"]
+    with pytest.raises(AddressError):
+        host.mail.send_invitations(FLASK_MAIL.invitation(Wanted([person])) for person in people)
+    assert [mail.rcpt_to for mail in smtp.received] == [["ann@example.org"]]
+
+
+def test_invitations_are_made_as_they_leave(host: Host, smtp: Watched) -> None:
+    made: list[int] = []
+
+    def invitations() -> Iterator[Any]:
+        for person in PEOPLE[:5]:
+            made.append(len(smtp.received))
+            yield FLASK_MAIL.invitation(Wanted([person]))
+
+    host.mail.send_invitations(invitations())
+    assert made == [0, 1, 2, 3, 4]
+
+
+def test_the_manual_does_what_it_says(
+    tmp_path: Path, smtp: Watched, make: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup, *snippets = re.findall(r"^```python\n(.*?)^```$", MANUAL, re.MULTILINE | re.DOTALL)
+    assert MANUAL.count("```") == 2 * (1 + len(snippets))
+    for name, value in (("MAIL_SERVER", smtp.host), ("MAIL_PORT", smtp.port)):
+        monkeypatch.setenv(f"FLASK_{name}", str(value))
+    monkeypatch.setenv("FLASK_SQLALCHEMY_DATABASE_URI", f"sqlite:///{tmp_path / 'app.db'}")
+    scope: dict[str, Any] = {"__name__": "app"}
+    exec(setup, scope)
+    app: Flask = scope["app"]
+    with app.app_context():
+        scope["db"].create_all()
+    for snippet in snippets:
+        exec(snippet, scope)
+    names = ["jane", "kim", "lee", "max", "noa"]
+    assert [mail.rcpt_to[0].partition("@")[0] for mail in smtp.received] == names
+
+    addresses = tmp_path / "addresses.txt"
+    addresses.write_text("\n".join(f"{name}@example.com" for name in ("ann", "bob", "cy")))
+    with app.app_context():
+        host = Host(app, scope["db"], scope["optout"], scope["mail"])
+        say(host, True, "bob@example.com", "camera")
+    smtp.received.clear()
+    result = app.test_cli_runner().invoke(args=["invite-all", str(addresses)])
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("Inviting")
+    assert [mail.rcpt_to for mail in smtp.received] == [["ann@example.com"], ["cy@example.com"]]

@@ -1,0 +1,38 @@
+"""docs/compatibility.md speaks of the tests that there are, and of the versions that pyproject.toml allows."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from tools.compatibility import ROOT, TABLE, floors, table
+
+PAGE = TABLE.read_text()
+
+
+def test_the_table_has_a_row_for_each_walked_test(tmp_path: Path) -> None:
+    file = tmp_path / "walked.json"
+    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-m", "walked", "-p", "tests.walked"]
+    subprocess.run([*command, "--walked-to", str(file)], cwd=ROOT, check=True, capture_output=True)
+    collected = json.loads(file.read_text())
+    rows = re.findall(r"^\| ([^|]+ \| [^|]+) \| [^|]+ \| [^|]+ \|$", table(collected, collected), re.MULTILINE)
+    written = re.findall(r"^\| ([^|]+ \| [^|]+) \| [^|]+ \| [^|]+ \|$", PAGE, re.MULTILINE)
+    assert written == rows, "run python -m tools.compatibility"
+
+
+@pytest.mark.parametrize("floor", floors())
+def test_the_oldest_versions_are_the_lowest_allowed(floor: str) -> None:
+    name, _, version = floor.partition("==")
+    found = re.search(rf"^\| {re.escape(name)} \| (\S+) \| \S+ \|$", PAGE, re.MULTILINE)
+    if found is not None:
+        assert Version(found[1]) == Version(version)
+
+
+def test_nothing_failed() -> None:
+    assert "FAILED" not in PAGE

@@ -1,0 +1,276 @@
+"""What every adapter is held to, on every way out of its library, over a real SMTP server."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+from collections.abc import Iterator
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flask_optout import AddressError, InvitationError, NotGated
+from flask_optout.addresses import parse
+from flask_optout.state import current_state
+from flask_optout.tokens import Door
+
+from .adapters import LIBRARIES, WAYS
+from .conftest import MakeHost
+from .hosts import BASE_URL, Host, Mailbox
+from .library import Library, Wanted
+
+TOKEN = re.compile(r"/optout/(?:one-click/)?([a-z2-7]{50,})")
+
+each_library = pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.name)
+each_way = pytest.mark.parametrize(
+    ("library", "way"),
+    [pytest.param(*pair, marks=pytest.mark.walked(pair[0].name, pair[1])) for pair in WAYS],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
+
+
+def mute(to: str, opportunity: str = "beta-42") -> None:
+    state = current_state()
+    claim = state.tokens.read(Door.LANDING, state.tokens.mint(Door.LANDING, parse(to), opportunity))
+    state.choices.set(claim, claim.person[0], True, "page")
+
+
+def send(library: Library, host: Host, smtp: Mailbox, *wanted: Wanted, way: str = "") -> list[bytes]:
+    way = way or next(iter(library.ways))
+    return library.ways[way](host, smtp, [library.invitation(one) for one in wanted])
+
+
+def parsed(raw: bytes) -> EmailMessage:
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def bodies(raw: bytes) -> Iterator[str]:
+    for part in parsed(raw).walk():
+        if part.get_content_maintype() == "text":
+            yield part.get_content()
+
+
+def everything(raw: bytes) -> str:
+    """All that a recipient can see of a message, decoded."""
+    return "\n".join([*(f"{name}: {value}" for name, value in parsed(raw).items()), *bodies(raw)])
+
+
+def header_lines(raw: bytes) -> list[bytes]:
+    return raw.replace(b"\r\n", b"\n").split(b"\n\n")[0].split(b"\n")
+
+
+@each_way
+def test_an_invitation_leaves_with_its_link_and_its_headers(
+    library: Library, way: str, host: Host, smtp: Mailbox
+) -> None:
+    (raw,) = send(library, host, smtp, Wanted(), way=way)
+    message = parsed(raw)
+    assert message["To"] == "jane@example.org"
+    assert message["List-Unsubscribe"].startswith(f"<{BASE_URL}/optout/one-click/")
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert message["Auto-Submitted"] == "auto-generated"
+    link = host.optout.link("jane@example.org", "beta-42")
+    texts = list(bodies(raw))
+    assert texts and all(link in text for text in texts)
+
+
+@each_way
+def test_an_invitation_to_a_muted_person_leaves_nothing(
+    library: Library, way: str, host: Host, smtp: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    mute("jane@example.org")
+    assert send(library, host, smtp, Wanted(), way=way) == []
+    assert caplog.records == []
+    assert len(send(library, host, smtp, Wanted(opportunity="study-7"), way=way)) == 1
+
+
+@each_way
+def test_ordinary_mail_is_not_touched(library: Library, way: str, host: Host, smtp: Mailbox) -> None:
+    mute("jane@example.org", "*")
+    (raw,) = library.ways[way](host, smtp, [library.ordinary("jane@example.org")])
+    assert "optout" not in everything(raw)
+    assert "List-Unsubscribe" not in parsed(raw)
+
+
+@each_way
+def test_a_muted_person_in_the_middle_stops_nothing(library: Library, way: str, host: Host, smtp: Mailbox) -> None:
+    mute("b@example.org")
+    people = ["a@example.org", "b@example.org", "c@example.org"]
+    left = send(library, host, smtp, *(Wanted([person]) for person in people), way=way)
+    assert [parsed(raw)["To"] for raw in left] == ["a@example.org", "c@example.org"]
+
+
+@each_library
+@pytest.mark.parametrize("size", [40, 79, 200, 400])
+def test_our_headers_stand_on_one_line(library: Library, size: int, make: MakeHost, smtp: Mailbox) -> None:
+    base = "https://invite.example.org/".ljust(size, "x")
+    host = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port, OPTOUT_BASE_URL=base)
+    with host.app.app_context():
+        (raw,) = send(library, host, smtp, Wanted(opportunity="o" * 128))
+    lines = [line for line in header_lines(raw) if line.startswith(b"List-Unsubscribe:")]
+    assert len(lines) == 1
+    assert re.fullmatch(rb"List-Unsubscribe: <%b/optout/one-click/[a-z2-7]+>" % re.escape(base.encode()), lines[0])
+    assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click" in header_lines(raw)
+
+
+@each_library
+@pytest.mark.parametrize(
+    ("written", "delivered"),
+    [
+        ("JANE@Example.ORG", "JANE@example.org"),
+        (" jane@example.org ", "jane@example.org"),
+        ("jane@stra\u00dfe.de", "jane@xn--strae-oqa.de"),
+        (("Jane Doe", "jane@EXAMPLE.org"), "jane@example.org"),
+    ],
+)
+def test_the_address_checked_is_the_address_sent_to(
+    library: Library, written: Any, delivered: str, host: Host, smtp: Mailbox
+) -> None:
+    (raw,) = send(library, host, smtp, Wanted([written]))
+    assert smtp.received[-1].rcpt_to == [delivered]
+    assert [address.addr_spec for address in parsed(raw)["To"].addresses] == [delivered]
+    mute(delivered)
+    assert send(library, host, smtp, Wanted([written])) == []
+
+
+@each_library
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(subject="Join\nBcc: eve@example.org"),
+        Wanted(subject="Join\r\nBcc: eve@example.org"),
+        Wanted(headers={"X-Note": "a\r\nBcc: eve@example.org"}),
+        Wanted(headers={"X-Note: a\r\nBcc": "eve@example.org"}),
+        Wanted([("Jane\r\nBcc: eve@example.org", "jane@example.org")]),
+        Wanted(["jane@example.org\r\nBcc: eve@example.org"]),
+        Wanted(headers={"List-Unsubscribe": "<https://example.org>"}),
+        Wanted(headers={"list-id": "<example.org>"}),
+        Wanted(headers={"Resent-To": "eve@example.org"}),
+        Wanted(["jane"]),
+        Wanted(["a@example.org <b@example.org>"]),
+        Wanted([]),
+        Wanted(text=None, html=None),
+        Wanted(opportunity=""),
+    ],
+    ids=repr,
+)
+def test_what_would_break_an_invitation_is_refused(
+    library: Library, wanted: Wanted, host: Host, smtp: Mailbox
+) -> None:
+    way = library.ways["state.get_connection" if library.name == "Flask-Mailman" else next(iter(library.ways))]
+    with pytest.raises(ValueError):  # of which ours are children; a library may be faster
+        way(host, smtp, [library.invitation(wanted)])
+    assert smtp.received == []
+
+
+@each_library
+@pytest.mark.parametrize("muted", [False, True])
+def test_a_mailer_that_does_not_know_the_gate_gets_nothing(
+    library: Library, muted: bool, host: Host, smtp: Mailbox
+) -> None:
+    if muted:
+        mute("jane@example.org")
+    with pytest.raises(NotGated):
+        library.send_ungated(host, library.invitation(Wanted()))
+    library.send_ungated(host, library.ordinary("jane@example.org"))
+    assert [mail.message["Subject"] for mail in smtp.received] == ["Your password"]
+
+
+@each_library
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(["a@example.org", "b@example.org"]),
+        Wanted(["a@example.org"], cc=["b@example.org"]),
+        Wanted(["a@example.org"], bcc=["b@example.org"]),
+        Wanted(["a@example.org"], cc=["a@example.org"], bcc=["a@example.org"]),
+    ],
+    ids=repr,
+)
+def test_several_recipients_are_refused(library: Library, wanted: Wanted, host: Host, smtp: Mailbox) -> None:
+    with pytest.raises(InvitationError, match="OPTOUT_SPLIT"):
+        send(library, host, smtp, wanted)
+    assert smtp.received == []
+
+
+@pytest.fixture
+def splitting(make: MakeHost, smtp: Mailbox) -> Iterator[Host]:
+    host = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port, OPTOUT_SPLIT=True)
+    with host.app.app_context():
+        yield host
+
+
+@each_library
+def test_or_split_where_the_host_says_so(library: Library, splitting: Host, smtp: Mailbox) -> None:
+    mute("b@example.org")
+    wanted = Wanted(
+        ["a@example.org", ("Bo", "B@example.org")],
+        cc=["c@example.org", "A@Example.org"],
+        bcc=["d@example.org"],
+    )
+    left = send(library, splitting, smtp, wanted)
+    assert [mail.rcpt_to for mail in smtp.received] == [["a@example.org"], ["c@example.org"], ["d@example.org"]]
+    for raw, person in zip(left, "acd", strict=True):
+        assert re.findall(r"\b(\w)@example", everything(raw), re.IGNORECASE) == [person]
+        assert "Cc" not in parsed(raw)
+    assert len({parsed(raw)["Message-ID"] for raw in left}) == 3
+
+
+@each_library
+def test_one_bad_recipient_among_several_stops_all(library: Library, splitting: Host, smtp: Mailbox) -> None:
+    with pytest.raises(AddressError):
+        send(library, splitting, smtp, Wanted(["a@example.org", "b@", "c@example.org"]))
+    assert smtp.received == []
+
+
+@each_library
+def test_many_from_one_template_carry_nothing_from_one_to_the_next(
+    library: Library, splitting: Host, smtp: Mailbox
+) -> None:
+    people = [f"candidate{number}x@example.org" for number in range(200)]
+    left = send(library, splitting, smtp, Wanted([people[0]], bcc=people[1:], text="Hi.", html=None))
+    assert len(left) == len(people)
+    seen: set[str] = set()
+    for raw, person in zip(left, people, strict=True):
+        message = parsed(raw)
+        text = f"{dict(message.items())} {message.get_content()}"
+        assert set(re.findall(r"candidate\d+x", text)) == {person.partition("@")[0]}
+        tokens = {*TOKEN.findall(text), message["Message-ID"]}
+        assert len(tokens) == 3 and not tokens & seen
+        seen |= tokens
+
+
+@each_library
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["beta-42", "study-7"])), min_size=1, max_size=6))
+def test_a_template_sent_again_and_again_is_as_it_was(
+    library: Library, host: Host, smtp: Mailbox, sends: list[tuple[int, str]]
+) -> None:
+    template = library.invitation(Wanted(["nobody@example.org"], headers={"X-Kept": "yes"}))
+    for number, opportunity in sends:
+        person = f"candidate{number}x@example.org"
+        template.opportunity = opportunity
+        if isinstance(template, EmailMessage):
+            template.replace_header("To", person)
+        else:
+            setattr(template, "recipients" if library.name == "Flask-Mail" else "to", [person])
+        (raw,) = next(iter(library.ways.values()))(host, smtp, [template])
+        link = host.optout.link(person, opportunity)
+        assert len(set(TOKEN.findall(everything(raw)))) == 2  # the landing link and the one-click link
+        assert all(text.count(link) == 1 for text in bodies(raw))
+        assert parsed(raw)["X-Kept"] == "yes"
+
+
+@each_library
+def test_each_send_has_a_message_id_of_its_own(library: Library, host: Host, smtp: Mailbox) -> None:
+    template = library.invitation(Wanted(headers={"Message-ID": "<mine@example.org>"}))
+    way = next(iter(library.ways.values()))
+    ids = [parsed(raw).get_all("Message-ID", []) for raw in way(host, smtp, [template]) + way(host, smtp, [template])]
+    assert [len(each) for each in ids] == [1, 1]
+    assert len({*map(str, ids), "['<mine@example.org>']"}) == 3

@@ -1,0 +1,136 @@
+"""What in a host stands before the candidate's pages is found, by ``flask optout check`` and in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from flask import Flask, abort, redirect, request
+from flask_login import LoginManager, current_user
+from flask_wtf import CSRFProtect
+
+from flask_optout.walls import find_wall
+
+from .conftest import MakeHost
+from .hosts import Host
+
+SKIP = 'if request.blueprint == "optout":'
+
+
+def login_wall(app: Flask) -> None:
+    LoginManager(app).user_loader(lambda id: None)
+
+    @app.before_request
+    def wall() -> Any:
+        return None if current_user.is_authenticated else redirect("/login")
+
+
+def unauthorized(app: Flask) -> None:
+    @app.before_request
+    def wall() -> None:
+        abort(401)
+
+
+def maintenance(app: Flask) -> None:
+    app.before_request(lambda: ("Back soon.", 503))
+
+
+def polite_maintenance(app: Flask) -> None:
+    app.before_request(lambda: ("Back soon.", 200))
+
+
+def middleware(app: Flask) -> None:
+    def closed(environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("503 Service Unavailable", [])
+        return [b"Back soon."]
+
+    app.wsgi_app = closed  # type: ignore[method-assign]
+
+
+def csrf_by_hand(app: Flask) -> None:
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False
+    csrf = CSRFProtect(app)
+
+    @app.before_request
+    def check() -> None:
+        if request.method == "POST":
+            csrf.protect()
+
+
+def only_posts(app: Flask) -> None:
+    app.before_request(lambda: abort(403) if request.method == "POST" else None)
+
+
+WALLS = [
+    (login_wall, "302 FOUND to /login", SKIP),
+    (unauthorized, "401", SKIP),
+    (maintenance, "503", SKIP),
+    (polite_maintenance, "200", SKIP),
+    (middleware, "503", SKIP),
+    (csrf_by_hand, "400", "csrf.protect(apply_exemptions=True)"),
+    (only_posts, "403", SKIP),
+]
+
+
+@pytest.mark.parametrize(("wall", "seen", "mend"), WALLS)
+def test_the_check_says_what_and_how_to_mend_it(
+    make: MakeHost, wall: Callable[[Flask], None], seen: str, mend: str
+) -> None:
+    app = make().app
+    wall(app)
+    result = app.test_cli_runner().invoke(args=["optout", "check"])
+    assert result.exit_code == 1
+    assert seen in result.output and mend in result.output and "Traceback" not in result.output
+
+
+def test_the_line_to_add_mends_it(make: MakeHost) -> None:
+    app = make().app
+
+    @app.before_request
+    def wall() -> Any:
+        if request.blueprint == "optout":
+            return None
+        return redirect("/login")
+
+    assert find_wall(app) is None
+
+
+def test_without_a_wall_the_check_is_content_and_stores_nothing(host: Host) -> None:
+    result = host.app.test_cli_runner().invoke(args=["optout", "check"])
+    assert (result.exit_code, result.output) == (0, "Nothing stands before the candidate's pages.\n")
+    with host.db.engine.connect() as connection:
+        assert connection.exec_driver_sql("select count(*) from optout_choice").scalar() == 0
+
+
+def test_a_setting_that_cannot_work_is_named(make: MakeHost) -> None:
+    result = make(OPTOUT_BASE_URL=None).app.test_cli_runner().invoke(args=["optout", "check"])
+    assert result.exit_code == 1 and "OPTOUT_BASE_URL" in result.output
+
+
+@pytest.mark.parametrize("wall", [login_wall, unauthorized, maintenance, csrf_by_hand])
+def test_the_first_candidate_who_is_turned_away_is_reported_once(
+    make: MakeHost, wall: Callable[[Flask], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    host = make()
+    with host.app.app_context():
+        path = host.path()
+    wall(host.app)
+    for _ in range(3):
+        host.app.test_client().post(path)
+    [record] = caplog.records
+    assert "did not reach Flask-OptOut" in record.getMessage()
+    assert path not in record.getMessage()
+
+
+def test_a_redirect_to_https_is_no_wall(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    host.app.before_request(lambda: redirect(request.url.replace("http:", "https:", 1)))
+    host.app.test_client().get(host.path(), base_url="http://invite.example.org")
+    assert caplog.records == []
+
+
+def test_a_candidate_who_gets_through_is_not_reported(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    client = host.app.test_client()
+    for path in (host.path(), "/optout/bad", "/optout/static/optout.css"):
+        client.get(path).close()
+    assert caplog.records == []
