@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from flask_optout.email_log import PAGE, WINDOW, Criteria, EmailLog
 from flask_optout.log_store import PER_MICROSECOND, LogStore, id_at, now
+from flask_optout.store import Store
 from flask_optout.tables import LogTables
 
 from .harness import Row, Work, interleave, machine, repeated, say, table
@@ -72,7 +73,7 @@ def filled(url: sa.URL, rows: int) -> Iterator[tuple[EmailLog, sa.Engine]]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE" if server else "ANALYZE")
     try:
-        yield EmailLog(LogStore(lambda: engine, tables)), engine
+        yield EmailLog(LogStore(Store(lambda: engine, timeout=600), tables)), engine
     finally:
         engine.dispose()
         if server:

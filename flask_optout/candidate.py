@@ -16,7 +16,7 @@ from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as BaseResponse
 
 from .choices import Choice
-from .errors import BadToken, ConfigurationError, StoreUnavailable
+from .errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
 from .keys import ALL
 from .place import PlacedBlueprint
 from .rendering import render
@@ -143,7 +143,7 @@ def _page(claim: Claim) -> Response:
 def _standing(claim: Claim) -> Standing:
     state = current_state()
     this, everything = claim.person
-    choices = state.choices.read([*claim.person, *(claim.base or ())])
+    choices = state.choices.standing(claim)
     muted = {mark: choice for mark, choice in choices.items() if choice.muted}
     return Standing(
         opportunity=_opportunity(claim.opportunity),
@@ -189,7 +189,8 @@ def dead_link(error: BadToken) -> tuple[str, int]:
 
 @blueprint.errorhandler(StoreUnavailable)
 @blueprint.errorhandler(ConfigurationError)
-def unavailable(error: StoreUnavailable | ConfigurationError) -> Response:
+@blueprint.errorhandler(JournalError)
+def unavailable(error: StoreUnavailable | ConfigurationError | JournalError) -> Response:
     """Say that nothing changed, and when to try again."""
     current_app.logger.error("%s", error)
     template = "_unavailable.html" if "HX-Request" in request.headers else "unavailable.html"

@@ -5,23 +5,25 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
 from .addresses import Address, Recipient, parse
-from .errors import AddressError, StoreUnavailable
-from .host_transaction import HostTransaction
-from .keys import KeyRing, Mark
-from .tables import Tables, insert_if_absent, upsert
+from .errors import AddressError
+from .journal import Entry, Journal, behind
+from .keys import ALL, KeyRing, Mark
+from .ledger import Ledger
+from .store import Store
+from .tables import Tables, upsert
 from .tokens import Claim, checked_opportunity
 
-T = TypeVar("T")
 #: Addresses read at once by `invitable`: enough to hide the round trip, few enough to stay far below 24 MiB.
 CHUNK = 5_000
 #: Marks in one statement: SQLite before 3.32 takes 999 parameters, and each mark costs one beside its scopes.
 BATCH = 900
+#: How many times the usual time a chunk of a large list may take.
+PATIENCE = 15
 
 
 class Choice(NamedTuple):
@@ -34,55 +36,126 @@ class Choice(NamedTuple):
 
 
 class Choices:
-    """The store of choices of one app; each call takes its own connection and its own transaction.
+    """The choices of one app; each call takes its own connection and its own transaction.
 
-    :param engine: gives the engine of the app at hand.
-    :param host: the host's own transaction, which must not be waited for.
+    :param journal: where they are written a second time, if anywhere.
     """
 
-    def __init__(
-        self, engine: Callable[[], sa.Engine], tables: Tables, ring: KeyRing, host: HostTransaction | None = None
-    ) -> None:
-        self._engine = engine
+    def __init__(self, store: Store, tables: Tables, ring: KeyRing, journal: Journal | None = None) -> None:
+        self._store = store
+        self._journal = journal
         self._tables = tables
         self._ring = ring
-        self._host = host or HostTransaction(lambda: None)
+        self._ledger = Ledger(tables, ring)
 
     def set(self, claim: Claim, mark: Mark, muted: bool, source: str) -> None:
         """Store a choice in one atomic statement; when this returns, it is committed.
 
         :raises StoreUnavailable: when the database does not take it.
+        :raises ConfigurationError: as :meth:`read`.
         """
-        values = {
+        self._put([self._row(mark, muted, source, claim.domain_tag)], 1)
+
+    def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str) -> None:
+        """Mute people for opportunities; those who are muted already stay as they are.
+
+        :raises StoreUnavailable: when the database does not take them.
+        :raises ConfigurationError: as :meth:`read`.
+        """
+        tags = {self._ring.mark(address, about): self._ring.domain_tag(address) for address, about in entries}
+        choices = self.read(tags, PATIENCE)
+        new = [mark for mark in tags if mark not in choices or not choices[mark].muted]
+        if new:
+            self._put([self._row(mark, True, source, tags[mark]) for mark in new], PATIENCE)
+
+    def _row(self, mark: Mark, muted: bool, source: str, domain_tag: bytes) -> dict[str, Any]:
+        return {
             "scope": mark.scope,
             "digest": mark.digest,
             "muted": muted,
             "source": source,
             "day": datetime.datetime.now(datetime.UTC).date(),
-            "domain_tag": claim.domain_tag,
-            "key_id": claim.key.id,
+            "domain_tag": domain_tag,
+            "key_id": self._ring.current.id,
             "sequence": self._next_sequence(),
         }
 
-        def write(connection: sa.Connection) -> None:
-            upsert(connection, self._tables.choice, values)
-            insert_if_absent(connection, self._tables.key, {"id": claim.key.id})
+    def _put(self, rows: list[dict[str, Any]], patience: float) -> None:
+        def write(connection: sa.Connection) -> list[Entry]:
+            # The write comes first: SQLite gives up at once on a transaction that begins to write after it has read.
+            for row in rows:
+                upsert(connection, self._tables.choice, row)
+            self._ledger.enter(connection)
+            return [] if self._journal is None else self._entries(connection, rows, journaled)
 
-        self._host.write(self._engine(), write, self._alone)
+        if self._journal is None:
+            self._store.write(write, patience)
+            return
+        with self._journal.writing() as pen:
+            journaled = self._journal.sequence()
+            pen.append(self._store.write(write, patience))
 
-    def read(self, marks: Iterable[Mark]) -> dict[Mark, Choice]:
+    def _entries(self, connection: sa.Connection, rows: list[dict[str, Any]], journaled: int) -> list[Entry]:
+        """What was just written, with its sequence.
+
+        :raises JournalError: when that is one that was journaled before, in a database that was lost.
+        """
+        written = dict(self._rows(connection, [Mark(row["scope"], row["digest"]) for row in rows]))
+        entries = [Entry(**{**row, "sequence": written[Mark(row["scope"], row["digest"])].sequence}) for row in rows]
+        if min(entry.sequence for entry in entries) <= journaled:
+            raise behind()
+        return entries
+
+    def read(self, marks: Iterable[Mark], patience: float = 1.0) -> dict[Mark, Choice]:
         """The choices that stand at these marks, read afresh.
 
+        :param patience: how many times the usual time it may take.
         :raises StoreUnavailable: when the database does not answer.
-        :raises ConfigurationError: when choices are stored under a key that the ring lacks.
+        :raises ConfigurationError: when choices are stored under keys that do not fit the ring.
+        :raises JournalError: when the journal is missing or damaged, or the database is older than it.
         """
         wanted = list(marks)
+        return self._read(lambda connection: dict(self._rows(connection, wanted)), patience)
+
+    def standing(self, claim: Claim) -> dict[Mark, Choice]:
+        """The choices at the marks of a claim, also those that still stand under an older key.
+
+        A link of the newest key cannot tell the digest under an older one, so until the keys are rotated all older
+        choices about its opportunity are looked through.
+
+        :raises StoreUnavailable: as :meth:`read`.
+        :raises ConfigurationError: as :meth:`read`.
+        """
+        wanted = [*claim.person, *(claim.base or ())]
+        older = [
+            (key, scope, mark.scope)
+            for about, mark in zip((claim.opportunity, ALL), claim.person, strict=True)
+            for key, scope in self._ring.scopes(about).items()
+            if key is not self._ring.current
+        ]
 
         def rows(connection: sa.Connection) -> dict[Mark, Choice]:
-            self._check_keys(connection)
-            return dict(self._rows(connection, wanted))
+            found = dict(self._rows(connection, wanted))
+            for key, scope, newest_scope in older:
+                for digest, choice in self._under(connection, scope):
+                    mark = Mark(newest_scope, self._ring.lift(digest, key))
+                    if mark in wanted and (mark not in found or _order(choice) > _order(found[mark])):
+                        found[mark] = choice
+            return found
 
-        return self._host.read(self._engine(), rows, self._alone)
+        return self._read(rows)
+
+    def _read(self, rows: Callable[[sa.Connection], dict[Mark, Choice]], patience: float = 1.0) -> dict[Mark, Choice]:
+        # Read before the database, or a choice that is made meanwhile would make the journal seem ahead.
+        journaled = 0 if self._journal is None else self._journal.sequence()
+
+        def checked(connection: sa.Connection) -> dict[Mark, Choice]:
+            self._ledger.check(connection)
+            if journaled and (connection.scalar(sa.select(self._newest_sequence)) or 0) < journaled:
+                raise behind()
+            return rows(connection)
+
+        return self._store.read(checked, patience)
 
     def muted(self, address: Address, opportunity: str) -> bool:
         """Whether any choice forbids to invite this address to this opportunity.
@@ -114,7 +187,7 @@ class Choices:
                 except AddressError as error:
                     malformed = AddressError(f"Address {position}: {error.what}", error.why, error.mend)
                     break
-            choices = self.read(mark for _, groups in parsed for group in groups for mark in group)
+            choices = self.read((mark for _, groups in parsed for group in groups for mark in group), PATIENCE)
             for recipient, groups in parsed:
                 if not any(_newest_is_mute(group, choices) for group in groups):
                     yield recipient
@@ -130,43 +203,42 @@ class Choices:
         """
         choice = self._tables.choice.c
         query = sa.select(sa.func.count()).where(
-            choice.scope.in_([key.scope(opportunity) for key in self._ring.keys]),
+            choice.scope.in_(list(self._ring.scopes(opportunity).values())),
             sa.or_(sa.and_(choice.muted, choice.day < day), sa.and_(~choice.muted, choice.day >= day)),
         )
-        return self._alone(lambda connection: connection.scalar(query) or 0)
+        return self._store.read(lambda connection: connection.scalar(query) or 0)
 
     def _rows(self, connection: sa.Connection, marks: list[Mark]) -> Iterator[tuple[Mark, Choice]]:
         choice = self._tables.choice
-        columns = (choice.c.muted, choice.c.source, choice.c.day, choice.c.sequence)
         for start in range(0, len(marks), BATCH):
             batch = marks[start : start + BATCH]
             # Digests are unique across opportunities; the scopes are named so that the primary key serves.
-            query = sa.select(choice.c.scope, choice.c.digest, *columns).where(
+            query = sa.select(choice.c.scope, choice.c.digest, *self._columns).where(
                 choice.c.scope.in_({mark.scope for mark in batch}),
                 choice.c.digest.in_([mark.digest for mark in batch]),
             )
             for scope, digest, *rest in connection.execute(query):
                 yield Mark(bytes(scope), bytes(digest)), Choice(*rest)
 
-    def _check_keys(self, connection: sa.Connection) -> None:
-        self._ring.check({bytes(id) for id in connection.scalars(sa.select(self._tables.key.c.id))})
+    def _under(self, connection: sa.Connection, scope: bytes) -> Iterator[tuple[bytes, Choice]]:
+        choice = self._tables.choice
+        query = sa.select(choice.c.digest, *self._columns).where(choice.c.scope == scope)
+        for digest, *rest in connection.execute(query):
+            yield bytes(digest), Choice(*rest)
+
+    @property
+    def _columns(self) -> tuple[sa.Column[Any], ...]:
+        choice = self._tables.choice
+        return choice.c.muted, choice.c.source, choice.c.day, choice.c.sequence
+
+    @property
+    def _newest_sequence(self) -> sa.ColumnElement[int]:
+        return sa.func.max(self._tables.choice.c.sequence)
 
     def _next_sequence(self) -> sa.ScalarSelect[int]:
         # MariaDB reads a table that it writes to only through a derived table.
-        newest = sa.select(sa.func.coalesce(sa.func.max(self._tables.choice.c.sequence), 0).label("n")).subquery()
+        newest = sa.select(sa.func.coalesce(self._newest_sequence, 0).label("n")).subquery()
         return sa.select(newest.c.n + 1).scalar_subquery()
-
-    def _alone(self, work: Callable[[sa.Connection], T]) -> T:
-        try:
-            with self._engine().begin() as connection:
-                return work(connection)
-        except SQLAlchemyError as error:
-            raise StoreUnavailable(
-                f"The choices could not be reached ({type(error).__name__}).",
-                "Nobody can tell who opted out, so no invitation leaves and no choice is recorded.",
-                "Check SQLALCHEMY_DATABASE_URI and the database, run 'flask optout init-db' if its tables are "
-                "missing, and try again.",
-            ) from error
 
 
 def _newest_is_mute(group: list[Mark], choices: dict[Mark, Choice]) -> bool:

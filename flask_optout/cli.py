@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
 import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, ListError, OptOutError
+from .importing import MuteList, Refusal
 from .state import current_state
 from .walls import find_wall
 
+#: Rows in one transaction of an import.
+IMPORT_BATCH = 500
+
 optout_cli = AppGroup("optout", help="Invitations and the choices of those who get them.")
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn an error into its three sentences and exit status 1."""
+    try:
+        yield
+    except OptOutError as error:
+        raise click.ClickException(str(error)) from None
 
 
 @optout_cli.command("init-db")
 @with_appcontext
 def init_db() -> None:
-    """Create the tables of Flask-OptOut that are missing; those that are there stay as they are."""
-    current_state().create_tables()
+    """Create what is missing of Flask-OptOut's tables; what is stored in them stays as it is."""
+    with told():
+        current_state().create_tables()
     click.echo("The tables of Flask-OptOut are there.")
 
 
@@ -42,3 +63,82 @@ def check() -> None:
     if wall is not None:
         raise click.ClickException(wall)
     click.echo("Nothing stands before the candidate's pages.")
+
+
+@optout_cli.command("rotate-key")
+@with_appcontext
+def rotate_key() -> None:
+    """Bring all choices under the newest key; when they are, give a new key and say where to put it.
+
+    It may be stopped and run again at any time. Invitations and links obey every key of the ring meanwhile.
+    """
+    state = current_state()
+    with told():
+        waiting = state.rotation.waiting()
+        # No figures: an operator must not learn how many people opted out.
+        with click.progressbar(length=waiting, show_pos=False, show_eta=False, label="Bringing choices over") as bar:
+            for moved in state.rotation.run():
+                bar.update(moved)
+    click.echo(f"All choices stand under the newest key, {state.ring.current.id.hex()}.")
+    if not waiting:
+        click.echo(
+            "To rotate it, put a new key in front of OPTOUT_KEYS, such as\n\n"
+            f"    {secrets.token_hex()}\n\n"
+            "If OPTOUT_KEYS is not set yet, set it to a list of this key, SECRET_KEY and SECRET_KEY_FALLBACKS, in "
+            "this order. Remove no key. Restart every process of the app, then run this command again."
+        )
+
+
+@optout_cli.command("replay")
+@click.option("--new", is_flag=True, help="Begin a journal with the choices that the database holds.")
+@with_appcontext
+def replay(new: bool) -> None:
+    """Put the mutes of the journal back into a database that was restored from an old backup.
+
+    It un-mutes nobody, and it may be stopped and run again at any time.
+    """
+    with told():
+        recovery = current_state().recovery
+        if new:
+            recovery.begin()
+        else:
+            recovery.replay()
+    click.echo("The journal and the database agree.")
+
+
+@optout_cli.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--opportunity", help="The opportunity of every row, for a list without that column.")
+@with_appcontext
+def import_list(file: BinaryIO, opportunity: str | None) -> None:
+    """Add mutes from another system: a CSV FILE, or - for standard input.
+
+    Its first line names the columns: email and opportunity; others are ignored. It adds mutes and can remove none.
+    Rows that cannot be used are named by their number, and make the exit status 1.
+    """
+    try:
+        rows = MuteList(file, opportunity)
+    except ListError as error:
+        raise click.UsageError(str(error)) from None
+    if rows.ignored:
+        click.echo(f"{len(rows.ignored)} other columns are ignored; an import only adds mutes.", err=True)
+    good = bad = 0
+    entries = iter(rows)
+    with told(), click.progressbar(length=size_of(file), label="Reading", show_pos=False) as bar:
+        while batch := list(islice(entries, IMPORT_BATCH)):
+            refused = [row for row in batch if isinstance(row, Refusal)]
+            current_state().choices.add_mutes([row for row in batch if not isinstance(row, Refusal)], "import")
+            for row in refused:
+                click.echo(f"Line {row.line}: {row.reason}", err=True)
+            good, bad = good + len(batch) - len(refused), bad + len(refused)
+            bar.update(rows.position - bar.pos)
+    # What was stored already is not said: it would tell who had opted out.
+    click.echo(f"{good} rows are muted; {bad} rows could not be used.")
+    if bad:
+        raise click.exceptions.Exit(1)
+
+
+def size_of(file: BinaryIO) -> int:
+    """The size of a file for its progress bar; standard input has none."""
+    path = Path(str(getattr(file, "name", "")))
+    return path.stat().st_size if path.is_file() else 0

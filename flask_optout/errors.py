@@ -37,6 +37,14 @@ class InvitationError(OptOutError, ValueError):
     """An invitation cannot be sent as it is written."""
 
 
+class ListError(OptOutError, ValueError):
+    """A list of mutes from another system cannot be read at all."""
+
+
+class JournalError(OptOutError):
+    """The journal of choices is missing or damaged, or the database is older than it; no invitation leaves."""
+
+
 class NotGated(OptOutError):
     """An invitation was about to leave without passing the gate."""
 

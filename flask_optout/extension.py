@@ -20,6 +20,7 @@ from .log_settings import LOG_DEFAULTS
 from .mailers.stdlib import cleared
 from .operators import Guard, as_check
 from .redaction import LinkFilter
+from .schema import keep_mutes
 from .state import State, current_state
 from .tables import Tables
 from .tokens import Door
@@ -30,8 +31,10 @@ LINK_FILTER = LinkFilter()
 Loader = Callable[[str], Any]
 DEFAULTS = {
     "OPTOUT_BASE_URL": None,
+    "OPTOUT_JOURNAL": None,
     "OPTOUT_KEYS": None,
     "OPTOUT_SPLIT": False,
+    "OPTOUT_TIMEOUT": 2.0,
     "OPTOUT_URL_PREFIX": "/optout",
     **LOG_DEFAULTS,
 }
@@ -76,6 +79,7 @@ class OptOut:
         self._bind_key = bind_key
         self._operator = None if operator is None else as_check(operator)
         self._tables = Tables.on(_metadata(db, bind_key) if metadata is None else metadata)
+        keep_mutes()
         self._loader: Loader | None = None
         if app is not None:
             self.init_app(app)

@@ -169,8 +169,8 @@ class Composer:
         )
 
     def _addresses(self, draft: Draft) -> list[Address]:
-        several = not isinstance(draft.recipients, str) and len(draft.recipients) > 1
-        if isinstance(draft.recipients, str) or not draft.recipients or (several and not self._split):
+        given = draft.recipients
+        if not given or isinstance(given, str) or (len(given) > 1 and not self._split):
             raise InvitationError(
                 "An invitation does not have exactly one recipient in a list.",
                 "Its link is personal: whoever else got the message could answer for its recipient.",

@@ -1,8 +1,14 @@
-"""The key ring: keyed digests of people, keys for links, and which key wrote what."""
+"""The key ring: keyed digests of people, keys for links, and which key wrote what.
+
+Pseudonyms are chained: the oldest key makes one from an address, and each newer key makes its own from the one
+before. So a choice that was made under an old key, or through an old link, is found under the newest one without
+anybody's address, and keys are only ever added, in front.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -18,6 +24,17 @@ DIGEST_SIZE = 16
 SCOPE_SIZE = 8
 TAG_SIZE = 4
 ID_SIZE = 4
+#: As many bytes as the digests and signatures are worth (RFC 2104 section 3).
+LEAST_KEY = 32
+#: SECRET_KEY is the host's own and serves it already; below this it can be guessed.
+LEAST_SECRET_KEY = 16
+#: Words that stand in tutorials and templates where a key should be.
+PLACEHOLDER = re.compile(
+    r"(?:a|an|any|app|change|default|dev|development|example|flask|guess|here|hard|insert|is|it|key|me|my|never|not"
+    r"|now|password|please|random|replace|secret|string|super|test|testing|that|the|this|to|value|very|will|with|you"
+    r"|your|[0-9_\W])*",
+    re.IGNORECASE,
+)
 
 
 class Mark(NamedTuple):
@@ -38,6 +55,12 @@ class Key:
     def __post_init__(self) -> None:
         object.__setattr__(self, "id", self.derive("id")[:ID_SIZE])
         object.__setattr__(self, "people", self.derive("people"))
+
+    def weakness(self, least: int) -> str | None:
+        """Why this secret can be guessed, or ``None``."""
+        if PLACEHOLDER.fullmatch(self.secret.decode(errors="replace")):
+            return "is a placeholder that everybody knows"
+        return f"is shorter than {least} bytes" if len(self.secret) < least else None
 
     def derive(self, purpose: str) -> bytes:
         """A 32-byte key for one purpose; no key of one purpose tells anything about another's."""
@@ -77,6 +100,10 @@ class Key:
     def digest(self, opportunity: str, canonical: str) -> bytes:
         return self.digester(opportunity)(canonical)
 
+    def rekey(self, pseudonym: bytes) -> bytes:
+        """This key's pseudonym for what an older key calls ``pseudonym``; of the same size."""
+        return self._hash(pseudonym, len(pseudonym), b"optout.rekey")
+
     def _hash(self, data: bytes, size: int, purpose: bytes) -> bytes:
         return hashlib.blake2b(data, digest_size=size, key=self.people, person=purpose).digest()
 
@@ -107,34 +134,114 @@ class KeyRing:
                 "The order of the keys says which is newest, so each may stand there once.",
                 "Remove the second copy from OPTOUT_KEYS.",
             )
-        return cls(tuple(Key(secret) for secret in encoded))
+        keys = tuple(Key(secret) for secret in encoded)
+        if len({key.id for key in keys}) < len(keys):
+            raise ConfigurationError(
+                "OPTOUT_KEYS holds two keys with the same id.",
+                "The id says which key wrote what.",
+                "Replace the newer of the two.",
+            )
+        return cls(keys)
+
+    def refuse_weak(self, least: int, setting: str) -> None:
+        """Refuse keys that can be guessed.
+
+        :param least: how many bytes a key has at least.
+        :param setting: where the keys come from.
+        :raises ConfigurationError: when a key is short or a well-known placeholder; names its id.
+        """
+        for key in self.keys:
+            weakness = key.weakness(least)
+            if weakness is not None:
+                raise ConfigurationError(
+                    f"The key {key.id.hex()} of {setting} {weakness}.",
+                    "Whoever guesses it can forge links and search a stolen database for addresses.",
+                    f"Put a good key in front and keep the old one behind it in {setting} only if choices are "
+                    f"stored under it; python -c 'import secrets; print(secrets.token_hex())' makes one.",
+                )
 
     @property
     def current(self) -> Key:
         return self.keys[0]
 
+    @property
+    def ids(self) -> list[bytes]:
+        """The ids of the keys, oldest first."""
+        return [key.id for key in reversed(self.keys)]
+
+    def link_keys(self, purpose: str) -> dict[Key, bytes]:
+        """For each key a key for links; it depends on the older ones, as the pseudonyms in a link do."""
+        return {
+            key: key.derive("/".join((purpose, *(older.id.hex() for older in self.keys[place + 1 :]))))
+            for place, key in enumerate(self.keys)
+        }
+
+    def lift(self, pseudonym: bytes, key: Key) -> bytes:
+        """The newest key's pseudonym for what ``key`` calls ``pseudonym``."""
+        return self._levels(pseudonym, key)[-1]
+
+    def digest(self, opportunity: str, canonical: str) -> bytes:
+        return self.lift(self.keys[-1].digest(opportunity, canonical), self.keys[-1])
+
+    def domain_tag(self, address: Address) -> bytes:
+        return self.lift(self.keys[-1].domain_tag(address), self.keys[-1])
+
+    def scopes(self, opportunity: str) -> dict[Key, bytes]:
+        """What each key calls an opportunity, newest first."""
+        scopes = self._levels(self.keys[-1].scope(opportunity), self.keys[-1])
+        return dict(zip(self.keys, reversed(scopes), strict=True))
+
+    def mark(self, address: Address, opportunity: str) -> Mark:
+        """Where the choice of exactly this address about exactly this opportunity is written."""
+        return Mark(self.scopes(opportunity)[self.current], self.digest(opportunity, address.canonical))
+
     def marks(self, address: Address, opportunity: str) -> list[list[Mark]]:
         """Every place where a choice that binds this invitation may stand.
 
         One list for each choice: about this opportunity and about all invitations, by the address and by the
-        address without its tag. In each list one mark for each key, any of which may hold the newest answer.
+        address without its tag. In each list one mark for each key, newest first, any of which may hold the newest
+        answer until the keys are rotated.
         """
         people = [address.canonical] if address.base is None else [address.canonical, address.base]
+        oldest = self.keys[-1]
         return [
-            [Mark(key.scope(about), key.digest(about, person)) for key in self.keys]
+            [
+                Mark(scope, digest)
+                for scope, digest in zip(
+                    self.scopes(about).values(),
+                    reversed(self._levels(oldest.digest(about, person), oldest)),
+                    strict=True,
+                )
+            ]
             for about in dict.fromkeys((opportunity, ALL))
             for person in people
         ]
 
-    def check(self, stored: set[bytes]) -> None:
-        """Compare the ids of the keys that wrote the stored choices with this ring.
+    def _levels(self, pseudonym: bytes, key: Key) -> list[bytes]:
+        """``pseudonym`` as ``key`` and each newer key in turn call it."""
+        levels = [pseudonym]
+        for newer in reversed(self.keys[: self.keys.index(key)]):
+            levels.append(newer.rekey(levels[-1]))
+        return levels
 
-        :raises ConfigurationError: when the ring lacks one, since the choices made under it cannot be read.
+    def check(self, stored: Sequence[bytes]) -> None:
+        """Compare the ids of the keys under which choices are stored, oldest first, with this ring.
+
+        :raises ConfigurationError: when the ring lacks one or has another order, since choices cannot be found then.
         """
-        missing = sorted(stored - {key.id for key in self.keys})
-        if missing:
-            raise ConfigurationError(
-                f"OPTOUT_KEYS lacks the key {missing[0].hex()}, under which choices are stored.",
-                "Without it nobody can tell who opted out, so no invitation leaves.",
-                "Put the old key back behind the newest one in OPTOUT_KEYS (or SECRET_KEY_FALLBACKS).",
-            )
+        ids = self.ids
+        if ids[: len(stored)] == list(stored):
+            return
+        absent = next((id for id in stored if id not in ids), None)
+        if absent is not None:
+            what = f"OPTOUT_KEYS lacks the key {absent.hex()}, under which choices are stored."
+        else:
+            moved = next(id for id, expected in zip(ids, stored, strict=False) if id != expected)
+            what = f"OPTOUT_KEYS has the key {moved.hex()} in the wrong place."
+        order = ", ".join(id.hex() for id in reversed(stored))
+        raise ConfigurationError(
+            what,
+            "Keys build on one another, so nobody can tell who opted out, and no invitation leaves.",
+            f"End OPTOUT_KEYS (or SECRET_KEY with SECRET_KEY_FALLBACKS) with the keys {order} in this order, and "
+            "put new keys in front of them.",
+        )

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
 from .errors import StoreUnavailable
-from .host_transaction import HostTransaction
+from .store import Store
 from .tables import NAME_SIZE, LogTables
 
 Result = TypeVar("Result")
@@ -22,6 +22,8 @@ MICROSECOND = datetime.timedelta(microseconds=1)
 #: Ids of one microsecond: with a random one of them, two writers seldom take the same.
 PER_MICROSECOND = 1024
 LARGEST_ID = 2**63 - 1
+#: How many times the usual time a search may take.
+PATIENCE = 15
 
 
 def now() -> datetime.datetime:
@@ -53,17 +55,10 @@ def reason(error: BaseException) -> str:
 
 
 class LogStore:
-    """The database of one app's Email Log.
+    """The database of one app's Email Log."""
 
-    :param engine: gives the engine of the app at hand.
-    :param host: the host's own transaction, which must not be waited for.
-    """
-
-    def __init__(
-        self, engine: Callable[[], sa.Engine], tables: LogTables, host: HostTransaction | None = None
-    ) -> None:
-        self._engine = engine
-        self._host = host or HostTransaction(lambda: None)
+    def __init__(self, store: Store, tables: LogTables) -> None:
+        self._store = store
         self.tables = tables
 
     def read(self, work: Callable[[sa.Connection], Result]) -> Result:
@@ -71,20 +66,16 @@ class LogStore:
 
         :raises StoreUnavailable: when the database does not answer.
         """
-        with _unavailable(), self._engine().connect() as connection:
-            return work(connection)
+        with _unavailable():
+            return self._store.read(work, PATIENCE)
 
     def write(self, work: Callable[[sa.Connection], Result]) -> Result:
-        """Do ``work`` so that it stays whatever the host does with its own transaction.
+        """Do ``work`` on a connection and a transaction of its own; when this returns, it is committed.
 
-        :param work: what to do; doing it twice must be the same as doing it once.
         :raises StoreUnavailable: when the database does not take it.
         """
-        return self._host.write(self._engine(), work, self._alone)
-
-    def _alone(self, work: Callable[[sa.Connection], Result]) -> Result:
-        with _unavailable(), self._engine().begin() as connection:
-            return work(connection)
+        with _unavailable():
+            return self._store.write(work)
 
 
 class KeyTaken(Exception):
@@ -106,11 +97,9 @@ def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) ->
 def _unavailable() -> Iterator[None]:
     try:
         yield
-    except SQLAlchemyError as error:
-        # Not chained: the error of a failed insert shows the values, and among them an address.
+    except StoreUnavailable as error:
         raise StoreUnavailable(
-            f"The Email Log could not be reached ({type(error).__name__}).",
+            error.what.replace("The choices", "The Email Log"),
             "Every invitation is recorded before it leaves, so none leaves without it.",
-            "Check SQLALCHEMY_DATABASE_URI and the database, run 'flask optout init-db' if its tables are missing, "
-            "and try again.",
+            error.mend,
         ) from None

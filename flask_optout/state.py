@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,19 +14,24 @@ from sqlalchemy.orm import Session
 
 from .ask_limit import AskLimit
 from .background import Background
-from .choices import Choices
+from .choices import PATIENCE, Choices
 from .email_log import EmailLog
 from .errors import ConfigurationError
 from .gate import Gate
 from .host_transaction import HostTransaction
 from .invitation import LOOPBACK, Composer, Links, base_url
-from .keys import Key, KeyRing
+from .journal import Journal
+from .keys import LEAST_KEY, LEAST_SECRET_KEY, Key, KeyRing
 from .log_settings import check_log_settings
 from .log_store import LogStore
 from .place import Place
+from .recovery import Recovery
 from .rendering import render
 from .resends import Resends
+from .rotation import Rotation
 from .saved_filters import SavedFilters
+from .schema import bring_up
+from .store import Store
 from .tables import Tables
 from .tokens import Door, Tokens
 
@@ -62,22 +68,62 @@ class State:
     @cached_property
     def ring(self) -> KeyRing:
         config = self._app.config
-        keys = config["OPTOUT_KEYS"]
+        keys, setting, least = config["OPTOUT_KEYS"], "OPTOUT_KEYS", LEAST_KEY
         if keys is None:
             keys = [config.get("SECRET_KEY"), *(config.get("SECRET_KEY_FALLBACKS") or [])]
-        return KeyRing.of([keys] if isinstance(keys, str | bytes) else keys)
+            setting, least = "SECRET_KEY", LEAST_SECRET_KEY
+        ring = KeyRing.of([keys] if isinstance(keys, str | bytes) else keys)
+        if setting == "OPTOUT_KEYS" and config.get("SECRET_KEY") in (keys[0], ring.current.secret):
+            raise ConfigurationError(
+                "The first key of OPTOUT_KEYS is SECRET_KEY.",
+                "Whoever learns the one would have the other, and could find out who opted out.",
+                "Put a key of its own in front of it, such as python -c 'import secrets; print(secrets.token_hex())' "
+                "makes.",
+            )
+        try:
+            ring.refuse_weak(least, setting)
+        except ConfigurationError as weak:
+            # Where links lead to this machine, nobody else can open a forged one.
+            base = urlsplit(config["OPTOUT_BASE_URL"] or "").hostname
+            if not (self._app.debug or self._app.testing or base in LOOPBACK):
+                raise
+            self._app.logger.warning("%s", weak)
+        return ring
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self._engine, self._app.config["OPTOUT_TIMEOUT"], HostTransaction(self._session))
 
     @cached_property
     def tokens(self) -> Tokens:
         return Tokens(self.ring)
 
     @cached_property
-    def choices(self) -> Choices:
-        return Choices(self._engine, self._tables, self.ring, self._host)
+    def journal(self) -> Journal | None:
+        path = self._app.config["OPTOUT_JOURNAL"]
+        return None if path is None else Journal(Path(path), self.ring, self._app.config["OPTOUT_TIMEOUT"])
 
     @cached_property
-    def _host(self) -> HostTransaction:
-        return HostTransaction(self._session)
+    def choices(self) -> Choices:
+        return Choices(self.store, self._tables, self.ring, self.journal)
+
+    @cached_property
+    def recovery(self) -> Recovery:
+        """What brings the database and the journal together.
+
+        :raises ConfigurationError: when there is no journal.
+        """
+        if self.journal is None:
+            raise ConfigurationError(
+                "OPTOUT_JOURNAL is not set.",
+                "Without a journal there is nothing to replay.",
+                "Set OPTOUT_JOURNAL to a file that is backed up apart from the database.",
+            )
+        return Recovery(self.store, self._tables, self.ring, self.journal)
+
+    @cached_property
+    def rotation(self) -> Rotation:
+        return Rotation(self.store, self._tables, self.ring)
 
     @cached_property
     def _place(self) -> Place:
@@ -103,7 +149,7 @@ class State:
 
     @cached_property
     def _log_store(self) -> LogStore:
-        return LogStore(self._engine, self._tables.log, self._host)
+        return LogStore(self.store, self._tables.log)
 
     @cached_property
     def email_log(self) -> EmailLog:
@@ -135,15 +181,24 @@ class State:
         return self._walls == 1
 
     def create_tables(self) -> None:
-        """Create the tables that are missing."""
-        for table in self._tables.all():
-            table.create(self._engine(), checkfirst=True)
+        """Create what is missing of the tables.
+
+        :raises OptOutError: when the database does not take them, or a table cannot be used.
+        """
+        self.store.write(partial(bring_up, tables=self._tables), PATIENCE)
 
     def check_settings(self) -> None:
         """Refuse, at start-up, settings that cannot work.
 
         :raises ConfigurationError: when one is there and wrong.
         """
+        timeout = self._app.config["OPTOUT_TIMEOUT"]
+        if not isinstance(timeout, int | float) or not 0 < timeout < 60:
+            raise ConfigurationError(
+                "OPTOUT_TIMEOUT is not a number of seconds between 0 and 60.",
+                "It bounds how long a send or a candidate's page waits for the database.",
+                "Leave it out for 2 seconds, or set it to a number such as 5.",
+            )
         if self._app.config["OPTOUT_BASE_URL"]:
             base_url(self._app.config["OPTOUT_BASE_URL"])
         if self._app.config["OPTOUT_KEYS"] is not None:

@@ -11,6 +11,10 @@ from sqlalchemy.exc import IntegrityError
 
 from .keys import DIGEST_SIZE, ID_SIZE, SCOPE_SIZE, TAG_SIZE
 
+#: The version of the tables. A new one only adds tables, and columns with defaults, so that the older release still
+#: finds every mute.
+SCHEMA = 1
+
 
 def _bytes(size: int) -> sa.types.TypeEngine[bytes]:
     # MySQL and MariaDB cannot make a BLOB a primary key.
@@ -94,12 +98,12 @@ class Tables:
     """What Flask-OptOut keeps.
 
     ``choice``: what a candidate last said about one opportunity, one row for each digest. No row holds an address,
-    and none an exact time. ``key``: the ids of the keys under which choices were written.
+    and none an exact time. ``meta``: the version of the tables and the keys under which choices are stored.
     ``log``: what the Email Log keeps.
     """
 
     choice: sa.Table
-    key: sa.Table
+    meta: sa.Table
     log: LogTables
 
     @classmethod
@@ -123,12 +127,17 @@ class Tables:
                 # Clustered by opportunity: all its mutes are read in one stretch.
                 sqlite_with_rowid=False,
             ),
-            key=_table(metadata, "optout_key", sa.Column("id", _bytes(ID_SIZE), primary_key=True)),
+            meta=_table(
+                metadata,
+                "optout_meta",
+                sa.Column("name", sa.String(32), primary_key=True),
+                sa.Column("value", sa.String(64), nullable=False),
+            ),
             log=LogTables.on(metadata),
         )
 
     def all(self) -> list[sa.Table]:
-        return [self.choice, self.key, *self.log.all()]
+        return [self.choice, self.meta, *self.log.all()]
 
 
 def _email(metadata: sa.MetaData) -> sa.Table:
@@ -204,6 +213,17 @@ def insert_if_absent(connection: sa.Connection, table: sa.Table, values: dict[st
             connection.execute(table.insert().prefix_with("IGNORE").from_select(list(values), row))
         case _:
             _inserted(connection, table.insert().from_select(list(values), row))
+
+
+def put_newer(connection: sa.Connection, choice: sa.Table, values: dict[str, Any]) -> None:
+    """Insert a choice, or replace the one at its place if that was made earlier; of two at once the mute counts."""
+    insert_if_absent(connection, choice, values)
+    earlier = sa.or_(
+        choice.c.sequence < values["sequence"],
+        sa.and_(choice.c.sequence == values["sequence"], choice.c.muted.is_(False)),
+    )
+    at = (choice.c.scope == values["scope"], choice.c.digest == values["digest"])
+    connection.execute(choice.update().where(*at, earlier).values(values))
 
 
 def _inserted(connection: sa.Connection, insert: sa.Insert) -> bool:

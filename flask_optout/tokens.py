@@ -46,6 +46,7 @@ CANDIDATE_DOORS = (Door.LANDING, Door.ONE_CLICK)
 class Claim:
     """What a token proves: its holder was invited to ``opportunity`` by mail.
 
+    ``key`` signed the token; the marks are those of the newest key, whichever it was.
     ``person`` holds the marks of the invited address, ``base`` those of the address without its tag, if it has one;
     in each the first is about the opportunity, the second about all invitations.
     """
@@ -100,7 +101,7 @@ class Tokens:
 
     @cached_property
     def _link_keys(self) -> dict[Door, dict[Key, bytes]]:
-        return {door: {key: key.derive(f"link.{door}") for key in self.ring.keys} for door in self.doors}
+        return {door: self.ring.link_keys(f"link.{door}") for door in self.doors}
 
     def mint(self, door: Door, address: Address, opportunity: str) -> str:
         """The token of one person's link to one door.
@@ -108,19 +109,18 @@ class Tokens:
         :raises OpportunityError: as :func:`checked_opportunity`.
         """
         name = checked_opportunity(opportunity).encode()
-        key = self.ring.current
-        about, everything = key.digester(opportunity), key.digester(ALL)
+        ring = self.ring
         people = [address.canonical] if address.base is None else [address.canonical, address.base]
         payload = b"".join(
             (
                 bytes((VERSION, len(people))),
-                *(digest(person) for person in people for digest in (about, everything)),
-                key.domain_tag(address),
+                *(ring.digest(about, person) for person in people for about in (opportunity, ALL)),
+                ring.domain_tag(address),
                 bytes((len(name),)),
                 name,
             )
         )
-        return self._sign(key, door, payload)
+        return self._sign(ring.current, door, payload)
 
     def reissue(self, door: Door, claim: Claim) -> str:
         """The token that opens another door to the holder of this claim."""
@@ -148,21 +148,33 @@ class Tokens:
         payload, signature = signed[:-SIGNATURE_SIZE], signed[-SIGNATURE_SIZE:]
         for key, link_key in self._link_keys[door].items():
             if self.signature.verify_signature(link_key, payload, signature):
-                return _unpack(key, payload)
+                return self._unpack(key, payload)
         raise _bad_token()
 
-
-def _unpack(key: Key, payload: bytes) -> Claim:
-    if payload[0] != VERSION or payload[1] not in (1, 2):
-        raise _bad_token()
-    people, at = payload[1], 2
-    digests = [payload[at + i * DIGEST_SIZE : at + (i + 1) * DIGEST_SIZE] for i in range(2 * people)]
-    at += 2 * people * DIGEST_SIZE
-    tag, at = payload[at : at + TAG_SIZE], at + TAG_SIZE
-    opportunity = payload[at + 1 : at + 1 + payload[at]].decode()
-    about, everything = key.scope(opportunity), key.scope(ALL)
-    pairs = [(Mark(about, digests[2 * i]), Mark(everything, digests[2 * i + 1])) for i in range(people)]
-    return Claim(key, payload, opportunity, pairs[0], pairs[1] if people == 2 else None, tag)
+    def _unpack(self, key: Key, payload: bytes) -> Claim:
+        if payload[0] != VERSION or payload[1] not in (1, 2):
+            raise _bad_token()
+        people = payload[1]
+        tag_at = 2 + 2 * people * DIGEST_SIZE
+        name_at = tag_at + TAG_SIZE + 1
+        if len(payload) <= name_at or len(payload) != name_at + payload[name_at - 1]:
+            raise _bad_token()
+        digests = [payload[at : at + DIGEST_SIZE] for at in range(2, tag_at, DIGEST_SIZE)]
+        tag = payload[tag_at : name_at - 1]
+        try:
+            opportunity = checked_opportunity(payload[name_at:].decode())
+        except ValueError:
+            raise _bad_token() from None
+        scopes = [self.ring.scopes(about)[self.ring.current] for about in (opportunity, ALL)]
+        marks = [Mark(scopes[i % 2], self.ring.lift(digest, key)) for i, digest in enumerate(digests)]
+        return Claim(
+            key=key,
+            payload=payload,
+            opportunity=opportunity,
+            person=(marks[0], marks[1]),
+            base=(marks[2], marks[3]) if people == 2 else None,
+            domain_tag=self.ring.lift(tag, key),
+        )
 
 
 def _bad_token() -> BadToken:

@@ -28,6 +28,7 @@ from flask_optout import OptOut
 from flask_optout.mailers.flask_mail import Invitation, Mail
 
 KEY = "a key of a test host, 32 bytes or more"
+OLD = "a key that this host had before, 32 bytes or more"
 BASE_URL = "https://invite.example.org"
 OPPORTUNITIES = {
     "beta-42": {"title": "Pixel Beta", "summary": "Try the new camera.", "link": "https://example.org/beta-42"},
@@ -51,6 +52,12 @@ class Host:
     def path(self, to: str = "jane@example.org", opportunity: str = "beta-42") -> str:
         """The path of a candidate's link."""
         return urlsplit(self.optout.link(to, opportunity)).path
+
+    def press(self, path: str, command: str, htmx: bool = True) -> tuple[int, str]:
+        """Press a button of the page behind a link; gives the status and the page that was answered."""
+        headers = {"HX-Request": "true"} if htmx else {}
+        answer = self.app.test_client().post(path, data={"choice": command}, headers=headers)
+        return answer.status_code, answer.get_data(as_text=True)
 
 
 def make_host(folder: Path, operator: Callable[..., Any] | None = None, **config: Any) -> Host:

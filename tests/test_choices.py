@@ -13,6 +13,7 @@ from flask_optout.addresses import Recipient, parse
 from flask_optout.choices import CHUNK, Choices
 from flask_optout.keys import KeyRing
 from flask_optout.state import current_state
+from flask_optout.store import Store
 from flask_optout.tables import Tables
 from flask_optout.tokens import Door
 
@@ -141,11 +142,11 @@ def test_our_commit_commits_nothing_of_the_hosts_and_its_rollback_undoes_no_choi
     assert not host.optout.may_invite("jane@x.org", "beta-42")
 
 
-def test_choices_need_no_flask() -> None:
-    engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
+def test_choices_need_no_flask(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'plain.db'}")
     metadata = sa.MetaData()
     tables = Tables.on(metadata)
     metadata.create_all(engine)
-    choices = Choices(lambda: engine, tables, KeyRing.of([b"k" * 32]))
+    choices = Choices(Store(lambda: engine), tables, KeyRing.of([b"k" * 32]))
     assert not choices.muted(parse("jane@x.org"), "beta-42")
     engine.dispose()

@@ -19,6 +19,7 @@ from flask_optout.email_log import PAGE, Criteria, EmailLog
 from flask_optout.log_store import EPOCH, LARGEST_ID, PER_MICROSECOND, LogStore, id_at, new_id, now, reason, time_of
 from flask_optout.redaction import SLOT
 from flask_optout.resends import MOST, Refusal, Resends
+from flask_optout.store import Store
 from flask_optout.tables import LogTables
 
 from .databases import Database
@@ -30,7 +31,7 @@ def store(database: Database) -> Iterator[LogStore]:
     tables = LogTables.on(sa.MetaData())
     for table in tables.all():
         table.create(engine)
-    yield LogStore(lambda: engine, tables)
+    yield LogStore(Store(lambda: engine), tables)
     engine.dispose()
 
 
@@ -198,7 +199,7 @@ def test_an_id_fits_its_column_for_ever() -> None:
 
 
 def test_an_error_shows_neither_an_address_nor_the_statement() -> None:
-    log = EmailLog(LogStore(lambda: sa.create_engine("sqlite://"), LogTables.on(sa.MetaData())))
+    log = EmailLog(LogStore(Store(lambda: sa.create_engine("sqlite://")), LogTables.on(sa.MetaData())))
     with pytest.raises(StoreUnavailable, match="flask optout init-db") as caught:
         record(log)
     assert caught.value.__suppress_context__

@@ -174,4 +174,4 @@ class TestTables:
         with sqlite3.connect(tmp_path / "instance" / "migrated.db") as connection:
             tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
         connection.close()
-        assert tables >= {"optout_choice", "optout_key"}
+        assert tables >= {"optout_choice", "optout_meta"}

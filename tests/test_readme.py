@@ -21,7 +21,7 @@ from playwright.sync_api import Page, expect
 
 from flask_optout.extension import DEFAULTS
 
-from .hosts import Mailbox, free_port
+from .hosts import KEY, Mailbox, free_port
 from .test_example import COMMAND as EXAMPLE
 from .test_story import link_in
 
@@ -51,7 +51,11 @@ def settings(tmp_path: Path, smtp: Mailbox) -> dict[str, str]:
 @pytest.fixture
 def module(tmp_path: Path, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The quick start, imported; its base URL is the one that the README speaks of."""
-    for name, value in {**settings, "FLASK_OPTOUT_BASE_URL": "https://jobs.example.org"}.items():
+    for name, value in {
+        **settings,
+        "FLASK_OPTOUT_BASE_URL": "https://jobs.example.org",
+        "FLASK_SECRET_KEY": KEY,
+    }.items():
         monkeypatch.setenv(name, value)
     spec = importlib.util.spec_from_file_location("quick_start", tmp_path / "app.py")
     assert spec is not None and spec.loader is not None

@@ -14,7 +14,7 @@ from flask_optout.errors import BadToken, OpportunityError
 from flask_optout.keys import ALL, KeyRing
 from flask_optout.tokens import LONGEST_OPPORTUNITY, LONGEST_TOKEN, SHORTEST_TOKEN, TRAILING, Door, Tokens
 
-KEY, OTHER = b"k" * 32, b"o" * 32
+KEY, OTHER, THIRD = b"k" * 32, b"o" * 32, b"t" * 32
 JANE = parse("jane@x.org")
 tokens = Tokens(KeyRing.of([KEY]))
 TOKEN = tokens.mint(Door.LANDING, JANE, "beta-42")
@@ -134,8 +134,8 @@ def test_a_claim_is_reissued_for_another_door() -> None:
 
 @pytest.mark.parametrize(
     ("ring", "opens"),
-    [([OTHER, KEY], True), ([KEY, OTHER], True), ([OTHER], False)],
-    ids=["old", "newest", "removed"],
+    [([OTHER, KEY], True), ([THIRD, OTHER, KEY], True), ([KEY, OTHER], False), ([OTHER], False)],
+    ids=["old", "oldest", "built on another key", "removed"],
 )
 def test_links_survive_key_rotation_as_long_as_the_key_stays_in_the_ring(ring: list[bytes], opens: bool) -> None:
     rotated = Tokens(KeyRing.of(ring))
@@ -161,3 +161,158 @@ def test_a_signed_token_of_another_version_is_bad(version: int) -> None:
     payload = bytes((version,)) + claim.payload[1:]
     with pytest.raises(BadToken):
         tokens.read(Door.LANDING, tokens._sign(claim.key, Door.LANDING, payload))
+
+
+#: Tokens of release 0.1, as they stand in mails that were sent; they open for ever and mean the same person.
+FROZEN_KEYS = ["the frozen key of release 0.1, 32+ bytes", "an older frozen key of release 0.1, 32+"]
+FROZEN = [
+    (
+        1,
+        "landing",
+        "jane@example.org",
+        "beta-42",
+        "aea7wdyobfu77qm4yu3uuygrei7njp6i6ufh24g2bvuhfpsjpcsn2e6ekdbk4b3cmv2gcljugkbn2w7wx3nu2ohwkpq2u6gq73ba",
+        "fb0f0e0969ffc19cc5374a60d1223ed4",
+    ),
+    (
+        1,
+        "landing",
+        "jane+news@example.org",
+        "beta-42",
+        "aebimxtllfpyseyseuzysordah26anaguhzr77swbpd6ubduvwk2yfh3b4has2p7ygomkn2kmdisepwux7epkct5od"
+        "na22dsxzexrjg5cpcfbqvoa5rgk5dbfu2df3zfck4matpfhw37hf7miilrtga",
+        "865e6b595f8913122533893a2301f5e0",
+    ),
+    (
+        1,
+        "landing",
+        "josé@straße.de",
+        "Studie für Ärzte №7",
+        "aeavjzeb7uq6rsu7acztei5tk6ekereuf6hifcsvpzyabgus6rlzafujgjcdwf2tor2wi2lfebtmhpdsedbyi4t2or"
+        "ssbyuesy3wievr52ottzzyuicooblco4enu",
+        "54e481fd21e8ca9f00b33223b35788a2",
+    ),
+    (
+        1,
+        "landing",
+        "jane@example.org",
+        "*",
+        "aea37shvbj6xbwqnnbzl4slyutorhp6i6ufh24g2bvuhfpsjpcsn2e6ekdbk4ajkdkx4drfvxyv5suxlbkfoz4vq4m",
+        "bfc8f50a7d70da0d6872be4978a4dd13",
+    ),
+    (
+        1,
+        "one-click",
+        "jane@example.org",
+        "beta-42",
+        "aea7wdyobfu77qm4yu3uuygrei7njp6i6ufh24g2bvuhfpsjpcsn2e6ekdbk4b3cmv2gcljugjthshvex6mzllw4esxawpnsdoga",
+        "fb0f0e0969ffc19cc5374a60d1223ed4",
+    ),
+    (
+        1,
+        "one-click",
+        "jane+news@example.org",
+        "beta-42",
+        "aebimxtllfpyseyseuzysordah26anaguhzr77swbpd6ubduvwk2yfh3b4has2p7ygomkn2kmdisepwux7epkct5od"
+        "na22dsxzexrjg5cpcfbqvoa5rgk5dbfu2dfq5bpvzv464ijazebuvzzs32qoi",
+        "865e6b595f8913122533893a2301f5e0",
+    ),
+    (
+        1,
+        "one-click",
+        "josé@straße.de",
+        "Studie für Ärzte №7",
+        "aeavjzeb7uq6rsu7acztei5tk6ekereuf6hifcsvpzyabgus6rlzafujgjcdwf2tor2wi2lfebtmhpdsedbyi4t2or"
+        "ssbyuesy3we4zkhnegnh2wzhsmhgk7lclfy",
+        "54e481fd21e8ca9f00b33223b35788a2",
+    ),
+    (
+        1,
+        "one-click",
+        "jane@example.org",
+        "*",
+        "aea37shvbj6xbwqnnbzl4slyutorhp6i6ufh24g2bvuhfpsjpcsn2e6ekdbk4ajk5o6ckwdtlmfj5ows4amhslkzde",
+        "bfc8f50a7d70da0d6872be4978a4dd13",
+    ),
+    (
+        2,
+        "landing",
+        "jane@example.org",
+        "beta-42",
+        "aeau5qqnncyt3nv55ca7ygrwwvq4dmt2crkhfq7mnzbf4w6idcrbydrgwrfjub3cmv2gcljugjzhcyqednvuodjxzdmfnkxqrgla",
+        "4ec20d68b13db6bde881fc1a36b561c1",
+    ),
+    (
+        2,
+        "landing",
+        "jane+news@example.org",
+        "beta-42",
+        "aeblwn4ydhl4upfsbtrbb5ecywplndwe6dmiqlymzxk6lgueyaiutpkoyigwrmj5w266rap4di3lkyobwj5bivdsyp"
+        "wg4qs6lpebriq4bytlisu2a5rgk5dbfu2df7ha7d5zgkat5nmvrlgdmfyg5iy",
+        "bb379819d7ca3cb20ce210f482c59eb6",
+    ),
+    (
+        2,
+        "landing",
+        "josé@straße.de",
+        "Studie für Ärzte №7",
+        "aea523lihe2kbaxdtr3aapfrwu44vkxlgnjawaith2hdnf4527eiuxggkoat6f2tor2wi2lfebtmhpdsedbyi4t2or"
+        "ssbyuesy3wscd5f4ugp3htw46np3gcxwlj2",
+        "dd6d683934a082e39c76003cb1b539ca",
+    ),
+    (
+        2,
+        "landing",
+        "jane@example.org",
+        "*",
+        "aea3e6qukrzmh3doijpfxsayuioa5mt2crkhfq7mnzbf4w6idcrbydrgwrfjuajk6pbiki6xladtecbyg6conrcdeu",
+        "b27a145472c3ec6e425e5bc818a21c0e",
+    ),
+    (
+        2,
+        "one-click",
+        "jane@example.org",
+        "beta-42",
+        "aeau5qqnncyt3nv55ca7ygrwwvq4dmt2crkhfq7mnzbf4w6idcrbydrgwrfjub3cmv2gcljugllqhqpmgzseaiqrhp7rzb4f2eqq",
+        "4ec20d68b13db6bde881fc1a36b561c1",
+    ),
+    (
+        2,
+        "one-click",
+        "jane+news@example.org",
+        "beta-42",
+        "aeblwn4ydhl4upfsbtrbb5ecywplndwe6dmiqlymzxk6lgueyaiutpkoyigwrmj5w266rap4di3lkyobwj5bivdsyp"
+        "wg4qs6lpebriq4bytlisu2a5rgk5dbfu2dfozehyspo5s3w3l4pspltqt3qjy",
+        "bb379819d7ca3cb20ce210f482c59eb6",
+    ),
+    (
+        2,
+        "one-click",
+        "josé@straße.de",
+        "Studie für Ärzte №7",
+        "aea523lihe2kbaxdtr3aapfrwu44vkxlgnjawaith2hdnf4527eiuxggkoat6f2tor2wi2lfebtmhpdsedbyi4t2or"
+        "ssbyuesy3yd3vbrvsn23fkoaw63yfjjxdde",
+        "dd6d683934a082e39c76003cb1b539ca",
+    ),
+    (
+        2,
+        "one-click",
+        "jane@example.org",
+        "*",
+        "aea3e6qukrzmh3doijpfxsayuioa5mt2crkhfq7mnzbf4w6idcrbydrgwrfjuajk4g5k4ljrg2bx6r37rn4krz7x4u",
+        "b27a145472c3ec6e425e5bc818a21c0e",
+    ),
+]
+
+
+@pytest.mark.parametrize(("keys", "door", "who", "opportunity", "token", "digest"), FROZEN)
+def test_the_links_of_release_0_1_open_for_ever(
+    keys: int, door: str, who: str, opportunity: str, token: str, digest: str
+) -> None:
+    ring = KeyRing.of(FROZEN_KEYS[:keys])
+    claim = Tokens(ring).read(Door(door), token)
+    assert claim.opportunity == opportunity
+    assert claim.person[0].digest.hex() == digest
+    assert claim.person == (ring.mark(parse(who), opportunity), ring.mark(parse(who), ALL))
+    newer = KeyRing.of(["a key of a later release, 32 bytes or more", *FROZEN_KEYS[:keys]])
+    assert Tokens(newer).read(Door(door), token).person[0] == newer.mark(parse(who), opportunity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Sequence
 from contextlib import suppress
+from email.header import Header
 from email.policy import EmailPolicy
 from typing import Any
 
@@ -21,7 +22,8 @@ class _Verbatim(EmailPolicy):
     def fold_binary(self, name: str, value: Any) -> bytes:
         if name in OWN_HEADERS:
             return f"{name}: {value}{self.linesep}".encode("ascii")
-        return super().fold_binary(name, value)
+        # What is not ASCII becomes encoded words (RFC 2047); the policy leaves short values as they are and fails.
+        return super().fold_binary(name, value if value.isascii() else Header(value, "utf-8").encode(linesep="\r\n"))
 
 
 VERBATIM = _Verbatim(linesep="\r\n")

@@ -1,0 +1,81 @@
+"""A TCP proxy that delays, swallows, cuts or refuses, as networks do."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+
+class Proxy:
+    """Stands between an app and a server, and passes bytes on until it is told to do otherwise.
+
+    ``delay`` holds each piece of an answer back by so many seconds. ``swallow`` accepts everything and answers
+    nothing. ``cut_after`` closes a connection when so many more pieces of an answer have passed.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._target = ("127.0.0.1", port)
+        self.delay = 0.0
+        self.swallow = False
+        self.cut_after: int | None = None
+        self._sockets: list[socket.socket] = []
+        self.port = 0
+        self._listen()
+
+    def cut(self) -> None:
+        """Close every connection that is open."""
+        while self._sockets:
+            with contextlib.suppress(OSError):
+                self._sockets.pop().shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Refuse connections, and close those that are open."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._accepting.join()
+        self.cut()
+
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        self.close()
+        try:
+            yield
+        finally:
+            self._listen()
+
+    def _listen(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = int(self._listener.getsockname()[1])
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(self._target)
+                self._sockets += [near, far]
+                for source, sink, answers in ((near, far, False), (far, near, True)):
+                    threading.Thread(target=self._pump, args=(source, sink, answers), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                if answers and self.delay:
+                    time.sleep(self.delay)
+                if self.swallow:
+                    continue
+                if answers and self.cut_after is not None:
+                    if self.cut_after <= 0:
+                        self.cut()
+                        break
+                    self.cut_after -= 1
+                sink.sendall(data)
+        for side in (source, sink):
+            with contextlib.suppress(OSError):
+                side.shutdown(socket.SHUT_RDWR)
+            side.close()
