@@ -1,6 +1,5 @@
 """A "Not Interested?" link for every invitation that a Flask app sends, and the gate that obeys it."""
 
-from .candidate import Opportunity
 from .errors import (
     AddressError,
     BadToken,
@@ -14,6 +13,7 @@ from .errors import (
     StoreUnavailable,
 )
 from .extension import OptOut
+from .standing import Opportunity
 
 __all__ = [
     "AddressError",

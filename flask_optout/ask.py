@@ -13,10 +13,10 @@ from flask import Response, copy_current_request_context, current_app, make_resp
 
 from .addresses import parse
 from .candidate import LONGEST_FORM, blueprint
-from .errors import AddressError, ConfigurationError, OptOutError
+from .errors import AddressError, OptOutError
 from .keys import Mark
 from .link_letter import link_letter
-from .mailers.delivery import deliver
+from .mailers.delivery import default_sender, deliver
 from .rendering import render
 from .state import State, current_state
 from .tokens import Claim, Door
@@ -65,15 +65,8 @@ def _mail_link(state: State, claim: Claim, typed: str) -> None:
         return
     if not state.ask_limit.allows([(_slot(claim, invited), MOST), (_slot(claim, anything), MOST_IN_ALL)]):
         return
-    sender = current_app.config.get("MAIL_DEFAULT_SENDER")
-    if sender is None:
-        raise ConfigurationError(
-            "MAIL_DEFAULT_SENDER is not set.",
-            "The mail with a candidate's link needs a sender.",
-            "Set it to an address that candidates know.",
-        )
     url = state.links.url(Door.LANDING, address, claim.opportunity)
-    deliver(link_letter(address, claim.opportunity, url, sender=sender))
+    deliver(link_letter(address, claim.opportunity, url, sender=default_sender()))
 
 
 def _slot(claim: Claim, mark: Mark) -> bytes:

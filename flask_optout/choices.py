@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
@@ -18,6 +19,7 @@ from .store import Store
 from .tables import Tables, upsert
 from .tokens import Claim, checked_opportunity
 
+T = TypeVar("T")
 #: Addresses read at once by `invitable`: enough to hide the round trip, few enough to stay far below 24 MiB.
 CHUNK = 5_000
 #: Marks in one statement: SQLite before 3.32 takes 999 parameters, and each mark costs one beside its scopes.
@@ -48,13 +50,16 @@ class Choices:
         self._ring = ring
         self._ledger = Ledger(tables, ring)
 
-    def set(self, claim: Claim, mark: Mark, muted: bool, source: str) -> None:
+    def set(
+        self, claim: Claim, mark: Mark, muted: bool, source: str, note: Callable[[sa.Connection], None] | None = None
+    ) -> None:
         """Store a choice in one atomic statement; when this returns, it is committed.
 
+        :param note: writes what belongs to it, in the same transaction and before it.
         :raises StoreUnavailable: when the database does not take it.
         :raises ConfigurationError: as :meth:`read`.
         """
-        self._put([self._row(mark, muted, source, claim.domain_tag)], 1)
+        self._put([self._row(mark, muted, source, claim.domain_tag)], 1, note)
 
     def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str) -> None:
         """Mute people for opportunities; those who are muted already stay as they are.
@@ -80,9 +85,13 @@ class Choices:
             "sequence": self._next_sequence(),
         }
 
-    def _put(self, rows: list[dict[str, Any]], patience: float) -> None:
+    def _put(
+        self, rows: list[dict[str, Any]], patience: float, note: Callable[[sa.Connection], None] | None = None
+    ) -> None:
         def write(connection: sa.Connection) -> list[Entry]:
-            # The write comes first: SQLite gives up at once on a transaction that begins to write after it has read.
+            # Writes come first: SQLite gives up at once on a transaction that begins to write after it has read.
+            if note is not None:
+                note(connection)
             for row in rows:
                 upsert(connection, self._tables.choice, row)
             self._ledger.enter(connection)
@@ -145,11 +154,11 @@ class Choices:
 
         return self._read(rows)
 
-    def _read(self, rows: Callable[[sa.Connection], dict[Mark, Choice]], patience: float = 1.0) -> dict[Mark, Choice]:
+    def _read(self, rows: Callable[[sa.Connection], T], patience: float = 1.0) -> T:
         # Read before the database, or a choice that is made meanwhile would make the journal seem ahead.
         journaled = 0 if self._journal is None else self._journal.sequence()
 
-        def checked(connection: sa.Connection) -> dict[Mark, Choice]:
+        def checked(connection: sa.Connection) -> T:
             self._ledger.check(connection)
             if journaled and (connection.scalar(sa.select(self._newest_sequence)) or 0) < journaled:
                 raise behind()
@@ -158,14 +167,13 @@ class Choices:
         return self._store.read(checked, patience)
 
     def muted(self, address: Address, opportunity: str) -> bool:
-        """Whether any choice forbids to invite this address to this opportunity.
+        """Whether any choice, or a hold after a doubtful press, forbids to invite this address to this opportunity.
 
         :raises StoreUnavailable: as :meth:`read`.
         :raises ConfigurationError: as :meth:`read`.
         """
         groups = self._ring.marks(address, checked_opportunity(opportunity))
-        choices = self.read(mark for group in groups for mark in group)
-        return any(_newest_is_mute(group, choices) for group in groups)
+        return self._barred([groups])[0]
 
     def invitable(self, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
         """Those of ``addresses`` that may be invited, in their order, lazily and in bounded memory.
@@ -187,10 +195,8 @@ class Choices:
                 except AddressError as error:
                     malformed = AddressError(f"Address {position}: {error.what}", error.why, error.mend)
                     break
-            choices = self.read((mark for _, groups in parsed for group in groups for mark in group), PATIENCE)
-            for recipient, groups in parsed:
-                if not any(_newest_is_mute(group, choices) for group in groups):
-                    yield recipient
+            barred = self._barred([groups for _, groups in parsed], PATIENCE)
+            yield from (recipient for (recipient, _), no in zip(parsed, barred, strict=True) if not no)
             if malformed is not None:
                 raise malformed
 
@@ -207,6 +213,35 @@ class Choices:
             sa.or_(sa.and_(choice.muted, choice.day < day), sa.and_(~choice.muted, choice.day >= day)),
         )
         return self._store.read(lambda connection: connection.scalar(query) or 0)
+
+    def _barred(self, people: list[list[list[Mark]]], patience: float = 1.0) -> list[bool]:
+        marks = [mark for groups in people for group in groups for mark in group]
+
+        def rows(connection: sa.Connection) -> tuple[dict[Mark, Choice], frozenset[Mark]]:
+            return dict(self._rows(connection, marks)), self._held(connection, marks)
+
+        choices, held = self._read(rows, patience)
+        return [
+            any(_newest_is_mute(group, choices) or not held.isdisjoint(group) for group in groups)
+            for groups in people
+        ]
+
+    def _held(self, connection: sa.Connection, marks: list[Mark]) -> frozenset[Mark]:
+        press = self._tables.press
+        holds = press.c.held_until > int(time.time() * 1000)
+        # Mostly there is none, and an index says so at once.
+        if connection.scalar(sa.select(sa.literal(1)).where(holds).limit(1)) is None:
+            return frozenset()
+        found: list[Mark] = []
+        for start in range(0, len(marks), BATCH):
+            batch = marks[start : start + BATCH]
+            query = sa.select(press.c.scope, press.c.digest).where(
+                holds,
+                press.c.scope.in_({mark.scope for mark in batch}),
+                press.c.digest.in_([m.digest for m in batch]),
+            )
+            found.extend(Mark(bytes(scope), bytes(digest)) for scope, digest in connection.execute(query))
+        return frozenset(found)
 
     def _rows(self, connection: sa.Connection, marks: list[Mark]) -> Iterator[tuple[Mark, Choice]]:
         choice = self._tables.choice

@@ -13,6 +13,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
+from .cli_scanners import alarms, notify_domain, scan_me
 from .errors import ConfigurationError, ListError, OptOutError
 from .importing import MuteList, Refusal
 from .state import current_state
@@ -22,6 +23,9 @@ from .walls import find_wall
 IMPORT_BATCH = 500
 
 optout_cli = AppGroup("optout", help="Invitations and the choices of those who get them.")
+
+for command in (alarms, notify_domain, scan_me):
+    optout_cli.add_command(command)
 
 
 @contextmanager

@@ -36,6 +36,7 @@ DEFAULTS = {
     "OPTOUT_SPLIT": False,
     "OPTOUT_TIMEOUT": 2.0,
     "OPTOUT_URL_PREFIX": "/optout",
+    "OPTOUT_VISIT_LOG": None,
     **LOG_DEFAULTS,
 }
 

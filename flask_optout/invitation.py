@@ -98,6 +98,10 @@ class Links:
         self._tokens = tokens
         self._prefix = prefix
 
+    def prefix(self, door: Door) -> str:
+        """The URL of a door up to its token."""
+        return self._prefix(door)
+
     def url(self, door: Door, address: Address, opportunity: str) -> str:
         return self._prefix(door) + self._tokens.mint(door, address, opportunity)
 

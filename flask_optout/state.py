@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from flask import Blueprint, Flask, current_app, has_request_context, request
 from sqlalchemy.orm import Session
 
+from .alarms import Alarms
 from .ask_limit import AskLimit
 from .background import Background
 from .choices import PATIENCE, Choices
@@ -24,7 +26,10 @@ from .journal import Journal
 from .keys import LEAST_KEY, LEAST_SECRET_KEY, Key, KeyRing
 from .log_settings import check_log_settings
 from .log_store import LogStore
+from .nonces import Nonces
 from .place import Place
+from .press import LAYERS, Layer
+from .recent import RecentPresses
 from .recovery import Recovery
 from .rendering import render
 from .resends import Resends
@@ -34,6 +39,7 @@ from .schema import bring_up
 from .store import Store
 from .tables import Tables
 from .tokens import Door, Tokens
+from .visits import VisitLog
 
 #: The endpoint behind each door.
 ENDPOINTS = {Door.LANDING: "optout.landing", Door.ONE_CLICK: "optout.one_click", Door.ASK: "optout.ask"}
@@ -64,6 +70,8 @@ class State:
         self.load = load
         self.operator = operator
         self._walls = 0
+        self.clock: Callable[[], float] = time.time
+        self.layers: Sequence[Layer] = LAYERS
 
     @cached_property
     def ring(self) -> KeyRing:
@@ -128,6 +136,23 @@ class State:
     @cached_property
     def _place(self) -> Place:
         return Place.in_app(self._app)
+
+    @cached_property
+    def nonces(self) -> Nonces:
+        return Nonces(self.tokens)
+
+    @cached_property
+    def presses(self) -> RecentPresses:
+        return RecentPresses(self.choices, self.store, self._tables, lambda: self.clock())
+
+    @cached_property
+    def alarms(self) -> Alarms:
+        return Alarms(self.store, self._tables, self.presses, self.ring)
+
+    @cached_property
+    def visits(self) -> VisitLog | None:
+        folder = self._app.config["OPTOUT_VISIT_LOG"]
+        return None if folder is None else VisitLog(Path(self._app.instance_path, folder), self.ring)
 
     @cached_property
     def links(self) -> Links:

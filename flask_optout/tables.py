@@ -14,6 +14,7 @@ from .keys import DIGEST_SIZE, ID_SIZE, SCOPE_SIZE, TAG_SIZE
 #: The version of the tables. A new one only adds tables, and columns with defaults, so that the older release still
 #: finds every mute.
 SCHEMA = 1
+RECIPIENT_SIZE = 4
 
 
 def _bytes(size: int) -> sa.types.TypeEngine[bytes]:
@@ -99,11 +100,14 @@ class Tables:
 
     ``choice``: what a candidate last said about one opportunity, one row for each digest. No row holds an address,
     and none an exact time. ``meta``: the version of the tables and the keys under which choices are stored.
+    ``press``: the presses of the last hour. ``alarm``: the mail domains whose recipients opted out together, by day.
     ``log``: what the Email Log keeps.
     """
 
     choice: sa.Table
     meta: sa.Table
+    press: sa.Table
+    alarm: sa.Table
     log: LogTables
 
     @classmethod
@@ -133,11 +137,44 @@ class Tables:
                 sa.Column("name", sa.String(32), primary_key=True),
                 sa.Column("value", sa.String(64), nullable=False),
             ),
+            press=_press(metadata),
+            alarm=_table(
+                metadata,
+                "optout_alarm",
+                sa.Column("domain_tag", _bytes(TAG_SIZE), primary_key=True),
+                sa.Column("day", sa.Date, primary_key=True),
+                sa.Column("at_least", sa.Integer, nullable=False),
+                sa.Column("noticed", sa.Boolean, nullable=False),
+            ),
             log=LogTables.on(metadata),
         )
 
     def all(self) -> list[sa.Table]:
-        return [self.choice, self.meta, *self.log.all()]
+        return [self.choice, self.meta, self.press, self.alarm, *self.log.all()]
+
+
+def _press(metadata: sa.MetaData) -> sa.Table:
+    return _table(
+        metadata,
+        "optout_press",
+        sa.Column("id", _id(), primary_key=True),
+        sa.Column("scope", _bytes(SCOPE_SIZE), nullable=False),
+        sa.Column("digest", _bytes(DIGEST_SIZE), nullable=False),
+        # Milliseconds since the epoch.
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("command", sa.String(16), nullable=False),
+        sa.Column("before", sa.SmallInteger, nullable=False),
+        sa.Column("confirmed", sa.Boolean, nullable=False),
+        # Set where a doubtful press did nothing but hold sends; milliseconds since the epoch.
+        sa.Column("held_until", sa.BigInteger, nullable=True),
+        # Set where the press counts towards a cohort: of which domain, and enough of a digest to count people.
+        sa.Column("domain_tag", _bytes(TAG_SIZE), nullable=True),
+        sa.Column("recipient", _bytes(RECIPIENT_SIZE), nullable=True),
+        sa.Index("ix_optout_press_mark", "scope", "digest"),
+        sa.Index("ix_optout_press_at", "at"),
+        sa.Index("ix_optout_press_held_until", "held_until"),
+        sa.Index("ix_optout_press_domain_tag", "domain_tag"),
+    )
 
 
 def _email(metadata: sa.MetaData) -> sa.Table:

@@ -25,7 +25,11 @@ from flask_sqlalchemy import SQLAlchemy
 from werkzeug.serving import make_server
 
 from flask_optout import OptOut
+from flask_optout.addresses import parse
 from flask_optout.mailers.flask_mail import Invitation, Mail
+from flask_optout.press import Page
+from flask_optout.state import current_state
+from flask_optout.tokens import Claim, Door
 
 KEY = "a key of a test host, 32 bytes or more"
 OLD = "a key that this host had before, 32 bytes or more"
@@ -54,10 +58,35 @@ class Host:
         return urlsplit(self.optout.link(to, opportunity)).path
 
     def press(self, path: str, command: str, htmx: bool = True) -> tuple[int, str]:
-        """Press a button of the page behind a link; gives the status and the page that was answered."""
+        """Press a button of the page behind a link, one that asked for it; gives the status and the answer."""
         headers = {"HX-Request": "true"} if htmx else {}
-        answer = self.app.test_client().post(path, data={"choice": command}, headers=headers)
+        with self.app.app_context():
+            claim = current_state().tokens.read(Door.LANDING, path.rpartition("/")[2])
+            # By a clock that is ahead, so that the page has asked about every press there was.
+            form = self._form(command, claim, Page.REPEAT, age=-1.0)
+        data = {**form, "scripts": "trusted" if htmx else ""}
+        answer = self.app.test_client().post(path, data=data, headers=headers)
         return answer.status_code, answer.get_data(as_text=True)
+
+    def claim(self, to: str = "jane@example.org", opportunity: str = "beta-42") -> Claim:
+        """What a candidate's link proves."""
+        tokens = current_state().tokens
+        return tokens.read(Door.LANDING, tokens.mint(Door.LANDING, parse(to), opportunity))
+
+    def form(
+        self,
+        choice: str,
+        to: str = "jane@example.org",
+        opportunity: str = "beta-42",
+        page: Page = Page.OPENED,
+        age: float = 5.0,
+    ) -> dict[str, str]:
+        """The form of a candidate's page that was opened ``age`` seconds ago, with one button pressed."""
+        return self._form(choice, self.claim(to, opportunity), page, age)
+
+    def _form(self, choice: str, claim: Claim, page: Page, age: float) -> dict[str, str]:
+        state = current_state()
+        return {"nonce": state.nonces.issue(claim, page, state.clock() - age), "scripts": "", "choice": choice}
 
 
 def make_host(folder: Path, operator: Callable[..., Any] | None = None, **config: Any) -> Host:

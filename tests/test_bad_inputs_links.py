@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -158,8 +159,10 @@ GOOD = {
 
 @pytest.mark.parametrize("row", GOOD)
 def test_what_mail_programs_add_is_ignored(host: Host, client: FlaskClient, row: str) -> None:
-    answer = client.get(host.path() + GOOD[row])
-    assert answer.status_code == 200 and answer.data == client.get(host.path()).data
+    answers = [client.get(path) for path in (host.path() + GOOD[row], host.path())]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    changed, clean = (re.sub('name="nonce" value="[^"]+"', "", answer.text) for answer in answers)
+    assert changed == clean
 
 
 @pytest.mark.parametrize("case", [str.upper, str.title, str.swapcase], ids=["upper", "title", "swapped"])

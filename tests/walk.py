@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -14,6 +15,8 @@ from .hosts import Mailbox, Received
 SIGNAL = "List-Unsubscribe=One-Click"
 NO = "Not Interested?"
 UNDO = "I've changed my mind."
+#: Seconds; whoever presses faster has not read the page.
+A_GLANCE = 0.45
 
 
 @dataclass
@@ -71,22 +74,27 @@ class Web:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            connection.request("GET" if body is None else "POST", parts.path.removeprefix(self.strip), body, headers)
+            path = parts.path.removeprefix(self.strip) + (f"?{parts.query}" if parts.query else "")
+            connection.request("GET" if body is None else "POST", path, body, headers)
             response = connection.getresponse()
             return Answer(response.status, dict(response.getheaders()), response.read().decode())
         finally:
             connection.close()
 
     def press(self, url: str, label: str) -> str:
-        """Open a page, press a button as a browser without scripts would, and give the page that follows."""
-        answer = self.open(url)
-        assert answer.status == 200, answer
-        form = Form(answer.text)
-        button = form.buttons[label]
-        data = {**form.fields, button["name"]: button["value"]}
-        pressed = self.open(urljoin(url, button.get("formaction") or form.action), urlencode(data))
-        assert pressed.status == 303, pressed
-        page = self.open(urljoin(url, pressed.headers["Location"]))
+        """Open a page, press a button as a person without scripts would, and give the page that follows."""
+        page = self.open(url)
+        assert page.status == 200, page
+        for _ in range(2):  # the page may ask for the press once more
+            form = Form(page.text)
+            button = form.buttons[label]
+            data = {**form.fields, button["name"]: button["value"]}
+            time.sleep(A_GLANCE)
+            page = self.open(urljoin(url, button.get("formaction") or form.action), urlencode(data))
+            if page.status == 303:
+                break
+        assert page.status == 303, page
+        page = self.open(urljoin(url, page.headers["Location"]))
         assert page.status == 200, page
         return page.text
 

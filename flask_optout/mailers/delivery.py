@@ -28,6 +28,21 @@ def deliver(letter: Letter) -> None:
         )
 
 
+def default_sender() -> Recipient:
+    """Who sends the letters that no host's code has written.
+
+    :raises ConfigurationError: when MAIL_DEFAULT_SENDER is not set.
+    """
+    sender: Recipient | None = current_app.config.get("MAIL_DEFAULT_SENDER")
+    if sender is None:
+        raise ConfigurationError(
+            "MAIL_DEFAULT_SENDER is not set.",
+            "A mail with a candidate's link needs a sender.",
+            "Set it to an address that candidates know.",
+        )
+    return sender
+
+
 def _by_flask_mail(letter: Letter) -> None:
     from .flask_mail import Cleared, Invitation
 

@@ -1,0 +1,61 @@
+"""Run it: ``python -m benchmarks.scanners [--seed N] [--quick]``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.conftest import CHROMIUM_ARGUMENTS
+
+from .report import Report, ablate, people, residue, scanners
+from .world import world
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scanners", description=__doc__)
+    parser.add_argument("--seed", type=int, nargs="+", default=[int(time.time()) % 100_000], help="one run for each")
+    parser.add_argument("--quick", action="store_true", help="one visit of each kind, and no ablation with a browser")
+    arguments = parser.parse_args()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    logging.getLogger("host").setLevel(logging.ERROR)
+    with chromium() as browser:
+        if browser is None:
+            print("No Chromium: the profiles and people with a browser are left out. Install it, or set CHROMIUM.")
+        good = [run(seed, browser, arguments.quick) for seed in arguments.seed]
+    sys.exit(0 if all(good) else 1)
+
+
+def run(seed: int, browser: Browser | None, quick: bool) -> bool:
+    """One run with one seed; says whether it met its targets."""
+    print(f"\nSeed {seed}")
+    report = Report()
+    with world(seed, browser) as here:
+        scanners(here, report, rounds=1 if quick else 3)
+        people(here, report)
+        residue(here, report)
+        print(report)
+        ablate(here, browser_too=browser is not None and not quick)
+    return report.good
+
+
+@contextmanager
+def chromium() -> Iterator[Browser | None]:
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        yield None
+        return
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+main()

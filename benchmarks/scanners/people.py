@@ -1,0 +1,302 @@
+"""People: they press once, press again where the page asks, and must end up with what they wanted."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import pty
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Page
+
+from flask_optout import scan
+from flask_optout.scan import CHROME
+
+from .machines import EDGE, SAFARI, clicks_by_script, clicks_everything, detonation, linger, settle, tab
+from .world import Candidate, World
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"
+PHONE = (
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/129.0.0.0 Mobile Safari/537.36"
+)
+MUTE, KEEP, UNDO = "Not Interested?", "Keep me invited", "I've changed my mind."
+How = Callable[[Page, str], None]
+
+
+def by_mouse(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name).click()
+
+
+def by_double_click(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name).dblclick(no_wait_after=True)
+
+
+def by_touch(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name).tap()
+
+
+def by_key(key: str) -> How:
+    def press(page: Page, name: str) -> None:
+        button = page.get_by_role("button", name=name)
+        for _ in range(20):
+            page.keyboard.press("Tab")
+            if button.evaluate("button => button === document.activeElement"):
+                page.keyboard.press(key)
+                return
+        raise AssertionError(f"The keyboard does not reach {name!r}.")
+
+    return press
+
+
+def say(world: World, page: Page, name: str, how: How = by_mouse) -> int:
+    """Read, press, and press once more if asked; gives how often it took."""
+    for presses in range(1, 4):
+        linger(world, page, world.dice.uniform(1.0, 30.0))
+        with page.expect_response(lambda response: response.request.method == "POST"):
+            how(page, name)
+        settle(page)
+        if not page.locator("#optout-again").is_visible():
+            return presses
+    return presses
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a link, a way to press and a wish.
+
+    :param acts: gives how many presses it took for each thing they said.
+    :param ordinary: whether nothing unusual went before, so that one press must do.
+    """
+
+    acts: Callable[[World, Candidate], list[int]]
+    wants_mute: bool = True
+    ordinary: bool = True
+    needs: str = "browser"
+
+
+class Outcome(NamedTuple):
+    right: bool
+    presses: int
+    asked: int
+
+
+def meet(person: Person, world: World) -> Outcome:
+    """Let a person act; right is who gets what they want by at most one press more for each thing they say."""
+    candidate = world.candidate()
+    presses = person.acts(world, candidate)
+    satisfied = candidate.is_muted is person.wants_mute and all(count <= 2 for count in presses)
+    return Outcome(satisfied, len(presses), sum(presses) - len(presses))
+
+
+def mutes(how: How = by_mouse, agent: str = CHROME, scripts: bool = True, **options: bool) -> Person:
+    def act(world: World, candidate: Candidate) -> list[int]:
+        with tab(world, scripts, agent, **options) as page:
+            page.goto(candidate.link)
+            return [say(world, page, MUTE, how)]
+
+    return Person(act)
+
+
+def mutes_with_scripts_blocked(world: World, candidate: Candidate) -> list[int]:
+    with tab(world) as page:
+        page.route("**/*.js", lambda route: route.abort())
+        page.goto(candidate.link)
+        return [say(world, page, MUTE)]
+
+
+def changes_their_mind(after: float, agent: str = CHROME, scripts: bool = True) -> Person:
+    """Mutes, and undoes on the same page."""
+
+    def act(world: World, candidate: Candidate) -> list[int]:
+        with tab(world, scripts, agent) as page:
+            page.goto(candidate.link)
+            first = say(world, page, MUTE)
+            world.wait(after)
+            return [first, say(world, page, UNDO)]
+
+    return Person(act, wants_mute=False)
+
+
+def comes_back_to_undo(agent: str = CHROME, scripts: bool = True, ordinary: bool = True) -> Person:
+    """Mutes, and undoes on a later visit."""
+
+    def act(world: World, candidate: Candidate) -> list[int]:
+        candidate.said(True)
+        with tab(world, scripts, agent) as page:
+            page.goto(candidate.link)
+            page.locator("summary", has_text="Change this").click()
+            return [say(world, page, UNDO)]
+
+    return Person(act, wants_mute=False, ordinary=ordinary)
+
+
+def wavers(world: World, candidate: Candidate) -> list[int]:
+    with tab(world) as page:
+        page.goto(candidate.link)
+        return [say(world, page, name) for name in (MUTE, UNDO, MUTE)]
+
+
+def is_too_fast(world: World, candidate: Candidate) -> list[int]:
+    with tab(world) as page:
+        page.goto(candidate.link)
+        with page.expect_response(lambda response: response.request.method == "POST"):
+            by_mouse(page, MUTE)
+        settle(page)
+        return [1 + say(world, page, MUTE) if page.locator("#optout-again").is_visible() else 1]
+
+
+def uses_two_tabs(world: World, candidate: Candidate) -> list[int]:
+    """Mutes in one tab, says it again in another that was opened before, and stays muted."""
+    with tab(world) as page:
+        other = page.context.new_page()
+        other.goto(candidate.link)
+        page.goto(candidate.link)
+        return [say(world, page, MUTE), say(world, other, MUTE)]
+
+
+def leaves_it(world: World, candidate: Candidate) -> list[int]:
+    """Mutes, opens the link again and confirms what stands."""
+    with tab(world) as page:
+        page.goto(candidate.link)
+        first = say(world, page, MUTE)
+        page.goto(candidate.link)
+        return [first, say(world, page, "Leave it as it is")]
+
+
+def swept(sweep: Callable[[World, Candidate], None]) -> Person:
+    """Presses seconds after a scanner went over the same link."""
+
+    def act(world: World, candidate: Candidate) -> list[int]:
+        sweep(world, candidate)
+        world.wait(world.dice.uniform(1, 20))
+        with tab(world) as page:
+            page.goto(candidate.link)
+            return [say(world, page, MUTE)]
+
+    return Person(act, ordinary=False)
+
+
+def muted_then_swept(world: World, candidate: Candidate) -> list[int]:
+    with tab(world) as page:
+        page.goto(candidate.link)
+        presses = say(world, page, MUTE)
+    world.wait(600)
+    for profile in scan.PROFILES.values():
+        profile(candidate.scanner())
+    clicks_everything(scripts=True)(world, candidate)
+    return [presses]
+
+
+def one_click(body: bytes, kind: str) -> Person:
+    """Presses the button of a mail program."""
+
+    def act(world: World, candidate: Candidate) -> list[int]:
+        url = urlsplit(candidate.one_click)
+        connection = http.client.HTTPConnection(url.netloc)
+        connection.request("POST", url.path, body, {"Content-Type": kind} if kind else {})
+        connection.getresponse().read()
+        connection.close()
+        return [1]
+
+    return Person(act, needs="")
+
+
+def in_text_browser(program: str, keys: list[str], wants_mute: bool = True, ordinary: bool = True) -> Person:
+    """Presses in a text browser that really runs in a terminal.
+
+    :param keys: what is typed, one after the other.
+    """
+
+    def act(world: World, candidate: Candidate) -> list[int]:
+        if not wants_mute:
+            candidate.said(True)
+        before = candidate.asked
+        type_into([program, candidate.link], keys, world)
+        return [1 + candidate.asked - before]
+
+    return Person(act, wants_mute, ordinary, needs=program)
+
+
+def type_into(command: list[str], keys: list[str], world: World) -> None:
+    """Run a program in a terminal of its own and type, each time when it has drawn its screen."""
+    terminal, inside = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "LINES": "40", "COLUMNS": "100"}
+    process = subprocess.Popen(command, stdin=inside, stdout=inside, stderr=inside, env=environment, close_fds=True)
+    os.close(inside)
+    try:
+        for key in keys:
+            read_until_quiet(terminal)
+            world.wait(world.dice.uniform(2, 9))
+            os.write(terminal, key.encode())
+        read_until_quiet(terminal)
+    finally:
+        process.terminate()
+        process.wait()
+        os.close(terminal)
+
+
+def read_until_quiet(terminal: int, quiet: float = 0.5, longest: float = 5.0) -> None:
+    end = time.monotonic() + longest
+    while time.monotonic() < end and select.select([terminal], [], [], quiet)[0]:
+        try:
+            os.read(terminal, 65_536)
+        except OSError:  # it has ended
+            return
+
+
+def is_there(person: Person, world: World) -> bool:
+    """Whether this machine has what the person uses."""
+    return (
+        world.browser is not None
+        if person.needs == "browser"
+        else not person.needs or bool(shutil.which(person.needs))
+    )
+
+
+PART = b'--B\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--B--\r\n'
+PEOPLE: dict[str, Person] = {
+    "mouse": mutes(),
+    "mouse, Edge": mutes(agent=EDGE),
+    "mouse, Firefox": mutes(agent=FIREFOX),
+    "keyboard, Enter": mutes(by_key("Enter")),
+    "keyboard, Space": mutes(by_key("Space")),
+    "touch": mutes(by_touch, PHONE, has_touch=True),
+    "double click": mutes(by_double_click),
+    "double click, scripts off": mutes(by_double_click, scripts=False),
+    "scripts off": mutes(scripts=False),
+    "scripts off, Enter": mutes(by_key("Enter"), scripts=False),
+    "scripts blocked on the way": Person(mutes_with_scripts_blocked),
+    "Safari": mutes(agent=SAFARI),
+    "Safari, scripts off": mutes(agent=SAFARI, scripts=False),
+    "lynx": in_text_browser("lynx", ["\r"]),
+    "w3m": in_text_browser("w3m", ["\t", "\r"]),
+    "one-click": one_click(*scan.SIGNAL),
+    "one-click, multipart": one_click(PART, "multipart/form-data; boundary=B"),
+    "one-click, as the RFC has it": one_click(PART.replace(b"--B", b"B"), 'multipart/form-data; boundary="B"'),
+    "undo at once": changes_their_mind(0),
+    "undo at once, Safari": changes_their_mind(0, SAFARI),
+    "undo at once, Safari, scripts off": changes_their_mind(0, SAFARI, scripts=False),
+    "undo after a while": changes_their_mind(300),
+    "undo on a later visit": comes_back_to_undo(),
+    "undo on a later visit, scripts off": comes_back_to_undo(scripts=False),
+    "undo on a later visit, Safari": comes_back_to_undo(SAFARI),
+    "undo on a later visit, Safari, scripts off": comes_back_to_undo(SAFARI, scripts=False, ordinary=False),
+    "undo on a later visit, lynx": in_text_browser("lynx", ["\r", "\t", "\r"], wants_mute=False, ordinary=False),
+    "two tabs": Person(uses_two_tabs),
+    "confirms what stands": Person(leaves_it),
+    "mute, undo, mute": Person(wavers, ordinary=False),
+    "too fast, then again": Person(is_too_fast, ordinary=False),
+    "after a detonation": swept(detonation),
+    "after clicks by script": swept(clicks_by_script(CHROME)),
+    "after clicks on everything": swept(clicks_everything(scripts=True)),
+    "after a form crawler": swept(lambda world, candidate: scan.crawl_all_forms(candidate.scanner())),
+    "muted, then swept": Person(muted_then_swept),
+}

@@ -1,0 +1,229 @@
+"""What mail scanners do over HTTP, to be tried on one's own deployment: nothing of it may change a choice.
+
+Each profile behaves like something seen in the wild or likely to come. They send no mail, run no scripts and speak to
+one candidate's link alone; the profiles that need a browser stand in the benchmark.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import NamedTuple
+from urllib.parse import urlencode, urljoin
+
+OLD_CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/57.0 Safari/537.36"
+)
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36"
+)
+SENTINEL = "Barracuda Sentinel (EE)"
+REQUESTS = "python-requests/2.31.0"
+UNFURLERS = (
+    "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+    "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5 skype-url-preview@microsoft.com",
+    "facebookexternalhit/1.1 Facebot Twitterbot/1.0",
+    "WhatsApp/2.23.20.0",
+)
+#: One-click bodies that are not the signal.
+BLIND = (
+    (b"", ""),
+    (b"", "application/x-www-form-urlencoded"),
+    (b"choice=mute", "application/x-www-form-urlencoded"),
+    (b"List-Unsubscribe=One-Click", "text/plain"),
+    (b'{"List-Unsubscribe": "One-Click"}', "application/json"),
+    (b"list-unsubscribe=one-click", "application/x-www-form-urlencoded"),
+)
+SIGNAL = (b"List-Unsubscribe=One-Click", "application/x-www-form-urlencoded")
+DECOY = "none"
+
+
+class Answer(NamedTuple):
+    """The end of one exchange, redirects followed: status, URL and text."""
+
+    status: int
+    url: str
+    text: str
+
+
+#: Sends one request (method, URL, headers, body) and follows redirects.
+Send = Callable[[str, str, Mapping[str, str], bytes | None], Answer]
+
+
+@dataclass
+class Form:
+    """A form as a crawler finds it."""
+
+    action: str = ""
+    fields: dict[str, str] = field(default_factory=dict)
+    buttons: list[str] = field(default_factory=list)
+
+
+class _Forms(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[Form] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.forms.append(Form(attributes.get("action", "")))
+        elif tag == "input" and self.forms and "name" in attributes:
+            self.forms[-1].fields[attributes["name"]] = attributes.get("value", "")
+        elif tag == "button" and self.forms and attributes.get("name") == "choice":
+            self.forms[-1].buttons.append(attributes.get("value", ""))
+
+
+def forms_in(text: str) -> list[Form]:
+    """The forms of a page, in their order."""
+    parser = _Forms()
+    parser.feed(text)
+    return parser.forms
+
+
+def offered(text: str) -> frozenset[str]:
+    """The choices that a page offers to people: they tell what stands."""
+    return frozenset(choice for form in forms_in(text) for choice in form.buttons) - {DECOY}
+
+
+@dataclass
+class Scanner:
+    """One visit of a scanner to one candidate's link.
+
+    :param one_click: the URL of the header's door, where it is known.
+    :param wait: waits so many seconds.
+    """
+
+    send: Send
+    link: str
+    one_click: str | None = None
+    dice: random.Random = field(default_factory=random.Random)
+    wait: Callable[[float], None] = time.sleep
+
+    @property
+    def doors(self) -> list[str]:
+        return [self.link] if self.one_click is None else [self.link, self.one_click]
+
+    def get(self, url: str, agent: str, method: str = "GET", **headers: str) -> Answer:
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send(method, url, {"User-Agent": agent, **more}, None)
+
+    def post(self, url: str, agent: str, body: bytes, kind: str) -> Answer:
+        headers = {"User-Agent": agent, **({"Content-Type": kind} if kind else {})}
+        return self.send("POST", url, headers, body)
+
+    def press(self, page: Answer, form: Form, choice: str, agent: str) -> Answer:
+        """Send a form as if this button of it had been pressed."""
+        body = urlencode({**form.fields, "choice": choice}).encode()
+        return self.post(urljoin(page.url, form.action), agent, body, "application/x-www-form-urlencoded")
+
+
+def head_probe(scanner: Scanner) -> None:
+    """Asks for the head of each link."""
+    for url in scanner.doors:
+        scanner.get(url, scanner.dice.choice(["", OLD_CHROME]), "HEAD")
+
+
+def mutated_links(scanner: Scanner) -> None:
+    """Damages links and opens them, then opens them whole from somewhere else."""
+    for url in scanner.doors:
+        scanner.get(url, OLD_CHROME, "HEAD")
+        scanner.get(url + "%27", OLD_CHROME)
+        scanner.get(url[: -scanner.dice.randint(1, 9)], OLD_CHROME)
+        scanner.get(url, CHROME)
+
+
+def gateway_sweep(scanner: Scanner) -> None:
+    """Opens every link twice within a moment."""
+    agent = scanner.dice.choice([SENTINEL, "", REQUESTS])
+    for _ in range(2):
+        for url in scanner.doors:
+            scanner.get(url, agent)
+        scanner.wait(0.134)
+
+
+def unfurlers(scanner: Scanner) -> None:
+    """Opens the link to show a preview of it in a chat."""
+    for agent in UNFURLERS:
+        scanner.get(scanner.link, agent)
+
+
+def prefetch(scanner: Scanner) -> None:
+    """Loads the page before anybody asks for it."""
+    for name, value in (("Sec_Purpose", "prefetch"), ("Sec_Purpose", "prefetch;prerender"), ("Purpose", "prefetch")):
+        scanner.get(scanner.link, CHROME, **{name: value})
+
+
+def crawl_all_forms(scanner: Scanner) -> None:
+    """Finds every form and sends it once with each of its buttons, in their order or in any."""
+    agent = scanner.dice.choice([CHROME, OLD_CHROME, REQUESTS])
+    page = scanner.get(scanner.link, agent)
+    presses = [(form, choice) for form in forms_in(page.text) for choice in form.buttons]
+    if scanner.dice.random() < 0.5:
+        scanner.dice.shuffle(presses)
+    for form, choice in presses:
+        scanner.wait(scanner.dice.uniform(0.0, 2.0))
+        scanner.press(page, form, choice, agent)
+
+
+def crawl_each_form(scanner: Scanner) -> None:
+    """Finds every form and sends it once with its first button."""
+    page = scanner.get(scanner.link, OLD_CHROME)
+    for form in forms_in(page.text):
+        scanner.wait(scanner.dice.uniform(0.5, 2.0))
+        if form.buttons:
+            scanner.press(page, form, form.buttons[0], OLD_CHROME)
+
+
+def crawl_first_form(scanner: Scanner) -> None:
+    """Finds the first form, sends it with its first button, and does the same with the page that it gets."""
+    agent = scanner.dice.choice([CHROME, REQUESTS, ""])
+    page = scanner.get(scanner.link, agent)
+    for _ in range(3):
+        forms = [form for form in forms_in(page.text) if form.buttons]
+        if not forms:
+            return
+        scanner.wait(scanner.dice.uniform(0.0, 2.0))
+        page = scanner.press(page, forms[0], forms[0].buttons[0], agent)
+
+
+def blind_poster(scanner: Scanner) -> None:
+    """Posts to every URL without looking at it."""
+    for agent in scanner.dice.sample([CHROME, OLD_CHROME, REQUESTS, ""], 4):
+        for body, kind in (*BLIND, SIGNAL):
+            scanner.post(scanner.link, agent, body, kind)
+        if scanner.one_click is not None:
+            for body, kind in BLIND:
+                scanner.post(scanner.one_click, agent, body, kind)
+
+
+PROFILES: dict[str, Callable[[Scanner], None]] = {
+    "P1 head probe": head_probe,
+    "P2 mutated links": mutated_links,
+    "P3 gateway sweep": gateway_sweep,
+    "P4 unfurlers": unfurlers,
+    "P5 prefetch": prefetch,
+    "P7 form crawler, all forms": crawl_all_forms,
+    "P7 form crawler, each form": crawl_each_form,
+    "P7 form crawler, first form": crawl_first_form,
+    "P8 blind poster": blind_poster,
+}
+
+
+class Finding(NamedTuple):
+    """Whether a profile left everything as it was; ``None`` where the page offers no choice to tell by."""
+
+    profile: str
+    unchanged: bool | None
+
+
+def scan(scanner: Scanner) -> Iterator[Finding]:
+    """Let every profile visit a link, and tell by the page's own words what each of them changed."""
+    for name, profile in PROFILES.items():
+        before = offered(scanner.get(scanner.link, CHROME).text)
+        profile(scanner)
+        after = offered(scanner.get(scanner.link, CHROME).text)
+        yield Finding(name, before == after if before else None)

@@ -1,0 +1,9 @@
+"""What a host app can listen to; no signal names a person."""
+
+from __future__ import annotations
+
+from blinker import Namespace
+
+#: Several recipients behind one mail domain opted out together, as a scanner makes them do. Sent once a day for each
+#: domain, by the app, with ``at_least``: how many, rounded down. Which domain it was, ``flask optout alarms`` tells.
+cohort_alarm = Namespace().signal("optout-cohort-alarm")

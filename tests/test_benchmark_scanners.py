@@ -1,0 +1,60 @@
+"""Scanners and people of the benchmark, one visit each: for everyday; the benchmark takes many with any seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from benchmarks.scanners import machines, report
+from benchmarks.scanners.people import PEOPLE, is_there, meet
+from benchmarks.scanners.world import SAFE_READS, World, world
+from flask_optout.press import LATER_UNDO, Layer
+
+from .conftest import missing
+
+FEW = (
+    *("keyboard, Space", "touch", "double click", "scripts off", "scripts blocked on the way", "Safari, scripts off"),
+    *("lynx", "w3m", "undo at once", "undo on a later visit, Safari, scripts off", "mute, undo, mute"),
+)
+
+
+@pytest.fixture
+def here(browser: Browser) -> Iterator[World]:
+    with world(7, browser) as made:
+        yield made
+
+
+def test_scanners_without_a_browser_change_nothing() -> None:
+    figures = report.Report()
+    with world(7, None) as made:
+        report.scanners(made, figures, rounds=2)
+    assert figures.visits >= 18 and (figures.opted_out, figures.revived) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["P9 clicks by script", "P11 clicks in any order", "P12 hurried click"])
+def test_scanners_with_a_browser_change_nothing(here: World, name: str) -> None:
+    candidate = here.candidate()
+    machines.PROFILES[name](here, candidate)
+    assert not candidate.is_muted
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_people_get_what_they_want(here: World, name: str) -> None:
+    person = PEOPLE[name]
+    if not is_there(person, here):
+        missing(person.needs, f"apt-get install {person.needs}")
+    outcome = meet(person, here)
+    assert outcome.right
+    assert not (person.ordinary and outcome.asked)
+
+
+@pytest.mark.parametrize("layer", [SAFE_READS, LATER_UNDO])
+def test_without_a_layer_scanners_change_something(layer: Layer) -> None:
+    with world(7, None) as made, made.without(layer):
+        candidates = [made.candidate(), made.candidate()]
+        candidates[1].said(True)
+        for candidate in candidates:
+            report.profiles(made, False)["P1 head probe" if layer is SAFE_READS else report.NAMELESS](made, candidate)
+        assert [candidate.is_muted for candidate in candidates] == [True, layer is SAFE_READS]
