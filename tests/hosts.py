@@ -73,6 +73,12 @@ class Host:
         tokens = current_state().tokens
         return tokens.read(Door.LANDING, tokens.mint(Door.LANDING, parse(to), opportunity))
 
+    def wait(self, seconds: float) -> None:
+        """Put the app's clock forward."""
+        state = current_state()
+        clock = state.clock
+        state.clock = lambda: clock() + seconds
+
     def form(
         self,
         choice: str,

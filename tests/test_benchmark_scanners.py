@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -10,10 +13,11 @@ from playwright.sync_api import Browser
 from benchmarks.scanners import machines, report
 from benchmarks.scanners.people import PEOPLE, is_there, meet
 from benchmarks.scanners.world import SAFE_READS, World, world
-from flask_optout.press import LATER_UNDO, Layer
+from flask_optout.press import LATER_UNDO, LAYERS, Layer
 
 from .conftest import missing
 
+COMMAND = ".venv/bin/python -m benchmarks.scanners --seed 1 2 3"
 FEW = (
     *("keyboard, Space", "touch", "double click", "scripts off", "scripts blocked on the way", "Safari, scripts off"),
     *("lynx", "w3m", "undo at once", "undo on a later visit, Safari, scripts off", "mute, undo, mute"),
@@ -29,7 +33,7 @@ def here(browser: Browser) -> Iterator[World]:
 def test_scanners_without_a_browser_change_nothing() -> None:
     figures = report.Report()
     with world(7, None) as made:
-        report.scanners(made, figures, rounds=2)
+        report.scanners(made, figures, quick=False)
     assert figures.visits >= 18 and (figures.opted_out, figures.revived) == ([], [])
 
 
@@ -58,3 +62,13 @@ def test_without_a_layer_scanners_change_something(layer: Layer) -> None:
         for candidate in candidates:
             report.profiles(made, False)["P1 head probe" if layer is SAFE_READS else report.NAMELESS](made, candidate)
         assert [candidate.is_muted for candidate in candidates] == [True, layer is SAFE_READS]
+
+
+def test_the_command_prints_its_figures_and_what_each_layer_is_worth() -> None:
+    """The README's command, in a hurry and on a machine without a browser."""
+    arguments = COMMAND.split()[1:4] + ["1", "--quick"]
+    environment = {**os.environ, "PATH": "", "CHROMIUM": ""}
+    ended = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    for words in ("accidental opt-outs: 0 of", "human outcomes right: 3 of 3", *(layer.name for layer in LAYERS)):
+        assert words in ended.stdout

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .hosts import Example, example
+from .test_story import press
 
 ROOT = Path(__file__).parents[1]
 COMMAND = "python3 -m venv .venv && .venv/bin/pip install -e '.[example]' && .venv/bin/python -m example_app"
@@ -74,7 +75,7 @@ def test_a_newcomer_walks_through_the_story(page: Page, fresh: Example) -> None:
     press_link_in_newest_mail(page)
     expect(page.get_by_role("heading", name="Pocket Camera")).to_be_visible()
     link = page.url
-    page.get_by_role("button", name="Not Interested?").click()
+    press(page, "Not Interested?")
     expect(page.get_by_role("heading", name="You will get no more invitations to Pocket Camera.")).to_be_visible()
 
     assert invite(page, programme, "Pocket Camera", candidate) == accepted, "the operator must not see a difference"
@@ -83,7 +84,7 @@ def test_a_newcomer_walks_through_the_story(page: Page, fresh: Example) -> None:
     open_mailbox(page, programme, candidate, mails=2)
 
     page.goto(link)
-    page.get_by_role("button", name="I've changed my mind.").click()
+    press(page, "I've changed my mind.")
     expect(page.get_by_role("button", name="Not Interested?")).to_be_visible()
     assert invite(page, programme, "Pocket Camera", candidate) == accepted
     open_mailbox(page, programme, candidate, mails=3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
@@ -20,16 +20,6 @@ from .test_choices import say
 
 AGAIN = "Please press once more."
 Press = Callable[..., str]
-
-
-@pytest.fixture
-def skip(host: Host) -> Iterator[Callable[[float], None]]:
-    """Put the clock of the app forward."""
-    state, ahead = current_state(), [0.0]
-    clock = state.clock
-    state.clock = lambda: clock() + ahead[0]
-    yield lambda seconds: ahead.__setitem__(0, ahead[0] + seconds)
-    state.clock = clock
 
 
 @pytest.fixture
@@ -77,34 +67,30 @@ def test_a_contradicted_burst_leaves_what_was_there_before(
     assert is_muted(host) is after
 
 
-def test_a_person_after_a_sweep_gets_their_way_by_one_more_press(
-    host: Host, press: Press, skip: Callable[[float], None]
-) -> None:
+def test_a_person_after_a_sweep_gets_their_way_by_one_more_press(host: Host, press: Press) -> None:
     press("mute")
     press("keep")
     assert AGAIN in press("mute")
     assert not is_muted(host)
-    skip(1)
+    host.wait(1)
     assert AGAIN not in press("mute", page=Page.REPEAT, age=0.5)
     assert is_muted(host)
 
 
-def test_what_was_confirmed_is_not_taken_back_by_saying_it_again(
-    host: Host, press: Press, skip: Callable[[float], None]
-) -> None:
+def test_what_was_confirmed_is_not_taken_back_by_saying_it_again(host: Host, press: Press) -> None:
     press("keep")
     press("mute")
-    skip(1)
+    host.wait(1)
     press("mute", page=Page.REPEAT, age=0.5)
     press("leave")
     assert is_muted(host)
 
 
-def test_presses_that_lie_apart_are_each_obeyed(host: Host, press: Press, skip: Callable[[float], None]) -> None:
+def test_presses_that_lie_apart_are_each_obeyed(host: Host, press: Press) -> None:
     for choice, muted in [("mute", True), ("undo", False), ("mute", True)]:
         press(choice, page=Page.RESULT)
         assert is_muted(host) is muted
-        skip(WINDOW + 1)
+        host.wait(WINDOW + 1)
 
 
 def test_a_mail_programs_signal_is_not_half_of_a_contradiction(host: Host, client: FlaskClient, press: Press) -> None:
@@ -221,19 +207,17 @@ class TestPage:
         with client.get("/optout/static/optout.css") as stylesheet:
             assert b"position: absolute" in stylesheet.data
 
-    def test_the_visit_that_a_press_began_ends(
-        self, host: Host, client: FlaskClient, skip: Callable[[float], None]
-    ) -> None:
+    def test_the_visit_that_a_press_began_ends(self, host: Host, client: FlaskClient) -> None:
         location = client.post(host.path(), data=host.form("mute")).headers["Location"]
-        skip(WINDOW + 1)
+        host.wait(WINDOW + 1)
         assert client.get(location).text.index('value="undo"') < client.get(location).text.index("<details>")
-        skip(600)
+        host.wait(600)
         assert "Change this" in client.get(location).text
 
 
-def test_exact_times_are_gone_after_an_hour(host: Host, press: Press, skip: Callable[[float], None]) -> None:
+def test_exact_times_are_gone_after_an_hour(host: Host, press: Press) -> None:
     press("mute")
-    skip(MEMORY + 1)
+    host.wait(MEMORY + 1)
     press("keep", age=1)
     with host.db.engine.connect() as connection:
         assert connection.scalar(sa.text("select count(*) from optout_press")) == 1

@@ -22,8 +22,9 @@ from playwright.sync_api import Page, expect
 from flask_optout.extension import DEFAULTS
 
 from .hosts import KEY, Mailbox, free_port
+from .test_benchmark_scanners import COMMAND as SCANNERS
 from .test_example import COMMAND as EXAMPLE
-from .test_story import link_in
+from .test_story import link_in, press
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -117,12 +118,12 @@ def test_the_quick_start_sends_mutes_and_changes_its_mind(
         assert len(smtp.received) == 1
         page.goto(link_in(smtp.received[0].part("plain")))
         expect(page.get_by_role("heading", name="Pocket Camera")).to_be_visible()
-        page.get_by_role("button", name="Not Interested?").click()
+        press(page, "Not Interested?")
         expect(page.get_by_role("button", name="I've changed my mind.")).to_be_visible()
 
         assert invite() == "Invitation accepted"
         assert len(smtp.received) == 1
-        page.get_by_role("button", name="I've changed my mind.").click()
+        press(page, "I've changed my mind.")
         expect(page.get_by_role("button", name="Not Interested?")).to_be_visible()
 
         assert invite() == "Invitation accepted"
@@ -147,8 +148,8 @@ def test_the_headers_are_those_that_arrive(module: ModuleType, smtp: Mailbox) ->
 
 
 def test_every_command_is_run_somewhere() -> None:
-    """The example by test_example.py, the tests by .ci/run, the rest here."""
-    assert sorted(COMMANDS) == sorted([EXAMPLE, TESTS, INIT_DB, RUN])
+    """The example by test_example.py, the scanners by their own, the tests by .ci/run, the rest here."""
+    assert sorted(COMMANDS) == sorted([EXAMPLE, SCANNERS, TESTS, INIT_DB, RUN])
     assert TESTS in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
@@ -164,5 +165,6 @@ def test_the_settings_and_their_defaults_are_those_of_the_code() -> None:
 def test_every_picture_and_file_it_points_to_is_there() -> None:
     targets = [target for target in re.findall(r"\]\(([^)]+)\)", README) if "://" not in target]
     assert len(targets) >= 3
+    headings = {"#" + heading.lower() for heading in re.findall(r"^## (\w+)$", README, re.MULTILINE)}
     for target in targets:
-        assert (ROOT / target).exists(), target
+        assert target in headings or (ROOT / target).exists(), target

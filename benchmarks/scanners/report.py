@@ -15,8 +15,12 @@ from .world import SAFE_READS, Candidate, World
 
 Visit = Callable[[World, Candidate], None]
 RECIPIENTS = 5
+ROUNDS = 5
+SLOW = ("P6", "P11 clicks everything")
 #: Without a name and with all the time of the world; at an invited candidate it is nobody but a text browser.
 NAMELESS = "P7 form crawler without a name"
+
+ALARM = {True: "yes", False: "no", None: "not tried, for want of a browser"}
 
 
 @dataclass
@@ -35,12 +39,12 @@ class Report:
     other_presses: int = 0
     other_asked: int = 0
     residue: str = ""
-    alarm: bool = False
+    alarm: bool | None = None
 
     @property
     def good(self) -> bool:
         few = self.ordinary_asked * 100 <= self.ordinary_presses
-        return not (self.opted_out or self.revived or self.wrong) and few and self.alarm
+        return not (self.opted_out or self.revived or self.wrong) and few and self.alarm is not False
 
     def __str__(self) -> str:
         lines = [
@@ -51,17 +55,18 @@ class Report:
             f"of unusual ones (swept before, too fast, undo without evidence, wavering): "
             f"{self.other_asked} of {self.other_presses}",
             f"residue (not prevented): {self.residue}",
-            f"cohort alarm raised by R1: {'yes' if self.alarm else 'no'}",
+            f"cohort alarm raised by R1: {ALARM[self.alarm]}",
             *(f"left out: {name}, as this machine lacks {what}" for name, what in _pairs(self.missing)),
         ]
         return "\n".join(line.rstrip() for line in lines)
 
 
-def scanners(world: World, report: Report, rounds: int) -> None:
-    """Let every profile visit an invited candidate and a muted one."""
+def scanners(world: World, report: Report, quick: bool) -> None:
+    """Let every profile visit an invited candidate and a muted one; those without a browser several times."""
     for name, visit in profiles(world, browser_too=True).items():
-        deep = name.startswith(("P6", "P11 clicks everything and"))
-        for _ in range(1 if deep else rounds):
+        if quick and name.startswith(SLOW):
+            continue
+        for _ in range(1 if quick or name in machines.PROFILES else ROUNDS):
             for muted in (False, True):
                 candidate = world.candidate()
                 if muted:
@@ -115,7 +120,7 @@ def residue(world: World, report: Report) -> None:
             machines.patient_click(world, candidate)
             muted += candidate.is_muted
         report.residue = f"R1 patient click {muted} of {RECIPIENTS}, "
-    report.alarm = len(world.alarms) > before
+        report.alarm = len(world.alarms) > before
     before, muted = len(world.alarms), 0
     for candidate in _colleagues(world, "nameless.example"):
         press_first_button(candidate.scanner())
@@ -129,7 +134,7 @@ def ablate(world: World, browser_too: bool) -> None:
     print(f"\n{'switched off':24} {'opt-outs':>12} {'undos':>12} {'sends held':>12} {'alarm':>6}")
     for layer in (None, SAFE_READS, *LAYERS):
         with world.without(layer):
-            row = [_count(world, browser_too, muted) for muted in (False, True)]
+            row = [_count(world, browser_too and not muted, muted) for muted in (False, True)]
             alarms = len(world.alarms)
             for candidate in _colleagues(world, f"{layer.name if layer else 'nothing'}.example".replace(" ", "-")):
                 press_first_button(candidate.scanner())
@@ -142,9 +147,9 @@ def ablate(world: World, browser_too: bool) -> None:
 def _count(world: World, browser_too: bool, muted: bool) -> tuple[int, int, int]:
     changed = visits = held = 0
     for name, visit in profiles(world, browser_too).items():
-        if name.startswith(("P6", "P11 clicks everything")) or (name == NAMELESS and not muted):
+        if name.startswith(SLOW) or (name == NAMELESS and not muted):
             continue
-        for _ in range(1 if name.startswith(("P9", "P10")) else 4):
+        for _ in range(2 if name in machines.PROFILES else ROUNDS):
             candidate = world.candidate()
             if muted:
                 candidate.said(True)
