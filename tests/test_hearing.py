@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, expect
 
 from flask_optout.addresses import parse
 from flask_optout.bursts import MEMORY, WINDOW
@@ -15,6 +16,7 @@ from flask_optout.press import HOLD, Page
 from flask_optout.state import current_state
 from flask_optout.tokens import Door
 
+from .conftest import page_of
 from .hosts import Host
 from .test_choices import say
 
@@ -148,6 +150,13 @@ class TestAskingAgain:
         assert AGAIN in press("mute", age=40 * 86_400)
         press("mute", page=Page.REPEAT, age=1)
         assert is_muted(host)
+
+
+def test_the_plea_gets_the_focus(served: Host, browser: Browser) -> None:
+    with page_of(browser) as page:
+        page.goto(served.optout.link("jane@example.org", "beta-42"))
+        page.get_by_role("button", name="Not Interested?").evaluate("button => button.click()")
+        expect(page.locator("#optout-again")).to_be_focused()
 
 
 class TestHold:

@@ -25,6 +25,7 @@ def take(page: Page, url: str) -> None:
     button = page.get_by_role("button", name="Not Interested?")
     button.wait_for()
     page.screenshot(path=DOCS / "invited.png")
+    page.wait_for_timeout(500)  # a press sooner than anybody can read is asked for once more
     button.click()
     page.get_by_role("button", name="I've changed my mind.").wait_for()
     page.mouse.move(0, 0)

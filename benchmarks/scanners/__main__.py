@@ -21,18 +21,9 @@ from .world import world
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scanners", description=__doc__)
-    parser.add_argument(
-        "--seed",
-        type=int,
-        nargs="+",
-        default=[int(time.time()) % 100_000],
-        help="one run for each, the first one with the ablation",
-    )
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="one visit of each kind but the slow ones, and no browser in the ablation",
-    )
+    any_seed = [int(time.time()) % 100_000]
+    parser.add_argument("--seed", type=int, nargs="+", default=any_seed, help="one run each, the first with ablation")
+    parser.add_argument("--quick", action="store_true", help="one visit of each kind, nothing slow, a plain ablation")
     arguments = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     logging.getLogger("host").setLevel(logging.ERROR)
