@@ -7,7 +7,7 @@ one, and then the browser vouches for what no person did.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from playwright.sync_api import Error, Page
@@ -39,6 +39,14 @@ def tab(world: World, scripts: bool = True, agent: str = CHROME, **options: Any)
         yield context.new_page()
     finally:
         context.close()
+
+
+def go(page: Page, link: str) -> None:
+    """Open the link, also while the page is still on its way to where a press has sent it."""
+    for _ in range(3):
+        with suppress(Error):
+            page.goto(link)
+            return
 
 
 def run(page: Page, script: str) -> None:
@@ -89,14 +97,14 @@ def clicks_by_script(agent: str) -> Visit:
 
     def visit(world: World, target: Candidate) -> None:
         with tab(world, agent=agent) as page:
-            page.goto(target.link)
+            go(page, target.link)
             world.wait(world.dice.uniform(0.5, 8.0))
             run(page, SCRIPTED_CLICKS)
             order = list(range(4))
             if world.dice.random() < 0.5:
                 world.dice.shuffle(order)
             for which in order:
-                page.goto(target.link)
+                go(page, target.link)
                 for _ in range(2):
                     world.wait(world.dice.uniform(0.0, 8.0))
                     run(page, f"document.querySelectorAll('button')[{which}]?.click()")
@@ -117,7 +125,7 @@ def submits_by_script(agent: str) -> Visit:
     def visit(world: World, target: Candidate) -> None:
         for script in world.dice.sample(scripts, len(scripts)):
             with tab(world, agent=agent) as page:
-                page.goto(target.link)
+                go(page, target.link)
                 for _ in range(2):
                     world.wait(world.dice.uniform(0.5, 20.0))
                     run(page, script)
@@ -135,7 +143,7 @@ def clicks_everything(scripts: bool, deep: bool = False, pause: float = 0.0) -> 
         with tab(world, scripts) as page:
             for which in range(4):
                 for after in range(4 if deep else 1):
-                    page.goto(target.link)
+                    go(page, target.link)
                     linger(world, page, pause or world.dice.uniform(0.5, 2.0))
                     if not click(page, which):
                         break
@@ -152,7 +160,7 @@ def clicks_in_any_order(world: World, target: Candidate) -> None:
         order = list(range(3))
         world.dice.shuffle(order)
         for which in order:
-            page.goto(target.link)
+            go(page, target.link)
             linger(world, page, world.dice.uniform(0.5, 3.0))
             click(page, which)
 
@@ -160,7 +168,7 @@ def clicks_in_any_order(world: World, target: Candidate) -> None:
 def hurried_click(world: World, target: Candidate) -> None:
     """P12: clicks the first button as soon as it is there, and once more on the page that it gets."""
     with tab(world) as page:
-        page.goto(target.link)
+        go(page, target.link)
         page.locator("button:visible").first.click(timeout=2_000)
         settle(page)
 
@@ -168,7 +176,7 @@ def hurried_click(world: World, target: Candidate) -> None:
 def patient_click(world: World, target: Candidate) -> None:
     """R1: reads like a person, presses the first button once and leaves. Nothing on the page can tell it from one."""
     with tab(world, agent=EDGE) as page:
-        page.goto(target.link)
+        go(page, target.link)
         page.mouse.move(200, 300, steps=10)
         linger(world, page, world.dice.uniform(4, 20))
         page.locator("button:visible").first.click()
