@@ -79,8 +79,8 @@ class OptOut:
         self._db = db
         self._bind_key = bind_key
         self._operator = None if operator is None else as_check(operator)
-        self._tables = Tables.on(_metadata(db, bind_key) if metadata is None else metadata)
         keep_mutes()
+        self._tables = Tables.on(_metadata(db, bind_key) if metadata is None else metadata)
         self._loader: Loader | None = None
         if app is not None:
             self.init_app(app)

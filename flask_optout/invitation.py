@@ -173,8 +173,8 @@ class Composer:
         )
 
     def _addresses(self, draft: Draft) -> list[Address]:
-        given = draft.recipients
-        if not given or isinstance(given, str) or (len(given) > 1 and not self._split):
+        none = not draft.recipients or isinstance(draft.recipients, str)
+        if none or (len(draft.recipients) > 1 and not self._split):
             raise InvitationError(
                 "An invitation does not have exactly one recipient in a list.",
                 "Its link is personal: whoever else got the message could answer for its recipient.",
@@ -222,7 +222,11 @@ def unfolded(value: object) -> str:
         value = re.sub(r"\r?\n(?=[ \t]+\S)", "", value)
         if not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
             return value
-    raise InvitationError(
+    raise _broken_line()
+
+
+def _broken_line() -> InvitationError:
+    return InvitationError(
         "A header of an invitation is not a string on one line.",
         "What follows a line break would become a header of its own.",
         "Remove line breaks and control characters from the subject, the names and the headers.",
@@ -238,7 +242,9 @@ def _checked_sender(draft: Draft) -> Recipient:
         )
     for who in (draft.sender, draft.reply_to):
         for part in (who,) if isinstance(who, str) else who or ():
-            unfolded(part)
+            # A folded name is legal, but the mail library takes it for an injected header.
+            if unfolded(part) != part:
+                raise _broken_line()
     return draft.sender
 
 

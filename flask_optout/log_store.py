@@ -70,8 +70,9 @@ class LogStore:
             return self._store.read(work, PATIENCE)
 
     def write(self, work: Callable[[sa.Connection], Result]) -> Result:
-        """Do ``work`` on a connection and a transaction of its own; when this returns, it is committed.
+        """Do ``work`` so that it stays whatever the host does with its own transaction.
 
+        :param work: what to do; doing it twice must be the same as doing it once.
         :raises StoreUnavailable: when the database does not take it.
         """
         with _unavailable():

@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -44,6 +44,7 @@ class Store:
         self._timeout = timeout
         self._host = host or HostTransaction(lambda: None)
         self._helpers = _Helpers()
+        self._turn = threading.Lock()
 
     def read(self, work: Callable[[sa.Connection], T], patience: float = 1.0) -> T:
         """What ``work`` finds in a fresh transaction.
@@ -51,7 +52,8 @@ class Store:
         :param patience: how many times the usual time it may take.
         :raises StoreUnavailable: when the database does not answer in time.
         """
-        return self._host.read(self._engine(), work, lambda work: self._run(work, patience, commit=False))
+        with _told():
+            return self._host.read(self._engine(), work, lambda work: self._run(work, patience, commit=False))
 
     def write(self, work: Callable[[sa.Connection], T], patience: float = 1.0) -> T:
         """Do ``work`` so that it stays, whatever the host does with its own transaction.
@@ -60,7 +62,8 @@ class Store:
         :param patience: how many times the usual time it may take.
         :raises StoreUnavailable: when the database does not take it in time.
         """
-        return self._host.write(self._engine(), work, lambda work: self._run(work, patience, commit=True))
+        with _told():
+            return self._host.write(self._engine(), work, lambda work: self._run(work, patience, commit=True))
 
     def _run(self, work: Callable[[sa.Connection], T], patience: float, commit: bool) -> T:
         engine, seconds = self._engine(), self._timeout * patience
@@ -69,19 +72,32 @@ class Store:
         def attempts(call: _Call[T]) -> T:
             for attempt in range(MOST_ATTEMPTS):
                 try:
-                    return _transaction(engine, work, deadline, call if commit else None)
+                    with self._in_turn(engine, deadline) if commit else nullcontext():
+                        return _transaction(engine, work, deadline, call if commit else None)
                 except DBAPIError as error:
                     if attempt + 1 == MOST_ATTEMPTS or not _passes(error) or time.monotonic() >= deadline:
                         raise
                 time.sleep(random.uniform(0, min(0.05, 0.002 * 2**attempt)))
             raise AssertionError("unreachable")
 
+        with _told(engine.dialect.loaded_dbapi.Error):
+            try:
+                return self._helpers.run(attempts, seconds)
+            except _Late:
+                raise _unavailable(f"no answer within {seconds:g} s") from None
+
+    @contextmanager
+    def _in_turn(self, engine: sa.Engine, deadline: float) -> Iterator[None]:
+        """SQLite has one writer, and those who wait for it look seldom whether it is their turn; queue them here."""
+        if engine.dialect.name != "sqlite":
+            yield
+            return
+        if not self._turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise _Late
         try:
-            return self._helpers.run(attempts, seconds)
-        except _Late:
-            raise _unavailable(f"no answer within {seconds:g} s") from None
-        except (SQLAlchemyError, OSError, engine.dialect.loaded_dbapi.Error) as error:
-            raise _unavailable(_reason(error)) from None
+            yield
+        finally:
+            self._turn.release()
 
 
 def _transaction(
@@ -161,6 +177,15 @@ def _passes(error: DBAPIError) -> bool:
     name = getattr(original, "sqlite_errorname", "")
     number = original.args[0] if original is not None and original.args else None
     return state in CONFLICT_STATES or name.startswith("SQLITE_BUSY") or number in CONFLICT_NUMBERS
+
+
+@contextmanager
+def _told(*errors: type[Exception]) -> Iterator[None]:
+    """Not chained: the error of a statement shows its values."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError, *errors) as error:  # type: ignore[misc]
+        raise _unavailable(_reason(error)) from None
 
 
 def _reason(error: Exception) -> str:

@@ -42,7 +42,7 @@ MARKS = [
     Mark("mute: before the commit", sa.Connection, "commit", True),
     Mark("mute: after the commit", sa.Connection, "commit", False),
     Mark("mute: before the answer leaves", Flask, "finalize_request", False),
-    Mark("send: before the letter is written", gate.Gate, "letter", True),
+    Mark("send: before the letter is written", gate.Gate, "letters", True),
     Mark("send: before the choice is read", choices.Choices, "muted", True),
     Mark("send: after the choice is read", choices.Choices, "muted", False),
     Mark("send: before the message is handed off", smtplib.SMTP, "data", True),
