@@ -17,7 +17,7 @@ from flask_optout.mailers import flask_mailman
 
 from .adapters import LIBRARIES
 from .conftest import MakeHost
-from .hosts import Host, Mailbox, smtp_server
+from .hosts import KEY, Host, Mailbox, smtp_server
 from .library import Wanted
 from .test_choices import say
 
@@ -127,7 +127,7 @@ def test_the_manual_does_what_it_says(
 ) -> None:
     setup, *snippets = re.findall(r"^```python\n(.*?)^```$", MANUAL, re.MULTILINE | re.DOTALL)
     assert MANUAL.count("```") == 2 * (1 + len(snippets))
-    for name, value in (("MAIL_SERVER", smtp.host), ("MAIL_PORT", smtp.port)):
+    for name, value in (("SECRET_KEY", KEY), ("MAIL_SERVER", smtp.host), ("MAIL_PORT", smtp.port)):
         monkeypatch.setenv(f"FLASK_{name}", str(value))
     monkeypatch.setenv("FLASK_SQLALCHEMY_DATABASE_URI", f"sqlite:///{tmp_path / 'app.db'}")
     scope: dict[str, Any] = {"__name__": "app"}

@@ -183,10 +183,9 @@ def test_a_press_in_a_request_in_which_the_host_has_written(host: Host, end: str
     with host.app.app_context():
         path = host.path()
     with at_once():
-        headers = {"HX-Request": "true"} if htmx else {}
-        answer = host.app.test_client().post(path, data={"choice": "mute"}, headers=headers)
-        assert answer.status_code == (200 if htmx else 303)
-        assert ("I&#39;ve changed my mind." in answer.text) is htmx
+        status, page = host.press(path, "mute", htmx)
+        assert status == (200 if htmx else 303)
+        assert ("I&#39;ve changed my mind." in page) is htmx
     with host.app.app_context():
         assert not host.optout.may_invite("jane@example.org", "beta-42")
         assert visited(host) is (end == "commit")

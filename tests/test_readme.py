@@ -21,7 +21,7 @@ from playwright.sync_api import Page, expect
 
 from flask_optout.extension import DEFAULTS
 
-from .hosts import KEY, Mailbox, free_port
+from .hosts import Mailbox, free_port
 from .test_benchmark_scanners import COMMAND as SCANNERS
 from .test_example import COMMAND as EXAMPLE
 from .test_story import link_in, press
@@ -38,13 +38,16 @@ def blocks(language: str) -> list[str]:
 QUICK_START, *SNIPPETS = blocks("python")
 COMMANDS = "".join(blocks("shell")).splitlines()
 INIT_DB, RUN = (command for command in COMMANDS if command.startswith("flask "))
+[MAKE_KEY] = (command for command in COMMANDS if command.startswith("export "))
 
 
 @pytest.fixture
 def settings(tmp_path: Path, smtp: Mailbox) -> dict[str, str]:
     """``app.py`` as the README has it, and an environment that leads its mail to the SMTP server."""
     (tmp_path / "app.py").write_text(QUICK_START)
-    settings = {"FLASK_MAIL_SERVER": smtp.host, "FLASK_MAIL_PORT": str(smtp.port)}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    made = subprocess.check_output(["sh", "-c", f"{MAKE_KEY}; echo $FLASK_SECRET_KEY"], env={"PATH": path}, text=True)
+    settings = {"FLASK_SECRET_KEY": made.strip(), "FLASK_MAIL_SERVER": smtp.host, "FLASK_MAIL_PORT": str(smtp.port)}
     flask(tmp_path, INIT_DB, settings).wait(timeout=30)
     return settings
 
@@ -55,7 +58,6 @@ def module(tmp_path: Path, settings: dict[str, str], monkeypatch: pytest.MonkeyP
     for name, value in {
         **settings,
         "FLASK_OPTOUT_BASE_URL": "https://jobs.example.org",
-        "FLASK_SECRET_KEY": KEY,
     }.items():
         monkeypatch.setenv(name, value)
     spec = importlib.util.spec_from_file_location("quick_start", tmp_path / "app.py")
@@ -149,7 +151,7 @@ def test_the_headers_are_those_that_arrive(module: ModuleType, smtp: Mailbox) ->
 
 def test_every_command_is_run_somewhere() -> None:
     """The example by test_example.py, the scanners by their own, the tests by .ci/run, the rest here."""
-    assert sorted(COMMANDS) == sorted([EXAMPLE, SCANNERS, TESTS, INIT_DB, RUN])
+    assert sorted(COMMANDS) == sorted([EXAMPLE, SCANNERS, TESTS, MAKE_KEY, INIT_DB, RUN])
     assert TESTS in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
