@@ -1,0 +1,191 @@
+"""DMARC (RFC 9989): the policy of the domain in From, and whether SPF or DKIM speaks for that domain.
+
+checkdmarc finds and reads the record. The organizational domain that alignment needs comes from the tree walk here:
+checkdmarc takes it from the public suffix list, which RFC 9989 no longer knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import checkdmarc.dmarc
+import checkdmarc.utils
+
+from .finding import Finding, Severity, clean, ok, tag_list, unknown
+from .resolver import Resolver, Unsure
+
+WHY = "Gmail, Yahoo and Outlook.com refuse mail to many people, or put it into spam, without a DMARC record."
+NONE = "It lets anybody send invitations in your name, with a link of their own in them."
+MARK = re.compile(r"v\s*=\s*DMARC1\s*(;|$)", re.IGNORECASE)
+REMOVED = ("pct", "rf", "ri")
+#: RFC 9989 section 4.10: eight questions at most, so longer names go on with their last seven labels.
+MOST_LABELS = 8
+#: What checkdmarc remarks, by a piece of its words: severity, why, mend; whatever else it says is a warning.
+REMARKS: tuple[tuple[str, Severity, str, str], ...] = (
+    (
+        "does not indicate that it accepts",
+        Severity.WARN,
+        "The reports that would show who sends in your name do not arrive.",
+        "Ask whoever runs that domain for the record named here, or send the reports to your own domain.",
+    ),
+    (
+        "rua tag (destination for aggregate reports) not found",
+        Severity.NOTE,
+        "Without reports nobody sees that invitations fail these checks.",
+        "Add rua=mailto:(a mailbox that you read) to the record.",
+    ),
+    (
+        "makes DMARC unenforced",
+        Severity.NOTE,
+        NONE,
+        "Once the reports show your own mail passing, change p=none to p=quarantine, later to p=reject.",
+    ),
+    ("A missing p tag", Severity.WARN, "Older mail servers ignore a record without p.", "Add p=none behind v=DMARC1."),
+    ("is obsolete in RFC 9989", Severity.NOTE, "Mail servers ignore the limit.", "Remove the ! and what follows it."),
+)
+
+
+def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
+    """What is wrong with the DMARC record that applies to a domain in From."""
+    before = len(resolver.trouble)
+    # The cache would answer for another resolver: it is kept by name and type alone.
+    checkdmarc.utils.DNS_CACHE.clear()
+    asking: dict[str, Any] = {
+        "resolver": resolver,
+        "nameservers": resolver.nameservers,
+        "retries": 0,
+        "timeout": 2,
+        # RFC 9989 section 4.10: they are discarded, and do no harm.
+        "ignore_unrelated_records": True,
+    }
+    try:
+        found = checkdmarc.dmarc.query_dmarc_record(domain, **asking)
+        parsed = checkdmarc.dmarc.parse_dmarc_record(found["record"], found["location"], **asking)
+    except checkdmarc.dmarc.DMARCError as error:
+        if resolver.trouble[before:]:
+            yield unknown("domain.dmarc.record", f"which DMARC record applies to {domain}", resolver.trouble[-1])
+        else:
+            yield _error(domain, error)
+        return
+    record, location = found["record"], found["location"]
+    yield ok("domain.dmarc.record", f"_dmarc.{location} says: {record}")
+    yield from _tags(record, location)
+    unsure = resolver.trouble[before:]
+    if unsure:
+        yield unknown("domain.dmarc.reports", f"all about the DMARC record of {location}", unsure[-1])
+    for remark in dict.fromkeys(found["warnings"] + parsed["warnings"]):
+        if not ("removed in RFC 9989" in remark or (unsure and "does not indicate" in remark)):
+            yield _remark(remark)
+
+
+def _tags(record: str, location: str) -> Iterator[Finding]:
+    tags = tag_list(record)
+    removed = [tag for tag in REMOVED if tag in tags]
+    if removed:
+        without = {name: value for name, value in tags.items() if name not in removed}
+        if tags.get("pct") == "0":  # it meant: do not act on the policy yet
+            without["t"] = "y"
+        yield Finding(
+            "domain.dmarc.removed",
+            Severity.WARN,
+            f"The DMARC record uses {', '.join(f'{tag}={tags[tag]}' for tag in removed)}, which the standard dropped.",
+            "Mail servers apply the policy to every message, or to none, whatever share was asked for.",
+            f'_dmarc.{location}. IN TXT "{"; ".join(f"{name}={value}" for name, value in without.items())}"',
+            "RFC 9989 section 4.7",
+        )
+    if tags.get("t", "").lower() == "y":
+        yield Finding(
+            "domain.dmarc.test",
+            Severity.WARN,
+            "The DMARC record is in test mode (t=y).",
+            NONE,
+            "Remove t=y once the reports show your own mail passing.",
+            "RFC 9989 section 4.7",
+        )
+
+
+def _remark(remark: str) -> Finding:
+    for words, severity, why, mend in REMARKS:
+        if words in remark:
+            return Finding("domain.dmarc.remark", severity, remark, why, mend, "RFC 9989 section 4.7")
+    return Finding("domain.dmarc.remark", Severity.WARN, remark, WHY, "Correct what is named here.", "RFC 9989")
+
+
+def _error(domain: str, error: checkdmarc.dmarc.DMARCError) -> Finding:
+    paste = f'_dmarc.{domain}. IN TXT "v=DMARC1; p=none; rua=mailto:(a mailbox that you read)"'
+    page = "RFC 9989 section 4.10; https://support.google.com/a/answer/81126"
+    match error:
+        case checkdmarc.dmarc.DMARCRecordNotFound():
+            return Finding("domain.dmarc.record", Severity.FAIL, f"{domain} has no DMARC record.", WHY, paste, page)
+        case checkdmarc.dmarc.MultipleDMARCRecords():
+            seen = f"_dmarc.{domain} or a domain above it has several DMARC records, so none applies."
+            return Finding("domain.dmarc.several", Severity.FAIL, seen, WHY, "Remove all of them but one.", page)
+        case _:
+            seen = f"The DMARC record of {domain} cannot be used: {re.sub(r'\s+', ' ', clean(str(error)))}"
+            return Finding("domain.dmarc.syntax", Severity.FAIL, seen, WHY, paste, "RFC 9989 section 4.8")
+
+
+def organizational(resolver: Resolver, domain: str) -> str:
+    """The organizational domain: of two names with the same one, each may speak for the other (RFC 9989 section 4.10).
+
+    :raises Unsure: when DNS does not answer.
+    """
+    labels = domain.lower().rstrip(".").split(".")
+    starts = range(len(labels)) if len(labels) <= MOST_LABELS else (0, *range(len(labels) - 7, len(labels)))
+    chosen = domain
+    for start in starts:
+        name = ".".join(labels[start:])
+        records = [text for text in resolver.texts(f"_dmarc.{name}") if MARK.match(text)]
+        if len(records) != 1:
+            continue
+        psd = tag_list(records[0]).get("psd", "").lower()
+        if psd == "y" and start:
+            return ".".join(labels[start - 1 :])
+        chosen = name
+        if psd == "n":
+            break
+    return chosen
+
+
+def aligned(resolver: Resolver, author: str, other: str, strict: bool) -> bool:
+    """Whether ``other`` may speak for the domain in From.
+
+    :raises Unsure: when DNS does not answer.
+    """
+    if author == other:
+        return True
+    return not strict and organizational(resolver, author) == organizational(resolver, other)
+
+
+def alignment(resolver: Resolver, author: str, bounce: str | None, signers: list[str]) -> Iterator[Finding]:
+    """Whether SPF's domain or a signature's domain is the one in From: one of them must be.
+
+    :param signers: the domains that sign.
+    """
+    try:
+        home = organizational(resolver, author)
+        records = [
+            text for name in (author, home) for text in resolver.texts(f"_dmarc.{name}") if MARK.match(text)
+        ]
+        modes = tag_list(records[0]) if records else {}
+        spf = bounce is not None and aligned(resolver, author, bounce, modes.get("aspf") == "s")
+        dkim = [name for name in signers if aligned(resolver, author, name, modes.get("adkim") == "s")]
+    except Unsure as trouble:
+        yield unknown("domain.alignment", f"whether SPF or DKIM speaks for {author}", str(trouble))
+        return
+    speakers = ["SPF"] * spf + ["DKIM"] * bool(dkim)
+    if speakers:
+        yield ok("domain.alignment", f"{' and '.join(speakers)} can speak for {author}, the domain in From.")
+    else:
+        yield Finding(
+            "domain.alignment",
+            Severity.FAIL,
+            f"Neither bounces ({bounce or 'domain not known'}) nor signatures ({', '.join(signers) or 'none known'}) "
+            f"belong to {author}, the domain in From.",
+            "DMARC fails for every invitation, and the opt-out button of mail programs does not show.",
+            f"Have invitations signed with d={author}, or let them bounce to a domain below it "
+            "(OPTOUT_BOUNCE_DOMAIN says which).",
+            "RFC 9989 section 4.4",
+        )
