@@ -14,6 +14,7 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
 from .cli_scanners import alarms, notify_domain, scan_me
+from .doctor.command import doctor
 from .errors import ConfigurationError, ListError, OptOutError
 from .importing import MuteList, Refusal
 from .state import current_state
@@ -24,7 +25,7 @@ IMPORT_BATCH = 500
 
 optout_cli = AppGroup("optout", help="Invitations and the choices of those who get them.")
 
-for command in (alarms, notify_domain, scan_me):
+for command in (alarms, doctor, notify_domain, scan_me):
     optout_cli.add_command(command)
 
 

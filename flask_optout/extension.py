@@ -15,6 +15,7 @@ from . import operators
 from .addresses import Recipient, parse
 from .ask import blueprint
 from .cli import optout_cli
+from .doctor.case import SETTINGS as DOCTOR_SETTINGS
 from .errors import ConfigurationError
 from .log_settings import LOG_DEFAULTS
 from .mailers.stdlib import cleared
@@ -38,6 +39,7 @@ DEFAULTS = {
     "OPTOUT_URL_PREFIX": "/optout",
     "OPTOUT_VISIT_LOG": None,
     **LOG_DEFAULTS,
+    **DOCTOR_SETTINGS,
 }
 
 

@@ -205,6 +205,14 @@ class State:
         self._walls += 1
         return self._walls == 1
 
+    @property
+    def tables(self) -> Tables:
+        return self._tables
+
+    def engine(self) -> sa.Engine:
+        """The engine of the app at hand."""
+        return self._engine()
+
     def create_tables(self) -> None:
         """Create what is missing of the tables.
 

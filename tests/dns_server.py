@@ -56,7 +56,9 @@ class Nameserver:
             for value in found:
                 rrset.add(_rdata(question.rdtype, value))
             reply.answer.append(rrset)
-        elif not any(held.partition(" ")[0] == name or held.partition(" ")[0].endswith(f".{name}") for held in self.zone):
+        elif not any(
+            held.partition(" ")[0] == name or held.partition(" ")[0].endswith(f".{name}") for held in self.zone
+        ):
             reply.set_rcode(dns.rcode.NXDOMAIN)
         try:
             return reply.to_wire(max_size=longest)

@@ -20,6 +20,8 @@ GOOD_KEY = 2048
 #: dkimpy reads a signature again from each of its characters.
 LONGEST_SIGNATURE = 4_096
 MOST_SIGNATURES = 5
+NEW_KEY = "Make a new key, publish it in a record of this form under a new selector, then sign with dkim.pem."
+COMMAND = "openssl genrsa -out dkim.pem 2048; openssl rsa -in dkim.pem -pubout -outform DER | base64 -w0"
 PAGE = "https://support.google.com/a/answer/81126"
 
 
@@ -34,9 +36,9 @@ def keys(resolver: Resolver, selectors: list[tuple[str, str]]) -> Iterator[Findi
             Severity.WARN,
             "Could not tell whether DKIM keys are right: no selector is known, and DNS cannot list them.",
             WHY,
-            "Set OPTOUT_DKIM_SELECTORS = ['(what stands behind s= in your signatures)'], or give a sample: "
-            "flask optout doctor --message invitation.eml",
+            "Name the selectors (s= in your signatures), or give a delivered sample with --message.",
             "RFC 6376 section 3.6.2.1",
+            paste='OPTOUT_DKIM_SELECTORS = ["(selector)"]',
         )
     kinds = set()
     for selector, domain in selectors:
@@ -63,7 +65,7 @@ def keys(resolver: Resolver, selectors: list[tuple[str, str]]) -> Iterator[Findi
 
 def _key(name: str, records: list[str]) -> Iterator[Finding]:
     if not records:
-        yield _wrong("record", name, "holds no key", new_key(name), "RFC 6376 section 3.6.2.2")
+        yield _wrong("record", name, "holds no key", "", "RFC 6376 section 3.6.2.2")
         return
     if len(records) > 1:
         mend = "Remove all TXT records at this name but the key."
@@ -74,7 +76,7 @@ def _key(name: str, records: list[str]) -> Iterator[Finding]:
     services = [service.strip().lower() for service in tags.get("s", "*").split(":")]
     if not re.sub(r"\s", "", tags.get("p", "")):
         what = "is revoked (its p= is empty)" if "p" in tags else "holds no key (it has no p=)"
-        yield _wrong("revoked" if "p" in tags else "syntax", name, what, new_key(name), section)
+        yield _wrong("revoked" if "p" in tags else "syntax", name, what, "", section)
     elif tags.get("v", "DKIM1") != "DKIM1":
         yield _wrong("syntax", name, "does not begin with v=DKIM1", "Write v=DKIM1 in front.", section)
     elif "sha256" not in hashes:
@@ -101,18 +103,19 @@ def _strength(name: str, tags: dict[str, str]) -> Finding:
     bits = _bits(tags["p"]) if kind == "rsa" else None
     if bits is None:
         what = "cannot be read" if kind == "rsa" else f"is of an unknown kind (k={kind})"
-        return _wrong("syntax", name, what, new_key(name), "RFC 6376 section 3.6.1")
+        return _wrong("syntax", name, what, "", "RFC 6376 section 3.6.1")
     if bits < SHORTEST_KEY:
-        what = f"has {bits} bits, and mail servers ignore keys below {SHORTEST_KEY}"
-        return _wrong("short", name, what, new_key(name), f"RFC 8301 section 3.2; {PAGE}")
+        what = f"holds a key of {bits} bits, and mail servers ignore keys below {SHORTEST_KEY}"
+        return _wrong("short", name, what, "", f"RFC 8301 section 3.2; {PAGE}")
     if bits < GOOD_KEY:
         return Finding(
             "domain.dkim.short",
             Severity.WARN,
             f"The key at {name} has {bits} bits.",
             "It is at the lower limit, below which mail servers take invitations for unsigned.",
-            new_key(name),
+            NEW_KEY,
             f"RFC 8301 section 3.2; {PAGE}",
+            paste=_new(name),
         )
     return ok("domain.dkim.key", f"{name} holds an RSA key of {bits} bits.")
 
@@ -127,15 +130,15 @@ def _bits(base64_text: str) -> int | None:
 
 
 def _wrong(end: str, name: str, what: str, mend: str, source: str) -> Finding:
-    return Finding(f"domain.dkim.{end}", Severity.FAIL, f"The DKIM record {name} {what}.", WHY, mend, source)
+    """A record that does not work; without a ``mend`` it takes a new key."""
+    seen = f"The DKIM record {name} {what}."
+    if mend:
+        return Finding(f"domain.dkim.{end}", Severity.FAIL, seen, WHY, mend, source)
+    return Finding(f"domain.dkim.{end}", Severity.FAIL, seen, WHY, NEW_KEY, source, paste=_new(name))
 
 
-def new_key(name: str) -> str:
-    """How to make a key that holds, and the record that publishes it."""
-    return (
-        "openssl genrsa -out dkim.pem 2048 && openssl rsa -in dkim.pem -pubout -outform DER | base64 -w0  "
-        f'and publish what it prints: {name}. IN TXT "v=DKIM1; k=rsa; p=(what it printed)"; then sign with dkim.pem'
-    )
+def _new(name: str) -> str:
+    return f'{COMMAND}\n{name}. IN TXT "v=DKIM1; k=rsa; p=(what it prints)"'
 
 
 def signatures(resolver: Resolver, message: bytes, headers: list[str]) -> Iterator[Finding]:

@@ -42,7 +42,12 @@ REMARKS: tuple[tuple[str, Severity, str, str], ...] = (
         NONE,
         "Once the reports show your own mail passing, change p=none to p=quarantine, later to p=reject.",
     ),
-    ("A missing p tag", Severity.WARN, "Older mail servers ignore a record without p.", "Add p=none behind v=DMARC1."),
+    (
+        "A missing p tag",
+        Severity.WARN,
+        "Older mail servers ignore a record without p.",
+        "Add p=none behind v=DMARC1.",
+    ),
     ("is obsolete in RFC 9989", Severity.NOTE, "Mail servers ignore the limit.", "Remove the ! and what follows it."),
 )
 
@@ -90,10 +95,11 @@ def _tags(record: str, location: str) -> Iterator[Finding]:
         yield Finding(
             "domain.dmarc.removed",
             Severity.WARN,
-            f"The DMARC record uses {', '.join(f'{tag}={tags[tag]}' for tag in removed)}, which the standard dropped.",
+            f"The DMARC record uses {', '.join(f'{tag}={tags[tag]}' for tag in removed)}, now dropped.",
             "Mail servers apply the policy to every message, or to none, whatever share was asked for.",
-            f'_dmarc.{location}. IN TXT "{"; ".join(f"{name}={value}" for name, value in without.items())}"',
+            "Publish this record instead; where it shows … put the mailbox that stands there now.",
             "RFC 9989 section 4.7",
+            paste=f'_dmarc.{location}. IN TXT "{"; ".join(f"{name}={clean(value)}" for name, value in without.items())}"',
         )
     if tags.get("t", "").lower() == "y":
         yield Finding(
@@ -118,17 +124,18 @@ def _error(domain: str, error: checkdmarc.dmarc.DMARCError) -> Finding:
     page = "RFC 9989 section 4.10; https://support.google.com/a/answer/81126"
     match error:
         case checkdmarc.dmarc.DMARCRecordNotFound():
-            return Finding("domain.dmarc.record", Severity.FAIL, f"{domain} has no DMARC record.", WHY, paste, page)
+            id, seen, mend = "record", f"{domain} has no DMARC record.", "Publish this record."
         case checkdmarc.dmarc.MultipleDMARCRecords():
             seen = f"_dmarc.{domain} or a domain above it has several DMARC records, so none applies."
-            return Finding("domain.dmarc.several", Severity.FAIL, seen, WHY, "Remove all of them but one.", page)
+            id, mend, paste = "several", "Remove all of them but one.", ""
         case _:
-            seen = f"The DMARC record of {domain} cannot be used: {re.sub(r'\s+', ' ', clean(str(error)))}"
-            return Finding("domain.dmarc.syntax", Severity.FAIL, seen, WHY, paste, "RFC 9989 section 4.8")
+            seen = f"The DMARC record of {domain} cannot be used: {error}"
+            id, mend = "syntax", "Correct it, or begin again with this record."
+    return Finding(f"domain.dmarc.{id}", Severity.FAIL, seen, WHY, mend, page, paste=paste)
 
 
 def organizational(resolver: Resolver, domain: str) -> str:
-    """The organizational domain: of two names with the same one, each may speak for the other (RFC 9989 section 4.10).
+    """The organizational domain: names that share one may speak for each other (RFC 9989 section 4.10).
 
     :raises Unsure: when DNS does not answer.
     """
@@ -166,24 +173,25 @@ def alignment(resolver: Resolver, author: str, bounce: str | None, signers: list
     """
     try:
         home = organizational(resolver, author)
-        records = [
-            text for name in (author, home) for text in resolver.texts(f"_dmarc.{name}") if MARK.match(text)
-        ]
+        records = [text for name in (author, home) for text in resolver.texts(f"_dmarc.{name}") if MARK.match(text)]
         modes = tag_list(records[0]) if records else {}
         spf = bounce is not None and aligned(resolver, author, bounce, modes.get("aspf") == "s")
         dkim = [name for name in signers if aligned(resolver, author, name, modes.get("adkim") == "s")]
     except Unsure as trouble:
         yield unknown("domain.alignment", f"whether SPF or DKIM speaks for {author}", str(trouble))
         return
-    speakers = ["SPF"] * spf + ["DKIM"] * bool(dkim)
+    speakers = ["bounces"] * spf + ["signatures"] * bool(dkim)
     if speakers:
-        yield ok("domain.alignment", f"{' and '.join(speakers)} can speak for {author}, the domain in From.")
+        yield ok("domain.alignment", f"{' and '.join(speakers).capitalize()} belong to {author}, the domain in From.")
+    elif bounce is None or not signers:
+        lacking = "the domain of bounces is not known" if bounce is None else "no signature is known"
+        mend = "Set OPTOUT_BOUNCE_DOMAIN and OPTOUT_DKIM_SELECTORS, or give a delivered sample with --message."
+        yield unknown("domain.alignment", f"whether SPF or DKIM speaks for {author}", lacking, mend)
     else:
         yield Finding(
             "domain.alignment",
             Severity.FAIL,
-            f"Neither bounces ({bounce or 'domain not known'}) nor signatures ({', '.join(signers) or 'none known'}) "
-            f"belong to {author}, the domain in From.",
+            f"Neither bounces ({bounce}) nor signatures ({', '.join(signers)}) belong to {author}, the From domain.",
             "DMARC fails for every invitation, and the opt-out button of mail programs does not show.",
             f"Have invitations signed with d={author}, or let them bounce to a domain below it "
             "(OPTOUT_BOUNCE_DOMAIN says which).",

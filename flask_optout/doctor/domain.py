@@ -30,7 +30,7 @@ def domain(case: Case, resolver: Resolver) -> Iterator[Finding]:
     yield from spf(resolver, bounce, addresses, case.sender_is_explicit)
     yield from keys(resolver, case.selectors)
     yield from dmarc(resolver, author)
-    yield from alignment(resolver, author, bounce, [signer for _, signer in case.selectors])
+    yield from alignment(resolver, author, case.bounce, [signer for _, signer in case.selectors])
     for name in dict.fromkeys((author, bounce)):
         yield from mx(resolver, name)
     for address in addresses:

@@ -14,7 +14,7 @@ from ..errors import OptOutError
 from ..tokens import SHORTEST_TOKEN
 
 #: What a mail server may say at most; more of it would push the mend off the screen.
-LONGEST_TEXT = 700
+LONGEST_TEXT = 900
 MOST_DETAILS = 60
 TOKEN = re.compile(rf"[a-zA-Z2-7]{{{SHORTEST_TOKEN},}}")
 #: Bounded, as a long text without an @ would otherwise be read again from each of its characters.
@@ -34,8 +34,9 @@ class Severity(StrEnum):
 class Finding:
     """One thing that was looked at.
 
-    ``id`` is stable and starts with its group; ``mend`` is the record, line or command to paste; ``source`` is the
-    RFC's section or the vendor's page that says so; ``details`` are lines that belong together, such as a tree.
+    ``id`` is stable and starts with its group; ``mend`` says what to do and ``paste`` is the record, line or command
+    to do it with, one a line; ``source`` is the RFC's section or the vendor's page that says so; ``details`` are lines that
+    belong together, such as a tree.
     """
 
     id: str
@@ -45,10 +46,14 @@ class Finding:
     mend: str = ""
     source: str = ""
     details: tuple[str, ...] = ()
+    paste: str = ""
 
     def __post_init__(self) -> None:
         for name in ("seen", "why", "mend"):
             object.__setattr__(self, name, clean(getattr(self, name)))
+        # Half a record is worse than none.
+        paste = self.paste.split("\n") if len(self.paste) <= LONGEST_TEXT else []
+        object.__setattr__(self, "paste", "\n".join(clean(line) for line in paste))
         details = self.details[:MOST_DETAILS]
         if len(self.details) > MOST_DETAILS:
             details += (f"… and {len(self.details) - MOST_DETAILS} more lines",)

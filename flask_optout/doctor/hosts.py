@@ -39,8 +39,9 @@ def _no_mail(domain: str, what: str, source: str) -> Finding:
         Severity.FAIL,
         f"{domain} {what}.",
         "Candidates' answers and bounces are lost, and many servers refuse mail from a domain that takes none.",
-        f"{domain}. IN MX 10 (your mail server).",
+        "Publish where its mail goes.",
         source,
+        paste=f"{domain}. IN MX 10 (your mail server).",
     )
 
 
@@ -92,7 +93,7 @@ def ptr(resolver: Resolver, address: str) -> Iterator[Finding]:
         Severity.FAIL,
         f"The sending host {address} {what}.",
         "Gmail and others refuse mail from a host without a name that leads back to it.",
-        "Ask whoever gave you the address to name it: "
-        f"{ipaddress.ip_address(address).reverse_pointer}. IN PTR (its host name).",
+        "Ask whoever gave you the address for this record, and publish the same name with this address.",
         f"RFC 1912 section 2.1; {PAGE}",
+        paste=f"{ipaddress.ip_address(address).reverse_pointer}. IN PTR (its host name).",
     )

@@ -62,7 +62,7 @@ class Resolver(dns.resolver.Resolver):
         answer = self._answers[key]
         if isinstance(answer, str):
             self.trouble.append(answer)
-            raise dns.resolver.LifetimeTimeout(timeout=0.0, errors=[])
+            raise dns.exception.Timeout(timeout=0.0)  # type: ignore[no-untyped-call]
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -82,7 +82,7 @@ class Resolver(dns.resolver.Resolver):
             kind = "no answer in time" if isinstance(error, dns.exception.Timeout) else "the server could not answer"
             return f"{kind} for {name} {rdtype}"
         except (dns.exception.DNSException, ValueError):  # not a name, or an answer that is not one
-            return dns.resolver.NXDOMAIN(qnames=[dns.name.root], responses={})
+            return dns.resolver.NXDOMAIN(qnames=[dns.name.root], responses={})  # type: ignore[no-untyped-call]
 
     def records(self, name: str, rdtype: str) -> list[Any]:
         """The records of one type at a name; none when it has none.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ import checkdmarc.utils
 import dns.exception
 import spf as pyspf
 
-from .finding import Finding, Severity, clean, ok, unknown
+from .finding import Finding, Severity, ok, unknown
 from .resolver import Resolver, Unsure
 from .spf_tree import ALL, MOST_LOOKUPS, Term, grow, is_spf
 
@@ -91,7 +90,7 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
         yield _several(domain, records)
     tree = grow(resolver, domain, records)
     if tree.lookups > MOST_LOOKUPS:
-        yield _too_many(tree, domain)
+        yield _too_many(tree, domain, senders)
     for record in records:
         yield from _record(resolver, domain, record, tree)
     if len(records) == 1:
@@ -138,21 +137,27 @@ def _end(domain: str, record: str, parsed: Any) -> Iterator[Finding]:
             else "does not end in -all or ~all, so it refuses nobody."
         ),
         "A record that proves nothing earns invitations no trust, and lets others send in your name.",
-        f'{domain}. IN TXT "{kept} ~all"',
+        "Publish this record instead.",
         "RFC 7208 section 5.1",
+        paste=f'{domain}. IN TXT "{kept} ~all"',
     )
 
 
 def _none(domain: str, senders: list[str]) -> Finding:
-    terms = " ".join(f"ip{ipaddress.ip_address(sender).version}:{sender}" for sender in senders)
+    terms = _as_terms(senders)
     return Finding(
         "domain.spf.record",
         Severity.FAIL,
         f"{domain} has no SPF record.",
         WHY,
-        f'{domain}. IN TXT "v=spf1 {terms or "include:(the domain that your mail provider names)"} ~all"',
+        "Publish this record.",
         "RFC 7208 section 4.5; https://support.google.com/a/answer/81126",
+        paste=f'{domain}. IN TXT "v=spf1 {terms or "include:(the domain that your mail provider names)"} ~all"',
     )
+
+
+def _as_terms(senders: list[str]) -> str:
+    return " ".join(f"ip{ipaddress.ip_address(sender).version}:{sender}" for sender in senders)
 
 
 def _several(domain: str, records: list[str]) -> Finding:
@@ -165,22 +170,25 @@ def _several(domain: str, records: list[str]) -> Finding:
         Severity.FAIL,
         f"{domain} has {len(records)} SPF records, and may have one.",
         BROKEN,
-        f'Replace them by one: {domain}. IN TXT "{" ".join(["v=spf1", *terms, end]).strip()}"',
+        "Replace them by this one.",
         "RFC 7208 section 4.5",
         tuple(records),
+        paste=f'{domain}. IN TXT "{" ".join(["v=spf1", *terms, end]).strip()}"',
     )
 
 
-def _too_many(tree: Term, domain: str) -> Finding:
+def _too_many(tree: Term, domain: str, senders: list[str]) -> Finding:
+    needed = _as_terms(senders) or "(the one term that you need)"
     return Finding(
         "domain.spf.lookups",
         Severity.FAIL,
         f"The SPF record of {domain} takes {tree.lookups} look-ups in DNS, and may take {MOST_LOOKUPS}.",
         BROKEN,
-        "Remove the branches that no longer send for you, or send invitations with a bounce domain of their own that "
-        f'names only what sends them: invite.{domain}. IN TXT "v=spf1 (the one term that you need) -all"',
+        "Remove the branches that no longer send for you, or let invitations bounce to a domain of their own, whose "
+        "record names only what sends them.",
         "RFC 7208 section 4.6.4",
         tuple(tree.lines()),
+        paste=f'bounce.{domain}. IN TXT "v=spf1 {needed} -all"',
     )
 
 
@@ -193,7 +201,7 @@ def _error(domain: str, error: checkdmarc.spf.SPFError) -> Finding:
         BROKEN,
         mend,
         section,
-        (re.sub(r"\s+", " ", clean(str(error))),),
+        (str(error),),
     )
 
 
@@ -239,7 +247,7 @@ def _passes(resolver: Resolver, domain: str, sender: str, explicit: bool) -> Fin
     if verdict == "permerror":
         mend = "Mend the SPF record first."
     elif explicit:
-        mend = f"Put ip{ipaddress.ip_address(sender).version}:{sender} into the SPF record, before its all."
+        mend = f"Put {_as_terms([sender])} into the SPF record, before its all."
     else:
         mend = "If MAIL_SERVER only takes your mail, set OPTOUT_SENDING_HOST to the host that delivers it."
     seen = f"{sender} may not send for {domain}: SPF says {verdict}."

@@ -1,0 +1,97 @@
+"""What the doctor is asked to look at: the app's settings, the options of the command, the sample."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..addresses import parse
+from ..errors import AddressError
+from .sample import Sample, Unreadable, domain_of
+
+#: What a host may set for the doctor, with its defaults.
+SETTINGS: dict[str, Any] = {
+    "OPTOUT_BOUNCE_DOMAIN": None,
+    "OPTOUT_DKIM_SELECTORS": (),
+    "OPTOUT_SENDING_HOST": None,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What to look at.
+
+    ``author`` is the domain in From, ``bounce`` the one in MAIL FROM (RFC 7208 section 2.4) where it is known,
+    ``unreadable`` why the sample could not be read.
+    """
+
+    author: str | None = None
+    bounce: str | None = None
+    selectors: list[tuple[str, str]] = field(default_factory=list)
+    sending_host: str | None = None
+    sender_is_explicit: bool = False
+    sample: Sample | None = None
+    unreadable: str | None = None
+    nameservers: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        config: Mapping[str, Any],
+        domain: str | None = None,
+        message: bytes | None = None,
+        nameservers: tuple[tuple[str, int], ...] = (),
+    ) -> Case:
+        """The case of settings, options and a sample; options win over the sample, the sample over settings."""
+        sample, unreadable = None, None
+        if message is not None:
+            try:
+                sample = Sample.read(message)
+            except Unreadable as error:
+                unreadable = str(error)
+        author = domain or (sample and sample.author) or _default_author(config)
+        bounce = (sample and sample.bounce) or config["OPTOUT_BOUNCE_DOMAIN"]
+        listed = config["OPTOUT_DKIM_SELECTORS"]
+        selectors = [(name, author) for name in ([listed] if isinstance(listed, str) else listed) if author]
+        return cls(
+            author=author,
+            bounce=bounce,
+            selectors=list(dict.fromkeys([*selectors, *(sample.selectors if sample else ())])),
+            sending_host=config["OPTOUT_SENDING_HOST"] or config.get("MAIL_SERVER"),
+            sender_is_explicit=config["OPTOUT_SENDING_HOST"] is not None,
+            sample=sample,
+            unreadable=unreadable,
+            nameservers=nameservers,
+        )
+
+
+def _default_author(config: Mapping[str, Any]) -> str | None:
+    sender = config.get("MAIL_DEFAULT_SENDER")
+    if isinstance(sender, tuple):
+        sender = sender[1]
+    return domain_of(sender) if isinstance(sender, str) else None
+
+
+def checked_domain(text: str) -> str:
+    """A domain as its A-label.
+
+    :raises ValueError: when it is none.
+    """
+    try:
+        return parse(f"postmaster@{text}").domain
+    except (AddressError, UnicodeError):
+        raise ValueError("It is not a domain that mail can come from.") from None
+
+
+def checked_nameserver(text: str) -> tuple[str, int]:
+    """An address, or an address and a port: ``9.9.9.9``, ``127.0.0.1:5353``, ``[::1]:5353``.
+
+    :raises ValueError: when it is neither.
+    """
+    address, colon, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "53")
+    ip = ipaddress.ip_address(address.strip("[]"))
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise ValueError("It has no port between 1 and 65535.")
+    return str(ip), int(port)

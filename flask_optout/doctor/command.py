@@ -1,0 +1,65 @@
+"""``flask optout doctor``"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from ..state import current_state
+from .case import Case, checked_domain, checked_nameserver
+from .examine import examine
+from .report import Progress, as_json, write
+from .sample import LONGEST_MESSAGE
+
+
+class _Checked(click.ParamType[Any]):
+    """An option that a function checks."""
+
+    def __init__(self, name: str, check: Callable[[str], Any]) -> None:
+        self.name = name
+        self._check = check
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._check(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command()
+@click.option(
+    "--domain", type=_Checked("domain", checked_domain), help="The domain in From; else the default sender's."
+)
+@click.option("--message", type=click.File("rb"), help="A delivered invitation, saved with all its headers.")
+@click.option(
+    "--nameserver", type=_Checked("address", checked_nameserver), help="Ask this one, as 9.9.9.9 or 9.9.9.9:53."
+)
+@click.option("--json", "for_programs", is_flag=True, help="Write JSON; docs/doctor.md describes it.")
+@click.option("--offline", is_flag=True, help="Ask neither DNS nor the deployed app.")
+@with_appcontext
+def doctor(
+    domain: str | None,
+    message: BinaryIO | None,
+    nameserver: tuple[str, int] | None,
+    for_programs: bool,
+    offline: bool,
+) -> None:
+    """Say what is wrong with the set-up, the sending domain, a sample and the doors, and how to mend it.
+
+    The exit status is 0 when nothing fails, 1 when something does, 2 when the command was used wrongly.
+    """
+    raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
+    case = Case.of(current_app.config, domain, raw, () if nameserver is None else (nameserver,))
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    with Progress(sys.stderr) as progress:
+        report = examine(app, current_state(), case, offline, progress.done)
+    if for_programs:
+        click.echo(as_json(report))
+    else:
+        write(report, sys.stdout)
+    sys.exit(report.exit_status)

@@ -1,0 +1,104 @@
+"""A sample of an invitation, as it was delivered: read so that no message, however hostile, can break the reader."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+from email.utils import parseaddr
+
+from ..addresses import parse
+from ..errors import AddressError
+from .finding import tag_list
+
+#: What is longer is no invitation, and is not read.
+LONGEST_MESSAGE = 5_000_000
+LONGEST_HEAD = 100_000
+MOST_PARTS = 40
+
+
+class Unreadable(Exception):
+    """The sample is not a message."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One message: its bytes, its headers unfolded, in their order, by lower-case name, and its text parts."""
+
+    raw: bytes
+    headers: dict[str, list[str]] = field(default_factory=dict)
+    texts: list[str] = field(default_factory=list)
+    htmls: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, raw: bytes) -> Sample:
+        """Read a message.
+
+        :raises Unreadable: when it is none, or none that an invitation could be.
+        """
+        if len(raw) > LONGEST_MESSAGE:
+            raise Unreadable(f"it is longer than {LONGEST_MESSAGE // 1_000_000} MB")
+        raw = re.sub(rb"\r?\n", b"\r\n", raw)
+        if raw.find(b"\r\n\r\n", 0, LONGEST_HEAD) < 0:
+            raise Unreadable("it has no end of headers where a message has one")
+        try:
+            message = email.message_from_bytes(raw, policy=email.policy.compat32)
+            headers: dict[str, list[str]] = {}
+            for name, value in message.raw_items():
+                headers.setdefault(name.lower(), []).append(re.sub(r"\s*\r?\n\s*", " ", str(value)).strip())
+            if "from" not in headers:
+                raise Unreadable("it has no From header")
+            texts, htmls = list(_bodies(message, "plain")), list(_bodies(message, "html"))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise Unreadable(f"its parts cannot be told apart ({type(error).__name__})") from None
+        return cls(raw, headers, texts, htmls)
+
+    def all(self, name: str) -> list[str]:
+        return self.headers.get(name.lower(), [])
+
+    def first(self, name: str) -> str:
+        return next(iter(self.all(name)), "")
+
+    @property
+    def author(self) -> str | None:
+        """The domain in From."""
+        return domain_of(self.first("From"))
+
+    @property
+    def bounce(self) -> str | None:
+        """The domain that bounces go to, when the server that delivered it has noted it."""
+        return domain_of(self.first("Return-Path"))
+
+    @property
+    def signatures(self) -> list[dict[str, str]]:
+        """The tags of its DKIM signatures."""
+        return [tag_list(value) for value in self.all("DKIM-Signature")]
+
+    @property
+    def selectors(self) -> list[tuple[str, str]]:
+        """Pairs of selector and signing domain."""
+        pairs = [(tags.get("s", "").lower(), tags.get("d", "").lower()) for tags in self.signatures]
+        return list(dict.fromkeys((selector, domain) for selector, domain in pairs if selector and domain))
+
+
+def domain_of(header: str) -> str | None:
+    try:
+        return parse(parseaddr(header[:1_000])[1]).domain
+    except (AddressError, ValueError, LookupError):
+        return None
+
+
+def _bodies(message: Message, kind: str) -> Iterator[str]:
+    for number, part in enumerate(message.walk()):
+        if number >= MOST_PARTS:
+            return
+        if part.get_content_type() == f"text/{kind}" and part.get_content_disposition() != "attachment":
+            payload = part.get_payload(decode=True)
+            assert isinstance(payload, bytes)
+            try:
+                yield payload.decode(part.get_content_charset("utf-8"), "replace")
+            except (LookupError, ValueError):
+                yield payload.decode("utf-8", "replace")

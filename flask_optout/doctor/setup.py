@@ -1,0 +1,171 @@
+"""The set-up of the app at hand: what must be there before an invitation may leave."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..errors import OptOutError
+from ..mailers import flask_mail as gated
+from ..state import State
+from ..tokens import Door
+from .doors import PROBE, PROBE_OPPORTUNITY
+from .finding import Finding, Severity, of_error, ok, unknown
+
+MOST_SECONDS_APART = 120
+
+
+def keys(app: Flask, state: State) -> Iterator[Finding]:
+    """Whether there are keys, and ones of their own."""
+    try:
+        count = len(state.ring.keys)
+    except OptOutError as error:
+        yield of_error("setup.keys", error)
+        return
+    if app.config["OPTOUT_KEYS"] is not None:
+        yield ok("setup.keys", f"OPTOUT_KEYS holds {count} key{'s' if count > 1 else ''}.")
+        return
+    yield Finding(
+        "setup.keys",
+        Severity.WARN,
+        "The keys come from SECRET_KEY.",
+        "Whoever replaces SECRET_KEY stops all invitations, until the old one is back among its fallbacks.",
+        "Give OPTOUT_KEYS the value that SECRET_KEY has now, and keep it when SECRET_KEY changes.",
+        paste='OPTOUT_KEYS = ["(the value of SECRET_KEY)"]',
+    )
+
+
+def address(app: Flask, state: State) -> Iterator[Finding]:
+    """Whether links lead to where candidates are."""
+    try:
+        url = urlsplit(state.links.url(Door.LANDING, PROBE, PROBE_OPPORTUNITY))
+    except OptOutError as error:
+        yield of_error("setup.base-url", error)
+        return
+    if url.scheme == "https":
+        yield ok("setup.base-url", f"Links lead to https://{url.netloc}.")
+        return
+    yield Finding(
+        "setup.base-url",
+        Severity.WARN,
+        f"Links lead to http://{url.netloc}, which is this machine.",
+        "No candidate can open them, and mail programs show their opt-out button for https alone.",
+        "Set it to where candidates reach this app.",
+        "RFC 8058 section 3.1",
+        paste='OPTOUT_BASE_URL = "https://jobs.example.org"',
+    )
+
+
+def store(app: Flask, state: State) -> Iterator[Finding]:
+    """Whether the choices can be kept and read."""
+    try:
+        engine = state.engine()
+        with engine.connect() as connection:
+            lacking = list(_lacking(sa.inspect(connection), state.tables.all()))
+    except SQLAlchemyError as error:
+        yield Finding(
+            "setup.store",
+            Severity.FAIL,
+            f"The database cannot be reached ({type(error).__name__}).",
+            "Nobody can tell who opted out, so no invitation leaves.",
+            "Check SQLALCHEMY_DATABASE_URI, and that the database runs.",
+        )
+        return
+    if lacking:
+        yield Finding(
+            "setup.tables",
+            Severity.FAIL,
+            f"The database lacks {', '.join(lacking)}.",
+            "Without them no choice is kept, so no invitation leaves.",
+            "Create them; where Flask-Migrate keeps the tables, with flask db migrate and flask db upgrade.",
+            paste="flask optout init-db",
+        )
+        return
+    yield ok("setup.tables", f"The {engine.dialect.name} database has all tables.")
+    try:
+        state.choices.read([])
+    except OptOutError as error:
+        yield of_error("setup.store", error)
+    else:
+        yield ok("setup.store", "The choices can be read with these keys.")
+
+
+def _lacking(inspector: sa.Inspector, tables: list[sa.Table]) -> Iterator[str]:
+    for table in tables:
+        if not inspector.has_table(table.name):
+            yield f"the table {table.name}"
+            continue
+        columns = {column["name"] for column in inspector.get_columns(table.name)}
+        for name in sorted({column.name for column in table.columns} - columns):
+            yield f"the column {table.name}.{name}"
+        primary = inspector.get_pk_constraint(table.name)["constrained_columns"]
+        if set(primary) != {column.name for column in table.primary_key}:
+            yield f"the primary key of {table.name}"
+
+
+def clock(app: Flask, state: State) -> Iterator[Finding]:
+    """Whether this machine and the database agree on the time."""
+    try:
+        with state.engine().connect() as connection:
+            dialect = connection.dialect.name
+            now = sa.func.utc_timestamp() if dialect in ("mysql", "mariadb") else sa.func.now()
+            there = connection.scalar(sa.select(now)) if dialect != "sqlite" else None
+    except SQLAlchemyError:
+        yield unknown("setup.clock", "whether the clocks agree", "the database cannot be reached")
+        return
+    if not isinstance(there, datetime.datetime):
+        return
+    utc = there if there.tzinfo else there.replace(tzinfo=datetime.UTC)
+    apart = abs((datetime.datetime.now(datetime.UTC) - utc).total_seconds())
+    if apart <= MOST_SECONDS_APART:
+        yield ok("setup.clock", "This machine and the database agree on the time.")
+        return
+    yield Finding(
+        "setup.clock",
+        Severity.WARN,
+        f"The clocks of this machine and of the database are {apart:.0f} seconds apart.",
+        "The days of choices come out wrong, and signatures with a date in the future are refused.",
+        "Let both set their clocks by NTP.",
+        paste="timedatectl set-ntp true",
+    )
+
+
+def mailer(app: Flask, state: State) -> Iterator[Finding]:
+    """Whether the app's mail passes the gate."""
+    mail = app.extensions.get("mail")
+    if mail is None:
+        seen = "This app has no Flask-Mail."
+        why = "Invitations that leave by another way must pass the gate too."
+        yield Finding("setup.mail", Severity.NOTE, seen, why, "Send them through one of flask_optout.mailers.")
+        return
+    if not isinstance(mail.connect(), gated.Connection):
+        yield Finding(
+            "setup.mail",
+            Severity.FAIL,
+            "The app's Mail is Flask-Mail's own, which does not know the gate.",
+            "It refuses every invitation: one that it sent would reach people who opted out.",
+            "Make your mail object with the Mail of Flask-OptOut, which takes what Flask-Mail's takes.",
+            paste="from flask_optout.mailers.flask_mail import Mail",
+        )
+        return
+    yield ok("setup.mail", "The app's Mail passes the gate.")
+    if getattr(mail, "suppress", False):
+        seen = "Mail is suppressed in this app (MAIL_SUPPRESS_SEND, or TESTING)."
+        yield Finding(
+            "setup.mail.suppressed", Severity.WARN, seen, "No invitation leaves.", paste="MAIL_SUPPRESS_SEND = False"
+        )
+
+
+#: One function for each thing that must be there.
+CHECKS: tuple[Callable[[Flask, State], Iterator[Finding]], ...] = (keys, address, store, clock, mailer)
+
+
+def setup(app: Flask, state: State) -> Iterator[Finding]:
+    """What is wrong with the set-up."""
+    for check in CHECKS:
+        yield from check(app, state)
