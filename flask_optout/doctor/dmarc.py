@@ -48,6 +48,7 @@ REMARKS: tuple[tuple[str, Severity, str, str], ...] = (
         "Older mail servers ignore a record without p.",
         "Add p=none behind v=DMARC1.",
     ),
+    ("Unknown DMARC tag", Severity.NOTE, "Mail servers ignore it.", "Remove it, or correct its name."),
     ("is obsolete in RFC 9989", Severity.NOTE, "Mail servers ignore the limit.", "Remove the ! and what follows it."),
 )
 
@@ -66,9 +67,9 @@ def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
         "ignore_unrelated_records": True,
     }
     try:
-        found = checkdmarc.dmarc.query_dmarc_record(domain, **asking)
+        found = _query(resolver, domain, asking)
         parsed = checkdmarc.dmarc.parse_dmarc_record(found["record"], found["location"], **asking)
-    except checkdmarc.dmarc.DMARCError as error:
+    except (checkdmarc.dmarc.DMARCError, Unsure) as error:
         if resolver.trouble[before:]:
             yield unknown("domain.dmarc.record", f"which DMARC record applies to {domain}", resolver.trouble[-1])
         else:
@@ -85,6 +86,17 @@ def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
             yield _remark(remark)
 
 
+def _query(resolver: Resolver, domain: str, asking: dict[str, Any]) -> Any:
+    try:
+        return checkdmarc.dmarc.query_dmarc_record(domain, **asking)
+    except checkdmarc.dmarc.DMARCRecordNotFound:
+        # It walks up from no name that does not exist; RFC 9989 section 4.10 does.
+        above = organizational(resolver, domain)
+        if above == domain:
+            raise
+        return checkdmarc.dmarc.query_dmarc_record(above, **asking)
+
+
 def _tags(record: str, location: str) -> Iterator[Finding]:
     tags = tag_list(record)
     removed = [tag for tag in REMOVED if tag in tags]
@@ -92,6 +104,7 @@ def _tags(record: str, location: str) -> Iterator[Finding]:
         without = {name: value for name, value in tags.items() if name not in removed}
         if tags.get("pct") == "0":  # it meant: do not act on the policy yet
             without["t"] = "y"
+        kept = "; ".join(f"{name}={clean(value)}" for name, value in without.items())
         yield Finding(
             "domain.dmarc.removed",
             Severity.WARN,
@@ -99,7 +112,7 @@ def _tags(record: str, location: str) -> Iterator[Finding]:
             "Mail servers apply the policy to every message, or to none, whatever share was asked for.",
             "Publish this record instead; where it shows … put the mailbox that stands there now.",
             "RFC 9989 section 4.7",
-            paste=f'_dmarc.{location}. IN TXT "{"; ".join(f"{name}={clean(value)}" for name, value in without.items())}"',
+            paste=f'_dmarc.{location}. IN TXT "{kept}"',
         )
     if tags.get("t", "").lower() == "y":
         yield Finding(
@@ -119,7 +132,7 @@ def _remark(remark: str) -> Finding:
     return Finding("domain.dmarc.remark", Severity.WARN, remark, WHY, "Correct what is named here.", "RFC 9989")
 
 
-def _error(domain: str, error: checkdmarc.dmarc.DMARCError) -> Finding:
+def _error(domain: str, error: Exception) -> Finding:
     paste = f'_dmarc.{domain}. IN TXT "v=DMARC1; p=none; rua=mailto:(a mailbox that you read)"'
     page = "RFC 9989 section 4.10; https://support.google.com/a/answer/81126"
     match error:

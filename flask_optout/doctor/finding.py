@@ -34,9 +34,9 @@ class Severity(StrEnum):
 class Finding:
     """One thing that was looked at.
 
-    ``id`` is stable and starts with its group; ``mend`` says what to do and ``paste`` is the record, line or command
-    to do it with, one a line; ``source`` is the RFC's section or the vendor's page that says so; ``details`` are lines that
-    belong together, such as a tree.
+    ``id`` is stable and starts with its group; ``mend`` says what to do, and ``paste`` holds the records, lines or
+    commands to do it with; ``source`` is the RFC's section or the vendor's page that says so; ``details`` are lines
+    that belong together, such as a tree.
     """
 
     id: str

@@ -103,8 +103,10 @@ def _record(resolver: Resolver, domain: str, record: str, tree: Term) -> Iterato
     # The cache would answer for another resolver: it is kept by name and type alone.
     checkdmarc.utils.DNS_CACHE.clear()
     asking: dict[str, Any] = {"resolver": resolver, "nameservers": resolver.nameservers, "retries": 0, "timeout": 2}
+    # It takes the version in small letters alone; RFC 7208 section 12 takes both.
+    lower = record[:6].lower() + record[6:]
     try:
-        parsed = checkdmarc.spf.parse_spf_record(record, domain, **asking)
+        parsed = checkdmarc.spf.parse_spf_record(lower, domain, **asking)
     except checkdmarc.spf.SPFError as error:
         if resolver.trouble[before:] and not isinstance(error, checkdmarc.spf.SPFSyntaxError):
             yield unknown("domain.spf.terms", f"what the SPF record of {domain} leads to", resolver.trouble[-1])
@@ -115,7 +117,8 @@ def _record(resolver: Resolver, domain: str, record: str, tree: Term) -> Iterato
         yield unknown("domain.spf.terms", f"what the SPF record of {domain} leads to", resolver.trouble[-1])
     elif tree.lookups <= MOST_LOOKUPS:
         yield ok("domain.spf.record", f"{domain} has an SPF record: {record}", tuple(tree.lines()))
-    for remark in list(dict.fromkeys(parsed["warnings"]))[:MOST_REMARKS]:
+    remarks = [] if resolver.trouble[before:] else list(dict.fromkeys(parsed["warnings"]))
+    for remark in remarks[:MOST_REMARKS]:
         yield Finding("domain.spf.remark", Severity.WARN, remark, WHY, "Correct what is named here.", "RFC 7208")
     yield from _end(domain, record, parsed["parsed"])
 

@@ -1,0 +1,50 @@
+"""Fixtures: zones on a real DNS server, asked through the doctor's resolver."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import pytest
+
+from flask_optout.doctor import resolver
+from flask_optout.doctor.finding import Finding
+from flask_optout.doctor.resolver import Resolver
+
+from ..dns_server import Nameserver, Zone, dns_server
+
+Ask = Callable[[Zone], Resolver]
+
+
+@pytest.fixture(scope="session")
+def nameserver() -> Iterator[Nameserver]:
+    """A DNS server, without a zone yet."""
+    with dns_server({}) as server:
+        yield server
+
+
+@pytest.fixture
+def ask(nameserver: Nameserver, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Serve a zone in place of the one before; gives a resolver that does not wait long for an answer."""
+    monkeypatch.setattr(resolver, "SECONDS_PER_QUESTION", 0.2)
+
+    def ask(zone: Zone) -> Resolver:
+        nameserver.zone = dict(zone)
+        return Resolver(time.monotonic() + 15, [nameserver.address])
+
+    return ask
+
+
+def severities(findings: Iterable[Finding]) -> dict[str, str]:
+    """Each finding's id and the worst of its severities."""
+    worst: dict[str, str] = {}
+    order = ["ok", "note", "warn", "fail"]
+    for finding in findings:
+        worst[finding.id] = max(worst.get(finding.id, "ok"), finding.severity.value, key=order.index)
+    return worst
+
+
+def the(findings: Iterable[Finding], id: str) -> Finding:
+    """The one finding with this id."""
+    [found] = [finding for finding in findings if finding.id == id]
+    return found
