@@ -66,9 +66,10 @@ class Finding:
 
 def clean(text: str) -> str:
     """The text as it may be shown: addresses without what stands before the @, no token, nothing unprintable."""
-    shown = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… ({len(text)} characters)"
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
-    return LOCAL_PART.sub("…@", TOKEN.sub("…", shown))
+    shown = LOCAL_PART.sub("…@", TOKEN.sub("…", text))
+    if len(shown) > LONGEST_TEXT:
+        shown = f"{shown[:LONGEST_TEXT]}… ({len(text)} characters)"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
 
 
 def ok(id: str, seen: str, details: tuple[str, ...] = ()) -> Finding:

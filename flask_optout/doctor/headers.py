@@ -81,7 +81,7 @@ def _post(sample: Sample) -> Iterator[Finding]:
 
 def _list_id(sample: Sample) -> Iterator[Finding]:
     found = sample.all("List-Id")
-    if len(found) == 1 and re.search(r"<[A-Za-z0-9_.-]+\.[A-Za-z0-9.-]+>\s*$", found[0]):
+    if len(found) == 1 and re.search(r"<[A-Za-z0-9_-]+(\.[A-Za-z0-9-]+)+>$", found[0]):
         yield ok("message.list-id", "List-Id names the opportunity.")
         return
     yield Finding(
@@ -129,7 +129,10 @@ def _feedback_id(sample: Sample) -> Iterator[Finding]:
 
 
 def _one_recipient(sample: Sample) -> Iterator[Finding]:
-    count = len(getaddresses(sample.all("To") + sample.all("Cc") + sample.all("Bcc")))
+    try:
+        count = len(getaddresses(sample.all("To") + sample.all("Cc") + sample.all("Bcc")))
+    except RecursionError:  # brackets in brackets in brackets
+        count = 0
     if count == 1:
         yield ok("message.recipient", "The message is for one person.")
     else:

@@ -15,7 +15,7 @@ from ..errors import AddressError
 from .finding import tag_list
 
 #: What is longer is no invitation, and is not read.
-LONGEST_MESSAGE = 5_000_000
+LONGEST_MESSAGE = 2_000_000
 LONGEST_HEAD = 100_000
 MOST_PARTS = 40
 
@@ -48,7 +48,7 @@ class Sample:
             message = email.message_from_bytes(raw, policy=email.policy.compat32)
             headers: dict[str, list[str]] = {}
             for name, value in message.raw_items():
-                headers.setdefault(name.lower(), []).append(re.sub(r"\s*\r?\n\s*", " ", str(value)).strip())
+                headers.setdefault(name.lower(), []).append(_unfolded(str(value)))
             if "from" not in headers:
                 raise Unreadable("it has no From header")
             texts, htmls = list(_bodies(message, "plain")), list(_bodies(message, "html"))
@@ -85,10 +85,15 @@ class Sample:
 
 
 def domain_of(header: str) -> str | None:
+    """The domain of the address in a header, if there is one."""
     try:
         return parse(parseaddr(header[:1_000])[1]).domain
-    except (AddressError, ValueError, LookupError):
+    except (AddressError, ValueError, LookupError, RecursionError):
         return None
+
+
+def _unfolded(value: str) -> str:
+    return " ".join(line.strip() for line in value.splitlines()).strip()
 
 
 def _bodies(message: Message, kind: str) -> Iterator[str]:

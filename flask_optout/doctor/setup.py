@@ -112,27 +112,37 @@ def clock(app: Flask, state: State) -> Iterator[Finding]:
     """Whether this machine and the database agree on the time."""
     try:
         with state.engine().connect() as connection:
-            dialect = connection.dialect.name
-            now = sa.func.utc_timestamp() if dialect in ("mysql", "mariadb") else sa.func.now()
-            there = connection.scalar(sa.select(now)) if dialect != "sqlite" else None
+            seconds = apart(connection)
     except SQLAlchemyError:
         yield unknown("setup.clock", "whether the clocks agree", "the database cannot be reached")
         return
-    if not isinstance(there, datetime.datetime):
+    if seconds is None:
         return
-    utc = there if there.tzinfo else there.replace(tzinfo=datetime.UTC)
-    apart = abs((datetime.datetime.now(datetime.UTC) - utc).total_seconds())
-    if apart <= MOST_SECONDS_APART:
+    if seconds <= MOST_SECONDS_APART:
         yield ok("setup.clock", "This machine and the database agree on the time.")
         return
     yield Finding(
         "setup.clock",
         Severity.WARN,
-        f"The clocks of this machine and of the database are {apart:.0f} seconds apart.",
+        f"The clocks of this machine and of the database are {seconds:.0f} seconds apart.",
         "The days of choices come out wrong, and signatures with a date in the future are refused.",
         "Let both set their clocks by NTP.",
         paste="timedatectl set-ntp true",
     )
+
+
+def apart(connection: sa.Connection) -> float | None:
+    """How many seconds the clock of a database server differs from ours; SQLite has none of its own."""
+    match connection.dialect.name:
+        case "mysql" | "mariadb":
+            now: sa.ColumnElement[datetime.datetime] = sa.func.utc_timestamp()
+        case "postgresql":
+            now = sa.func.now()
+        case _:
+            return None
+    there = connection.scalars(sa.select(now)).one()
+    utc = there if there.tzinfo else there.replace(tzinfo=datetime.UTC)
+    return abs((datetime.datetime.now(datetime.UTC) - utc).total_seconds())
 
 
 def mailer(app: Flask, state: State) -> Iterator[Finding]:
