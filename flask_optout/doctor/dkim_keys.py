@@ -72,6 +72,7 @@ def _key(name: str, records: list[str]) -> Iterator[Finding]:
     if len(records) > 1:
         mend = "Remove all TXT records at this name but the key."
         yield _wrong("several", name, "holds several records", mend, "RFC 6376 section 3.6.2.2")
+        return
     tags = tag_list(records[0])
     section = "RFC 6376 section 3.6.1"
     hashes = [hash.strip().lower() for hash in tags.get("h", "sha256").split(":")]
