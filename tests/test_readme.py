@@ -28,6 +28,7 @@ from .test_story import link_in, press
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+DEMO = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m tools.doctor_demo"
 TESTS = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest"
 
 
@@ -37,7 +38,7 @@ def blocks(language: str) -> list[str]:
 
 QUICK_START, *SNIPPETS = blocks("python")
 COMMANDS = "".join(blocks("shell")).splitlines()
-INIT_DB, RUN = (command for command in COMMANDS if command.startswith("flask "))
+INIT_DB, RUN, DOCTOR = (command for command in COMMANDS if command.startswith("flask "))
 [MAKE_KEY] = (command for command in COMMANDS if command.startswith("export "))
 
 
@@ -70,12 +71,14 @@ def module(tmp_path: Path, settings: dict[str, str], monkeypatch: pytest.MonkeyP
         module.db.engine.dispose()
 
 
-def flask(folder: Path, command: str, settings: dict[str, str]) -> subprocess.Popen[bytes]:
+def flask(
+    folder: Path, command: str, settings: dict[str, str], stdout: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", *shlex.split(command)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **settings},
-        stdout=subprocess.DEVNULL,
+        stdout=stdout,
         stderr=subprocess.DEVNULL,
     )
 
@@ -149,9 +152,24 @@ def test_the_headers_are_those_that_arrive(module: ModuleType, smtp: Mailbox) ->
         assert any(re.fullmatch(pattern, line) for line in lines), header
 
 
+def test_the_doctor_looks_at_the_quick_start(tmp_path: Path, settings: dict[str, str]) -> None:
+    with flask(tmp_path, f"{DOCTOR} --offline", settings, subprocess.PIPE) as process:
+        said, _ = process.communicate(timeout=30)
+    assert b"The app's Mail passes the gate." in said
+    assert process.returncode == 0
+
+
+def test_the_demo_of_the_doctor_shows_a_broken_domain_and_a_mended_one() -> None:
+    module = shlex.split(DEMO)[-1]
+    said = subprocess.run([sys.executable, "-m", module], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    assert "takes 14 look-ups in DNS, and may take 10" in said
+    assert "3 fail, 1 warn, 1 note, 4 ok" in said
+    assert "0 fail, 0 warn, 0 note, 7 ok" in said
+
+
 def test_every_command_is_run_somewhere() -> None:
     """The example by test_example.py, the scanners by their own, the tests by .ci/run, the rest here."""
-    assert sorted(COMMANDS) == sorted([EXAMPLE, SCANNERS, TESTS, MAKE_KEY, INIT_DB, RUN])
+    assert sorted(COMMANDS) == sorted([EXAMPLE, SCANNERS, TESTS, MAKE_KEY, INIT_DB, RUN, DOCTOR, DEMO])
     assert TESTS in (ROOT / ".ci" / "run").read_text().splitlines()
 
 

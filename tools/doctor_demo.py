@@ -1,14 +1,13 @@
 """See the doctor at work: ``python -m tools.doctor_demo``.
 
 A broken sample domain and a mended one stand on a DNS server of this machine; nothing leaves it. With
-``--picture FILE.png`` the broken one is taken into the manual.
+``--picture docs/doctor.png`` it is drawn for the manual.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import shutil
 import sys
 import tempfile
 import time
@@ -22,7 +21,9 @@ from flask_optout.doctor.domain import domain
 from flask_optout.doctor.examine import Report
 from flask_optout.doctor.report import lines, write
 from flask_optout.doctor.resolver import Resolver
+from tests.conftest import CHROMIUM_ARGUMENTS
 from tests.dns_server import Nameserver, Zone, dns_server
+from tools.screenshots import find_chromium
 
 SENDER = "192.0.2.25"
 SHORT_KEY = (
@@ -94,8 +95,10 @@ def main() -> None:
     with dns_server(ZONE) as server:
         broken, mended = looked_at("broken.example", server), looked_at("mended.example", server)
     if picture is None:
-        write(broken, sys.stdout)
-        write(mended, sys.stdout)
+        for report in (broken, mended):
+            print(f"$ flask optout doctor --domain {report.domain}\n")
+            write(report, sys.stdout)
+            print()
     else:
         draw([broken, mended], picture)
 
@@ -103,16 +106,16 @@ def main() -> None:
 def draw(reports: list[Report], picture: Path) -> None:
     """Draw reports as a terminal shows them."""
     console = Console(record=True, width=112, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print("$ flask optout doctor", style="bold", highlight=False)
     for report in reports:
+        console.print(f"$ flask optout doctor --domain {report.domain}\n", highlight=False)
         for style, line in lines(report):
             console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
         console.print()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page_file = Path(folder) / "terminal.html"
         page_file.write_text(console.export_html(code_format=PAGE, inline_styles=True))
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 980, "height": 600}, device_scale_factor=1.5)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1280, "height": 600})
         page.goto(page_file.as_uri())
         page.screenshot(path=picture, full_page=True)
         browser.close()

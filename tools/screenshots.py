@@ -32,10 +32,13 @@ def take(page: Page, url: str) -> None:
     page.screenshot(path=DOCS / "muted.png")
 
 
-def main() -> None:
+def find_chromium() -> str:
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        sys.exit("No Chromium: install it, or set CHROMIUM to its path.")
+    return chromium or sys.exit("No Chromium: install it, or set CHROMIUM to its path.")
+
+
+def main() -> None:
+    chromium = find_chromium()
     DOCS.mkdir(exist_ok=True)
     with example("--port", "0") as programme, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)

@@ -58,9 +58,10 @@ def lines(report: Report, width: int = WIDTH) -> Iterator[tuple[str, str]]:
             about = f": {report.domain}" if group == "domain" and report.domain else ""
             yield "bold", f"{TITLES[group]}{about}"
         for finding in findings:
-            yield from _finding(finding, width)
-        if findings:
-            yield "", ""
+            said = list(_finding(finding, width))
+            yield from said
+            if said[1:] or finding is findings[-1]:
+                yield "", ""
     yield "bold", ", ".join(f"{report.count(severity)} {severity.value}" for severity in reversed(Severity))
 
 
@@ -68,7 +69,7 @@ def _finding(finding: Finding, width: int) -> Iterator[tuple[str, str]]:
     first, *rest = textwrap.wrap(finding.seen, width - 8, break_long_words=False, break_on_hyphens=False) or [""]
     yield STYLES[finding.severity], f"  {finding.severity.value:<5} {first}"
     for line in rest:
-        yield "", f"        {line}"
+        yield STYLES[finding.severity], f"        {line}"
     for line in finding.details:
         yield "cyan", f"          {line}"
     for label, text in (("why", finding.why), ("mend", finding.mend)):

@@ -14,8 +14,10 @@ import pytest
 from flask_optout.doctor.examine import Report
 from flask_optout.doctor.finding import Finding, Severity, ok
 from flask_optout.doctor.report import Progress, as_json, lines, write
+from flask_optout.doctor.spf import ERRORS
 
-MANUAL = Path(__file__).parents[2] / "docs" / "doctor.md"
+ROOT = Path(__file__).parents[2]
+MANUAL = ROOT / "docs" / "doctor.md"
 REPORT = Report(
     "invite.example",
     [
@@ -45,6 +47,14 @@ def test_the_json_is_as_the_manual_says() -> None:
     assert example["findings"][0].keys() == said["findings"][0].keys()
     for name in (*said, *said["findings"][0]):
         assert f"`{name}`" in manual
+
+
+def test_the_manual_has_every_id() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "flask_optout" / "doctor").glob("*.py"))
+    ids = set(re.findall(r'"((?:setup|domain|message|doors)(?:\.[a-z0-9-]+)+)"', code))
+    ids |= {f"domain.spf.{row[1]}" for row in ERRORS}
+    assert len(ids) > 50
+    assert {id for id in ids if f"`{id}`" not in MANUAL.read_text()} == set()
 
 
 def test_the_text_breaks_sentences_and_never_what_is_to_be_pasted() -> None:
