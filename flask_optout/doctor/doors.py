@@ -16,11 +16,19 @@ from ..addresses import Address, parse
 from .finding import Finding, Severity, ok, unknown
 from .http import Answer, NoAnswer
 
-Knock = Callable[[str, str, str | None], Answer]
+#: A method, a URL, and a body with its type.
+Knock = Callable[[str, str, tuple[str, str] | None], Answer]
 #: example.com is nobody's (RFC 2606 section 3).
 PROBE: Address = parse("optout-doctor@example.com")
 PROBE_OPPORTUNITY = "optout-doctor"
-SIGNAL = urlencode({"List-Unsubscribe": "One-Click"})
+#: The bodies of one click and their types: as most mail programs send it, as they should (RFC 8058 section 3.2).
+SIGNALS = (
+    ("List-Unsubscribe=One-Click", "application/x-www-form-urlencoded"),
+    (
+        '--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--x--\r\n',
+        "multipart/form-data; boundary=x",
+    ),
+)
 MOST_SECONDS_APART = 120
 #: Seconds: no person presses sooner than this, so a page may take a faster press for a scanner's, and ask again.
 PAUSE = 0.5
@@ -157,7 +165,11 @@ def _clock(answer: Answer, now: float) -> Iterator[Finding]:
 def _reading(landing: str, one_click: str, knock: Knock) -> Iterator[Finding]:
     """Open every link as scanners do, and look whether the page says something else afterwards."""
     before = _Form(knock("GET", landing, None).text)
-    for url in (f"{landing}?choice={'undo' if before.is_muted else 'mute'}", one_click, f"{one_click}?{SIGNAL}"):
+    for url in (
+        f"{landing}?choice={'undo' if before.is_muted else 'mute'}",
+        one_click,
+        f"{one_click}?{SIGNALS[0][0]}",
+    ):
         for method in ("GET", "HEAD", "OPTIONS"):
             knock(method, url, None)
     after = _Form(knock("GET", landing, None).text)
@@ -176,55 +188,53 @@ def _reading(landing: str, one_click: str, knock: Knock) -> Iterator[Finding]:
 
 def _pressing(landing: str, one_click: str, knock: Knock) -> Iterator[Finding]:
     """One click as mail programs do it, and back again."""
-    _undo(landing, knock)
-    fresh = not _Form(knock("GET", landing, None).text).is_muted
-    if not 400 <= knock("POST", one_click, "").status < 500:
+    fresh = _undone(landing, knock)
+    if not 400 <= knock("POST", one_click, ("", SIGNALS[0][1])).status < 500:
         seen = "The one-click door takes a POST without List-Unsubscribe=One-Click."
-        yield Finding(
-            "doors.one-click.marker",
-            Severity.FAIL,
-            seen,
-            "Scanners that post would opt out.",
-            PROXY,
-            "RFC 8058 section 3.2",
-        )
-    answer = knock("POST", one_click, SIGNAL)
-    if 200 <= answer.status <= 204 and not answer.has("location"):
-        yield ok("doors.one-click", f"One click answers {answer.status}, without a redirect.")
-    else:
-        what = f"{answer.status}{' and a redirect' if answer.has('location') else ''}"
-        mend = f"{PROXY} No CSRF check, login or canonical host may stand before it."
-        yield Finding(
-            "doors.one-click",
-            Severity.FAIL,
-            f"One click answers {what}, and must answer 200.",
-            CUT_OFF,
-            mend,
-            "RFC 8058 section 3.1",
-        )
-        return
-    if answer.has("set-cookie"):
+        why, section = "Scanners that post would opt candidates out.", "RFC 8058 section 3.2"
+        yield Finding("doors.one-click.marker", Severity.FAIL, seen, why, PROXY, section)
+    answers = [(kind, knock("POST", one_click, (body, kind))) for body, kind in SIGNALS]
+    wrong = [_refused(kind, answer) for kind, answer in answers if answer.status > 204 or answer.has("location")]
+    yield from wrong or [ok("doors.one-click", f"One click answers {answers[0][1].status}, without a redirect.")]
+    if any(answer.has("set-cookie") for _, answer in answers):
         yield _cookie("The answer to one click")
-    if fresh and not _Form(knock("GET", landing, None).text).is_muted:
-        yield Finding(
-            "doors.cache",
-            Severity.FAIL,
-            "After one click the page still says what it said before.",
-            "A cache answers for the app, or its processes do not share one store: choices are not obeyed.",
-            f"{PROXY} Give all processes the same SQLALCHEMY_DATABASE_URI.",
-            "RFC 9111 section 5.2",
-        )
-    else:
-        yield ok("doors.cache", "After one click the page says so at once.")
-    _undo(landing, knock)
+    if len(wrong) < len(answers):
+        yield _takes_effect(fresh, _Form(knock("GET", landing, None).text).is_muted)
+        if not _undone(landing, knock):
+            seen = "The button that takes an opt-out back does nothing."
+            mend = f"{PROXY} No CSRF check may stand before the blueprint 'optout'."
+            yield Finding("doors.button", Severity.FAIL, seen, "Who opted out by mistake stays out.", mend)
 
 
-def _undo(landing: str, knock: Knock) -> None:
-    """Leave the probe as a candidate who may be invited, so that the next run sees a mute take effect."""
+def _refused(kind: str, answer: Answer) -> Finding:
+    what = f"{answer.status}{' and a redirect' if answer.has('location') else ''}"
+    seen = f"One click as {kind.partition(';')[0]} answers {what}, and must answer 200."
+    mend = f"{PROXY} No CSRF check, login or canonical host may stand before it."
+    return Finding("doors.one-click", Severity.FAIL, seen, CUT_OFF, mend, "RFC 8058 section 3.1")
+
+
+def _takes_effect(fresh: bool, muted: bool) -> Finding:
+    if not fresh:
+        return unknown("doors.cache", "whether one click takes effect", "the probe was opted out before")
+    if muted:
+        return ok("doors.cache", "After one click the page says so at once.")
+    return Finding(
+        "doors.cache",
+        Severity.FAIL,
+        "After one click the page still says what it said before.",
+        "A cache answers for the app, or its processes do not share one store: choices are not obeyed.",
+        f"{PROXY} Give all processes the same SQLALCHEMY_DATABASE_URI.",
+        "RFC 9111 section 5.2",
+    )
+
+
+def _undone(landing: str, knock: Knock) -> bool:
+    """Make the probe a candidate who may be invited, so that a mute can be seen to take effect."""
     for _ in range(MOST_PRESSES):
         form = _Form(knock("GET", landing, None).text)
         if not form.is_muted:
-            return
+            return True
         choice = "undo" if "undo" in form.choices else "undo-all"
         time.sleep(PAUSE)
-        knock("POST", landing, urlencode({**form.choices[choice], "choice": choice}))
+        knock("POST", landing, (urlencode({**form.choices[choice], "choice": choice}), SIGNALS[0][1]))
+    return not _Form(knock("GET", landing, None).text).is_muted

@@ -37,22 +37,23 @@ class Answer:
         return any(key == name for key, _ in self.headers)
 
 
-def knock(method: str, url: str, form: str | None = None) -> Answer:
+def knock(method: str, url: str, body: tuple[str, str] | None) -> Answer:
     """Send one request.
 
-    :param form: the body, as ``application/x-www-form-urlencoded``.
+    :param body: the body and its type.
     :raises NoAnswer: when no answer of HTTP comes.
     """
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=SECONDS)
     headers = {"User-Agent": "flask-optout-doctor", "Accept": "text/html, */*"}
-    if form is not None:
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    text, kind_of_text = body or (None, None)
+    if kind_of_text is not None:
+        headers["Content-Type"] = kind_of_text
     try:
-        connection.request(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, form, headers)
+        connection.request(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, text, headers)
         response = connection.getresponse()
-        body = _read(response)
+        page = _read(response)
     except ssl.SSLError as error:
         raise NoAnswer(f"its certificate is not good: {error.reason or error}", certain=True) from None
     except (TimeoutError, socket.gaierror) as error:
@@ -62,7 +63,7 @@ def knock(method: str, url: str, form: str | None = None) -> Answer:
     finally:
         connection.close()
     answered = [(name.lower(), value) for name, value in response.getheaders()]
-    return Answer(response.status, answered, body.decode("utf-8", "replace"))
+    return Answer(response.status, answered, page.decode("utf-8", "replace"))
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 from flask import Flask, Response, redirect, request
 
 from flask_optout.doctor import doors as module
@@ -78,6 +85,16 @@ def one_click_wall(app: Flask) -> None:
     app.before_request(
         lambda: redirect("/login") if request.method == "POST" and "one-click" in request.path else None
     )
+
+
+def page_wall(app: Flask) -> None:
+    app.before_request(
+        lambda: ("No", 403) if (request.method, "one-click" in request.path) == ("POST", False) else None
+    )
+
+
+def multipart_wall(app: Flask) -> None:
+    app.before_request(lambda: ("No", 403) if request.mimetype == "multipart/form-data" else None)
 
 
 def csrf_check(app: Flask) -> None:
@@ -153,6 +170,8 @@ def proxy_that_presses(app: Flask) -> None:
         (another_page, {"doors.page": "fail"}),
         (one_click_wall, {**FINE, "doors.one-click": "fail", "doors.one-click.marker": "fail", "doors.cache": ""}),
         (csrf_check, {**FINE, "doors.one-click": "fail", "doors.cache": ""}),
+        (multipart_wall, {**FINE, "doors.one-click": "fail"}),
+        (page_wall, {**FINE, "doors.button": "fail"}),
         (cookies, {**FINE, "doors.cookie": "fail"}),
         (other_headers, {**FINE, "doors.headers": "warn", "doors.trusted-types": "warn"}),
         (caching_proxy, {**FINE, "doors.cache": "fail"}),
@@ -177,8 +196,8 @@ def test_a_deployment_with_other_keys_is_seen(make: MakeHost) -> None:
 
 
 def test_a_wrong_clock_is_seen(make: MakeHost) -> None:
-    def knock_then(method: str, url: str, form: str | None) -> Answer:
-        return replace(knock(method, url, form), headers=[("date", "Tue, 24 Nov 2020 08:00:00 GMT")])
+    def knock_then(method: str, url: str, body: tuple[str, str] | None) -> Answer:
+        return replace(knock(method, url, body), headers=[("date", "Tue, 24 Nov 2020 08:00:00 GMT")])
 
     with served(make) as host:
         assert severities(tried(host, knock_then))["doors.clock"] == "warn"
@@ -212,9 +231,44 @@ def test_what_speaks_no_http_or_nothing_at_all(says: bytes) -> None:
     assert finding.seen.startswith("Could not tell") is not bool(says)
 
 
-def test_a_certificate_that_is_not_good_is_named() -> None:
+def test_a_probe_that_cannot_be_freed_leaves_the_effect_unknown(make: MakeHost) -> None:
+    with served(make) as host:
+        page_wall(host.app)
+        tried(host)
+        finding = the(tried(host), "doors.cache")
+    assert finding.seen.startswith("Could not tell")
+
+
+def test_a_certificate_that_is_not_good_is_named(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path / "server.pem"))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/optout/x"
-        assert severities(doors(url, url, knock)) == {"doors.page": "warn"}
+
+        def answer() -> None:
+            with suppress(OSError), context.wrap_socket(listener.accept()[0], server_side=True):
+                pass
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        finding = the(doors(url, url, knock), "doors.page")
+        thread.join()
+    assert (finding.severity, "certificate" in finding.seen) == ("fail", True)
+
+
+def self_signed(file: Path) -> Path:
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(private + certificate)
+    return file
