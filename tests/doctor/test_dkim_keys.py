@@ -116,3 +116,42 @@ def test_a_signature_without_dns_is_could_not_tell(ask: Ask, signer: Signer, tro
     sample = Sample.read(signer.sign(MESSAGE))
     found = signatures(ask({f"{NAME} TXT": [trouble]}), sample.raw, sample.all("DKIM-Signature"))
     assert the(found, "message.dkim.valid").seen.startswith("Could not tell")
+
+
+#: Of 512 bits, as nothing makes any more.
+SHORT_PRIVATE_KEY = b"""-----BEGIN RSA PRIVATE KEY-----
+MIIBPAIBAAJBANVJHmkG7khAAm/3tBUFFbr0Z5KJy2/f/zk2KRRWoMTSQT/cghuU
+6UsRzOZiL41DjrF4m1gfK1K45sWz0/9wMG0CAwEAAQJBAK47ggUoLUWGTLds8YZu
+VfcYqvdRa4gjwxnYfaxorAK7hOsw4yzFP9i0lFqeBF02i54vgznxVbNKeoHUMXaP
+Av0CIQD6vRzL6P1gho02Inm5UbwPCasElAzCn+2Tu32l4LAUawIhANnC0gFA4ez0
+crM9VXKFU4lKvrmuE/gzQTvFPcM5u0SHAiEAoOYP/43QYkuVfEKdR916R1AV7Ucv
+9Qh5hQ6Qb4yCkWcCIH+CY4PWYTRl4u/vfyRCy6p9uPZy50CTiqQcF9FD8dLrAiEA
+mnVP76UO/Xms7VlzNul9+2UIRRaBFu8FpC5XO7/cDJE=
+-----END RSA PRIVATE KEY-----
+"""
+SHORT_PUBLIC_KEY = (
+    "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBANVJHmkG7khAAm/3tBUFFbr0Z5KJy2/f/zk2KRRWoMTSQT/c"
+    "ghuU6UsRzOZiL41DjrF4m1gfK1K45sWz0/9wMG0CAwEAAQ=="
+)
+
+
+def test_a_signature_of_a_short_key_is_judged_by_the_key_alone(ask: Ask) -> None:
+    """dkimpy says that it does not hold, which would send people to the wrong place."""
+    signed = bytes(dkim.sign(MESSAGE, b"s1", D.encode(), SHORT_PRIVATE_KEY, include_headers=[b"From"])) + MESSAGE
+    sample = Sample.read(signed)
+    found = signatures(ask({f"{NAME} TXT": [f"p={SHORT_PUBLIC_KEY}"]}), sample.raw, sample.all("DKIM-Signature"))
+    assert severities(found) == {"message.dkim.valid": "ok"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        MESSAGE + b" " * 30_000 + b"x",
+        MESSAGE.replace(b"From: team", b"From: " + b"\r\n " * 100 + b"team"),
+    ],
+)
+def test_a_message_of_blanks_is_not_verified(ask: Ask, signer: Signer, message: bytes) -> None:
+    """dkimpy would read each blank again from the one before."""
+    sample = Sample.read(signer.sign(message))
+    found = signatures(ask({f"{NAME} TXT": [signer.record]}), sample.raw, sample.all("DKIM-Signature"))
+    assert "blanks" in the(found, "message.dkim.valid").seen

@@ -149,6 +149,11 @@ def test_the_tree_names_the_branches_that_spend_the_look_ups(ask: Ask) -> None:
     )
 
 
+def test_a_redirect_beside_all_spends_nothing(ask: Ask) -> None:
+    found = looked_at(ask, record("v=spf1 ip4:192.0.2.25 -all redirect=n.example", n="v=spf1 a mx -all"))
+    assert the(found, "domain.spf.record").details == (f"{D}  0 look-ups",)
+
+
 @pytest.mark.parametrize("trouble", [SILENCE, SERVFAIL])
 @pytest.mark.parametrize(
     "zone",
