@@ -175,7 +175,7 @@ def smtp_server(kind: type[Box]) -> Iterator[Box]:
 def http_server(app: Flask, port: int) -> Iterator[str]:
     """Serve the app on a real socket; gives its base URL."""
     server = make_server("127.0.0.1", port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{port}"

@@ -52,7 +52,7 @@ class Case:
             except Unreadable as error:
                 unreadable = str(error)
         author = domain or (sample and sample.author) or _default_author(config)
-        bounce = (sample and sample.bounce) or config["OPTOUT_BOUNCE_DOMAIN"]
+        bounce = (sample and sample.bounce) or config["OPTOUT_BOUNCE_DOMAIN"] or None
         listed = config["OPTOUT_DKIM_SELECTORS"]
         selectors = [(name, author) for name in ([listed] if isinstance(listed, str) else listed) if author]
         return cls(

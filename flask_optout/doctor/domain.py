@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from .case import Case
 from .dkim_keys import keys
 from .dmarc import alignment, dmarc
-from .finding import Finding, unknown
+from .finding import Finding, Severity, unknown
 from .hosts import mx, ptr, senders
 from .resolver import Resolver
 from .spf import spf
@@ -25,6 +25,16 @@ def domain(case: Case, resolver: Resolver) -> Iterator[Finding]:
         )
         return
     bounce = case.bounce or author
+    if case.bounce is None:
+        yield Finding(
+            "domain.bounce",
+            Severity.NOTE,
+            f"Bounces are taken to go to {author}: where they go is not known.",
+            "SPF is about the domain that bounces go to, and many providers use one of their own.",
+            "Give a delivered sample with --message, or name that domain.",
+            "RFC 7208 section 2.4",
+            paste=f'OPTOUT_BOUNCE_DOMAIN = "{author}"',
+        )
     addresses, trouble = senders(resolver, case.sending_host)
     yield from trouble
     yield from spf(resolver, bounce, addresses, case.sender_is_explicit)

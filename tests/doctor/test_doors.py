@@ -7,7 +7,6 @@ import io
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -45,7 +44,6 @@ FINE = {
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAUSE", 0.0)
-    monkeypatch.setattr(http, "SECONDS", 0.5)
 
 
 @contextmanager
@@ -209,7 +207,8 @@ def test_nobody_there() -> None:
 
 
 @pytest.mark.parametrize("says", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1_000])
-def test_what_speaks_no_http_or_nothing_at_all(says: bytes) -> None:
+def test_what_speaks_no_http_or_nothing_at_all(says: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "SECONDS", 5.0 if says else 0.2)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -221,7 +220,7 @@ def test_what_speaks_no_http_or_nothing_at_all(says: bytes) -> None:
             with connection:
                 connection.recv(65_536)
                 connection.sendall(says)
-                time.sleep(0 if says else 1)
+                connection.recv(1)  # until the doctor has gone
 
         thread = threading.Thread(target=answer)
         thread.start()

@@ -22,11 +22,17 @@ from tools.doctor_demo import ZONE, looked_at
 
 from ..conftest import MakeHost
 from ..dns_server import SILENCE, Nameserver, Zone
-from ..hosts import KEY, Host
+from ..hosts import KEY, Host, free_port
 from .conftest import severities
 from .test_message import eml
 
 D = "invite.example"
+
+
+@pytest.fixture
+def host(make: MakeHost) -> Host:
+    """A host whose deployed app is not there, so that nothing is asked of the Internet."""
+    return make(OPTOUT_BASE_URL=f"https://127.0.0.1:{free_port()}")
 
 
 def of(case: Case, server: Nameserver) -> Case:

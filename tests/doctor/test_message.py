@@ -138,6 +138,7 @@ def html(body: str) -> bytes:
         (f'<a href="{LINK}"> </a> Not Interested?', "fail"),
         (f'<a href="{LINK}" style="display:none">Not Interested?</a>', "fail"),
         (f'<div style="Display : None"><p><a href="{LINK}">Not Interested?</a></p></div>', "fail"),
+        (f'<p hidden><a href="{LINK}">Not Interested?</a></p>', "fail"),
         (f'<div hidden><br></div><a href="{LINK}">Not Interested?</a>', "ok"),
         (f"<!-- {LINK} -->", "fail"),
         ('<a href="https://elsewhere.example/">Not Interested?</a>', "fail"),
