@@ -74,10 +74,12 @@ class _Form(HTMLParser):
         return "undo" in self.choices or "undo-all" in self.choices
 
 
-def doors(landing: str, one_click: str, knock: Knock) -> Iterator[Finding]:
-    """Try the doors of a probe.
+def doors(landing: str, one_click: str, email_log: str | None, knock: Knock) -> Iterator[Finding]:
+    """Try the doors of a probe, and the operators' door as a stranger.
 
-    :param landing: the probe's link, :param one_click: its link for mail programs.
+    :param landing: the probe's link.
+    :param one_click: its link for mail programs.
+    :param email_log: where the Email Log is, if it has pages.
     """
     where = urlsplit(landing).netloc
     try:
@@ -90,12 +92,27 @@ def doors(landing: str, one_click: str, knock: Knock) -> Iterator[Finding]:
             yield from _clock(first, before)
             yield from _reading(landing, one_click, knock)
             yield from _pressing(landing, one_click, knock)
+            if email_log is not None:
+                yield _as_a_stranger(knock("GET", email_log, None))
     except NoAnswer as reason:
         if reason.certain:
             mend = "Set OPTOUT_BASE_URL to where candidates reach this app, and see that it runs there."
             yield Finding("doors.page", Severity.FAIL, f"Nobody is at {where}: {reason}.", CUT_OFF, mend)
         else:
             yield unknown("doors.page", f"what {where} shows to candidates", str(reason))
+
+
+def _as_a_stranger(answer: Answer) -> Finding:
+    if not 200 <= answer.status < 300:
+        return ok("doors.email-log", f"The Email Log does not open to strangers ({answer.status}).")
+    return Finding(
+        "doors.email-log",
+        Severity.FAIL,
+        "The Email Log opens to anybody.",
+        "It shows who was invited to what, with their addresses.",
+        "Give OptOut a guard that asks who is there.",
+        paste="optout = OptOut(db, app, operator=lambda: current_user.is_authenticated and current_user.is_staff)",
+    )
 
 
 def _page(answer: Answer, where: str) -> Finding | None:

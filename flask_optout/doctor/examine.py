@@ -132,7 +132,8 @@ def _doors(state: State) -> Iterator[Finding]:
     except OptOutError as error:
         yield unknown("doors.page", "what candidates see", error.what, error.mend)
         return
-    yield from doors(landing, one_click, knock)
+    email_log = None if state.operator is None else f"{landing.rpartition('/')[0]}/operator/"
+    yield from doors(landing, one_click, email_log, knock)
 
 
 def _prefix(state: State) -> str | None:

@@ -171,8 +171,19 @@ def mailer(app: Flask, state: State) -> Iterator[Finding]:
         )
 
 
+def operator(app: Flask, state: State) -> Iterator[Finding]:
+    """Whether operators can find and send again what was sent."""
+    if state.operator is not None:
+        yield ok("setup.operator", "The Email Log has pages, behind the guard of this app.")
+        return
+    seen = "The Email Log has no pages, as OptOut was given no guard."
+    why = "Operators cannot find an invitation that a candidate has lost, or send it again."
+    mend = "Say who is an operator, with a function or a decorator of your login library."
+    yield Finding("setup.operator", Severity.NOTE, seen, why, mend, paste="OptOut(db, app, operator=login_required)")
+
+
 #: One function for each thing that must be there.
-CHECKS: tuple[Callable[[Flask, State], Iterator[Finding]], ...] = (keys, address, store, clock, mailer)
+CHECKS: tuple[Callable[[Flask, State], Iterator[Finding]], ...] = (keys, address, store, clock, mailer, operator)
 
 
 def setup(app: Flask, state: State) -> Iterator[Finding]:

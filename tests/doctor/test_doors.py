@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from flask import Flask, Response, redirect, request
+from flask import Flask, Response, abort, redirect, request
 
 from flask_optout.doctor import doors as module
 from flask_optout.doctor import http
@@ -47,9 +47,9 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def served(make: MakeHost) -> Iterator[Host]:
+def served(make: MakeHost, **config: Any) -> Iterator[Host]:
     port = free_port()
-    host = make(OPTOUT_BASE_URL=f"http://127.0.0.1:{port}")
+    host = make(OPTOUT_BASE_URL=f"http://127.0.0.1:{port}", **config)
     with http_server(host.app, port), host.app.app_context():
         yield host
 
@@ -57,7 +57,8 @@ def served(make: MakeHost) -> Iterator[Host]:
 def tried(host: Host, knock: Knock = knock) -> list[Finding]:
     links = host.app.extensions["optout"].links
     landing, one_click = (links.url(door, PROBE, PROBE_OPPORTUNITY) for door in (Door.LANDING, Door.ONE_CLICK))
-    return list(doors(landing, one_click, knock))
+    email_log = landing.rpartition("/")[0] + "/operator/"
+    return list(doors(landing, one_click, email_log if host.app.extensions["optout"].operator else None, knock))
 
 
 def test_the_doors_of_an_app_as_it_should_be_are_fine_every_time(make: MakeHost) -> None:
@@ -188,9 +189,18 @@ def test_a_deployment_with_other_keys_is_seen(make: MakeHost) -> None:
     with served(make) as host:
         door = host.app.extensions["optout"].links.url(Door.LANDING, PROBE, PROBE_OPPORTUNITY).rpartition("/")[0]
         other = Tokens(KeyRing.of([KEY + " of another app"])).mint(Door.LANDING, PROBE, PROBE_OPPORTUNITY)
-        finding = the(doors(f"{door}/{other}", "", knock), "doors.page")
+        finding = the(doors(f"{door}/{other}", "", None, knock), "doors.page")
         assert "404" in finding.seen
         assert "OPTOUT_KEYS" in finding.mend
+
+
+@pytest.mark.parametrize(
+    ("guard", "severity"),
+    [(lambda: False, "ok"), (lambda: True, "fail"), (lambda: "an operator", "fail"), (lambda: abort(401), "ok")],
+)
+def test_the_email_log_is_closed_to_strangers(make: MakeHost, guard: Callable[[], Any], severity: str) -> None:
+    with served(make, operator=guard) as host:
+        assert severities(tried(host))["doors.email-log"] == severity
 
 
 def test_a_wrong_clock_is_seen(make: MakeHost) -> None:
@@ -203,7 +213,7 @@ def test_a_wrong_clock_is_seen(make: MakeHost) -> None:
 
 def test_nobody_there() -> None:
     url = f"http://127.0.0.1:{free_port()}/optout/x"
-    assert severities(doors(url, url, knock)) == {"doors.page": "fail"}
+    assert severities(doors(url, url, None, knock)) == {"doors.page": "fail"}
 
 
 @pytest.mark.parametrize("says", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1_000])
@@ -224,7 +234,7 @@ def test_what_speaks_no_http_or_nothing_at_all(says: bytes, monkeypatch: pytest.
 
         thread = threading.Thread(target=answer)
         thread.start()
-        finding = the(doors(url, url, knock), "doors.page")
+        finding = the(doors(url, url, None, knock), "doors.page")
         thread.join()
     assert finding.severity == ("fail" if says else "warn")
     assert finding.seen.startswith("Could not tell") is not bool(says)
@@ -252,7 +262,7 @@ def test_a_certificate_that_is_not_good_is_named(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        finding = the(doors(url, url, knock), "doors.page")
+        finding = the(doors(url, url, None, knock), "doors.page")
         thread.join()
     assert (finding.severity, "certificate" in finding.seen) == ("fail", True)
 
