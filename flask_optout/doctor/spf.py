@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import checkdmarc.spf
 import checkdmarc.utils
 import dns.exception
-import spf as pyspf
 
 from .finding import Finding, Severity, ok, unknown
 from .resolver import Resolver, Unsure
 from .spf_tree import ALL, MOST_LOOKUPS, Term, grow, is_spf
+
+with warnings.catch_warnings():
+    # Its source has an escape sequence that Python warns of wherever it was installed without being compiled.
+    warnings.simplefilter("ignore")
+    import spf as pyspf
 
 WHY = "Mail servers that cannot check an invitation's sender put it into spam, and scanners open its links first."
 BROKEN = "Mail servers read such a record as an error, as if there were none: invitations go to spam or are refused."
