@@ -64,9 +64,9 @@ def check() -> None:
     try:
         wall = find_wall(current_app)
     except ConfigurationError as error:
-        wall = str(error)
+        wall = error
     if wall is not None:
-        raise click.ClickException(wall)
+        raise click.ClickException(str(wall))
     click.echo("Nothing stands before the candidate's pages.")
 
 

@@ -8,6 +8,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.test import TestResponse
 
 from .addresses import parse
+from .errors import ConfigurationError
 from .state import current_state
 from .tokens import Door
 
@@ -26,8 +27,8 @@ CSRF = f"""Where Flask-WTF's csrf.protect() is called by hand, call csrf.protect
 WHY = "Candidates are not logged in and their mail programs send no cookie, so nobody could opt out."
 
 
-def find_wall(app: Flask) -> str | None:
-    """What to tell the developer about the wall before the pages of this app, or ``None`` when there is none.
+def find_wall(app: Flask) -> ConfigurationError | None:
+    """The wall before the pages of this app, or ``None`` when there is none.
 
     Opens a page and sends a one-click request without its body (RFC 8058 section 3.2), in this process; neither
     reads or writes a choice. The host's own hooks run as they do for a candidate.
@@ -43,7 +44,7 @@ def find_wall(app: Flask) -> str | None:
     return None if None in walls else walls[0]
 
 
-def _wall_at(app: Flask, mount: str, url: str) -> str | None:
+def _wall_at(app: Flask, mount: str, url: str) -> ConfigurationError | None:
     client = app.test_client(use_cookies=False)
     path, base = url.removeprefix(mount), f"{mount}/"
     page = client.get(path[:-1], base_url=base)
@@ -71,10 +72,10 @@ def watch(blueprint: Blueprint) -> None:
         return response
 
 
-def _finding(what: str, answer: TestResponse) -> str:
+def _finding(what: str, answer: TestResponse) -> ConfigurationError:
     status = f"{answer.status} to {urlsplit(answer.location).path}" if answer.location else answer.status
-    mend = _mend(answer.status_code)
-    return f"{what} is answered by the host with {status} and does not reach Flask-OptOut. {WHY} {mend}"
+    what = f"{what} is answered by the host with {status} and does not reach Flask-OptOut."
+    return ConfigurationError(what, WHY, _mend(answer.status_code))
 
 
 def _mend(status: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import textwrap
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -11,13 +12,15 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import OptOutError
-from ..mailers import flask_mail as gated
 from ..state import State
 from ..tokens import Door
+from ..walls import find_wall
 from .doors import PROBE, PROBE_OPPORTUNITY
 from .finding import Finding, Severity, of_error, ok, unknown
 
 MOST_SECONDS_APART = 120
+#: Where mail libraries stand in an app, and their names.
+LIBRARIES = {"mail": "flask_mail", "mailman": "flask_mailman"}
 
 
 def keys(app: Flask, state: State) -> Iterator[Finding]:
@@ -147,28 +150,27 @@ def apart(connection: sa.Connection) -> float | None:
 
 def mailer(app: Flask, state: State) -> Iterator[Finding]:
     """Whether the app's mail passes the gate."""
-    mail = app.extensions.get("mail")
-    if mail is None:
-        seen = "This app has no Flask-Mail."
+    mails = {name: app.extensions[key] for key, name in LIBRARIES.items() if key in app.extensions}
+    if not mails:
+        seen = "This app has neither Flask-Mail nor Flask-Mailman."
         why = "Invitations that leave by another way must pass the gate too."
-        yield Finding("setup.mail", Severity.NOTE, seen, why, "Send them through one of flask_optout.mailers.")
-        return
-    if not isinstance(mail.connect(), gated.Connection):
-        yield Finding(
-            "setup.mail",
-            Severity.FAIL,
-            "The app's Mail is Flask-Mail's own, which does not know the gate.",
-            "It refuses every invitation: one that it sent would reach people who opted out.",
-            "Make your mail object with the Mail of Flask-OptOut, which takes what Flask-Mail's takes.",
-            paste="from flask_optout.mailers.flask_mail import Mail",
-        )
-        return
-    yield ok("setup.mail", "The app's Mail passes the gate.")
-    if getattr(mail, "suppress", False):
-        seen = "Mail is suppressed in this app (MAIL_SUPPRESS_SEND, or TESTING)."
-        yield Finding(
-            "setup.mail.suppressed", Severity.WARN, seen, "No invitation leaves.", paste="MAIL_SUPPRESS_SEND = False"
-        )
+        yield Finding("setup.mail", Severity.NOTE, seen, why, "Hand off only what optout.cleared(messages) gives.")
+    for name, mail in mails.items():
+        if not any(kind.__module__.startswith("flask_optout.mailers.") for kind in type(mail).__mro__):
+            yield Finding(
+                "setup.mail",
+                Severity.FAIL,
+                f"The app's Mail is that of {name}, which does not know the gate.",
+                "It refuses every invitation: one that it sent would reach people who opted out.",
+                "Make your mail object with the Mail of Flask-OptOut, which takes the same settings.",
+                paste=f"from flask_optout.mailers.{name} import Mail",
+            )
+        elif getattr(mail, "suppress", False):
+            seen = "Mail is suppressed in this app (MAIL_SUPPRESS_SEND, or TESTING)."
+            paste = "MAIL_SUPPRESS_SEND = False"
+            yield Finding("setup.mail.suppressed", Severity.WARN, seen, "No invitation leaves.", paste=paste)
+        else:
+            yield ok("setup.mail", f"The app's Mail ({name}) passes the gate.")
 
 
 def operator(app: Flask, state: State) -> Iterator[Finding]:
@@ -182,8 +184,31 @@ def operator(app: Flask, state: State) -> Iterator[Finding]:
     yield Finding("setup.operator", Severity.NOTE, seen, why, mend, paste="OptOut(db, app, operator=login_required)")
 
 
+def wall(app: Flask, state: State) -> Iterator[Finding]:
+    """Whether the host's own hooks let candidates and mail programs through."""
+    try:
+        found = find_wall(app)
+    except OptOutError:  # said of the base URL, or of the keys
+        return
+    if found is None:
+        yield ok("setup.wall", "No login, CSRF check or other hook of this app stands before the candidate's pages.")
+        return
+    mend, _, code = found.mend.partition("\n")
+    paste = textwrap.dedent(code)
+    yield Finding("setup.wall", Severity.FAIL, found.what, found.why, mend, "RFC 8058 section 3.2", paste=paste)
+
+
+Check = Callable[[Flask, State], Iterator[Finding]]
 #: One function for each thing that must be there.
-CHECKS: tuple[Callable[[Flask, State], Iterator[Finding]], ...] = (keys, address, store, clock, mailer, operator)
+CHECKS: tuple[Callable[[Flask, State], Iterator[Finding]], ...] = (
+    keys,
+    address,
+    store,
+    clock,
+    mailer,
+    wall,
+    operator,
+)
 
 
 def setup(app: Flask, state: State) -> Iterator[Finding]:

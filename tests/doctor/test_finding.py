@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_optout.doctor.finding import Finding, Severity, clean, tag_list
@@ -36,6 +36,7 @@ def test_no_token_is_shown(host: Host) -> None:
     assert link.rpartition("/")[2] not in clean(f"seen {link} and {link.upper()}").lower()
 
 
+@settings(deadline=None)
 @given(st.text(max_size=1_000))
 def test_whatever_is_said_is_printable_and_short(text: str) -> None:
     assert clean(text).isprintable()

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import flask_mail
+import flask_mailman
 import pytest
 import sqlalchemy as sa
+from flask import redirect, request
 
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.setup import apart, setup
+from flask_optout.mailers.flask_mailman import Mail
 
 from ..conftest import MakeHost, missing
 from ..hosts import KEY, Host
@@ -23,6 +26,7 @@ FINE = {
     "setup.tables": "ok",
     "setup.store": "ok",
     "setup.mail": "ok",
+    "setup.wall": "ok",
     "setup.operator": "note",
 }
 SERVERS = {
@@ -61,6 +65,22 @@ def ungated(host: Host) -> None:
     flask_mail.Mail(host.app)
 
 
+def login_wall(host: Host) -> None:
+    host.app.before_request(lambda: redirect("/login"))
+
+
+def csrf_check(host: Host) -> None:
+    host.app.before_request(lambda: ("No token", 400) if request.method == "POST" else None)
+
+
+def ungated_mailman(host: Host) -> None:
+    flask_mailman.Mail(host.app)
+
+
+def gated_mailman(host: Host) -> None:
+    Mail(host.app)
+
+
 def without_mail(host: Host) -> None:
     del host.app.extensions["mail"]
 
@@ -73,9 +93,9 @@ def without_mail(host: Host) -> None:
         (
             {"OPTOUT_KEYS": None, "SECRET_KEY": None},
             None,
-            {"setup.keys": "fail", "setup.base-url": "fail", "setup.store": "fail"},
+            {"setup.keys": "fail", "setup.base-url": "fail", "setup.store": "fail", "setup.wall": ""},
         ),
-        ({"OPTOUT_BASE_URL": None}, None, {"setup.base-url": "fail"}),
+        ({"OPTOUT_BASE_URL": None}, None, {"setup.base-url": "fail", "setup.wall": ""}),
         ({"OPTOUT_BASE_URL": "http://localhost:5000"}, None, {"setup.base-url": "warn"}),
         ({}, without_table, {"setup.tables": "fail", "setup.store": ""}),
         ({}, without_column, {"setup.tables": "fail", "setup.store": ""}),
@@ -83,7 +103,11 @@ def without_mail(host: Host) -> None:
         ({}, without_the_key_that_wrote, {"setup.store": "fail"}),
         ({}, ungated, {"setup.mail": "fail"}),
         ({}, without_mail, {"setup.mail": "note"}),
-        ({"MAIL_SUPPRESS_SEND": True}, None, {"setup.mail.suppressed": "warn"}),
+        ({}, ungated_mailman, {"setup.mail": "fail"}),
+        ({}, gated_mailman, {}),
+        ({}, login_wall, {"setup.wall": "fail"}),
+        ({}, csrf_check, {"setup.wall": "fail"}),
+        ({"MAIL_SUPPRESS_SEND": True}, None, {"setup.mail": "", "setup.mail.suppressed": "warn"}),
     ],
 )
 def test_what_is_wrong_with_a_set_up(
@@ -107,6 +131,13 @@ def test_a_database_that_cannot_be_reached(make: MakeHost, tmp_path: Path) -> No
         "setup.store": "fail",
         "setup.clock": "warn",
     }
+
+
+def test_the_mend_of_a_wall_is_code_to_paste(make: MakeHost) -> None:
+    host = make()
+    login_wall(host)
+    finding = the(looked_at(host), "setup.wall")
+    assert finding.paste == 'if request.blueprint == "optout":\n    return None'
 
 
 def test_operators_have_pages(make: MakeHost) -> None:
