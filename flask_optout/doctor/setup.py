@@ -38,8 +38,8 @@ def keys(app: Flask, state: State) -> Iterator[Finding]:
         Severity.WARN,
         "The keys come from SECRET_KEY.",
         "Whoever replaces SECRET_KEY stops all invitations, until the old one is back among its fallbacks.",
-        "Give OPTOUT_KEYS the value that SECRET_KEY has now, and keep it when SECRET_KEY changes.",
-        paste='OPTOUT_KEYS = ["(the value of SECRET_KEY)"]',
+        "Put a key of its own in front of SECRET_KEY and its fallbacks, restart every process, then run this.",
+        paste='OPTOUT_KEYS = ["(a new key)", SECRET_KEY, *SECRET_KEY_FALLBACKS]\nflask optout rotate-key',
     )
 
 
@@ -96,6 +96,28 @@ def store(app: Flask, state: State) -> Iterator[Finding]:
         yield of_error("setup.store", error)
     else:
         yield ok("setup.store", "The choices can be read with these keys.")
+
+
+def journal(app: Flask, state: State) -> Iterator[Finding]:
+    """Whether choices are written a second time, outside the database."""
+    try:
+        kept = state.journal
+        if kept is not None:
+            kept.sequence()
+    except OptOutError as error:
+        yield of_error("setup.journal", error)
+        return
+    if kept is not None:
+        yield ok("setup.journal", "The journal of choices can be read.")
+        return
+    yield Finding(
+        "setup.journal",
+        Severity.NOTE,
+        "There is no journal of choices.",
+        "Nobody notices when the database is restored from an old backup, and later opt-outs are lost.",
+        "Name a file that is backed up apart from the database, then begin it.",
+        paste='OPTOUT_JOURNAL = "/var/lib/(your app)/optout.journal"\nflask optout replay --new',
+    )
 
 
 def _lacking(inspector: sa.Inspector, tables: list[sa.Table]) -> Iterator[str]:
@@ -200,15 +222,7 @@ def wall(app: Flask, state: State) -> Iterator[Finding]:
 
 Check = Callable[[Flask, State], Iterator[Finding]]
 #: One function for each thing that must be there.
-CHECKS: tuple[Callable[[Flask, State], Iterator[Finding]], ...] = (
-    keys,
-    address,
-    store,
-    clock,
-    mailer,
-    wall,
-    operator,
-)
+CHECKS: tuple[Check, ...] = (keys, address, store, journal, clock, mailer, wall, operator)
 
 
 def setup(app: Flask, state: State) -> Iterator[Finding]:

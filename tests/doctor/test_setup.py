@@ -17,14 +17,16 @@ from flask_optout.doctor.setup import apart, setup
 from flask_optout.mailers.flask_mailman import Mail
 
 from ..conftest import MakeHost, missing
-from ..hosts import KEY, Host
+from ..hosts import Host
 from .conftest import severities, the
 
+KEY = "a key of the choices alone, 32 bytes or more"
 FINE = {
     "setup.keys": "ok",
     "setup.base-url": "ok",
     "setup.tables": "ok",
     "setup.store": "ok",
+    "setup.journal": "note",
     "setup.mail": "ok",
     "setup.wall": "ok",
     "setup.operator": "note",
@@ -42,7 +44,7 @@ def looked_at(host: Host) -> list[Finding]:
 
 def without_table(host: Host) -> None:
     with host.app.app_context(), host.db.engine.begin() as connection:
-        connection.execute(sa.text("drop table optout_key"))
+        connection.execute(sa.text("drop table optout_meta"))
 
 
 def without_column(host: Host) -> None:
@@ -52,13 +54,13 @@ def without_column(host: Host) -> None:
 
 def without_primary_key(host: Host) -> None:
     with host.app.app_context(), host.db.engine.begin() as connection:
-        connection.execute(sa.text("drop table optout_key"))
-        connection.execute(sa.text("create table optout_key (id blob not null)"))
+        connection.execute(sa.text("drop table optout_meta"))
+        connection.execute(sa.text("create table optout_meta (name varchar(32) not null, value text)"))
 
 
 def without_the_key_that_wrote(host: Host) -> None:
     with host.app.app_context(), host.db.engine.begin() as connection:
-        connection.execute(sa.text("insert into optout_key values (:id)"), {"id": b"gone"})
+        connection.execute(sa.text("insert into optout_meta (name, value) values ('key.0', '00000000')"))
 
 
 def ungated(host: Host) -> None:
@@ -138,6 +140,13 @@ def test_the_mend_of_a_wall_is_code_to_paste(make: MakeHost) -> None:
     login_wall(host)
     finding = the(looked_at(host), "setup.wall")
     assert finding.paste == 'if request.blueprint == "optout":\n    return None'
+
+
+def test_a_journal_is_there_or_missing(make: MakeHost, tmp_path: Path) -> None:
+    host = make(OPTOUT_JOURNAL=str(tmp_path / "journal"))
+    assert severities(looked_at(host))["setup.journal"] == "fail"
+    assert host.app.test_cli_runner().invoke(args=["optout", "replay", "--new"]).exit_code == 0
+    assert severities(looked_at(host))["setup.journal"] == "ok"
 
 
 def test_operators_have_pages(make: MakeHost) -> None:
