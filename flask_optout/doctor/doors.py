@@ -247,11 +247,14 @@ def _takes_effect(fresh: bool, muted: bool) -> Finding:
 
 def _undone(landing: str, knock: Knock) -> bool:
     """Make the probe a candidate who may be invited, so that a mute can be seen to take effect."""
+    form = _Form(knock("GET", landing, None).text)
     for _ in range(MOST_PRESSES):
-        form = _Form(knock("GET", landing, None).text)
         if not form.is_muted:
-            return True
+            break
         choice = "undo" if "undo" in form.choices else "undo-all"
         time.sleep(PAUSE)
-        knock("POST", landing, (urlencode({**form.choices[choice], "choice": choice}), SIGNALS[0][1]))
+        answer = knock("POST", landing, (urlencode({**form.choices[choice], "choice": choice}), SIGNALS[0][1]))
+        # A page that took the press for a scanner's asks for it once more, with a form of its own.
+        asked = _Form(answer.text)
+        form = asked if asked.choices else _Form(knock("GET", landing, None).text)
     return not _Form(knock("GET", landing, None).text).is_muted

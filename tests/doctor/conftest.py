@@ -11,7 +11,7 @@ from flask_optout.doctor import resolver
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.resolver import Resolver
 
-from ..dns_server import Nameserver, Zone, dns_server
+from ..dns_server import SILENCE, Nameserver, Zone, dns_server
 
 Ask = Callable[[Zone], Resolver]
 
@@ -25,11 +25,12 @@ def nameserver() -> Iterator[Nameserver]:
 
 @pytest.fixture
 def ask(nameserver: Nameserver, monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """Serve a zone in place of the one before; gives a resolver that does not wait long for an answer."""
-    monkeypatch.setattr(resolver, "SECONDS_PER_QUESTION", 0.2)
+    """Serve a zone in place of the one before; gives a resolver, which waits only briefly where silence is served."""
 
     def ask(zone: Zone) -> Resolver:
         nameserver.zone = dict(zone)
+        silent = any(SILENCE in values for values in zone.values())
+        monkeypatch.setattr(resolver, "SECONDS_PER_QUESTION", 0.4 if silent else 10.0)
         return Resolver(time.monotonic() + 15, [nameserver.address])
 
     return ask

@@ -26,6 +26,7 @@ from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, Knock, doors
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.http import Answer, knock
 from flask_optout.keys import KeyRing
+from flask_optout.press import HURRY
 from flask_optout.tokens import Door, Tokens
 
 from ..conftest import MakeHost
@@ -43,7 +44,7 @@ FINE = {
 
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PAUSE", 0.0)
+    monkeypatch.setattr(module, "PAUSE", HURRY + 0.05)
 
 
 @contextmanager
