@@ -187,7 +187,7 @@ def _without_comments(text: str) -> str:
 
 
 def _display_name(text: str) -> str:
-    if re.search(r"[@,;:]", QUOTED.sub("quoted", text)):
+    if re.search(r"[@,;:\[\]\\]", QUOTED.sub("quoted", text)):
         raise _malformed("A display name with a special character is not in quotes.")
     return QUOTED.sub(lambda quoted: _unquote(quoted[0]), text)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import smtplib
 from dataclasses import dataclass
 from email.utils import parseaddr
 from inspect import signature
 
 import email_validator
+import idna
 
 from flask_optout import OptOutError
 
@@ -70,11 +72,9 @@ def person(address: str) -> str:
     """Whom an address means, worked out without our parser."""
     local, _, domain = address.rpartition("@")
     if local.startswith('"'):
-        local = local.strip('"').replace("\\", "")
-    try:
-        domain = domain.rstrip(".").encode("idna").decode() if "ß" not in domain else "xn--strae-oqa.de"
-    except UnicodeError:
-        return address
+        local = re.sub(r"\\(.)", r"\1", local[1:-1])
+    with contextlib.suppress(idna.IDNAError):
+        domain = idna.encode(domain.rstrip("."), uts46=True).decode()
     return f"{local.partition('+')[0]}@{domain}".lower()
 
 

@@ -105,6 +105,8 @@ REFUSED: dict[str, Any] = {
     "C13 two in brackets": "<a@x.org> <b@y.org>",
     "C15 a stray bracket": "alice@x.org)bob@y.org",
     "C15 a bracket in a comment": "a@x.org(<b@y.org>",
+    "C15 a literal behind a name": '"a@x.org"[1] <b@y.org>',
+    "C15 a backslash in a bare name": "a\\b <b@y.org>",
     "C16 an open bracket": "<jane@x.org",
     "C16 no domain": "jane@",
     "C16 no local part": "@x.org",
