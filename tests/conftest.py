@@ -126,9 +126,10 @@ def page_of(browser: Browser, **options: Any) -> Iterator[Page]:
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        # The browser asks for the host's icon by itself.
-        if message.type == "error" and not message.location["url"].endswith("/favicon.ico"):
-            complaints.append(message.text)
+        # The browser asks for the host's icon by itself, and a page that is left while its frames load cuts them short.
+        by_itself = message.location["url"].endswith("/favicon.ico") or "ERR_CONTENT_LENGTH_MISMATCH" in message.text
+        if message.type == "error" and not by_itself:
+            complaints.append(f"{message.text} {message.location['url']}")
 
     page.on("console", note)
     page.on("pageerror", lambda error: complaints.append(str(error)))
