@@ -126,7 +126,7 @@ def page_of(browser: Browser, **options: Any) -> Iterator[Page]:
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        # The browser asks for the host's icon by itself, and a page that is left while its frames load cuts them short.
+        # The browser asks for the host's icon by itself, and a page that is left cuts short what it loads.
         by_itself = message.location["url"].endswith("/favicon.ico") or "ERR_CONTENT_LENGTH_MISMATCH" in message.text
         if message.type == "error" and not by_itself:
             complaints.append(f"{message.text} {message.location['url']}")
