@@ -12,16 +12,17 @@ from pathlib import Path
 NAMES = ["token", "address", "headers", "csv"]
 
 
-def run(name: str, seconds: int, corpus: Path) -> None:
+def run(name: str, seconds: int, seed: int, corpus: Path) -> None:
     """Fuzz one target; does not return."""
     import atheris
 
     with atheris.instrument_imports(include=["flask_optout"]):
         from .targets import SEEDS, TARGETS
-    for number, seed in enumerate(SEEDS[name]):
-        (corpus / f"seed-{number}").write_bytes(seed)
+    for number, example in enumerate(SEEDS[name]):
+        (corpus / f"seed-{number}").write_bytes(example)
     options = [
         f"-max_total_time={seconds}",
+        f"-seed={seed}",
         "-max_len=600",
         "-print_final_stats=1",
         f"-artifact_prefix={corpus}/",
@@ -31,11 +32,11 @@ def run(name: str, seconds: int, corpus: Path) -> None:
     atheris.Fuzz()
 
 
-def run_all(seconds: int) -> int:
+def run_all(seconds: int, seed: int) -> int:
     """Fuzz each target in a process of its own and print how often it was executed."""
     failed = 0
     for name in NAMES:
-        command = [sys.executable, "-m", "fuzz", name, "--seconds", str(seconds)]
+        command = [sys.executable, "-m", "fuzz", name, "--seconds", str(seconds), "--seed", str(seed)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120)
         executed = re.search(r"number_of_executed_units: (\d+)", done.stderr)
         print(
@@ -51,11 +52,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fuzz")
     parser.add_argument("target", choices=[*NAMES, "all"])
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=0, help="start from the same draws each time; 0 draws anew")
     arguments = parser.parse_args()
     if arguments.target == "all":
-        return run_all(arguments.seconds)
+        return run_all(arguments.seconds, arguments.seed)
     with tempfile.TemporaryDirectory() as corpus:
-        run(arguments.target, arguments.seconds, Path(corpus))
+        run(arguments.target, arguments.seconds, arguments.seed, Path(corpus))
     return 0
 
 

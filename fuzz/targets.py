@@ -122,6 +122,11 @@ SEEDS: dict[str, list[bytes]] = {
         "josé@straße.de".encode(),
         b"a(b(c))@x.org",
     ],
-    "headers": [b"Join us\x1fX-A\x1fb\x1fTeam\x1fCome", b"a\r\n b\x1fBcc\x1fx\r\ny", b"\x1fList-Unsubscribe\x1fx"],
+    "headers": [
+        b"Join us\x1fX-A\x1fb\x1fTeam\x1fCome",
+        b"a\r\n b\x1fBcc\x1fx\r\ny",
+        b"\x1fList-Unsubscribe\x1fx",
+        b"Join\x1fX\x1fy\x1fa@\xef\xbf\xbd, b",
+    ],
     "csv": [b'jane@x.org,beta\n"a,b"@x.org,"c\nd"\n', b"email;opportunity\r\njane@x.org;a\r\n"],
 }

@@ -185,6 +185,7 @@ def test_a_display_name_is_kept(host: Host, smtp: Mailbox) -> None:
         {"recipients": ["josé@example.org"]},
         {"recipients": [("jane", "jane@example.org", "x")]},
         {"sender": "team@example.org\r\nBcc: e@example.org"},
+        {"sender": ("a@\N{REPLACEMENT CHARACTER}, b", "team@example.org")},
         {"reply_to": "team@example.org\nBcc: e@example.org"},
         {"extra_headers": {"X": "a\r\nBcc: e@example.org"}},
         {"extra_headers": {"list-unsubscribe": "<https://example.org>"}},

@@ -12,7 +12,7 @@ import flask_mail
 
 from ..invitation import Draft, Letter
 from ..state import current_state
-from .wire import VERBATIM, not_gated, rehearse
+from .wire import VERBATIM, not_gated, rehearse, serialising
 
 
 class Invitation(flask_mail.Message):
@@ -85,7 +85,8 @@ class Cleared(flask_mail.Message):
         self.alts = {**invitation.alts, **({"html": letter.html} if letter.html else {})}
         self.date = time.time() if invitation.date is None else invitation.date
         self.msgId = make_msgid()
-        self._bytes = super().as_bytes()
+        with serialising():
+            self._bytes = super().as_bytes()
 
     def as_bytes(self) -> bytes:
         return self._bytes

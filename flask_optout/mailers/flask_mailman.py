@@ -12,7 +12,7 @@ from flask_mailman.message import sanitize_address
 
 from ..invitation import Draft, Letter
 from ..state import current_state
-from .wire import VERBATIM, not_gated, rehearse
+from .wire import VERBATIM, not_gated, rehearse, serialising
 
 
 class Invitation(flask_mailman.EmailMultiAlternatives):
@@ -91,7 +91,8 @@ class Cleared(flask_mailman.EmailMultiAlternatives):
         self.alternatives = [(letter.html if kind == "text/html" else part, kind) for part, kind in others]
         self.extra_headers = {**letter.headers, "Message-ID": make_msgid(domain=str(flask_mailman.DNS_NAME))}
         self.sender = sanitize_address(self.from_email, "utf-8")
-        self._built: Message = super().message()
+        with serialising():
+            self._built: Message = super().message()
         self._built.policy = VERBATIM
 
     def message(self) -> Message:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from email.header import Header
 from email.policy import EmailPolicy
 from typing import Any
 
-from ..errors import NotGated
+from ..errors import InvitationError, NotGated
 from ..invitation import OWN_HEADERS
 
 
@@ -36,6 +36,22 @@ def not_gated(mend: str) -> NotGated:
         "It would reach people who opted out, and carry no link.",
         mend,
     )
+
+
+@contextmanager
+def serialising() -> Iterator[None]:
+    """Name what is wrong where the library meets a character that it cannot write.
+
+    :raises InvitationError: in place of the library's error, which may quote an address.
+    """
+    try:
+        yield
+    except UnicodeError:
+        raise InvitationError(
+            "A header of an invitation has a character that cannot stand there.",
+            "The mail library cannot write it, so the invitation would reach nobody.",
+            "Look at the sender and Reply-To: a name with an @ or a comma in it needs quotes, a domain its ASCII form.",
+        ) from None
 
 
 def rehearse(smtp: smtplib.SMTP | None, sender: str, raw: bytes, options: Sequence[str] = ()) -> None:
