@@ -166,8 +166,6 @@ class Choices:
 
         return self._store.read(checked, patience)
 
-        return self._host.read(self._engine(), rows, self._alone)
-
     def muted(self, address: Address, opportunity: str) -> bool:
         """Whether any choice, or a hold after a doubtful press, forbids to invite this address to this opportunity.
 
