@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import contextvars
-import os
-import queue
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from .errors import StoreUnavailable
 from .host_transaction import HostTransaction
+from .time_limit import Call, Helpers, Late, TooManyHang
 
 T = TypeVar("T")
 
-#: Helpers that may hang at once, each with a connection of the host's pool; then calls are refused without waiting.
-MOST_STUCK = 8
-MOST_IDLE = 16
 #: Serialization failures and deadlocks, as SQLSTATE (ISO 9075-2) and as MariaDB and MySQL number them.
 CONFLICT_STATES = {"40001", "40P01"}
 CONFLICT_NUMBERS = {1020, 1213}
@@ -43,7 +38,7 @@ class Store:
         self._engine = engine
         self._timeout = timeout
         self._host = host or HostTransaction(lambda: None)
-        self._helpers = _Helpers()
+        self._helpers = Helpers()
         self._turn = threading.Lock()
 
     def read(self, work: Callable[[sa.Connection], T], patience: float = 1.0) -> T:
@@ -69,7 +64,7 @@ class Store:
         engine, seconds = self._engine(), self._timeout * patience
         deadline = time.monotonic() + seconds
 
-        def attempts(call: _Call[T]) -> T:
+        def attempts(call: Call[T]) -> T:
             for attempt in range(MOST_ATTEMPTS):
                 try:
                     with self._in_turn(engine, deadline) if commit else nullcontext():
@@ -83,8 +78,10 @@ class Store:
         with _told(engine.dialect.loaded_dbapi.Error):
             try:
                 return self._helpers.run(attempts, seconds)
-            except _Late:
+            except Late:
                 raise _unavailable(f"no answer within {seconds:g} s") from None
+            except TooManyHang:
+                raise _unavailable("earlier calls still hang") from None
 
     @contextmanager
     def _in_turn(self, engine: sa.Engine, deadline: float) -> Iterator[None]:
@@ -93,7 +90,7 @@ class Store:
             yield
             return
         if not self._turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise _Late
+            raise Late
         try:
             yield
         finally:
@@ -101,14 +98,14 @@ class Store:
 
 
 def _transaction(
-    engine: sa.Engine, work: Callable[[sa.Connection], T], deadline: float, committing: _Call[T] | None
+    engine: sa.Engine, work: Callable[[sa.Connection], T], deadline: float, committing: Call[T] | None
 ) -> T:
     with engine.connect() as connection, _limited(connection, deadline - time.monotonic()):
         result = work(connection)
         if committing is not None:
             # Whoever asked was told that nothing changed.
             if committing.given_up:
-                raise _Late
+                raise Late
             connection.commit()
         return result
 
@@ -203,99 +200,3 @@ def _unavailable(reason: str) -> StoreUnavailable:
         "Check SQLALCHEMY_DATABASE_URI and the database, run 'flask optout init-db' if its tables are "
         "missing, and try again.",
     )
-
-
-class _Late(Exception):
-    """The time is over."""
-
-
-class _Call(Generic[T]):
-    """One call, which its caller may give up."""
-
-    def __init__(self, work: Callable[[_Call[T]], T]) -> None:
-        self._work = work
-        self._done = threading.Lock()
-        self._done.acquire()
-        self._result: T
-        self._error: BaseException | None = None
-        self.given_up = False
-
-    def __call__(self) -> None:
-        try:
-            self._result = self._work(self)
-        except BaseException as error:
-            self._error = error
-        finally:
-            self._done.release()
-
-    def result(self, seconds: float) -> T:
-        try:
-            if not self._done.acquire(timeout=seconds):
-                raise _Late
-            if self._error is not None:
-                raise self._error
-            return self._result
-        finally:
-            self.given_up = True
-            self._error = None
-
-
-class _Helper(threading.Thread):
-    def __init__(self) -> None:
-        super().__init__(name="optout-store", daemon=True)
-        self.jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self.start()
-
-    def run(self) -> None:
-        while (job := self.jobs.get()) is not None:
-            job()
-            del job
-
-
-class _Helpers:
-    """Threads that wait in their caller's stead.
-
-    Drivers have no common way to bound the wait for a free connection, a name server, a handshake or a peer that is
-    gone; a thread that can be left behind bounds them all.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process = os.getpid()
-        self._idle: list[_Helper] = []
-        self._stuck: list[_Helper] = []
-
-    def run(self, work: Callable[[_Call[T]], T], seconds: float) -> T:
-        helper, call, context = self._take(), _Call(work), contextvars.copy_context()
-        helper.jobs.put(lambda: context.run(call))
-        free = False
-        try:
-            result = call.result(seconds)
-            free = True
-            return result
-        except _Late:
-            raise
-        except Exception:
-            free = True
-            raise
-        finally:
-            self._give_back(helper, free)
-
-    def _take(self) -> _Helper:
-        with self._lock:
-            if self._process != os.getpid():  # threads do not survive a fork
-                self._process, self._idle, self._stuck = os.getpid(), [], []
-            if len(self._stuck) >= MOST_STUCK:
-                self._stuck = [helper for helper in self._stuck if helper.is_alive()]
-                if len(self._stuck) >= MOST_STUCK:
-                    raise _unavailable("earlier calls still hang")
-            return self._idle.pop() if self._idle else _Helper()
-
-    def _give_back(self, helper: _Helper, free: bool) -> None:
-        with self._lock:
-            if free and len(self._idle) < MOST_IDLE:
-                self._idle.append(helper)
-                return
-            helper.jobs.put(None)
-            if not free:
-                self._stuck.append(helper)
