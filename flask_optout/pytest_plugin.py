@@ -14,9 +14,11 @@ import pytest
 
 if TYPE_CHECKING:
     from flask import Flask
+    from flask.testing import FlaskClient
 
     from .addresses import Recipient
-    from .testing import Candidate, Finding, FlaskClient
+    from .scan import Finding
+    from .testing import Candidate
 
 P = ParamSpec("P")
 T = TypeVar("T")
