@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -16,7 +17,8 @@ from flask.cli import AppGroup, with_appcontext
 from .cli_scanners import alarms, notify_domain, scan_me
 from .doctor.command import doctor
 from .errors import ConfigurationError, ListError, OptOutError
-from .importing import MuteList, Refusal
+from .exports import NAMES
+from .importing import Entry, MuteList, Refusal, Skipped
 from .state import current_state
 from .walls import find_wall
 
@@ -114,29 +116,45 @@ def replay(new: bool) -> None:
 @optout_cli.command("import")
 @click.argument("file", type=click.File("rb"))
 @click.option("--opportunity", help="The opportunity of every row, for a list without that column.")
+@click.option("--format", type=click.Choice(NAMES), help="What kind of file it is; unset, its first line tells.")
 @with_appcontext
-def import_list(file: BinaryIO, opportunity: str | None) -> None:
+def import_list(file: BinaryIO, opportunity: str | None, format: str | None) -> None:
     """Add mutes from another system: a CSV FILE, or - for standard input.
 
-    Its first line names the columns: email and opportunity; others are ignored. It adds mutes and can remove none.
-    Rows that cannot be used are named by their number, and make the exit status 1.
+    Its first line names the columns: email and opportunity; others are ignored. Exports of SendGrid, Mailgun,
+    Postmark, Mailchimp and listmonk are recognised; those of their rows that are no opt-outs are skipped. It adds
+    mutes and can remove none. Rows that cannot be used are named by their number.
+
+    \b
+    Exit status: 0 when all rows were used or skipped, 1 when one could
+    not be used or the database did not take them, 2 when nothing could
+    be read.
+
+    \b
+    Example:
+        flask optout import unsubscribes.csv --opportunity beta-42
     """
     try:
-        rows = MuteList(file, opportunity)
+        rows = MuteList(file, opportunity, format)
     except ListError as error:
         raise click.UsageError(str(error)) from None
     if rows.ignored:
         click.echo(f"{len(rows.ignored)} other columns are ignored; an import only adds mutes.", err=True)
     good = bad = 0
+    skipped: Counter[str] = Counter()
     entries = iter(rows)
     with told(), click.progressbar(length=size_of(file), label="Reading", show_pos=False) as bar:
         while batch := list(islice(entries, IMPORT_BATCH)):
             refused = [row for row in batch if isinstance(row, Refusal)]
-            current_state().choices.add_mutes([row for row in batch if not isinstance(row, Refusal)], "import")
+            mutes = [row for row in batch if isinstance(row, Entry)]
+            skipped.update(row.reason for row in batch if isinstance(row, Skipped))
+            current_state().choices.add_mutes(mutes, "import")
             for row in refused:
                 click.echo(f"Line {row.line}: {row.reason}", err=True)
-            good, bad = good + len(batch) - len(refused), bad + len(refused)
+            good, bad = good + len(mutes), bad + len(refused)
             bar.update(rows.position - bar.pos)
+    for reason, count in sorted(skipped.items()):
+        click.echo(f"{count} rows are no opt-outs and were skipped: {reason}.")
     # What was stored already is not said: it would tell who had opted out.
     click.echo(f"{good} rows are muted; {bad} rows could not be used.")
     if bad:

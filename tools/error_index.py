@@ -24,8 +24,8 @@ CLASSES = {
 }
 INTRODUCTION = """# Errors
 
-Every error of Flask-OptOut is a `flask_optout.OptOutError`. It says what is wrong (`what`), why it matters (`why`) and
-how to mend it (`mend`), and it ends with the address of its class on this page (`see`). It holds no email address, so
+Every error of Flask-OptOut is a `flask_optout.OptOutError`. It says what is wrong (`what`), why it matters (`why`)
+and how to mend it (`mend`), and ends with the address of its class on this page (`see`). It holds no address, so
 it may be logged. "…" stands for what differs from case to case. This page is made from the source by
 `python -m tools.error_index`.
 """
