@@ -25,7 +25,7 @@ from .state import current_state
 #: Rows in one transaction of an import.
 IMPORT_BATCH = 500
 
-optout_cli = AppGroup(
+optout_cli: AppGroup = AppGroup(
     "optout",
     help="""Invitations and the choices of those who get them.
 
@@ -42,8 +42,8 @@ optout_cli = AppGroup(
     """,
 )
 
-for command in (alarms, doctor, notify_domain, preview, scan_me):
-    optout_cli.add_command(command)
+for _command in (alarms, doctor, notify_domain, preview, scan_me):
+    optout_cli.add_command(_command)
 
 
 @contextmanager

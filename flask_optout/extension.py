@@ -32,7 +32,7 @@ ACCESS_LOGS = ("werkzeug", "gunicorn.access")
 LINK_FILTER = LinkFilter()
 Loader = Callable[[str], Any]
 PREFIX = "OPTOUT_"
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "OPTOUT_BASE_URL": None,
     "OPTOUT_JOURNAL": None,
     "OPTOUT_KEYS": None,

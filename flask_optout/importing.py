@@ -78,7 +78,7 @@ class MuteList:
         self._names, self._excuse = names, export.excuse
         used = {*ADDRESS_COLUMNS, OPPORTUNITY_COLUMN, *export.columns}
         #: Columns that decide nothing here, such as a status: an import only ever adds mutes.
-        self.ignored = [name for name in names if name not in used]
+        self.ignored: list[str] = [name for name in names if name not in used]
 
     def __iter__(self) -> Iterator[Entry | Refusal | Skipped]:
         while (line := self._line()) is not None:
