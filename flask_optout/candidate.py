@@ -33,7 +33,9 @@ RETRY_AFTER = 60
 #: Where a request keeps what the visit log wants to know.
 CLAIM, JUDGEMENT = "optout.claim", "optout.judgement"
 
-blueprint = PlacedBlueprint("optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates")
+blueprint: PlacedBlueprint = PlacedBlueprint(
+    "optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates"
+)
 watch(blueprint)
 
 

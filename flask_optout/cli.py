@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -13,20 +14,36 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
+from .cli_preview import preview
 from .cli_scanners import alarms, notify_domain, scan_me
 from .doctor.command import doctor
-from .errors import ConfigurationError, ListError, OptOutError
-from .importing import MuteList, Refusal
+from .errors import ListError, OptOutError
+from .exports import NAMES
+from .importing import Entry, MuteList, Refusal, Skipped
 from .state import current_state
-from .walls import find_wall
 
 #: Rows in one transaction of an import.
 IMPORT_BATCH = 500
 
-optout_cli = AppGroup("optout", help="Invitations and the choices of those who get them.")
+optout_cli: AppGroup = AppGroup(
+    "optout",
+    help="""Invitations and the choices of those who get them.
 
-for command in (alarms, doctor, notify_domain, scan_me):
-    optout_cli.add_command(command)
+    There is deliberately no list: who opted out is for nobody but themselves to know, and a list leaks. There is no
+    unmute either: only the candidate can undo what they said, with their own link.
+
+    \b
+    Exit status of every command: 0 when it did what it says, 1 when
+    something is wrong, 2 when it was used wrongly.
+
+    \b
+    Example:
+        flask optout doctor
+    """,
+)
+
+for _command in (alarms, doctor, notify_domain, preview, scan_me):
+    optout_cli.add_command(_command)
 
 
 @contextmanager
@@ -41,7 +58,14 @@ def told() -> Iterator[None]:
 @optout_cli.command("init-db")
 @with_appcontext
 def init_db() -> None:
-    """Create what is missing of Flask-OptOut's tables; what is stored in them stays as it is."""
+    """Create what is missing of Flask-OptOut's tables; what is stored in them stays as it is.
+
+    Exit status: 0 when they are there, 1 when the database does not take them.
+
+    \b
+    Example:
+        flask optout init-db
+    """
     with told():
         current_state().create_tables()
     click.echo("The tables of Flask-OptOut are there.")
@@ -50,24 +74,19 @@ def init_db() -> None:
 @optout_cli.command("prune")
 @with_appcontext
 def prune() -> None:
-    """Delete from the Email Log what is older than OPTOUT_LOG_DAYS; links and choices stay as they are."""
+    """Delete from the Email Log what is older than OPTOUT_LOG_DAYS; links and choices stay as they are.
+
+    Exit status: 0 when it is deleted, 1 when the database does not answer.
+
+    \b
+    Example:
+        flask optout prune
+    """
     state = current_state()
-    deleted = state.email_log.prune(current_app.config["OPTOUT_LOG_DAYS"])
-    state.resends.prune()
+    with told():
+        deleted = state.email_log.prune(current_app.config["OPTOUT_LOG_DAYS"])
+        state.resends.prune()
     click.echo(f"Invitations deleted from the Email Log: {deleted}.")
-
-
-@optout_cli.command("check")
-@with_appcontext
-def check() -> None:
-    """Try the candidate's pages and say what in this app stands before them; exit with 1 if something does."""
-    try:
-        wall = find_wall(current_app)
-    except ConfigurationError as error:
-        wall = error
-    if wall is not None:
-        raise click.ClickException(str(wall))
-    click.echo("Nothing stands before the candidate's pages.")
 
 
 @optout_cli.command("rotate-key")
@@ -76,6 +95,14 @@ def rotate_key() -> None:
     """Bring all choices under the newest key; when they are, give a new key and say where to put it.
 
     It may be stopped and run again at any time. Invitations and links obey every key of the ring meanwhile.
+
+    \b
+    Exit status: 0 when all choices are under the newest key, 1 when a key
+    is missing or the database does not answer.
+
+    \b
+    Example:
+        flask optout rotate-key
     """
     state = current_state()
     with told():
@@ -101,6 +128,14 @@ def replay(new: bool) -> None:
     """Put the mutes of the journal back into a database that was restored from an old backup.
 
     It un-mutes nobody, and it may be stopped and run again at any time.
+
+    \b
+    Exit status: 0 when journal and database agree, 1 when one of them
+    cannot be used.
+
+    \b
+    Example:
+        flask optout replay
     """
     with told():
         recovery = current_state().recovery
@@ -114,29 +149,45 @@ def replay(new: bool) -> None:
 @optout_cli.command("import")
 @click.argument("file", type=click.File("rb"))
 @click.option("--opportunity", help="The opportunity of every row, for a list without that column.")
+@click.option("--format", type=click.Choice(NAMES), help="What kind of file it is; unset, its first line tells.")
 @with_appcontext
-def import_list(file: BinaryIO, opportunity: str | None) -> None:
+def import_list(file: BinaryIO, opportunity: str | None, format: str | None) -> None:
     """Add mutes from another system: a CSV FILE, or - for standard input.
 
-    Its first line names the columns: email and opportunity; others are ignored. It adds mutes and can remove none.
-    Rows that cannot be used are named by their number, and make the exit status 1.
+    Its first line names the columns: email and opportunity; others are ignored. Exports of SendGrid, Mailgun,
+    Postmark, Mailchimp and listmonk are recognised; those of their rows that are no opt-outs are skipped. It adds
+    mutes and can remove none. Rows that cannot be used are named by their number.
+
+    \b
+    Exit status: 0 when all rows were used or skipped, 1 when one could
+    not be used or the database did not take them, 2 when nothing could
+    be read.
+
+    \b
+    Example:
+        flask optout import unsubscribes.csv --opportunity beta-42
     """
     try:
-        rows = MuteList(file, opportunity)
+        rows = MuteList(file, opportunity, format)
     except ListError as error:
         raise click.UsageError(str(error)) from None
     if rows.ignored:
         click.echo(f"{len(rows.ignored)} other columns are ignored; an import only adds mutes.", err=True)
     good = bad = 0
+    skipped: Counter[str] = Counter()
     entries = iter(rows)
     with told(), click.progressbar(length=size_of(file), label="Reading", show_pos=False) as bar:
         while batch := list(islice(entries, IMPORT_BATCH)):
             refused = [row for row in batch if isinstance(row, Refusal)]
-            current_state().choices.add_mutes([row for row in batch if not isinstance(row, Refusal)], "import")
+            mutes = [row for row in batch if isinstance(row, Entry)]
+            skipped.update(row.reason for row in batch if isinstance(row, Skipped))
+            current_state().choices.add_mutes(mutes, "import")
             for row in refused:
                 click.echo(f"Line {row.line}: {row.reason}", err=True)
-            good, bad = good + len(batch) - len(refused), bad + len(refused)
+            good, bad = good + len(mutes), bad + len(refused)
             bar.update(rows.position - bar.pos)
+    for reason, count in sorted(skipped.items()):
+        click.echo(f"{count} rows are no opt-outs and were skipped: {reason}.")
     # What was stored already is not said: it would tell who had opted out.
     click.echo(f"{good} rows are muted; {bad} rows could not be used.")
     if bad:

@@ -24,9 +24,15 @@ from .state import current_state
 from .tokens import Door
 
 INVITED = "FILE holds who was invited, one 'address,opportunity' a line; - reads standard input."
+STATUS = "Exit status: 0 when it did what it says, 1 when it could not, 2 when it was used wrongly."
+EXAMPLE = "\n\n\b\nExample:\n    flask optout"
 
 
-@click.command("alarms", help=f"Name the mail domains where a scanner may have pressed for people.\n\n{INVITED}")
+@click.command(
+    "alarms",
+    help=f"Name the mail domains where a scanner may have pressed for people.\n\n{INVITED}\n\n{STATUS}"
+    f"{EXAMPLE} alarms invited.csv",
+)
 @click.argument("file", type=click.File())
 @with_appcontext
 def alarms(file: TextIO) -> None:
@@ -40,7 +46,8 @@ def alarms(file: TextIO) -> None:
 @click.command(
     "notify-domain",
     help="Ask everybody at DOMAIN who was invited to check their answer: one neutral mail each, with their own link, "
-    f"whatever they answered. A domain gets it at most once a week.\n\n{INVITED}",
+    f"whatever they answered. A domain gets it at most once a week.\n\n{INVITED}\n\n{STATUS}"
+    f"{EXAMPLE} notify-domain example.org invited.csv",
 )
 @click.argument("domain")
 @click.argument("file", type=click.File())
@@ -79,7 +86,9 @@ def _notice(address: Address, text: str) -> Letter:
 @click.command(
     "scan-me",
     help="Let scanners loose on URL, a link of a test candidate, and tell what they changed that they should not. "
-    "They speak plain HTTP, through whatever stands before this app.",
+    "They speak plain HTTP, through whatever stands before this app.\n\n"
+    "Exit status: 0 when they changed nothing, 1 when they did or nothing answers, 2 when URL is not yours."
+    f"{EXAMPLE} scan-me https://jobs.example.org/optout/...",
 )
 @click.argument("url")
 @click.option("--host", help="Allow this host, when it is neither this machine nor the one of OPTOUT_BASE_URL.")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+#: Where the manual explains every error, each class under an anchor of its own.
+ERROR_INDEX = "https://flask-optout.readthedocs.io/errors"
+
 
 class OptOutError(Exception):
     """The root of every error that Flask-OptOut raises on purpose.
@@ -18,7 +23,12 @@ class OptOutError(Exception):
         self.mend = mend
 
     def __str__(self) -> str:
-        return f"{self.what} {self.why} {self.mend}"
+        return f"{self.what} {self.why} {self.mend}\nSee {self.see}"
+
+    @property
+    def see(self) -> str:
+        """The URL of its entry in the manual."""
+        return f"{ERROR_INDEX}#{re.sub('(?<!^)(?=[A-Z])', '-', type(self).__name__).lower()}"
 
 
 class ConfigurationError(OptOutError):

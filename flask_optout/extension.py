@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from email.message import EmailMessage
 from typing import Any, Protocol
 
@@ -30,7 +31,8 @@ from .tokens import Door
 ACCESS_LOGS = ("werkzeug", "gunicorn.access")
 LINK_FILTER = LinkFilter()
 Loader = Callable[[str], Any]
-DEFAULTS = {
+PREFIX = "OPTOUT_"
+DEFAULTS: dict[str, Any] = {
     "OPTOUT_BASE_URL": None,
     "OPTOUT_JOURNAL": None,
     "OPTOUT_KEYS": None,
@@ -90,7 +92,8 @@ class OptOut:
     def init_app(self, app: Flask) -> None:
         """Give the app the candidate's pages and the ``flask optout`` commands.
 
-        :raises ConfigurationError: when it has an OptOut already, or a setting that cannot work.
+        :raises ConfigurationError: when it has an OptOut already, a setting that cannot work, or one whose name
+            starts with ``OPTOUT_`` and is none of ours.
         """
         if "optout" in app.extensions or blueprint.name in app.blueprints:
             raise ConfigurationError(
@@ -98,6 +101,7 @@ class OptOut:
                 "Two of them would answer for each other's links.",
                 "Call init_app once for each app, and give your own blueprint another name.",
             )
+        _refuse_unknown(app.config)
         for name, default in DEFAULTS.items():
             app.config.setdefault(name, default)
         state = State(app, self._engine, self._session, self._tables, self._load, self._operator)
@@ -165,6 +169,19 @@ class OptOut:
 
     def _load(self, id: str) -> Any:
         return None if self._loader is None else self._loader(id)
+
+
+def _refuse_unknown(config: Mapping[str, Any]) -> None:
+    unknown = sorted(name for name in config if name.startswith(PREFIX) and name not in DEFAULTS)
+    if unknown:
+        # Without the prefix, which would make any two names alike.
+        names = {name.removeprefix(PREFIX): name for name in DEFAULTS}
+        near = get_close_matches(unknown[0].removeprefix(PREFIX), names, 1)
+        raise ConfigurationError(
+            f"There is no setting {unknown[0]}.",
+            "A setting whose name is mistyped would be left at its default, and nobody would notice.",
+            f"Did you mean {names[near[0]]}?" if near else f"Those that there are: {', '.join(sorted(DEFAULTS))}.",
+        )
 
 
 def _metadata(db: Database, bind_key: str | None) -> sa.MetaData:

@@ -12,9 +12,10 @@ from typing import BinaryIO, NamedTuple
 
 from .addresses import Address, parse
 from .errors import AddressError, ListError, OpportunityError
+from .exports import PLAIN, recognised
 from .tokens import checked_opportunity
 
-ADDRESS_COLUMNS = ("email", "address", "e-mail", "email address")
+ADDRESS_COLUMNS = ("email", "address", "e-mail", "email address", "emailaddress")
 OPPORTUNITY_COLUMN = "opportunity"
 DELIMITERS = ",;\t"
 #: Octets in one line; what is longer is no line of a list of people.
@@ -39,14 +40,22 @@ class Refusal:
     reason: str
 
 
+class Skipped(NamedTuple):
+    """One row that is no opt-out, and what it is instead."""
+
+    reason: str
+
+
 class MuteList:
     """A list of mutes, read lazily and in bounded memory.
 
     :param opportunity: for a list without a column of that name.
-    :raises ListError: when its first line is no header that names an address column, or an opportunity is missing.
+    :param format: what kind of file it is, by its name in ``exports.py``; ``None`` to tell by its columns.
+    :raises ListError: when its first line is no header that names an address column, when an opportunity is missing,
+        or when its columns are not those of the format.
     """
 
-    def __init__(self, file: BinaryIO, opportunity: str | None = None) -> None:
+    def __init__(self, file: BinaryIO, opportunity: str | None = None, format: str | None = None) -> None:
         self.position = 0
         self._lines = self._decoded(file)
         self._ahead: deque[tuple[int, str | None]] = deque()
@@ -62,11 +71,16 @@ class MuteList:
             self._opportunity_at = _only(names, (OPPORTUNITY_COLUMN,), "an opportunity")
         elif OPPORTUNITY_COLUMN in names:
             raise _bad_header("The list has a column for the opportunity, and an opportunity was given as well.")
-        used = {*ADDRESS_COLUMNS, OPPORTUNITY_COLUMN}
+        # What names opportunities was made for an import, whatever its other columns are called.
+        export = recognised(names, PLAIN.name if OPPORTUNITY_COLUMN in names else format)
+        if export is None:
+            raise _bad_header(f"The list has not the columns of an export of {format}.")
+        self._names, self._excuse = names, export.excuse
+        used = {*ADDRESS_COLUMNS, OPPORTUNITY_COLUMN, *export.columns}
         #: Columns that decide nothing here, such as a status: an import only ever adds mutes.
-        self.ignored = [name for name in names if name not in used]
+        self.ignored: list[str] = [name for name in names if name not in used]
 
-    def __iter__(self) -> Iterator[Entry | Refusal]:
+    def __iter__(self) -> Iterator[Entry | Refusal | Skipped]:
         while (line := self._line()) is not None:
             number, text = line
             if text is None:
@@ -74,10 +88,13 @@ class MuteList:
             elif text:
                 yield self._row(number, text)
 
-    def _row(self, number: int, text: str) -> Entry | Refusal:
+    def _row(self, number: int, text: str) -> Entry | Refusal | Skipped:
         fields = self._fields(text)
         if fields is None or len(fields) != self._width:
             return Refusal(number, "The row has another number of columns than the header, or an unclosed quote.")
+        excuse = self._excuse(dict(zip(self._names, fields, strict=True)))
+        if excuse is not None:
+            return Skipped(excuse)
         opportunity = self._opportunity if self._opportunity is not None else fields[self._opportunity_at].strip()
         try:
             return Entry(parse(fields[self._address_at]), checked_opportunity(opportunity))

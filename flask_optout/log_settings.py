@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from .errors import ConfigurationError
 
-LOG_DEFAULTS = {"OPTOUT_LOG_DAYS": 90, "OPTOUT_TIMEZONE": "UTC", "OPTOUT_COUNT_FLOOR": (20, 5)}
+LOG_DEFAULTS: dict[str, Any] = {"OPTOUT_LOG_DAYS": 90, "OPTOUT_TIMEZONE": "UTC", "OPTOUT_COUNT_FLOOR": (20, 5)}
 #: No calendar reaches further back.
 LONGEST = 36_500
 

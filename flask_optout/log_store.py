@@ -100,7 +100,7 @@ def _unavailable() -> Iterator[None]:
         yield
     except StoreUnavailable as error:
         raise StoreUnavailable(
-            error.what.replace("The choices", "The Email Log"),
+            f"The Email Log {error.what.removeprefix('The choices ')}",
             "Every invitation is recorded before it leaves, so none leaves without it.",
             error.mend,
         ) from None

@@ -35,7 +35,7 @@ class Store:
     def __init__(
         self, engine: Callable[[], sa.Engine], timeout: float = 2.0, host: HostTransaction | None = None
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._timeout = timeout
         self._host = host or HostTransaction(lambda: None)
         self._helpers = Helpers()
@@ -48,7 +48,7 @@ class Store:
         :raises StoreUnavailable: when the database does not answer in time.
         """
         with _told():
-            return self._host.read(self._engine(), work, lambda work: self._run(work, patience, commit=False))
+            return self._host.read(self.engine(), work, lambda work: self._run(work, patience, commit=False))
 
     def write(self, work: Callable[[sa.Connection], T], patience: float = 1.0) -> T:
         """Do ``work`` so that it stays, whatever the host does with its own transaction.
@@ -58,10 +58,10 @@ class Store:
         :raises StoreUnavailable: when the database does not take it in time.
         """
         with _told():
-            return self._host.write(self._engine(), work, lambda work: self._run(work, patience, commit=True))
+            return self._host.write(self.engine(), work, lambda work: self._run(work, patience, commit=True))
 
     def _run(self, work: Callable[[sa.Connection], T], patience: float, commit: bool) -> T:
-        engine, seconds = self._engine(), self._timeout * patience
+        engine, seconds = self.engine(), self._timeout * patience
         deadline = time.monotonic() + seconds
 
         def attempts(call: Call[T]) -> T:

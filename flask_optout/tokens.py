@@ -97,7 +97,7 @@ class Tokens:
     def __init__(self, ring: KeyRing, doors: tuple[Door, ...] = CANDIDATE_DOORS) -> None:
         self.ring = ring
         self.doors = doors
-        self.signature = Signature()
+        self.signature: Signature = Signature()
 
     @cached_property
     def _link_keys(self) -> dict[Door, dict[Key, bytes]]:

@@ -186,5 +186,5 @@ def test_every_error_says_what_why_and_how_to_mend_it() -> None:
     with pytest.raises(OptOutError) as refused:
         letter(recipients=[])
     error = refused.value
-    assert str(error) == f"{error.what} {error.why} {error.mend}"
+    assert str(error) == f"{error.what} {error.why} {error.mend}\nSee {error.see}"
     assert all(part.endswith(".") for part in (error.what, error.why, error.mend))

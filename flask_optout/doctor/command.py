@@ -51,7 +51,11 @@ def doctor(
 ) -> None:
     """Say what is wrong with the set-up, the sending domain, a sample and the doors, and how to mend it.
 
-    The exit status is 0 when nothing fails, 1 when something does, 2 when the command was used wrongly.
+    Exit status: 0 when nothing fails, 1 when something does, 2 when the command was used wrongly.
+
+    \b
+    Example:
+        flask optout doctor --message delivered.eml
     """
     raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
     case = Case.of(current_app.config, domain, raw, () if nameserver is None else (nameserver,))

@@ -81,10 +81,12 @@ class Cleared(flask_mail.Message):
     def __init__(self, invitation: Invitation, letter: Letter) -> None:
         name, to = letter.address.name, letter.address.deliverable
         vars(self).update(vars(invitation), recipients=[(name, to) if name else to], cc=[], bcc=[])
-        self.subject, self.body, self.extra_headers = letter.subject, letter.text, dict(letter.headers)
-        self.alts = {**invitation.alts, **({"html": letter.html} if letter.html else {})}
-        self.date = time.time() if invitation.date is None else invitation.date
-        self.msgId = make_msgid()
+        self.subject: str = letter.subject
+        self.body: str | None = letter.text
+        self.extra_headers: dict[str, str] | None = dict(letter.headers)
+        self.alts: dict[str, str] = {**invitation.alts, **({"html": letter.html} if letter.html else {})}
+        self.date: float = time.time() if invitation.date is None else invitation.date
+        self.msgId: str = make_msgid()
         with serialising():
             self._bytes = super().as_bytes()
 

@@ -85,12 +85,17 @@ class Cleared(flask_mailman.EmailMultiAlternatives):
     def __init__(self, source: flask_mailman.EmailMessage, letter: Letter) -> None:
         to = formataddr((letter.address.name, letter.address.deliverable))
         self.__dict__.update(vars(source), to=[to], cc=[], bcc=[], subject=letter.subject)
-        self.content_subtype = source.content_subtype
-        self.body = (letter.html if self.content_subtype == "html" else letter.text) or ""
+        self.content_subtype: str = source.content_subtype
+        self.body: str = (letter.html if self.content_subtype == "html" else letter.text) or ""
         others = getattr(source, "alternatives", [])
-        self.alternatives = [(letter.html if kind == "text/html" else part, kind) for part, kind in others]
-        self.extra_headers = {**letter.headers, "Message-ID": make_msgid(domain=str(flask_mailman.DNS_NAME))}
-        self.sender = sanitize_address(self.from_email, "utf-8")
+        self.alternatives: list[tuple[Any, str]] = [
+            (letter.html if kind == "text/html" else part, kind) for part, kind in others
+        ]
+        self.extra_headers: dict[str, str] = {
+            **letter.headers,
+            "Message-ID": make_msgid(domain=str(flask_mailman.DNS_NAME)),
+        }
+        self.sender: str = sanitize_address(self.from_email, "utf-8")
         with serialising():
             self._built: Message = super().message()
         self._built.policy = VERBATIM

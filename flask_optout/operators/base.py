@@ -25,7 +25,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 FORM_AGE = 12 * 60 * 60
 CSP = "Content-Security-Policy"
 
-blueprint = PlacedBlueprint("optout_operator", __name__)
+blueprint: PlacedBlueprint = PlacedBlueprint("optout_operator", __name__)
 # Flask-WTF would answer outsiders before the guard does; it is asked after it.
 blueprint.url_value_preprocessor(exempt_from_csrf)
 

@@ -27,12 +27,12 @@ class Filter:
     """
 
     def __init__(self, values: Mapping[str, str], times: Times) -> None:
-        self.values = {name: values.get(name, "").strip()[:LONGEST_FIELD] for name in FIELDS}
+        self.values: dict[str, str] = {name: values.get(name, "").strip()[:LONGEST_FIELD] for name in FIELDS}
         self.errors: dict[str, str] = {}
         since, until = self._bound("from", times), self._bound("to", times)
         if since is not None and until is not None and until <= since:
             self.errors["to"] = translate("The end is before the start.")
-        self.criteria = Criteria(
+        self.criteria: Criteria = Criteria(
             mailbox=self._mailbox(),
             opportunity=self._opportunity(),
             words=tuple(self.values["subject"].casefold().split()),

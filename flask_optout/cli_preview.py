@@ -1,0 +1,76 @@
+"""``flask optout preview``: an invitation as it would leave, without sending it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from .errors import OptOutError
+from .invitation import Draft, Letter
+from .mailers.delivery import default_sender
+from .state import current_state
+from .walls import NOBODY
+
+BODY = "(Your text.)"
+
+
+@click.command("preview")
+@click.argument("opportunity")
+@click.option("--html", is_flag=True, help="Show the html part; else the text part is shown.")
+@click.option("--language", help="Show the footer in this language, such as de; it takes Flask-Babel.")
+@with_appcontext
+def preview(opportunity: str, html: bool, language: str | None) -> None:
+    """Show an invitation to OPPORTUNITY as it would leave: its headers and its footer. Nothing is sent or stored.
+
+    Its recipient is nobody@example.com, so the links in it answer for nobody.
+
+    \b
+    Exit status: 0 when it is shown, 1 when it could not leave either,
+    2 when the command was used wrongly.
+
+    \b
+    Example:
+        flask optout preview beta-42 --html > preview.html
+    """
+    try:
+        with _in_language(language):
+            letter = _letter(opportunity)
+    except OptOutError as error:
+        raise click.ClickException(str(error)) from None
+    if not html:
+        for name, value in {"To": NOBODY, "Subject": letter.subject, **letter.headers}.items():
+            click.echo(f"{name}: {value}")
+        click.echo()
+    click.echo(letter.html if html else letter.text)
+
+
+def _letter(opportunity: str) -> Letter:
+    [letter] = current_state().gate.letters(
+        Draft(
+            recipients=[NOBODY],
+            opportunity=opportunity,
+            subject="(Your subject)",
+            text=BODY,
+            html=f"<p>{BODY}</p>",
+            sender=default_sender(),
+        )
+    )
+    return letter
+
+
+def _in_language(language: str | None) -> AbstractContextManager[None]:
+    if language is None:
+        return nullcontext()
+    if "babel" not in current_app.extensions:
+        raise click.UsageError("This app has no Flask-Babel, so its footer has one language.")
+    from babel import Locale, UnknownLocaleError
+    from flask_babel import force_locale
+
+    try:
+        Locale.parse(language)
+    except (ValueError, UnknownLocaleError):
+        raise click.UsageError(f"{language} is not a language.") from None
+    return force_locale(language)  # type: ignore[no-any-return]

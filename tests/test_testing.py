@@ -1,0 +1,114 @@
+"""The plugin for the tests of hosts: the manual's app and tests run as they stand, and each assertion can fail."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_optout import StoreUnavailable
+from flask_optout.mailers import flask_mailman, stdlib
+from flask_optout.testing import Candidate
+
+from .conftest import MakeHost
+from .hosts import Host
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "testing.md").read_text()
+APP, TESTS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+JANE, ABOUT = "jane@example.org", "beta-42"
+
+
+@pytest.fixture
+def app(host: Host) -> Flask:
+    return host.app
+
+
+def test_the_manuals_tests_pass(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(APP)
+    (tmp_path / "test_shop.py").write_text(TESTS)
+    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0 and "5 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_the_plugin_loads_no_mail_library() -> None:
+    code = "import sys, flask_optout.pytest_plugin; sys.exit(bool({'flask_mail', 'flask_mailman'} & {*sys.modules}))"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def record(host: Host, *messages: Any) -> list[Any]:
+    host.app.extensions["mail"].suppress = True
+    with host.mail.record_messages() as outbox:
+        for message in messages:
+            host.mail.send(message)
+    return list(outbox)
+
+
+def test_what_was_sent_is_no_silence(host: Host, assert_not_sent: Callable[..., None]) -> None:
+    outbox = record(host, host.invitation(JANE))
+    assert_not_sent(outbox, "joan@example.org")
+    with pytest.raises(AssertionError, match="Join us"):
+        assert_not_sent(outbox, "Jane <JANE@example.org>")
+
+
+@pytest.mark.parametrize(
+    ("address", "opportunity", "count"), [("joan@example.org", ABOUT, 0), (JANE, "study-7", 0), (JANE, ABOUT, 2)]
+)
+def test_another_invitation_is_not_the_one(
+    host: Host, assert_sent_with_link: Callable[..., str], address: str, opportunity: str, count: int
+) -> None:
+    outbox = record(host, host.invitation(JANE), host.invitation(JANE))
+    with pytest.raises(AssertionError, match=f"{count} invitations"):
+        assert_sent_with_link(outbox, address, opportunity)
+
+
+def test_flask_mailmans_outbox(
+    make: MakeHost, assert_not_sent: Callable[..., None], assert_sent_with_link: Callable[..., str]
+) -> None:
+    host = make(MAIL_BACKEND="locmem")
+    flask_mailman.Mail(host.app)
+    with host.app.app_context():
+        flask_mailman.Invitation("Join us", "Come.", to=[JANE], opportunity=ABOUT).send()
+        outbox = host.app.extensions["mailman"].outbox
+        assert assert_sent_with_link(outbox, JANE, ABOUT) == host.optout.link(JANE, ABOUT)
+        assert_not_sent(outbox, "joan@example.org")
+
+
+def test_the_standard_librarys_messages(host: Host, assert_sent_with_link: Callable[..., str]) -> None:
+    invitation = stdlib.Invitation(opportunity=ABOUT)
+    invitation["From"], invitation["To"], invitation["Subject"] = "team@example.org", JANE, "Join us"
+    invitation.set_content("Come.")
+    assert assert_sent_with_link(list(host.optout.cleared([invitation])), JANE, ABOUT)
+
+
+def test_a_candidate_may_change_their_mind_as_often_as_they_like(host: Host, optout_client: Candidate) -> None:
+    link = host.optout.link(JANE, ABOUT)
+    for _ in range(3):
+        optout_client.mute(link)
+        assert not host.optout.may_invite(JANE, ABOUT)
+        optout_client.undo(link)
+        assert host.optout.may_invite(JANE, ABOUT)
+    with pytest.raises(AssertionError, match="no button"):
+        optout_client.undo(link)
+
+
+def test_a_mute_is_for_one_opportunity_and_only_the_candidate_undoes_it(
+    host: Host, mute: Callable[[str, str], None], optout_client: Candidate
+) -> None:
+    mute(JANE, ABOUT)
+    assert host.optout.may_invite(JANE, "study-7") and not host.optout.may_invite(JANE, ABOUT)
+    optout_client.undo(host.optout.link(JANE, ABOUT))
+    assert host.optout.may_invite(JANE, ABOUT)
+
+
+def test_the_store_is_whole_again_after_it(host: Host, broken_store: Callable[..., Any]) -> None:
+    with broken_store(), pytest.raises(StoreUnavailable):
+        host.optout.may_invite(JANE, ABOUT)
+    assert host.optout.may_invite(JANE, ABOUT)
