@@ -217,3 +217,16 @@ def test_a_disguised_ring_is_another_ring(host: Host) -> None:
         {part for group in ring.marks(address, "beta-42") for mark in group for part in mark} for ring in rings
     )
     assert not true & disguised
+
+
+def test_page_and_mail_speak_the_language_of_the_browser_that_asked(
+    host: Host, client: FlaskClient, smtp: Mailbox
+) -> None:
+    Babel(host.app, default_locale="fr")
+    japanese = {"Accept-Language": "ja"}
+    assert 'lang="ja"' in client.get(ask_path(), headers=japanese).text
+    client.post(ask_path(), data={"address": "jane@example.org"}, headers=japanese)
+    wait_for_mail(smtp)
+    [mail] = smtp.received
+    assert mail.message["Subject"] == "お客様専用リンクのお知らせ"
+    assert 'lang="ja"' in mail.part("html") and "ご依頼があったため" in mail.part("plain")

@@ -79,6 +79,7 @@ def is_olga() -> str | None:
 
 
 def check(page: Page, where: str) -> None:
+    page.wait_for_load_state()  # a page without its stylesheet is another
     said = page.title() + page.evaluate(SAID)
     while said != (said := re.sub(rf"{OPEN}[^{OPEN}{CLOSE}]*{CLOSE}", " ", said)):
         pass
