@@ -11,9 +11,10 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from flask_babel import Babel, force_locale
+from markupsafe import Markup
 
 from flask_optout import InvitationError
-from flask_optout.languages import TAG, joined, split, tag_of
+from flask_optout.languages import TAG, joined, split, tag_of, translate
 from flask_optout.mailers import flask_mailman as mailman
 from flask_optout.mailers import stdlib
 
@@ -74,6 +75,7 @@ def test_a_link_says_which_language_its_page_speaks(speaker: Host, language: str
         ("nl, ja;q=0.8, de;q=0.5", "ja", "ja"),
         ("de;q=0.1, es;q=0.9", "es", "es"),
         ("de;q=0, es;q=0.1", "es", "es"),
+        ("de;q=0", "fr", "fr"),
         ("en-XX, es", "es", "es"),
         ("nl", "fr", "fr"),
         ("*", "fr", "fr"),
@@ -222,6 +224,35 @@ def test_the_hosts_words_win_over_ours_and_add_languages(make: MakeHost, tmp_pat
         assert "Weiterhin einladen" in host.app.test_client().get(host.path(), headers={"Accept-Language": "de"}).text
         html = mailed(host, language="it").html
     assert "Non ti interessa?" in html and "/optout/it/" in html
+
+
+@pytest.mark.parametrize(
+    ("placed", "language", "arrives"),
+    [("de", None, "de/"), ("de", "ar", "ar/"), (None, "ar", "ar/"), (None, None, ""), ("pt-BR", None, "pt-br/")],
+)
+def test_a_link_that_the_host_placed_keeps_its_language_and_gets_this_candidates_token(
+    speaker: Host, placed: str | None, language: str | None, arrives: str
+) -> None:
+    copied = speaker.optout.link("another@example.org", "beta-42", placed)
+    own = speaker.path().rpartition("/")[2]
+    body = mailed(speaker, body=f"No? {copied}. Bye", language=language).body
+    assert body == f"No? {BASE_URL}/optout/{arrives}{own}. Bye"
+
+
+@pytest.mark.parametrize(
+    ("values", "filled"),
+    [
+        ({"title": "<b>"}, "You will get no more invitations to <b>."),  # which the template escapes
+        ({"title": Markup("<b>1</b>")}, "You will get no more invitations to <b>1</b>."),
+    ],
+)
+def test_placeholders_are_filled(host: Host, values: dict[str, str], filled: str) -> None:
+    made = translate("You will get no more invitations to %(title)s.", **values)
+    assert made == filled and isinstance(made, Markup) is isinstance(values["title"], Markup)
+
+
+def test_a_title_is_no_html_and_neither_is_a_message(host: Host) -> None:
+    assert translate("<i> %(a)s %(b)s", a=Markup("<b>"), b="<u>") == Markup("&lt;i&gt; <b> &lt;u&gt;")
 
 
 @pytest.mark.parametrize("path", ["x", "de/x", "pt-br/x", "", "/", "de/", "a\nb", "de/a/b"])
