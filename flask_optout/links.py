@@ -41,8 +41,8 @@ class Links:
     def with_own_link(self, text: str, url: str) -> tuple[str, bool]:
         """Point every landing link in ``text`` at ``url``; say whether there was one.
 
-        A body that was copied from another candidate's invitation must not carry that candidate's link. A link that says
-        a language keeps it, unless ``url`` says one.
+        A body that was copied from another candidate's invitation must not carry that candidate's link. A link that
+        says a language keeps it, unless ``url`` says one.
         """
         prefix = self._prefix(Door.LANDING)
         language, token = split(url.removeprefix(prefix))
