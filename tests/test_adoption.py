@@ -17,7 +17,9 @@ ROOT = Path(__file__).parents[1]
 PYTHON = os.environ.get("OPTOUT_ADOPTER", sys.executable)
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
 BEFORE, AFTER, TEST = re.findall(r"^```python\n(.*?)^```$", TUTORIAL, re.MULTILINE | re.DOTALL)
-MAKE_KEY, INIT_DB, DOCTOR = "".join(re.findall(r"^```shell\n(.*?)^```$", TUTORIAL, re.M | re.DOTALL)).splitlines()
+MAKE_KEY, INIT_DB, TEST_IT, DOCTOR = "".join(
+    re.findall(r"^```shell\n(.*?)^```$", TUTORIAL, re.M | re.DOTALL)
+).splitlines()
 README = (ROOT / "README.md").read_text()
 NEW = [line.split("  # new")[0] for line in README.splitlines() if "  # new" in line]
 
@@ -57,14 +59,14 @@ def test_the_change_is_small() -> None:
 def test_an_app_that_was_there_gets_the_opt_out_is_tested_and_examined(folder: Path) -> None:
     key = run(folder, "sh", "-c", f"{MAKE_KEY}; echo $FLASK_SECRET_KEY").strip()
     run(folder, "sh", "-c", INIT_DB, key=key)
-    said = run(folder, PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_app.py", key=key)
+    said = run(folder, "sh", "-c", TEST_IT, key=key)
     assert "1 passed" in said
     said = run(folder, "sh", "-c", DOCTOR, key=key)
     assert "The app's Mail (flask_mail) passes the gate." in said
-    assert " 0 fail" in said or said.startswith("0 fail")
+    assert "\n0 fail" in said
 
 
 def test_the_same_test_fails_without_the_opt_out(folder: Path) -> None:
     (folder / "app.py").write_text(AFTER.replace(", opportunity=evening))", ", opportunity='letters'))"))
-    with pytest.raises(AssertionError, match="1 failed"):
-        run(folder, PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_app.py", key="k" * 32)
+    with pytest.raises(AssertionError, match="assert 2 == 1"):
+        run(folder, "sh", "-c", TEST_IT, key="k" * 32)

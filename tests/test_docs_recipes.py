@@ -161,8 +161,8 @@ def mute(recipe: ModuleType, address: str) -> None:
 @pytest.fixture
 def proxied(served: Host, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """The manual's nginx before a served host: where it listens, and its access log."""
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if nginx is None:
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin") or ""
+    if not nginx:
         missing("nginx", "apt-get install nginx-light")
     port, log = free_port(), tmp_path / "access.log"
     conf = NGINX.replace("listen 8080", f"listen 127.0.0.1:{port}").replace("/var/log/nginx/access.log", str(log))
