@@ -7,9 +7,6 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-import email_validator
-import idna
-
 from .errors import AddressError
 
 #: A recipient as mail libraries take it: an address, or a display name and an address.
@@ -105,6 +102,10 @@ def _address(local: str, domain: str, name: str = "") -> Address:
 @lru_cache(maxsize=65_536)
 def _domain(domain: str) -> str:
     """A domain as its lower-case A-label, by UTS 46 non-transitional mapping (RFC 5891)."""
+    # Not needed before the first address, and a large part of what it takes to import us.
+    import email_validator
+    import idna
+
     try:
         if len(domain) > LONGEST_ADDRESS:
             raise ValueError
@@ -117,6 +118,8 @@ def _domain(domain: str) -> str:
 
 def _local(local: str) -> str:
     """A local part in NFC with the quotes and escapes that it needs and no others (RFC 5321 section 4.1.2)."""
+    import email_validator
+
     try:
         checked = email_validator.validate_email(
             f"{local}@example.org", check_deliverability=False, allow_quoted_local=True

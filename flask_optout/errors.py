@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 #: Where the manual explains every error, each class under an anchor of its own.
-ERROR_INDEX = "https://flask-optout.readthedocs.io/errors"
+ERROR_INDEX = "https://flask-optout.readthedocs.io/page/errors.html"
 
 
 class OptOutError(Exception):

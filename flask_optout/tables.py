@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from .keys import DIGEST_SIZE, ID_SIZE, SCOPE_SIZE, TAG_SIZE
@@ -17,19 +17,24 @@ SCHEMA = 1
 RECIPIENT_SIZE = 4
 
 
+def _dialect(name: str) -> Any:
+    # Each brings the adapters of all its drivers along: not before there are tables to make.
+    return import_module(f"sqlalchemy.dialects.{name}")
+
+
 def _bytes(size: int) -> sa.types.TypeEngine[bytes]:
     # MySQL and MariaDB cannot make a BLOB a primary key.
-    return sa.LargeBinary(size).with_variant(mysql.BINARY(size), "mysql", "mariadb")
+    return sa.LargeBinary(size).with_variant(_dialect("mysql").BINARY(size), "mysql", "mariadb")
 
 
 def _string(size: int) -> sa.types.TypeEngine[str]:
     # The default collations of MySQL and MariaDB take different people for one.
-    exact = mysql.VARCHAR(size, charset="utf8mb4", collation="utf8mb4_bin")
+    exact = _dialect("mysql").VARCHAR(size, charset="utf8mb4", collation="utf8mb4_bin")
     return sa.String(size).with_variant(exact, "mysql", "mariadb")
 
 
 def _text() -> sa.types.TypeEngine[str]:
-    exact = mysql.LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin")
+    exact = _dialect("mysql").LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin")
     return sa.Text().with_variant(exact, "mysql", "mariadb")
 
 
@@ -222,12 +227,12 @@ def upsert(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -
     insert: Any
     match connection.dialect.name:
         case "sqlite" | "postgresql" as dialect:
-            insert = (sqlite if dialect == "sqlite" else postgresql).insert(table).values(values)
+            insert = _dialect(dialect).insert(table).values(values)
             insert = insert.on_conflict_do_update(
                 index_elements=keys, set_={name: insert.excluded[name] for name in rest}
             )
         case "mysql" | "mariadb":
-            insert = mysql.insert(table).values(values)
+            insert = _dialect("mysql").insert(table).values(values)
             insert = insert.on_duplicate_key_update({name: insert.inserted[name] for name in rest})
         case _:
             update = table.update().where(*(table.c[name] == values[name] for name in keys)).values(values)
@@ -244,7 +249,7 @@ def insert_if_absent(connection: sa.Connection, table: sa.Table, values: dict[st
     insert: Any
     match connection.dialect.name:
         case "sqlite" | "postgresql" as dialect:
-            insert = (sqlite if dialect == "sqlite" else postgresql).insert(table).from_select(list(values), row)
+            insert = _dialect(dialect).insert(table).from_select(list(values), row)
             connection.execute(insert.on_conflict_do_nothing())
         case "mysql" | "mariadb":
             connection.execute(table.insert().prefix_with("IGNORE").from_select(list(values), row))

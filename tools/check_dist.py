@@ -2,11 +2,13 @@
 
 The wheel must hold the package with its assets and nothing else, the sdist the tests and the example too; installed
 into a clean environment, the wheel must work with the standard library's mail alone, and then, with Flask-Mail,
-render the page and serve htmx and the stylesheet.
+render the page and serve htmx and the stylesheet, and carry tests/test_adoption.py. Built twice, the wheel is
+the same bytes, and the sdist the same files.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -72,8 +74,10 @@ def main() -> None:
     """Build, look inside, install, try; any failure ends the run."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        subprocess.run([sys.executable, "-m", "build", "--outdir", folder, str(ROOT)], check=True, stdout=sys.stderr)
-        [wheel], [sdist] = out.glob("*.whl"), out.glob("*.tar.gz")
+        wheel, sdist = build(out)
+        wheel_again, sdist_again = build(out / "again")
+        if wheel.read_bytes() != wheel_again.read_bytes() or contents(sdist) != contents(sdist_again):
+            raise SystemExit("Built again from the same commit, the files are others.")
         expect(names_in_wheel(wheel), assets("flask_optout/"), "the wheel")
         strangers = {
             name for name in names_in_wheel(wheel) if not name.startswith(("flask_optout/", "flask_optout-"))
@@ -91,7 +95,28 @@ def main() -> None:
         for requirement, trial in ((str(wheel), CORE), (f"{wheel}[mail]", TRIAL)):
             subprocess.run([python, "-m", "pip", "install", "--quiet", requirement], check=True)
             subprocess.run([python, "-W", "error", "-c", trial], check=True, cwd=folder)
+        walk(python)
     print(f"{wheel.name} and {sdist.name} are whole; the wheel works in a clean environment.")
+
+
+def build(folder: Path) -> tuple[Path, Path]:
+    """Wheel and sdist, with the time of the commit for a clock."""
+    time = subprocess.check_output(["git", "log", "-1", "--format=%ct"], cwd=ROOT, text=True).strip()
+    subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", folder, ROOT],
+        check=True,
+        stdout=sys.stderr,
+        env={**os.environ, "SOURCE_DATE_EPOCH": time},
+    )
+    [wheel], [sdist] = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    return wheel, sdist
+
+
+def walk(python: Path) -> None:
+    """A newcomer's walk with the wheel, in its environment."""
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest"], check=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_adoption.py"]
+    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "OPTOUT_ADOPTER": str(python)})
 
 
 def names_in_wheel(wheel: Path) -> set[str]:
@@ -102,6 +127,13 @@ def names_in_wheel(wheel: Path) -> set[str]:
 def names_in_sdist(sdist: Path) -> set[str]:
     with tarfile.open(sdist) as archive:
         return {name.partition("/")[2] for name in archive.getnames()}
+
+
+def contents(sdist: Path) -> dict[str, bytes]:
+    """The files of an sdist; setuptools gives those that it makes the time of day."""
+    with tarfile.open(sdist) as archive:
+        files = {member.name: archive.extractfile(member) for member in archive.getmembers()}
+        return {name: file.read() for name, file in files.items() if file is not None}
 
 
 def tracked(folder: str) -> set[str]:

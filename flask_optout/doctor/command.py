@@ -12,8 +12,6 @@ from flask.cli import with_appcontext
 
 from ..state import current_state
 from .case import Case, checked_domain, checked_nameserver
-from .examine import examine
-from .report import Progress, as_json, write
 from .sample import LONGEST_MESSAGE
 
 
@@ -57,6 +55,10 @@ def doctor(
     Example:
         flask optout doctor --message delivered.eml
     """
+    # An app that is not examined does not wait for the doctor's tools.
+    from .examine import examine
+    from .report import Progress, as_json, write
+
     raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
     case = Case.of(current_app.config, domain, raw, () if nameserver is None else (nameserver,))
     app = current_app._get_current_object()  # type: ignore[attr-defined]

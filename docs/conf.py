@@ -1,0 +1,14 @@
+"""The manual as a site: ``python -m sphinx -W docs build/docs``."""
+
+from importlib.metadata import version as version_of
+
+project = "Flask-OptOut"
+copyright = "the authors of Flask-OptOut"
+version = release = version_of("Flask-OptOut")
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+myst_heading_anchors = 3
+html_theme = "furo"
+html_title = f"Flask-OptOut {release}"
+html_show_sphinx = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
