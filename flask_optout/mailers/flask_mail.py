@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from email.mime.base import MIMEBase
 from email.utils import make_msgid
 from typing import Any
 
@@ -12,19 +11,11 @@ import flask_mail
 
 from ..invitation import Draft, Letter
 from ..state import current_state
-from .wire import VERBATIM, not_gated, rehearse, serialising
+from .wire import VERBATIM, Inviting, not_gated, rehearse, serialising
 
 
-class Invitation(flask_mail.Message):
-    """A ``flask_mail.Message`` that invites to the opportunity with this id, 1 to 128 bytes.
-
-    :param language: the recipient's, as a tag such as ``"de"``: of the footer, and of the page that its link opens.
-    """
-
-    def __init__(self, *args: Any, opportunity: str, language: str | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.opportunity = opportunity
-        self.language = language
+class Invitation(Inviting, flask_mail.Message):
+    """A ``flask_mail.Message`` that invites to the opportunity with this id, 1 to 128 bytes, in this language."""
 
     def _message(self) -> Any:
         raise not_gated("Make your mail object with 'from flask_optout.mailers.flask_mail import Mail'.")
@@ -40,17 +31,16 @@ class Connection(flask_mail.Connection):
 
         :raises OptOutError: when an invitation cannot be sent, or when nobody can tell whether it may be.
         """
-        if isinstance(message, Invitation):
-            gate = current_state().gate
-            for letter, cleared in [(letter, Cleared(message, letter)) for letter in gate.letters(_draft(message))]:
-                with gate.passing(letter, message_id=cleared.msgId) as clear:
-                    if clear:
-                        super().send(cleared, envelope_from)
-                    else:
-                        sender = flask_mail.sanitize_address(envelope_from or cleared.sender)
-                        rehearse(self.host, sender, cleared.as_bytes(), cleared.mail_options)
-        else:
-            super().send(message, envelope_from)
+        if not isinstance(message, Invitation):
+            return super().send(message, envelope_from)
+        gate = current_state().gate
+        for letter, cleared in [(each, Cleared(message, each)) for each in gate.letters(_draft(message))]:
+            with gate.passing(letter, message_id=cleared.msgId) as clear:
+                if clear:
+                    super().send(cleared, envelope_from)
+                else:
+                    sender = flask_mail.sanitize_address(envelope_from or cleared.sender)
+                    rehearse(self.host, sender, cleared.as_bytes(), cleared.mail_options)
 
 
 class _Gated(flask_mail._MailMixin):
@@ -97,7 +87,7 @@ class Cleared(flask_mail.Message):
     def as_bytes(self) -> bytes:
         return self._bytes
 
-    def _message(self) -> MIMEBase:
+    def _message(self) -> Any:
         message = super()._message()
         message.policy = VERBATIM
         return message
@@ -105,6 +95,5 @@ class Cleared(flask_mail.Message):
 
 def _draft(message: Invitation) -> Draft:
     to = [*message.recipients, *message.cc, *message.bcc] if message.cc or message.bcc else message.recipients
-    extra, about = message.extra_headers or {}, message.opportunity
-    args = (to, about, message.subject, message.body, message.html, message.sender, message.reply_to, extra)
-    return Draft(*args, smtputf8=False, language=message.language)
+    args = (to, message.opportunity, message.subject, message.body, message.html, message.sender, message.reply_to)
+    return Draft(*args, message.extra_headers or {}, smtputf8=False, language=message.language)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterable, Iterator
 from email.headerregistry import Address as HeaderAddress
 from email.message import EmailMessage
@@ -11,14 +10,10 @@ from email.policy import EmailPolicy
 from email.utils import make_msgid
 from typing import Any
 
-from ..addresses import Recipient
-from ..errors import AddressError, InvitationError
-from ..invitation import OWN_HEADERS, Draft, Letter
+from ..invitation import OWN_HEADERS, Letter
 from ..state import current_state
+from .parts import draft
 from .wire import VERBATIM, not_gated
-
-#: Headers that a draft has fields for, or that say how the body is encoded.
-STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*", re.IGNORECASE)
 
 
 class Invitation(EmailMessage):
@@ -48,7 +43,8 @@ def cleared(messages: Iterable[EmailMessage]) -> Iterator[EmailMessage]:
     for message in messages:
         if isinstance(message, Invitation):
             gate = current_state().gate
-            for letter, ready in [(letter, _ready(message, letter)) for letter in gate.letters(_draft(message))]:
+            said = draft(message, message.opportunity, message.language)
+            for letter, ready in [(letter, _ready(message, letter)) for letter in gate.letters(said)]:
                 with gate.passing(letter, message_id=str(ready["Message-ID"])) as clear:
                     if clear:
                         yield ready
@@ -76,36 +72,3 @@ def _ready(invitation: Invitation, letter: Letter) -> EmailMessage:
         ready["Content-Language"] = letter.headers["Content-Language"]
     ready.as_bytes(policy=policy.clone(utf8=True))
     return ready
-
-
-def _draft(message: Invitation) -> Draft:
-    values = [value for name in ("To", "Cc", "Bcc") for value in message.get_all(name, [])]
-    to = [person for value in values for person in _people(value)]
-    headers = {name: str(value) for name, value in message.items() if not STRUCTURE.fullmatch(name)}
-    who = str(message["From"] or ""), str(message["Reply-To"] or "")
-    text, html = _content(message, "plain"), _content(message, "html")
-    return Draft(
-        to, message.opportunity, str(message["Subject"] or ""), text, html, *who, headers, language=message.language
-    )
-
-
-def _people(value: Any) -> list[Recipient]:
-    if value.defects or any(group.display_name for group in value.groups):
-        raise AddressError(
-            "The To, Cc or Bcc header of an invitation is not a plain list of addresses.",
-            "What the standard library does not understand in it, it drops or guesses.",
-            "Write addresses as 'jane@example.org' or 'Jane <jane@example.org>', with commas between them.",
-        )
-    return [(address.display_name, address.addr_spec) for address in value.addresses]
-
-
-def _content(message: Invitation, kind: str) -> str | None:
-    part = message.get_body((kind,))
-    try:
-        return str(part.get_content()) if part is not None and part.get_payload() else None
-    except (LookupError, UnicodeError):
-        raise InvitationError(
-            "An invitation has a body part that cannot be read as text.",
-            "The link must be visible in the message itself.",
-            "Set the body with set_content() and a charset that Python knows.",
-        ) from None

@@ -29,6 +29,19 @@ class _Verbatim(EmailPolicy):
 VERBATIM = _Verbatim(linesep="\r\n")
 
 
+class Inviting:
+    """Goes in front of a library's message, and makes it an invitation.
+
+    :param opportunity: its id, 1 to 128 bytes.
+    :param language: the recipient's, as a tag such as ``"de"``: of the footer, and of the page that its link opens.
+    """
+
+    def __init__(self, *args: Any, opportunity: str, language: str | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.opportunity = opportunity
+        self.language = language
+
+
 def not_gated(mend: str) -> NotGated:
     """What an invitation raises when it is serialised for a mailer that does not know the gate."""
     return NotGated(
