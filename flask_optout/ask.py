@@ -12,12 +12,12 @@ from functools import partial
 from flask import Response, copy_current_request_context, current_app, make_response, request
 
 from .addresses import parse
-from .candidate import LONGEST_FORM, blueprint
+from .candidate import LONGEST_FORM, blueprint, show
 from .errors import AddressError, OptOutError
 from .keys import Mark
+from .languages import of_browser, speaking
 from .link_letter import link_letter
 from .mailers.delivery import default_sender, deliver
-from .rendering import render
 from .state import State, current_state
 from .tokens import Claim, Door
 
@@ -31,7 +31,7 @@ MOST, MOST_IN_ALL = 3, 10
 def ask(token: str) -> str:
     """Show the form; nothing on it depends on what the candidate chose."""
     current_state().ask_tokens.read(Door.ASK, token)
-    return render("ask.html", answered=False)
+    return show("ask.html", answered=False)
 
 
 @blueprint.post("/ask/<path:token>")
@@ -42,8 +42,8 @@ def ask_press(token: str) -> Response:
     request.max_content_length = LONGEST_FORM
     answer = copy_current_request_context(partial(_answer, claim, request.form.get("address", "")))
     if not state.background.submit(answer):
-        return make_response(render("unavailable.html", choice=None), 503)
-    return make_response(render("ask.html", answered=True))
+        return make_response(show("unavailable.html", choice=None), 503)
+    return make_response(show("ask.html", answered=True))
 
 
 def _answer(claim: Claim, typed: str) -> None:
@@ -66,7 +66,9 @@ def _mail_link(state: State, claim: Claim, typed: str) -> None:
     if not state.ask_limit.allows([(_slot(claim, invited), MOST), (_slot(claim, anything), MOST_IN_ALL)]):
         return
     url = state.links.url(Door.LANDING, address, claim.opportunity)
-    deliver(link_letter(address, claim.opportunity, url, sender=default_sender()))
+    with speaking(of_browser()):
+        letter = link_letter(address, claim.opportunity, url, sender=default_sender())
+    deliver(letter)
 
 
 def _slot(claim: Claim, mark: Mark) -> bytes:

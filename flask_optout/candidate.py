@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flask import Response, current_app, make_response, redirect, request, url_for
+from flask import Response, current_app, make_response, redirect, request
 from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as BaseResponse
@@ -14,11 +14,12 @@ from .bursts import COMMANDS, Command
 from .errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
 from .evidence import described, observe
 from .hearing import hear, hear_one_click
+from .languages import OF_LINK, of_browser, of_link, speaking, split, spoken
 from .one_click import LONGEST_SIGNAL, is_signal
 from .place import PlacedBlueprint
 from .press import FORGIVEN, Page, Verdict
 from .rendering import render
-from .standing import standing
+from .standing import own_path, standing
 from .state import current_state
 from .tokens import Claim, Door
 from .walls import UNSIGNED, watch
@@ -77,7 +78,7 @@ def press(token: str) -> BaseResponse:
         return _page(claim, Page.OPENED)
     if "HX-Request" in request.headers:
         return _page(claim, Page.RESULT)
-    return redirect(f"{_path(claim)}?pressed={state.nonces.issue(claim, Page.RESULT, state.clock())}", 303)
+    return redirect(f"{own_path(claim)}?pressed={state.nonces.issue(claim, Page.RESULT, state.clock())}", 303)
 
 
 @blueprint.get("/one-click/<optout_token:token>")
@@ -96,19 +97,24 @@ def one_click_press(token: str) -> Response:
     return _plain("You will get no more of these invitations.\n", 200)
 
 
-def _claim(door: Door, token: str) -> Claim:
+def _claim(door: Door, path: str) -> Claim:
+    language, token = split(path)
     claim = current_state().tokens.read(door, token)
     request.environ[CLAIM] = claim
+    if spoken(language):
+        request.environ[OF_LINK] = language
     return claim
+
+
+def show(template: str, **context: Any) -> str:
+    """Render a page in the language of the link, or else of the browser, or else of the app."""
+    with speaking([of_link(), *of_browser()]):
+        return render(template, **context)
 
 
 def _page(claim: Claim, page: Page, repeat: Command | None = None, decoy_first: bool = False) -> Response:
     template = "_choice.html" if "HX-Request" in request.headers else "landing.html"
-    return make_response(render(template, standing=standing(claim, page, repeat, decoy_first)))
-
-
-def _path(claim: Claim) -> str:
-    return url_for(".landing", token=current_state().tokens.reissue(Door.LANDING, claim))
+    return make_response(show(template, standing=standing(claim, page, repeat, decoy_first)))
 
 
 def _plain(text: str, status: int) -> Response:
@@ -118,7 +124,7 @@ def _plain(text: str, status: int) -> Response:
 @blueprint.errorhandler(BadToken)
 def dead_link(error: BadToken) -> tuple[str, int]:
     """One page for every bad link: it must not tell what it knows."""
-    return render("dead_link.html"), 404
+    return show("dead_link.html"), 404
 
 
 @blueprint.errorhandler(StoreUnavailable)
@@ -129,7 +135,7 @@ def unavailable(error: StoreUnavailable | ConfigurationError | JournalError) -> 
     current_app.logger.error("%s", error)
     template = "_unavailable.html" if "HX-Request" in request.headers else "unavailable.html"
     form = {name: request.form.get(name) for name in ("choice", "nonce")}
-    response = make_response(render(template, **form), 503)
+    response = make_response(show(template, **form), 503)
     response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
 
@@ -171,4 +177,6 @@ def guard(response: Response) -> Response:
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
     )
     response.vary.add("HX-Request")
+    if "babel" in current_app.extensions and not of_link():
+        response.vary.add("Accept-Language")
     return response

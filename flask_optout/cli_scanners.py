@@ -17,8 +17,9 @@ from .addresses import Address, parse
 from .errors import OptOutError
 from .invitation import LOOPBACK, Letter
 from .keys import ALL
+from .languages import translate
 from .mailers.delivery import default_sender, deliver
-from .rendering import render, translate
+from .rendering import render
 from .scan import Answer, Scanner, scan
 from .state import current_state
 from .tokens import Door

@@ -17,6 +17,7 @@ from .ask import blueprint
 from .cli import optout_cli
 from .doctor.case import SETTINGS as DOCTOR_SETTINGS
 from .errors import ConfigurationError
+from .languages import tag_of
 from .log_settings import LOG_DEFAULTS
 from .mailers.stdlib import cleared
 from .operators import Guard, as_check
@@ -120,15 +121,16 @@ class OptOut:
         self._loader = loader
         return loader
 
-    def link(self, address: Recipient, opportunity: str) -> str:
+    def link(self, address: Recipient, opportunity: str, language: str | None = None) -> str:
         """The URL of the page where this person answers for this opportunity; nothing is stored.
 
         :param opportunity: its id, 1 to 128 bytes; ``"*"`` for all invitations.
+        :param language: the tag of the language that the page speaks; without it, the browser's.
         :raises AddressError: when the address is malformed.
         :raises OpportunityError: when the id cannot stand in a link.
         :raises ConfigurationError: when the base URL or the key is missing.
         """
-        return current_state().links.url(Door.LANDING, parse(address), opportunity)
+        return current_state().links.url(Door.LANDING, parse(address), opportunity, tag_of(language))
 
     def may_invite(self, address: Recipient, opportunity: str) -> bool:
         """Whether this person may be invited to this opportunity just now.

@@ -6,19 +6,22 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from urllib.parse import urlsplit
 
 from .addresses import Address, Recipient, parse
 from .errors import AddressError, ConfigurationError, InvitationError
-from .tokens import ALPHABET, Door, Tokens, checked_opportunity
+from .languages import tag_of
+from .links import Links
+from .tokens import Door, checked_opportunity
 
 #: The headers that an invitation gets, and that nobody else may set on it (RFC 8058, 2369, 2919, 3834).
 OWN_HEADERS = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Auto-Submitted")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 #: Leaves a token of the longest opportunity's id below the 998 octets of a line (RFC 5322 section 2.1.1).
 LONGEST_BASE_URL = 400
-BODY_END = re.compile(r"</body\b", re.IGNORECASE)
+#: Where the html footer goes; a comment may hold a tag that is none.
+END = re.compile(r"<!--.*?-->|</(body|html)\b", re.IGNORECASE | re.DOTALL)
+LINE_ENDS = re.compile(r"(?:\r?\n)*\Z")
 HEADER_NAME = re.compile(r"[!-9;-~]+")
 #: Headers that name recipients beside the one: mail libraries address what stands in them, or show it to everybody.
 ADDRESSING = re.compile(r"to|cc|bcc|resent-.*", re.IGNORECASE)
@@ -38,6 +41,8 @@ class Draft:
     headers: Mapping[str, str] = field(default_factory=dict)
     #: Whether the mail library can deliver to a non-ASCII local part (RFC 6531).
     smtputf8: bool = True
+    #: The recipient's, as a tag such as ``"de"`` or ``"pt-BR"``; without it, the footer speaks the one at hand.
+    language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,45 +93,14 @@ def base_url(setting: str) -> str:
     return setting.rstrip("/")
 
 
-class Links:
-    """The URLs of one app's doors.
-
-    :param prefix: gives the URL of a door without its token, ending in a slash.
-    """
-
-    def __init__(self, tokens: Tokens, prefix: Callable[[Door], str]) -> None:
-        self._tokens = tokens
-        self._prefix = prefix
-
-    def prefix(self, door: Door) -> str:
-        """The URL of a door up to its token."""
-        return self._prefix(door)
-
-    def url(self, door: Door, address: Address, opportunity: str) -> str:
-        return self._prefix(door) + self._tokens.mint(door, address, opportunity)
-
-    @cached_property
-    def host(self) -> str:
-        return urlsplit(self._prefix(Door.LANDING)).hostname or "localhost"
-
-    def with_own_link(self, text: str, url: str) -> tuple[str, bool]:
-        """Point every landing link in ``text`` at ``url``; say whether there was one.
-
-        A body that was copied from another candidate's invitation must not carry that candidate's link.
-        """
-        landing = re.compile(re.escape(self._prefix(Door.LANDING)) + ALPHABET.pattern, re.IGNORECASE)
-        changed, count = landing.subn(url, text)
-        return changed, count > 0
-
-
 class Composer:
     """Turns a draft into letters.
 
-    :param footer: renders the footer with a link in it, as ``"txt"`` or ``"html"``.
+    :param footer: renders the footer, as ``"txt"`` or ``"html"``, with a link in it, and in the language of this tag.
     :param split: whether a draft to several people becomes a letter for each, instead of being refused.
     """
 
-    def __init__(self, links: Links, footer: Callable[[str, str], str], split: bool = False) -> None:
+    def __init__(self, links: Links, footer: Callable[[str, str, str], str], split: bool = False) -> None:
         self._links = links
         self._footer = footer
         self._split = split
@@ -139,6 +113,7 @@ class Composer:
             or a header that breaks the message or stands in for one of ours.
         """
         opportunity = checked_opportunity(draft.opportunity)
+        language = _checked_language(draft.language)
         addresses = self._addresses(draft)
         sender = _checked_sender(draft)
         if not (draft.text or draft.html):
@@ -148,7 +123,11 @@ class Composer:
                 "Give it a body, an html part, or both.",
             )
         subject, headers = unfolded(draft.subject), _host_headers(draft.headers)
-        return [self._letter(draft, address, opportunity, subject, sender, headers) for address in addresses]
+        if language and not any(name.lower() == "content-language" for name in headers):
+            headers["Content-Language"] = language
+        return [
+            self._letter(draft, address, opportunity, subject, sender, headers, language) for address in addresses
+        ]
 
     def _letter(
         self,
@@ -158,14 +137,16 @@ class Composer:
         subject: str,
         sender: Recipient,
         headers: Mapping[str, str],
+        language: str,
     ) -> Letter:
-        url, one_click = (self._links.url(door, address, opportunity) for door in (Door.LANDING, Door.ONE_CLICK))
+        doors = (Door.LANDING, Door.ONE_CLICK)
+        url, one_click = (self._links.url(door, address, opportunity, language) for door in doors)
         return Letter(
             address=address,
             opportunity=opportunity,
             subject=subject,
-            text=self._text(draft.text, url) if draft.text else draft.text,
-            html=self._html(draft.html, url) if draft.html else draft.html,
+            text=self._text(draft.text, url, language) if draft.text else draft.text,
+            html=self._html(draft.html, url, language) if draft.html else draft.html,
             sender=sender,
             reply_to=draft.reply_to,
             headers={**headers, **self._headers(one_click, opportunity)},
@@ -193,16 +174,19 @@ class Composer:
             people.setdefault(address.canonical, address)
         return list(people.values())
 
-    def _text(self, text: str, url: str) -> str:
+    def _text(self, text: str, url: str, language: str) -> str:
         text, linked = self._links.with_own_link(text, url)
-        return text if linked else f"{text.rstrip()}\n\n{self._footer('txt', url)}"
+        ends = LINE_ENDS.search(text)
+        gap = "\n" * (2 - (ends[0].count("\n") if ends else 0))
+        return text if linked else f"{text}{gap}{self._footer('txt', url, language)}"
 
-    def _html(self, html: str, url: str) -> str:
+    def _html(self, html: str, url: str, language: str) -> str:
         html, linked = self._links.with_own_link(html, url)
         if linked:
             return html
-        end = max((tag.start() for tag in BODY_END.finditer(html)), default=len(html))
-        return html[:end] + self._footer("html", url) + html[end:]
+        ends = {(tag[1] or "").lower(): tag.start() for tag in END.finditer(html)}
+        end = ends.get("body", ends.get("html", len(html)))
+        return html[:end] + self._footer("html", url, language) + html[end:]
 
     def _headers(self, one_click: str, opportunity: str) -> dict[str, str]:
         return {
@@ -231,6 +215,17 @@ def _broken_line() -> InvitationError:
         "What follows a line break would become a header of its own.",
         "Remove line breaks and control characters from the subject, the names and the headers.",
     )
+
+
+def _checked_language(language: str | None) -> str:
+    tag = tag_of(language)
+    if language and not tag:
+        raise InvitationError(
+            "The language of an invitation is not a language tag.",
+            "It decides which language the footer and the candidate's page speak.",
+            "Give a tag such as 'de', 'pt-BR' or 'zh-Hant'.",
+        )
+    return tag
 
 
 def _checked_sender(draft: Draft) -> Recipient:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .addresses import Address, Recipient
 from .invitation import Letter
-from .rendering import render, translate
+from .languages import translate
+from .rendering import render
 
 
 def link_letter(

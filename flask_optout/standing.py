@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from .bursts import Command
 from .choices import Choice
 from .keys import ALL
+from .languages import joined, of_link
 from .press import Page
 from .state import current_state
 from .tokens import Claim, Door
@@ -70,12 +71,17 @@ def standing(claim: Claim, page: Page, repeat: Command | None, decoy_first: bool
         everything=muted.get(everything),
         by_base=any(mark in muted for mark in claim.base or ()),
         only_everything=claim.opportunity == ALL,
-        action=url_for(".landing", token=state.tokens.reissue(Door.LANDING, claim)),
+        action=own_path(claim),
         nonce=state.nonces.issue(claim, page, state.clock()),
         repeat=repeat,
         decoy_first=decoy_first,
         at_hand=page is Page.RESULT or (bool(muted) and bool(state.presses.burst(claim))),
     )
+
+
+def own_path(claim: Claim) -> str:
+    """The path of the page of this link's holder, in the language that this page speaks by its link."""
+    return url_for(".landing", token=joined(of_link(), current_state().tokens.reissue(Door.LANDING, claim)))
 
 
 def _opportunity(id: str) -> Opportunity:

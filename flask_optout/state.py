@@ -21,9 +21,11 @@ from .email_log import EmailLog
 from .errors import ConfigurationError
 from .gate import Gate
 from .host_transaction import HostTransaction
-from .invitation import LOOPBACK, Composer, Links, base_url
+from .invitation import LOOPBACK, Composer, base_url
 from .journal import Journal
 from .keys import LEAST_KEY, LEAST_SECRET_KEY, Key, KeyRing
+from .languages import speaking
+from .links import Links
 from .log_settings import check_log_settings
 from .log_store import LogStore
 from .nonces import Nonces
@@ -282,5 +284,6 @@ def current_state() -> State:
     return state
 
 
-def _footer(kind: str, url: str) -> str:
-    return render(f"mail/footer.{kind}", url=url)
+def _footer(kind: str, url: str, language: str) -> str:
+    with speaking([language]):
+        return render(f"mail/footer.{kind}", url=url)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
+from ..languages import TAG
 from ..tokens import ALPHABET
 from .finding import Finding, Severity, ok
 from .sample import Sample
@@ -61,9 +62,8 @@ def bodies(sample: Sample, prefix: str | None) -> Iterator[Finding]:
     if not (sample.texts or sample.htmls):
         seen = "The message has neither a text nor an html part."
         yield Finding("message.body", Severity.FAIL, seen, WHY, "Give it a body, an html part, or both.", PAGE)
-    mine = re.compile(
-        (re.escape(prefix) if prefix else r"https?://[^\s<>]{1,400}/") + ALPHABET.pattern, re.IGNORECASE
-    )
+    start = re.escape(prefix) if prefix else r"https?://[^\s<>]{1,400}/"
+    mine = re.compile(rf"{start}(?:{TAG}/)?{ALPHABET.pattern}", re.IGNORECASE)
     shown: list[str] = []
     for kind, parts in (("text", sample.texts), ("html", sample.htmls)):
         if parts:

@@ -16,11 +16,15 @@ from .wire import VERBATIM, not_gated, rehearse, serialising
 
 
 class Invitation(flask_mail.Message):
-    """A ``flask_mail.Message`` that invites to the opportunity with this id, 1 to 128 bytes."""
+    """A ``flask_mail.Message`` that invites to the opportunity with this id, 1 to 128 bytes.
 
-    def __init__(self, *args: Any, opportunity: str, **kwargs: Any) -> None:
+    :param language: the recipient's, as a tag such as ``"de"``: of the footer, and of the page that its link opens.
+    """
+
+    def __init__(self, *args: Any, opportunity: str, language: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.opportunity = opportunity
+        self.language = language
 
     def _message(self) -> Any:
         raise not_gated("Make your mail object with 'from flask_optout.mailers.flask_mail import Mail'.")
@@ -101,4 +105,4 @@ def _draft(message: Invitation) -> Draft:
     to = [*message.recipients, *message.cc, *message.bcc] if message.cc or message.bcc else message.recipients
     extra, about = message.extra_headers or {}, message.opportunity
     args = (to, about, message.subject, message.body, message.html, message.sender, message.reply_to, extra)
-    return Draft(*args, smtputf8=False)
+    return Draft(*args, smtputf8=False, language=message.language)

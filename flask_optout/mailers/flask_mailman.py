@@ -16,11 +16,15 @@ from .wire import VERBATIM, not_gated, rehearse, serialising
 
 
 class Invitation(flask_mailman.EmailMultiAlternatives):
-    """An ``EmailMultiAlternatives`` that invites to the opportunity with this id, 1 to 128 bytes."""
+    """An ``EmailMultiAlternatives`` that invites to the opportunity with this id, 1 to 128 bytes.
 
-    def __init__(self, *args: Any, opportunity: str, **kwargs: Any) -> None:
+    :param language: the recipient's, as a tag such as ``"de"``: of the footer, and of the page that its link opens.
+    """
+
+    def __init__(self, *args: Any, opportunity: str, language: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.opportunity = opportunity
+        self.language = language
 
     def message(self) -> Message:
         raise not_gated("Make your mail object with 'from flask_optout.mailers.flask_mailman import Mail'.")
@@ -104,4 +108,5 @@ def _draft(source: flask_mailman.EmailMessage, about: str) -> Draft:
     to, extra, who = source.to + source.cc + source.bcc, source.extra_headers, source.from_email
     reply_to = ", ".join(source.reply_to) or None
     bodies = parts.get("plain"), parts.get("text/html", parts.get("html"))
-    return Draft(to, about, source.subject, *bodies, who, reply_to, extra, smtputf8=False)
+    language = getattr(source, "language", None)
+    return Draft(to, about, source.subject, *bodies, who, reply_to, extra, smtputf8=False, language=language)

@@ -22,10 +22,16 @@ STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*
 
 
 class Invitation(EmailMessage):
-    """An ``EmailMessage`` that invites to the opportunity with this id, 1 to 128 bytes."""
+    """An ``EmailMessage`` that invites to the opportunity with this id, 1 to 128 bytes.
 
-    def __init__(self, policy: EmailPolicy | None = None, *, opportunity: str = "") -> None:
+    :param language: the recipient's, as a tag such as ``"de"``: of the footer, and of the page that its link opens.
+    """
+
+    def __init__(
+        self, policy: EmailPolicy | None = None, *, opportunity: str = "", language: str | None = None
+    ) -> None:
         super().__init__(policy)
+        self.language = language
         self.opportunity = opportunity  # empty in its parts, which EmailMessage makes of its own class
 
     def raw_items(self) -> Iterator[tuple[str, Any]]:  # what every generator asks for
@@ -65,6 +71,9 @@ def _ready(invitation: Invitation, letter: Letter) -> EmailMessage:
     for kind, content in (("plain", letter.text), ("html", letter.html)):
         if content and (part := ready.get_body((kind,))) is not None:
             part.set_content(content, subtype=kind)
+    if "Content-Language" in letter.headers:  # after the parts, of which the message itself may be one
+        del ready["Content-Language"]
+        ready["Content-Language"] = letter.headers["Content-Language"]
     ready.as_bytes(policy=policy.clone(utf8=True))
     return ready
 
@@ -75,7 +84,9 @@ def _draft(message: Invitation) -> Draft:
     headers = {name: str(value) for name, value in message.items() if not STRUCTURE.fullmatch(name)}
     who = str(message["From"] or ""), str(message["Reply-To"] or "")
     text, html = _content(message, "plain"), _content(message, "html")
-    return Draft(to, message.opportunity, str(message["Subject"] or ""), text, html, *who, headers)
+    return Draft(
+        to, message.opportunity, str(message["Subject"] or ""), text, html, *who, headers, language=message.language
+    )
 
 
 def _people(value: Any) -> list[Recipient]:

@@ -10,7 +10,7 @@ from flask import Response, abort, current_app, g, make_response, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.exceptions import BadRequest, NotFound
 
-from ..candidate import LONGEST_FORM, exempt_from_csrf
+from ..candidate import LONGEST_FORM, exempt_from_csrf, show
 from ..candidate import guard as candidate_headers
 from ..email_log import Email
 from ..errors import ConfigurationError, StoreUnavailable
@@ -104,7 +104,7 @@ def _check_form() -> None:
 
 
 def _nothing_here() -> tuple[str, int]:
-    return render("dead_link.html"), 404
+    return show("dead_link.html"), 404
 
 
 @blueprint.errorhandler(NotFound)

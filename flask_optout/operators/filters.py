@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from ..addresses import canonical
 from ..email_log import Criteria
 from ..errors import AddressError, OpportunityError
+from ..languages import translate
 from ..log_store import LARGEST_ID, id_at
-from ..rendering import translate
 from ..tokens import checked_opportunity
 from .times import EARLIEST, LATEST, Times
 

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 from ..addresses import parse
 from ..email_log import Email
 from ..invitation import Draft, Letter
+from ..languages import of_app, speaking, tag_of
 from ..link_letter import link_letter
 from ..log_store import reason
 from ..mailers.delivery import deliver
@@ -53,13 +54,16 @@ def send_again(id: int) -> Response | tuple[str, int]:
 
 
 def _letters(email: Email) -> tuple[Letter, Letter]:
-    """The invitation once more, with a fresh link in every slot and a preface, and the letter without it."""
+    """The invitation once more, with a fresh link in every slot and a preface, and the letter without it.
+
+    Both speak the candidate's language, and not the operator's, whose request this is.
+    """
     state = current_state()
-    address = parse(email.recipient)
-    url = state.links.url(Door.LANDING, address, email.opportunity)
+    address, language = parse(email.recipient), tag_of(email.header("Content-Language"))
+    url = state.links.url(Door.LANDING, address, email.opportunity, language)
     sender, reply_to = email.header("From") or "", email.header("Reply-To")
-    [again] = state.gate.letters(
-        Draft(
+    with speaking([language, of_app()]):
+        draft = Draft(
             recipients=[email.recipient],
             opportunity=email.opportunity,
             subject=email.subject,
@@ -67,9 +71,10 @@ def _letters(email: Email) -> tuple[Letter, Letter]:
             html=email.html and _with_preface(restore(email.html, url)),
             sender=sender,
             reply_to=reply_to,
+            language=language,
         )
-    )
-    return again, link_letter(address, email.opportunity, url, sender=sender, reply_to=reply_to)
+        [again] = state.gate.letters(draft)
+        return again, link_letter(address, email.opportunity, url, sender=sender, reply_to=reply_to)
 
 
 def _with_preface(html: str) -> str:

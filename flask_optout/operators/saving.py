@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from ..rendering import translate
+from ..languages import translate
 from ..saved_filters import SavedFilter
 from ..state import current_state
 from ..tables import NAME_SIZE

@@ -1,0 +1,70 @@
+"""Bring the message catalogues up to date with the code: ``python -m tools.catalogues``.
+
+It gathers every message of the templates and the code, merges them into each ``optout.po`` and compiles that into
+the ``optout.mo`` beside it, which ships. A message that is new or was changed has no translation until somebody
+writes one; the tests fail until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from flask_optout.languages import CATALOGUES, DOMAIN
+
+ROOT = Path(__file__).parents[1]
+METHODS = {"flask_optout": [("**.py", "python")], "templates": [("**", "jinja2.ext:babel_extract")]}
+KEYWORDS: dict[str, Any] = {"_": None, "translate": None, "ngettext": (1, 2), "translate_many": (1, 2)}
+
+
+def messages() -> Catalog:
+    """Every message of ours, without a translation, and without its place, which changes with every edit."""
+    catalog = Catalog(domain=DOMAIN, charset="utf-8")
+    for folder, methods in METHODS.items():
+        for _, _, message, _, _ in extract_from_dir(ROOT / folder, methods, keywords=KEYWORDS):
+            catalog.add(message)
+    return catalog
+
+
+def catalogues() -> Iterator[Path]:
+    """The catalogue of each language, as translators write it."""
+    return iter(sorted(CATALOGUES.glob(f"*/LC_MESSAGES/{DOMAIN}.po")))
+
+
+def read(path: Path) -> Catalog:
+    with path.open("rb") as file:
+        return read_po(file, locale=path.parts[-3], domain=DOMAIN)
+
+
+def compiled(catalog: Catalog) -> bytes:
+    """What ships of a catalogue."""
+    file = BytesIO()
+    write_mo(file, catalog)
+    return file.getvalue()
+
+
+def main() -> None:
+    """Merge and compile every catalogue, and tell what lacks a translation."""
+    template = messages()
+    for path in catalogues():
+        catalog = read(path)
+        catalog.update(template, no_fuzzy_matching=True)
+        catalog.obsolete.clear()
+        with path.open("wb") as file:
+            write_po(file, catalog, width=118, omit_header=False, sort_output=True)
+        path.with_suffix(".mo").write_bytes(compiled(catalog))
+        missing = [message.id for message in catalog if message.id and not message.string]
+        print(
+            f"{catalog.locale}: {len(catalog)} messages, {len(missing)} without a translation", *missing, sep="\n  "
+        )
+
+
+if __name__ == "__main__":
+    main()
