@@ -157,7 +157,7 @@ def no_answer(stage: Stage, page: Page) -> None:
     page.goto(stage.link("offline"))
     page.route("**/optout/*", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
     _pressed(page, NO)
-    page.locator(".optout-fault").wait_for()
+    page.locator(".optout-status:not(:empty)").wait_for()
 
 
 def ask(stage: Stage, page: Page) -> None:

@@ -150,7 +150,7 @@ class TestOpportunityLoader:
     @pytest.mark.parametrize("link", ["javascript:alert(1)", "data:text/html,x", "vbscript:x"])
     def test_a_link_that_runs_something_is_left_out(self, host: Host, client: FlaskClient, link: str) -> None:
         host.optout.opportunity_loader(lambda id: {"title": "Beta", "link": link})
-        assert link.partition(":")[0] not in client.get(host.path()).text
+        assert link not in client.get(host.path()).text
 
 
 class TestPress:
