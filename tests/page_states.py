@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from playwright.sync_api import Page
 
 from flask_optout.addresses import parse
+from flask_optout.email_log import Criteria
 from flask_optout.state import current_state
 from flask_optout.tokens import Door
 
@@ -36,6 +38,7 @@ class Stage:
 
     host: Host
     broken: Host
+    people: Iterator[int] = field(default_factory=count)
 
     def link(self, to: str, opportunity: str = "beta-42") -> str:
         return self.host.optout.link(f"{to}@example.org", opportunity)
@@ -45,9 +48,8 @@ class Stage:
 
     def sent(self, to: str) -> str:
         """The page of the newest invitation to somebody."""
-        with self.host.app.test_client() as client:
-            found = client.get(f"/optout/operator/?recipient={to}@example.org").text
-        return self.log(found.partition('href="/optout/operator/')[2].partition('"')[0].rpartition("/")[2] or found)
+        rows = current_state().email_log.search(Criteria(mailbox=f"{to}@example.org")).entries
+        return self.log(str(rows[0].id))
 
 
 @contextmanager
@@ -93,10 +95,9 @@ def _pressed(page: Page, name: str) -> None:
     page.get_by_role("button", name=name).click()
 
 
-def muted(stage: Stage, page: Page, to: str = "muted", opportunity: str = "beta-42") -> None:
-    page.goto(stage.link(to, opportunity))
-    if page.get_by_role("button", name=NO).is_visible():
-        _pressed(page, NO)
+def muted(stage: Stage, page: Page, opportunity: str = "beta-42") -> None:
+    page.goto(stage.link(f"muted.{next(stage.people)}", opportunity))
+    _pressed(page, NO)
     page.get_by_role("button", name=UNDO).wait_for()
 
 
@@ -128,7 +129,7 @@ def muted_by_base(stage: Stage, page: Page) -> None:
 
 
 def asked_again(stage: Stage, page: Page) -> None:
-    page.goto(stage.link("hurried"))
+    page.goto(stage.link(f"hurried.{next(stage.people)}"))
     page.get_by_role("button", name=NO).evaluate("button => button.click()")
     page.locator(".optout-again").wait_for()
 
@@ -196,8 +197,8 @@ def stale_form(stage: Stage, page: Page) -> None:
 def saved_filters(stage: Stage, page: Page) -> None:
     page.goto(stage.log("?opportunity=beta-42"))
     page.get_by_text("Save this filter").click()
-    page.get_by_label("Name").fill("All of Pixel Beta")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_label("Name").fill(f"Pixel Beta {next(stage.people)}")
+    page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("heading", name="Saved filters").wait_for()
 
 
