@@ -10,7 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, Route, expect
 
+from flask_optout.addresses import parse
 from flask_optout.assets import VERSIONS
+from flask_optout.state import current_state
+from flask_optout.tokens import Door
 
 from .conftest import page_of
 from .hosts import Host
@@ -128,8 +131,7 @@ def test_on_a_fault_the_old_state_stays_with_words_and_a_second_press_goes_throu
 
 def test_when_the_store_is_back_the_button_tries_again(served: Host, browser: Browser) -> None:
     page = browser.new_context().new_page()
-    one_click = served.optout.link("jane@example.org", "beta-42")
-    page.goto(one_click)
+    page.goto(current_state().links.url(Door.ONE_CLICK, parse("jane@example.org"), "beta-42"))
     served.db.drop_all()
     press(page, NO)
     expect(page.get_by_role("heading", name="Nothing changed.")).to_be_focused()
