@@ -86,7 +86,7 @@ def standing(
 
 def own_path(claim: Claim) -> str:
     """The path of the page of this link's holder, in the language that this page speaks by its link."""
-    return url_for(".landing", token=joined(of_link(), current_state().tokens.reissue(Door.LANDING, claim)))
+    return url_for("optout.landing", token=joined(of_link(), current_state().tokens.reissue(Door.LANDING, claim)))
 
 
 def _opportunity(id: str) -> Opportunity:

@@ -27,7 +27,7 @@ ABOUT = {
     },
     "study-7": {
         "title": "Sleep and Shift Work: a Four-Week Diary Study for Hospital Staff, Autumn and Winter",
-        "summary": "Wear a watch at night, write three lines each morning, and talk to us for half an hour at the end.",
+        "summary": "Wear a watch at night, write three lines each morning, and talk to us for half an hour.",
     },
 }
 

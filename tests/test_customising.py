@@ -1,4 +1,4 @@
-"""A host makes the pages its own by the manual's code: colours, frame, words, and the control on a page of its own."""
+"""A host makes the pages its own by the manual's code: colours, frame, words, and the control alone."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ details, summary { display: none; }
 #: How an element looks, and where it stands.
 LOOKS = """element => [element, ...element.querySelectorAll('h2, p, form, button')].map(each => {
   const style = getComputedStyle(each), names = ['color', 'backgroundColor', 'fontSize', 'fontFamily', 'letterSpacing',
-    'lineHeight', 'textTransform', 'textAlign', 'fontStyle', 'display', 'margin', 'float', 'borderRadius', 'width'];
+    'lineHeight', 'textTransform', 'textAlign', 'fontStyle', 'display', 'margin', 'float', 'borderRadius',
+    'width'];
   return names.map(name => style[name]);
 })"""
 
@@ -93,7 +94,9 @@ def test_pages_take_the_hosts_frame_colours_and_words(dressed: tuple[Host, Page]
     press(page, NO)
     expect(page.get_by_role("button", name=UNDO)).to_be_visible()
     answer = host.app.test_client().get("/optout/nothing")
-    assert answer.status_code == 404 and "Write to team@example.org" in answer.text and "Jobs at Example" in answer.text
+    assert (
+        answer.status_code == 404 and "Write to team@example.org" in answer.text and "Jobs at Example" in answer.text
+    )
 
 
 def test_the_control_works_in_place_on_the_hosts_page(dressed: tuple[Host, Page]) -> None:
@@ -136,19 +139,22 @@ def test_several_controls_on_a_page_keep_apart(served: Host, browser: Browser) -
 
 def test_no_rule_leaks_into_it_or_out_of_it(served: Host, browser: Browser) -> None:
     control = "{{ optout_control('jane@example.org', 'beta-42') }}"
-    outside = "<h2>Host</h2><p>Host</p><form><button>Host</button></form><details open><summary>x</summary>x</details>"
+    outside = (
+        "<h2>Host</h2><p>Host</p><form><button>Host</button></form><details open><summary>x</summary>x</details>"
+    )
     pages = {
         "alone": f'{{% include "optout/_head.html" %}}{control}',
         "ours": f'{{% include "optout/_head.html" %}}<div id="host">{outside}</div>',
         "theirs": f'<link rel="stylesheet" href="/host.css"><div id="host">{outside}</div>',
-        "both": f'<link rel="stylesheet" href="/host.css">{{% include "optout/_head.html" %}}<div id="host">{outside}</div>{control}',
+        "both": f'<link rel="stylesheet" href="/host.css">{{% include "optout/_head.html" %}}'
+        f'{control}<div id="host">{outside}</div>',
     }
     dress(served, HOSTILE, **{f"{name}.html": f"<!doctype html>{text}" for name, text in pages.items()})
-    served.app.add_url_rule("/<name>", "any", lambda name: render_template(f"{name}.html"))
+    served.app.add_url_rule("/look/<name>", "any", lambda name: render_template(f"{name}.html"))
     with page_of(browser, viewport={"width": 700, "height": 900}) as page:
 
         def looks(name: str, selector: str) -> object:
-            page.goto(f"{base(served)}/{name}")
+            page.goto(f"{base(served)}/look/{name}")
             return page.locator(selector).evaluate(LOOKS)
 
         assert looks("both", ".optout-control") == looks("alone", ".optout-control")

@@ -151,7 +151,9 @@ class TestWeight:
             network.send("Network.enable")
             names: dict[str, str] = {}
             fetched: list[tuple[str, int]] = []
-            network.on("Network.requestWillBeSent", lambda event: names.update({event["requestId"]: event["request"]["url"]}))
+            network.on(
+                "Network.requestWillBeSent", lambda event: names.update({event["requestId"]: event["request"]["url"]})
+            )
             network.on(
                 "Network.loadingFinished",
                 lambda event: fetched.append((names[event["requestId"]], int(event["encodedDataLength"]))),

@@ -1,8 +1,8 @@
 """Take pictures of every page: ``python -m tools.screenshots [STATE...]``; needs Chromium.
 
 Each state comes at three widths, light and dark, and at two of them right-to-left, with text at 200 %, in forced
-colours and without scripts. They land in ``build/screenshots``, a sheet beside each state's own pictures; the README's
-are taken from the running example into ``docs``.
+colours and without scripts. They land in ``build/screenshots``, with a sheet for each state and each look; the README's are
+taken from the running example into ``docs``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ class Look(NamedTuple):
 LOOKS = [
     *(Look(f"{scheme} {width}", width, {"color_scheme": scheme}) for scheme in ("light", "dark") for width in WIDTHS),
     *(Look(f"right-to-left {width}", width, {}, "document.documentElement.dir = 'rtl'") for width in (320, 768)),
-    *(Look(f"text 200 {width}", width, {}, "document.documentElement.style.fontSize = '200%'") for width in (320, 768)),
+    *(
+        Look(f"text 200 {width}", width, {}, "document.documentElement.style.fontSize = '200%'")
+        for width in (320, 768)
+    ),
     *(Look(f"forced colours {width}", width, {"forced_colors": "active"}) for width in (320, 768)),
     *(Look(f"no scripts {width}", width, {"java_script_enabled": False}) for width in (320, 768)),
 ]
@@ -74,7 +77,9 @@ def take_look(browser: Browser, ready: Stage, state: str, look: Look) -> None:
 
 
 def sheet(browser: Browser, target: Path, files: list[Path]) -> None:
-    figures = [FIGURE.format(name=f"{file.parent.name}, {file.stem}", file=file.as_uri()) for file in files if file.exists()]
+    figures = [
+        FIGURE.format(name=f"{file.parent.name}, {file.stem}", file=file.as_uri()) for file in files if file.exists()
+    ]
     source = target.with_suffix(".html")
     source.write_text(SHEET.format(most=620, figures="".join(figures)))
     page = browser.new_page(viewport={"width": 2000, "height": 800})
