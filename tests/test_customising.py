@@ -33,7 +33,7 @@ HOSTILE = """
 * { letter-spacing: 0.5em; text-transform: uppercase; line-height: 3; font-style: italic; }
 body { color: red; background: yellow; text-align: right; font: 30px fantasy; }
 h1, h2, p, main p { margin: 5em; color: red; float: right; font-size: 40px; }
-button, form button, button:hover { display: block; width: 100%; border-radius: 0; color: red; background: black; }
+button, form button, button:hover { display: block; width: 100%; border-radius: 0; color: red; background: 0; }
 form { display: grid; border: 9px solid red; }
 details, summary { display: none; }
 """

@@ -1,8 +1,8 @@
 """Take pictures of every page: ``python -m tools.screenshots [STATE...]``; needs Chromium.
 
 Each state comes at three widths, light and dark, and at two of them right-to-left, with text at 200 %, in forced
-colours and without scripts. They land in ``build/screenshots``, with a sheet for each state and each look; the README's are
-taken from the running example into ``docs``.
+colours and without scripts. They land in ``build/screenshots``, with a sheet for each state and each look; the
+README's are taken from the running example into ``docs``.
 """
 
 from __future__ import annotations
