@@ -66,6 +66,7 @@ class TestLanding:
     def test_a_link_for_all_invitations_offers_only_that(self, host: Host, client: FlaskClient) -> None:
         page = client.get(host.path(opportunity="*")).text
         assert 'value="mute-all"' in page and 'value="mute"' not in page
+        assert "If you want no invitations from us" in page and "Other invitations are not affected" not in page
 
     def test_a_mute_of_the_address_without_its_tag_is_told_but_not_undone(
         self, host: Host, client: FlaskClient

@@ -39,7 +39,8 @@ details, summary { display: none; }
 """
 #: How an element looks, and where it stands.
 LOOKS = """element => [element, ...element.querySelectorAll('h2, p, form, button')].map(each => {
-  const style = getComputedStyle(each), names = ['color', 'backgroundColor', 'fontSize', 'fontFamily', 'letterSpacing',
+  const style = getComputedStyle(each);
+  const names = ['color', 'backgroundColor', 'fontSize', 'fontFamily', 'letterSpacing',
     'lineHeight', 'textTransform', 'textAlign', 'fontStyle', 'display', 'margin', 'float', 'borderRadius',
     'width'];
   return names.map(name => style[name]);
