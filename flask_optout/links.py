@@ -8,7 +8,7 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 from .addresses import Address
-from .languages import TAG, joined, spoken
+from .languages import TAG, joined, split, spoken
 from .tokens import ALPHABET, Door, Tokens
 
 
@@ -41,9 +41,11 @@ class Links:
     def with_own_link(self, text: str, url: str) -> tuple[str, bool]:
         """Point every landing link in ``text`` at ``url``; say whether there was one.
 
-        A body that was copied from another candidate's invitation must not carry that candidate's link.
+        A body that was copied from another candidate's invitation must not carry that candidate's link. A link that
+        says a language keeps it, unless ``url`` says one.
         """
-        prefix = re.escape(self._prefix(Door.LANDING))
-        landing = re.compile(rf"{prefix}(?:{TAG}/)?{ALPHABET.pattern}", re.IGNORECASE)
-        changed, count = landing.subn(url, text)
+        prefix = self._prefix(Door.LANDING)
+        language, token = split(url.removeprefix(prefix))
+        landing = re.compile(rf"{re.escape(prefix)}(?:({TAG})/)?{ALPHABET.pattern}", re.IGNORECASE)
+        changed, count = landing.subn(lambda link: prefix + joined(language or link[1] or "", token), text)
         return changed, count > 0

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
+from flask_babel import Babel
 
 from flask_optout import BadToken
 from flask_optout.addresses import parse
@@ -217,3 +218,16 @@ def test_a_disguised_ring_is_another_ring(host: Host) -> None:
         {part for group in ring.marks(address, "beta-42") for mark in group for part in mark} for ring in rings
     )
     assert not true & disguised
+
+
+def test_page_and_mail_speak_the_language_of_the_browser_that_asked(
+    host: Host, client: FlaskClient, smtp: Mailbox
+) -> None:
+    Babel(host.app, default_locale="fr")
+    japanese = {"Accept-Language": "ja"}
+    assert 'lang="ja"' in client.get(path(), headers=japanese).text
+    client.post(path(), data={"address": "jane@example.org"}, headers=japanese)
+    settle()
+    [mail] = smtp.received
+    assert mail.message["Subject"] == "お客様専用リンクのお知らせ"
+    assert 'lang="ja"' in mail.part("html") and "ご依頼があったため" in mail.part("plain")

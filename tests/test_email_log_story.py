@@ -145,7 +145,7 @@ def test_filtering_is_live_where_there_are_scripts(served: Host, browser: Browse
         field = operator.get_by_label("Recipient, whole address")
         field.press_sequentially("joan@example.org")
         expect(operator.get_by_role("row")).to_have_count(2)
-        expect(operator.get_by_role("status")).to_have_text("Invitations on this page: 1")
+        expect(operator.get_by_role("status")).to_have_text("1 invitation on this page.")
         expect(field).to_be_focused()
         expect(operator).to_have_url(f"{url}?recipient=joan%40example.org")
         operator.reload()

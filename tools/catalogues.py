@@ -29,7 +29,8 @@ def messages() -> Catalog:
     catalog = Catalog(domain=DOMAIN, charset="utf-8")
     for folder, methods in METHODS.items():
         for _, _, message, _, _ in extract_from_dir(ROOT / folder, methods, keywords=KEYWORDS):
-            catalog.add(message)
+            if any(map(str.isalpha, str(message))):  # str.translate() is another
+                catalog.add(message)
     return catalog
 
 
@@ -55,10 +56,11 @@ def main() -> None:
     template = messages()
     for path in catalogues():
         catalog = read(path)
+        template.creation_date = catalog.creation_date  # or every run would be a change
         catalog.update(template, no_fuzzy_matching=True)
         catalog.obsolete.clear()
         with path.open("wb") as file:
-            write_po(file, catalog, width=118, omit_header=False, sort_output=True)
+            write_po(file, catalog, width=118, sort_output=True)
         path.with_suffix(".mo").write_bytes(compiled(catalog))
         missing = [message.id for message in catalog if message.id and not message.string]
         print(

@@ -110,7 +110,8 @@ def tracked(folder: str) -> set[str]:
 
 
 def assets(prefix: str) -> set[str]:
-    return {prefix + name for folder in ("static", "templates") for name in tracked(folder)}
+    beside = {prefix + name for folder in ("static", "templates") for name in tracked(folder)}
+    return beside | tracked("flask_optout/translations")
 
 
 def expect(found: set[str], wanted: set[str], where: str) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from flask import request
 from flask.testing import FlaskClient
+from flask_babel import Babel
 
 from ..conftest import MakeHost
 from ..hosts import Host, Mailbox, smtp_server
@@ -77,3 +79,20 @@ def test_a_failed_hand_off_is_said_and_noted(make: MakeHost, caplog: pytest.LogC
         assert {record.getMessage() for record in caplog.records} == {
             "An invitation could not be sent again (SMTPRecipientsRefused 550)."
         }
+
+
+@pytest.mark.parametrize("muted", [False, True])
+@pytest.mark.parametrize(("language", "speaks"), [("ar", "ar"), (None, "fr")])
+def test_it_speaks_the_candidates_language_and_not_the_operators(
+    host: Host, client: FlaskClient, smtp: Mailbox, muted: bool, language: str | None, speaks: str
+) -> None:
+    Babel(host.app, default_locale="fr", locale_selector=lambda: "ja" if request else None)
+    path = sent(host, language=language)
+    if muted:
+        host.press(host.path(), "mute")
+    assert post(client, f"{path}/send-again").status_code == 303
+    first, again = smtp.received
+    text, html = again.part("plain"), again.part("html")
+    assert f'lang="{speaks}"' in html and not re.search("[\u3040-\u30ff]", text + html)
+    assert ("/optout/ar/" in text) is (language == "ar")
+    assert ("تصلك هذه الدعوة" if language else "Vous recevez de nouveau") in text or muted
