@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from flask import Response, current_app, make_response, redirect, request
@@ -10,6 +9,7 @@ from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as BaseResponse
 
+from .assets import HOME, serve_assets
 from .bursts import COMMANDS, Command
 from .errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
 from .evidence import described, observe
@@ -24,8 +24,6 @@ from .state import current_state
 from .tokens import Claim, Door
 from .walls import UNSIGNED, watch
 
-#: Assets stand beside the package in a checkout and inside it when installed.
-HOME = next(place for place in Path(__file__).parents[:2] if (place / "templates").is_dir())
 #: No form of ours is longer, and a longer body is read no further.
 LONGEST_FORM = 16_384
 #: Seconds for which the page that a press led to is the same visit, reloads included.
@@ -38,6 +36,7 @@ blueprint: PlacedBlueprint = PlacedBlueprint(
     "optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates"
 )
 watch(blueprint)
+serve_assets(blueprint)
 
 
 class AnyToken(BaseConverter):
@@ -115,8 +114,9 @@ def show(template: str, **context: Any) -> str:
 
 
 def _page(claim: Claim, page: Page, repeat: Command | None = None, decoy_first: bool = False) -> Response:
-    template = "_choice.html" if "HX-Request" in request.headers else "landing.html"
-    return make_response(show(template, standing=standing(claim, page, repeat, decoy_first)))
+    part = "HX-Request" in request.headers
+    template, control = "_choice.html" if part else "landing.html", part and "control" in request.form
+    return make_response(show(template, standing=standing(claim, page, repeat, decoy_first, control)))
 
 
 def _plain(text: str, status: int) -> Response:
@@ -136,7 +136,7 @@ def unavailable(error: StoreUnavailable | ConfigurationError | JournalError) -> 
     """Say that nothing changed, and when to try again."""
     current_app.logger.error("%s", error)
     template = "_unavailable.html" if "HX-Request" in request.headers else "unavailable.html"
-    form = {name: request.form.get(name) for name in ("choice", "nonce")}
+    form = {name: request.form.get(name) for name in ("choice", "nonce", "control")}
     response = make_response(show(template, **form), 503)
     response.headers["Retry-After"] = str(RETRY_AFTER)
     return response

@@ -16,6 +16,7 @@ from . import operators
 from .addresses import Recipient, parse
 from .ask import blueprint
 from .cli import optout_cli
+from .control import optout_control
 from .doctor.case import SETTINGS as DOCTOR_SETTINGS
 from .errors import ConfigurationError
 from .languages import tag_of
@@ -112,6 +113,7 @@ class OptOut:
         state.register(blueprint, prefix)
         if self._operator is not None:
             state.register(operators.blueprint, f"{prefix}/operator")
+        app.context_processor(lambda: {"optout_control": optout_control})
         app.cli.add_command(optout_cli)
         for name in (*ACCESS_LOGS, app.name):
             logging.getLogger(name).addFilter(LINK_FILTER)

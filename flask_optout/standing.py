@@ -35,6 +35,7 @@ class Standing:
     :param repeat: the press that the page asks for once more, if it does.
     :param decoy_first: whether the decoy stands before the buttons: for what finds the first form and sends it. A
         text browser shows the decoy, so there it stands behind them.
+    :param control: whether it stands on a page of the host's, among the host's own headings.
     :param at_hand: whether the undo is in sight: on the page that a press made, and for as long as another press
         would make one burst with it.
     """
@@ -49,6 +50,7 @@ class Standing:
     repeat: Command | None
     decoy_first: bool
     at_hand: bool
+    control: bool
 
     @property
     def muted(self) -> bool:
@@ -56,7 +58,9 @@ class Standing:
         return self.this is not None or self.everything is not None
 
 
-def standing(claim: Claim, page: Page, repeat: Command | None, decoy_first: bool) -> Standing:
+def standing(
+    claim: Claim, page: Page, repeat: Command | None = None, decoy_first: bool = False, control: bool = False
+) -> Standing:
     """What to show to the holder of a link.
 
     :param page: what kind of page it is for.
@@ -75,13 +79,14 @@ def standing(claim: Claim, page: Page, repeat: Command | None, decoy_first: bool
         nonce=state.nonces.issue(claim, page, state.clock()),
         repeat=repeat,
         decoy_first=decoy_first,
+        control=control,
         at_hand=page is Page.RESULT or (bool(muted) and bool(state.presses.burst(claim))),
     )
 
 
 def own_path(claim: Claim) -> str:
     """The path of the page of this link's holder, in the language that this page speaks by its link."""
-    return url_for(".landing", token=joined(of_link(), current_state().tokens.reissue(Door.LANDING, claim)))
+    return url_for("optout.landing", token=joined(of_link(), current_state().tokens.reissue(Door.LANDING, claim)))
 
 
 def _opportunity(id: str) -> Opportunity:

@@ -1,7 +1,11 @@
-// Tells the server which presses the browser itself made, and how soon. Without this file everything works; see
-// flask_optout/press.py.
+// Tells the server which presses the browser itself made, and how soon (see flask_optout/press.py), and looks after
+// the focus and what a screen reader hears while htmx changes the page. Without this file everything works.
 (function () {
   "use strict";
+
+  var TWICE = 1000; // ms within which a form is not sent again
+  var place = null; // around what was pressed last
+  var sent = { form: null, at: 0 };
 
   function fill(form, name, value) {
     var field = form && form.elements.namedItem(name);
@@ -21,17 +25,57 @@
     fill(button.form, "seen", sincePaint(event));
   }
 
-  function sent(event) {
+  function submitted(event) {
     var field = event.target.elements.namedItem("scripts");
-    if (field && field.value === "") field.value = "ran";
+    if (!field) return;
+    if (field.value === "") field.value = "ran";
+    if (sent.form === event.target && event.timeStamp - sent.at < TWICE) event.preventDefault();
+    else sent = { form: event.target, at: event.timeStamp };
+  }
+
+  function choice() {
+    return place && place.querySelector(".optout-choice");
+  }
+
+  function say(fault) {
+    var status = place && place.querySelector(".optout-status");
+    if (status) status.textContent = fault ? status.getAttribute("data-fault") : "";
+  }
+
+  function on(name, act) {
+    document.addEventListener("htmx:" + name, act);
   }
 
   // While the event goes down, before any other script can act on it.
   document.addEventListener("click", pressed, true);
-  document.addEventListener("submit", sent, true);
+  document.addEventListener("submit", submitted, true);
 
-  document.addEventListener("htmx:after:swap", function () {
-    var again = document.getElementById("optout-again");
-    if (again) again.focus();
+  on("before:request", function (event) {
+    var around = event.target.closest && event.target.closest(".optout-choice");
+    place = around && around.parentNode;
+    if (!around) return;
+    around.setAttribute("aria-busy", "true");
+    say(false);
+  });
+  // What a proxy or a broken host answers is no part of this page.
+  on("after:request", function (event) {
+    if (!choice() || event.detail.ctx.text.indexOf("optout-choice") >= 0) return;
+    event.preventDefault();
+    say(true);
+  });
+  on("error", function () {
+    say(true);
+  });
+  on("finally:request", function () {
+    if (choice()) choice().removeAttribute("aria-busy");
+  });
+  on("after:swap", function () {
+    var next = choice() && (choice().querySelector(".optout-again") || choice().querySelector(".optout-heading"));
+    if (next) next.focus();
+  });
+
+  // Gone back to, a page that the browser has kept may show what stood before.
+  window.addEventListener("pageshow", function (event) {
+    if (event.persisted && document.querySelector(".optout-choice")) location.reload();
   });
 })();

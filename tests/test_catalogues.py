@@ -15,14 +15,14 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import read_mo
 from jinja2 import Environment, nodes
 
-from flask_optout.candidate import HOME
+from flask_optout.assets import HOME
 from flask_optout.languages import CATALOGUES
 from tools.catalogues import catalogues, compiled, messages, read
 
 TEMPLATES = sorted(path for path in (HOME / "templates").rglob("*.*") if path.suffix in (".html", ".txt"))
 #: Attributes that people read or hear.
 SPOKEN = {"alt", "aria-description", "aria-label", "aria-roledescription", "aria-valuetext", "label", "placeholder"}
-SPOKEN |= {"summary", "title", "data-copied", "data-refused"}
+SPOKEN |= {"summary", "title", "data-copied", "data-fault", "data-refused"}
 #: What is the same in every language.
 UNIVERSAL = {"Message-ID"}
 LANGUAGES = {"ar", "de", "es", "fr", "ja", "pt"}

@@ -14,7 +14,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_optout import ConfigurationError, OptOut
-from flask_optout.candidate import HOME
+from flask_optout.assets import HOME
 
 from .conftest import MakeHost
 from .hosts import KEY, Host, dispose, make_host

@@ -156,7 +156,7 @@ def test_the_plea_gets_the_focus(served: Host, browser: Browser) -> None:
     with page_of(browser) as page:
         page.goto(served.optout.link("jane@example.org", "beta-42"))
         page.get_by_role("button", name="Not Interested?").evaluate("button => button.click()")
-        expect(page.locator("#optout-again")).to_be_focused()
+        expect(page.locator(".optout-again")).to_be_focused()
 
 
 class TestHold:

@@ -117,7 +117,7 @@ def test_the_candidates_pages(host: Host, page: Page) -> None:
     page.goto(host.optout.link("kofi@example.org", "another"))
     check(page, "nothing known about the opportunity")
     page.evaluate("document.querySelector('button[value=mute]').click()")  # at once, as a scanner does
-    page.locator("#optout-again").wait_for()
+    page.locator(".optout-again").wait_for()
     check(page, "asked once more")
 
 

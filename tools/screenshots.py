@@ -1,19 +1,92 @@
-"""Take the README's pictures from the running example: ``python -m tools.screenshots``; needs Chromium."""
+"""Take pictures of every page: ``python -m tools.screenshots [STATE...]``; needs Chromium.
+
+Each state comes at three widths, light and dark, and at two of them right-to-left, with text at 200 %, in forced
+colours and without scripts. They land in ``build/screenshots``, with a sheet for each state and each look; the
+README's are taken from the running example into ``docs``.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.conftest import CHROMIUM_ARGUMENTS
-from tests.hosts import example
+from tests.hosts import Mailbox, example, smtp_server
+from tests.page_states import SCRIPTED, STATES, Stage, stage
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS, BUILD = ROOT / "docs", ROOT / "build" / "screenshots"
 SIZE = ViewportSize(width=560, height=400)
+WIDTHS = (320, 768, 1280)
+
+
+class Look(NamedTuple):
+    """How a page is looked at."""
+
+    name: str
+    width: int
+    options: dict[str, Any]
+    doctored: str = ""
+
+
+LOOKS = [
+    *(Look(f"{scheme} {width}", width, {"color_scheme": scheme}) for scheme in ("light", "dark") for width in WIDTHS),
+    *(Look(f"right-to-left {width}", width, {}, "document.documentElement.dir = 'rtl'") for width in (320, 768)),
+    *(
+        Look(f"text 200 {width}", width, {}, "document.documentElement.style.fontSize = '200%'")
+        for width in (320, 768)
+    ),
+    *(Look(f"forced colours {width}", width, {"forced_colors": "active"}) for width in (320, 768)),
+    *(Look(f"no scripts {width}", width, {"java_script_enabled": False}) for width in (320, 768)),
+]
+SHEET = "<style>body{{font:14px sans-serif;display:flex;flex-wrap:wrap;gap:12px;align-items:start}}figure{{margin:0}}\
+img{{border:1px solid #999;max-width:{most}px}}</style>{figures}"
+FIGURE = "<figure>{name}<br><img src='{file}'></figure>"
+
+
+def take_all(browser: Browser, chosen: list[str]) -> None:
+    """Take every look at every state, and put them on a sheet for each state and one for each look."""
+    shutil.rmtree(BUILD, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder, smtp_server(Mailbox) as smtp, stage(Path(folder), smtp) as ready:
+        for state in chosen or STATES:
+            (BUILD / state).mkdir(parents=True)
+            for look in LOOKS:
+                take_look(browser, ready, state, look)
+    for state in chosen or STATES:
+        sheet(browser, BUILD / f"{state}.png", [BUILD / state / f"{look.name}.png" for look in LOOKS])
+    for look in LOOKS:
+        sheet(browser, BUILD / f"{look.name}.png", [BUILD / state / f"{look.name}.png" for state in chosen or STATES])
+
+
+def take_look(browser: Browser, ready: Stage, state: str, look: Look) -> None:
+    if state in SCRIPTED and not look.options.get("java_script_enabled", True):
+        return
+    context = browser.new_context(viewport={"width": look.width, "height": 560}, **look.options)
+    page = context.new_page()
+    STATES[state](ready, page)
+    if look.doctored:
+        page.evaluate(look.doctored)
+    page.screenshot(path=BUILD / state / f"{look.name}.png", full_page=True)
+    context.close()
+
+
+def sheet(browser: Browser, target: Path, files: list[Path]) -> None:
+    figures = [
+        FIGURE.format(name=f"{file.parent.name}, {file.stem}", file=file.as_uri()) for file in files if file.exists()
+    ]
+    source = target.with_suffix(".html")
+    source.write_text(SHEET.format(most=620, figures="".join(figures)))
+    page = browser.new_page(viewport={"width": 2000, "height": 800})
+    page.goto(source.as_uri())
+    page.screenshot(path=target, full_page=True)
+    page.close()
+    source.unlink()
 
 
 def take(page: Page, url: str) -> None:
@@ -39,10 +112,12 @@ def find_chromium() -> str:
 
 def main() -> None:
     chromium = find_chromium()
-    DOCS.mkdir(exist_ok=True)
-    with example("--port", "0") as programme, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        take(browser.new_page(viewport=SIZE, device_scale_factor=2), programme.url)
+        take_all(browser, sys.argv[1:])
+        if not sys.argv[1:]:
+            with example("--port", "0") as programme:
+                take(browser.new_page(viewport=SIZE, device_scale_factor=2), programme.url)
         browser.close()
 
 

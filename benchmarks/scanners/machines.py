@@ -21,7 +21,7 @@ SAFARI = (
     "Version/17.4 Safari/605.1.15"
 )
 EDGE = CHROME + " Edg/125.0.0.0"
-CONTROLS = "#optout-choice :is(button, a, summary)"
+CONTROLS = ".optout-choice :is(button, a, summary)"
 SCRIPTED_CLICKS = "document.querySelectorAll('button, a, input').forEach(control => control.click())"
 
 Visit = Callable[[World, Candidate], None]

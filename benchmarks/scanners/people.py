@@ -63,7 +63,7 @@ def say(world: World, page: Page, name: str, how: How = by_mouse) -> int:
         with page.expect_response(lambda response: response.request.method == "POST"):
             how(page, name)
         settle(page)
-        if not page.locator("#optout-again").is_visible():
+        if not page.locator(".optout-again").is_visible():
             return presses
     return presses
 
@@ -150,7 +150,7 @@ def is_too_fast(world: World, candidate: Candidate) -> list[int]:
         with page.expect_response(lambda response: response.request.method == "POST"):
             by_mouse(page, MUTE)
         settle(page)
-        return [1 + say(world, page, MUTE) if page.locator("#optout-again").is_visible() else 1]
+        return [1 + say(world, page, MUTE) if page.locator(".optout-again").is_visible() else 1]
 
 
 def uses_two_tabs(world: World, candidate: Candidate) -> list[int]:

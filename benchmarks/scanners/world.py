@@ -184,7 +184,7 @@ def _watch(world: World) -> Any:
         if (
             request.method == "POST"
             and response.mimetype == "text/html"
-            and 'id="optout-again"' in response.get_data(as_text=True)
+            and 'class="optout-again"' in response.get_data(as_text=True)
         ):
             world.asked[request.path] += 1
         return response
