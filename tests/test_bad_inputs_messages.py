@@ -107,13 +107,18 @@ TITLES = {
 }
 
 
+def without_random(page: str) -> str:
+    """A page without what may hold any letters by chance: its nonce, its token, the hashes of its assets."""
+    return re.sub(r'name="nonce" value="[^"]+"|\?v=[0-9a-f]+|/optout/[a-z2-7]{30,}', "", page)
+
+
 @pytest.mark.parametrize("row", TITLES)
 def test_a_title_is_text_and_nothing_else(host: Host, client: FlaskClient, row: str) -> None:
     host.optout.opportunity_loader(lambda id: {"title": TITLES[row], "summary": TITLES[row], "link": TITLES[row]})
     answer = client.get(host.path())
     assert answer.status_code == 200
     for part in ("<script>alert", "<b>bold", '" onmouseover="', "49"):
-        assert part not in answer.text
+        assert part not in without_random(answer.text)
     assert "Set-Cookie" not in answer.headers
 
 
@@ -133,7 +138,7 @@ def test_an_id_may_be_anything_printable(host: Host, smtp: Mailbox, client: Flas
     [mail] = smtp.received
     assert re.fullmatch(r"<[a-z0-9.-]+>", mail.message["List-Id"])
     page = client.get(host.path(opportunity=id))
-    text = re.sub('name="nonce" value="[^"]+"', "", page.text)
+    text = without_random(page.text)
     assert page.status_code == 200 and "<b>" not in text.replace("<body", "") and "49" not in text
 
 
