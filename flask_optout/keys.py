@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -77,10 +77,11 @@ class Key:
         """The keyed pseudonym of a mail domain, 4 bytes."""
         return self._hash(address.domain.encode(), TAG_SIZE, b"optout.domain")
 
-    def digester(self, opportunity: str) -> Callable[[str], bytes]:
-        """A function from canonical address to digest: keyed BLAKE2b, 16 bytes (RFC 7693).
+    def digests(self, opportunity: str, people: Iterable[bytes]) -> list[bytes]:
+        """The keyed digest of each canonical address about one opportunity: BLAKE2b, 16 bytes (RFC 7693).
 
-        The opportunity is length-prefixed, so that no opportunity and address run into one another.
+        The opportunity is length-prefixed, so that no opportunity and address run into one another; hashed once, it
+        is copied for each address, which is faster than to begin anew.
         """
         name = opportunity.encode()
         prefix = hashlib.blake2b(
@@ -89,16 +90,16 @@ class Key:
             key=self.people,
             person=b"optout.person",
         )
-
-        def digest(canonical: str) -> bytes:
-            state = prefix.copy()
-            state.update(canonical.encode())
-            return state.digest()
-
-        return digest
+        copy = prefix.copy
+        digests: list[bytes] = []
+        for person in people:
+            state = copy()
+            state.update(person)
+            digests.append(state.digest())
+        return digests
 
     def digest(self, opportunity: str, canonical: str) -> bytes:
-        return self.digester(opportunity)(canonical)
+        return self.digests(opportunity, [canonical.encode()])[0]
 
     def rekey(self, pseudonym: bytes) -> bytes:
         """This key's pseudonym for what an older key calls ``pseudonym``; of the same size."""
