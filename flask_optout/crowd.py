@@ -35,9 +35,10 @@ class Crowd:
         if plain is not None:
             start = len(self.people)
             self.people += plain
-            for place, person in enumerate(plain, start):
-                if b"+" in person:
-                    self._note_base(place, parse(person.decode()).base)
+            if b"+" in b"".join(plain):
+                for place, person in enumerate(plain, start):
+                    if b"+" in person:
+                        self._note_base(place, parse(person.decode()).base)
         elif len(recipients) <= FEW:
             self._add_each(recipients)
         else:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import NamedTuple
 
 from itsdangerous import Signer
@@ -24,6 +26,8 @@ DIGEST_SIZE = 16
 SCOPE_SIZE = 8
 TAG_SIZE = 4
 ID_SIZE = 4
+#: Digests made in one stride, without a step of the interpreter for each; so few that they stay in the cache.
+TOGETHER = 128
 #: As many bytes as the digests and signatures are worth (RFC 2104 section 3).
 LEAST_KEY = 32
 #: SECRET_KEY is the host's own and serves it already; below this it can be guessed.
@@ -77,7 +81,7 @@ class Key:
         """The keyed pseudonym of a mail domain, 4 bytes."""
         return self._hash(address.domain.encode(), TAG_SIZE, b"optout.domain")
 
-    def digests(self, opportunity: str, people: Iterable[bytes]) -> list[bytes]:
+    def digests(self, opportunity: str, people: Sequence[bytes]) -> list[bytes]:
         """The keyed digest of each canonical address about one opportunity: BLAKE2b, 16 bytes (RFC 7693).
 
         The opportunity is length-prefixed, so that no opportunity and address run into one another; hashed once, it
@@ -90,12 +94,13 @@ class Key:
             key=self.people,
             person=b"optout.person",
         )
-        copy = prefix.copy
+        kind = type(prefix)
         digests: list[bytes] = []
-        for person in people:
-            state = copy()
-            state.update(person)
-            digests.append(state.digest())
+        for start in range(0, len(people), TOGETHER):
+            part = people[start : start + TOGETHER]
+            states = list(map(kind.copy, repeat(prefix, len(part))))
+            deque(map(kind.update, states, part), 0)
+            digests += map(kind.digest, states)
         return digests
 
     def digest(self, opportunity: str, canonical: str) -> bytes:
