@@ -74,7 +74,7 @@ def _plain(recipients: Sequence[Recipient]) -> list[bytes] | None:
     if not text.isascii():
         return None
     lower = text.lower().encode()
-    if lower.translate(None, PLAIN) or b".." in lower.translate(DOTS) or lower.endswith((b"@", b".")):
+    if lower.translate(None, PLAIN) or b".." in lower.translate(DOTS):
         return None
     people = lower.split(b"\n")[1:]
     halves = lower.replace(b"@", b"\n@").split(b"\n")
