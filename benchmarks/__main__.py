@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from . import invitable
+from . import invitable, links
 from .harness import machine, say, table
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -22,7 +22,7 @@ SLACK = 4.0
 @click.option("--write", is_flag=True, help="Put the table into docs/performance.md.")
 def main(full: bool, check: bool, write: bool) -> None:
     """Measure and print the table."""
-    figures = list(invitable.rows(full))
+    figures = [*invitable.rows(full), *links.rows()]
     text = f"{machine()}.\n\n{table(figures)}\n"
     print(text)
     if write:

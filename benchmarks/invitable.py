@@ -131,8 +131,9 @@ def fill(engine: sa.Engine, tables: Tables, muted: list[str], rows: int) -> None
 
     source, sequence = marks(), 0
     while part := list(islice(source, AT_ONCE)):
-        _insert(engine, [(*mark, True, "page", _DAY, b"tag.", RING.current.id, sequence) for mark in sorted(part)])
-        sequence += 1
+        numbered = enumerate(sorted(part), sequence)
+        _insert(engine, [(*mark, True, "page", _DAY, b"tag.", RING.current.id, number) for number, mark in numbered])
+        sequence += len(part)
     for index in tables.choice.indexes:
         index.create(engine)
 

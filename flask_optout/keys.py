@@ -184,7 +184,8 @@ class KeyRing:
 
     def lift(self, pseudonym: bytes, key: Key) -> bytes:
         """The newest key's pseudonym for what ``key`` calls ``pseudonym``."""
-        return self._levels(pseudonym, key)[-1]
+        # Mostly there is one key, and a link holds five pseudonyms.
+        return pseudonym if key is self.keys[0] else self._levels(pseudonym, key)[-1]
 
     def digest(self, opportunity: str, canonical: str) -> bytes:
         return self.lift(self.keys[-1].digest(opportunity, canonical), self.keys[-1])
@@ -197,9 +198,13 @@ class KeyRing:
         scopes = self._levels(self.keys[-1].scope(opportunity), self.keys[-1])
         return dict(zip(self.keys, reversed(scopes), strict=True))
 
+    def scope(self, opportunity: str) -> bytes:
+        """What the newest key calls an opportunity."""
+        return self.lift(self.keys[-1].scope(opportunity), self.keys[-1])
+
     def mark(self, address: Address, opportunity: str) -> Mark:
         """Where the choice of exactly this address about exactly this opportunity is written."""
-        return Mark(self.scopes(opportunity)[self.current], self.digest(opportunity, address.canonical))
+        return Mark(self.scope(opportunity), self.digest(opportunity, address.canonical))
 
     def marks(self, address: Address, opportunity: str) -> list[list[Mark]]:
         """Every place where a choice that binds this invitation may stand.
