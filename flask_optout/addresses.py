@@ -82,7 +82,7 @@ def canonical(recipient: Recipient) -> str:
 
 
 def _address(local: str, domain: str, name: str = "") -> Address:
-    host = _domain(domain)
+    host = ascii_domain(domain)
     if DOT_ATOM.fullmatch(local) is not None:
         key = local.lower()
     else:
@@ -100,7 +100,7 @@ def _address(local: str, domain: str, name: str = "") -> Address:
 
 
 @lru_cache(maxsize=65_536)
-def _domain(domain: str) -> str:
+def ascii_domain(domain: str) -> str:
     """A domain as its lower-case A-label, by UTS 46 non-transitional mapping (RFC 5891)."""
     # Not needed before the first address, and a large part of what it takes to import us.
     import email_validator

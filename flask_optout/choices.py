@@ -1,17 +1,15 @@
-"""Every statement on choices: set them, read them, filter a million addresses by them."""
+"""Every statement on choices: set them and read them."""
 
 from __future__ import annotations
 
 import datetime
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from .addresses import Address, Recipient, parse
-from .errors import AddressError
+from .addresses import Address
 from .journal import Entry, Journal, behind
 from .keys import ALL, KeyRing, Mark
 from .ledger import Ledger
@@ -20,8 +18,6 @@ from .tables import Tables, upsert
 from .tokens import Claim, checked_opportunity
 
 T = TypeVar("T")
-#: Addresses read at once by `invitable`: enough to hide the round trip, few enough to stay far below 24 MiB.
-CHUNK = 5_000
 #: Marks in one statement: SQLite before 3.32 takes 999 parameters, and each mark costs one beside its scopes.
 BATCH = 900
 #: How many times the usual time a chunk of a large list may take.
@@ -124,7 +120,7 @@ class Choices:
         :raises JournalError: when the journal is missing or damaged, or the database is older than it.
         """
         wanted = list(marks)
-        return self._read(lambda connection: dict(self._rows(connection, wanted)), patience)
+        return self.consult(lambda connection: dict(self._rows(connection, wanted)), patience)
 
     def standing(self, claim: Claim) -> dict[Mark, Choice]:
         """The choices at the marks of a claim, also those that still stand under an older key.
@@ -152,15 +148,22 @@ class Choices:
                         found[mark] = choice
             return found
 
-        return self._read(rows)
+        return self.consult(rows)
 
-    def _read(self, rows: Callable[[sa.Connection], T], patience: float = 1.0) -> T:
+    def consult(self, rows: Callable[[sa.Connection], T], patience: float = 1.0) -> T:
+        """What ``rows`` finds in a store that fits the key ring and is no older than the journal.
+
+        :param patience: how many times the usual time it may take.
+        :raises StoreUnavailable: as :meth:`read`.
+        :raises ConfigurationError: as :meth:`read`.
+        :raises JournalError: as :meth:`read`.
+        """
         # Read before the database, or a choice that is made meanwhile would make the journal seem ahead.
         journaled = 0 if self._journal is None else self._journal.sequence()
 
         def checked(connection: sa.Connection) -> T:
             self._ledger.check(connection)
-            if journaled and (connection.scalar(sa.select(self._newest_sequence)) or 0) < journaled:
+            if journaled and self.newest_sequence(connection) < journaled:
                 raise behind()
             return rows(connection)
 
@@ -173,32 +176,7 @@ class Choices:
         :raises ConfigurationError: as :meth:`read`.
         """
         groups = self._ring.marks(address, checked_opportunity(opportunity))
-        return self._barred([groups])[0]
-
-    def invitable(self, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
-        """Those of ``addresses`` that may be invited, in their order, lazily and in bounded memory.
-
-        :raises AddressError: at the first malformed address, after everything before it was yielded.
-        :raises StoreUnavailable: as :meth:`read`.
-        :raises ConfigurationError: as :meth:`read`.
-        """
-        name = checked_opportunity(opportunity)
-        source = iter(addresses)
-        position = 0
-        while chunk := list(islice(source, CHUNK)):
-            parsed: list[tuple[Recipient, list[list[Mark]]]] = []
-            malformed: AddressError | None = None
-            for recipient in chunk:
-                position += 1
-                try:
-                    parsed.append((recipient, self._ring.marks(parse(recipient), name)))
-                except AddressError as error:
-                    malformed = AddressError(f"Address {position}: {error.what}", error.why, error.mend)
-                    break
-            barred = self._barred([groups for _, groups in parsed], PATIENCE)
-            yield from (recipient for (recipient, _), no in zip(parsed, barred, strict=True) if not no)
-            if malformed is not None:
-                raise malformed
+        return self.barred([groups])[0]
 
     def muted_before(self, opportunity: str, day: datetime.date) -> int:
         """How many were muted for an opportunity when this day began, as far as today's rows can tell.
@@ -214,13 +192,19 @@ class Choices:
         )
         return self._store.read(lambda connection: connection.scalar(query) or 0)
 
-    def _barred(self, people: list[list[list[Mark]]], patience: float = 1.0) -> list[bool]:
+    def barred(self, people: list[list[list[Mark]]], patience: float = 1.0) -> list[bool]:
+        """For each of these people, given by their marks, whether a choice or a hold forbids to invite them.
+
+        :param patience: how many times the usual time it may take.
+        :raises StoreUnavailable: as :meth:`read`.
+        :raises ConfigurationError: as :meth:`read`.
+        """
         marks = [mark for groups in people for group in groups for mark in group]
 
         def rows(connection: sa.Connection) -> tuple[dict[Mark, Choice], frozenset[Mark]]:
             return dict(self._rows(connection, marks)), self._held(connection, marks)
 
-        choices, held = self._read(rows, patience)
+        choices, held = self.consult(rows, patience)
         return [
             any(_newest_is_mute(group, choices) or not held.isdisjoint(group) for group in groups)
             for groups in people
@@ -265,6 +249,10 @@ class Choices:
     def _columns(self) -> tuple[sa.Column[Any], ...]:
         choice = self._tables.choice
         return choice.c.muted, choice.c.source, choice.c.day, choice.c.sequence
+
+    def newest_sequence(self, connection: sa.Connection) -> int:
+        """The newest sequence that stands."""
+        return connection.scalar(sa.select(self._newest_sequence)) or 0
 
     @property
     def _newest_sequence(self) -> sa.ColumnElement[int]:

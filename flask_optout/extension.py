@@ -152,7 +152,7 @@ class OptOut:
 
         :raises OptOutError: at the first malformed address, or when nobody can tell.
         """
-        return current_state().choices.invitable(addresses, opportunity)
+        return current_state().filter.invitable(addresses, opportunity)
 
     def cleared(self, messages: Iterable[EmailMessage]) -> Iterator[EmailMessage]:
         """Those of these messages that may leave, each to be handed off before the next is asked for.

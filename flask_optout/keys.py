@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import NamedTuple
 
 from itsdangerous import Signer
@@ -24,6 +26,8 @@ DIGEST_SIZE = 16
 SCOPE_SIZE = 8
 TAG_SIZE = 4
 ID_SIZE = 4
+#: Digests made in one stride, without a step of the interpreter for each; so few that they stay in the cache.
+TOGETHER = 128
 #: As many bytes as the digests and signatures are worth (RFC 2104 section 3).
 LEAST_KEY = 32
 #: SECRET_KEY is the host's own and serves it already; below this it can be guessed.
@@ -77,10 +81,11 @@ class Key:
         """The keyed pseudonym of a mail domain, 4 bytes."""
         return self._hash(address.domain.encode(), TAG_SIZE, b"optout.domain")
 
-    def digester(self, opportunity: str) -> Callable[[str], bytes]:
-        """A function from canonical address to digest: keyed BLAKE2b, 16 bytes (RFC 7693).
+    def digests(self, opportunity: str, people: Sequence[bytes]) -> list[bytes]:
+        """The keyed digest of each canonical address about one opportunity: BLAKE2b, 16 bytes (RFC 7693).
 
-        The opportunity is length-prefixed, so that no opportunity and address run into one another.
+        The opportunity is length-prefixed, so that no opportunity and address run into one another; hashed once, it
+        is copied for each address, which is faster than to begin anew.
         """
         name = opportunity.encode()
         prefix = hashlib.blake2b(
@@ -89,16 +94,17 @@ class Key:
             key=self.people,
             person=b"optout.person",
         )
-
-        def digest(canonical: str) -> bytes:
-            state = prefix.copy()
-            state.update(canonical.encode())
-            return state.digest()
-
-        return digest
+        kind = type(prefix)
+        digests: list[bytes] = []
+        for start in range(0, len(people), TOGETHER):
+            part = people[start : start + TOGETHER]
+            states = list(map(kind.copy, repeat(prefix, len(part))))
+            deque(map(kind.update, states, part), 0)
+            digests += map(kind.digest, states)
+        return digests
 
     def digest(self, opportunity: str, canonical: str) -> bytes:
-        return self.digester(opportunity)(canonical)
+        return self.digests(opportunity, [canonical.encode()])[0]
 
     def rekey(self, pseudonym: bytes) -> bytes:
         """This key's pseudonym for what an older key calls ``pseudonym``; of the same size."""
@@ -178,7 +184,8 @@ class KeyRing:
 
     def lift(self, pseudonym: bytes, key: Key) -> bytes:
         """The newest key's pseudonym for what ``key`` calls ``pseudonym``."""
-        return self._levels(pseudonym, key)[-1]
+        # Mostly there is one key, and a link holds five pseudonyms.
+        return pseudonym if key is self.keys[0] else self._levels(pseudonym, key)[-1]
 
     def digest(self, opportunity: str, canonical: str) -> bytes:
         return self.lift(self.keys[-1].digest(opportunity, canonical), self.keys[-1])
@@ -191,9 +198,13 @@ class KeyRing:
         scopes = self._levels(self.keys[-1].scope(opportunity), self.keys[-1])
         return dict(zip(self.keys, reversed(scopes), strict=True))
 
+    def scope(self, opportunity: str) -> bytes:
+        """What the newest key calls an opportunity."""
+        return self.lift(self.keys[-1].scope(opportunity), self.keys[-1])
+
     def mark(self, address: Address, opportunity: str) -> Mark:
         """Where the choice of exactly this address about exactly this opportunity is written."""
-        return Mark(self.scopes(opportunity)[self.current], self.digest(opportunity, address.canonical))
+        return Mark(self.scope(opportunity), self.digest(opportunity, address.canonical))
 
     def marks(self, address: Address, opportunity: str) -> list[list[Mark]]:
         """Every place where a choice that binds this invitation may stand.

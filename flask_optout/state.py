@@ -19,6 +19,7 @@ from .background import Background
 from .choices import PATIENCE, Choices
 from .email_log import EmailLog
 from .errors import ConfigurationError
+from .filtering import Filter
 from .gate import Gate
 from .host_transaction import HostTransaction
 from .invitation import LOOPBACK, Composer, base_url
@@ -116,6 +117,10 @@ class State:
     @cached_property
     def choices(self) -> Choices:
         return Choices(self.store, self._tables, self.ring, self.journal)
+
+    @cached_property
+    def filter(self) -> Filter:
+        return Filter(self.choices, self._tables, self.ring)
 
     @cached_property
     def recovery(self) -> Recovery:

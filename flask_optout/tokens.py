@@ -7,13 +7,13 @@ accepted spelling. It does not expire and is not used up.
 from __future__ import annotations
 
 import base64
-import hashlib
+import hmac
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from itsdangerous.signer import HMACAlgorithm
+from itsdangerous.signer import SigningAlgorithm
 
 from .addresses import Address
 from .errors import BadToken, OpportunityError
@@ -27,6 +27,8 @@ TRAILING = ".,;:!?)>]'\""
 #: Version, number of people, their digests, domain tag, length of the opportunity, opportunity, signature.
 SHORTEST_TOKEN = -(-(2 + 2 * DIGEST_SIZE + TAG_SIZE + 1 + 1 + SIGNATURE_SIZE) * 8 // 5)
 LONGEST_TOKEN = -(-(2 + 4 * DIGEST_SIZE + TAG_SIZE + 1 + LONGEST_OPPORTUNITY + SIGNATURE_SIZE) * 8 // 5)
+#: The digits of base32 as those of a number to the base 32.
+DIGITS = str.maketrans("abcdefghijklmnopqrstuvwxyz234567", "0123456789abcdefghijklmnopqrstuv")
 ALPHABET = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
 
 
@@ -59,14 +61,11 @@ class Claim:
     domain_tag: bytes
 
 
-class Signature(HMACAlgorithm):
+class Signature(SigningAlgorithm):
     """HMAC-SHA-256 cut to 128 bits (RFC 4868 section 2.1): a third of a link would be signature otherwise."""
 
-    def __init__(self) -> None:
-        super().__init__(hashlib.sha256)
-
     def get_signature(self, key: bytes, value: bytes) -> bytes:
-        return super().get_signature(key, value)[:SIGNATURE_SIZE]
+        return hmac.digest(key, value, "sha256")[:SIGNATURE_SIZE]
 
 
 def checked_opportunity(opportunity: object) -> str:
@@ -138,13 +137,7 @@ class Tokens:
         text = token.rstrip(TRAILING).lower()
         if not token.isascii() or ALPHABET.fullmatch(text) is None:  # lower() makes a k of the Kelvin sign
             raise _bad_token()
-        encoded = text.upper().encode()
-        try:
-            signed = base64.b32decode(encoded + b"=" * (-len(encoded) % 8))
-        except ValueError:
-            raise _bad_token() from None
-        if base64.b32encode(signed).rstrip(b"=") != encoded:
-            raise _bad_token()
+        signed = _decoded(text)
         payload, signature = signed[:-SIGNATURE_SIZE], signed[-SIGNATURE_SIZE:]
         for key, link_key in self._link_keys[door].items():
             if self.signature.verify_signature(link_key, payload, signature):
@@ -165,7 +158,7 @@ class Tokens:
             opportunity = checked_opportunity(payload[name_at:].decode())
         except ValueError:
             raise _bad_token() from None
-        scopes = [self.ring.scopes(about)[self.ring.current] for about in (opportunity, ALL)]
+        scopes = [self.ring.scope(about) for about in (opportunity, ALL)]
         marks = [Mark(scopes[i % 2], self.ring.lift(digest, key)) for i, digest in enumerate(digests)]
         return Claim(
             key=key,
@@ -175,6 +168,15 @@ class Tokens:
             base=(marks[2], marks[3]) if people == 2 else None,
             domain_tag=self.ring.lift(tag, key),
         )
+
+
+def _decoded(text: str) -> bytes:
+    """Base32 (RFC 4648 section 6) in its one canonical form; as a number, which C reads ten times as fast."""
+    spare = 5 * len(text) % 8
+    number = int(text.translate(DIGITS), 32)
+    if spare > 4 or number & ((1 << spare) - 1):
+        raise _bad_token()
+    return (number >> spare).to_bytes(5 * len(text) // 8, "big")
 
 
 def _bad_token() -> BadToken:

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from flask_optout import AddressError, ConfigurationError, OpportunityError, StoreUnavailable
 from flask_optout.addresses import Recipient, parse
-from flask_optout.choices import CHUNK, Choices
+from flask_optout.choices import Choices
+from flask_optout.filtering import CHUNK
 from flask_optout.keys import KeyRing
 from flask_optout.state import current_state
 from flask_optout.store import Store

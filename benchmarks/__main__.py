@@ -1,0 +1,39 @@
+"""Every figure of docs/performance.md: ``python -m benchmarks``, small, or ``--full``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from . import invitable, links
+from .harness import machine, say, table
+
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
+#: A small run on a busy machine may be this many times worse; the wrong way to look costs ten to two hundred times.
+SLACK = 4.0
+
+
+@click.command()
+@click.option("--full", is_flag=True, help="At the sizes that the figures are promised for; takes long.")
+@click.option("--check", is_flag=True, help="Fail when a figure is far past its bound.")
+@click.option("--write", is_flag=True, help="Put the table into docs/performance.md.")
+def main(full: bool, check: bool, write: bool) -> None:
+    """Measure and print the table."""
+    figures = [*invitable.rows(full), *links.rows()]
+    text = f"{machine()}.\n\n{table(figures)}\n"
+    print(text)
+    if write:
+        page = PAGE.read_text(encoding="utf-8")
+        before, after = page.partition(BEGIN)[0], page.partition(END)[2]
+        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    late = [row for row in figures if not row.meets(SLACK)]
+    if check and late:
+        say(f"{len(late)} figures are more than {SLACK} times past their bounds")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,260 @@
+"""`optout.invitable` beside its floor, what most people write, and who sends invitations elsewhere."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import random
+import secrets
+import tempfile
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from flask_optout.choices import Choices
+from flask_optout.filtering import Filter
+from flask_optout.keys import ALL, DIGEST_SIZE, KeyRing
+from flask_optout.store import Store
+from flask_optout.tables import Tables
+from tests.databases import NoServer, database_of
+
+from .harness import Row, Times, interleave, say
+
+ROUNDS = 5
+OPPORTUNITY = "beta-42"
+AT_ONCE = 100_000
+#: Asked of a database one by one, so few are asked.
+ONE_BY_ONE = 500
+RING = KeyRing.of([b"the key of the benchmarks, 32 bytes."])
+
+
+class Base(DeclarativeBase):
+    """What most people write keeps plain addresses."""
+
+
+class PlainOptOut(Base):
+    __tablename__ = "plain_opt_out"
+    opportunity: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    address: Mapped[str] = mapped_column(sa.String(254), primary_key=True)
+
+
+@dataclass(frozen=True)
+class Case:
+    """How many are asked about, how many of the opportunity's mutes there are, and how many choices in all."""
+
+    addresses: int
+    mutes: int
+    rows: int
+    most: float
+    peers: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.addresses:,} addresses, {self.mutes:,} mutes among {self.rows:,} rows"
+
+
+SMALL = (
+    Case(50_000, 50_000, 200_000, 3),
+    Case(50_000, 500, 200_000, 1.3),
+    Case(50_000, 25_000, 200_000, 2, peers=True),
+)
+FULL = (
+    Case(1_000_000, 1_000_000, 20_000_000, 3),
+    Case(1_000_000, 1_000, 20_000_000, 1.3),
+    Case(100_000, 1_000, 1_000_000, 2, peers=True),
+    Case(100_000, 50_000, 1_000_000, 2, peers=True),
+)
+
+
+def person(number: int) -> str:
+    return f"candidate{number}@example{number % 50}.org"
+
+
+@dataclass(frozen=True)
+class World:
+    """A filled database, and those who are asked about: half of the mutes are theirs, half strangers'."""
+
+    engine: sa.Engine
+    asked: list[str]
+    muted: list[str]
+    filter: Filter
+
+    def ours(self) -> list[Any]:
+        return list(self.filter.invitable(self.asked, OPPORTUNITY))
+
+
+@contextmanager
+def world(kind: str, case: Case) -> Iterator[World]:
+    with tempfile.TemporaryDirectory() as folder, database_of(kind, Path(folder)) as database:
+        engine = sa.create_engine(database.url)
+        metadata = sa.MetaData()
+        tables = Tables.on(metadata)
+        metadata.create_all(engine)
+        half = case.mutes // 2
+        numbers = random.Random(7).sample(range(case.addresses), min(half, case.addresses))
+        muted = [person(number) for number in numbers]
+        muted += [person(number) for number in range(case.addresses, case.addresses + case.mutes - half)]
+        fill(engine, tables, muted, case.rows)
+        if case.peers:
+            Base.metadata.create_all(engine)
+            with engine.begin() as connection:
+                rows = [{"opportunity": OPPORTUNITY, "address": address} for address in muted]
+                connection.execute(sa.insert(PlainOptOut), rows)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE" if kind == "postgresql" else "ANALYZE")
+        choices = Choices(Store(lambda: engine), tables, RING)
+        yield World(engine, [person(n) for n in range(case.addresses)], muted, Filter(choices, tables, RING))
+        engine.dispose()
+
+
+def fill(engine: sa.Engine, tables: Tables, muted: list[str], rows: int) -> None:
+    """The mutes of the opportunity, one in a thousand for all invitations, and the rest for two hundred others."""
+    for index in tables.choice.indexes:
+        index.drop(engine)
+    scope, everything = (RING.current.scope(about) for about in (OPPORTUNITY, ALL))
+    digests = RING.current.digests(OPPORTUNITY, [address.encode() for address in muted])
+    others = [secrets.token_bytes(len(scope)) for _ in range(200)]
+
+    def marks() -> Iterator[tuple[bytes, bytes]]:
+        yield from ((scope, digest) for digest in sorted(digests))
+        for number in range(rows - len(muted)):
+            yield (
+                everything if number % 1_000 == 0 else others[number * 200 // rows],
+                secrets.token_bytes(DIGEST_SIZE),
+            )
+
+    source, sequence = marks(), 0
+    while part := list(islice(source, AT_ONCE)):
+        numbered = enumerate(sorted(part), sequence)
+        _insert(engine, [(*mark, True, "page", _DAY, b"tag.", RING.current.id, number) for number, mark in numbered])
+        sequence += len(part)
+    for index in tables.choice.indexes:
+        index.create(engine)
+
+
+_DAY = datetime.date(2026, 1, 1)
+
+
+def _insert(engine: sa.Engine, rows: list[tuple[object, ...]]) -> None:
+    raw = engine.raw_connection()
+    cursor: Any = raw.cursor()
+    if engine.dialect.name == "postgresql":
+        with cursor.copy("copy optout_choice from stdin (format binary)") as copy:
+            copy.set_types(["bytea", "bytea", "bool", "varchar", "date", "bytea", "bytea", "int8"])
+            for row in rows:
+                copy.write_row(row)
+    else:
+        values = ((*row[:4], _DAY.isoformat(), *row[5:]) for row in rows)
+        cursor.executemany("insert into optout_choice values (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    raw.commit()
+    raw.close()
+
+
+def floor(asked: list[str], muted: list[str]) -> Callable[[], list[str]]:
+    """The digests that the gate needs, and look-ups in sets that are in memory already."""
+    here, everywhere = (_prefix(about) for about in (OPPORTUNITY, ALL))
+    mutes = set(RING.current.digests(OPPORTUNITY, [address.encode() for address in muted]))
+    all_mutes = {secrets.token_bytes(DIGEST_SIZE) for _ in range(1_000)}
+
+    def work() -> list[str]:
+        passed = []
+        for address in asked:
+            encoded = address.encode()
+            one, other = here.copy(), everywhere.copy()
+            one.update(encoded)
+            other.update(encoded)
+            if one.digest() not in mutes and other.digest() not in all_mutes:
+                passed.append(address)
+        return passed
+
+    return work
+
+
+def _prefix(about: str) -> Any:
+    name = about.encode()
+    data = len(name).to_bytes(4, "big") + name
+    return hashlib.blake2b(data, digest_size=DIGEST_SIZE, key=RING.current.people, person=b"optout.person")
+
+
+def one_by_one(made: World) -> list[str]:
+    with Session(made.engine) as session:
+        query = session.query(PlainOptOut)
+        return [
+            address
+            for address in made.asked[:ONE_BY_ONE]
+            if query.filter_by(opportunity=OPPORTUNITY, address=address).first() is None
+        ]
+
+
+def in_lists(made: World) -> list[str]:
+    passed: list[str] = []
+    with Session(made.engine) as session:
+        for start in range(0, len(made.asked), 500):
+            part = made.asked[start : start + 500]
+            query = sa.select(PlainOptOut.address).where(
+                PlainOptOut.opportunity == OPPORTUNITY, PlainOptOut.address.in_(part)
+            )
+            muted = set(session.scalars(query))
+            passed += [address for address in part if address not in muted]
+    return passed
+
+
+def measure(kind: str, case: Case) -> Iterator[Row]:
+    say(f"filling {kind}: {case}")
+    with world(kind, case) as made:
+        base = floor(made.asked, made.muted)
+        assert made.ours() == base(), "a filter that lets other people pass than its floor"
+        contenders: dict[str, Callable[[], object]] = {"floor": base, "ours": made.ours}
+        if case.peers:
+            assert in_lists(made) == made.ours()
+            contenders |= {"in": lambda: in_lists(made), "orm": lambda: one_by_one(made)}
+        say("measuring")
+        times = interleave(contenders, ROUNDS)
+        yield _row(kind, case, times)
+        if case.peers:
+            times_faster = times.ratio("in", "ours")
+            yield Row(f"{kind}: {case}", "`.in_()` of 500, by hand", times_faster, least=1.4, note="times faster")
+            share = ONE_BY_ONE / case.addresses
+            each = times.ratio("orm", "ours") / share
+            note = f"times faster; timed on {ONE_BY_ONE} of the addresses"
+            yield Row(f"{kind}: {case}", "one ORM query each", each, least=60, note=note)
+
+
+def _row(kind: str, case: Case, times: Times) -> Row:
+    ours, base = (times.seconds(name) / case.addresses * 1e6 for name in ("ours", "floor"))
+    note = f"{ours:.2f} µs an address, floor {base:.2f}"
+    return Row(
+        f"{kind}: {case}", "digests and sets in memory", times.ratio("ours", "floor"), most=case.most, note=note
+    )
+
+
+def memory(kind: str, case: Case, addresses: int) -> Row:
+    """What a run over addresses from a generator takes at most, as Python counts it."""
+    with world(kind, case) as made:
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in made.filter.invitable((person(number) for number in range(addresses)), OPPORTUNITY):
+            pass
+        peak = tracemalloc.get_traced_memory()[1] - before
+        tracemalloc.stop()
+    path = f"{kind}: memory, {addresses:,} addresses from a generator, {case.mutes:,} mutes"
+    return Row(path, "the process before", peak / (1 << 20), most=24, unit=" MiB")
+
+
+def rows(full: bool, kinds: Iterable[str] = ("sqlite", "postgresql")) -> Iterator[Row]:
+    for kind in kinds:
+        try:
+            for case in FULL if full else SMALL:
+                yield from measure(kind, case)
+            if full:
+                yield memory(kind, Case(1_000_000, 1_000_000, 1_100_000, 3), 10_000_000)
+            else:
+                yield memory(kind, SMALL[0], 100_000)
+        except NoServer as error:
+            say(f"no {kind} server: {error}")

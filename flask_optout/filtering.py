@@ -1,0 +1,142 @@
+"""A million addresses filtered by the choices about one opportunity, in their order and in bounded memory.
+
+For each address the same digests as the gate's, and where they are looked for depends on how many mutes there are
+and how many addresses: see :mod:`flask_optout.shelf`. Whoever opts out later than this has looked is stopped by the
+gate, which looks again when the mail leaves.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Set
+from itertools import islice
+from operator import length_hint
+
+import sqlalchemy as sa
+
+from .addresses import Recipient, parse
+from .choices import PATIENCE, Choices
+from .crowd import Crowd
+from .errors import AddressError
+from .keys import ALL, Key, KeyRing
+from .shelf import MOST, Shelf
+from .tables import Tables
+from .tokens import checked_opportunity
+
+#: Addresses looked at together: enough to hide the round trip, few enough that their digests stay in the cache.
+CHUNK = 5_000
+#: Seconds for which what was read is taken for what stands: some twenty chunks when nothing is done between them.
+FRESH = 0.1
+#: Holds read at once; with more of them, everybody is looked up.
+MOST_HELD = 10_000
+
+#: A shelf, and the digests under which the people of a chunk, and then the bases of the tagged ones, stand in it.
+Wanted = list[tuple[Shelf, list[bytes]]]
+
+
+class Filter:
+    """Filters many addresses for one app."""
+
+    def __init__(self, choices: Choices, tables: Tables, ring: KeyRing) -> None:
+        self._choices = choices
+        self._tables = tables
+        self._ring = ring
+
+    def invitable(self, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
+        """Those of ``addresses`` that may be invited, in their order, lazily and in bounded memory.
+
+        Nobody is passed whose mute was committed a second before the chunk of ``CHUNK`` addresses that they are in
+        was looked at.
+
+        :raises AddressError: at the first malformed address, after everything before it was yielded.
+        :raises StoreUnavailable: when the database does not answer.
+        :raises ConfigurationError: when choices are stored under keys that do not fit the ring.
+        :raises JournalError: when the journal is missing or damaged, or the database is older than it.
+        """
+        name = checked_opportunity(opportunity)
+        run = _Run(self._choices, self._tables, self._ring, name, length_hint(addresses))
+        source, position = iter(addresses), 0
+        while chunk := list(islice(source, CHUNK)):
+            crowd = Crowd()
+            crowd.add(chunk)
+            yield from run.passing(chunk[: len(crowd.people)], crowd)
+            position += len(crowd.people)
+            if crowd.malformed is not None:
+                error = crowd.malformed
+                raise AddressError(f"Address {position + 1}: {error.what}", error.why, error.mend)
+
+
+class _Run:
+    """One call of :meth:`Filter.invitable`."""
+
+    def __init__(self, choices: Choices, tables: Tables, ring: KeyRing, opportunity: str, hint: int) -> None:
+        self._choices = choices
+        self._tables = tables
+        self._ring = ring
+        self._opportunity = opportunity
+        self._expected = hint
+        self._seen = 0
+        self._read_at = float("-inf")
+        self._held: set[bytes] | None = set()
+        self._shelves: dict[str, dict[Key, Shelf]] = {
+            about: {key: Shelf(tables.choice, scope) for key, scope in ring.scopes(about).items()}
+            for about in dict.fromkeys((opportunity, ALL))
+        }
+
+    def passing(self, chunk: list[Recipient], crowd: Crowd) -> list[Recipient]:
+        self._seen += len(chunk)
+        suspects = self._suspects(self._wanted(crowd), len(chunk), list(crowd.bases))
+        if not suspects:
+            return chunk
+        if self._held is None or len(self._ring.keys) > 1:
+            suspects = self._guilty(chunk, sorted(suspects))
+        return [recipient for place, recipient in enumerate(chunk) if place not in suspects]
+
+    def _wanted(self, crowd: Crowd) -> Wanted:
+        people = [*crowd.people, *crowd.bases.values()]
+        wanted: Wanted = []
+        oldest_first = self._ring.keys[::-1]
+        for about, shelves in self._shelves.items():
+            digests = oldest_first[0].digests(about, people)
+            wanted.append((shelves[oldest_first[0]], digests))
+            for key in oldest_first[1:]:
+                digests = [key.rekey(digest) for digest in digests]
+                wanted.append((shelves[key], digests))
+        return wanted
+
+    def _suspects(self, wanted: Wanted, count: int, tagged: list[int]) -> set[int]:
+        """The places in the chunk of those for whom any mute or hold stands anywhere."""
+        stale = time.monotonic() - self._read_at > FRESH or not all(shelf.whole for shelf, _ in wanted)
+        muted = self._choices.consult(lambda c: self._muted(wanted, c), PATIENCE) if stale else self._muted(wanted)
+        if self._held is None:
+            return set(range(count))
+        places: set[int] = set()
+        for (_, digests), barred in zip(wanted, muted, strict=True):
+            for bars in filter(None, (barred, self._held)):
+                if not bars.isdisjoint(digests):
+                    places.update([place for place, digest in enumerate(digests) if digest in bars])
+        return {place if place < count else tagged[place - count] for place in places}
+
+    def _muted(self, wanted: Wanted, connection: sa.Connection | None = None) -> list[Set[bytes]]:
+        if connection is not None:
+            self._read_at = time.monotonic()
+            newest = self._choices.newest_sequence(connection)
+            room = MOST
+            for shelf, _ in wanted:
+                shelf.refresh(connection, newest, max(self._expected, self._seen), room)
+                room -= shelf.size
+            self._held = self._holds(connection)
+        return [shelf.among(digests, connection) for shelf, digests in wanted]
+
+    def _holds(self, connection: sa.Connection) -> set[bytes] | None:
+        press = self._tables.press.c
+        scopes = [shelf.scope for shelves in self._shelves.values() for shelf in shelves.values()]
+        query = sa.select(press.digest).where(press.held_until > int(time.time() * 1000), press.scope.in_(scopes))
+        held = connection.execute(query.limit(MOST_HELD + 1)).all()
+        return None if len(held) > MOST_HELD else {bytes(digest) for (digest,) in held}
+
+    def _guilty(self, chunk: list[Recipient], suspects: list[int]) -> set[int]:
+        """Under several keys the newest answer counts, so whoever has a mute anywhere is looked at in full."""
+        people = [self._ring.marks(parse(chunk[place]), self._opportunity) for place in suspects]
+        barred = self._choices.barred(people, PATIENCE)
+        return {place for place, no in zip(suspects, barred, strict=True) if no}

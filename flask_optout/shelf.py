@@ -1,0 +1,192 @@
+"""The mutes of one scope, as a run over many addresses looks for them: in memory, or else in the table."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Iterator, Set
+from itertools import accumulate
+from typing import Any
+
+import sqlalchemy as sa
+
+from .keys import DIGEST_SIZE
+
+#: A set takes about 90 bytes for each digest: 4.5 MB here.
+SMALL = 50_000
+#: A pile takes 16 bytes for each digest: 16 MB here, of the 24 MiB that a run may take.
+MOST = 1_000_000
+#: Reading a digest costs about a sixth of looking one up in the table.
+WORTH = 6
+#: Rows read at once: drivers hold the whole of an answer, and no answer is to be large.
+PAGE = 20_000
+#: Seconds after which a shelf is read anew, whatever the sequence says.
+MOST_AGE = 60.0
+#: Choices that are looked at again: of two made at once, the earlier one may be committed later.
+SLACK = 100
+#: With more changes than this a shelf is read anew.
+MOST_CHANGES = 10_000
+#: Digests in one statement: SQLite before 3.32 takes 999 parameters.
+BATCH = 900
+
+
+class Pile:
+    """Sorted digests without an object for each, and where those with the same first two bytes begin."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._starts = array("I")
+
+    def add(self, digests: list[bytes]) -> None:
+        """Add these, each larger than any before."""
+        self._bytes += b"".join(digests)
+
+    def close(self) -> None:
+        """Make ready to be searched."""
+        sizes = array("I", bytes(4 * 65_536))
+        for first, second in zip(self._bytes[::DIGEST_SIZE], self._bytes[1::DIGEST_SIZE], strict=True):
+            sizes[first << 8 | second] += DIGEST_SIZE
+        self._starts = array("I", accumulate(sizes, initial=0))
+
+    def among(self, digests: list[bytes]) -> set[bytes]:
+        """Those of ``digests`` that are in here.
+
+        Among a million, about fifteen begin alike: one search through 240 bytes. That a match straddles two of them
+        is as likely as that two people share a digest.
+        """
+        find, starts = self._bytes.find, self._starts
+        return {
+            digest
+            for digest in digests
+            if find(digest, starts[place := digest[0] << 8 | digest[1]], starts[place + 1]) >= 0
+        }
+
+
+class Shelf:
+    """What a run knows about one scope."""
+
+    def __init__(self, choice: sa.Table, scope: bytes) -> None:
+        self._choice = choice
+        self.scope = scope
+        self._small: set[bytes] | None = None
+        self._pile: Pile | None = None
+        self._changes: dict[bytes, bool] = {}
+        self._sequence = 0
+        self._read_at = 0.0
+        self._too_many = False
+        self.size = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is in memory."""
+        return self._small is not None or self._pile is not None
+
+    def refresh(self, connection: sa.Connection, newest: int, expected: int, room: int) -> None:
+        """Bring it up to date.
+
+        :param newest: the newest sequence that was read before.
+        :param expected: how many addresses there are to look for, as far as is known.
+        :param room: how many digests it may hold.
+        """
+        if self.whole and time.monotonic() - self._read_at < MOST_AGE and self._catch_up(connection):
+            self._sequence = newest
+            return
+        self._small, self._pile, self.size = None, None, 0
+        if self._too_many:
+            return
+        limit = min(WORTH * expected, room)
+        size = self._count(connection, limit + 1)
+        self._too_many = size > room
+        if size <= limit:
+            self._load(connection, size)
+            self.size = size
+            self._sequence, self._read_at = newest, time.monotonic()
+
+    def among(self, digests: list[bytes], connection: sa.Connection | None) -> Set[bytes]:
+        """At least those of ``digests`` that are muted, and no digest that is not.
+
+        :param connection: needed unless it is in memory.
+        """
+        if self._small is not None:
+            return self._small
+        if self._pile is not None:
+            found = self._pile.among(digests)
+            for digest, muted in self._changes.items():
+                (found.add if muted else found.discard)(digest)
+            return found
+        assert connection is not None
+        return self._look_up(connection, sorted(digests))
+
+    def _catch_up(self, connection: sa.Connection) -> bool:
+        choice = self._choice.c
+        query = (
+            sa.select(choice.digest, choice.muted)
+            .where(choice.scope == self.scope, choice.sequence > self._sequence - SLACK)
+            .limit(MOST_CHANGES + 1)
+        )
+        changes = connection.execute(query).all()
+        if len(changes) + len(self._changes) > MOST_CHANGES:
+            return False
+        for digest, muted in changes:
+            if self._small is None:
+                self._changes[bytes(digest)] = muted
+            else:
+                (self._small.add if muted else self._small.discard)(bytes(digest))
+        return True
+
+    def _count(self, connection: sa.Connection, most: int) -> int:
+        mutes = sa.select(sa.literal(1).label("one")).where(*self._mutes).limit(most).subquery()
+        return connection.scalar(sa.select(sa.func.count()).select_from(mutes)) or 0
+
+    def _load(self, connection: sa.Connection, size: int) -> None:
+        if size <= SMALL:
+            self._small = {digest for page in self._pages(connection) for digest in page}
+            return
+        pile, self._changes = Pile(), {}
+        for page in self._pages(connection):
+            pile.add(page)
+        pile.close()
+        self._pile = pile
+
+    def _pages(self, connection: sa.Connection) -> Iterator[list[bytes]]:
+        digest, last = self._choice.c.digest, b""
+        query = sa.select(digest).where(*self._mutes, digest > sa.bindparam("last")).order_by(digest).limit(PAGE)
+        while page := _raw(connection.execute(query, {"last": last})):
+            yield page
+            last = page[-1]
+
+    @property
+    def _mutes(self) -> tuple[sa.ColumnElement[bool], ...]:
+        return self._choice.c.scope == self.scope, self._choice.c.muted
+
+    def _look_up(self, connection: sa.Connection, digests: list[bytes]) -> set[bytes]:
+        """Sorted, so that neighbours are read from the same page."""
+        digest = self._choice.c.digest
+        query = sa.select(digest).where(*self._mutes)
+        if connection.dialect.name == "postgresql":
+            # One parameter, which every driver takes; a long list of them costs as much as the search.
+            array = "{" + ",".join([f'"\\\\x{one.hex()}"' for one in digests]) + "}"
+            any_of = sa.text("optout_choice.digest = ANY(CAST(:digests AS bytea[]))")
+            return set(_raw(connection.execute(query.where(any_of), {"digests": array})))
+        found: set[bytes] = set()
+        for start in range(0, len(digests), BATCH):
+            batch = digests[start : start + BATCH]
+            if connection.dialect.name == "sqlite":
+                found.update(_raw(self._by_driver(connection, batch)))
+            else:
+                found.update(_raw(connection.execute(query.where(digest.in_(batch)))))
+        return found
+
+    def _by_driver(self, connection: sa.Connection, digests: list[bytes]) -> sa.CursorResult[Any]:
+        """Past SQLAlchemy, whose price for each parameter is that of the search itself."""
+        places = ",".join("?" * len(digests))
+        statement = f"SELECT digest FROM optout_choice WHERE scope = ? AND muted AND digest IN ({places})"
+        return connection.exec_driver_sql(statement, (self.scope, *digests))
+
+
+def _raw(result: sa.CursorResult[Any] | sa.Result[Any]) -> list[bytes]:
+    """The only column, past SQLAlchemy's rows, which cost more than the driver's."""
+    cursor: Any = getattr(result, "cursor")  # noqa: B009
+    found = [bytes(row[0]) for row in cursor.fetchall()]
+    result.close()
+    return found
