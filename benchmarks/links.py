@@ -11,8 +11,8 @@ from itsdangerous.signer import HMACAlgorithm
 
 from flask_optout.addresses import parse
 from flask_optout.errors import BadToken
-from flask_optout.invitation import Links
 from flask_optout.keys import ALL, KeyRing
+from flask_optout.links import Links
 from flask_optout.tokens import SIGNATURE_SIZE, Door, Tokens
 
 from .harness import Row, interleave, repeated

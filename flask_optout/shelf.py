@@ -74,7 +74,7 @@ class Shelf:
         self._sequence = 0
         self._read_at = 0.0
         self._too_many = False
-        self.size = 0
+        self.size: int = 0
 
     @property
     def whole(self) -> bool:

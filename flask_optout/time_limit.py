@@ -33,7 +33,7 @@ class Call(Generic[T]):
         self._done.acquire()
         self._result: T
         self._error: BaseException | None = None
-        self.given_up = False
+        self.given_up: bool = False
 
     def __call__(self) -> None:
         try:
