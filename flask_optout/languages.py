@@ -58,7 +58,7 @@ def joined(language: str, token: str) -> str:
 def spoken(tag: str) -> bool:
     """Whether there are words for this language, ours or the host's."""
     language = tag.partition("-")[0]
-    if "babel" not in current_app.extensions or not language:
+    if not language or "babel" not in current_app.extensions:
         return False
     if language in (ENGLISH.tag, *_ours()):
         return _locale(tag) is not None
