@@ -14,9 +14,10 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-import venv
 from pathlib import Path
 from typing import Any
+
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "compatibility.md"
@@ -40,14 +41,23 @@ def floors() -> list[str]:
         *project["dependencies"],
         *(line for extra in EXTRAS for line in project["optional-dependencies"][extra]),
     ]
-    return [line.replace(">=", "==") for line in wanted if ">=" in line]
+    return [_lowest(Requirement(line)) for line in wanted if ">=" in line]
 
 
-def environment(folder: Path, constraints: list[str]) -> Path:
-    """The Python of an environment with the package and its tests in it, made unless it is there."""
+def _lowest(requirement: Requirement) -> str:
+    [bound] = requirement.specifier
+    marker = f"; {requirement.marker}" if requirement.marker else ""
+    return f"{requirement.name}=={bound.version}{marker}"
+
+
+def environment(folder: Path, constraints: list[str], base: str = sys.executable) -> Path:
+    """The Python of an environment with the package and its tests in it, made unless it is there.
+
+    :param base: the interpreter that it is made from.
+    """
     python = folder / "bin" / "python"
     if not python.exists():
-        venv.create(folder, with_pip=True)
+        subprocess.run([base, "-m", "venv", folder], check=True)
     file = folder / "constraints.txt"
     file.write_text("\n".join(constraints))
     command: list[str | Path] = [

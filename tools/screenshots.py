@@ -116,6 +116,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         take_all(browser, sys.argv[1:])
         if not sys.argv[1:]:
+            shutil.copy(BUILD / "log" / "light 768.png", DOCS / "email-log.png")
             with example("--port", "0") as programme:
                 take(browser.new_page(viewport=SIZE, device_scale_factor=2), programme.url)
         browser.close()
