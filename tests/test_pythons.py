@@ -1,4 +1,4 @@
-"""Another Python's verdict is that of pytest there, and its last line is what is shown."""
+"""Another Python's verdict is that of pytest there, and what failed there is shown."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ from tools.pythons import outcome
 def test_the_outcome_is_that_of_pytest(tmp_path: Path, condition: str, passed: bool, line: str) -> None:
     file = tmp_path / "test_one.py"
     file.write_text(f"def test_one():\n    assert {condition}\n")
-    verdict, last = outcome(Path(sys.executable), [str(file)])
-    assert verdict is passed and last.startswith(line)
+    verdict, said = outcome(Path(sys.executable), [str(file)])
+    assert verdict is passed and said.startswith(line) and ("FAILED" in said) is not passed

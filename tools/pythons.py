@@ -15,10 +15,11 @@ from .compatibility import ROOT, environment, floors
 
 
 def outcome(python: Path, arguments: list[str]) -> tuple[bool, str]:
-    """Whether pytest passed in this environment, and its last line."""
+    """Whether pytest passed in this environment, and what failed, then its last line."""
     command: list[str | Path] = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    return ran.returncode == 0, (ran.stdout.strip() or ran.stderr.strip()).rpartition("\n")[2]
+    *before, last = (ran.stdout.strip() or ran.stderr.strip()).splitlines()
+    return ran.returncode == 0, "\n".join([last, *(line for line in before if line.startswith("FAILED"))])
 
 
 def main(words: list[str]) -> int:
