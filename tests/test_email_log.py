@@ -199,7 +199,8 @@ def test_an_id_fits_its_column_for_ever() -> None:
 
 
 def test_an_error_shows_neither_an_address_nor_the_statement() -> None:
-    log = EmailLog(LogStore(Store(lambda: sa.create_engine("sqlite://")), LogTables.on(sa.MetaData())))
+    engine = sa.create_engine("sqlite://", poolclass=sa.NullPool)
+    log = EmailLog(LogStore(Store(lambda: engine), LogTables.on(sa.MetaData())))
     with pytest.raises(StoreUnavailable, match="flask optout init-db") as caught:
         record(log)
     assert caught.value.__suppress_context__
