@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -17,10 +15,11 @@ from flask.cli import AppGroup, with_appcontext
 from .cli_preview import preview
 from .cli_scanners import alarms, notify_domain, scan_me
 from .doctor.command import doctor
-from .errors import ListError, OptOutError
+from .errors import ListError
 from .exports import NAMES
 from .importing import Entry, MuteList, Refusal, Skipped
 from .state import current_state
+from .told import told
 
 #: Rows in one transaction of an import.
 IMPORT_BATCH = 500
@@ -44,15 +43,6 @@ optout_cli: AppGroup = AppGroup(
 
 for _command in (alarms, doctor, notify_domain, preview, scan_me):
     optout_cli.add_command(_command)
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Turn an error into its three sentences and exit status 1."""
-    try:
-        yield
-    except OptOutError as error:
-        raise click.ClickException(str(error)) from None
 
 
 @optout_cli.command("init-db")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 
-from .errors import OptOutError
 from .invitation import Draft, Letter
+from .languages import spoken, tag_of
 from .mailers.delivery import default_sender
 from .state import current_state
+from .told import told
 from .walls import NOBODY
 
 BODY = "(Your text.)"
@@ -35,11 +33,10 @@ def preview(opportunity: str, html: bool, language: str | None) -> None:
     Example:
         flask optout preview beta-42 --html > preview.html
     """
-    try:
-        with _in_language(language):
-            letter = _letter(opportunity)
-    except OptOutError as error:
-        raise click.ClickException(str(error)) from None
+    if language and not spoken(tag_of(language)):
+        raise click.UsageError(f"This app has no words in the language {language}.")
+    with told():
+        letter = _letter(opportunity, language)
     if not html:
         for name, value in {"To": NOBODY, "Subject": letter.subject, **letter.headers}.items():
             click.echo(f"{name}: {value}")
@@ -47,7 +44,7 @@ def preview(opportunity: str, html: bool, language: str | None) -> None:
     click.echo(letter.html if html else letter.text)
 
 
-def _letter(opportunity: str) -> Letter:
+def _letter(opportunity: str, language: str | None) -> Letter:
     [letter] = current_state().gate.letters(
         Draft(
             recipients=[NOBODY],
@@ -56,21 +53,7 @@ def _letter(opportunity: str) -> Letter:
             text=BODY,
             html=f"<p>{BODY}</p>",
             sender=default_sender(),
+            language=language,
         )
     )
     return letter
-
-
-def _in_language(language: str | None) -> AbstractContextManager[None]:
-    if language is None:
-        return nullcontext()
-    if "babel" not in current_app.extensions:
-        raise click.UsageError("This app has no Flask-Babel, so its footer has one language.")
-    from babel import Locale, UnknownLocaleError
-    from flask_babel import force_locale
-
-    try:
-        Locale.parse(language)
-    except (ValueError, UnknownLocaleError):
-        raise click.UsageError(f"{language} is not a language.") from None
-    return force_locale(language)  # type: ignore[no-any-return]

@@ -94,5 +94,6 @@ def test_preview_shows_headers_and_footer_and_sends_nothing(host: Host, smtp: Ma
 def test_preview_takes_a_language_where_flask_babel_is(make: MakeHost) -> None:
     host = make()
     Babel(host.app)
-    assert run(host, "preview", "beta-42", "--language", "de").exit_code == 0
+    german = run(host, "preview", "beta-42", "--language", "de")
+    assert german.exit_code == 0 and "Kein Interesse?" in german.output and "Content-Language: de" in german.output
     assert run(host, "preview", "beta-42", "--language", "no such").exit_code == 2
