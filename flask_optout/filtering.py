@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Set
-from itertools import islice
-from operator import length_hint
+from itertools import chain, compress, islice
+from operator import length_hint, not_, or_
 
 import sqlalchemy as sa
 
@@ -26,7 +26,11 @@ from .tokens import checked_opportunity
 #: Addresses looked at together: enough to hide the round trip, few enough that their digests stay in the cache.
 CHUNK = 5_000
 #: Seconds for which what was read is taken for what stands: some twenty chunks when nothing is done between them.
-FRESH = 0.1
+FRESH = 0.5
+#: Choices that are looked at again: of two made at once, the earlier one may be committed later.
+SLACK = 100
+#: With more changes than this, what is in memory is read anew.
+MOST_CHANGES = 10_000
 #: Holds read at once; with more of them, everybody is looked up.
 MOST_HELD = 10_000
 
@@ -55,11 +59,14 @@ class Filter:
         """
         name = checked_opportunity(opportunity)
         run = _Run(self._choices, self._tables, self._ring, name, length_hint(addresses))
-        source, position = iter(addresses), 0
+        return chain.from_iterable(self._passing(run, iter(addresses)))
+
+    def _passing(self, run: _Run, source: Iterator[Recipient]) -> Iterator[list[Recipient]]:
+        position = 0
         while chunk := list(islice(source, CHUNK)):
             crowd = Crowd()
             crowd.add(chunk)
-            yield from run.passing(chunk[: len(crowd.people)], crowd)
+            yield run.passing(chunk[: len(crowd.people)], crowd)
             position += len(crowd.people)
             if crowd.malformed is not None:
                 error = crowd.malformed
@@ -77,6 +84,7 @@ class _Run:
         self._expected = hint
         self._seen = 0
         self._read_at = float("-inf")
+        self._sequence: int | None = None
         self._held: set[bytes] | None = set()
         self._shelves: dict[str, dict[Key, Shelf]] = {
             about: {key: Shelf(tables.choice, scope) for key, scope in ring.scopes(about).items()}
@@ -85,12 +93,10 @@ class _Run:
 
     def passing(self, chunk: list[Recipient], crowd: Crowd) -> list[Recipient]:
         self._seen += len(chunk)
-        suspects = self._suspects(self._wanted(crowd), len(chunk), list(crowd.bases))
-        if not suspects:
-            return chunk
+        suspected = self._suspected(self._wanted(crowd), crowd)
         if self._held is None or len(self._ring.keys) > 1:
-            suspects = self._guilty(chunk, sorted(suspects))
-        return [recipient for place, recipient in enumerate(chunk) if place not in suspects]
+            suspected = self._guilty(chunk, suspected)
+        return list(compress(chunk, map(not_, suspected)))
 
     def _wanted(self, crowd: Crowd) -> Wanted:
         people = [*crowd.people, *crowd.bases.values()]
@@ -104,29 +110,46 @@ class _Run:
                 wanted.append((shelves[key], digests))
         return wanted
 
-    def _suspects(self, wanted: Wanted, count: int, tagged: list[int]) -> set[int]:
-        """The places in the chunk of those for whom any mute or hold stands anywhere."""
+    def _suspected(self, wanted: Wanted, crowd: Crowd) -> list[bool]:
+        """Of each in the chunk, whether any mute or hold stands anywhere."""
         stale = time.monotonic() - self._read_at > FRESH or not all(shelf.whole for shelf, _ in wanted)
         muted = self._choices.consult(lambda c: self._muted(wanted, c), PATIENCE) if stale else self._muted(wanted)
+        count = len(crowd.people)
         if self._held is None:
-            return set(range(count))
-        places: set[int] = set()
+            return [True] * count
+        suspected = [False] * (count + len(crowd.bases))
         for (_, digests), barred in zip(wanted, muted, strict=True):
             for bars in filter(None, (barred, self._held)):
-                if not bars.isdisjoint(digests):
-                    places.update([place for place, digest in enumerate(digests) if digest in bars])
-        return {place if place < count else tagged[place - count] for place in places}
+                suspected = list(map(or_, suspected, map(bars.__contains__, digests)))
+        for base, place in enumerate(crowd.bases, count):
+            suspected[place] |= suspected[base]
+        return suspected[:count]
 
     def _muted(self, wanted: Wanted, connection: sa.Connection | None = None) -> list[Set[bytes]]:
         if connection is not None:
             self._read_at = time.monotonic()
-            newest = self._choices.newest_sequence(connection)
-            room = MOST
+            changes, room = self._changes(connection), MOST
             for shelf, _ in wanted:
-                shelf.refresh(connection, newest, max(self._expected, self._seen), room)
+                since = None if changes is None else changes.get(shelf.scope, ())
+                shelf.refresh(connection, since, max(self._expected, self._seen), room)
                 room -= shelf.size
             self._held = self._holds(connection)
         return [shelf.among(digests, connection) for shelf, digests in wanted]
+
+    def _changes(self, connection: sa.Connection) -> dict[bytes, list[tuple[bytes, bool]]] | None:
+        """What was said since the last look, by scope; by the sequence alone, whose index no planner then misses."""
+        known, self._sequence = self._sequence, self._choices.newest_sequence(connection)
+        if known is None:
+            return None
+        choice = self._tables.choice.c
+        query = sa.select(choice.scope, choice.digest, choice.muted).where(choice.sequence > known - SLACK)
+        rows = connection.execute(query.order_by(choice.sequence).limit(MOST_CHANGES + 1)).all()
+        if len(rows) > MOST_CHANGES:
+            return None
+        changes: dict[bytes, list[tuple[bytes, bool]]] = {}
+        for scope, digest, muted in rows:
+            changes.setdefault(bytes(scope), []).append((bytes(digest), muted))
+        return changes
 
     def _holds(self, connection: sa.Connection) -> set[bytes] | None:
         press = self._tables.press.c
@@ -135,8 +158,8 @@ class _Run:
         held = connection.execute(query.limit(MOST_HELD + 1)).all()
         return None if len(held) > MOST_HELD else {bytes(digest) for (digest,) in held}
 
-    def _guilty(self, chunk: list[Recipient], suspects: list[int]) -> set[int]:
+    def _guilty(self, chunk: list[Recipient], suspected: list[bool]) -> list[bool]:
         """Under several keys the newest answer counts, so whoever has a mute anywhere is looked at in full."""
-        people = [self._ring.marks(parse(chunk[place]), self._opportunity) for place in suspects]
-        barred = self._choices.barred(people, PATIENCE)
-        return {place for place, no in zip(suspects, barred, strict=True) if no}
+        people = [self._ring.marks(parse(one), self._opportunity) for one in compress(chunk, suspected)]
+        barred = iter(self._choices.barred(people, PATIENCE) if people else ())
+        return [suspect and next(barred) for suspect in suspected]

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
+from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
 
 from itsdangerous import Signer
@@ -26,8 +25,9 @@ DIGEST_SIZE = 16
 SCOPE_SIZE = 8
 TAG_SIZE = 4
 ID_SIZE = 4
-#: Digests made in one stride, without a step of the interpreter for each; so few that they stay in the cache.
-TOGETHER = 128
+#: Opportunities whose pseudonyms are remembered, as every link and every invitation asks for them, and an app has few
+#: at a time; less than a kilobyte each.
+REMEMBERED = 1_000
 #: As many bytes as the digests and signatures are worth (RFC 2104 section 3).
 LEAST_KEY = 32
 #: SECRET_KEY is the host's own and serves it already; below this it can be guessed.
@@ -60,6 +60,9 @@ class Key:
         object.__setattr__(self, "id", self.derive("id")[:ID_SIZE])
         object.__setattr__(self, "people", self.derive("people"))
 
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     def weakness(self, least: int) -> str | None:
         """Why this secret can be guessed, or ``None``."""
         if PLACEHOLDER.fullmatch(self.secret.decode(errors="replace")):
@@ -75,11 +78,11 @@ class Key:
 
     def scope(self, opportunity: str) -> bytes:
         """The keyed pseudonym of an opportunity, 8 bytes; it gathers the choices made about it."""
-        return self._hash(opportunity.encode(), SCOPE_SIZE, b"optout.scope")
+        return self._hash(opportunity.encode(), SCOPE_SIZE, b"optout.scope").digest()
 
     def domain_tag(self, address: Address) -> bytes:
         """The keyed pseudonym of a mail domain, 4 bytes."""
-        return self._hash(address.domain.encode(), TAG_SIZE, b"optout.domain")
+        return self._hash(address.domain.encode(), TAG_SIZE, b"optout.domain").digest()
 
     def digests(self, opportunity: str, people: Sequence[bytes]) -> list[bytes]:
         """The keyed digest of each canonical address about one opportunity: BLAKE2b, 16 bytes (RFC 7693).
@@ -87,31 +90,38 @@ class Key:
         The opportunity is length-prefixed, so that no opportunity and address run into one another; hashed once, it
         is copied for each address, which is faster than to begin anew.
         """
-        name = opportunity.encode()
-        prefix = hashlib.blake2b(
-            len(name).to_bytes(4, "big") + name,
-            digest_size=DIGEST_SIZE,
-            key=self.people,
-            person=b"optout.person",
-        )
-        kind = type(prefix)
+        prefix = self._prefix(opportunity)
         digests: list[bytes] = []
-        for start in range(0, len(people), TOGETHER):
-            part = people[start : start + TOGETHER]
-            states = list(map(kind.copy, repeat(prefix, len(part))))
-            deque(map(kind.update, states, part), 0)
-            digests += map(kind.digest, states)
+        for person in people:
+            state = prefix.copy()
+            state.update(person)
+            digests.append(state.digest())
         return digests
+
+    @cached_property
+    def _prefix(self) -> Callable[[str], hashlib.blake2b]:
+        def prefix(opportunity: str) -> hashlib.blake2b:
+            name = opportunity.encode()
+            return self._hash(len(name).to_bytes(4, "big") + name, DIGEST_SIZE, b"optout.person")
+
+        return lru_cache(REMEMBERED)(prefix)
 
     def digest(self, opportunity: str, canonical: str) -> bytes:
         return self.digests(opportunity, [canonical.encode()])[0]
 
     def rekey(self, pseudonym: bytes) -> bytes:
         """This key's pseudonym for what an older key calls ``pseudonym``; of the same size."""
-        return self._hash(pseudonym, len(pseudonym), b"optout.rekey")
+        return self._hash(pseudonym, len(pseudonym), b"optout.rekey").digest()
 
-    def _hash(self, data: bytes, size: int, purpose: bytes) -> bytes:
-        return hashlib.blake2b(data, digest_size=size, key=self.people, person=purpose).digest()
+    def _hash(self, data: bytes, size: int, purpose: bytes) -> hashlib.blake2b:
+        state = self._keyed(size, purpose).copy()
+        state.update(data)
+        return state
+
+    @cached_property
+    def _keyed(self) -> Callable[[int, bytes], hashlib.blake2b]:
+        """The key is a block of its own (RFC 7693 section 2.9), so that it is hashed once for each purpose."""
+        return cache(lambda size, purpose: hashlib.blake2b(digest_size=size, key=self.people, person=purpose))
 
 
 @dataclass(frozen=True)
@@ -195,12 +205,16 @@ class KeyRing:
 
     def scopes(self, opportunity: str) -> dict[Key, bytes]:
         """What each key calls an opportunity, newest first."""
-        scopes = self._levels(self.keys[-1].scope(opportunity), self.keys[-1])
-        return dict(zip(self.keys, reversed(scopes), strict=True))
+        return dict(zip(self.keys, self._scopes(opportunity), strict=True))
+
+    @cached_property
+    def _scopes(self) -> Callable[[str], tuple[bytes, ...]]:
+        oldest = self.keys[-1]
+        return lru_cache(REMEMBERED)(lambda about: tuple(self._levels(oldest.scope(about), oldest)[::-1]))
 
     def scope(self, opportunity: str) -> bytes:
         """What the newest key calls an opportunity."""
-        return self.lift(self.keys[-1].scope(opportunity), self.keys[-1])
+        return self._scopes(opportunity)[0]
 
     def mark(self, address: Address, opportunity: str) -> Mark:
         """Where the choice of exactly this address about exactly this opportunity is written."""

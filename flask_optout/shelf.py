@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from itertools import accumulate
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from .keys import DIGEST_SIZE
 
 #: A set takes about 90 bytes for each digest: 4.5 MB here.
 SMALL = 50_000
-#: A pile takes 16 bytes for each digest: 16 MB here, of the 24 MiB that a run may take.
-MOST = 1_000_000
+#: A pile takes 16 bytes for each digest: 17 MB here, of the 24 MiB that a run may take. A million mutes of an
+#: opportunity, and those of all invitations beside them.
+MOST = 1_000_000 + SMALL
 #: Reading a digest costs about a sixth of looking one up in the table.
 WORTH = 6
 #: Rows read at once: drivers hold the whole of an answer, and no answer is to be large.
 PAGE = 20_000
 #: Seconds after which a shelf is read anew, whatever the sequence says.
 MOST_AGE = 60.0
-#: Choices that are looked at again: of two made at once, the earlier one may be committed later.
-SLACK = 100
-#: With more changes than this a shelf is read anew.
-MOST_CHANGES = 10_000
 #: Digests in one statement: SQLite before 3.32 takes 999 parameters.
 BATCH = 900
+
+#: Digests and what was last said, oldest first.
+Changes = Sequence[tuple[bytes, bool]]
 
 
 class Pile:
@@ -37,9 +38,9 @@ class Pile:
         self._bytes = bytearray()
         self._starts = array("I")
 
-    def add(self, digests: list[bytes]) -> None:
-        """Add these, each larger than any before."""
-        self._bytes += b"".join(digests)
+    def add(self, run: bytes) -> None:
+        """Add these digests, each larger than any before."""
+        self._bytes += run
 
     def close(self) -> None:
         """Make ready to be searched."""
@@ -71,7 +72,6 @@ class Shelf:
         self._small: set[bytes] | None = None
         self._pile: Pile | None = None
         self._changes: dict[bytes, bool] = {}
-        self._sequence = 0
         self._read_at = 0.0
         self._too_many = False
         self.size: int = 0
@@ -81,15 +81,15 @@ class Shelf:
         """Whether it is in memory."""
         return self._small is not None or self._pile is not None
 
-    def refresh(self, connection: sa.Connection, newest: int, expected: int, room: int) -> None:
+    def refresh(self, connection: sa.Connection, changes: Changes | None, expected: int, room: int) -> None:
         """Bring it up to date.
 
-        :param newest: the newest sequence that was read before.
+        :param changes: what was said about this scope since it was read, or ``None`` when that is too much.
         :param expected: how many addresses there are to look for, as far as is known.
         :param room: how many digests it may hold.
         """
-        if self.whole and time.monotonic() - self._read_at < MOST_AGE and self._catch_up(connection):
-            self._sequence = newest
+        if self.whole and changes is not None and time.monotonic() - self._read_at < MOST_AGE:
+            self._apply(changes)
             return
         self._small, self._pile, self.size = None, None, 0
         if self._too_many:
@@ -99,8 +99,7 @@ class Shelf:
         self._too_many = size > room
         if size <= limit:
             self._load(connection, size)
-            self.size = size
-            self._sequence, self._read_at = newest, time.monotonic()
+            self.size, self._read_at = size, time.monotonic()
 
     def among(self, digests: list[bytes], connection: sa.Connection | None) -> Set[bytes]:
         """At least those of ``digests`` that are muted, and no digest that is not.
@@ -117,22 +116,12 @@ class Shelf:
         assert connection is not None
         return self._look_up(connection, sorted(digests))
 
-    def _catch_up(self, connection: sa.Connection) -> bool:
-        choice = self._choice.c
-        query = (
-            sa.select(choice.digest, choice.muted)
-            .where(choice.scope == self.scope, choice.sequence > self._sequence - SLACK)
-            .limit(MOST_CHANGES + 1)
-        )
-        changes = connection.execute(query).all()
-        if len(changes) + len(self._changes) > MOST_CHANGES:
-            return False
+    def _apply(self, changes: Changes) -> None:
         for digest, muted in changes:
             if self._small is None:
-                self._changes[bytes(digest)] = muted
+                self._changes[digest] = muted
             else:
-                (self._small.add if muted else self._small.discard)(bytes(digest))
-        return True
+                (self._small.add if muted else self._small.discard)(digest)
 
     def _count(self, connection: sa.Connection, most: int) -> int:
         mutes = sa.select(sa.literal(1).label("one")).where(*self._mutes).limit(most).subquery()
@@ -140,7 +129,7 @@ class Shelf:
 
     def _load(self, connection: sa.Connection, size: int) -> None:
         if size <= SMALL:
-            self._small = {digest for page in self._pages(connection) for digest in page}
+            self._small = {digest for page in self._pages(connection) for digest in cut(page)}
             return
         pile, self._changes = Pile(), {}
         for page in self._pages(connection):
@@ -148,12 +137,17 @@ class Shelf:
         pile.close()
         self._pile = pile
 
-    def _pages(self, connection: sa.Connection) -> Iterator[list[bytes]]:
+    def _pages(self, connection: sa.Connection) -> Iterator[bytes]:
+        """All mutes, sorted, each page as one run of bytes."""
         digest, last = self._choice.c.digest, b""
         query = sa.select(digest).where(*self._mutes, digest > sa.bindparam("last")).order_by(digest).limit(PAGE)
-        while page := _raw(connection.execute(query, {"last": last})):
-            yield page
-            last = page[-1]
+        if connection.dialect.name == "postgresql":
+            # Glued together there, as each row costs its drivers as much as the search.
+            page = query.subquery().c.digest
+            query = sa.select(sa.func.string_agg(page, aggregate_order_by(sa.literal(b""), page)))
+        while run := b"".join(_raw(connection.execute(query, {"last": last}))):
+            yield run
+            last = run[-DIGEST_SIZE:]
 
     @property
     def _mutes(self) -> tuple[sa.ColumnElement[bool], ...]:
@@ -187,6 +181,11 @@ class Shelf:
 def _raw(result: sa.CursorResult[Any] | sa.Result[Any]) -> list[bytes]:
     """The only column, past SQLAlchemy's rows, which cost more than the driver's."""
     cursor: Any = getattr(result, "cursor")  # noqa: B009
-    found = [bytes(row[0]) for row in cursor.fetchall()]
+    found = [bytes(row[0]) for row in cursor.fetchall() if row[0]]
     result.close()
     return found
+
+
+def cut(run: bytes) -> list[bytes]:
+    """The digests that make up this run."""
+    return [run[start : start + DIGEST_SIZE] for start in range(0, len(run), DIGEST_SIZE)]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 
 from itsdangerous.signer import SigningAlgorithm
 
@@ -28,7 +28,7 @@ TRAILING = ".,;:!?)>]'\""
 SHORTEST_TOKEN = -(-(2 + 2 * DIGEST_SIZE + TAG_SIZE + 1 + 1 + SIGNATURE_SIZE) * 8 // 5)
 LONGEST_TOKEN = -(-(2 + 4 * DIGEST_SIZE + TAG_SIZE + 1 + LONGEST_OPPORTUNITY + SIGNATURE_SIZE) * 8 // 5)
 #: The digits of base32 as those of a number to the base 32.
-DIGITS = str.maketrans("abcdefghijklmnopqrstuvwxyz234567", "0123456789abcdefghijklmnopqrstuv")
+DIGITS = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz234567", b"0123456789abcdefghijklmnopqrstuv")
 ALPHABET = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
 
 
@@ -44,8 +44,7 @@ class Door(StrEnum):
 CANDIDATE_DOORS = (Door.LANDING, Door.ONE_CLICK)
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """What a token proves: its holder was invited to ``opportunity`` by mail.
 
     ``key`` signed the token; the marks are those of the newest key, whichever it was.
@@ -152,28 +151,29 @@ class Tokens:
         name_at = tag_at + TAG_SIZE + 1
         if len(payload) <= name_at or len(payload) != name_at + payload[name_at - 1]:
             raise _bad_token()
-        digests = [payload[at : at + DIGEST_SIZE] for at in range(2, tag_at, DIGEST_SIZE)]
-        tag = payload[tag_at : name_at - 1]
         try:
             opportunity = checked_opportunity(payload[name_at:].decode())
         except ValueError:
             raise _bad_token() from None
-        scopes = [self.ring.scope(about) for about in (opportunity, ALL)]
-        marks = [Mark(scopes[i % 2], self.ring.lift(digest, key)) for i, digest in enumerate(digests)]
+        here, everywhere = self.ring.scope(opportunity), self.ring.scope(ALL)
+        marks = [
+            Mark(scope, self.ring.lift(payload[at : at + DIGEST_SIZE], key))
+            for at, scope in zip(range(2, tag_at, DIGEST_SIZE), (here, everywhere) * people, strict=True)
+        ]
         return Claim(
             key=key,
             payload=payload,
             opportunity=opportunity,
             person=(marks[0], marks[1]),
             base=(marks[2], marks[3]) if people == 2 else None,
-            domain_tag=self.ring.lift(tag, key),
+            domain_tag=self.ring.lift(payload[tag_at : name_at - 1], key),
         )
 
 
 def _decoded(text: str) -> bytes:
     """Base32 (RFC 4648 section 6) in its one canonical form; as a number, which C reads ten times as fast."""
     spare = 5 * len(text) % 8
-    number = int(text.translate(DIGITS), 32)
+    number = int(text.encode().translate(DIGITS), 32)
     if spare > 4 or number & ((1 << spare) - 1):
         raise _bad_token()
     return (number >> spare).to_bytes(5 * len(text) // 8, "big")
