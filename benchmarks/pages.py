@@ -1,0 +1,179 @@
+"""Requests for our pages beside bare routes, each under gunicorn with two workers: ratios of requests per second."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from flask_optout.addresses import parse
+from flask_optout.state import current_state
+from flask_optout.tokens import Door
+from tests.databases import NoServer, database_of
+from tests.hosts import Host, dispose, free_port, make_host
+from tests.test_choices import say
+
+from .harness import Row, interleave
+from .harness import say as talk
+from .served import OPPORTUNITY, PLAIN
+
+KINDS = ("sqlite", "postgresql")
+WORKERS, CLIENTS, ROUNDS = 2, 16, 5
+ROOT = Path(__file__).parents[1]
+SECRET = "a key of the benchmarks, 32 bytes."
+READER, MUTED = "reader@example.org", "muted@example.org"
+#: A text browser: a press by a client without a name counts as a scanner's.
+HEADERS = ("Host: localhost", "Connection: close", "User-Agent: Lynx/2.9.0")
+
+
+@contextmanager
+def gunicorn(app: str, folder: Path, uri: str, page_bytes: int = 0) -> Iterator[int]:
+    """A server of one of the two apps; gives its port."""
+    port = free_port()
+    settings = {"SECRET_KEY": SECRET, "SQLALCHEMY_DATABASE_URI": uri}
+    settings["OPTOUT_BASE_URL"] = "http://127.0.0.1"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "BARE_PAGE_BYTES": str(page_bytes),
+        **{f"HOST_{name}": json.dumps(value) for name, value in settings.items()},
+    }
+    command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-w", str(WORKERS), "--preload"]
+    server = subprocess.Popen(
+        [*command, "--log-level", "error", f"benchmarks.served:{app}()"], cwd=folder, env=environment
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while not _listens(port):
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"gunicorn did not start with {app}")
+            time.sleep(0.05)
+        yield port
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+class Clients:
+    """Some clients without keep-alive, as candidates come: each makes its requests one after the other.
+
+    :param make: makes the requests of one round; all are made beforehand.
+    """
+
+    def __init__(self, port: int, expected: int, make: Callable[[int], list[bytes]], number: int) -> None:
+        self._port = port
+        self._expected = expected
+        self._rounds = iter([make(number) for _ in range(ROUNDS + 1)])
+
+    def __call__(self) -> None:
+        requests = next(self._rounds)
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            for statuses in pool.map(self._ask, [requests[start::CLIENTS] for start in range(CLIENTS)]):
+                assert statuses <= {self._expected}, f"{statuses} where {self._expected} is right"
+
+    def _ask(self, requests: list[bytes]) -> set[int]:
+        return {ask(self._port, request)[0] for request in requests}
+
+
+def ask(port: int, request: bytes) -> tuple[int, bytes]:
+    """Status and body of the answer."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(request)
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split(b" ", 2)[1]), body
+
+
+def get(path: str) -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", *HEADERS, "", ""]).encode()
+
+
+def post(path: str, body: str) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", *HEADERS, "Content-Type: application/x-www-form-urlencoded"]
+    return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", body]).encode()
+
+
+class Candidates:
+    """What they ask for; everybody who presses is another person, behind a mail domain of their own."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._fresh = itertools.count()
+
+    def looks(self, who: str) -> Callable[[int], list[bytes]]:
+        return lambda number: [get(self._host.path(who))] * number
+
+    def presses(self, number: int) -> list[bytes]:
+        return [post(self._host.path(who), urlencode(self._host.form("mute", who))) for who in self._people(number)]
+
+    def signals(self, number: int) -> list[bytes]:
+        links = current_state().links
+        urls = [links.url(Door.ONE_CLICK, parse(who), OPPORTUNITY) for who in self._people(number)]
+        return [post(urlsplit(url).path, "List-Unsubscribe=One-Click") for url in urls]
+
+    def bare_presses(self, number: int) -> list[bytes]:
+        return [post(f"/bare/{who}", "choice=mute") for who in self._people(number)]
+
+    def _people(self, number: int) -> list[str]:
+        return [f"candidate{n}@domain{n}.org" for n in itertools.islice(self._fresh, number)]
+
+
+def measure(kind: str, number: int) -> Iterator[Row]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        uri = stack.enter_context(database_of(kind, folder)).uri
+        host = make_host(folder, SQLALCHEMY_DATABASE_URI=uri, SECRET_KEY=SECRET)
+        stack.callback(dispose, host)
+        stack.enter_context(host.app.app_context())
+        say(host, True, MUTED)
+        PLAIN.create(host.db.engine)
+        port = stack.enter_context(gunicorn("ours", folder, uri))
+        status, page = ask(port, get(host.path(READER)))
+        assert status == 200 and b"Not Interested?" in page
+        bare = stack.enter_context(gunicorn("bare", folder, uri, len(page)))
+        people = Candidates(host)
+        looks = {"look": people.looks(READER), "look, muted": people.looks(MUTED)}
+        contenders: dict[str, Clients] = {
+            "bare look": Clients(bare, 200, lambda n: [get(f"/bare/{READER}")] * n, number),
+            **{name: Clients(port, 200, make, number) for name, make in looks.items()},
+            "bare press": Clients(bare, 303, people.bare_presses, number),
+            "press": Clients(port, 303, people.presses, number),
+            "one-click": Clients(port, 200, people.signals, number),
+        }
+        times = interleave(contenders, ROUNDS)
+    for name, path, base, against, least in (
+        ("look", "GET landing", "bare look", "a bare route that renders as many bytes", 0.6),
+        ("look, muted", "GET landing, muted", "bare look", "a bare route that renders as many bytes", 0.6),
+        ("press", "POST mute", "bare press", "a bare route with one upsert and its commit", 0.8),
+        ("one-click", "POST one-click", "bare press", "a bare route with one upsert and its commit", 0.8),
+    ):
+        ours, others = (number / times.seconds(which) for which in (name, base))
+        note = f"{ours:.0f} requests/s, bare {others:.0f}; {WORKERS} workers, {CLIENTS} clients"
+        yield Row(f"{kind}: {path}", against, times.ratio(base, name), least=least, note=note)
+
+
+def rows(full: bool) -> Iterator[Row]:
+    for kind in KINDS:
+        talk(f"serving pages with {kind}")
+        try:
+            yield from measure(kind, 2_000 if full else 200)
+        except NoServer as error:
+            talk(f"no {kind} server: {error}")
