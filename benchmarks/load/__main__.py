@@ -19,7 +19,7 @@ from benchmarks.harness import machine, say
 from tests.walk import Web
 
 from .asking import Operators
-from .faults import FULL, QUICK, Happening, suffer
+from .faults import FULL, QUICK, Planned, suffer
 from .people import PROBER, THREADS, Crowd, Prober
 from .report import Run, report
 from .servers import Absent
@@ -44,38 +44,39 @@ def main() -> int:
     return int(not figures.good)
 
 
-def run(here: Stage, people: int, seconds: float, happenings: Sequence[Happening]) -> Run:
+def run(here: Stage, people: int, seconds: float, happenings: Sequence[Planned]) -> Run:
     web = Web(here.port)
-    crowd = Crowd(people, web, here.sink, random.Random(7), seconds)
+    crowd = Crowd(people, web, here.sink, random.Random(7))
     operators = Operators(here.port, [PROBER, *crowd.people], here.waiting)
     prober = Prober(web, here.sink)
-    began = time.monotonic()
     with ThreadPoolExecutor(THREADS + 2) as pool:
         try:
             probing, asking = pool.submit(prober.run), pool.submit(operators.run)
-            pressing = crowd.start(pool)
+            prober.wait()
+            began = time.monotonic()
+            pressing = crowd.start(pool, seconds)
             faults = suffer(here, happenings, seconds)
             for share in pressing:
                 share.result()
-            operators.stop()
-            asking.result()
+            for ending in (operators, prober):
+                ending.stop()
+            for done in (asking, probing):
+                done.result()
             stuck = here.drain()
-            loaded = time.monotonic() - began
+            ended, before = time.monotonic(), here.processor_seconds()
             for _ in operators.round():
                 pass
             stuck += here.drain()
+            last, after = time.monotonic() - ended, here.processor_seconds()
         finally:
             for each in (crowd, operators, prober):
                 each.stop()
-        probing.result()
-    last = time.monotonic() - began - loaded
+    processor = {of: after[of] - before[of] for of in after}
     presses = {**crowd.presses, prober.pair: prober.first}
     with here.host.app.app_context():
         may_invite = {pair: here.host.optout.may_invite(*pair) for pair in presses}
-    sink = here.sink
-    return Run(
-        operators.asked, sink.mails, presses, prober.stored, may_invite, faults, sink.redelivered, loaded, last, stuck
-    )
+    asked, mails, stored = operators.asked, here.sink.mails, prober.stored
+    return Run(asked, mails, presses, stored, may_invite, faults, processor, began, ended, last, stuck)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from celery import Celery, current_task
+from celery import Celery
 from flask import Flask, request
 from flask_sqlalchemy import SQLAlchemy
 
@@ -22,7 +22,6 @@ OPPORTUNITIES = {
 #: Where a process of its own finds its settings, as JSON.
 SETTINGS = "OPTOUT_LOAD_SETTINGS"
 QUEUE = "invitations"
-AGAIN = "This task was delivered again."
 
 
 class Host:
@@ -60,10 +59,9 @@ def _sender(app: Flask, mail: Mail) -> Callable[[str, str, int], None]:
     """What the task runs: a plain function, as Celery miscounts the arguments of a method."""
 
     def invite(address: str, opportunity: str, number: int) -> None:
-        again = AGAIN if (current_task.request.delivery_info or {}).get("redelivered") else ""
         with app.app_context():
-            subject, body = f"{opportunity} {number}", f"Come and try it. {again}"
-            mail.send(Invitation(subject, recipients=[address], body=body, opportunity=opportunity))
+            subject = f"{opportunity} {number}"
+            mail.send(Invitation(subject, recipients=[address], body="Come and try it.", opportunity=opportunity))
 
     return invite
 

@@ -27,28 +27,23 @@ PROBER = "prober@example.org"
 
 
 class Crowd:
-    """Everybody who is invited, and what they said.
+    """Everybody who is invited, and what they said."""
 
-    :param seconds: within which they press.
-    """
-
-    def __init__(self, people: int, web: Web, sink: Sink, dice: random.Random, seconds: float) -> None:
+    def __init__(self, people: int, web: Web, sink: Sink, dice: random.Random) -> None:
         self.people = [f"person{number}@company{number}.example" for number in range(people)]
         self.pairs = [Pair(person, opportunity) for person in self.people for opportunity in OPPORTUNITIES]
         self.presses: dict[Pair, list[Press]] = {}
         self._web = web
         self._sink = sink
         self._dice = dice
-        self._seconds = seconds
-        self._began = time.monotonic()
         self._over = threading.Event()
 
-    def start(self, pool: ThreadPoolExecutor) -> list[Future[None]]:
-        """Let them press, each thread for its share of them."""
+    def start(self, pool: ThreadPoolExecutor, seconds: float) -> list[Future[None]]:
+        """Let them press within so many seconds, each thread for its share of them."""
         fates = self._dice.choices([*FATES], [*FATES.values()], k=len(self.pairs))
         decided = [(pair, fate) for pair, fate in zip(self.pairs, fates, strict=True) if fate]
         return [
-            pool.submit(self._live, decided[share::THREADS], random.Random(self._dice.random()))
+            pool.submit(self._live, decided[share::THREADS], random.Random(self._dice.random()), seconds)
             for share in range(THREADS)
         ]
 
@@ -56,9 +51,10 @@ class Crowd:
         """Let nobody press any more."""
         self._over.set()
 
-    def _live(self, decided: Sequence[tuple[Pair, Sequence[bool]]], dice: random.Random) -> None:
-        end = self._began + self._seconds
-        due = [(self._began + dice.uniform(0, self._seconds * 0.8), pair, [*fate]) for pair, fate in decided]
+    def _live(self, decided: Sequence[tuple[Pair, Sequence[bool]]], dice: random.Random, seconds: float) -> None:
+        began = time.monotonic()
+        end = began + seconds
+        due = [(began + dice.uniform(0, seconds * 0.8), pair, [*fate]) for pair, fate in decided]
         heapq.heapify(due)
         while due:
             at, pair, fate = heapq.heappop(due)
@@ -126,6 +122,7 @@ class Prober:
         self.first: list[Press] = []
         self._web = web
         self._sink = sink
+        self._flowing = threading.Event()
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -138,6 +135,12 @@ class Prober:
             if confirmed is not None:
                 self.stored.append(confirmed)
                 self.first = self.first or [Press(True, began, confirmed)]
+                self._flowing.set()
+
+    def wait(self) -> None:
+        """Until invitations arrive and choices are stored."""
+        if not self._flowing.wait(PATIENCE):
+            raise RuntimeError(f"No invitation arrived, or no choice was stored, within {PATIENCE:g} s.")
 
     def stop(self) -> None:
         self._over.set()

@@ -16,7 +16,9 @@ class Run:
 
     :param presses: of each pair, one after the other, the prober's first among them.
     :param may_invite: what the gate says of each pair at the end.
-    :param loaded: seconds of the part with faults; the last round of invitations had none, and took ``last``.
+    :param processor: what the last round took of the processors.
+    :param began: when the part with faults did; it ``ended`` when all that had been asked for was done.
+    :param last: seconds that the last round of invitations took, which had no faults.
     :param stuck: tasks that were not done in time.
     """
 
@@ -26,10 +28,15 @@ class Run:
     stored: Sequence[float]
     may_invite: Mapping[Pair, bool]
     faults: Sequence[Fault]
-    redelivered: int
-    loaded: float
+    processor: Mapping[str, float]
+    began: float
+    ended: float
     last: float
     stuck: int
+
+    @property
+    def loaded(self) -> float:
+        return self.ended - self.began
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ def report(run: Run) -> Report:
     unconfirmed = sum(press.confirmed == float("inf") for press in said)
     last_round = max(asked.round for asked in run.asked)
     last = [asked for asked in run.asked if asked.round == last_round]
+    under_load = sum(run.began <= at < run.ended for at in run.asked.values())
     mutes = sum(press.mutes for press in said)
     rows = [
         ("people", str(len({asked.pair.address for asked in run.asked})), True),
@@ -78,8 +86,9 @@ def report(run: Run) -> Report:
         ("invitations asked for", str(len(run.asked)), True),
         ("invitations sent", str(len(run.mails)), True),
         ("of them twice, by a task that ran again", str(len(run.mails) - len(got)), True),
-        ("of them by a task that a dead worker had held", str(run.redelivered), run.redelivered > 0),
         ("held back from muted people", str(held_back), held_back > 0),
+        ("faults", str(len(run.faults)), len(run.faults) > 0),
+        ("tasks held by workers that were killed", *_held(run.faults)),
         ("mutes", str(mutes), mutes > 0),
         ("undos", str(len(said) - mutes), len(said) > mutes),
         ("mail to muted people", str(len(forbidden)), not forbidden),
@@ -89,10 +98,14 @@ def report(run: Run) -> Report:
         ("presses never confirmed", *_none(unconfirmed)),
         ("tasks never done", *_none(run.stuck)),
         ("seconds with faults", f"{run.loaded:.1f}", True),
-        ("invitations/s with faults, sent or held back", f"{(len(run.asked) - len(last)) / run.loaded:.1f}", True),
+        ("invitations/s with faults, sent or held back", f"{under_load / run.loaded:.1f}", True),
         ("invitations/s in the last round, without", f"{len(last) / run.last:.1f}", True),
-        ("presses/s confirmed", f"{len(said) / run.loaded:.1f}", True),
-        ("of the prober", f"{len(run.stored) / (run.loaded + run.last):.1f}", len(run.stored) > 1),
+        ("presses/s, as many as came", f"{len(said) / run.loaded:.1f}", True),
+        ("one-click presses/s of the prober, one after the other", f"{len(run.stored) / run.loaded:.1f}", True),
+        *(
+            (f"processor time of {of} for an invitation", f"{used / len(last) * 1000:.1f} ms", True)
+            for of, used in run.processor.items()
+        ),
     ]
     gaps = [
         (fault.what, fault.ended - fault.began, longest_gap(run.stored, fault.began, fault.ended))
@@ -103,6 +116,12 @@ def report(run: Run) -> Report:
 
 def _none(count: int) -> tuple[str, bool]:
     return str(count), count == 0
+
+
+def _held(faults: Sequence[Fault]) -> tuple[str, bool]:
+    """A worker that held nothing when it was killed proves nothing."""
+    held = [fault.held for fault in faults if fault.what.startswith("worker")]
+    return str(sum(held)), all(held)
 
 
 def _overtaken(run: Run) -> list[tuple[tuple[Pair, Press], float]]:

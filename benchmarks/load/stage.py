@@ -45,10 +45,19 @@ class Stage:
         """How many invitations no worker has taken."""
         return int(self.broker.llen(self.prefix + QUEUE))
 
+    def taken(self) -> set[bytes]:
+        """What workers have taken and not yet done."""
+        return set(self.broker.hkeys(f"{self.prefix}unacked"))
+
+    def processor_seconds(self) -> dict[str, float]:
+        """What the workers and the database have taken of the processors."""
+        workers = sum(worker.processor_seconds() for worker in self.workers)
+        return {"the workers": workers, "the database": self.cluster.processor_seconds()}
+
     def drain(self) -> int:
         """Wait until every task is done; gives how many are not when that takes too long."""
         deadline = time.monotonic() + DRAINING
-        while (left := self.waiting() + int(self.broker.hlen(f"{self.prefix}unacked"))) > 0:
+        while (left := self.waiting() + len(self.taken())) > 0:
             self.check()
             if time.monotonic() > deadline:
                 break
