@@ -46,7 +46,7 @@ def main() -> int:
 
 def run(here: Stage, people: int, seconds: float, happenings: Sequence[Planned]) -> Run:
     web = Web(here.port)
-    crowd = Crowd(people, web, here.sink, random.Random(7))
+    crowd = Crowd(people - 1, web, here.sink, random.Random(7))
     operators = Operators(here.port, [PROBER, *crowd.people], here.waiting)
     prober = Prober(web, here.sink)
     with ThreadPoolExecutor(THREADS + 2) as pool:

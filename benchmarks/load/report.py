@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from .faults import Fault
 from .judge import Asked, Mail, Pair, Press, forgotten, in_flight, is_forbidden, longest_gap
 
+NEVER = float("inf")
+#: A name, a figure, and whether it is as it must be.
+Row = tuple[str, str, bool]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -41,9 +45,9 @@ class Run:
 
 @dataclass(frozen=True)
 class Report:
-    """What stands in the table: each row a name, a figure, and what it must be if there is anything it must be."""
+    """The tables: the figures, and of each fault how long it lasted and how long no choice was stored."""
 
-    rows: Sequence[tuple[str, str, bool]]
+    rows: Sequence[Row]
     faults: Sequence[tuple[str, float, float]]
 
     @property
@@ -64,54 +68,77 @@ class Report:
 
 
 def report(run: Run) -> Report:
-    said = [press for presses in run.presses.values() for press in presses]
-    forbidden = [mail for mail in run.mails if is_forbidden(run.presses.get(mail.pair, ()), mail)]
-    overtaken = _overtaken(run)
-    each = Counter(overtaken_by for overtaken_by, _ in overtaken)
-    got = {Asked(mail.pair, mail.round) for mail in run.mails}
-    held_back = len(run.asked) - len(got)
-    lost = [
-        pair
-        for pair, presses in run.presses.items()
-        if presses[-1].confirmed < float("inf") and run.may_invite[pair] is presses[-1].mutes
-    ]
-    unconfirmed = sum(press.confirmed == float("inf") for press in said)
-    last_round = max(asked.round for asked in run.asked)
-    last = [asked for asked in run.asked if asked.round == last_round]
-    under_load = sum(run.began <= at < run.ended for at in run.asked.values())
-    mutes = sum(press.mutes for press in said)
-    rows = [
-        ("people", str(len({asked.pair.address for asked in run.asked})), True),
-        ("opportunities", str(len({asked.pair.opportunity for asked in run.asked})), True),
-        ("invitations asked for", str(len(run.asked)), True),
-        ("invitations sent", str(len(run.mails)), True),
-        ("of them twice, by a task that ran again", str(len(run.mails) - len(got)), True),
-        ("held back from muted people", str(held_back), held_back > 0),
-        ("faults", str(len(run.faults)), len(run.faults) > 0),
-        ("tasks held by workers that were killed", *_held(run.faults)),
-        ("mutes", str(mutes), mutes > 0),
-        ("undos", str(len(said) - mutes), len(said) > mutes),
-        ("mail to muted people", str(len(forbidden)), not forbidden),
-        ("mail in flight as a mute was confirmed", _flights(overtaken), max(each.values(), default=0) <= 1),
-        ("people not muted whom an invitation never reached", *_none(len(forgotten(run.asked, got, run.presses)))),
-        ("lost choices", *_none(len(lost))),
-        ("presses never confirmed", *_none(unconfirmed)),
-        ("tasks never done", *_none(run.stuck)),
-        ("seconds with faults", f"{run.loaded:.1f}", True),
-        ("invitations/s with faults, sent or held back", f"{under_load / run.loaded:.1f}", True),
-        ("invitations/s in the last round, without", f"{len(last) / run.last:.1f}", True),
-        ("presses/s, as many as came", f"{len(said) / run.loaded:.1f}", True),
-        ("one-click presses/s of the prober, one after the other", f"{len(run.stored) / run.loaded:.1f}", True),
-        *(
-            (f"processor time of {of} for an invitation", f"{used / len(last) * 1000:.1f} ms", True)
-            for of, used in run.processor.items()
-        ),
-    ]
     gaps = [
         (fault.what, fault.ended - fault.began, longest_gap(run.stored, fault.began, fault.ended))
         for fault in run.faults
     ]
-    return Report(rows, gaps)
+    never = sum(gap == NEVER for _, _, gap in gaps)
+    after = ("faults before or after which no choice was stored", *_none(never))
+    return Report([*_amounts(run), *_checks(run), after, *_rates(run)], gaps)
+
+
+def _amounts(run: Run) -> list[Row]:
+    """How much there was; where there was nothing of something, the run proves nothing."""
+    said, got = _said(run), _got(run)
+    held_back, mutes = len(run.asked) - len(got), sum(press.mutes for press in said)
+    return [
+        ("people", str(len({asked.pair.address for asked in run.asked})), True),
+        ("opportunities", str(len({asked.pair.opportunity for asked in run.asked})), True),
+        ("invitations asked for", str(len(run.asked)), True),
+        ("invitations sent", str(len(run.mails)), True),
+        ("of them twice, as a request or a task was repeated", str(len(run.mails) - len(got)), True),
+        ("held back from muted people", str(held_back), held_back > 0),
+        ("mutes", str(mutes), mutes > 0),
+        ("undos", str(len(said) - mutes), len(said) > mutes),
+        ("faults", str(len(run.faults)), len(run.faults) > 0),
+        ("tasks held by workers that were killed", *_held(run.faults)),
+    ]
+
+
+def _checks(run: Run) -> list[Row]:
+    forbidden = sum(is_forbidden(run.presses.get(mail.pair, ()), mail) for mail in run.mails)
+    overtaken, missed = _overtaken(run), forgotten(run.asked, _got(run), run.presses)
+    each = Counter(mute for mute, _ in overtaken)
+    lost = sum(
+        presses[-1].confirmed < NEVER and run.may_invite[pair] is presses[-1].mutes
+        for pair, presses in run.presses.items()
+    )
+    return [
+        ("mail to muted people", *_none(forbidden)),
+        ("mail in flight as a mute was confirmed", _flights(overtaken), max(each.values(), default=0) <= 1),
+        (
+            "invitations that never reached somebody not muted",
+            *_none(len(missed)),
+        ),
+        ("lost choices", *_none(lost)),
+        ("presses never confirmed", *_none(sum(press.confirmed == NEVER for press in _said(run)))),
+        ("tasks never done", *_none(run.stuck)),
+    ]
+
+
+def _rates(run: Run) -> list[Row]:
+    under_load = sum(run.began <= at < run.ended for at in run.asked.values())
+    newest = max(asked.round for asked in run.asked)
+    last = sum(asked.round == newest for asked in run.asked)
+    rates = {
+        "seconds with faults": f"{run.loaded:.1f}",
+        "invitations/s with faults, sent or held back": f"{under_load / run.loaded:.1f}",
+        "invitations/s in the last round, without faults and presses": f"{last / run.last:.1f}",
+        "presses/s, as many as came": f"{len(_said(run)) / run.loaded:.1f}",
+        "one-click presses/s of the prober, one after the other": f"{len(run.stored) / run.loaded:.1f}",
+    }
+    for of, used in run.processor.items():
+        if used:
+            rates[f"processor time of {of} for an invitation"] = f"{used / last * 1000:.1f} ms"
+    return [(name, figure, True) for name, figure in rates.items()]
+
+
+def _said(run: Run) -> list[Press]:
+    return [press for presses in run.presses.values() for press in presses]
+
+
+def _got(run: Run) -> set[Asked]:
+    return {Asked(mail.pair, mail.round) for mail in run.mails}
 
 
 def _none(count: int) -> tuple[str, bool]:
