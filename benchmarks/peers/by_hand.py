@@ -9,9 +9,6 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from .task import Task
 
-#: Asked of a database one by one, so few are asked.
-ONE_BY_ONE = 500
-
 
 class Base(DeclarativeBase):
     """What most people write keeps plain addresses."""
@@ -37,7 +34,7 @@ def one_by_one(engine: sa.Engine, task: Task) -> list[str]:
         query = session.query(PlainOptOut)
         return [
             address
-            for address in task.asked[:ONE_BY_ONE]
+            for address in task.asked
             if query.filter_by(opportunity=task.opportunity, address=address).first() is None
         ]
 

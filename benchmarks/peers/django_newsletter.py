@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -26,11 +27,13 @@ def start(task: Task) -> Callable[[], list[str]]:
 
 def _subscriptions(task: Task, newsletters: dict[str, Any], subscription: Any) -> Iterator[Any]:
     here = newsletters[task.opportunity]
+    # Made one by one, the codes of a million rows take longer than all the rest; no question reads them.
+    make = partial(subscription, activation_code="c" * 40)
     people = list(task.people())
     for address, muted in people:
-        yield subscription(email_field=address, newsletter=here, subscribed=not muted, unsubscribed=muted)
+        yield make(email_field=address, newsletter=here, subscribed=not muted, unsubscribed=muted)
     for about, address in task.others(len(people)):
-        yield subscription(email_field=address, newsletter=newsletters[about], subscribed=False, unsubscribed=True)
+        yield make(email_field=address, newsletter=newsletters[about], subscribed=False, unsubscribed=True)
 
 
 if __name__ == "__main__":

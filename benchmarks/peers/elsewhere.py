@@ -67,8 +67,8 @@ def running(command: list[str], task: Task) -> Iterator[Peer]:
 
 
 def python(module: str) -> list[str]:
-    """The command of a peer in Python."""
-    return [sys.executable, "-m", f"{__package__}.{module}"]
+    """The command of a peer in Python, whose own warnings are not ours."""
+    return [sys.executable, "-W", "ignore", "-m", f"{__package__}.{module}"]
 
 
 def mailkick() -> list[str]:

@@ -67,7 +67,7 @@ end
 begin
   task = JSON.parse($stdin.gets)
   connect(task["database"])
-  install(ENV.fetch("MAILKICK"))
+  install(File.expand_path(ENV.fetch("MAILKICK")))
   define_users
   fill(task)
   answer("mailkick #{Mailkick::VERSION}, Active Record #{ActiveRecord.version}, Ruby #{RUBY_VERSION}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ OTHERS = 200
 class Task:
     """Where the tables are, who is asked about, who is muted, and how many rows there are in all.
 
-    ``database`` has the keys that SQLAlchemy's URL gives, and ``kind``: the name of the dialect.
+    ``database`` is SQLAlchemy's ``url``, its parts, and its ``kind``: the name of the dialect.
     """
 
     database: dict[str, str | int | None]
@@ -28,9 +28,15 @@ class Task:
 
     @classmethod
     def on(cls, engine: sa.Engine, opportunity: str, asked: list[str], muted: list[str], rows: int) -> Task:
-        url = engine.url
-        database = {"kind": engine.dialect.name, "database": url.database, "host": url.host, "port": url.port}
-        return cls({**database, "username": url.username, "password": url.password}, opportunity, asked, muted, rows)
+        url, keys = engine.url, ("database", "host", "port", "username", "password")
+        database = {"kind": engine.dialect.name, "url": url.render_as_string(hide_password=False)}
+        return cls(database | {key: getattr(url, key) for key in keys}, opportunity, asked, muted, rows)
+
+    def first(self, addresses: int) -> Task:
+        """The same work for the first few who are asked, with no rows but theirs."""
+        asked = self.asked[:addresses]
+        muted = set(self.muted)
+        return replace(self, asked=asked, muted=[address for address in asked if address in muted], rows=0)
 
     def people(self) -> Iterator[tuple[str, bool]]:
         """Everybody whom this opportunity knows, and whether they are muted."""
