@@ -25,7 +25,7 @@ from flask_optout.tables import Tables
 from tests.databases import NoServer, database_of
 
 from .harness import Contender, Row, Times, interleave, say
-from .peers.beside import Beside, beside
+from .peers.beside import Beside, beside, settle
 from .peers.task import Task
 
 ROUNDS = 5
@@ -94,12 +94,6 @@ def world(kind: str, case: Case) -> Iterator[World]:
         choices = Choices(Store(lambda: engine), tables, RING)
         yield World(engine, [person(n) for n in range(case.addresses)], muted, Filter(choices, tables, RING))
         engine.dispose()
-
-
-def settle(engine: sa.Engine) -> None:
-    """What a database does by itself in time: it learns what was filled in."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM ANALYZE" if engine.dialect.name == "postgresql" else "ANALYZE")
 
 
 def fill(engine: sa.Engine, tables: Tables, muted: list[str], rows: int) -> None:
@@ -190,7 +184,6 @@ def _others(made: World, case: Case) -> Iterator[Beside]:
         return
     task = Task.on(made.engine, OPPORTUNITY, made.asked, made.muted, case.rows)
     with beside(made.engine, task, made.ours()) as others:
-        settle(made.engine)
         yield others
 
 

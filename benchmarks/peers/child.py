@@ -29,7 +29,8 @@ def serve(start: Callable[[Task], Callable[[], list[str]]], *packages: str) -> N
     except ModuleNotFoundError as error:
         _answer({NOT_RUN: f"needs {error.name}: `pip install -e '.[benchmarks]'`"})
     except Exception as error:
-        _answer({NOT_RUN: f"{type(error).__name__}: {str(error).splitlines()[0]}"})
+        why = str(error).partition("\n")[0]
+        _answer({NOT_RUN: f"{type(error).__name__}: {why}"})
 
 
 def _answer(answer: object) -> None:
