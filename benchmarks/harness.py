@@ -13,6 +13,16 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Work of another process, which times it there: neither its start nor the pipe to it counts."""
+
+    seconds: Callable[[], float]
+
+
+Contender = Work | Elsewhere
 PACKAGES = ("Flask", "Flask-SQLAlchemy", "SQLAlchemy", "Flask-Mail", "itsdangerous", "psycopg", "gunicorn")
 
 
@@ -20,12 +30,13 @@ PACKAGES = ("Flask", "Flask-SQLAlchemy", "SQLAlchemy", "Flask-Mail", "itsdangero
 class Row:
     """One figure: a path of ours, what it was measured against, the ratio, and what it should reach.
 
-    ``most`` or ``least`` bounds the ratio. ``note`` says more, such as absolute figures.
+    ``most`` or ``least`` bounds the ratio. ``note`` says more, such as absolute figures. What could not be run here
+    has no ratio, and a note that says why.
     """
 
     path: str
     against: str
-    ratio: float
+    ratio: float | None
     most: float | None = None
     least: float | None = None
     unit: str = "×"
@@ -38,7 +49,9 @@ class Row:
         return f"≥ {self.least:g}{self.unit}" if self.least is not None else ""
 
     def meets(self, slack: float = 1.0) -> bool:
-        """Whether the bound holds; ``slack`` is how many times worse it may be."""
+        """Whether the bound holds; ``slack`` is how many times worse it may be. What was not run breaks none."""
+        if self.ratio is None:
+            return True
         if self.most is not None:
             return self.ratio <= self.most * slack
         return self.least is None or self.ratio >= self.least / slack
@@ -59,17 +72,23 @@ class Times:
         return statistics.median(self.rounds[name])
 
 
-def interleave(contenders: Mapping[str, Work], rounds: int = 5) -> Times:
+def interleave(contenders: Mapping[str, Contender], rounds: int = 5) -> Times:
     """Time every contender once in each round, after one round to warm up."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(rounds + 1):
         for name, work in contenders.items():
-            gc.collect()
-            start = time.perf_counter()
-            work()
+            took = work.seconds() if isinstance(work, Elsewhere) else seconds_of(work)
             if turn:
-                times[name].append(time.perf_counter() - start)
+                times[name].append(took)
     return Times(times)
+
+
+def seconds_of(work: Work) -> float:
+    """What one round takes, without what earlier ones left to collect."""
+    gc.collect()
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def repeated(work: Callable[[int], object], items: int) -> Work:
@@ -105,8 +124,8 @@ def table(rows: Iterable[Row]) -> str:
     """The rows in Markdown."""
     lines = ["| path | measured against | ratio | reach | met | note |", "| --- | --- | --- | --- | --- | --- |"]
     for row in rows:
-        met = "" if not row.reach else "yes" if row.meets() else "**no**"
-        ratio = f"{row.ratio:.3g}{row.unit}"
+        met = "" if not row.reach or row.ratio is None else "yes" if row.meets() else "**no**"
+        ratio = "not run" if row.ratio is None else f"{row.ratio:.3g}{row.unit}"
         lines.append(f"| {row.path} | {row.against} | {ratio} | {row.reach} | {met} | {row.note} |")
     return "\n".join(lines)
 

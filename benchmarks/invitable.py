@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from flask_optout.choices import Choices
 from flask_optout.filtering import Filter
@@ -25,24 +24,14 @@ from flask_optout.store import Store
 from flask_optout.tables import Tables
 from tests.databases import NoServer, database_of
 
-from .harness import Row, Times, interleave, say
+from .harness import Contender, Row, Times, interleave, say
+from .peers.beside import Beside, beside, settle
+from .peers.task import Task
 
 ROUNDS = 5
 OPPORTUNITY = "beta-42"
 AT_ONCE = 100_000
-#: Asked of a database one by one, so few are asked.
-ONE_BY_ONE = 500
 RING = KeyRing.of([b"the key of the benchmarks, 32 bytes."])
-
-
-class Base(DeclarativeBase):
-    """What most people write keeps plain addresses."""
-
-
-class PlainOptOut(Base):
-    __tablename__ = "plain_opt_out"
-    opportunity: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
-    address: Mapped[str] = mapped_column(sa.String(254), primary_key=True)
 
 
 @dataclass(frozen=True)
@@ -101,13 +90,7 @@ def world(kind: str, case: Case) -> Iterator[World]:
         muted = [person(number) for number in numbers]
         muted += [person(number) for number in range(case.addresses, case.addresses + case.mutes - half)]
         fill(engine, tables, muted, case.rows)
-        if case.peers:
-            Base.metadata.create_all(engine)
-            with engine.begin() as connection:
-                rows = [{"opportunity": OPPORTUNITY, "address": address} for address in muted]
-                connection.execute(sa.insert(PlainOptOut), rows)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM ANALYZE" if kind == "postgresql" else "ANALYZE")
+        settle(engine)
         choices = Choices(Store(lambda: engine), tables, RING)
         yield World(engine, [person(n) for n in range(case.addresses)], muted, Filter(choices, tables, RING))
         engine.dispose()
@@ -182,48 +165,26 @@ def _prefix(about: str) -> Any:
     return hashlib.blake2b(data, digest_size=DIGEST_SIZE, key=RING.current.people, person=b"optout.person")
 
 
-def one_by_one(made: World) -> list[str]:
-    with Session(made.engine) as session:
-        query = session.query(PlainOptOut)
-        return [
-            address
-            for address in made.asked[:ONE_BY_ONE]
-            if query.filter_by(opportunity=OPPORTUNITY, address=address).first() is None
-        ]
-
-
-def in_lists(made: World) -> list[str]:
-    passed: list[str] = []
-    with Session(made.engine) as session:
-        for start in range(0, len(made.asked), 500):
-            part = made.asked[start : start + 500]
-            query = sa.select(PlainOptOut.address).where(
-                PlainOptOut.opportunity == OPPORTUNITY, PlainOptOut.address.in_(part)
-            )
-            muted = set(session.scalars(query))
-            passed += [address for address in part if address not in muted]
-    return passed
-
-
 def measure(kind: str, case: Case) -> Iterator[Row]:
     say(f"filling {kind}: {case}")
-    with world(kind, case) as made:
+    with world(kind, case) as made, _others(made, case) as others:
         base = floor(made.asked, made.muted)
         assert made.ours() == base(), "a filter that lets other people pass than its floor"
-        contenders: dict[str, Callable[[], object]] = {"floor": base, "ours": made.ours}
-        if case.peers:
-            assert in_lists(made) == made.ours()
-            contenders |= {"in": lambda: in_lists(made), "orm": lambda: one_by_one(made)}
+        contenders: dict[str, Contender] = {"floor": base, "ours": made.ours}
         say("measuring")
-        times = interleave(contenders, ROUNDS)
+        times = interleave(contenders | others.contenders, ROUNDS)
         yield _row(kind, case, times)
-        if case.peers:
-            times_faster = times.ratio("in", "ours")
-            yield Row(f"{kind}: {case}", "`.in_()` of 500, by hand", times_faster, least=1.4, note="times faster")
-            share = ONE_BY_ONE / case.addresses
-            each = times.ratio("orm", "ours") / share
-            note = f"times faster; timed on {ONE_BY_ONE} of the addresses"
-            yield Row(f"{kind}: {case}", "one ORM query each", each, least=60, note=note)
+        yield from others.rows(f"{kind}: {case}", times)
+
+
+@contextmanager
+def _others(made: World, case: Case) -> Iterator[Beside]:
+    if not case.peers:
+        yield Beside()
+        return
+    task = Task.on(made.engine, OPPORTUNITY, made.asked, made.muted, case.rows)
+    with beside(made.engine, task, made.ours()) as others:
+        yield others
 
 
 def _row(kind: str, case: Case, times: Times) -> Row:
