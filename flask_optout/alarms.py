@@ -16,8 +16,7 @@ import sqlalchemy as sa
 
 from .addresses import Address
 from .keys import KeyRing
-from .press import COHORT, COHORT_WINDOW
-from .recent import RecentPresses
+from .press import COHORT
 from .store import Store
 from .tables import Tables, insert_if_absent
 from .tokens import Claim
@@ -49,18 +48,18 @@ class Alarm(NamedTuple):
 class Alarms:
     """The cohort alarms of one app."""
 
-    def __init__(self, store: Store, tables: Tables, presses: RecentPresses, ring: KeyRing) -> None:
+    def __init__(self, store: Store, tables: Tables, ring: KeyRing) -> None:
         self._store = store
         self._alarm = tables.alarm
-        self._presses = presses
         self._ring = ring
         self._public = {self._tag(domain) for domain in PUBLIC.split()}
 
-    def notice(self, claim: Claim) -> int | None:
-        """Look whether an opt-out that was just stored makes a cohort; gives the number of a new alarm."""
-        if claim.domain_tag in self._public:
-            return None
-        count = self._presses.cohort(claim.domain_tag, COHORT_WINDOW)
+    def watches(self, claim: Claim) -> bool:
+        """Whether those behind a link's mail domain may have a gateway in common."""
+        return claim.domain_tag not in self._public
+
+    def notice(self, claim: Claim, count: int) -> int | None:
+        """Look whether so many of one domain who opted out of late make a cohort; gives the number of a new alarm."""
         if count < COHORT:
             return None
         at_least, alarm, today = _rounded(count, count), self._alarm, _today()

@@ -69,7 +69,7 @@ def press(token: str) -> BaseResponse:
     request.max_content_length = LONGEST_FORM
     now = state.clock()
     nonce = state.nonces.read(claim, request.form.get("nonce", ""), now)
-    muted, burst = state.presses.muted(claim), state.presses.burst(claim)
+    _, muted, burst = state.presses.look(claim)
     evidence = observe(request, COMMANDS.get(request.form.get("choice", "")), nonce, muted, burst, now)
     heard = hear(claim, evidence)
     request.environ[JUDGEMENT] = heard.judgement

@@ -45,6 +45,14 @@ class Choices:
         self._tables = tables
         self._ring = ring
         self._ledger = Ledger(tables, ring)
+        # Made once: to make one costs as much as to ask it.
+        choice, press = tables.choice.c, tables.press.c
+        columns = choice.scope, choice.digest, choice.muted, choice.source, choice.day, choice.sequence
+        self._at_marks = sa.select(*columns).where(*_at(tables.choice))
+        self._any_hold = sa.select(sa.literal(1)).where(press.held_until > sa.bindparam("now")).limit(1)
+        self._held_ones = sa.select(press.scope, press.digest).where(
+            press.held_until > sa.bindparam("now"), *_at(tables.press)
+        )
 
     def set(
         self, claim: Claim, mark: Mark, muted: bool, source: str, note: Callable[[sa.Connection], None] | None = None
@@ -122,33 +130,23 @@ class Choices:
         wanted = list(marks)
         return self.consult(lambda connection: dict(self._rows(connection, wanted)), patience)
 
-    def standing(self, claim: Claim) -> dict[Mark, Choice]:
+    def standing(self, connection: sa.Connection, claim: Claim) -> dict[Mark, Choice]:
         """The choices at the marks of a claim, also those that still stand under an older key.
 
         A link of the newest key cannot tell the digest under an older one, so until the keys are rotated all older
         choices about its opportunity are looked through.
-
-        :raises StoreUnavailable: as :meth:`read`.
-        :raises ConfigurationError: as :meth:`read`.
         """
         wanted = [*claim.person, *(claim.base or ())]
-        older = [
-            (key, scope, mark.scope)
-            for about, mark in zip((claim.opportunity, ALL), claim.person, strict=True)
-            for key, scope in self._ring.scopes(about).items()
-            if key is not self._ring.current
-        ]
-
-        def rows(connection: sa.Connection) -> dict[Mark, Choice]:
-            found = dict(self._rows(connection, wanted))
-            for key, scope, newest_scope in older:
+        found = dict(self._rows(connection, wanted))
+        if len(self._ring.keys) == 1:
+            return found
+        for about, newest in zip((claim.opportunity, ALL), claim.person, strict=True):
+            for key, scope in list(self._ring.scopes(about).items())[1:]:
                 for digest, choice in self._under(connection, scope):
-                    mark = Mark(newest_scope, self._ring.lift(digest, key))
+                    mark = Mark(newest.scope, self._ring.lift(digest, key))
                     if mark in wanted and (mark not in found or _order(choice) > _order(found[mark])):
                         found[mark] = choice
-            return found
-
-        return self.consult(rows)
+        return found
 
     def consult(self, rows: Callable[[sa.Connection], T], patience: float = 1.0) -> T:
         """What ``rows`` finds in a store that fits the key ring and is no older than the journal.
@@ -211,44 +209,29 @@ class Choices:
         ]
 
     def _held(self, connection: sa.Connection, marks: list[Mark]) -> frozenset[Mark]:
-        press = self._tables.press
-        holds = press.c.held_until > int(time.time() * 1000)
+        now = int(time.time() * 1000)
         # Mostly there is none, and an index says so at once.
-        if connection.scalar(sa.select(sa.literal(1)).where(holds).limit(1)) is None:
+        if connection.scalar(self._any_hold, {"now": now}) is None:
             return frozenset()
         found: list[Mark] = []
-        for start in range(0, len(marks), BATCH):
-            batch = marks[start : start + BATCH]
-            query = sa.select(press.c.scope, press.c.digest).where(
-                holds,
-                press.c.scope.in_({mark.scope for mark in batch}),
-                press.c.digest.in_([m.digest for m in batch]),
+        for batch in _batches(marks):
+            values = {**batch, "now": now}
+            found.extend(
+                Mark(bytes(scope), bytes(digest)) for scope, digest in connection.execute(self._held_ones, values)
             )
-            found.extend(Mark(bytes(scope), bytes(digest)) for scope, digest in connection.execute(query))
         return frozenset(found)
 
     def _rows(self, connection: sa.Connection, marks: list[Mark]) -> Iterator[tuple[Mark, Choice]]:
-        choice = self._tables.choice
-        for start in range(0, len(marks), BATCH):
-            batch = marks[start : start + BATCH]
-            # Digests are unique across opportunities; the scopes are named so that the primary key serves.
-            query = sa.select(choice.c.scope, choice.c.digest, *self._columns).where(
-                choice.c.scope.in_({mark.scope for mark in batch}),
-                choice.c.digest.in_([mark.digest for mark in batch]),
-            )
-            for scope, digest, *rest in connection.execute(query):
+        for batch in _batches(marks):
+            for scope, digest, *rest in connection.execute(self._at_marks, batch):
                 yield Mark(bytes(scope), bytes(digest)), Choice(*rest)
 
     def _under(self, connection: sa.Connection, scope: bytes) -> Iterator[tuple[bytes, Choice]]:
         choice = self._tables.choice
-        query = sa.select(choice.c.digest, *self._columns).where(choice.c.scope == scope)
+        columns = choice.c.digest, choice.c.muted, choice.c.source, choice.c.day, choice.c.sequence
+        query = sa.select(*columns).where(choice.c.scope == scope)
         for digest, *rest in connection.execute(query):
             yield bytes(digest), Choice(*rest)
-
-    @property
-    def _columns(self) -> tuple[sa.Column[Any], ...]:
-        choice = self._tables.choice
-        return choice.c.muted, choice.c.source, choice.c.day, choice.c.sequence
 
     def newest_sequence(self, connection: sa.Connection) -> int:
         """The newest sequence that stands."""
@@ -262,6 +245,20 @@ class Choices:
         # MariaDB reads a table that it writes to only through a derived table.
         newest = sa.select(sa.func.coalesce(self._newest_sequence, 0).label("n")).subquery()
         return sa.select(newest.c.n + 1).scalar_subquery()
+
+
+def _at(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    """Digests are unique across opportunities; the scopes are named so that the primary key serves."""
+    return tuple(
+        table.c[name].in_(sa.bindparam(f"{name}s", expanding=True, type_=table.c[name].type))
+        for name in ("scope", "digest")
+    )
+
+
+def _batches(marks: list[Mark]) -> Iterator[dict[str, list[bytes]]]:
+    for start in range(0, len(marks), BATCH):
+        batch = marks[start : start + BATCH]
+        yield {"scopes": list({mark.scope for mark in batch}), "digests": [mark.digest for mark in batch]}
 
 
 def _newest_is_mute(group: list[Mark], choices: dict[Mark, Choice]) -> bool:

@@ -36,14 +36,15 @@ def hear(claim: Claim, evidence: Evidence) -> Heard:
     elif judgement.verdict is Verdict.ACCEPT and command.muted is None:
         state.presses.mark(claim, command, before, confirmed)
     elif judgement.verdict is Verdict.ACCEPT:
-        state.presses.obey(claim, command, before, confirmed, judgement.counts)
+        counts = judgement.counts and state.alarms.watches(claim)
+        burst, cohort = state.presses.obey(claim, command, before, confirmed, counts)
         # An opposite press may have come in between; whichever of the two looks last sees both.
-        after = replace(evidence, burst=state.presses.burst(claim))
+        after = replace(evidence, burst=burst)
         second = judge(after, state.layers)
         if second.verdict is Verdict.RESTORE:
             judgement, again = second, _restore(state, claim, after)
-        elif judgement.counts:
-            _raise_alarm(state, claim)
+        else:
+            _raise_alarm(state, claim, cohort)
     if again and judgement.holds:
         state.presses.hold(claim, command, before)
     return Heard(judgement, again)
@@ -52,8 +53,9 @@ def hear(claim: Claim, evidence: Evidence) -> Heard:
 def hear_one_click(claim: Claim) -> None:
     """Mute at once: a mail program may not send the signal without its user's word (RFC 8058 section 3.2)."""
     state = current_state()
-    state.presses.obey(claim, Command.ONE_CLICK, (False, False), confirmed=True, counts=True)
-    _raise_alarm(state, claim)
+    counts = state.alarms.watches(claim)
+    _, cohort = state.presses.obey(claim, Command.ONE_CLICK, (False, False), confirmed=True, counts=counts)
+    _raise_alarm(state, claim, cohort)
 
 
 def _restore(state: State, claim: Claim, evidence: Evidence) -> bool:
@@ -66,8 +68,8 @@ def _restore(state: State, claim: Claim, evidence: Evidence) -> bool:
     return command.muted is not None and stands is not command.muted
 
 
-def _raise_alarm(state: State, claim: Claim) -> None:
-    at_least = state.alarms.notice(claim)
+def _raise_alarm(state: State, claim: Claim, cohort: int) -> None:
+    at_least = state.alarms.notice(claim, cohort)
     if at_least is not None:
         current_app.logger.warning(
             "At least %d recipients behind one mail domain opted out within five minutes; a scanner may have pressed "

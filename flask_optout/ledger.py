@@ -23,6 +23,7 @@ class Ledger:
 
     def __init__(self, tables: Tables, ring: KeyRing) -> None:
         self._meta = tables.meta
+        self._all = sa.select(tables.meta.c.name, tables.meta.c.value)
         self._ring = ring
 
     def check(self, connection: sa.Connection) -> None:
@@ -47,8 +48,7 @@ class Ledger:
             self._check(self._stored(connection))
 
     def _stored(self, connection: sa.Connection) -> dict[str, str]:
-        rows = connection.execute(sa.select(self._meta.c.name, self._meta.c.value))
-        return {row.name: row.value for row in rows}
+        return {row.name: row.value for row in connection.execute(self._all)}
 
     def _check(self, stored: dict[str, str]) -> None:
         if stored.get(VERSION, str(SCHEMA)) != str(SCHEMA):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from .bursts import MEMORY, Command, Muted, Press, burst_of
-from .choices import Choices
+from .choices import Choice, Choices
 from .errors import StoreUnavailable
 from .keys import Mark
-from .press import HOLD
+from .press import COHORT_WINDOW, HOLD
 from .store import Store
 from .tables import RECIPIENT_SIZE, Tables
 from .tokens import Claim
@@ -23,6 +24,24 @@ PRUNED = 100
 COMMANDS = {command.choice: command for command in Command}
 
 
+class Look(NamedTuple):
+    """What stands for the holder of a link, and the burst that a press just now would belong to.
+
+    ``muted``: whether each of the two choices that this link can set mutes.
+    """
+
+    choices: dict[Mark, Choice]
+    muted: Muted
+    burst: tuple[Press, ...]
+
+
+class After(NamedTuple):
+    """What stands after a press: its burst, and how many people behind its mail domain opted out of late."""
+
+    burst: tuple[Press, ...]
+    cohort: int
+
+
 class RecentPresses:
     """The presses of one app; they are gone an hour after, as new ones are written.
 
@@ -32,36 +51,53 @@ class RecentPresses:
     def __init__(self, choices: Choices, store: Store, tables: Tables, clock: Callable[[], float]) -> None:
         self._choices = choices
         self._store = store
-        self._press = tables.press
+        self._press = press = tables.press
         self._clock = clock
-
-    def muted(self, claim: Claim) -> Muted:
-        """Whether each of the two choices of a link mutes, as they stand."""
-        choices = self._choices.standing(claim)
-        this, everything = (mark in choices and choices[mark].muted for mark in claim.person)
-        return this, everything
-
-    def burst(self, claim: Claim) -> tuple[Press, ...]:
-        """The presses that make one burst with a press just now; see :func:`press.burst_of`."""
-        press, now = self._press, self._clock()
-        query = (
+        # Made once: to make one costs as much as to ask it.
+        since = press.c.at >= sa.bindparam("since")
+        of_link = press.c.scope == sa.bindparam("scope"), press.c.digest == sa.bindparam("digest")
+        self._latest = (
             sa.select(press.c.at, press.c.command, press.c.before, press.c.confirmed)
-            .where(*_of(press, claim.person[0]), press.c.held_until.is_(None), press.c.at >= _ms(now - MEMORY))
+            .where(*of_link, press.c.held_until.is_(None), since)
             .order_by(press.c.at.desc(), press.c.id.desc())
             .limit(LONGEST_BURST)
         )
-        rows = self._store.read(lambda connection: connection.execute(query).all())
+        self._people = sa.select(sa.func.count(press.c.recipient.distinct())).where(
+            press.c.domain_tag == sa.bindparam("tag"), since
+        )
+        self._old = sa.select(press.c.id).where(press.c.at < sa.bindparam("before")).limit(PRUNED)
+        self._holds = sa.select(press.c.id).where(*of_link, press.c.held_until.is_not(None)).limit(PRUNED)
+
+    def look(self, claim: Claim, always: bool = True) -> Look:
+        """What stands for the holder of a link, and the presses that make one burst with a press just now.
+
+        :param always: whether the presses matter also where nothing is muted.
+        :raises StoreUnavailable: when the database does not answer.
+        """
+
+        def read(connection: sa.Connection) -> Look:
+            choices = self._choices.standing(connection, claim)
+            this, everything = (mark in choices and choices[mark].muted for mark in claim.person)
+            wanted = always or any(choice.muted for choice in choices.values())
+            return Look(choices, (this, everything), self._burst(connection, claim) if wanted else ())
+
+        return self._choices.consult(read)
+
+    def _burst(self, connection: sa.Connection, claim: Claim) -> tuple[Press, ...]:
+        mark, now = claim.person[0], self._clock()
+        values = {"scope": mark.scope, "digest": mark.digest, "since": _ms(now - MEMORY)}
         presses = [
             Press(at / 1000, COMMANDS[command], _unpacked(before), confirmed)
-            for at, command, before, confirmed in reversed(rows)
+            for at, command, before, confirmed in connection.execute(self._latest, values)
         ]
-        return burst_of(presses, now)
+        return burst_of(presses[::-1], now)
 
-    def obey(self, claim: Claim, command: Command, before: Muted, confirmed: bool, counts: bool) -> None:
+    def obey(self, claim: Claim, command: Command, before: Muted, confirmed: bool, counts: bool) -> After:
         """Record a press and set what it sets, in one transaction; it ends the holds of its link.
 
         :param confirmed: see :class:`press.Press`.
         :param counts: whether it counts towards a cohort.
+        :raises StoreUnavailable: when the database does not take it, or does not answer afterwards.
         """
         cohort: dict[str, bytes | int] = {
             "domain_tag": claim.domain_tag,
@@ -73,7 +109,17 @@ class RecentPresses:
 
         source = "one-click" if command is Command.ONE_CLICK else "page"
         self._choices.set(claim, claim.person[command.target], bool(command.muted), source, note)
-        self._tidy(*_of(self._press, claim.person[0]), self._press.c.held_until.is_not(None))
+        return self._after(claim, counts)
+
+    def _after(self, claim: Claim, counts: bool) -> After:
+        def read(connection: sa.Connection) -> tuple[After, list[int]]:
+            cohort = self._cohort(connection, claim) if counts else 0
+            done = [*self._outdated(connection), *connection.scalars(self._holds, claim.person[0]._asdict())]
+            return After(self._burst(connection, claim), cohort), done
+
+        after, done = self._store.read(read)
+        self._remove(done)
+        return after
 
     def mark(self, claim: Claim, command: Command, before: Muted, confirmed: bool = False) -> None:
         """Record a press that sets nothing, or that was not obeyed because it contradicts others."""
@@ -83,32 +129,27 @@ class RecentPresses:
         """Record a doubtful press: for a while nothing is sent to its link's holder."""
         self._record(claim, command, before, held_until=_ms(self._clock() + HOLD))
 
-    def cohort(self, domain_tag: bytes, window: float) -> int:
-        """How many different people behind one mail domain opted out within the last ``window`` seconds."""
-        press = self._press
-        query = sa.select(sa.func.count(press.c.recipient.distinct())).where(
-            press.c.domain_tag == domain_tag, press.c.at >= _ms(self._clock() - window)
-        )
-        return self._store.read(lambda connection: connection.scalar(query) or 0)
+    def _cohort(self, connection: sa.Connection, claim: Claim) -> int:
+        values = {"tag": claim.domain_tag, "since": _ms(self._clock() - COHORT_WINDOW)}
+        return connection.scalar(self._people, values) or 0
 
-    def _tidy(self, *ends: sa.ColumnElement[bool]) -> None:
-        """Remove some of the presses that are older than an hour, and those that a new one ends.
+    def _outdated(self, connection: sa.Connection) -> list[int]:
+        return list(connection.scalars(self._old, {"before": _ms(self._clock() - MEMORY)}))
 
-        By their ids, in a transaction of its own: a range of rows is nothing that two writers could lock crosswise.
+    def _remove(self, ids: list[int]) -> None:
+        """By their ids, in a transaction of its own: of a range of rows two writers could lock each other's.
+
+        What was pressed is stored; what is not removed now is removed after the next press.
         """
-        press = self._press
-        done = press.c.at < _ms(self._clock() - MEMORY)
-        if ends:
-            done = sa.or_(done, sa.and_(*ends))
-        found = sa.select(press.c.id).where(done).limit(PRUNED)
-        with suppress(StoreUnavailable):  # what was pressed is stored; the next press tidies
-            ids = self._store.read(lambda connection: connection.scalars(found).all())
-            if ids:
-                self._store.write(lambda connection: connection.execute(press.delete().where(press.c.id.in_(ids))))
+        if ids:
+            with suppress(StoreUnavailable):
+                one = self._press.c.id
+                self._store.write(lambda connection: connection.execute(self._press.delete().where(one.in_(ids))))
 
     def _record(self, claim: Claim, command: Command, before: Muted, **more: bytes | int) -> None:
         self._store.write(lambda connection: self._insert(claim, command, before, connection, **more))
-        self._tidy()
+        with suppress(StoreUnavailable):
+            self._remove(self._store.read(self._outdated))
 
     def _insert(
         self, claim: Claim, command: Command, before: Muted, connection: sa.Connection, **more: bytes | int
@@ -124,10 +165,6 @@ class RecentPresses:
             **more,
         }
         connection.execute(self._press.insert().values(values))
-
-
-def _of(press: sa.Table, mark: Mark) -> tuple[sa.ColumnElement[bool], ...]:
-    return press.c.scope == mark.scope, press.c.digest == mark.digest
 
 
 def _packed(muted: Muted) -> int:

@@ -67,7 +67,7 @@ def standing(
     """
     state = current_state()
     this, everything = claim.person
-    choices = state.choices.standing(claim)
+    choices, _, burst = state.presses.look(claim, always=False)
     muted = {mark: choice for mark, choice in choices.items() if choice.muted}
     return Standing(
         opportunity=_opportunity(claim.opportunity),
@@ -80,7 +80,7 @@ def standing(
         repeat=repeat,
         decoy_first=decoy_first,
         control=control,
-        at_hand=page is Page.RESULT or (bool(muted) and bool(state.presses.burst(claim))),
+        at_hand=page is Page.RESULT or (bool(muted) and bool(burst)),
     )
 
 

@@ -154,7 +154,7 @@ class State:
 
     @cached_property
     def alarms(self) -> Alarms:
-        return Alarms(self.store, self._tables, self.presses, self.ring)
+        return Alarms(self.store, self._tables, self.ring)
 
     @cached_property
     def visits(self) -> VisitLog | None:
