@@ -6,7 +6,7 @@ A row is written before anybody asks what its recipient has chosen, so it is the
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
@@ -67,6 +67,19 @@ class Email(NamedTuple):
         return next((value for known, _, value in lines if known.lower() == name.lower()), None)
 
 
+class Outgoing(NamedTuple):
+    """An invitation that is about to leave, as it will; ``personal``: the links that it carries."""
+
+    address: Address
+    opportunity: str
+    subject: str
+    message_id: str
+    headers: Sequence[tuple[str, str]]
+    text: str | None
+    html: str | None
+    personal: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Criteria:
     """What to look for; what is ``None`` or empty does not narrow.
@@ -102,56 +115,47 @@ class EmailLog:
         # Built once: SQLAlchemy would take longer over each than the database does.
         self._newest = {shape: self._newest_of(*shape) for shape in product((False, True), repeat=2)}
 
-    def record(
-        self,
-        address: Address,
-        opportunity: str,
-        *,
-        subject: str,
-        message_id: str,
-        headers: Iterable[tuple[str, str]],
-        text: str | None,
-        html: str | None,
-        personal: Iterable[str],
-    ) -> int:
-        """Keep an invitation that is about to leave, redacted; give the id of its row.
+    def record(self, outgoing: Sequence[Outgoing]) -> list[int]:
+        """Keep invitations that are about to leave, redacted, in one transaction; give the ids of their rows.
 
-        :param personal: the links that it carries.
-        :raises StoreUnavailable: when the row cannot be written.
+        :raises StoreUnavailable: when the rows cannot be written; then none is.
         """
-        links = tuple(personal)
-        email = {
-            "opportunity": opportunity,
-            "recipient": address.deliverable,
-            "mailbox": address.canonical[:ADDRESS_SIZE],
-            "subject": _kept(subject, links),
-            "message_id": _kept(message_id, links),
-        }
-        body = {
-            "headers": "\n".join(_header(name, value, links) for name, value in headers),
-            "text": _kept(text, links),
-            "html": _kept(html, links),
-        }
-
+        emails, bodies = [_email(each) for each in outgoing], [_body(each) for each in outgoing]
         while True:
             with suppress(KeyTaken):  # by an invitation of the same microsecond
-                return self._store.write(self._insert(new_id(), email, body))
+                first = new_id()
+                ids = list(range(first, first + len(outgoing)))
+                self._store.write(self._insert(ids, emails, bodies))
+                return ids
 
-    def _insert(self, id: int, email: dict[str, Any], body: dict[str, Any]) -> Callable[[sa.Connection], int]:
+    def _insert(
+        self, ids: list[int], emails: list[dict[str, Any]], bodies: list[dict[str, Any]]
+    ) -> Callable[[sa.Connection], None]:
         kept = False
 
-        def write(connection: sa.Connection) -> int:
+        def write(connection: sa.Connection) -> None:
             nonlocal kept
             try:
-                insert(connection, self._email, {"id": id, **email})
-                insert(connection, self._body, {"id": id, **body})
+                for table, rows in ((self._email, emails), (self._body, bodies)):
+                    insert(connection, table, *({"id": id, **row} for id, row in zip(ids, rows, strict=True)))
             except KeyTaken:
-                if not kept:  # done again, it finds its own row
+                if not kept:  # done again, it finds its own rows
                     raise
             kept = True
-            return id
 
         return write
+
+    def forget(self, ids: Sequence[int]) -> None:
+        """Remove the rows of invitations that were not even begun to be sent.
+
+        :raises StoreUnavailable: when they cannot be removed.
+        """
+
+        def delete(connection: sa.Connection) -> None:
+            for table in (self._body, self._email):
+                connection.execute(table.delete().where(table.c.id.in_(ids)))
+
+        self._store.write(delete)
 
     def record_failure(self, id: int, error: BaseException) -> None:
         """Note on a row why its hand-off failed.
@@ -258,6 +262,24 @@ class EmailLog:
             return 0
         connection.execute(self._body.delete().where(body.id <= last))
         return connection.execute(self._email.delete().where(email.id <= last)).rowcount
+
+
+def _email(outgoing: Outgoing) -> dict[str, Any]:
+    return {
+        "opportunity": outgoing.opportunity,
+        "recipient": outgoing.address.deliverable,
+        "mailbox": outgoing.address.canonical[:ADDRESS_SIZE],
+        "subject": _kept(outgoing.subject, outgoing.personal),
+        "message_id": _kept(outgoing.message_id, outgoing.personal),
+    }
+
+
+def _body(outgoing: Outgoing) -> dict[str, Any]:
+    return {
+        "headers": "\n".join(_header(name, value, outgoing.personal) for name, value in outgoing.headers),
+        "text": _kept(outgoing.text, outgoing.personal),
+        "html": _kept(outgoing.html, outgoing.personal),
+    }
 
 
 def _kept(text: str | None, links: tuple[str, ...]) -> str | None:

@@ -8,18 +8,32 @@ sent fails for everybody alike, the row is the same for everybody, and the choic
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from email.utils import formatdate, quote
+from typing import Generic, Protocol, TypeVar
 
 from .addresses import Recipient, parse
 from .choices import Choices
-from .email_log import EmailLog
+from .email_log import EmailLog, Outgoing
 from .errors import StoreUnavailable
 from .invitation import Composer, Draft, Letter
 
+#: Letters recorded in one transaction before they are handed off: it costs the disk as much as one does. So many rows
+#: at most tell of a mail that did not leave when the process dies.
+TOGETHER = 50
 #: What a display name may hold only in quotes (RFC 5322 section 3.2.3).
 SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
+
+
+class Message(Protocol):
+    """A library's message, made of a letter."""
+
+    message_id: str
+
+
+M = TypeVar("M", bound=Message)
 
 
 class Gate:
@@ -53,7 +67,38 @@ class Gate:
 
         :raises OptOutError: when it cannot be recorded, or when nobody can tell whether it may leave.
         """
-        row = self._record(letter, message_id)
+        [row] = self._log.record([_outgoing(letter, message_id)])
+        with self._cleared(letter, row) as clear:
+            yield clear
+
+    def hand_off(
+        self, drafts: Iterable[tuple[Draft, Callable[[Letter], M]]], leave: Callable[[M, bool], None]
+    ) -> None:
+        """Record many letters, ``TOGETHER`` at a time, and let each leave, or not, as it is cleared.
+
+        :param drafts: each with what makes a message of a letter; what it cannot make fails before the gate is asked.
+        :param leave: hands off, as inside :meth:`passing`; told whether this one may leave.
+        :raises OptOutError: as :meth:`passing`, at the first that fails; those before it have left.
+        """
+        ready = ([(letter, make(letter)) for letter in self.letters(draft)] for draft, make in drafts)
+        while batch := _Batch(ready):
+            if batch.ready:
+                self._hand_off(batch.ready, leave)
+            batch.raise_error()
+
+    def _hand_off(self, ready: list[tuple[Letter, M]], leave: Callable[[M, bool], None]) -> None:
+        waiting = deque(self._log.record([_outgoing(letter, message.message_id) for letter, message in ready]))
+        try:
+            for letter, message in ready:
+                with self._cleared(letter, waiting.popleft()) as clear:
+                    leave(message, clear)
+        finally:
+            if waiting:
+                with suppress(StoreUnavailable):
+                    self._log.forget(waiting)
+
+    @contextmanager
+    def _cleared(self, letter: Letter, row: int) -> Iterator[bool]:
         try:
             yield not self._choices.muted(letter.address, letter.opportunity)
         except Exception as error:
@@ -68,26 +113,47 @@ class Gate:
         """
         return neutral if self._choices.muted(letter.address, letter.opportunity) else letter
 
-    def _record(self, letter: Letter, message_id: str) -> int:
-        address = letter.address
-        own = {
-            "From": _shown(letter.sender),
-            "To": _shown((address.name, address.deliverable)),
-            "Reply-To": _shown(letter.reply_to) if letter.reply_to else None,
-            "Subject": letter.subject,
-            "Date": formatdate(),
-            "Message-ID": message_id,
-        }
-        return self._log.record(
-            address,
-            letter.opportunity,
-            subject=letter.subject,
-            message_id=message_id,
-            headers=[(name, value) for name, value in {**own, **letter.headers}.items() if value],
-            text=letter.text,
-            html=letter.html,
-            personal=letter.personal,
-        )
+
+class _Batch(Generic[M]):
+    """The next letters and their messages, and what was wrong with the one after them, if anything was."""
+
+    def __init__(self, ready: Iterator[list[tuple[Letter, M]]]) -> None:
+        self.ready: list[tuple[Letter, M]] = []
+        self._error: Exception | None = None
+        try:
+            while len(self.ready) < TOGETHER and (more := next(ready, None)) is not None:
+                self.ready += more
+        except Exception as error:
+            self._error = error
+
+    def __bool__(self) -> bool:
+        return bool(self.ready) or self._error is not None
+
+    def raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+
+def _outgoing(letter: Letter, message_id: str) -> Outgoing:
+    address = letter.address
+    own = {
+        "From": _shown(letter.sender),
+        "To": _shown((address.name, address.deliverable)),
+        "Reply-To": _shown(letter.reply_to) if letter.reply_to else None,
+        "Subject": letter.subject,
+        "Date": formatdate(),
+        "Message-ID": message_id,
+    }
+    return Outgoing(
+        address,
+        letter.opportunity,
+        subject=letter.subject,
+        message_id=message_id,
+        headers=[(name, value) for name, value in {**own, **letter.headers}.items() if value],
+        text=letter.text,
+        html=letter.html,
+        personal=tuple(letter.personal),
+    )
 
 
 def _shown(who: Recipient) -> str:

@@ -65,8 +65,10 @@ class RecentPresses:
         self._people = sa.select(sa.func.count(press.c.recipient.distinct())).where(
             press.c.domain_tag == sa.bindparam("tag"), since
         )
-        self._old = sa.select(press.c.id).where(press.c.at < sa.bindparam("before")).limit(PRUNED)
-        self._holds = sa.select(press.c.id).where(*of_link, press.c.held_until.is_not(None)).limit(PRUNED)
+        old = press.c.at < sa.bindparam("before")
+        self._outdated = sa.select(press.c.id).where(old).limit(PRUNED)
+        ended = sa.and_(*of_link, press.c.held_until.is_not(None))
+        self._outdated_or_ended = sa.select(press.c.id).where(sa.or_(old, ended)).limit(PRUNED)
 
     def look(self, claim: Claim, always: bool = True) -> Look:
         """What stands for the holder of a link, and the presses that make one burst with a press just now.
@@ -114,8 +116,8 @@ class RecentPresses:
     def _after(self, claim: Claim, counts: bool) -> After:
         def read(connection: sa.Connection) -> tuple[After, list[int]]:
             cohort = self._cohort(connection, claim) if counts else 0
-            done = [*self._outdated(connection), *connection.scalars(self._holds, claim.person[0]._asdict())]
-            return After(self._burst(connection, claim), cohort), done
+            done = connection.scalars(self._outdated_or_ended, {**claim.person[0]._asdict(), **self._hour_ago()})
+            return After(self._burst(connection, claim), cohort), list(done)
 
         after, done = self._store.read(read)
         self._remove(done)
@@ -133,8 +135,8 @@ class RecentPresses:
         values = {"tag": claim.domain_tag, "since": _ms(self._clock() - COHORT_WINDOW)}
         return connection.scalar(self._people, values) or 0
 
-    def _outdated(self, connection: sa.Connection) -> list[int]:
-        return list(connection.scalars(self._old, {"before": _ms(self._clock() - MEMORY)}))
+    def _hour_ago(self) -> dict[str, int]:
+        return {"before": _ms(self._clock() - MEMORY)}
 
     def _remove(self, ids: list[int]) -> None:
         """By their ids, in a transaction of its own: of a range of rows two writers could lock each other's.
@@ -149,7 +151,8 @@ class RecentPresses:
     def _record(self, claim: Claim, command: Command, before: Muted, **more: bytes | int) -> None:
         self._store.write(lambda connection: self._insert(claim, command, before, connection, **more))
         with suppress(StoreUnavailable):
-            self._remove(self._store.read(self._outdated))
+            read = self._store.read
+            self._remove(read(lambda connection: list(connection.scalars(self._outdated, self._hour_ago()))))
 
     def _insert(
         self, claim: Claim, command: Command, before: Muted, connection: sa.Connection, **more: bytes | int

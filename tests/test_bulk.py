@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_optout import AddressError
+from flask_optout import AddressError, StoreUnavailable, gate
 from flask_optout.mailers import flask_mailman
 
 from .adapters import LIBRARIES
 from .conftest import MakeHost
 from .hosts import KEY, Host, Mailbox, smtp_server
 from .library import Wanted
+from .operators.helpers import rows
 from .test_choices import say
 
 PEOPLE = [f"person{number}@example.org" for number in range(60)]
@@ -110,16 +111,50 @@ def test_a_bad_invitation_ends_the_run_and_those_before_it_have_left(host: Host,
     assert [mail.rcpt_to for mail in smtp.received] == [["ann@example.org"]]
 
 
-def test_invitations_are_made_as_they_leave(host: Host, smtp: Watched) -> None:
-    made: list[int] = []
+def test_few_invitations_are_made_before_they_leave(
+    host: Host, smtp: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "TOGETHER", 2)
+    left: list[int] = []
 
     def invitations() -> Iterator[Any]:
         for person in PEOPLE[:5]:
-            made.append(len(smtp.received))
+            left.append(len(smtp.received))
             yield FLASK_MAIL.invitation(Wanted([person]))
 
     host.mail.send_invitations(invitations())
-    assert made == [0, 1, 2, 3, 4]
+    assert left == [0, 0, 2, 2, 4]
+    assert len(smtp.received) == 5
+
+
+def test_rows_of_invitations_that_were_not_begun_are_forgotten(
+    host: Host, smtp: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(host, True, PEOPLE[1])
+    send = smtplib.SMTP.sendmail
+
+    def fail_at_the_fourth(self: smtplib.SMTP, sender: str, to: Any, *more: Any) -> Any:
+        if PEOPLE[3] in str(to):
+            raise smtplib.SMTPServerDisconnected("gone")
+        return send(self, sender, to, *more)
+
+    monkeypatch.setattr(smtplib.SMTP, "sendmail", fail_at_the_fourth)
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        send_invitations(host, (FLASK_MAIL.invitation(Wanted([person])) for person in PEOPLE))
+    assert [(row.recipient, row.failure) for row in rows()[::-1]] == [
+        (PEOPLE[0], None),
+        (PEOPLE[1], None),
+        (PEOPLE[2], None),
+        (PEOPLE[3], "SMTPServerDisconnected"),
+    ]
+
+
+def test_no_invitation_leaves_unrecorded(host: Host, smtp: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    with host.db.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE optout_email_body")
+    with pytest.raises(StoreUnavailable):
+        send_invitations(host, (FLASK_MAIL.invitation(Wanted([person])) for person in PEOPLE))
+    assert smtp.received == []
 
 
 def test_the_manual_does_what_it_says(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from flask_optout import StoreUnavailable, email_log
 from flask_optout.addresses import parse
-from flask_optout.email_log import PAGE, Criteria, EmailLog
+from flask_optout.email_log import PAGE, Criteria, EmailLog, Outgoing
 from flask_optout.log_store import EPOCH, LARGEST_ID, PER_MICROSECOND, LogStore, id_at, new_id, now, reason, time_of
 from flask_optout.redaction import SLOT
 from flask_optout.resends import MOST, Refusal, Resends
@@ -50,7 +50,8 @@ def record(log: EmailLog, to: str = "jane@example.org", opportunity: str = "beta
         "personal": (),
         **fields,
     }
-    return log.record(parse(to), opportunity, **given)
+    [id] = log.record([Outgoing(parse(to), opportunity, **given)])
+    return id
 
 
 def found(log: EmailLog, **wanted: Any) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from email.utils import make_msgid
+from functools import partial
 from typing import Any
 
 import flask_mail
@@ -26,21 +27,22 @@ class Invitation(Inviting, flask_mail.Message):
 class Connection(flask_mail.Connection):
     """A connection that hands off an invitation only after the gate has cleared it."""
 
-    def send(self, message: flask_mail.Message, envelope_from: str | tuple[str, str] | None = None) -> None:
-        """Send a message; an invitation to a muted person is dropped without a trace.
-
-        :raises OptOutError: when an invitation cannot be sent, or when nobody can tell whether it may be.
-        """
+    def send(self, message: flask_mail.Message, envelope_from: Any = None) -> None:
+        """Send a message; an invitation as :meth:`Mail.send_invitations` sends many."""
         if not isinstance(message, Invitation):
             return super().send(message, envelope_from)
-        gate = current_state().gate
-        for letter, cleared in [(each, Cleared(message, each)) for each in gate.letters(_draft(message))]:
-            with gate.passing(letter, message_id=cleared.msgId) as clear:
-                if clear:
-                    super().send(cleared, envelope_from)
-                else:
-                    sender = flask_mail.sanitize_address(envelope_from or cleared.sender)
-                    rehearse(self.host, sender, cleared.as_bytes(), cleared.mail_options)
+        self.send_invitations([message], envelope_from)
+
+    def send_invitations(self, invitations: Iterable[Invitation], envelope_from: Any = None) -> None:
+        """Send many over this connection, as :meth:`Mail.send_invitations`."""
+
+        def leave(cleared: Cleared, clear: bool) -> None:
+            if clear:
+                return super(Connection, self).send(cleared, envelope_from)
+            sender = flask_mail.sanitize_address(envelope_from or cleared.sender)
+            rehearse(self.host, sender, cleared.as_bytes(), cleared.mail_options)
+
+        current_state().gate.hand_off(((_draft(each), partial(Cleared, each)) for each in invitations), leave)
 
 
 class _Gated(flask_mail._MailMixin):
@@ -49,13 +51,12 @@ class _Gated(flask_mail._MailMixin):
         return Connection(super().connect().mail)
 
     def send_invitations(self, invitations: Iterable[Invitation]) -> None:
-        """Send many over one connection, each checked as it leaves.
+        """Send many over one connection, each checked as it leaves; one to a muted person is dropped without a trace.
 
-        :raises OptOutError: as :meth:`Connection.send`, at the first that fails; those before it have left.
+        :raises OptOutError: at the first that cannot be sent or checked; those before it have left.
         """
         with self.connect() as connection:
-            for invitation in invitations:
-                connection.send(invitation)
+            connection.send_invitations(invitations)
 
 
 class _State(_Gated, flask_mail._Mail):
@@ -80,7 +81,7 @@ class Cleared(flask_mail.Message):
         self.extra_headers: dict[str, str] | None = dict(letter.headers)
         self.alts: dict[str, str] = {**invitation.alts, **({"html": letter.html} if letter.html else {})}
         self.date: float = time.time() if invitation.date is None else invitation.date
-        self.msgId: str = make_msgid()
+        self.msgId = self.message_id = make_msgid()
         with serialising():
             self._bytes = super().as_bytes()
 
