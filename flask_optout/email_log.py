@@ -6,7 +6,7 @@ A row is written before anybody asks what its recipient has chosen, so it is the
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
@@ -237,18 +237,24 @@ class EmailLog:
         query = sa.select(sa.func.count(email.mailbox.distinct())).where(email.opportunity == opportunity)
         return self._store.read(lambda connection: connection.scalar(query)) or 0
 
-    def prune(self, days: int) -> int:
-        """Delete what is older than so many days, a bounded batch at a time; give how many invitations that were.
+    def outdated(self, days: int) -> int:
+        """How many invitations are older than so many days.
+
+        :raises StoreUnavailable: when the database does not answer.
+        """
+        query = sa.select(sa.func.count()).where(self._email.c.id < _oldest(days))
+        return self._store.read(lambda connection: connection.scalar(query) or 0)
+
+    def prune(self, days: int) -> Iterator[int]:
+        """Delete what is older than so many days; gives how many invitations each bounded batch deleted.
 
         No link needs a row here, so none breaks.
 
         :raises StoreUnavailable: when the database does not take it.
         """
-        oldest = id_at(now() - datetime.timedelta(days=days))
-        deleted = 0
+        oldest = _oldest(days)
         while batch := self._store.write(lambda connection: self._prune_batch(connection, oldest)):
-            deleted += batch
-        return deleted
+            yield batch
 
     def _prune_batch(self, connection: sa.Connection, oldest: int) -> int:
         email, body = self._email.c, self._body.c
@@ -258,6 +264,10 @@ class EmailLog:
             return 0
         connection.execute(self._body.delete().where(body.id <= last))
         return connection.execute(self._email.delete().where(email.id <= last)).rowcount
+
+
+def _oldest(days: int) -> int:
+    return id_at(now() - datetime.timedelta(days=days))
 
 
 def _kept(text: str | None, links: tuple[str, ...]) -> str | None:
