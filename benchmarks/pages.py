@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -23,7 +22,7 @@ from tests.databases import NoServer, database_of
 from tests.hosts import Host, dispose, free_port, make_host
 from tests.test_choices import say
 
-from .harness import Row, interleave
+from .harness import Row, interleave, started
 from .harness import say as talk
 from .served import OPPORTUNITY, PLAIN
 
@@ -48,28 +47,20 @@ def gunicorn(app: str, folder: Path, uri: str, page_bytes: int = 0) -> Iterator[
         "BARE_PAGE_BYTES": str(page_bytes),
         **{f"HOST_{name}": json.dumps(value) for name, value in settings.items()},
     }
-    command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-w", str(WORKERS), "--preload"]
-    server = subprocess.Popen(
-        [*command, "--log-level", "error", f"benchmarks.served:{app}()"], cwd=folder, env=environment
-    )
-    try:
-        deadline = time.monotonic() + 30
-        while not _listens(port):
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"gunicorn did not start with {app}")
-            time.sleep(0.05)
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-b",
+        f"127.0.0.1:{port}",
+        "-w",
+        str(WORKERS),
+        "--log-level",
+        "error",
+    ]
+    server = subprocess.Popen([*command, f"benchmarks.served:{app}()"], cwd=folder, env=environment)
+    with started(server, port):
         yield port
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
 
 
 class Clients:

@@ -18,6 +18,7 @@ from .doctor.command import doctor
 from .errors import ListError
 from .exports import NAMES
 from .importing import Entry, MuteList, Refusal, Skipped
+from .progress import progress
 from .state import current_state
 from .told import told
 
@@ -73,9 +74,14 @@ def prune() -> None:
         flask optout prune
     """
     state = current_state()
+    days, deleted = current_app.config["OPTOUT_LOG_DAYS"], 0
     with told():
-        deleted = state.email_log.prune(current_app.config["OPTOUT_LOG_DAYS"])
-        state.resends.prune()
+        outdated = state.email_log.outdated(days)
+        with progress("Deleting") as reach:
+            for batch in state.email_log.prune(days):
+                deleted += batch
+                reach(deleted / max(outdated, deleted))
+            state.resends.prune()
     click.echo(f"Invitations deleted from the Email Log: {deleted}.")
 
 
@@ -96,11 +102,11 @@ def rotate_key() -> None:
     """
     state = current_state()
     with told():
-        waiting = state.rotation.waiting()
-        # No figures: an operator must not learn how many people opted out.
-        with click.progressbar(length=waiting, show_pos=False, show_eta=False, label="Bringing choices over") as bar:
-            for moved in state.rotation.run():
-                bar.update(moved)
+        waiting, moved = state.rotation.waiting(), 0
+        with progress("Bringing choices over") as reach:
+            for batch in state.rotation.run():
+                moved += batch
+                reach(moved / max(waiting, moved))
     click.echo(f"All choices stand under the newest key, {state.ring.current.id.hex()}.")
     if not waiting:
         click.echo(
@@ -129,10 +135,11 @@ def replay(new: bool) -> None:
     """
     with told():
         recovery = current_state().recovery
-        if new:
-            recovery.begin()
-        else:
-            recovery.replay()
+        with progress("Beginning the journal" if new else "Putting mutes back") as reach:
+            if new:
+                recovery.begin(reach)
+            else:
+                recovery.replay(reach)
     click.echo("The journal and the database agree.")
 
 
@@ -165,8 +172,8 @@ def import_list(file: BinaryIO, opportunity: str | None, format: str | None) -> 
         click.echo(f"{len(rows.ignored)} other columns are ignored; an import only adds mutes.", err=True)
     good = bad = 0
     skipped: Counter[str] = Counter()
-    entries = iter(rows)
-    with told(), click.progressbar(length=size_of(file), label="Reading", show_pos=False) as bar:
+    entries, size = iter(rows), size_of(file)
+    with told(), progress("Reading") as reach:
         while batch := list(islice(entries, IMPORT_BATCH)):
             refused = [row for row in batch if isinstance(row, Refusal)]
             mutes = [row for row in batch if isinstance(row, Entry)]
@@ -175,7 +182,8 @@ def import_list(file: BinaryIO, opportunity: str | None, format: str | None) -> 
             for row in refused:
                 click.echo(f"Line {row.line}: {row.reason}", err=True)
             good, bad = good + len(mutes), bad + len(refused)
-            bar.update(rows.position - bar.pos)
+            if size:
+                reach(rows.position / size)
     for reason, count in sorted(skipped.items()):
         click.echo(f"{count} rows are no opt-outs and were skipped: {reason}.")
     # What was stored already is not said: it would tell who had opted out.

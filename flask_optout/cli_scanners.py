@@ -19,6 +19,7 @@ from .invitation import LOOPBACK, Letter
 from .keys import ALL
 from .languages import translate
 from .mailers.delivery import default_sender, deliver
+from .progress import progress
 from .rendering import render
 from .scan import Answer, Scanner, scan
 from .state import current_state
@@ -64,10 +65,11 @@ def notify_domain(domain: str, file: TextIO) -> None:
         raise click.ClickException(f"Nobody at {domain} stands in the file, so nobody was asked.")
     if not state.alarms.take_notice(domain):
         raise click.ClickException(f"{domain} had its notice within the last week, so nobody was asked again.")
-    with click.progressbar(links.items(), label="Asking") as people:
-        for address, urls in people:
+    with progress("Asking") as reach:
+        for number, (address, urls) in enumerate(links.items(), 1):
             text = render("mail/notice.txt", urls=dict.fromkeys(urls))
             deliver(_notice(address, text))
+            reach(number / len(links))
     click.echo(f"Asked {len(links)} people at {domain}.")
 
 

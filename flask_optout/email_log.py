@@ -6,7 +6,7 @@ A row is written before anybody asks what its recipient has chosen, so it is the
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
@@ -120,7 +120,7 @@ class EmailLog:
 
         :raises StoreUnavailable: when the rows cannot be written; then none is.
         """
-        emails, bodies = [_email(each) for each in outgoing], [_body(each) for each in outgoing]
+        emails, bodies = list(map(_email, outgoing)), list(map(_body, outgoing))
         while True:
             with suppress(KeyTaken):  # by an invitation of the same microsecond
                 first = new_id()
@@ -241,18 +241,24 @@ class EmailLog:
         query = sa.select(sa.func.count(email.mailbox.distinct())).where(email.opportunity == opportunity)
         return self._store.read(lambda connection: connection.scalar(query)) or 0
 
-    def prune(self, days: int) -> int:
-        """Delete what is older than so many days, a bounded batch at a time; give how many invitations that were.
+    def outdated(self, days: int) -> int:
+        """How many invitations are older than so many days.
+
+        :raises StoreUnavailable: when the database does not answer.
+        """
+        query = sa.select(sa.func.count()).where(self._email.c.id < _oldest(days))
+        return self._store.read(lambda connection: connection.scalar(query) or 0)
+
+    def prune(self, days: int) -> Iterator[int]:
+        """Delete what is older than so many days; gives how many invitations each bounded batch deleted.
 
         No link needs a row here, so none breaks.
 
         :raises StoreUnavailable: when the database does not take it.
         """
-        oldest = id_at(now() - datetime.timedelta(days=days))
-        deleted = 0
+        oldest = _oldest(days)
         while batch := self._store.write(lambda connection: self._prune_batch(connection, oldest)):
-            deleted += batch
-        return deleted
+            yield batch
 
     def _prune_batch(self, connection: sa.Connection, oldest: int) -> int:
         email, body = self._email.c, self._body.c
@@ -280,6 +286,10 @@ def _body(outgoing: Outgoing) -> dict[str, Any]:
         "text": _kept(outgoing.text, outgoing.personal),
         "html": _kept(outgoing.html, outgoing.personal),
     }
+
+
+def _oldest(days: int) -> int:
+    return id_at(now() - datetime.timedelta(days=days))
 
 
 def _kept(text: str | None, links: tuple[str, ...]) -> str | None:

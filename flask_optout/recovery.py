@@ -12,6 +12,7 @@ from .errors import JournalError
 from .journal import Entry, Journal
 from .keys import DIGEST_SIZE, SCOPE_SIZE, TAG_SIZE, KeyRing, Mark
 from .ledger import Ledger
+from .progress import Reach
 from .store import Store
 from .tables import Tables, put_newer
 
@@ -31,11 +32,12 @@ class Recovery:
         self._ledger = Ledger(tables, ring)
         self._journal = journal
 
-    def replay(self) -> None:
+    def replay(self, reach: Reach) -> None:
         """Put back each mute that the database lacks.
 
         It un-mutes nobody: who undid a mute after the backup was made is muted again, and can undo it again.
 
+        :param reach: is told which share is done, of the journal's people and not of those who are muted.
         :raises OptOutError: when the journal is damaged, or the database does not take the mutes.
         """
         newest: dict[Mark, Entry] = {}
@@ -44,19 +46,23 @@ class Recovery:
             lifted = self._lifted(entry)
             newest[Mark(lifted.scope, lifted.digest)] = lifted
             highest = max(highest, entry.sequence)
-        mutes = [entry for entry in newest.values() if entry.muted]
-        for start in range(0, len(mutes), BATCH):
-            self._store.write(partial(self._put, entries=mutes[start : start + BATCH]), PATIENCE)
+            reach(entry.sequence / max(highest, 1) / 2)
+        people = list(newest.values())
+        for start in range(0, len(people), BATCH):
+            mutes = [entry for entry in people[start : start + BATCH] if entry.muted]
+            self._store.write(partial(self._put, entries=mutes), PATIENCE)
+            reach((1 + start / len(people)) / 2)
         day = datetime.datetime.now(datetime.UTC).date()
         end = Entry(highest, *NOBODY, False, "replay", day, bytes(TAG_SIZE), self._ring.current.id)
         self._store.write(partial(self._put, entries=[end]), PATIENCE)
 
-    def begin(self) -> None:
+    def begin(self, reach: Reach) -> None:
         """Begin a journal with the choices that the database holds.
 
+        :param reach: is told which share of them is read.
         :raises OptOutError: when there is a journal already, or it cannot be written.
         """
-        self._journal.begin(self._stored())
+        self._journal.begin(self._stored(reach))
 
     def _lifted(self, entry: Entry) -> Entry:
         key = next((key for key in self._ring.keys if key.id == entry.key_id), None)
@@ -74,10 +80,14 @@ class Recovery:
             put_newer(connection, self._choice, entry._asdict())
         self._ledger.enter(connection)
 
-    def _stored(self) -> Iterator[Entry]:
+    def _stored(self, reach: Reach) -> Iterator[Entry]:
+        query = sa.select(sa.func.count()).select_from(self._choice)
+        held, read = self._store.read(lambda connection: connection.scalar(query) or 0, PATIENCE), 0
         after: Mark | None = None
         while rows := self._store.read(partial(self._page, after=after), PATIENCE):
             yield from rows
+            read += len(rows)
+            reach(read / max(held, read))
             after = Mark(rows[-1].scope, rows[-1].digest)
 
     def _page(self, connection: sa.Connection, after: Mark | None) -> list[Entry]:

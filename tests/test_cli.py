@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,24 @@ from .hosts import Host, Mailbox
 
 PAGE = (Path(__file__).parents[1] / "docs" / "cli.md").read_text()
 COMMANDS = sorted(optout_cli.commands)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the commands run, with the files that they are given."""
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def deployed(make: MakeHost, smtp: Mailbox, folder: Path) -> Iterator[Host]:
+    """A host with a mail server, a journal and all tables."""
+    host = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port, OPTOUT_JOURNAL=str(folder / "journal"))
+    with host.app.app_context():
+        assert run(host, "replay", "--new").exit_code == 0
+        yield host
 
 
 def run(host: Host, *arguments: str) -> Result:
@@ -43,15 +62,37 @@ def test_the_manual_names_every_command() -> None:
     assert sorted(re.findall(r"^\| `([\w-]+)", PAGE, re.MULTILINE)) == COMMANDS
 
 
+FILES = {
+    "mutes.csv": "email,opportunity\nkim@example.org,beta-42\n",
+    "invited.csv": "kim@example.org,beta-42\n",
+    "bad.csv": "email,opportunity\nnobody,beta-42\n",
+}
+#: Without a database, all that need one end with 1.
+UNREACHABLE = (
+    ["init-db"],
+    ["prune"],
+    ["rotate-key"],
+    ["replay"],
+    ["doctor", "--offline"],
+    ["import", "mutes.csv"],
+)
 STATUS = [
     (["init-db"], 0),
     (["prune"], 0),
     (["rotate-key"], 0),
     (["preview", "beta-42"], 0),
     (["doctor", "--offline"], 0),
-    (["replay"], 1),
+    (["replay"], 0),
+    (["import", "mutes.csv"], 0),
+    (["alarms", "invited.csv"], 0),
+    (["notify-domain", "example.org", "invited.csv"], 0),
+    (["import", "invited.csv"], 2),
+    (["import", "bad.csv"], 1),
+    (["alarms", "bad.csv"], 1),
+    (["notify-domain", "example.org", "bad.csv"], 1),
+    (["notify-domain", "other.example", "invited.csv"], 1),
+    (["scan-me", "http://127.0.0.1:9/"], 1),
     (["preview", "x" * 129], 1),
-    (["notify-domain", "example.org", "/dev/null"], 1),
     (["preview"], 2),
     (["preview", "beta-42", "--language", "de"], 2),
     (["import", "missing.csv"], 2),
@@ -61,11 +102,26 @@ STATUS = [
 ]
 
 
+def test_every_command_of_the_manual_is_seen_to_end_with_0_and_with_1() -> None:
+    seen = {(arguments[0], status) for arguments, status in STATUS} | {(name, 1) for name, *_ in UNREACHABLE}
+    seen.add(("scan-me", 0))  # by test_scan.py, as it takes a deployed app and some seconds
+    assert {(name, status) for name in COMMANDS for status in (0, 1)} <= seen
+
+
 @pytest.mark.parametrize(("arguments", "status"), STATUS, ids=lambda given: str(given)[:40])
-def test_the_exit_status(host: Host, arguments: list[str], status: int) -> None:
-    result = run(host, *arguments)
+def test_the_exit_status(deployed: Host, arguments: list[str], status: int) -> None:
+    result = run(deployed, *arguments)
     assert result.exit_code == status and "Traceback" not in result.output, result.output
     assert "\x1b" not in result.output and "\r" not in result.output
+
+
+@pytest.mark.parametrize("arguments", UNREACHABLE, ids=" ".join)
+def test_without_a_database_the_exit_status_is_1(deployed: Host, folder: Path, arguments: list[str]) -> None:
+    deployed.db.engine.dispose()
+    (folder / "host.db").unlink()
+    (folder / "host.db").mkdir()
+    result = run(deployed, *arguments)
+    assert result.exit_code == 1 and "Traceback" not in result.output, result.output
 
 
 @pytest.mark.parametrize("command", ["prune", "rotate-key", "replay"])

@@ -176,10 +176,10 @@ def test_what_is_old_is_deleted_with_its_body_in_bounded_batches(
         email_log, "new_id", lambda: id_at(now() - datetime.timedelta(days=next(days))) + new_id() % 1024
     )
     ids = [record(log) for _ in range(10)]
-    assert log.prune(90) == 8
+    assert log.outdated(90) == 8 and list(log.prune(90)) == [3, 3, 2]
     assert found(log) == ids[:-3:-1]
     assert store.read(lambda connection: connection.scalar(sa.select(sa.func.count(store.tables.body.c.id)))) == 2
-    assert log.prune(90) == 0
+    assert log.outdated(90) == 0 and list(log.prune(90)) == []
 
 
 def test_ids_of_one_moment_do_not_collide(log: EmailLog, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,11 @@ from flask_optout.importing import MuteList
 
 from .hosts import Host
 
+ROOT = Path(__file__).parents[1]
 FILES = Path(__file__).with_name("exports")
-PAGE = (Path(__file__).parents[1] / "docs" / "moving-in.md").read_text()
+PAGE = (ROOT / "docs" / "moving-in.md").read_text()
 TABLE, DUMP = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+[PIPED] = re.findall(r"^python .*$", PAGE, re.MULTILINE)
 COMMANDS = re.findall(r"^flask optout (import \w.*)$", PAGE, re.MULTILINE)
 BOTH = ["jane@example.org", "joan@example.org"]
 
@@ -96,3 +101,29 @@ def test_the_manuals_table_moves_in(host: Host) -> None:
     names["dump"](engine, dumped)
     assert run(host, "-", given=dumped.getvalue().encode())[0] == 0
     assert muted(host) == BOTH and muted(host, "beta-43") == []
+
+
+def test_the_manuals_script_is_piped_into_the_import(host: Host, tmp_path: Path) -> None:
+    legacy = f"sqlite:///{tmp_path / 'legacy.db'}"
+    call = f"""
+engine = sa.create_engine({legacy!r})
+opted_out.create(engine)
+with engine.begin() as connection:
+    connection.execute(sa.insert(opted_out), [{{"email": each, "beta_id": 42}} for each in {BOTH!r}])
+dump(engine)
+"""
+    (tmp_path / "dump_opted_out.py").write_text(TABLE + DUMP + call)
+    app = (
+        f"from pathlib import Path\nfrom tests.hosts import make_host\napp = make_host(Path({str(tmp_path)!r})).app\n"
+    )
+    (tmp_path / "app.py").write_text(app)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+    piped = subprocess.run(PIPED, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert piped.returncode == 0 and "2 rows are muted" in piped.stdout, piped.stderr
+    assert muted(host) == BOTH
+
+
+def test_every_command_of_the_manual_is_run_here() -> None:
+    shell = re.findall(r"^```shell\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert sorted(shell) == sorted([PIPED, *(f"flask optout {command}" for command in COMMANDS)])

@@ -28,7 +28,6 @@ from .test_story import link_in, press
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-DEMO = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m tools.doctor_demo"
 TESTS = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest"
 
 
@@ -159,17 +158,9 @@ def test_the_doctor_looks_at_the_quick_start(tmp_path: Path, settings: dict[str,
     assert process.returncode == 0
 
 
-def test_the_demo_of_the_doctor_shows_a_broken_domain_and_a_mended_one() -> None:
-    module = shlex.split(DEMO)[-1]
-    said = subprocess.run([sys.executable, "-m", module], cwd=ROOT, capture_output=True, check=True, text=True).stdout
-    assert "takes 14 look-ups in DNS, and may take 10" in said
-    assert "3 fail, 1 warn, 1 note, 4 ok" in said
-    assert "0 fail, 0 warn, 0 note, 7 ok" in said
-
-
 def test_every_command_is_run_somewhere() -> None:
     """The example by test_example.py, the scanners by their own, the tests by .ci/run, the rest here."""
-    assert sorted(COMMANDS) == sorted([EXAMPLE, SCANNERS, TESTS, MAKE_KEY, INIT_DB, RUN, DOCTOR, DEMO])
+    assert sorted(COMMANDS) == sorted([EXAMPLE, SCANNERS, TESTS, MAKE_KEY, INIT_DB, RUN, DOCTOR])
     assert TESTS in (ROOT / ".ci" / "run").read_text().splitlines()
 
 

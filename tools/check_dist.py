@@ -2,8 +2,8 @@
 
 The wheel must hold the package with its assets and nothing else, the sdist the tests and the example too; installed
 into a clean environment, the wheel must work with the standard library's mail alone, and then, with Flask-Mail,
-render the page and serve htmx and the stylesheet, and carry tests/test_adoption.py. Built twice, the wheel is
-the same bytes, and the sdist the same files.
+render the page and serve htmx and the stylesheet, and carry tests/test_adoption.py. Built twice, both are the
+same bytes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import tempfile
 import venv
 import zipfile
 from pathlib import Path
+
+from .make_dist import make_dist
 
 ROOT = Path(__file__).parents[1]
 CORE = """
@@ -74,9 +76,9 @@ def main() -> None:
     """Build, look inside, install, try; any failure ends the run."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        wheel, sdist = build(out)
-        wheel_again, sdist_again = build(out / "again")
-        if wheel.read_bytes() != wheel_again.read_bytes() or contents(sdist) != contents(sdist_again):
+        wheel, sdist = make_dist(out)
+        again = make_dist(out / "again")
+        if [made.read_bytes() for made in (wheel, sdist)] != [made.read_bytes() for made in again]:
             raise SystemExit("Built again from the same commit, the files are others.")
         expect(names_in_wheel(wheel), assets("flask_optout/"), "the wheel")
         strangers = {
@@ -99,19 +101,6 @@ def main() -> None:
     print(f"{wheel.name} and {sdist.name} are whole; the wheel works in a clean environment.")
 
 
-def build(folder: Path) -> tuple[Path, Path]:
-    """Wheel and sdist, with the time of the commit for a clock."""
-    time = subprocess.check_output(["git", "log", "-1", "--format=%ct"], cwd=ROOT, text=True).strip()
-    subprocess.run(
-        [sys.executable, "-m", "build", "--outdir", folder, ROOT],
-        check=True,
-        stdout=sys.stderr,
-        env={**os.environ, "SOURCE_DATE_EPOCH": time},
-    )
-    [wheel], [sdist] = folder.glob("*.whl"), folder.glob("*.tar.gz")
-    return wheel, sdist
-
-
 def walk(python: Path) -> None:
     """A newcomer's walk with the wheel, in its environment."""
     subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest"], check=True)
@@ -129,13 +118,6 @@ def names_in_sdist(sdist: Path) -> set[str]:
         return {name.partition("/")[2] for name in archive.getnames()}
 
 
-def contents(sdist: Path) -> dict[str, bytes]:
-    """The files of an sdist; setuptools gives those that it makes the time of day."""
-    with tarfile.open(sdist) as archive:
-        files = {member.name: archive.extractfile(member) for member in archive.getmembers()}
-        return {name: file.read() for name, file in files.items() if file is not None}
-
-
 def tracked(folder: str) -> set[str]:
     listed = subprocess.run(["git", "ls-files", folder], cwd=ROOT, check=True, capture_output=True, text=True)
     return set(listed.stdout.split())
@@ -143,7 +125,7 @@ def tracked(folder: str) -> set[str]:
 
 def assets(prefix: str) -> set[str]:
     beside = {prefix + name for folder in ("static", "templates") for name in tracked(folder)}
-    return beside | tracked("flask_optout/translations")
+    return beside | tracked("flask_optout")
 
 
 def expect(found: set[str], wanted: set[str], where: str) -> None:

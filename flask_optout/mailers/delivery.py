@@ -51,12 +51,11 @@ def _by_flask_mail(letter: Letter) -> None:
 
 
 def _by_flask_mailman(letter: Letter) -> None:
-    import flask_mailman
-
     from .flask_mailman import Cleared
+    from .mailman_library import EmailMultiAlternatives
 
     reply_to = [_text(letter.reply_to)] if letter.reply_to else None
-    carrier = flask_mailman.EmailMultiAlternatives(from_email=_text(letter.sender), reply_to=reply_to)
+    carrier = EmailMultiAlternatives(from_email=_text(letter.sender), reply_to=reply_to)
     if letter.html:
         carrier.attach_alternative(letter.html, "text/html")
     Cleared(carrier, letter).send()

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from email.message import Message
 from email.utils import formataddr, make_msgid
-from typing import Any
-
-import flask_mailman
-from flask_mailman.message import sanitize_address
+from typing import Any, NoReturn
 
 from ..invitation import Draft, Letter
 from ..state import current_state
+from . import mailman_library
+from .mailman_library import sanitize_address
 from .wire import VERBATIM, Inviting, not_gated, rehearse, serialising
 
 
-class Invitation(Inviting, flask_mailman.EmailMultiAlternatives):
+class Invitation(Inviting, mailman_library.EmailMultiAlternatives):
     """An ``EmailMultiAlternatives`` inviting to the opportunity with this id, 1 to 128 bytes, in this language."""
 
-    def message(self) -> Any:
+    def message(self) -> NoReturn:
         raise not_gated("Make your mail object with 'from flask_optout.mailers.flask_mailman import Mail'.")
 
 
@@ -28,7 +28,7 @@ class _GatedBackend:
         super().__init__(*args, **kwargs)
         self.opportunity = opportunity
 
-    def send_messages(self: Any, messages: Iterable[flask_mailman.EmailMessage]) -> int:
+    def send_messages(self: Any, messages: Iterable[mailman_library.EmailMessage]) -> int:
         """Send messages, each checked as it leaves; one to a muted person is dropped without a trace, and counted.
 
         :raises OptOutError: when an invitation cannot be sent, or when nobody can tell whether it may be.
@@ -41,7 +41,7 @@ class _GatedBackend:
             if opened:
                 self.close()
 
-    def _pass(self, message: flask_mailman.EmailMessage) -> int:
+    def _pass(self, message: mailman_library.EmailMessage) -> int:
         about = getattr(message, "opportunity", self.opportunity)
         if about is None:
             return super().send_messages([message])  # type: ignore[misc,no-any-return]
@@ -55,43 +55,47 @@ class _GatedBackend:
         return 1
 
 
-class _Gated(flask_mailman._MailMixin):
-    def import_backend(self, name: Any) -> type:
-        return type("GatedBackend", (_GatedBackend, super().import_backend(name)), {})
+class _Gated(mailman_library._MailMixin):
+    def import_backend(self, backend_name: Any) -> type[Any]:
+        return type("GatedBackend", (_GatedBackend, super().import_backend(backend_name)), {})
 
 
-class _State(_Gated, flask_mailman._Mail):
+class _State(_Gated, mailman_library._Mail):
     """What stands in ``app.extensions["mailman"]``; ``EmailMessage.send`` sends through it."""
 
 
-class Mail(_Gated, flask_mailman.Mail):
+class Mail(_Gated, mailman_library.Mail):
     """A drop-in for ``flask_mailman.Mail``."""
 
     @staticmethod
     def init_mail(*args: Any, **kwargs: Any) -> _State:
-        return _State(**vars(flask_mailman.Mail.init_mail(*args, **kwargs)))
+        return _State(**vars(mailman_library.Mail.init_mail(*args, **kwargs)))
 
 
-class Cleared(flask_mailman.EmailMultiAlternatives):
+class Cleared(mailman_library.EmailMultiAlternatives):
     """What leaves: a message of its own; what cannot be built fails at once, before the gate is asked."""
 
-    def __init__(self, source: flask_mailman.EmailMessage, letter: Letter) -> None:
+    def __init__(self, source: mailman_library.EmailMessage, letter: Letter) -> None:
         to = formataddr((letter.address.name, letter.address.deliverable))
         self.__dict__.update(vars(source), to=[to], cc=[], bcc=[], subject=letter.subject)
-        self.content_subtype, others = source.content_subtype, getattr(source, "alternatives", [])
-        self.body = (letter.html if self.content_subtype == "html" else letter.text) or ""
-        self.alternatives = [(letter.html if kind == "text/html" else part, kind) for part, kind in others]
-        self.extra_headers = {**letter.headers, "Message-ID": make_msgid(domain=str(flask_mailman.DNS_NAME))}
-        self.sender = sanitize_address(self.from_email, "utf-8")
+        self.content_subtype: str = source.content_subtype
+        self.body: str = (letter.html if self.content_subtype == "html" else letter.text) or ""
+        others: list[tuple[Any, str]] = getattr(source, "alternatives", [])
+        self.alternatives: list[tuple[Any, str]] = [
+            (letter.html if kind == "text/html" else part, kind) for part, kind in others
+        ]
+        unique = make_msgid(domain=str(mailman_library.DNS_NAME))
+        self.extra_headers: dict[str, str] = {**letter.headers, "Message-ID": unique}
+        self.sender: str = sanitize_address(self.from_email, "utf-8")
         with serialising():
             self._built = super().message()
         self._built.policy = VERBATIM
 
-    def message(self) -> Any:
+    def message(self) -> Message:
         return self._built
 
 
-def _draft(source: flask_mailman.EmailMessage, about: str) -> Draft:
+def _draft(source: mailman_library.EmailMessage, about: str) -> Draft:
     parts = {kind: part for part, kind in getattr(source, "alternatives", [])} | {source.content_subtype: source.body}
     html, language = parts.get("text/html", parts.get("html")), getattr(source, "language", None)
     who = source.from_email, ", ".join(source.reply_to) or None

@@ -1,0 +1,108 @@
+"""Long commands show a bar on a terminal, plain text elsewhere, and the same whoever opted out."""
+
+from __future__ import annotations
+
+import os
+import pty
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from flask.cli import ScriptInfo
+
+from flask_optout import recovery, rotation
+from flask_optout.cli import optout_cli
+from flask_optout.state import current_state
+
+from .conftest import MakeHost
+from .hosts import KEY, Host
+from .test_choices import say
+
+LONG = {
+    "import": "Reading",
+    "notify-domain": "Asking",
+    "prune": "Deleting",
+    "replay": "Putting mutes back",
+    "replay --new": "Beginning the journal",
+    "rotate-key": "Bringing choices over",
+}
+NEWER = "a newer key of this host, 32 bytes"
+
+
+def on_terminal(host: Host, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """What a command writes to a terminal."""
+    controller, terminal = pty.openpty()
+    said = bytearray()
+
+    def read() -> None:
+        while True:
+            try:
+                said.extend(os.read(controller, 65_536))
+            except OSError:
+                return
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    monkeypatch.setenv("TERM", "xterm")
+    with os.fdopen(terminal, "w") as out, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        optout_cli.main(arguments, "optout", standalone_mode=False, obj=ScriptInfo(create_app=lambda: host.app))
+    reader.join()
+    os.close(controller)
+    return said.decode()
+
+
+def prepared(make: MakeHost, folder: Path, command: str, muted: int, people: int) -> tuple[Host, list[str]]:
+    """A host where this command has work to do, after some of so many people opted out and the others came back."""
+    folder.mkdir()
+    old = make(OPTOUT_JOURNAL=str(folder / "journal"), SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder / 'host.db'}")
+    with old.app.app_context():
+        old.db.create_all()
+        current_state().recovery.begin(lambda share: None)
+        for number in range(people):
+            say(old, True, to=f"person{number}@acme.example")
+            if number >= muted:
+                say(old, False, to=f"person{number}@acme.example")
+    if command == "replay --new":
+        (folder / "journal").unlink()
+    ring = [NEWER, KEY] if command == "rotate-key" else None
+    host = make(
+        OPTOUT_JOURNAL=str(folder / "journal"),
+        SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder / 'host.db'}",
+        OPTOUT_KEYS=ring,
+        MAIL_SUPPRESS_SEND=True,
+    )
+    invited = folder / "invited.csv"
+    rows = "".join(f"person{number}@acme.example,beta-42\n" for number in range(5))
+    invited.write_text("email,opportunity\n" * (command == "import") + rows)
+    given = {"import": [str(invited)], "notify-domain": ["acme.example", str(invited)]}
+    return host, [*command.split(), *given.get(command, [])]
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rotation, "BATCH", 2)
+    monkeypatch.setattr(recovery, "BATCH", 2)
+
+
+@pytest.mark.parametrize("command", LONG)
+def test_a_terminal_gets_a_bar_which_tells_nobody_who_opted_out(
+    make: MakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    outputs = set()
+    for muted, people in ((0, 1), (1, 1), (2, 5), (5, 5)):
+        host, arguments = prepared(make, tmp_path / f"{muted}-{people}", command, muted, people)
+        outputs.add(on_terminal(host, arguments, monkeypatch))
+    [said] = outputs
+    assert LONG[command] in said
+    assert " 0%" in said and "100%" in said and said.count("%") > 90
+
+
+@pytest.mark.parametrize("command", LONG)
+def test_elsewhere_it_is_plain(make: MakeHost, tmp_path: Path, command: str) -> None:
+    host, arguments = prepared(make, tmp_path / "piped", command, 1, 3)
+    result = host.app.test_cli_runner().invoke(args=["optout", *arguments])
+    first, *_, last = result.output.splitlines()
+    assert result.exit_code == 0 and first == LONG[command] and last
+    assert not {"\r", "\x1b", "%", "#"} & set(result.output)
