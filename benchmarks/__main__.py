@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 
 import click
 
-from . import invitable, links
+from . import invitable, links, pages, sending, writers
 from .harness import machine, say, table
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -22,7 +23,11 @@ SLACK = 4.0
 @click.option("--write", is_flag=True, help="Put the table into docs/performance.md.")
 def main(full: bool, check: bool, write: bool) -> None:
     """Measure and print the table."""
-    figures = [*invitable.rows(full), *links.rows()]
+    parts = (invitable.rows(full), links.rows(), pages.rows(full), sending.rows(full), writers.rows(full))
+    figures = []
+    for row in itertools.chain.from_iterable(parts):
+        say(table([row]).rpartition("\n")[2])
+        figures.append(row)
     text = f"{machine()}.\n\n{table(figures)}\n"
     print(text)
     if write:

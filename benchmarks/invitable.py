@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import random
 import secrets
@@ -11,7 +10,6 @@ import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +22,13 @@ from flask_optout.store import Store
 from flask_optout.tables import Tables
 from tests.databases import NoServer, database_of
 
+from .filling import fill
 from .harness import Contender, Row, Times, interleave, say
 from .peers.beside import Beside, beside, settle
 from .peers.task import Task
 
 ROUNDS = 5
 OPPORTUNITY = "beta-42"
-AT_ONCE = 100_000
 RING = KeyRing.of([b"the key of the benchmarks, 32 bytes."])
 
 
@@ -89,54 +87,11 @@ def world(kind: str, case: Case) -> Iterator[World]:
         numbers = random.Random(7).sample(range(case.addresses), min(half, case.addresses))
         muted = [person(number) for number in numbers]
         muted += [person(number) for number in range(case.addresses, case.addresses + case.mutes - half)]
-        fill(engine, tables, muted, case.rows)
+        fill(engine, tables, RING.current, OPPORTUNITY, muted, case.rows)
         settle(engine)
         choices = Choices(Store(lambda: engine), tables, RING)
         yield World(engine, [person(n) for n in range(case.addresses)], muted, Filter(choices, tables, RING))
         engine.dispose()
-
-
-def fill(engine: sa.Engine, tables: Tables, muted: list[str], rows: int) -> None:
-    """The mutes of the opportunity, one in a thousand for all invitations, and the rest for two hundred others."""
-    for index in tables.choice.indexes:
-        index.drop(engine)
-    scope, everything = (RING.current.scope(about) for about in (OPPORTUNITY, ALL))
-    digests = RING.current.digests(OPPORTUNITY, [address.encode() for address in muted])
-    others = [secrets.token_bytes(len(scope)) for _ in range(200)]
-
-    def marks() -> Iterator[tuple[bytes, bytes]]:
-        yield from ((scope, digest) for digest in sorted(digests))
-        for number in range(rows - len(muted)):
-            yield (
-                everything if number % 1_000 == 0 else others[number * 200 // rows],
-                secrets.token_bytes(DIGEST_SIZE),
-            )
-
-    source, sequence = marks(), 0
-    while part := list(islice(source, AT_ONCE)):
-        numbered = enumerate(sorted(part), sequence)
-        _insert(engine, [(*mark, True, "page", _DAY, b"tag.", RING.current.id, number) for number, mark in numbered])
-        sequence += len(part)
-    for index in tables.choice.indexes:
-        index.create(engine)
-
-
-_DAY = datetime.date(2026, 1, 1)
-
-
-def _insert(engine: sa.Engine, rows: list[tuple[object, ...]]) -> None:
-    raw = engine.raw_connection()
-    cursor: Any = raw.cursor()
-    if engine.dialect.name == "postgresql":
-        with cursor.copy("copy optout_choice from stdin (format binary)") as copy:
-            copy.set_types(["bytea", "bytea", "bool", "varchar", "date", "bytea", "bytea", "int8"])
-            for row in rows:
-                copy.write_row(row)
-    else:
-        values = ((*row[:4], _DAY.isoformat(), *row[5:]) for row in rows)
-        cursor.executemany("insert into optout_choice values (?, ?, ?, ?, ?, ?, ?, ?)", values)
-    raw.commit()
-    raw.close()
 
 
 def floor(asked: list[str], muted: list[str]) -> Callable[[], list[str]]:

@@ -8,7 +8,7 @@ gate, which looks again when the mail leaves.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
 from itertools import chain, compress, islice
 from operator import length_hint, not_, or_
 
@@ -119,13 +119,14 @@ class _Run:
             return [True] * count
         suspected = [False] * (count + len(crowd.bases))
         for (_, digests), barred in zip(wanted, muted, strict=True):
-            for bars in filter(None, (barred, self._held)):
-                suspected = list(map(or_, suspected, map(bars.__contains__, digests)))
+            suspected = list(map(or_, suspected, barred))
+            if self._held:
+                suspected = list(map(or_, suspected, map(self._held.__contains__, digests)))
         for base, place in enumerate(crowd.bases, count):
             suspected[place] |= suspected[base]
         return suspected[:count]
 
-    def _muted(self, wanted: Wanted, connection: sa.Connection | None = None) -> list[Set[bytes]]:
+    def _muted(self, wanted: Wanted, connection: sa.Connection | None = None) -> list[Iterator[bool]]:
         if connection is not None:
             self._read_at = time.monotonic()
             changes, room = self._changes(connection), MOST
@@ -134,7 +135,7 @@ class _Run:
                 shelf.refresh(connection, since, max(self._expected, self._seen), room)
                 room -= shelf.size
             self._held = self._holds(connection)
-        return [shelf.among(digests, connection) for shelf, digests in wanted]
+        return [shelf.has(digests, connection) for shelf, digests in wanted]
 
     def _changes(self, connection: sa.Connection) -> dict[bytes, list[tuple[bytes, bool]]] | None:
         """What was said since the last look, by scope; by the sequence alone, whose index no planner then misses."""
