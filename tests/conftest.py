@@ -42,6 +42,15 @@ def missing(what: str, mend: str) -> None:
     pytest.skip(reason)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what takes long in an everyday run."""
+    if config.option.markexpr or os.environ.get("OPTOUT_REQUIRE_ALL") == "1":
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="takes long: -m long runs those"))
+
+
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[MakeHost]:
     """Make a host app with settings of its own."""

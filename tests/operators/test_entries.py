@@ -215,7 +215,7 @@ def test_prune_deletes_what_is_too_old_and_breaks_no_link(host: Host, client: Fl
             connection.execute(sa.text(f"update {table} set {column} = {column} - {91 * 86_400 * 10**6 * 1024}"))
     kept = sent(host, "joan@example.org")
     answer = host.app.test_cli_runner().invoke(args=["optout", "prune"])
-    assert (answer.exit_code, answer.output) == (0, "Invitations deleted from the Email Log: 1.\n")
+    assert (answer.exit_code, answer.output) == (0, "Deleting\nInvitations deleted from the Email Log: 1.\n")
     assert (client.get(path).status_code, client.get(kept).status_code) == (404, 200)
     with host.db.engine.connect() as connection:
         assert connection.scalar(sa.text("select count(*) from optout_resend")) == 0
