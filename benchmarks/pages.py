@@ -165,6 +165,6 @@ def rows(full: bool) -> Iterator[Row]:
     for kind in KINDS:
         talk(f"serving pages with {kind}")
         try:
-            yield from measure(kind, 1_000 if full else 200)
+            yield from measure(kind, 1_000 if full else 100)
         except NoServer as error:
             talk(f"no {kind} server: {error}")

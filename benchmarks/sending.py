@@ -93,6 +93,6 @@ def rows(full: bool) -> Iterator[Row]:
     for kind in KINDS:
         say(f"sending with {kind}")
         try:
-            yield from measure(kind, 1_000 if full else 200)
+            yield from measure(kind, 1_000 if full else 100)
         except NoServer as error:
             say(f"no {kind} server: {error}")

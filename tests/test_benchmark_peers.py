@@ -12,6 +12,8 @@ from benchmarks.harness import Times
 from benchmarks.peers import beside
 from benchmarks.peers.task import Task
 
+pytestmark = pytest.mark.long
+
 ASKED = [f"candidate{number}@example.org" for number in range(700)]
 MUTED = [*ASKED[100:300], "stranger@example.org"]
 INVITABLE = ASKED[:100] + ASKED[300:]

@@ -17,6 +17,8 @@ from flask_optout.press import LATER_UNDO, LAYERS, Layer
 
 from .conftest import missing
 
+pytestmark = pytest.mark.long
+
 COMMAND = ".venv/bin/python -m benchmarks.scanners --seed 1 2 3"
 FEW = (
     *("keyboard, Space", "touch", "double click", "scripts off", "scripts blocked on the way", "Safari, scripts off"),

@@ -13,6 +13,8 @@ from packaging.requirements import Requirement
 
 from tools.compatibility import ROOT, TABLE, floors, table
 
+pytestmark = pytest.mark.long
+
 PAGE = TABLE.read_text()
 
 

@@ -7,9 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from .crashes import MARKS
 from .databases import Database
 from .hosts import Mailbox
+
+pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[1]
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .differential import compare
 from .hosts import Host, Mailbox
+
+pytestmark = pytest.mark.long
 
 
 def test_no_parser_finds_a_muted_person_among_those_who_got_mail(host: Host, smtp: Mailbox) -> None:

@@ -15,6 +15,8 @@ from .conftest import page_of
 from .hosts import Mailbox, smtp_server
 from .page_states import CANDIDATE, NO, STATES, UNDO, Stage, stage
 
+pytestmark = pytest.mark.long
+
 #: All of WCAG 2.2 AA, and what axe calls good practice.
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 LOOKS: dict[str, dict[str, Any]] = {

@@ -23,6 +23,8 @@ from .hosts import Host, Mailbox, free_port, http_server
 from .operators.helpers import LOG, rows
 from .pseudo import CLOSE, OPEN, write_pseudo
 
+pytestmark = pytest.mark.long
+
 #: What the host says, and what is the same in every language.
 DATA = {"Pixel Beta", "Try the new camera.", "Message-ID", "UTC", "Join us", "Olga", "Come and try it."}
 #: Text in the order of the page, without what is not shown, and what is only read out.

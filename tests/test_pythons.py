@@ -9,6 +9,8 @@ import pytest
 
 from tools.pythons import outcome
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize(
     ("condition", "passed", "line"), [("True", True, "1 passed"), ("False", False, "1 failed")], ids=str

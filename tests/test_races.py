@@ -11,6 +11,8 @@ from .databases import Database
 from .hosts import dispose, make_host
 from .races import RECIPES, crowd, race
 
+pytestmark = pytest.mark.long
+
 PAIRS = 100
 WRITERS = 64
 

@@ -15,6 +15,8 @@ from .conftest import MakeHost
 from .hosts import Host, free_port, http_server
 from .test_choices import say
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("muted", [False, True])
 def test_scanners_change_nothing(host: Host, client: FlaskClient, muted: bool) -> None:
