@@ -120,12 +120,11 @@ class EmailLog:
 
         :raises StoreUnavailable: when the rows cannot be written; then none is.
         """
-        emails, bodies = list(map(_email, outgoing)), list(map(_body, outgoing))
         while True:
             with suppress(KeyTaken):  # by an invitation of the same microsecond
                 first = new_id()
                 ids = list(range(first, first + len(outgoing)))
-                self._store.write(self._insert(ids, emails, bodies))
+                self._store.write(self._insert(ids, list(map(_email, outgoing)), list(map(_body, outgoing))))
                 return ids
 
     def _insert(
