@@ -33,6 +33,7 @@ class Message(Protocol):
     message_id: str
 
 
+S = TypeVar("S")
 M = TypeVar("M", bound=Message)
 
 
@@ -72,15 +73,20 @@ class Gate:
             yield clear
 
     def hand_off(
-        self, drafts: Iterable[tuple[Draft, Callable[[Letter], M]]], leave: Callable[[M, bool], None]
+        self,
+        sources: Iterable[S],
+        draft: Callable[[S], Draft],
+        make: Callable[[S, Letter], M],
+        leave: Callable[[M, bool], None],
     ) -> None:
         """Record many letters, ``TOGETHER`` at a time, and let each leave, or not, as it is cleared.
 
-        :param drafts: each with what makes a message of a letter; what it cannot make fails before the gate is asked.
+        :param draft: says what a source is to be.
+        :param make: makes a message of it and a letter; what it cannot make fails before the gate is asked.
         :param leave: hands off, as inside :meth:`passing`; told whether this one may leave.
         :raises OptOutError: as :meth:`passing`, at the first that fails; those before it have left.
         """
-        ready = ([(letter, make(letter)) for letter in self.letters(draft)] for draft, make in drafts)
+        ready = ([(letter, make(source, letter)) for letter in self.letters(draft(source))] for source in sources)
         while batch := _Batch(ready):
             if batch.ready:
                 self._hand_off(batch.ready, leave)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from email.utils import make_msgid
-from functools import partial
 from typing import Any
 
 import flask_mail
@@ -42,7 +41,7 @@ class Connection(flask_mail.Connection):
             sender = flask_mail.sanitize_address(envelope_from or cleared.sender)
             rehearse(self.host, sender, cleared.as_bytes(), cleared.mail_options)
 
-        current_state().gate.hand_off(((_draft(each), partial(Cleared, each)) for each in invitations), leave)
+        current_state().gate.hand_off(invitations, _draft, Cleared, leave)
 
 
 class _Gated(flask_mail._MailMixin):
@@ -75,13 +74,13 @@ class Cleared(flask_mail.Message):
 
     def __init__(self, invitation: Invitation, letter: Letter) -> None:
         name, to = letter.address.name, letter.address.deliverable
-        vars(self).update(vars(invitation), recipients=[(name, to) if name else to], cc=[], bcc=[])
-        self.subject: str = letter.subject
-        self.body: str | None = letter.text
+        own = {"recipients": [(name, to) if name else to], "cc": [], "bcc": []}
+        vars(self).update(vars(invitation), **own, subject=letter.subject, body=letter.text)
         self.extra_headers: dict[str, str] | None = dict(letter.headers)
         self.alts: dict[str, str] = {**invitation.alts, **({"html": letter.html} if letter.html else {})}
         self.date: float = time.time() if invitation.date is None else invitation.date
-        self.msgId = self.message_id = make_msgid()
+        self.message_id: str = make_msgid()
+        self.msgId: str = self.message_id
         with serialising():
             self._bytes = super().as_bytes()
 
