@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from email.message import Message
 from email.utils import formataddr, make_msgid
 from typing import Any, NoReturn
 
 from ..invitation import Draft, Letter
 from ..state import current_state
 from . import mailman_library
-from .mailman_library import sanitize_address
+from .mailman_library import DNS_NAME, sanitize_address
 from .wire import VERBATIM, Inviting, not_gated, rehearse, serialising
 
 
@@ -77,21 +76,18 @@ class Cleared(mailman_library.EmailMultiAlternatives):
 
     def __init__(self, source: mailman_library.EmailMessage, letter: Letter) -> None:
         to = formataddr((letter.address.name, letter.address.deliverable))
-        self.__dict__.update(vars(source), to=[to], cc=[], bcc=[], subject=letter.subject)
-        self.content_subtype: str = source.content_subtype
-        self.body: str = (letter.html if self.content_subtype == "html" else letter.text) or ""
-        others: list[tuple[Any, str]] = getattr(source, "alternatives", [])
-        self.alternatives: list[tuple[Any, str]] = [
-            (letter.html if kind == "text/html" else part, kind) for part, kind in others
-        ]
-        unique = make_msgid(domain=str(mailman_library.DNS_NAME))
-        self.extra_headers: dict[str, str] = {**letter.headers, "Message-ID": unique}
+        kind, others = source.content_subtype, getattr(source, "alternatives", [])
+        body = (letter.html if kind == "html" else letter.text) or ""
+        alternatives = [(letter.html if of == "text/html" else part, of) for part, of in others]
+        headers = {**letter.headers, "Message-ID": make_msgid(domain=str(DNS_NAME))}
+        self.__dict__.update(vars(source), to=[to], cc=[], bcc=[], subject=letter.subject, content_subtype=kind)
+        self.__dict__.update(body=body, alternatives=alternatives, extra_headers=headers)
         self.sender: str = sanitize_address(self.from_email, "utf-8")
         with serialising():
             self._built = super().message()
         self._built.policy = VERBATIM
 
-    def message(self) -> Message:
+    def message(self) -> Any:
         return self._built
 
 
