@@ -47,8 +47,9 @@ class Choices:
         self._ledger = Ledger(tables, ring)
         # Made once: to make one costs as much as to ask it.
         choice, press = tables.choice.c, tables.press.c
-        columns = choice.scope, choice.digest, choice.muted, choice.source, choice.day, choice.sequence
-        self._at_marks = sa.select(*columns).where(*_at(tables.choice))
+        said = choice.muted, choice.source, choice.day, choice.sequence
+        self._at_marks = sa.select(choice.scope, choice.digest, *said).where(*_at(tables.choice))
+        self._in_scope = sa.select(choice.digest, *said).where(choice.scope == sa.bindparam("scope"))
         self._any_hold = sa.select(sa.literal(1)).where(press.held_until > sa.bindparam("now")).limit(1)
         self._held_ones = sa.select(press.scope, press.digest).where(
             press.held_until > sa.bindparam("now"), *_at(tables.press)
@@ -138,8 +139,6 @@ class Choices:
         """
         wanted = [*claim.person, *(claim.base or ())]
         found = dict(self._rows(connection, wanted))
-        if len(self._ring.keys) == 1:
-            return found
         for about, newest in zip((claim.opportunity, ALL), claim.person, strict=True):
             for key, scope in list(self._ring.scopes(about).items())[1:]:
                 for digest, choice in self._under(connection, scope):
@@ -227,10 +226,7 @@ class Choices:
                 yield Mark(bytes(scope), bytes(digest)), Choice(*rest)
 
     def _under(self, connection: sa.Connection, scope: bytes) -> Iterator[tuple[bytes, Choice]]:
-        choice = self._tables.choice
-        columns = choice.c.digest, choice.c.muted, choice.c.source, choice.c.day, choice.c.sequence
-        query = sa.select(*columns).where(choice.c.scope == scope)
-        for digest, *rest in connection.execute(query):
+        for digest, *rest in connection.execute(self._in_scope, {"scope": scope}):
             yield bytes(digest), Choice(*rest)
 
     def newest_sequence(self, connection: sa.Connection) -> int:

@@ -19,7 +19,7 @@ from .choices import PATIENCE, Choices
 from .crowd import Crowd
 from .errors import AddressError
 from .keys import ALL, Key, KeyRing
-from .shelf import MOST, Shelf
+from .shelf import MOST, MOST_CHANGES, Shelf
 from .tables import Tables
 from .tokens import checked_opportunity
 
@@ -29,8 +29,6 @@ CHUNK = 5_000
 FRESH = 0.5
 #: Choices that are looked at again: of two made at once, the earlier one may be committed later.
 SLACK = 100
-#: With more changes than this, what is in memory is read anew.
-MOST_CHANGES = 10_000
 #: Holds read at once; with more of them, everybody is looked up.
 MOST_HELD = 10_000
 

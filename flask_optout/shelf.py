@@ -24,6 +24,8 @@ WORTH = 6
 PAGE = 20_000
 #: Seconds after which a shelf is read anew, whatever the sequence says.
 MOST_AGE = 60.0
+#: With more changes than this, what is in memory is read anew.
+MOST_CHANGES = 10_000
 #: Digests in one statement: SQLite before 3.32 takes 999 parameters.
 BATCH = 900
 
@@ -84,10 +86,9 @@ class Shelf:
         :param expected: how many addresses there are to look for, as far as is known.
         :param room: how many digests it may hold.
         """
-        if self.whole and changes is not None and time.monotonic() - self._read_at < MOST_AGE:
-            self._apply(changes)
+        if self.whole and time.monotonic() - self._read_at < MOST_AGE and self._take(changes):
             return
-        self._small, self._pile, self.size = None, None, 0
+        self._small, self._pile, self._changes, self.size = None, None, {}, 0
         if self._too_many:
             return
         limit = min(WORTH * expected, room)
@@ -110,12 +111,16 @@ class Shelf:
         assert connection is not None
         return map(self._look_up(connection, sorted(digests)).__contains__, digests)
 
-    def _apply(self, changes: Changes) -> None:
+    def _take(self, changes: Changes | None) -> bool:
+        """Take these changes in, unless with those before they are too many."""
+        if changes is None or len(changes) + len(self._changes) > MOST_CHANGES:
+            return False
         for digest, muted in changes:
             if self._small is None:
                 self._changes[digest] = muted
             else:
                 (self._small.add if muted else self._small.discard)(digest)
+        return True
 
     def _count(self, connection: sa.Connection, most: int) -> int:
         mutes = sa.select(sa.literal(1).label("one")).where(*self._mutes).limit(most).subquery()
@@ -125,7 +130,7 @@ class Shelf:
         if size <= SMALL:
             self._small = {digest for page in self._pages(connection) for digest in cut(page)}
             return
-        pile, self._changes = Pile(), {}
+        pile = Pile()
         for page in self._pages(connection):
             pile.add(page)
         self._pile = pile

@@ -134,7 +134,7 @@ def test_what_is_no_longer_worth_its_memory_is_looked_for_in_the_table(
     assert list(host.optout.invitable(people, "beta-42")) == naive(host, [*people])
 
 
-@pytest.mark.parametrize("bound", ["shelf.MOST_AGE", "filtering.MOST_CHANGES"])
+@pytest.mark.parametrize("bound", ["shelf.MOST_AGE", "shelf.MOST_CHANGES", "filtering.MOST_CHANGES"])
 def test_a_shelf_that_is_old_or_has_changed_much_is_read_anew(
     host: Host, way: str, bound: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
