@@ -9,6 +9,7 @@ from typing import Any
 
 import flask_mail
 
+from ..addresses import Recipient
 from ..invitation import Draft, Letter
 from ..state import current_state
 from .wire import VERBATIM, Inviting, not_gated, rehearse, serialising
@@ -26,13 +27,13 @@ class Invitation(Inviting, flask_mail.Message):
 class Connection(flask_mail.Connection):
     """A connection that hands off an invitation only after the gate has cleared it."""
 
-    def send(self, message: flask_mail.Message, envelope_from: Any = None) -> None:
+    def send(self, message: flask_mail.Message, envelope_from: Recipient | None = None) -> None:
         """Send a message; an invitation as :meth:`Mail.send_invitations` sends many."""
         if not isinstance(message, Invitation):
             return super().send(message, envelope_from)
         self.send_invitations([message], envelope_from)
 
-    def send_invitations(self, invitations: Iterable[Invitation], envelope_from: Any = None) -> None:
+    def send_invitations(self, invitations: Iterable[Invitation], envelope_from: Recipient | None = None) -> None:
         """Send many over this connection, as :meth:`Mail.send_invitations`."""
 
         def leave(cleared: Cleared, clear: bool) -> None:
@@ -74,13 +75,12 @@ class Cleared(flask_mail.Message):
 
     def __init__(self, invitation: Invitation, letter: Letter) -> None:
         name, to = letter.address.name, letter.address.deliverable
-        own = {"recipients": [(name, to) if name else to], "cc": [], "bcc": []}
+        own = {"recipients": [(name, to) if name else to], "cc": [], "bcc": [], "msgId": make_msgid()}
         vars(self).update(vars(invitation), **own, subject=letter.subject, body=letter.text)
         self.extra_headers: dict[str, str] | None = dict(letter.headers)
         self.alts: dict[str, str] = {**invitation.alts, **({"html": letter.html} if letter.html else {})}
         self.date: float = time.time() if invitation.date is None else invitation.date
-        self.message_id: str = make_msgid()
-        self.msgId: str = self.message_id
+        self.message_id: str = self.msgId
         with serialising():
             self._bytes = super().as_bytes()
 
