@@ -17,7 +17,7 @@ from flask_optout.mailers import flask_mailman
 
 from .adapters import LIBRARIES
 from .conftest import MakeHost
-from .hosts import KEY, Host, Mailbox, smtp_server
+from .hosts import KEY, Host, Mailbox, dispose, smtp_server
 from .library import Wanted
 from .operators.helpers import rows
 from .test_choices import say
@@ -184,4 +184,5 @@ def test_the_manual_does_what_it_says(
     result = app.test_cli_runner().invoke(args=["invite-all", str(addresses)])
     assert result.exit_code == 0, result.output
     assert result.output.startswith("Inviting")
+    dispose(host)
     assert [mail.rcpt_to for mail in smtp.received] == [["ann@example.com"], ["cy@example.com"]]
