@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from flask_optout.keys import ALL, Key
 from flask_optout.tables import Tables
 
+from .peers.task import OTHERS
+
 AT_ONCE = 100_000
-#: Opportunities of strangers, which share what is left.
-OTHERS = 200
 #: The series of numbers from 1 on, and 16 bytes of chance, as each database says it.
 SERIES = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)",

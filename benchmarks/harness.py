@@ -5,13 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import platform
-import socket
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -20,7 +17,7 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Work of another process, which times it there: neither its start nor the pipe to it counts."""
+    """Work that says itself how many seconds it took, so that the start of another process does not count."""
 
     seconds: Callable[[], float]
 
@@ -102,29 +99,6 @@ def repeated(work: Callable[[int], object], items: int) -> Work:
             work(item)
 
     return run
-
-
-@contextmanager
-def started(server: subprocess.Popen[bytes], port: int) -> Iterator[None]:
-    """A server while it listens; it is ended afterwards."""
-    try:
-        deadline = time.monotonic() + 30
-        while not _listens(port):
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"no server listens: {server.args!r}")
-            time.sleep(0.05)
-        yield
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
 
 
 def machine() -> str:

@@ -7,7 +7,7 @@ import random
 import secrets
 import tempfile
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,11 @@ from flask_optout.filtering import Filter
 from flask_optout.keys import ALL, DIGEST_SIZE, KeyRing
 from flask_optout.store import Store
 from flask_optout.tables import Tables
-from tests.databases import NoServer, database_of
+from tests.databases import database_of
 
 from .filling import fill
 from .harness import Contender, Row, Times, interleave, say
+from .hosting import on_each_database
 from .peers.beside import Beside, beside, settle
 from .peers.task import Task
 
@@ -57,6 +58,7 @@ FULL = (
     Case(100_000, 1_000, 1_000_000, 2, peers=True),
     Case(100_000, 50_000, 1_000_000, 2, peers=True),
 )
+MEMORY = Case(1_000_000, 1_000_000, 1_100_000, 3)
 
 
 def person(number: int) -> str:
@@ -163,14 +165,12 @@ def memory(kind: str, case: Case, addresses: int) -> Row:
     return Row(path, "the process before", peak / (1 << 20), most=24, unit=" MiB")
 
 
-def rows(full: bool, kinds: Iterable[str] = ("sqlite", "postgresql")) -> Iterator[Row]:
-    for kind in kinds:
-        try:
-            for case in FULL if full else SMALL:
-                yield from measure(kind, case)
-            if full:
-                yield memory(kind, Case(1_000_000, 1_000_000, 1_100_000, 3), 10_000_000)
-            else:
-                yield memory(kind, SMALL[0], 100_000)
-        except NoServer as error:
-            say(f"no {kind} server: {error}")
+def rows(full: bool) -> Iterator[Row]:
+    cases, remembered, addresses = (FULL, MEMORY, 10_000_000) if full else (SMALL, SMALL[0], 100_000)
+
+    def of(kind: str) -> Iterator[Row]:
+        for case in cases:
+            yield from measure(kind, case)
+        yield memory(kind, remembered, addresses)
+
+    yield from on_each_database("filtering", of)

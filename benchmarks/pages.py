@@ -8,7 +8,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -18,15 +17,13 @@ from urllib.parse import urlencode, urlsplit
 from flask_optout.addresses import parse
 from flask_optout.state import current_state
 from flask_optout.tokens import Door
-from tests.databases import NoServer, database_of
-from tests.hosts import Host, dispose, free_port, make_host
+from tests.hosts import Host, free_port
 from tests.test_choices import say
 
-from .harness import Row, interleave, started
-from .harness import say as talk
+from .harness import Row, interleave
+from .hosting import hosted, on_each_database, started
 from .served import OPPORTUNITY, PLAIN
 
-KINDS = ("sqlite", "postgresql")
 WORKERS, CLIENTS, ROUNDS = 2, 16, 5
 ROOT = Path(__file__).parents[1]
 SECRET = "a key of the benchmarks, 32 bytes."
@@ -36,7 +33,7 @@ HEADERS = ("Host: localhost", "Connection: close", "User-Agent: Lynx/2.9.0")
 
 
 @contextmanager
-def gunicorn(app: str, folder: Path, uri: str, page_bytes: int = 0) -> Iterator[int]:
+def gunicorn(app: str, uri: str, page_bytes: int = 0) -> Iterator[int]:
     """A server of one of the two apps; gives its port."""
     port = free_port()
     settings = {"SECRET_KEY": SECRET, "SQLALCHEMY_DATABASE_URI": uri}
@@ -58,7 +55,7 @@ def gunicorn(app: str, folder: Path, uri: str, page_bytes: int = 0) -> Iterator[
         "--log-level",
         "error",
     ]
-    server = subprocess.Popen([*command, f"benchmarks.served:{app}()"], cwd=folder, env=environment)
+    server = subprocess.Popen([*command, f"benchmarks.served:{app}()"], env=environment)
     with started(server, port):
         yield port
 
@@ -128,18 +125,14 @@ class Candidates:
 
 
 def measure(kind: str, number: int) -> Iterator[Row]:
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        uri = stack.enter_context(database_of(kind, folder)).uri
-        host = make_host(folder, SQLALCHEMY_DATABASE_URI=uri, SECRET_KEY=SECRET)
-        stack.callback(dispose, host)
-        stack.enter_context(host.app.app_context())
+    with hosted(kind, SECRET_KEY=SECRET) as host, ExitStack() as stack:
         say(host, True, MUTED)
         PLAIN.create(host.db.engine)
-        port = stack.enter_context(gunicorn("ours", folder, uri))
+        uri = host.app.config["SQLALCHEMY_DATABASE_URI"]
+        port = stack.enter_context(gunicorn("ours", uri))
         status, page = ask(port, get(host.path(READER)))
         assert status == 200 and b"Not Interested?" in page
-        bare = stack.enter_context(gunicorn("bare", folder, uri, len(page)))
+        bare = stack.enter_context(gunicorn("bare", uri, len(page)))
         people = Candidates(host)
         looks = {"look": people.looks(READER), "look, muted": people.looks(MUTED)}
         contenders: dict[str, Clients] = {
@@ -162,9 +155,5 @@ def measure(kind: str, number: int) -> Iterator[Row]:
 
 
 def rows(full: bool) -> Iterator[Row]:
-    for kind in KINDS:
-        talk(f"serving pages with {kind}")
-        try:
-            yield from measure(kind, 1_000 if full else 100)
-        except NoServer as error:
-            talk(f"no {kind} server: {error}")
+    number = 1_000 if full else 100
+    yield from on_each_database("serving pages", lambda kind: measure(kind, number))

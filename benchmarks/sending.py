@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 
 import flask_mail
 
@@ -15,14 +13,13 @@ from flask_optout.addresses import parse
 from flask_optout.invitation import Draft
 from flask_optout.mailers.flask_mail import Invitation
 from flask_optout.state import current_state
-from tests.databases import NoServer, database_of
-from tests.hosts import Host, dispose, free_port, make_host
+from tests.hosts import Host, free_port
 
-from .harness import Row, interleave, say, started
+from .harness import Row, interleave
+from .hosting import hosted, on_each_database, started
+from .served import OPPORTUNITY
 
-KINDS = ("sqlite", "postgresql")
 ROUNDS = 7
-OPPORTUNITY = "beta-42"
 TEXT = "Come and try it.\n" * 20
 
 
@@ -69,13 +66,7 @@ class Sending:
 
 
 def measure(kind: str, number: int) -> Iterator[Row]:
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        uri = stack.enter_context(database_of(kind, folder)).uri
-        port = stack.enter_context(sink())
-        host = make_host(folder, SQLALCHEMY_DATABASE_URI=uri, MAIL_SERVER="127.0.0.1", MAIL_PORT=port)
-        stack.callback(dispose, host)
-        stack.enter_context(host.app.app_context())
+    with sink() as port, hosted(kind, MAIL_SERVER="127.0.0.1", MAIL_PORT=port) as host:
         sending = Sending(host, number)
         ways = {"plain": sending.plain, "gated": sending.gated, "invited": sending.invited}
         times = interleave(ways, ROUNDS)
@@ -90,9 +81,5 @@ def measure(kind: str, number: int) -> Iterator[Row]:
 
 
 def rows(full: bool) -> Iterator[Row]:
-    for kind in KINDS:
-        say(f"sending with {kind}")
-        try:
-            yield from measure(kind, 1_000 if full else 100)
-        except NoServer as error:
-            say(f"no {kind} server: {error}")
+    number = 1_000 if full else 100
+    yield from on_each_database("sending", lambda kind: measure(kind, number))

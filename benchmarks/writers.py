@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from pathlib import Path
 
 import sqlalchemy as sa
 from flask.ctx import AppContext
@@ -18,25 +16,27 @@ from flask_optout.addresses import parse
 from flask_optout.state import current_state
 from flask_optout.tables import upsert
 from flask_optout.tokens import Door
-from tests.hosts import dispose, make_host
 
-from .harness import Row, say
+from .harness import Elsewhere, Row, interleave, say
+from .hosting import hosted
 from .served import OPPORTUNITY, PLAIN
 
 WRITERS, ROUNDS = 64, 5
-Write = Callable[[int], None]
+#: Whoever writes is somebody else.
+FRESH = (f"candidate{number}@example.org" for number in itertools.count())
+Write = Callable[[str], None]
 
 
-def p99(write: Write, each: int, first: int) -> float:
+def p99(write: Write, each: int) -> float:
     """Seconds within which 99 of a hundred writes were done, all writers starting together; any error is raised."""
-    start = threading.Barrier(WRITERS)
+    start, people = threading.Barrier(WRITERS), [next(FRESH) for _ in range(WRITERS * each)]
 
     def work(writer: int) -> list[float]:
         start.wait()
         took = []
-        for number in range(each):
+        for person in people[writer::WRITERS]:
             began = time.perf_counter()
-            write(first + writer * each + number)
+            write(person)
             took.append(time.perf_counter() - began)
         return took
 
@@ -48,9 +48,9 @@ def p99(write: Write, each: int, first: int) -> float:
 def plain(engine: sa.Engine) -> Write:
     PLAIN.create(engine)
 
-    def write(number: int) -> None:
+    def write(person: str) -> None:
         with engine.begin() as connection:
-            upsert(connection, PLAIN, {"opportunity": OPPORTUNITY, "person": _person(number), "muted": True})
+            upsert(connection, PLAIN, {"opportunity": OPPORTUNITY, "person": person, "muted": True})
 
     return write
 
@@ -58,30 +58,22 @@ def plain(engine: sa.Engine) -> Write:
 def ours(context: Callable[[], AppContext]) -> Write:
     state = current_state()
 
-    def write(number: int) -> None:
+    def write(person: str) -> None:
         with context():
             tokens = state.tokens
-            claim = tokens.read(Door.LANDING, tokens.mint(Door.LANDING, parse(_person(number)), OPPORTUNITY))
+            claim = tokens.read(Door.LANDING, tokens.mint(Door.LANDING, parse(person), OPPORTUNITY))
             state.choices.set(claim, claim.person[0], True, "page")
 
     return write
 
 
-def _person(number: int) -> str:
-    return f"candidate{number}@example.org"
-
-
 def rows(full: bool) -> Iterator[Row]:
     say(f"{WRITERS} writers on sqlite")
     each = 20 if full else 5
-    with ExitStack() as stack:
-        host = make_host(Path(stack.enter_context(tempfile.TemporaryDirectory())))
-        stack.callback(dispose, host)
-        stack.enter_context(host.app.app_context())
-        bare, mute, times = plain(host.db.engine), ours(host.app.app_context), []
-        for turn in range(ROUNDS + 1):
-            times.append([p99(write, each, turn * WRITERS * each) for write in (bare, mute)])
-    ratio = statistics.median(muting / without for without, muting in times[1:])
-    slowest = statistics.median(muting for _, muting in times[1:]) * 1e3
-    note = f"99 of 100 within {slowest:.0f} ms, no error in {WRITERS * each * ROUNDS:,}"
-    yield Row(f"sqlite: {WRITERS} concurrent mutes, p99", "the same upsert without us", ratio, most=1.5, note=note)
+    with hosted("sqlite") as host:
+        bare, mute = plain(host.db.engine), ours(host.app.app_context)
+        contenders = {"bare": Elsewhere(lambda: p99(bare, each)), "mute": Elsewhere(lambda: p99(mute, each))}
+        times = interleave(contenders, ROUNDS)
+    note = f"99 of 100 within {times.seconds('mute') * 1e3:.0f} ms, no error in {WRITERS * each * ROUNDS:,}"
+    path, against = f"sqlite: {WRITERS} concurrent mutes, p99", "the same upsert without us"
+    yield Row(path, against, times.ratio("mute", "bare"), most=1.5, note=note)

@@ -161,14 +161,14 @@ class Mailbox:
 
 
 @contextmanager
-def smtp_server(kind: type[Box]) -> Iterator[Box]:
+def smtp_server(kind: type[Box], controller: type[Controller] = Controller) -> Iterator[Box]:
     mailbox = kind(port=free_port())
-    controller = Controller(mailbox, hostname=mailbox.host, port=mailbox.port, enable_SMTPUTF8=False)
-    controller.start()
+    server = controller(mailbox, hostname=mailbox.host, port=mailbox.port, enable_SMTPUTF8=False)
+    server.start()
     try:
         yield mailbox
     finally:
-        controller.stop()
+        server.stop()
 
 
 @contextmanager
@@ -189,6 +189,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @dataclass

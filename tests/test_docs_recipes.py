@@ -24,8 +24,7 @@ from flask_optout.redaction import SLOT
 from flask_optout.tokens import ALPHABET
 
 from .conftest import missing
-from .hosts import KEY, Host, Mailbox, free_port
-from .test_readme import listens
+from .hosts import KEY, Host, Mailbox, free_port, listens
 from .test_story import link_in
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -6,7 +6,6 @@ import importlib.util
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ from playwright.sync_api import Page, expect
 
 from flask_optout.extension import DEFAULTS
 
-from .hosts import Mailbox, free_port
+from .hosts import Mailbox, free_port, listens
 from .test_benchmark_scanners import COMMAND as SCANNERS
 from .test_example import COMMAND as EXAMPLE
 from .test_story import link_in, press
@@ -80,11 +79,6 @@ def flask(
         stdout=stdout,
         stderr=subprocess.DEVNULL,
     )
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager

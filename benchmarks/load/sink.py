@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
-from tests.hosts import free_port
+from tests.hosts import Mailbox
 
 from .judge import Mail, Pair
 
@@ -28,14 +27,12 @@ class Letter(NamedTuple):
     one_click: str
 
 
-class Sink:
+@dataclass
+class Sink(Mailbox):
     """What arrived; read while more arrives."""
 
-    def __init__(self, port: int) -> None:
-        self.host = "127.0.0.1"
-        self.port = port
-        self.mails: list[Mail] = []
-        self.letters: dict[Pair, Letter] = {}
+    mails: list[Mail] = field(default_factory=list)
+    letters: dict[Pair, Letter] = field(default_factory=dict)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         came, raw = time.monotonic(), envelope.original_content
@@ -58,17 +55,8 @@ class _Server(SMTP):
         super().connection_made(transport)
 
 
-class _Controller(Controller):
+class Greeting(Controller):
+    """Serves a sink that knows when each send started."""
+
     def factory(self) -> SMTP:
         return _Server(self.handler, **self.SMTP_kwargs)
-
-
-@contextmanager
-def mail_server() -> Iterator[Sink]:
-    sink = Sink(free_port())
-    controller = _Controller(sink, hostname=sink.host, port=sink.port, enable_SMTPUTF8=False)
-    controller.start()
-    try:
-        yield sink
-    finally:
-        controller.stop()

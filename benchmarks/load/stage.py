@@ -15,11 +15,11 @@ from typing import Any
 
 import redis
 
-from tests.hosts import free_port
+from tests.hosts import free_port, smtp_server
 
 from .host import QUEUE, SETTINGS, Host
 from .servers import THREADS, Absent, Cluster, Program, Served, app_server, proxy, worker
-from .sink import Sink, mail_server
+from .sink import Greeting, Sink
 
 REDIS = os.environ.get("OPTOUT_TEST_REDIS", "redis://127.0.0.1:6379")
 #: Seconds after which Redis delivers again what a dead worker held.
@@ -82,7 +82,7 @@ def stage() -> Iterator[Stage]:
         prefix = f"optout-load-{secrets.token_hex(4)}:"
         broker = stack.enter_context(_broker(prefix))
         port = free_port()
-        sink = stack.enter_context(mail_server())
+        sink = stack.enter_context(smtp_server(Sink, Greeting))
         cluster = Cluster(folder)
         cluster.start()
         stack.callback(cluster.stop)
