@@ -6,6 +6,8 @@ Both are configured by the environment: ``gunicorn "benchmarks.served:ours()"``.
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask, redirect, render_template_string
@@ -13,7 +15,6 @@ from flask_sqlalchemy import SQLAlchemy
 from werkzeug.wrappers import Response
 
 from flask_optout import OptOut
-from flask_optout.tables import upsert
 
 OPPORTUNITY = "beta-42"
 PLAIN = sa.Table(
@@ -23,6 +24,16 @@ PLAIN = sa.Table(
     sa.Column("person", sa.String(254), primary_key=True),
     sa.Column("muted", sa.Boolean, nullable=False),
 )
+
+
+def plain_upsert(connection: sa.Connection, person: str) -> None:
+    """As SQLAlchemy's manual has it."""
+    dialect: Any = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
+    row = {"opportunity": OPPORTUNITY, "person": person, "muted": True}
+    insert = dialect.insert(PLAIN).values(row)
+    connection.execute(
+        insert.on_conflict_do_update(index_elements=["opportunity", "person"], set_={"muted": insert.excluded.muted})
+    )
 
 
 def _app() -> tuple[Flask, SQLAlchemy]:
@@ -49,8 +60,7 @@ def bare() -> Flask:
 
     @app.post("/bare/<person>")
     def mute(person: str) -> Response:
-        row = {"opportunity": OPPORTUNITY, "person": person, "muted": True}
-        upsert(db.session.connection(), PLAIN, row)
+        plain_upsert(db.session.connection(), person)
         db.session.commit()
         return redirect("/bare/", 303)
 

@@ -14,12 +14,11 @@ from flask.ctx import AppContext
 
 from flask_optout.addresses import parse
 from flask_optout.state import current_state
-from flask_optout.tables import upsert
 from flask_optout.tokens import Door
 
 from .harness import Elsewhere, Row, interleave, say
 from .hosting import hosted
-from .served import OPPORTUNITY, PLAIN
+from .served import OPPORTUNITY, PLAIN, plain_upsert
 
 WRITERS, ROUNDS = 64, 5
 #: Whoever writes is somebody else.
@@ -50,7 +49,7 @@ def plain(engine: sa.Engine) -> Write:
 
     def write(person: str) -> None:
         with engine.begin() as connection:
-            upsert(connection, PLAIN, {"opportunity": OPPORTUNITY, "person": person, "muted": True})
+            plain_upsert(connection, person)
 
     return write
 

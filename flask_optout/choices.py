@@ -33,6 +33,13 @@ class Choice(NamedTuple):
     sequence: int
 
 
+class _Found(NamedTuple):
+    """Choices, and whether any hold stands anywhere: mostly there is none, and an index says so at once."""
+
+    choices: dict[Mark, Choice]
+    any_hold: bool
+
+
 class Choices:
     """The choices of one app; each call takes its own connection and its own transaction.
 
@@ -47,10 +54,16 @@ class Choices:
         self._ledger = Ledger(tables, ring)
         # Made once: to make one costs as much as to ask it.
         choice, press = tables.choice.c, tables.press.c
+        newest = sa.func.max(choice.sequence)
+        self._newest = sa.select(newest)
+        self._next = _after(newest)
         said = choice.muted, choice.source, choice.day, choice.sequence
-        self._at_marks = sa.select(choice.scope, choice.digest, *said).where(*_at(tables.choice))
+        any_hold = sa.select(sa.literal(1)).where(press.held_until > sa.bindparam("now")).limit(1)
+        one = sa.select(sa.literal(1).label("one")).subquery()
+        self._question = sa.select(
+            self._ledger.page, any_hold.scalar_subquery(), choice.scope, choice.digest, *said
+        ).select_from(one.outerjoin(tables.choice, sa.and_(*_at(tables.choice))))
         self._in_scope = sa.select(choice.digest, *said).where(choice.scope == sa.bindparam("scope"))
-        self._any_hold = sa.select(sa.literal(1)).where(press.held_until > sa.bindparam("now")).limit(1)
         self._held_ones = sa.select(press.scope, press.digest).where(
             press.held_until > sa.bindparam("now"), *_at(tables.press)
         )
@@ -87,7 +100,7 @@ class Choices:
             "day": datetime.datetime.now(datetime.UTC).date(),
             "domain_tag": domain_tag,
             "key_id": self._ring.current.id,
-            "sequence": self._next_sequence(),
+            "sequence": self._next,
         }
 
     def _put(
@@ -114,7 +127,7 @@ class Choices:
 
         :raises JournalError: when that is one that was journaled before, in a database that was lost.
         """
-        written = dict(self._rows(connection, [Mark(row["scope"], row["digest"]) for row in rows]))
+        written = self._look(connection, [Mark(row["scope"], row["digest"]) for row in rows]).choices
         entries = [Entry(**{**row, "sequence": written[Mark(row["scope"], row["digest"])].sequence}) for row in rows]
         if min(entry.sequence for entry in entries) <= journaled:
             raise behind()
@@ -129,16 +142,25 @@ class Choices:
         :raises JournalError: when the journal is missing or damaged, or the database is older than it.
         """
         wanted = list(marks)
-        return self.consult(lambda connection: dict(self._rows(connection, wanted)), patience)
+        return self._ask(lambda connection: self._look(connection, wanted).choices, patience)
 
-    def standing(self, connection: sa.Connection, claim: Claim) -> dict[Mark, Choice]:
-        """The choices at the marks of a claim, also those that still stand under an older key.
+    def standing(self, claim: Claim, more: Callable[[sa.Connection, dict[Mark, Choice]], T]) -> T:
+        """What ``more`` makes, in the same transaction, of the choices at the marks of a claim.
+
+        :raises StoreUnavailable: as :meth:`read`.
+        :raises ConfigurationError: as :meth:`read`.
+        :raises JournalError: as :meth:`read`.
+        """
+        return self._ask(lambda connection: more(connection, self._standing(connection, claim)))
+
+    def _standing(self, connection: sa.Connection, claim: Claim) -> dict[Mark, Choice]:
+        """Also those that still stand under an older key.
 
         A link of the newest key cannot tell the digest under an older one, so until the keys are rotated all older
         choices about its opportunity are looked through.
         """
         wanted = [*claim.person, *(claim.base or ())]
-        found = dict(self._rows(connection, wanted))
+        found = self._look(connection, wanted).choices
         for about, newest in zip((claim.opportunity, ALL), claim.person, strict=True):
             for key, scope in list(self._ring.scopes(about).items())[1:]:
                 for digest, choice in self._under(connection, scope):
@@ -155,11 +177,18 @@ class Choices:
         :raises ConfigurationError: as :meth:`read`.
         :raises JournalError: as :meth:`read`.
         """
+
+        def checked(connection: sa.Connection) -> T:
+            self._ledger.check(connection)
+            return rows(connection)
+
+        return self._ask(checked, patience)
+
+    def _ask(self, rows: Callable[[sa.Connection], T], patience: float = 1.0) -> T:
         # Read before the database, or a choice that is made meanwhile would make the journal seem ahead.
         journaled = 0 if self._journal is None else self._journal.sequence()
 
         def checked(connection: sa.Connection) -> T:
-            self._ledger.check(connection)
             if journaled and self.newest_sequence(connection) < journaled:
                 raise behind()
             return rows(connection)
@@ -199,31 +228,33 @@ class Choices:
         marks = [mark for groups in people for group in groups for mark in group]
 
         def rows(connection: sa.Connection) -> tuple[dict[Mark, Choice], frozenset[Mark]]:
-            return dict(self._rows(connection, marks)), self._held(connection, marks)
+            choices, any_hold = self._look(connection, marks)
+            return choices, self._held(connection, marks) if any_hold else frozenset()
 
-        choices, held = self.consult(rows, patience)
+        choices, held = self._ask(rows, patience)
         return [
             any(_newest_is_mute(group, choices) or not held.isdisjoint(group) for group in groups)
             for groups in people
         ]
 
     def _held(self, connection: sa.Connection, marks: list[Mark]) -> frozenset[Mark]:
-        now = int(time.time() * 1000)
-        # Mostly there is none, and an index says so at once.
-        if connection.scalar(self._any_hold, {"now": now}) is None:
-            return frozenset()
-        found: list[Mark] = []
-        for batch in _batches(marks):
-            values = {**batch, "now": now}
-            found.extend(
-                Mark(bytes(scope), bytes(digest)) for scope, digest in connection.execute(self._held_ones, values)
-            )
-        return frozenset(found)
+        return frozenset(
+            Mark(bytes(scope), bytes(digest))
+            for batch in _batches(marks)
+            for scope, digest in connection.execute(self._held_ones, {**batch, "now": _now()})
+        )
 
-    def _rows(self, connection: sa.Connection, marks: list[Mark]) -> Iterator[tuple[Mark, Choice]]:
+    def _look(self, connection: sa.Connection, marks: list[Mark]) -> _Found:
+        """The choices at these marks, in a store that fits the key ring; in one statement, as each has its price."""
+        choices: dict[Mark, Choice] = {}
+        any_hold = False
         for batch in _batches(marks):
-            for scope, digest, *rest in connection.execute(self._at_marks, batch):
-                yield Mark(bytes(scope), bytes(digest)), Choice(*rest)
+            for page, hold, scope, digest, *rest in connection.execute(self._question, {**batch, "now": _now()}):
+                self._ledger.read(page)
+                any_hold |= hold is not None
+                if scope is not None:
+                    choices[Mark(bytes(scope), bytes(digest))] = Choice(*rest)
+        return _Found(choices, any_hold)
 
     def _under(self, connection: sa.Connection, scope: bytes) -> Iterator[tuple[bytes, Choice]]:
         for digest, *rest in connection.execute(self._in_scope, {"scope": scope}):
@@ -231,16 +262,13 @@ class Choices:
 
     def newest_sequence(self, connection: sa.Connection) -> int:
         """The newest sequence that stands."""
-        return connection.scalar(sa.select(self._newest_sequence)) or 0
+        return connection.scalar(self._newest) or 0
 
-    @property
-    def _newest_sequence(self) -> sa.ColumnElement[int]:
-        return sa.func.max(self._tables.choice.c.sequence)
 
-    def _next_sequence(self) -> sa.ScalarSelect[int]:
-        # MariaDB reads a table that it writes to only through a derived table.
-        newest = sa.select(sa.func.coalesce(self._newest_sequence, 0).label("n")).subquery()
-        return sa.select(newest.c.n + 1).scalar_subquery()
+def _after(newest: sa.ColumnElement[int]) -> sa.ScalarSelect[int]:
+    # MariaDB reads a table that it writes to only through a derived table.
+    number = sa.select(sa.func.coalesce(newest, 0).label("n")).subquery()
+    return sa.select(number.c.n + 1).scalar_subquery()
 
 
 def _at(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
@@ -252,7 +280,7 @@ def _at(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _batches(marks: list[Mark]) -> Iterator[dict[str, list[bytes]]]:
-    for start in range(0, len(marks), BATCH):
+    for start in range(0, len(marks) or 1, BATCH):
         batch = marks[start : start + BATCH]
         yield {"scopes": list({mark.scope for mark in batch}), "digests": [mark.digest for mark in batch]}
 
@@ -264,3 +292,7 @@ def _newest_is_mute(group: list[Mark], choices: dict[Mark, Choice]) -> bool:
 
 def _order(choice: Choice) -> tuple[int, bool]:
     return choice.sequence, choice.muted
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -78,19 +78,30 @@ class Gate:
         draft: Callable[[S], Draft],
         make: Callable[[S, Letter], M],
         leave: Callable[[M, bool], None],
-    ) -> None:
+    ) -> int:
         """Record many letters, ``TOGETHER`` at a time, and let each leave, or not, as it is cleared.
+
+        Gives how many sources there were, whoever opted out.
 
         :param draft: says what a source is to be.
         :param make: makes a message of it and a letter; what it cannot make fails before the gate is asked.
         :param leave: hands off, as inside :meth:`passing`; told whether this one may leave.
         :raises OptOutError: as :meth:`passing`, at the first that fails; those before it have left.
         """
-        ready = ([(letter, make(source, letter)) for letter in self.letters(draft(source))] for source in sources)
-        while batch := _Batch(ready):
+        number = 0
+
+        def ready() -> Iterator[list[tuple[Letter, M]]]:
+            nonlocal number
+            for source in sources:
+                number += 1
+                yield [(letter, make(source, letter)) for letter in self.letters(draft(source))]
+
+        made = ready()
+        while batch := _Batch(made):
             if batch.ready:
                 self._hand_off(batch.ready, leave)
             batch.raise_error()
+        return number
 
     def _hand_off(self, ready: list[tuple[Letter, M]], leave: Callable[[M, bool], None]) -> None:
         waiting = deque(self._log.record([_outgoing(letter, message.message_id) for letter, message in ready]))

@@ -22,16 +22,29 @@ class Ledger:
     """
 
     def __init__(self, tables: Tables, ring: KeyRing) -> None:
-        self._meta = tables.meta
-        self._all = sa.select(tables.meta.c.name, tables.meta.c.value)
+        self._meta = meta = tables.meta
         self._ring = ring
+        lines = sa.select(sa.func.aggregate_strings(meta.c.name + "=" + meta.c.value, "\n"))
+        #: All that is stored, as one value: so that a statement about choices brings it along.
+        self.page: sa.ScalarSelect[str | None] = lines.scalar_subquery()
+        self._whole = sa.select(self.page)
+        self._fitting: str | None = None
 
     def check(self, connection: sa.Connection) -> None:
         """Compare what the store remembers with this release and this key ring.
 
         :raises ConfigurationError: when they do not fit.
         """
-        self._check(self._stored(connection))
+        self.read(connection.scalar(self._whole))
+
+    def read(self, page: str | None) -> None:
+        """As :meth:`check`, of what a statement brought along.
+
+        :raises ConfigurationError: as :meth:`check`.
+        """
+        if page != self._fitting:
+            self._check(_parsed(page))
+            self._fitting = page
 
     def enter(self, connection: sa.Connection) -> None:
         """Remember this key ring, in the transaction that writes a choice under it.
@@ -48,7 +61,7 @@ class Ledger:
             self._check(self._stored(connection))
 
     def _stored(self, connection: sa.Connection) -> dict[str, str]:
-        return {row.name: row.value for row in connection.execute(self._all)}
+        return _parsed(connection.scalar(self._whole))
 
     def _check(self, stored: dict[str, str]) -> None:
         if stored.get(VERSION, str(SCHEMA)) != str(SCHEMA):
@@ -60,3 +73,7 @@ class Ledger:
             )
         places = {int(found[1]): bytes.fromhex(stored[name]) for name in stored if (found := KEY.fullmatch(name))}
         self._ring.check([places[place] for place in sorted(places)])
+
+
+def _parsed(page: str | None) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in page.split("\n")) if page else {}

@@ -54,6 +54,7 @@ class RecentPresses:
         self._press = press = tables.press
         self._clock = clock
         # Made once: to make one costs as much as to ask it.
+        self._new = press.insert()
         since = press.c.at >= sa.bindparam("since")
         of_link = press.c.scope == sa.bindparam("scope"), press.c.digest == sa.bindparam("digest")
         self._latest = (
@@ -77,13 +78,12 @@ class RecentPresses:
         :raises StoreUnavailable: when the database does not answer.
         """
 
-        def read(connection: sa.Connection) -> Look:
-            choices = self._choices.standing(connection, claim)
+        def read(connection: sa.Connection, choices: dict[Mark, Choice]) -> Look:
             this, everything = (mark in choices and choices[mark].muted for mark in claim.person)
             wanted = always or any(choice.muted for choice in choices.values())
             return Look(choices, (this, everything), self._burst(connection, claim) if wanted else ())
 
-        return self._choices.consult(read)
+        return self._choices.standing(claim, read)
 
     def _burst(self, connection: sa.Connection, claim: Claim) -> tuple[Press, ...]:
         mark, now = claim.person[0], self._clock()
@@ -167,7 +167,7 @@ class RecentPresses:
             "confirmed": False,
             **more,
         }
-        connection.execute(self._press.insert().values(values))
+        connection.execute(self._new, values)
 
 
 def _packed(muted: Muted) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -221,25 +222,39 @@ def _table(metadata: sa.MetaData, name: str, *columns: sa.schema.SchemaItem, **o
 
 
 def upsert(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> None:
-    """Insert a row or replace the one with its primary key: one atomic statement where the database has one."""
+    """Insert a row or replace the one with its primary key: one atomic statement where the database has one.
+
+    :param values: plain, or an expression, which should be the same object each time.
+    """
+    made = {name: value for name, value in values.items() if isinstance(value, sa.ColumnElement)}
+    plain = {name: value for name, value in values.items() if name not in made}
+    statement = _upserting(connection.dialect.name, table, tuple(values), tuple(made.items()))
+    if statement is not None:
+        connection.execute(statement, plain)
+        return
+    at = [column == values[column.name] for column in table.primary_key]
+    update = table.update().where(*at).values(values)
+    if connection.execute(update).rowcount == 0 and not _inserted(connection, table.insert().values(values)):
+        connection.execute(update)
+
+
+@lru_cache(100)
+def _upserting(dialect: str, table: sa.Table, names: tuple[str, ...], made: tuple[tuple[str, Any], ...]) -> Any:
+    """The statement, made once, as to make it costs as much as to run it; ``None`` where the database has none."""
     keys = [column.name for column in table.primary_key]
-    rest = [name for name in values if name not in keys]
+    rest = [name for name in names if name not in keys]
     insert: Any
-    match connection.dialect.name:
-        case "sqlite" | "postgresql" as dialect:
-            insert = _dialect(dialect).insert(table).values(values)
-            insert = insert.on_conflict_do_update(
+    match dialect:
+        case "sqlite" | "postgresql":
+            insert = _dialect(dialect).insert(table).values(dict(made))
+            return insert.on_conflict_do_update(
                 index_elements=keys, set_={name: insert.excluded[name] for name in rest}
             )
         case "mysql" | "mariadb":
-            insert = _dialect("mysql").insert(table).values(values)
-            insert = insert.on_duplicate_key_update({name: insert.inserted[name] for name in rest})
+            insert = _dialect("mysql").insert(table).values(dict(made))
+            return insert.on_duplicate_key_update({name: insert.inserted[name] for name in rest})
         case _:
-            update = table.update().where(*(table.c[name] == values[name] for name in keys)).values(values)
-            if connection.execute(update).rowcount == 0 and not _inserted(connection, table.insert().values(values)):
-                connection.execute(update)
-            return
-    connection.execute(insert)
+            return None
 
 
 def insert_if_absent(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> None:

@@ -111,8 +111,17 @@ def test_a_bad_invitation_ends_the_run_and_those_before_it_have_left(host: Host,
     assert [mail.rcpt_to for mail in smtp.received] == [["ann@example.org"]]
 
 
+def mailman(host: Host, invitations: Iterator[Any]) -> None:
+    flask_mailman.Mail(host.app).get_connection().send_messages(invitations)
+
+
+@pytest.mark.parametrize(("library", "send"), [(FLASK_MAIL, send_invitations), (MAILMAN, mailman)])
 def test_few_invitations_are_made_before_they_leave(
-    host: Host, smtp: Watched, monkeypatch: pytest.MonkeyPatch
+    library: Any,
+    send: Callable[[Host, Iterator[Any]], None],
+    host: Host,
+    smtp: Watched,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(gate, "TOGETHER", 2)
     left: list[int] = []
@@ -120,9 +129,9 @@ def test_few_invitations_are_made_before_they_leave(
     def invitations() -> Iterator[Any]:
         for person in PEOPLE[:5]:
             left.append(len(smtp.received))
-            yield FLASK_MAIL.invitation(Wanted([person]))
+            yield library.invitation(Wanted([person]))
 
-    host.mail.send_invitations(invitations())
+    send(host, invitations())
     assert left == [0, 0, 2, 2, 4]
     assert len(smtp.received) == 5
 
@@ -147,6 +156,20 @@ def test_rows_of_invitations_that_were_not_begun_are_forgotten(
         (PEOPLE[2], None),
         (PEOPLE[3], "SMTPServerDisconnected"),
     ]
+
+
+def test_mailman_keeps_the_order_of_invitations_and_other_mail(host: Host, smtp: Watched) -> None:
+    ann, bob, cy, dan = PEOPLE[:4]
+    say(host, True, bob)
+    messages = [
+        MAILMAN.invitation(Wanted([ann])),
+        MAILMAN.invitation(Wanted([bob])),
+        MAILMAN.ordinary(bob),
+        MAILMAN.invitation(Wanted([cy])),
+        MAILMAN.ordinary(dan),
+    ]
+    assert flask_mailman.Mail(host.app).get_connection().send_messages(messages) == 5
+    assert [mail.rcpt_to[0] for mail in smtp.received] == [ann, bob, cy, dan]
 
 
 def test_no_invitation_leaves_unrecorded(host: Host, smtp: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -221,7 +221,7 @@ class ChoicesMachine(RuleBasedStateMachine):
     def the_page_says_what_is_stored(self, link: tuple[str, str, Door, str]) -> None:
         who, about, door, token = link
         claim = self.app.tokens.read(door, token)
-        standing = self.app.choices.consult(lambda connection: self.app.choices.standing(connection, claim))
+        standing = self.app.choices.standing(claim, lambda connection, choices: choices)
         for mark, what in zip(claim.person, (about, ALL), strict=True):
             assert (mark in standing and standing[mark].muted) is self.said.get((who, what), False)
         if claim.base is not None:

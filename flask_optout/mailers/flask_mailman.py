@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing, nullcontext
 from email.utils import formataddr, make_msgid
+from itertools import groupby, starmap
 from typing import Any, NoReturn
 
 from ..invitation import Draft, Letter
 from ..state import current_state
 from . import mailman_library
-from .mailman_library import DNS_NAME, sanitize_address
 from .wire import VERBATIM, Inviting, not_gated, rehearse, serialising
 
 
@@ -32,26 +33,23 @@ class _GatedBackend:
 
         :raises OptOutError: when an invitation cannot be sent, or when nobody can tell whether it may be.
         """
-        opened = bool(messages) and self.open()
-        try:
+        with closing(self) if messages and self.open() else nullcontext():
             # An SMTP backend may have failed to open, silently; then all fail, muted or not.
-            return sum(map(self._pass, messages)) if getattr(self, "connection", True) is not None else 0
-        finally:
-            if opened:
-                self.close()
+            runs = groupby(messages, lambda each: getattr(each, "opportunity", self.opportunity))
+            return sum(starmap(self._pass, runs)) if getattr(self, "connection", True) is not None else 0
 
-    def _pass(self, message: mailman_library.EmailMessage) -> int:
-        about = getattr(message, "opportunity", self.opportunity)
+    def _pass(self: Any, about: str | None, run: Iterable[mailman_library.EmailMessage]) -> int:
+        send = super().send_messages  # type: ignore[misc]
         if about is None:
-            return super().send_messages([message])  # type: ignore[misc,no-any-return]
-        gate = current_state().gate
-        for letter, cleared in [(each, Cleared(message, each)) for each in gate.letters(_draft(message, about))]:
-            with gate.passing(letter, message_id=cleared.extra_headers["Message-ID"]) as clear:
-                if clear:
-                    super().send_messages([cleared])  # type: ignore[misc]
-                elif not vars(self)["fail_silently"]:
-                    rehearse(getattr(self, "connection", None), cleared.sender, cleared.message().as_bytes())
-        return 1
+            return sum(send([message]) or 0 for message in run)
+
+        def leave(cleared: Cleared, clear: bool) -> None:
+            if clear:
+                send([cleared])
+            elif not self.fail_silently:
+                rehearse(getattr(self, "connection", None), cleared.sender, cleared.message().as_bytes())
+
+        return current_state().gate.hand_off(run, lambda each: _draft(each, about), Cleared, leave)
 
 
 class _Gated(mailman_library._MailMixin):
@@ -79,10 +77,11 @@ class Cleared(mailman_library.EmailMultiAlternatives):
         kind, others = source.content_subtype, getattr(source, "alternatives", [])
         body = (letter.html if kind == "html" else letter.text) or ""
         alternatives = [(letter.html if of == "text/html" else part, of) for part, of in others]
-        headers = {**letter.headers, "Message-ID": make_msgid(domain=str(DNS_NAME))}
+        self.message_id: str = make_msgid(domain=str(mailman_library.DNS_NAME))
         self.__dict__.update(vars(source), to=[to], cc=[], bcc=[], subject=letter.subject, content_subtype=kind)
-        self.__dict__.update(body=body, alternatives=alternatives, extra_headers=headers)
-        self.sender: str = sanitize_address(self.from_email, "utf-8")
+        self.__dict__.update(body=body, alternatives=alternatives)
+        self.extra_headers: dict[str, str] = {**letter.headers, "Message-ID": self.message_id}
+        self.sender: str = mailman_library.sanitize_address(self.from_email, "utf-8")
         with serialising():
             self._built = super().message()
         self._built.policy = VERBATIM
