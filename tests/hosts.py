@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -116,8 +117,13 @@ def make_host(folder: Path, operator: Callable[..., Any] | None = None, **config
 
 
 def dispose(host: Host) -> None:
+    """Close its connections, when those that wait in vain for a database have given theirs back."""
     with host.app.app_context():
         for engine in host.db.engines.values():
+            deadline = time.monotonic() + 20
+            while (out := getattr(engine.pool, "checkedout", int)()) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert out <= 0, f"{out} connections never came back to the pool"
             engine.dispose()
 
 
