@@ -110,7 +110,7 @@ class Alarms:
         insert_if_absent(connection, self._alarm, values)
 
     def _tag(self, domain: str) -> bytes:
-        return self._ring.domain_tag(Address("", f"@{domain}"))
+        return self._ring.domain_tag(domain)
 
 
 def _is(alarm: sa.Table, tag: bytes, day: datetime.date) -> tuple[sa.ColumnElement[bool], ...]:

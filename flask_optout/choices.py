@@ -85,7 +85,7 @@ class Choices:
         :raises StoreUnavailable: when the database does not take them.
         :raises ConfigurationError: as :meth:`read`.
         """
-        tags = {self._ring.mark(address, about): self._ring.domain_tag(address) for address, about in entries}
+        tags = {self._ring.mark(address, about): self._ring.domain_tag(address.domain) for address, about in entries}
         choices = self.read(tags, PATIENCE)
         new = [mark for mark in tags if mark not in choices or not choices[mark].muted]
         if new:

@@ -25,8 +25,8 @@ DIGEST_SIZE = 16
 SCOPE_SIZE = 8
 TAG_SIZE = 4
 ID_SIZE = 4
-#: Opportunities whose pseudonyms are remembered, as every link and every invitation asks for them, and an app has few
-#: at a time; less than a kilobyte each.
+#: Opportunities, and mail domains, whose pseudonyms are remembered, as every link and every invitation asks for them,
+#: and an app meets few again and again; less than a kilobyte each.
 REMEMBERED = 1_000
 #: As many bytes as the digests and signatures are worth (RFC 2104 section 3).
 LEAST_KEY = 32
@@ -80,9 +80,9 @@ class Key:
         """The keyed pseudonym of an opportunity, 8 bytes; it gathers the choices made about it."""
         return self._hash(opportunity.encode(), SCOPE_SIZE, b"optout.scope").digest()
 
-    def domain_tag(self, address: Address) -> bytes:
+    def domain_tag(self, domain: str) -> bytes:
         """The keyed pseudonym of a mail domain, 4 bytes."""
-        return self._hash(address.domain.encode(), TAG_SIZE, b"optout.domain").digest()
+        return self._hash(domain.encode(), TAG_SIZE, b"optout.domain").digest()
 
     def digests(self, opportunity: str, people: Sequence[bytes]) -> list[bytes]:
         """The keyed digest of each canonical address about one opportunity: BLAKE2b, 16 bytes (RFC 7693).
@@ -200,8 +200,13 @@ class KeyRing:
     def digest(self, opportunity: str, canonical: str) -> bytes:
         return self.lift(self.keys[-1].digest(opportunity, canonical), self.keys[-1])
 
-    def domain_tag(self, address: Address) -> bytes:
-        return self.lift(self.keys[-1].domain_tag(address), self.keys[-1])
+    def domain_tag(self, domain: str) -> bytes:
+        return self._domain_tag(domain)
+
+    @cached_property
+    def _domain_tag(self) -> Callable[[str], bytes]:
+        oldest = self.keys[-1]
+        return lru_cache(REMEMBERED)(lambda domain: self.lift(oldest.domain_tag(domain), oldest))
 
     def scopes(self, opportunity: str) -> dict[Key, bytes]:
         """What each key calls an opportunity, newest first."""

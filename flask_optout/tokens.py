@@ -10,14 +10,14 @@ import base64
 import hmac
 import re
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from itsdangerous.signer import SigningAlgorithm
 
 from .addresses import Address
 from .errors import BadToken, OpportunityError
-from .keys import ALL, DIGEST_SIZE, TAG_SIZE, Key, KeyRing, Mark
+from .keys import ALL, DIGEST_SIZE, REMEMBERED, TAG_SIZE, Key, KeyRing, Mark
 
 VERSION = 1
 SIGNATURE_SIZE = 16
@@ -86,6 +86,11 @@ def checked_opportunity(opportunity: object) -> str:
     )
 
 
+@lru_cache(REMEMBERED)
+def _named(name: bytes) -> str:
+    return checked_opportunity(name.decode())
+
+
 class Tokens:
     """Mints with the newest key of the ring and reads with all of them.
 
@@ -113,7 +118,7 @@ class Tokens:
             (
                 bytes((VERSION, len(people))),
                 *(ring.digest(about, person) for person in people for about in (opportunity, ALL)),
-                ring.domain_tag(address),
+                ring.domain_tag(address.domain),
                 bytes((len(name),)),
                 name,
             )
@@ -152,22 +157,17 @@ class Tokens:
         if len(payload) <= name_at or len(payload) != name_at + payload[name_at - 1]:
             raise _bad_token()
         try:
-            opportunity = checked_opportunity(payload[name_at:].decode())
+            opportunity = _named(payload[name_at:])
         except ValueError:
             raise _bad_token() from None
-        here, everywhere = self.ring.scope(opportunity), self.ring.scope(ALL)
-        marks = [
-            Mark(scope, self.ring.lift(payload[at : at + DIGEST_SIZE], key))
-            for at, scope in zip(range(2, tag_at, DIGEST_SIZE), (here, everywhere) * people, strict=True)
-        ]
-        return Claim(
-            key=key,
-            payload=payload,
-            opportunity=opportunity,
-            person=(marks[0], marks[1]),
-            base=(marks[2], marks[3]) if people == 2 else None,
-            domain_tag=self.ring.lift(payload[tag_at : name_at - 1], key),
-        )
+        person = self._marks(key, payload, 2, opportunity)
+        base = self._marks(key, payload, 2 + 2 * DIGEST_SIZE, opportunity) if people == 2 else None
+        return Claim(key, payload, opportunity, person, base, self.ring.lift(payload[tag_at : name_at - 1], key))
+
+    def _marks(self, key: Key, payload: bytes, at: int, opportunity: str) -> tuple[Mark, Mark]:
+        ring, then = self.ring, at + DIGEST_SIZE
+        here = Mark(ring.scope(opportunity), ring.lift(payload[at:then], key))
+        return here, Mark(ring.scope(ALL), ring.lift(payload[then : then + DIGEST_SIZE], key))
 
 
 def _decoded(text: str) -> bytes:

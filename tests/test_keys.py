@@ -59,7 +59,7 @@ def test_what_an_older_ring_wrote_is_lifted_to_the_newest_key_without_an_address
     for ring in rings:
         mark = ring.mark(jane, "beta-42")
         assert [rings[-1].lift(pseudonym, ring.current) for pseudonym in mark] == list(newest)
-        assert rings[-1].lift(ring.domain_tag(jane), ring.current) == rings[-1].domain_tag(jane)
+        assert rings[-1].lift(ring.domain_tag(jane.domain), ring.current) == rings[-1].domain_tag(jane.domain)
         assert [mark] == [m for m in rings[-1].marks(jane, "beta-42")[0] if m == mark]
 
 

@@ -29,7 +29,7 @@ def test_a_token_claims_what_it_was_minted_for() -> None:
         (key.scope(ALL), key.digest(ALL, "jane@x.org")),
     )
     assert claim.base is None
-    assert claim.domain_tag == key.domain_tag(JANE)
+    assert claim.domain_tag == key.domain_tag(JANE.domain)
 
 
 def test_a_tagged_address_carries_the_marks_of_the_address_without_its_tag() -> None:
