@@ -111,8 +111,10 @@ def make_host(folder: Path, operator: Callable[..., Any] | None = None, **config
     optout = OptOut(db, app, operator=operator)
     optout.opportunity_loader(OPPORTUNITIES.get)
     mail = Mail(app)
-    with app.app_context():
-        db.create_all()
+    with app.app_context(), db.engine.begin() as connection:
+        if connection.dialect.name == "sqlite":  # which would write each table to the disk by itself
+            connection.exec_driver_sql("BEGIN")
+        db.metadata.create_all(connection)
     return Host(app, db, optout, mail)
 
 

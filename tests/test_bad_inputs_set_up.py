@@ -148,6 +148,7 @@ def test_e10_a_missing_table_says_what_to_run(host: Host, smtp: Mailbox, table: 
     assert len(smtp.received) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", [["-O"], ["-OO"], ["-W", "error"], ["-X", "dev"], ["-I"]], ids=" ".join)
 def test_e12_the_interpreters_options_change_nothing(tmp_path: Path, options: list[str]) -> None:
     program = f"""
@@ -232,6 +233,7 @@ def test_g8_without_an_app_it_says_what_to_set(tmp_path: Path, command: str) -> 
     assert result.returncode != 0 and "FLASK_APP" in result.stderr and "Traceback" not in result.stderr
 
 
+@pytest.mark.long
 def test_g8_two_rotations_at_once_are_safe(make: MakeHost, tmp_path: Path) -> None:
     old = make(OPTOUT_KEYS=[OLD])
     with old.app.app_context():

@@ -21,6 +21,8 @@ from .hosts import Host, Mailbox, free_port, http_server
 from .operators.helpers import LOG, operator_of, post
 from .test_story import link_in, press
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def served(make: MakeHost, smtp: Mailbox) -> Iterator[Host]:

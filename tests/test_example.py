@@ -90,6 +90,7 @@ def test_a_newcomer_walks_through_the_story(page: Page, fresh: Example) -> None:
     open_mailbox(page, programme, candidate, mails=3)
 
 
+@pytest.mark.long
 def test_the_mailbox_shows_a_mail_as_it_arrived(page: Page, programme: Example) -> None:
     invite(page, programme, "Sleep Diary", "Zoë Martin")
     page.goto(f"{programme.url}/mailbox/zoe")
@@ -115,6 +116,7 @@ def test_the_mailbox_shows_a_mail_as_it_arrived(page: Page, programme: Example) 
     assert received.decode().replace("\r\n", "\n").strip() == shown.strip()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", ["/", "/mailbox/zoe"])
 def test_its_pages_fit_a_narrow_screen_in_light_and_dark(page: Page, programme: Example, path: str) -> None:
     fetch(f"{programme.url}/opportunities/bread/invite", b"candidate=zoe")
@@ -176,6 +178,7 @@ def test_the_readme_starts_it_with_one_command() -> None:
     assert any(requirement.startswith("aiosmtpd") for requirement in extras["example"])
 
 
+@pytest.mark.long
 def test_an_operator_finds_an_invitation_in_the_email_log(fresh: Example, page: Page) -> None:
     invite(page, fresh, "Pocket Camera", "Jane Doe")
     page.get_by_role("link", name="Email Log").click()

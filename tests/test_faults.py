@@ -19,6 +19,7 @@ TIMEOUT = 0.5
 CASES = [(kind, fault) for kind in KINDS for fault in FAULTS if kind in fault.kinds]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("database", "fault"), CASES, ids=[f"{kind}: {fault.name}" for kind, fault in CASES], indirect=["database"]
 )

@@ -18,6 +18,8 @@ from .host_kinds import HOSTS, Build, Plan
 from .hosts import Mailbox, http_server
 from .walk import A_GLANCE, NO, Form, walk
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def plan(tmp_path: Path, smtp: Mailbox) -> Iterator[Plan]:

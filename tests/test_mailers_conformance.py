@@ -229,6 +229,7 @@ def test_one_bad_recipient_among_several_stops_all(library: Library, splitting: 
     assert smtp.received == []
 
 
+@pytest.mark.long
 @each_library
 def test_many_from_one_template_carry_nothing_from_one_to_the_next(
     library: Library, splitting: Host, smtp: Mailbox
@@ -246,6 +247,7 @@ def test_many_from_one_template_carry_nothing_from_one_to_the_next(
         seen |= tokens
 
 
+@pytest.mark.long
 @each_library
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["beta-42", "study-7"])), min_size=1, max_size=6))

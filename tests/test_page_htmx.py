@@ -20,6 +20,8 @@ from .hosts import Host
 from .page_states import NO, UNDO
 from .test_story import press
 
+pytestmark = pytest.mark.long
+
 LATER = "You will get no more invitations to Pixel Beta."
 #: When the button went down, and when the page had changed, in ms.
 WATCH = """() => {

@@ -232,6 +232,7 @@ class ChoicesMachine(RuleBasedStateMachine):
         self.engine.dispose()
 
 
+@pytest.mark.long
 def test_the_state_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     from hypothesis.stateful import run_state_machine_as_test
 

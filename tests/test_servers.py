@@ -17,6 +17,8 @@ import pytest
 from .hosts import KEY, Mailbox, free_port
 from .walk import NO, SIGNAL, Web, links, walk
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[1]
 WORKERS = {
     "gunicorn with threads": ["-k", "gthread", "--threads", "8", "-w", "2"],

@@ -32,6 +32,8 @@ from flask_optout.tokens import Door, Tokens
 from .conftest import missing
 from .hosts import BASE_URL, KEY, Mailbox, smtp_server
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[1]
 MANUAL = (ROOT / "docs" / "workers.md").read_text()
 MODULES = dict(re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", MANUAL, re.MULTILINE | re.DOTALL))

@@ -33,6 +33,8 @@ from ..conftest import MakeHost
 from ..hosts import KEY, Host, free_port, http_server
 from .conftest import severities, the
 
+pytestmark = pytest.mark.long
+
 FINE = {
     "doors.page": "ok",
     "doors.headers": "ok",
