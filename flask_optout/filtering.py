@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial, reduce
 from itertools import chain, compress, islice
 from operator import length_hint, not_, or_
 
@@ -115,11 +116,9 @@ class _Run:
         count = len(crowd.people)
         if self._held is None:
             return [True] * count
-        suspected = [False] * (count + len(crowd.bases))
-        for (_, digests), barred in zip(wanted, muted, strict=True):
-            suspected = list(map(or_, suspected, barred))
-            if self._held:
-                suspected = list(map(or_, suspected, map(self._held.__contains__, digests)))
+        if self._held:
+            muted += [map(self._held.__contains__, digests) for _, digests in wanted]
+        suspected = list(reduce(partial(map, or_), muted))
         for base, place in enumerate(crowd.bases, count):
             suspected[place] |= suspected[base]
         return suspected[:count]

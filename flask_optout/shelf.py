@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from operator import contains
 from typing import Any
 
@@ -71,7 +72,8 @@ class Shelf:
         self._pile: Pile | None = None
         self._changes: dict[bytes, bool] = {}
         self._read_at = 0.0
-        self._too_many = False
+        #: More mutes than this; 0 as long as that is not known.
+        self._beyond = 0
         self.size: int = 0
 
     @property
@@ -89,14 +91,10 @@ class Shelf:
         if self.whole and time.monotonic() - self._read_at < MOST_AGE and self._take(changes):
             return
         self._small, self._pile, self._changes, self.size = None, None, {}, 0
-        if self._too_many:
-            return
         limit = min(WORTH * expected, room)
-        size = self._count(connection, limit + 1)
-        self._too_many = size > room
-        if size <= limit:
-            self._load(connection, size)
-            self.size, self._read_at = size, time.monotonic()
+        if self._beyond < room and limit >= min(2 * self._beyond, room):
+            self._load(connection, limit)
+            self._read_at = time.monotonic()
 
     def has(self, digests: list[bytes], connection: sa.Connection | None) -> Iterator[bool]:
         """Of each digest, whether it is muted.
@@ -122,30 +120,39 @@ class Shelf:
                 (self._small.add if muted else self._small.discard)(digest)
         return True
 
-    def _count(self, connection: sa.Connection, most: int) -> int:
-        mutes = sa.select(sa.literal(1).label("one")).where(*self._mutes).limit(most).subquery()
-        return connection.scalar(sa.select(sa.func.count()).select_from(mutes)) or 0
+    def _load(self, connection: sa.Connection, limit: int) -> None:
+        """Read all mutes, unless they turn out to be more than so many."""
+        runs: list[bytes] = []
+        pile, size = None, 0
+        for run in self._pages(connection, limit):
+            size += len(run) // DIGEST_SIZE
+            if size > limit:
+                self._beyond = limit
+                return
+            runs.append(run)
+            if size > SMALL:
+                pile = pile or Pile()
+                while runs:
+                    pile.add(runs.pop())
+        self._pile, self.size = pile, size
+        if pile is None:
+            self._small = {digest for run in runs for digest in cut(run)}
 
-    def _load(self, connection: sa.Connection, size: int) -> None:
-        if size <= SMALL:
-            self._small = {digest for page in self._pages(connection) for digest in cut(page)}
-            return
-        pile = Pile()
-        for page in self._pages(connection):
-            pile.add(page)
-        self._pile = pile
-
-    def _pages(self, connection: sa.Connection) -> Iterator[bytes]:
-        """All mutes, sorted, each page as one run of bytes."""
-        digest, last = self._choice.c.digest, b""
-        query = sa.select(digest).where(*self._mutes, digest > sa.bindparam("last")).order_by(digest).limit(PAGE)
+    def _pages(self, connection: sa.Connection, most: int) -> Iterator[bytes]:
+        """Mutes in their order, each page as one run of bytes, until there is none or there are more than so many."""
+        digest, last, left = self._choice.c.digest, b"", most + 1
+        query = sa.select(digest).where(*self._mutes, digest > sa.bindparam("last")).order_by(digest)
+        query = query.limit(sa.bindparam("page"))
         if connection.dialect.name == "postgresql":
             # Glued together there, as each row costs its drivers as much as the search.
             page = query.subquery().c.digest
             query = sa.select(sa.func.string_agg(page, aggregate_order_by(sa.literal(b""), page)))
-        while run := b"".join(_raw(connection.execute(query, {"last": last}))):
+        while left > 0:
+            run = b"".join(_raw(connection.execute(query, {"last": last, "page": min(PAGE, left)})))
+            if not run:
+                return
             yield run
-            last = run[-DIGEST_SIZE:]
+            last, left = run[-DIGEST_SIZE:], left - len(run) // DIGEST_SIZE
 
     @property
     def _mutes(self) -> tuple[sa.ColumnElement[bool], ...]:
@@ -159,14 +166,14 @@ class Shelf:
             # One parameter, which every driver takes; a long list of them costs as much as the search.
             array = "{" + ",".join([f'"\\\\x{one.hex()}"' for one in digests]) + "}"
             any_of = sa.text("optout_choice.digest = ANY(CAST(:digests AS bytea[]))")
-            return set(_raw(connection.execute(query.where(any_of), {"digests": array})))
+            return set(map(bytes, _raw(connection.execute(query.where(any_of), {"digests": array}))))
         found: set[bytes] = set()
         for start in range(0, len(digests), BATCH):
             batch = digests[start : start + BATCH]
             if connection.dialect.name == "sqlite":
-                found.update(_raw(self._by_driver(connection, batch)))
+                found.update(map(bytes, _raw(self._by_driver(connection, batch))))
             else:
-                found.update(_raw(connection.execute(query.where(digest.in_(batch)))))
+                found.update(map(bytes, _raw(connection.execute(query.where(digest.in_(batch))))))
         return found
 
     def _by_driver(self, connection: sa.Connection, digests: list[bytes]) -> sa.CursorResult[Any]:
@@ -176,12 +183,12 @@ class Shelf:
         return connection.exec_driver_sql(statement, (self.scope, *digests))
 
 
-def _raw(result: sa.CursorResult[Any] | sa.Result[Any]) -> list[bytes]:
+def _raw(result: sa.CursorResult[Any] | sa.Result[Any]) -> Iterator[bytes | memoryview]:
     """The only column, past SQLAlchemy's rows, which cost more than the driver's."""
     cursor: Any = getattr(result, "cursor")  # noqa: B009
-    found = [bytes(row[0]) for row in cursor.fetchall() if row[0]]
+    rows = cursor.fetchall()
     result.close()
-    return found
+    return filter(None, chain.from_iterable(rows))
 
 
 def cut(run: bytes) -> list[bytes]:
