@@ -107,6 +107,9 @@ def _transaction(
             if committing.given_up:
                 raise Late
             connection.commit()
+        elif engine.dialect.name == "postgresql":
+            # It has only read; but on a rollback psycopg forgets the statements that it has prepared.
+            connection.commit()
         return result
 
 

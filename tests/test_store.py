@@ -182,3 +182,14 @@ def test_the_hosts_connection_goes_back_with_its_own_settings(database: Database
             store.write(lambda connection: connection.exec_driver_sql("SELECT nonsense FROM nothing"))
     assert setting() == before
     engine.dispose()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_what_is_asked_again_and_again_is_planned_once(database: Database) -> None:
+    engine = sa.create_engine(database.url, pool_size=1, max_overflow=0)
+    store, question = Store(lambda: engine), sa.select(sa.func.abs(sa.bindparam("number", -1)))
+    for _ in range(10):
+        assert store.read(lambda connection: connection.scalar(question)) == 1
+    planned = sa.text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%abs(%'")
+    assert store.read(lambda connection: connection.scalar(planned)) == 1
+    engine.dispose()
