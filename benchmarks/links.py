@@ -52,8 +52,7 @@ def _by_hand(people: list[str]) -> Callable[[int], object]:
     key = RING.link_keys(f"link.{Door.LANDING}")[RING.current]
 
     def mint(number: int) -> str:
-        encoded = people[number].encode()
-        payload = b"".join([RING.current.digests(about, [encoded])[0] for about in (OPPORTUNITY, ALL)])
+        payload = b"".join([RING.current.digest(about, people[number]) for about in (OPPORTUNITY, ALL)])
         payload += b"tag." + OPPORTUNITY.encode()
         signature = signer.get_signature(key, payload)[:SIGNATURE_SIZE]
         return PREFIX + base64.b32encode(payload + signature).rstrip(b"=").lower().decode()

@@ -107,7 +107,9 @@ class Key:
         return lru_cache(REMEMBERED)(prefix)
 
     def digest(self, opportunity: str, canonical: str) -> bytes:
-        return self.digests(opportunity, [canonical.encode()])[0]
+        state = self._prefix(opportunity).copy()
+        state.update(canonical.encode())
+        return state.digest()
 
     def rekey(self, pseudonym: bytes) -> bytes:
         """This key's pseudonym for what an older key calls ``pseudonym``; of the same size."""

@@ -114,15 +114,9 @@ class Tokens:
         name = checked_opportunity(opportunity).encode()
         ring = self.ring
         people = [address.canonical] if address.base is None else [address.canonical, address.base]
-        payload = b"".join(
-            (
-                bytes((VERSION, len(people))),
-                *(ring.digest(about, person) for person in people for about in (opportunity, ALL)),
-                ring.domain_tag(address.domain),
-                bytes((len(name),)),
-                name,
-            )
-        )
+        digests = [ring.digest(about, person) for person in people for about in (opportunity, ALL)]
+        version, length = bytes((VERSION, len(people))), bytes((len(name),))
+        payload = b"".join((version, *digests, ring.domain_tag(address.domain), length, name))
         return self._sign(ring.current, door, payload)
 
     def reissue(self, door: Door, claim: Claim) -> str:
