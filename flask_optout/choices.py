@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,13 +12,12 @@ from .addresses import Address
 from .journal import Entry, Journal, behind
 from .keys import ALL, KeyRing, Mark
 from .ledger import Ledger
+from .questions import Questions, batches
 from .store import Store
 from .tables import Tables, upsert
 from .tokens import Claim, checked_opportunity
 
 T = TypeVar("T")
-#: Marks in one statement: SQLite before 3.32 takes 999 parameters, and each mark costs one beside its scopes.
-BATCH = 900
 #: How many times the usual time a chunk of a large list may take.
 PATIENCE = 15
 
@@ -52,21 +50,7 @@ class Choices:
         self._tables = tables
         self._ring = ring
         self._ledger = Ledger(tables, ring)
-        # Made once: to make one costs as much as to ask it.
-        choice, press = tables.choice.c, tables.press.c
-        newest = sa.func.max(choice.sequence)
-        self._newest = sa.select(newest)
-        self._next = _after(newest)
-        said = choice.muted, choice.source, choice.day, choice.sequence
-        any_hold = sa.select(sa.literal(1)).where(press.held_until > sa.bindparam("now")).limit(1)
-        one = sa.select(sa.literal(1).label("one")).subquery()
-        self._question = sa.select(
-            self._ledger.page, any_hold.scalar_subquery(), choice.scope, choice.digest, *said
-        ).select_from(one.outerjoin(tables.choice, sa.and_(*_at(tables.choice))))
-        self._in_scope = sa.select(choice.digest, *said).where(choice.scope == sa.bindparam("scope"))
-        self._held_ones = sa.select(press.scope, press.digest).where(
-            press.held_until > sa.bindparam("now"), *_at(tables.press)
-        )
+        self._questions = Questions(tables)
 
     def set(
         self, claim: Claim, mark: Mark, muted: bool, source: str, note: Callable[[sa.Connection], None] | None = None
@@ -100,7 +84,7 @@ class Choices:
             "day": datetime.datetime.now(datetime.UTC).date(),
             "domain_tag": domain_tag,
             "key_id": self._ring.current.id,
-            "sequence": self._next,
+            "sequence": self._questions.next,
         }
 
     def _put(
@@ -240,49 +224,32 @@ class Choices:
     def _held(self, connection: sa.Connection, marks: list[Mark]) -> frozenset[Mark]:
         return frozenset(
             Mark(bytes(scope), bytes(digest))
-            for batch in _batches(marks)
-            for scope, digest in connection.execute(self._held_ones, {**batch, "now": _now()})
+            for values in batches(marks)
+            for scope, digest in connection.execute(self._questions.held, values)
         )
 
     def _look(self, connection: sa.Connection, marks: list[Mark]) -> _Found:
         """The choices at these marks, in a store that fits the key ring; in one statement, as each has its price."""
         choices: dict[Mark, Choice] = {}
         any_hold = False
-        for batch in _batches(marks):
-            for page, hold, scope, digest, *rest in connection.execute(self._question, {**batch, "now": _now()}):
-                self._ledger.read(page)
+        for values in batches(marks):
+            stored = {}
+            for name, value, hold, scope, digest, *said in connection.execute(self._questions.at_marks, values):
+                if name is not None:
+                    stored[name] = value
                 any_hold |= hold is not None
                 if scope is not None:
-                    choices[Mark(bytes(scope), bytes(digest))] = Choice(*rest)
+                    choices[Mark(bytes(scope), bytes(digest))] = Choice(*said)
+            self._ledger.read(stored)
         return _Found(choices, any_hold)
 
     def _under(self, connection: sa.Connection, scope: bytes) -> Iterator[tuple[bytes, Choice]]:
-        for digest, *rest in connection.execute(self._in_scope, {"scope": scope}):
+        for digest, *rest in connection.execute(self._questions.in_scope, {"scope": scope}):
             yield bytes(digest), Choice(*rest)
 
     def newest_sequence(self, connection: sa.Connection) -> int:
         """The newest sequence that stands."""
-        return connection.scalar(self._newest) or 0
-
-
-def _after(newest: sa.ColumnElement[int]) -> sa.ScalarSelect[int]:
-    # MariaDB reads a table that it writes to only through a derived table.
-    number = sa.select(sa.func.coalesce(newest, 0).label("n")).subquery()
-    return sa.select(number.c.n + 1).scalar_subquery()
-
-
-def _at(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
-    """Digests are unique across opportunities; the scopes are named so that the primary key serves."""
-    return tuple(
-        table.c[name].in_(sa.bindparam(f"{name}s", expanding=True, type_=table.c[name].type))
-        for name in ("scope", "digest")
-    )
-
-
-def _batches(marks: list[Mark]) -> Iterator[dict[str, list[bytes]]]:
-    for start in range(0, len(marks) or 1, BATCH):
-        batch = marks[start : start + BATCH]
-        yield {"scopes": list({mark.scope for mark in batch}), "digests": [mark.digest for mark in batch]}
+        return connection.scalar(self._questions.newest) or 0
 
 
 def _newest_is_mute(group: list[Mark], choices: dict[Mark, Choice]) -> bool:
@@ -292,7 +259,3 @@ def _newest_is_mute(group: list[Mark], choices: dict[Mark, Choice]) -> bool:
 
 def _order(choice: Choice) -> tuple[int, bool]:
     return choice.sequence, choice.muted
-
-
-def _now() -> int:
-    return int(time.time() * 1000)

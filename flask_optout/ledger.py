@@ -22,29 +22,26 @@ class Ledger:
     """
 
     def __init__(self, tables: Tables, ring: KeyRing) -> None:
-        self._meta = meta = tables.meta
+        self._meta = tables.meta
+        self._all = sa.select(tables.meta.c.name, tables.meta.c.value)
         self._ring = ring
-        lines = sa.select(sa.func.aggregate_strings(meta.c.name + "=" + meta.c.value, "\n"))
-        #: All that is stored, as one value: so that a statement about choices brings it along.
-        self.page: sa.ScalarSelect[str | None] = lines.scalar_subquery()
-        self._whole = sa.select(self.page)
-        self._fitting: str | None = None
+        self._fitting: dict[str, str] = {}
 
     def check(self, connection: sa.Connection) -> None:
         """Compare what the store remembers with this release and this key ring.
 
         :raises ConfigurationError: when they do not fit.
         """
-        self.read(connection.scalar(self._whole))
+        self.read(self._stored(connection))
 
-    def read(self, page: str | None) -> None:
-        """As :meth:`check`, of what a statement brought along.
+    def read(self, stored: dict[str, str]) -> None:
+        """As :meth:`check`, of the names and values that a statement about choices brought along.
 
         :raises ConfigurationError: as :meth:`check`.
         """
-        if page != self._fitting:
-            self._check(_parsed(page))
-            self._fitting = page
+        if stored != self._fitting:
+            self._check(stored)
+            self._fitting = stored
 
     def enter(self, connection: sa.Connection) -> None:
         """Remember this key ring, in the transaction that writes a choice under it.
@@ -61,7 +58,7 @@ class Ledger:
             self._check(self._stored(connection))
 
     def _stored(self, connection: sa.Connection) -> dict[str, str]:
-        return _parsed(connection.scalar(self._whole))
+        return {row.name: row.value for row in connection.execute(self._all)}
 
     def _check(self, stored: dict[str, str]) -> None:
         if stored.get(VERSION, str(SCHEMA)) != str(SCHEMA):
@@ -73,7 +70,3 @@ class Ledger:
             )
         places = {int(found[1]): bytes.fromhex(stored[name]) for name in stored if (found := KEY.fullmatch(name))}
         self._ring.check([places[place] for place in sorted(places)])
-
-
-def _parsed(page: str | None) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in page.split("\n")) if page else {}

@@ -169,7 +169,7 @@ class TestHold:
         assert list(host.optout.invitable(["jane@example.org", "bob@example.org"], "beta-42")) == ["bob@example.org"]
         assert host.optout.may_invite("jane@example.org", "study-7")
         now = current_state().clock()
-        monkeypatch.setattr("flask_optout.choices.time.time", lambda: now + HOLD + 1)
+        monkeypatch.setattr("flask_optout.questions.time.time", lambda: now + HOLD + 1)
         assert host.optout.may_invite("jane@example.org", "beta-42")
 
     @pytest.mark.parametrize("choice", ["mute", "keep"])
