@@ -148,11 +148,13 @@ class Shelf:
             page = query.subquery().c.digest
             query = sa.select(sa.func.string_agg(page, aggregate_order_by(sa.literal(b""), page)))
         while left > 0:
-            run = b"".join(_raw(connection.execute(query, {"last": last, "page": min(PAGE, left)})))
-            if not run:
-                return
+            wanted = min(PAGE, left)
+            run = b"".join(_raw(connection.execute(query, {"last": last, "page": wanted})))
             yield run
-            last, left = run[-DIGEST_SIZE:], left - len(run) // DIGEST_SIZE
+            size = len(run) // DIGEST_SIZE
+            if size < wanted:
+                return
+            last, left = run[-DIGEST_SIZE:], left - size
 
     @property
     def _mutes(self) -> tuple[sa.ColumnElement[bool], ...]:

@@ -13,7 +13,7 @@ from flask_optout import AddressError, StoreUnavailable, filtering, shelf
 from flask_optout.addresses import Recipient, parse
 from flask_optout.crowd import Crowd
 from flask_optout.keys import ALL
-from flask_optout.shelf import Pile
+from flask_optout.shelf import Pile, Shelf
 from flask_optout.state import current_state
 
 from .conftest import MakeHost
@@ -132,6 +132,28 @@ def test_what_is_no_longer_worth_its_memory_is_looked_for_in_the_table(
     for person in people[:12:2]:
         say(host, True, person)
     assert list(host.optout.invitable(people, "beta-42")) == naive(host, [*people])
+
+
+def test_a_run_whose_length_is_unknown_seldom_tries_to_read_all_mutes(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filtering, "CHUNK", 1)
+    monkeypatch.setattr(filtering, "FRESH", 0.0)
+    monkeypatch.setattr(shelf, "WORTH", 1)
+    for number in range(20):
+        say(host, True, f"stranger{number}@x.org")
+    tried: list[int] = []
+    load = Shelf._load
+
+    def noted(self: Shelf, connection: sa.Connection, limit: int) -> None:
+        load(self, connection, limit)
+        if self.scope == current_state().ring.scope("beta-42"):
+            tried.append(limit)
+
+    monkeypatch.setattr(Shelf, "_load", noted)
+    people = [f"person{number}@x.org" for number in range(40)]
+    assert list(host.optout.invitable((person for person in people), "beta-42")) == people
+    assert tried == [1, 2, 4, 8, 16, 32]
 
 
 @pytest.mark.parametrize("bound", ["shelf.MOST_AGE", "shelf.MOST_CHANGES", "filtering.MOST_CHANGES"])
