@@ -22,6 +22,11 @@ INSERT = "INSERT INTO optout_choice (scope, digest, muted, source, day, domain_t
 VALUES = "true, 'page', date('2026-01-01'), :tag, :key"
 
 
+def for_all(rows: int) -> int:
+    """How many of so many choices are about all invitations."""
+    return rows // 1_000
+
+
 def fill(engine: sa.Engine, tables: Tables, key: Key, opportunity: str, muted: list[str], rows: int) -> None:
     """The mutes of the opportunity, one in a thousand for all invitations, and the rest for two hundred others."""
     for index in tables.choice.indexes:
@@ -30,9 +35,8 @@ def fill(engine: sa.Engine, tables: Tables, key: Key, opportunity: str, muted: l
     scope = key.scope(opportunity)
     for start in range(0, len(digests), AT_ONCE):
         _insert(engine, key, scope, digests[start : start + AT_ONCE], start)
-    for_all = rows // 1_000
-    share, sequence = (rows - len(muted) - for_all) // OTHERS, len(muted)
-    scopes = {key.scope(ALL): for_all} | {secrets.token_bytes(len(scope)): share for _ in range(OTHERS)}
+    share, sequence = (rows - len(muted) - for_all(rows)) // OTHERS, len(muted)
+    scopes = {key.scope(ALL): for_all(rows)} | {secrets.token_bytes(len(scope)): share for _ in range(OTHERS)}
     for other, count in scopes.items():
         _by_chance(engine, key, other, count, sequence)
         sequence += count

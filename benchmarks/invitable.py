@@ -22,7 +22,7 @@ from flask_optout.store import Store
 from flask_optout.tables import Tables
 from tests.databases import database_of
 
-from .filling import fill
+from .filling import fill, for_all
 from .harness import Contender, Row, Times, interleave, say
 from .hosting import on_each_database
 from .peers.beside import Beside, beside, settle
@@ -96,11 +96,11 @@ def world(kind: str, case: Case) -> Iterator[World]:
         engine.dispose()
 
 
-def floor(asked: list[str], muted: list[str]) -> Callable[[], list[str]]:
-    """The digests that the gate needs, and look-ups in sets that are in memory already."""
+def floor(asked: list[str], muted: list[str], all_muted: int) -> Callable[[], list[str]]:
+    """The digests that the gate needs, and look-ups in sets that are in memory already, as large as the table's."""
     here, everywhere = (_prefix(about) for about in (OPPORTUNITY, ALL))
     mutes = set(RING.current.digests(OPPORTUNITY, [address.encode() for address in muted]))
-    all_mutes = {secrets.token_bytes(DIGEST_SIZE) for _ in range(1_000)}
+    all_mutes = {secrets.token_bytes(DIGEST_SIZE) for _ in range(all_muted)}
 
     def work() -> list[str]:
         passed = []
@@ -125,7 +125,7 @@ def _prefix(about: str) -> Any:
 def measure(kind: str, case: Case) -> Iterator[Row]:
     say(f"filling {kind}: {case}")
     with world(kind, case) as made, _others(made, case) as others:
-        base = floor(made.asked, made.muted)
+        base = floor(made.asked, made.muted, for_all(case.rows))
         assert made.ours() == base(), "a filter that lets other people pass than its floor"
         contenders: dict[str, Contender] = {"floor": base, "ours": made.ours}
         say("measuring")
