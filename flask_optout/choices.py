@@ -1,4 +1,4 @@
-"""Every statement on choices: set them and read them."""
+"""The choices: set them and read them."""
 
 from __future__ import annotations
 
@@ -144,13 +144,17 @@ class Choices:
         choices about its opportunity are looked through.
         """
         wanted = [*claim.person, *(claim.base or ())]
+        # The older places first, so that what a rotation moves meanwhile is found there or under the newest key.
+        older = [
+            (Mark(newest.scope, self._ring.lift(digest, key)), choice)
+            for about, newest in zip((claim.opportunity, ALL), claim.person, strict=True)
+            for key, scope in list(self._ring.scopes(about).items())[1:]
+            for digest, choice in self._under(connection, scope)
+        ]
         found = self._look(connection, wanted).choices
-        for about, newest in zip((claim.opportunity, ALL), claim.person, strict=True):
-            for key, scope in list(self._ring.scopes(about).items())[1:]:
-                for digest, choice in self._under(connection, scope):
-                    mark = Mark(newest.scope, self._ring.lift(digest, key))
-                    if mark in wanted and (mark not in found or _order(choice) > _order(found[mark])):
-                        found[mark] = choice
+        for mark, choice in older:
+            if mark in wanted and (mark not in found or _order(choice) > _order(found[mark])):
+                found[mark] = choice
         return found
 
     def consult(self, rows: Callable[[sa.Connection], T], patience: float = 1.0) -> T:
@@ -213,7 +217,11 @@ class Choices:
 
         def rows(connection: sa.Connection) -> tuple[dict[Mark, Choice], frozenset[Mark]]:
             choices, any_hold = self._look(connection, marks)
-            return choices, self._held(connection, marks) if any_hold else frozenset()
+            if not any_hold:
+                return choices, frozenset()
+            # The hold first: it ends when the mute that it waited for is there.
+            held = self._held(connection, marks)
+            return self._look(connection, marks).choices, held
 
         choices, held = self._ask(rows, patience)
         return [
@@ -232,7 +240,8 @@ class Choices:
         """The choices at these marks, in a store that fits the key ring; in one statement, as each has its price."""
         choices: dict[Mark, Choice] = {}
         any_hold = False
-        for values in batches(marks):
+        # Each person's newest mark last: what a rotation moves to it meanwhile is found there, or where it was.
+        for values in batches(marks[::-1]):
             stored = {}
             for name, value, hold, scope, digest, *said in connection.execute(self._questions.at_marks, values):
                 if name is not None:
@@ -240,7 +249,7 @@ class Choices:
                 any_hold |= hold is not None
                 if scope is not None:
                     choices[Mark(bytes(scope), bytes(digest))] = Choice(*said)
-            self._ledger.read(stored)
+            self._ledger.compare(stored)
         return _Found(choices, any_hold)
 
     def _under(self, connection: sa.Connection, scope: bytes) -> Iterator[tuple[bytes, Choice]]:

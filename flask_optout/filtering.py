@@ -124,23 +124,31 @@ class _Run:
         return suspected[:count]
 
     def _muted(self, wanted: Wanted, connection: sa.Connection | None = None) -> list[Iterator[bool]]:
-        if connection is not None:
-            self._read_at = time.monotonic()
-            changes, room = self._changes(connection), MOST
-            for shelf, _ in wanted:
-                since = None if changes is None else changes.get(shelf.scope, ())
-                shelf.refresh(connection, since, max(self._expected, self._seen), room)
-                room -= shelf.size
-            self._held = self._holds(connection)
-        return [shelf.has(digests, connection) for shelf, digests in wanted]
+        if connection is None:
+            return [shelf.has(digests) for shelf, digests in wanted]
+        # Before the choices: a hold ends when the mute that it waited for is there.
+        self._held = self._holds(connection)
+        now, sequence = time.monotonic(), self._choices.newest_sequence(connection)
+        changes = self._changes(connection)
+        muted: list[Iterator[bool]] = []
+        older_was_read = False
+        for place, (shelf, digests) in enumerate(wanted):
+            # Those of one opportunity follow one another, the oldest key's first: what a rotation moves meanwhile to
+            # the newest key's is found there, or where it was.
+            older_was_read &= place % len(self._ring.keys) > 0
+            since = None if older_was_read or changes is None else changes.get(shelf.scope, ())
+            room = MOST - sum(other.weight for other, _ in wanted if other is not shelf)
+            older_was_read |= shelf.refresh(connection, since, max(self._expected, self._seen), room)
+            muted.append(shelf.has(digests, connection))
+        self._read_at, self._sequence = now, sequence  # not before, as all this is tried again after a conflict
+        return muted
 
     def _changes(self, connection: sa.Connection) -> dict[bytes, list[tuple[bytes, bool]]] | None:
         """What was said since the last look, by scope; by the sequence alone, whose index no planner then misses."""
-        known, self._sequence = self._sequence, self._choices.newest_sequence(connection)
-        if known is None:
+        if self._sequence is None:
             return None
         choice = self._tables.choice.c
-        query = sa.select(choice.scope, choice.digest, choice.muted).where(choice.sequence > known - SLACK)
+        query = sa.select(choice.scope, choice.digest, choice.muted).where(choice.sequence > self._sequence - SLACK)
         rows = connection.execute(query.order_by(choice.sequence).limit(MOST_CHANGES + 1)).all()
         if len(rows) > MOST_CHANGES:
             return None

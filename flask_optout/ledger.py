@@ -32,9 +32,9 @@ class Ledger:
 
         :raises ConfigurationError: when they do not fit.
         """
-        self.read(self._stored(connection))
+        self.compare(self._stored(connection))
 
-    def read(self, stored: dict[str, str]) -> None:
+    def compare(self, stored: dict[str, str]) -> None:
         """As :meth:`check`, of the names and values that a statement about choices brought along.
 
         :raises ConfigurationError: as :meth:`check`.

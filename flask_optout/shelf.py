@@ -16,9 +16,11 @@ from .keys import DIGEST_SIZE
 
 #: A set takes about 90 bytes for each digest: 4.5 MB here.
 SMALL = 50_000
-#: A pile takes 18 bytes for each digest: 19 MB here, of the 24 MiB that a run may take. A million mutes of an
-#: opportunity, and those of all invitations beside them.
-MOST = 1_000_000 + SMALL
+#: A pile takes 18 bytes for each digest, a fifth of a set.
+SET = 5
+#: For all shelves together, as digests of a pile: 20 MB, of the 24 MiB that a run may take. A million mutes of an
+#: opportunity, and twenty thousand of all invitations in a set beside them.
+MOST = 1_000_000 + 20_000 * SET
 #: Reading a digest costs about a sixth of looking one up in the table.
 WORTH = 6
 #: Rows read at once: drivers hold the whole of an answer, and no answer is to be large.
@@ -74,29 +76,31 @@ class Shelf:
         self._read_at = 0.0
         #: More mutes than this; 0 as long as that is not known.
         self._beyond = 0
-        self.size: int = 0
+        #: What it takes of the room for all shelves, in digests of a pile.
+        self.weight: int = 0
 
     @property
     def whole(self) -> bool:
         """Whether it is in memory."""
         return self._small is not None or self._pile is not None
 
-    def refresh(self, connection: sa.Connection, changes: Changes | None, expected: int, room: int) -> None:
-        """Bring it up to date.
+    def refresh(self, connection: sa.Connection, changes: Changes | None, expected: int, room: int) -> bool:
+        """Bring it up to date; says whether the table was read, or is to be read, for that.
 
         :param changes: what was said about this scope since it was read, or ``None`` when that is too much.
         :param expected: how many addresses there are to look for, as far as is known.
-        :param room: how many digests it may hold.
+        :param room: what it may take.
         """
         if self.whole and time.monotonic() - self._read_at < MOST_AGE and self._take(changes):
-            return
-        self._small, self._pile, self._changes, self.size = None, None, {}, 0
+            return False
+        self._small, self._pile, self._changes, self.weight = None, None, {}, 0
         limit = min(WORTH * expected, room)
         if self._beyond < room and limit >= min(2 * self._beyond, room):
-            self._load(connection, limit)
             self._read_at = time.monotonic()
+            self._load(connection, limit, min(SMALL, room // SET))
+        return True
 
-    def has(self, digests: list[bytes], connection: sa.Connection | None) -> Iterator[bool]:
+    def has(self, digests: list[bytes], connection: sa.Connection | None = None) -> Iterator[bool]:
         """Of each digest, whether it is muted.
 
         :param connection: needed unless it is in memory.
@@ -120,8 +124,8 @@ class Shelf:
                 (self._small.add if muted else self._small.discard)(digest)
         return True
 
-    def _load(self, connection: sa.Connection, limit: int) -> None:
-        """Read all mutes, unless they turn out to be more than so many."""
+    def _load(self, connection: sa.Connection, limit: int, few: int) -> None:
+        """Read all mutes, unless they turn out to be more than ``limit``; a few make a set."""
         runs: list[bytes] = []
         pile, size = None, 0
         for run in self._pages(connection, limit):
@@ -130,13 +134,13 @@ class Shelf:
                 self._beyond = limit
                 return
             runs.append(run)
-            if size > SMALL:
+            if size > few:
                 pile = pile or Pile()
                 while runs:
                     pile.add(runs.pop())
-        self._pile, self.size = pile, size
+        self._pile, self.weight = pile, size
         if pile is None:
-            self._small = {digest for run in runs for digest in cut(run)}
+            self._small, self.weight = {digest for run in runs for digest in cut(run)}, SET * size
 
     def _pages(self, connection: sa.Connection, most: int) -> Iterator[bytes]:
         """Mutes in their order, each page as one run of bytes, until there is none or there are more than so many."""

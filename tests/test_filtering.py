@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 
 import pytest
 import sqlalchemy as sa
@@ -134,6 +135,44 @@ def test_what_is_no_longer_worth_its_memory_is_looked_for_in_the_table(
     assert list(host.optout.invitable(people, "beta-42")) == naive(host, [*people])
 
 
+def test_nobody_is_missed_while_a_rotation_moves_the_mutes(
+    make: MakeHost, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filtering, "SLACK", 0)
+    muted = [f"person{number}@x.org" for number in range(20)]
+    old = make(OPTOUT_KEYS=[OLD_KEY])
+    with old.app.app_context():
+        for person in muted:
+            say(old, True, person)
+    strangers = [f"stranger{number}@x.org" for number in range(40)]
+    host = make(OPTOUT_KEYS=[NEW_KEY, OLD_KEY])
+    with host.app.app_context():
+        asked = (person for person in [*strangers[:20], *muted, *strangers[20:]])
+        run = host.optout.invitable(asked, "beta-42")
+        passed = [next(run)]
+        assert sum(current_state().rotation.run()) == len(muted)
+        assert [*passed, *run] == strangers
+
+
+def test_a_look_that_is_tried_again_misses_no_choice(host: Host, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filtering, "SLACK", 0)
+    people = [f"person{number}@x.org" for number in range(20)]
+    run = host.optout.invitable(people, "beta-42")
+    passed = [next(run)]
+    say(host, True, people[12])
+    changes, conflicts = filtering._Run._changes, iter([sqlite3.OperationalError("database is locked")])
+
+    def once_in_vain(self: filtering._Run, connection: sa.Connection) -> object:
+        found = changes(self, connection)
+        for conflict in conflicts:
+            conflict.sqlite_errorname = "SQLITE_BUSY"
+            raise sa.exc.OperationalError("SELECT", {}, conflict)
+        return found
+
+    monkeypatch.setattr(filtering._Run, "_changes", once_in_vain)
+    assert [*passed, *run] == [person for person in people if person != people[12]]
+
+
 def test_a_run_whose_length_is_unknown_seldom_tries_to_read_all_mutes(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,8 +184,8 @@ def test_a_run_whose_length_is_unknown_seldom_tries_to_read_all_mutes(
     tried: list[int] = []
     load = Shelf._load
 
-    def noted(self: Shelf, connection: sa.Connection, limit: int) -> None:
-        load(self, connection, limit)
+    def noted(self: Shelf, connection: sa.Connection, limit: int, few: int) -> None:
+        load(self, connection, limit, few)
         if self.scope == current_state().ring.scope("beta-42"):
             tried.append(limit)
 

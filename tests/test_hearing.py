@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, expect
 
 from flask_optout.addresses import parse
 from flask_optout.bursts import MEMORY, WINDOW
+from flask_optout.choices import Choices
+from flask_optout.keys import Mark
 from flask_optout.press import HOLD, Page
 from flask_optout.state import current_state
 from flask_optout.tokens import Door
@@ -171,6 +173,19 @@ class TestHold:
         now = current_state().clock()
         monkeypatch.setattr("flask_optout.questions.time.time", lambda: now + HOLD + 1)
         assert host.optout.may_invite("jane@example.org", "beta-42")
+
+    def test_a_mute_that_ends_it_while_the_gate_looks_is_obeyed(
+        self, host: Host, press: Press, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        press("mute", age=0.1)
+        held = Choices._held
+
+        def late(self: Choices, connection: sa.Connection, marks: list[Mark]) -> frozenset[Mark]:
+            press("mute")
+            return held(self, connection, marks)
+
+        monkeypatch.setattr(Choices, "_held", late)
+        assert not host.optout.may_invite("jane@example.org", "beta-42")
 
     @pytest.mark.parametrize("choice", ["mute", "keep"])
     def test_a_persons_answer_ends_it(self, host: Host, press: Press, choice: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,10 +14,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from flask_optout import ConfigurationError, rotation
+from flask_optout import ConfigurationError, choices, questions, rotation
 from flask_optout.addresses import parse
 from flask_optout.choices import Choices
-from flask_optout.keys import ALL, KeyRing
+from flask_optout.keys import ALL, KeyRing, Mark
 from flask_optout.rotation import Rotation
 from flask_optout.state import current_state
 from flask_optout.store import Store
@@ -23,6 +26,7 @@ from flask_optout.tokens import CANDIDATE_DOORS, Door, Tokens
 
 from .conftest import MakeHost
 from .hosts import OLD, Host
+from .test_choices import say
 
 NEW = "the new key of this host, 32 bytes."
 NEWEST = "the newest key of this host, 32 bytes"
@@ -140,6 +144,46 @@ class App:
         self.tokens = Tokens(self.ring)
         self.choices = Choices(store, self.tables, self.ring)
         self.rotation = Rotation(store, self.tables, self.ring)
+
+
+@pytest.fixture
+def moving(make: MakeHost) -> Iterator[Host]:
+    """A host with a new key in front, where Jane's mute stands under the old one."""
+    old = make(OPTOUT_KEYS=[OLD])
+    with old.app.app_context():
+        say(old, True, "jane@example.org")
+    host = make(OPTOUT_KEYS=[NEW, OLD])
+    with host.app.app_context():
+        yield host
+
+
+class TestWhatARotationMovesMeanwhile:
+    def test_is_found_by_the_gate(self, moving: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(questions, "BATCH", 1)
+
+        def batches(marks: list[Mark]) -> Iterator[dict[str, Any]]:
+            for number, values in enumerate(questions.batches(marks)):
+                if number == 1:
+                    list(current_state().rotation.run())
+                yield values
+
+        monkeypatch.setattr(choices, "batches", batches)
+        assert not moving.optout.may_invite("jane@example.org", "beta-42")
+
+    def test_is_found_by_the_page(self, moving: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+        path, questions_before = moving.path(), itertools.count()
+
+        def moved_before(ask: Callable[..., Any]) -> Callable[..., Any]:
+            def asked(*args: Any) -> Any:
+                if next(questions_before) == 1:
+                    list(current_state().rotation.run())
+                return ask(*args)
+
+            return asked
+
+        for name in ("_look", "_under"):
+            monkeypatch.setattr(Choices, name, moved_before(getattr(Choices, name)))
+        assert "You will get no more invitations to" in page(moving, path)
 
 
 class ChoicesMachine(RuleBasedStateMachine):

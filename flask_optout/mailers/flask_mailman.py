@@ -77,9 +77,9 @@ class Cleared(mailman_library.EmailMultiAlternatives):
         kind, others = source.content_subtype, getattr(source, "alternatives", [])
         body = (letter.html if kind == "html" else letter.text) or ""
         alternatives = [(letter.html if of == "text/html" else part, of) for part, of in others]
-        self.message_id: str = make_msgid(domain=str(mailman_library.DNS_NAME))
         self.__dict__.update(vars(source), to=[to], cc=[], bcc=[], subject=letter.subject, content_subtype=kind)
         self.__dict__.update(body=body, alternatives=alternatives)
+        self.message_id: str = make_msgid(domain=str(mailman_library.DNS_NAME))
         self.extra_headers: dict[str, str] = {**letter.headers, "Message-ID": self.message_id}
         self.sender: str = mailman_library.sanitize_address(self.from_email, "utf-8")
         with serialising():
