@@ -52,7 +52,7 @@ class Alarms:
         self._store = store
         self._alarm = tables.alarm
         self._ring = ring
-        self._public = {self._tag(domain) for domain in PUBLIC.split()}
+        self._public = {self._ring.domain_tag(domain) for domain in PUBLIC.split()}
 
     def watches(self, claim: Claim) -> bool:
         """Whether those behind a link's mail domain may have a gateway in common."""
@@ -81,7 +81,7 @@ class Alarms:
         A domain of which fewer than five were invited is not named.
         """
         sizes = Counter(address.domain for address in {address.canonical: address for address in invited}.values())
-        names = {self._tag(domain): domain for domain in sizes}
+        names = {self._ring.domain_tag(domain): domain for domain in sizes}
         alarm = self._alarm
         query = sa.select(alarm.c.domain_tag, alarm.c.day, alarm.c.at_least).where(alarm.c.at_least > 0)
         newest_first = query.order_by(alarm.c.day.desc())
@@ -92,7 +92,7 @@ class Alarms:
 
     def take_notice(self, domain: str) -> bool:
         """Whether a notice may go to this domain now: once in a week, alarm or not, so that asking tells nothing."""
-        alarm, today, tag = self._alarm, _today(), self._tag(domain)
+        alarm, today, tag = self._alarm, _today(), self._ring.domain_tag(domain)
         lately = alarm.c.domain_tag == tag, alarm.c.noticed, alarm.c.day > today - datetime.timedelta(NOTICE_DAYS)
         noticed = sa.select(sa.literal(1)).where(*lately).limit(1)
         if self._store.read(lambda connection: connection.scalar(noticed)) is not None:
@@ -108,9 +108,6 @@ class Alarms:
     def _insert(self, connection: sa.Connection, tag: bytes, day: datetime.date) -> None:
         values = {"domain_tag": tag, "day": day, "at_least": 0, "noticed": False}
         insert_if_absent(connection, self._alarm, values)
-
-    def _tag(self, domain: str) -> bytes:
-        return self._ring.domain_tag(domain)
 
 
 def _is(alarm: sa.Table, tag: bytes, day: datetime.date) -> tuple[sa.ColumnElement[bool], ...]:
