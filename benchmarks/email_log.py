@@ -16,10 +16,10 @@ from typing import Any
 import click
 import sqlalchemy as sa
 
-from flask_optout.email_log import PAGE, WINDOW, Criteria, EmailLog
-from flask_optout.log_store import PER_MICROSECOND, LogStore, id_at, now
-from flask_optout.store import Store
-from flask_optout.tables import LogTables
+from flask_optout.choices.store import Store
+from flask_optout.choices.tables import LogTables
+from flask_optout.email_log.log_store import PER_MICROSECOND, LogStore, id_at, now
+from flask_optout.email_log.records import PAGE, WINDOW, Criteria, EmailLog
 
 from .harness import Row, Work, interleave, machine, repeated, say, table
 

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flask_optout.addresses import parse
-from flask_optout.state import current_state
-from tests.crashes import MARKS
-from tests.databases import KINDS, Database, NoServer, database_of
-from tests.differential import compare
-from tests.faults import FAULTS, Tally, rehearse, scene
-from tests.hosts import Mailbox, dispose, make_host, smtp_server
-from tests.races import crowd, race
+from flask_optout.wiring import current_state
+from tests.support.crashes import MARKS
+from tests.support.databases import KINDS, Database, NoServer, database_of
+from tests.support.differential import compare
+from tests.support.faults import FAULTS, Tally, rehearse, scene
+from tests.support.hosts import Mailbox, dispose, make_host, smtp_server
+from tests.support.races import crowd, race
 
 ROOT = Path(__file__).parents[1]
 HEADINGS = ("fault", "database", "tried", "muted people invited", 'false "muted" pages', "lost choices")
@@ -80,7 +80,15 @@ def races(database: Database, smtp: Mailbox, folder: Path, amounts: Amounts) -> 
 
 
 def crashes(database: Database, smtp: Mailbox, folder: Path, amounts: Amounts) -> Iterator[Row]:
-    command = [sys.executable, "-m", "tests.crashes", str(folder), database.uri, str(smtp.port), str(amounts.crashes)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.crashes",
+        str(folder),
+        database.uri,
+        str(smtp.port),
+        str(amounts.crashes),
+    ]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     reports = [json.loads(line) for line in done.stdout.splitlines()]
     invited = sum(len(smtp.to(report["person"])) for report in reports if report["muted"] or report["said"])

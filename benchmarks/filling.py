@@ -6,8 +6,8 @@ import secrets
 
 import sqlalchemy as sa
 
-from flask_optout.keys import ALL, Key
-from flask_optout.tables import Tables
+from flask_optout.choices.tables import Tables
+from flask_optout.links.keys import ALL, Key
 
 from .peers.task import OTHERS
 

@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.databases import NoServer, database_of
-from tests.hosts import Host, dispose, listens, make_host
+from tests.support.databases import NoServer, database_of
+from tests.support.hosts import Host, dispose, listens, make_host
 
 from .harness import Row, say
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from flask_optout.choices import Choices
-from flask_optout.filtering import Filter
-from flask_optout.keys import ALL, DIGEST_SIZE, KeyRing
-from flask_optout.store import Store
-from flask_optout.tables import Tables
-from tests.databases import database_of
+from flask_optout.choices.bulk import Filter
+from flask_optout.choices.repository import Choices
+from flask_optout.choices.store import Store
+from flask_optout.choices.tables import Tables
+from flask_optout.links.keys import ALL, DIGEST_SIZE, KeyRing
+from tests.support.databases import database_of
 
 from .filling import fill, for_all
 from .harness import Contender, Row, Times, interleave, say

@@ -11,9 +11,9 @@ from itsdangerous.signer import HMACAlgorithm
 
 from flask_optout.addresses import parse
 from flask_optout.errors import BadToken
-from flask_optout.keys import ALL, KeyRing
-from flask_optout.links import Links
-from flask_optout.tokens import SIGNATURE_SIZE, Door, Tokens
+from flask_optout.links.keys import ALL, KeyRing
+from flask_optout.links.tokens import SIGNATURE_SIZE, Door, Tokens
+from flask_optout.links.urls import Links
 
 from .harness import Row, interleave, repeated
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from flask_optout.addresses import parse
-from flask_optout.state import current_state
-from flask_optout.tokens import Door
-from tests.hosts import Host, free_port
+from flask_optout.links.tokens import Door
+from flask_optout.wiring import current_state
+from tests.support.hosts import Host, free_port
 from tests.test_choices import say
 
 from .harness import Row, interleave

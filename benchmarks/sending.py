@@ -10,10 +10,10 @@ from contextlib import contextmanager
 import flask_mail
 
 from flask_optout.addresses import parse
-from flask_optout.invitation import Draft
+from flask_optout.invitations.compose import Draft
 from flask_optout.mailers.flask_mail import Invitation
-from flask_optout.state import current_state
-from tests.hosts import Host, free_port
+from flask_optout.wiring import current_state
+from tests.support.hosts import Host, free_port
 
 from .harness import Row, interleave
 from .hosting import hosted, on_each_database, started

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from flask.ctx import AppContext
 
 from flask_optout.addresses import parse
-from flask_optout.state import current_state
-from flask_optout.tokens import Door
+from flask_optout.links.tokens import Door
+from flask_optout.wiring import current_state
 
 from .harness import Elsewhere, Row, interleave, say
 from .hosting import hosted

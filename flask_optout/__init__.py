@@ -13,7 +13,7 @@ from .errors import (
     StoreUnavailable,
 )
 from .extension import OptOut
-from .standing import Opportunity
+from .pages.standing import Opportunity
 
 __all__ = [
     "AddressError",

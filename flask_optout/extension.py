@@ -12,22 +12,22 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session, scoped_session
 
-from . import operators
 from .addresses import Recipient, parse
-from .ask import blueprint
-from .cli import optout_cli
-from .control import optout_control
+from .choices.schema import keep_mutes
+from .choices.tables import Tables
+from .cli.commands import optout_cli
 from .doctor.case import SETTINGS as DOCTOR_SETTINGS
+from .email_log import pages as operators
+from .email_log.log_settings import LOG_DEFAULTS
+from .email_log.pages import Guard, as_check
+from .email_log.redaction import LinkFilter
 from .errors import ConfigurationError
-from .languages import tag_of
-from .log_settings import LOG_DEFAULTS
+from .links.tokens import Door
 from .mailers.stdlib import cleared
-from .operators import Guard, as_check
-from .redaction import LinkFilter
-from .schema import keep_mutes
-from .state import State, current_state
-from .tables import Tables
-from .tokens import Door
+from .pages.ask import blueprint
+from .pages.languages import tag_of
+from .pages.toggle import optout_control
+from .wiring import State, current_state
 
 #: The access logs of servers that log through Python; Flask's own log names the URL where a view failed.
 ACCESS_LOGS = ("werkzeug", "gunicorn.access")

@@ -13,11 +13,11 @@ from flask_sqlalchemy import SQLAlchemy
 
 from flask_optout import AddressError, BadToken, ListError, OptOut, OptOutError
 from flask_optout.addresses import parse
-from flask_optout.importing import MuteList, Refusal
-from flask_optout.keys import KeyRing
+from flask_optout.importing.lists import MuteList, Refusal
+from flask_optout.links.keys import KeyRing
+from flask_optout.links.tokens import TRAILING, Door, Tokens
 from flask_optout.mailers.flask_mail import Invitation, Mail
-from flask_optout.state import current_state
-from flask_optout.tokens import TRAILING, Door, Tokens
+from flask_optout.wiring import current_state
 
 KEYS = ["the first key of the fuzz targets, 32 bytes", "the second key of the fuzz targets, 32 bytes"]
 TO = "jane@example.org"

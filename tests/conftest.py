@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from hypothesis import settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from .databases import KINDS, Database, NoServer, database_of
-from .hosts import Host, Mailbox, dispose, free_port, http_server, make_host, smtp_server
+from tests.support.databases import KINDS, Database, NoServer, database_of
+from tests.support.hosts import Host, Mailbox, dispose, free_port, http_server, make_host, smtp_server
 
 # A busy machine is slow and not wrong; where a change waits to land, each run tries the same examples.
 settings.register_profile("tests", deadline=None, derandomize=os.environ.get("CI") == "true")

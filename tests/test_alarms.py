@@ -9,13 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from flask_optout.addresses import parse
-from flask_optout.alarms import KEPT, PUBLIC
-from flask_optout.press import COHORT_WINDOW
-from flask_optout.signals import cohort_alarm
-from flask_optout.state import current_state
-from flask_optout.tokens import Door
-
-from .hosts import Host
+from flask_optout.links.tokens import Door
+from flask_optout.presses.domain_alarm import KEPT, PUBLIC
+from flask_optout.presses.judge import COHORT_WINDOW
+from flask_optout.presses.signals import cohort_alarm
+from flask_optout.wiring import current_state
+from tests.support.hosts import Host
 
 
 @pytest.fixture

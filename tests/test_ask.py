@@ -13,16 +13,15 @@ from flask_babel import Babel
 
 from flask_optout import BadToken
 from flask_optout.addresses import parse
-from flask_optout.ask import MOST, MOST_IN_ALL
-from flask_optout.background import LONGEST_QUEUE, Background
-from flask_optout.keys import KeyRing
-from flask_optout.state import current_state
-from flask_optout.tokens import Door
-
-from .conftest import MakeHost
-from .hosts import KEY, Host, Mailbox
-from .operators.helpers import statements
-from .test_choices import say
+from flask_optout.links.keys import KeyRing
+from flask_optout.links.tokens import Door
+from flask_optout.pages.ask import MOST, MOST_IN_ALL
+from flask_optout.pages.background import LONGEST_QUEUE, Background
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.email_log import statements
+from tests.support.hosts import KEY, Host, Mailbox
+from tests.test_choices import say
 
 
 def path(to: str = "jane@example.org", opportunity: str = "beta-42") -> str:
@@ -113,7 +112,7 @@ def test_the_answer_does_not_wait_for_the_mail(
     host: Host, client: FlaskClient, smtp: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_go = Event()
-    monkeypatch.setattr("flask_optout.ask.deliver", lambda letter: may_go.wait(10))
+    monkeypatch.setattr("flask_optout.pages.ask.deliver", lambda letter: may_go.wait(10))
     started = time.monotonic()
     assert client.post(path(), data={"address": "jane@example.org"}).status_code == 200
     assert time.monotonic() - started < 5

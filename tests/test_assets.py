@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from flask_optout.assets import HOME
+from flask_optout.pages.assets import HOME
 
 STATIC = HOME / "static"
 

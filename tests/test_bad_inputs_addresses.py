@@ -15,10 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from flask_optout import AddressError, InvitationError, OptOutError
-
-from .conftest import MakeHost
-from .hosts import Host, Mailbox, dispose, make_host, smtp_server
-from .test_choices import say
+from tests.conftest import MakeHost
+from tests.support.hosts import Host, Mailbox, dispose, make_host, smtp_server
+from tests.test_choices import say
 
 OPPORTUNITY = "beta-42"
 

@@ -19,12 +19,11 @@ from werkzeug.test import TestResponse
 
 from flask_optout import ConfigurationError
 from flask_optout.addresses import parse
-from flask_optout.state import current_state
-from flask_optout.tokens import Door
-
-from .conftest import MakeHost
-from .hosts import KEY, OLD, Host
-from .test_choices import say
+from flask_optout.links.tokens import Door
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.hosts import KEY, OLD, Host
+from tests.test_choices import say
 
 DEAD = "/optout/no-such-token"
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"

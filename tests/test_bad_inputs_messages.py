@@ -10,10 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from flask_optout import ConfigurationError, InvitationError, OptOutError
-
-from .conftest import MakeHost
-from .hosts import Host, Mailbox
-from .test_choices import say
+from tests.conftest import MakeHost
+from tests.support.hosts import Host, Mailbox
+from tests.test_choices import say
 
 EVIL = "evil@example.net"
 REFUSED: dict[str, dict[str, Any]] = {

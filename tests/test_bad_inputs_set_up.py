@@ -15,13 +15,12 @@ from flask_sqlalchemy import SQLAlchemy
 
 from flask_optout import ConfigurationError, OptOut, StoreUnavailable
 from flask_optout.addresses import parse
-from flask_optout.cli import optout_cli
-from flask_optout.keys import Key
-from flask_optout.state import current_state
-
-from .conftest import MakeHost
-from .hosts import KEY, OLD, Host, Mailbox
-from .test_choices import say
+from flask_optout.cli.commands import optout_cli
+from flask_optout.links.keys import Key
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.hosts import KEY, OLD, Host, Mailbox
+from tests.test_choices import say
 
 GOOD = "b7f3c0e19a5d4482b7f3c0e19a5d4482"
 KEYS: dict[str, dict[str, Any]] = {
@@ -155,7 +154,7 @@ def test_e12_the_interpreters_options_change_nothing(tmp_path: Path, options: li
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from pathlib import Path
-from tests.hosts import make_host, dispose
+from tests.support.hosts import make_host, dispose
 from tests.test_choices import say
 from flask_optout import AddressError
 host = make_host(Path({str(tmp_path)!r}), MAIL_SUPPRESS_SEND=True)
@@ -242,7 +241,7 @@ def test_g8_two_rotations_at_once_are_safe(make: MakeHost, tmp_path: Path) -> No
     (tmp_path / "app.py").write_text(
         f"""
 from pathlib import Path
-from tests.hosts import make_host
+from tests.support.hosts import make_host
 app = make_host(Path({str(tmp_path)!r}), OPTOUT_KEYS=[{GOOD!r}, {OLD!r}]).app
 """
     )

@@ -13,9 +13,8 @@ from playwright.sync_api import Browser
 from benchmarks.scanners import machines, report
 from benchmarks.scanners.people import PEOPLE, is_there, meet
 from benchmarks.scanners.world import SAFE_READS, World, world
-from flask_optout.press import LATER_UNDO, LAYERS, Layer
-
-from .conftest import missing
+from flask_optout.presses.judge import LATER_UNDO, LAYERS, Layer
+from tests.conftest import missing
 
 pytestmark = pytest.mark.long
 

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_optout import AddressError, StoreUnavailable, gate
+from flask_optout import AddressError, StoreUnavailable
+from flask_optout.invitations import gate
 from flask_optout.mailers import flask_mailman
-
-from .adapters import LIBRARIES
-from .conftest import MakeHost
-from .hosts import KEY, Host, Mailbox, dispose, smtp_server
-from .library import Wanted
-from .operators.helpers import rows
-from .test_choices import say
+from tests.conftest import MakeHost
+from tests.support.adapters import LIBRARIES
+from tests.support.email_log import rows
+from tests.support.hosts import KEY, Host, Mailbox, dispose, smtp_server
+from tests.support.library import Wanted
+from tests.test_choices import say
 
 PEOPLE = [f"person{number}@example.org" for number in range(60)]
 MANUAL = (Path(__file__).parents[1] / "docs" / "sending.md").read_text()

@@ -16,13 +16,12 @@ from sqlalchemy import event
 
 from flask_optout import Opportunity, OptOut
 from flask_optout.addresses import parse
-from flask_optout.state import current_state
-from flask_optout.tokens import Door
-
-from .conftest import MakeHost
-from .hosts import Host
-from .test_choices import say
-from .test_tokens import BAD
+from flask_optout.links.tokens import Door
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.hosts import Host
+from tests.test_choices import say
+from tests.test_tokens import BAD
 
 MARKER = "List-Unsubscribe=One-Click"
 

@@ -10,16 +10,15 @@ import sqlalchemy as sa
 
 from flask_optout import AddressError, ConfigurationError, OpportunityError, StoreUnavailable
 from flask_optout.addresses import Recipient, parse
-from flask_optout.choices import Choices
-from flask_optout.filtering import CHUNK
-from flask_optout.keys import KeyRing
-from flask_optout.state import current_state
-from flask_optout.store import Store
-from flask_optout.tables import Tables
-from flask_optout.tokens import Door
-
-from .conftest import MakeHost
-from .hosts import KEY, Host
+from flask_optout.choices.bulk import CHUNK
+from flask_optout.choices.repository import Choices
+from flask_optout.choices.store import Store
+from flask_optout.choices.tables import Tables
+from flask_optout.links.keys import KeyRing
+from flask_optout.links.tokens import Door
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.hosts import KEY, Host
 
 
 def say(

@@ -11,11 +11,10 @@ import sqlalchemy as sa
 from click.testing import Result
 from flask_babel import Babel
 
-from flask_optout.cli import optout_cli
-from flask_optout.state import current_state
-
-from .conftest import MakeHost
-from .hosts import Host, Mailbox
+from flask_optout.cli.commands import optout_cli
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.hosts import Host, Mailbox
 
 PAGE = (Path(__file__).parents[1] / "docs" / "cli.md").read_text()
 COMMANDS = sorted(optout_cli.commands)

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from tests.conftest import MakeHost
+from tests.doctor.test_message import eml
+from tests.support.dns_server import dns_server
+from tests.support.hosts import Host
 from tools.doctor_demo import ZONE
-
-from .conftest import MakeHost
-from .dns_server import dns_server
-from .doctor.test_message import eml
-from .hosts import Host
 
 
 def run(host: Host, *options: str) -> Result:

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from flask_optout.addresses import parse
-
-from .hosts import Host, Mailbox
-from .test_alarms import mute, staff
+from tests.support.hosts import Host, Mailbox
+from tests.test_alarms import mute, staff
 
 
 @pytest.fixture

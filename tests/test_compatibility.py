@@ -20,7 +20,7 @@ PAGE = TABLE.read_text()
 
 def test_the_table_has_a_row_for_each_walked_test(tmp_path: Path) -> None:
     file = tmp_path / "walked.json"
-    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-m", "walked", "-p", "tests.walked"]
+    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-m", "walked", "-p", "tests.support.walked"]
     subprocess.run([*command, "--walked-to", str(file)], cwd=ROOT, check=True, capture_output=True)
     collected = json.loads(file.read_text())
     rows = re.findall(r"^\| ([^|]+ \| [^|]+) \| [^|]+ \| [^|]+ \|$", table(collected, collected), re.MULTILINE)

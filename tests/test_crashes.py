@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from .crashes import MARKS
-from .databases import Database
-from .hosts import Mailbox
+from tests.support.crashes import MARKS
+from tests.support.databases import Database
+from tests.support.hosts import Mailbox
 
 pytestmark = pytest.mark.long
 
@@ -19,7 +19,15 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_killed_at_each_marked_point_and_restarted(database: Database, smtp: Mailbox, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.crashes", str(tmp_path), database.uri, str(smtp.port), str(len(MARKS))]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.crashes",
+        str(tmp_path),
+        database.uri,
+        str(smtp.port),
+        str(len(MARKS)),
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     reports = [json.loads(line) for line in done.stdout.splitlines()]
     assert [report["mark"] for report in reports] == [mark.name for mark in MARKS], done.stderr

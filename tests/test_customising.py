@@ -13,14 +13,13 @@ from flask import Response, render_template, render_template_string
 from jinja2 import ChoiceLoader, DictLoader
 from playwright.sync_api import Browser, Page, expect
 
-from flask_optout.assets import HOME
 from flask_optout.errors import AddressError
-
-from .conftest import page_of
-from .hosts import Host
-from .page_states import NO, UNDO
-from .test_choices import say
-from .test_story import press
+from flask_optout.pages.assets import HOME
+from tests.conftest import page_of
+from tests.support.hosts import Host
+from tests.support.page_states import NO, UNDO
+from tests.test_choices import say
+from tests.test_story import press
 
 PAGE = (Path(__file__).parents[1] / "docs" / "customising.md").read_text()
 [CSS] = re.findall(r"^```css\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

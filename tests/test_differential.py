@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .differential import compare
-from .hosts import Host, Mailbox
+from tests.support.differential import compare
+from tests.support.hosts import Host, Mailbox
 
 pytestmark = pytest.mark.long
 

@@ -13,10 +13,9 @@ from flask_sqlalchemy import SQLAlchemy
 from starlette.testclient import TestClient
 
 from flask_optout import OptOut
+from flask_optout.links.tokens import ALPHABET
 from flask_optout.mailers.flask_mail import Invitation, Mail
-from flask_optout.tokens import ALPHABET
-
-from .hosts import KEY
+from tests.support.hosts import KEY
 
 PAGE = (Path(__file__).parents[1] / "docs" / "email-log.md").read_text()
 TURN_ON, FLASK_ADMIN, SQLADMIN = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

@@ -9,11 +9,10 @@ from types import ModuleType
 
 from babel.messages.pofile import read_po
 
-from flask_optout.languages import PROBE
-
-from .hosts import Mailbox
-from .test_languages import WORDS
-from .test_readme import module, settings  # noqa: F401  (fixtures)
+from flask_optout.pages.languages import PROBE
+from tests.support.hosts import Mailbox
+from tests.test_languages import WORDS
+from tests.test_readme import module, settings  # noqa: F401  (fixtures)
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "languages.md").read_text()

@@ -20,12 +20,11 @@ import sentry_sdk
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
-from flask_optout.redaction import SLOT
-from flask_optout.tokens import ALPHABET
-
-from .conftest import missing
-from .hosts import KEY, Host, Mailbox, free_port, listens
-from .test_story import link_in
+from flask_optout.email_log.redaction import SLOT
+from flask_optout.links.tokens import ALPHABET
+from tests.conftest import missing
+from tests.support.hosts import KEY, Host, Mailbox, free_port, listens
+from tests.test_story import link_in
 
 DOCS = Path(__file__).parents[1] / "docs"
 PYTHON = re.findall(r"^```python\n(.*?)^```$", (DOCS / "recipes.md").read_text(), re.MULTILINE | re.DOTALL)

@@ -13,16 +13,26 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_optout import StoreUnavailable, email_log
+from flask_optout import StoreUnavailable
 from flask_optout.addresses import parse
-from flask_optout.email_log import PAGE, Criteria, EmailLog, Outgoing
-from flask_optout.log_store import EPOCH, LARGEST_ID, PER_MICROSECOND, LogStore, id_at, new_id, now, reason, time_of
-from flask_optout.redaction import SLOT
-from flask_optout.resends import MOST, Refusal, Resends
-from flask_optout.store import Store
-from flask_optout.tables import LogTables
-
-from .databases import Database
+from flask_optout.choices.store import Store
+from flask_optout.choices.tables import LogTables
+from flask_optout.email_log import records as email_log
+from flask_optout.email_log.log_store import (
+    EPOCH,
+    LARGEST_ID,
+    PER_MICROSECOND,
+    LogStore,
+    id_at,
+    new_id,
+    now,
+    reason,
+    time_of,
+)
+from flask_optout.email_log.records import PAGE, Criteria, EmailLog, Outgoing
+from flask_optout.email_log.redaction import SLOT
+from flask_optout.email_log.resends import MOST, Refusal, Resends
+from tests.support.databases import Database
 
 
 @pytest.fixture
@@ -220,10 +230,10 @@ def test_sending_again_is_bounded_for_each_candidate_and_opportunity(
     assert resends.begin(other, "Olga") == resends.begin(elsewhere, "Olga") == 1
     for day in range(1, MOST):
         later = now() + datetime.timedelta(days=day, minutes=1)
-        monkeypatch.setattr("flask_optout.resends.now", lambda later=later: later)
-        monkeypatch.setattr("flask_optout.resends.new_id", lambda later=later: id_at(later))
+        monkeypatch.setattr("flask_optout.email_log.resends.now", lambda later=later: later)
+        monkeypatch.setattr("flask_optout.email_log.resends.new_id", lambda later=later: id_at(later))
         assert resends.begin(second, "Otto") == day + 1
-    monkeypatch.setattr("flask_optout.resends.now", lambda: now() + datetime.timedelta(days=999))
+    monkeypatch.setattr("flask_optout.email_log.resends.now", lambda: now() + datetime.timedelta(days=999))
     assert resends.begin(first, "Olga") is Refusal.OFTEN
     assert [(resend.number, resend.operator) for resend in resends.of(first)] == [
         (1, "Olga"),

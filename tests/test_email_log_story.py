@@ -11,15 +11,14 @@ import sqlalchemy as sa
 from flask import request
 from playwright.sync_api import Browser, Page, expect
 
-from flask_optout.bursts import WINDOW
-from flask_optout.cli import optout_cli
-from flask_optout.state import current_state
-from flask_optout.tokens import ALPHABET
-
-from .conftest import MakeHost, page_of
-from .hosts import Host, Mailbox, free_port, http_server
-from .operators.helpers import LOG, operator_of, post
-from .test_story import link_in, press
+from flask_optout.cli.commands import optout_cli
+from flask_optout.links.tokens import ALPHABET
+from flask_optout.presses.bursts import WINDOW
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost, page_of
+from tests.support.email_log import LOG, operator_of, post
+from tests.support.hosts import Host, Mailbox, free_port, http_server
+from tests.test_story import link_in, press
 
 pytestmark = pytest.mark.long
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from flask_optout import ConfigurationError, OptOutError, errors
+from tests.conftest import MakeHost
 from tools import error_index
-
-from .conftest import MakeHost
 
 PAGE = (Path(__file__).parents[1] / "docs" / "errors.md").read_text()
 PACKAGE = Path(inspect.getfile(errors)).parent

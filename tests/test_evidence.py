@@ -8,11 +8,11 @@ import pytest
 from flask import Flask, request
 from werkzeug.user_agent import UserAgent
 
-from flask_optout.bursts import Command
-from flask_optout.evidence import client, is_prefetch, observe
-from flask_optout.nonces import Nonce
-from flask_optout.press import Client, Evidence, Page, Scripts
-from flask_optout.scan import CHROME, OLD_CHROME, SENTINEL, UNFURLERS
+from flask_optout.doctor.scan import CHROME, OLD_CHROME, SENTINEL, UNFURLERS
+from flask_optout.presses.bursts import Command
+from flask_optout.presses.evidence import client, is_prefetch, observe
+from flask_optout.presses.judge import Client, Evidence, Page, Scripts
+from flask_optout.presses.nonces import Nonce
 
 CUBOT = CHROME.replace("Windows NT 10.0; Win64; x64", "Linux; Android 13; CUBOT X70")
 

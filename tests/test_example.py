@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from .hosts import Example, example
-from .test_story import press
+from tests.support.hosts import Example, example
+from tests.test_story import press
 
 ROOT = Path(__file__).parents[1]
 COMMAND = "python3 -m venv .venv && .venv/bin/pip install -e '.[example]' && .venv/bin/python -m example_app"

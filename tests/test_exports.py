@@ -14,9 +14,8 @@ import pytest
 import sqlalchemy as sa
 
 from flask_optout import ListError
-from flask_optout.importing import MuteList
-
-from .hosts import Host
+from flask_optout.importing.lists import MuteList
+from tests.support.hosts import Host
 
 ROOT = Path(__file__).parents[1]
 FILES = Path(__file__).with_name("exports")
@@ -113,9 +112,8 @@ with engine.begin() as connection:
 dump(engine)
 """
     (tmp_path / "dump_opted_out.py").write_text(TABLE + DUMP + call)
-    app = (
-        f"from pathlib import Path\nfrom tests.hosts import make_host\napp = make_host(Path({str(tmp_path)!r})).app\n"
-    )
+    imports = "from pathlib import Path\nfrom tests.support.hosts import make_host\n"
+    app = f"{imports}app = make_host(Path({str(tmp_path)!r})).app\n"
     (tmp_path / "app.py").write_text(app)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}

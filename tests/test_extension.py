@@ -14,11 +14,10 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_optout import ConfigurationError, OptOut
-from flask_optout.assets import HOME
-
-from .conftest import MakeHost
-from .hosts import KEY, Host, dispose, make_host
-from .test_choices import say
+from flask_optout.pages.assets import HOME
+from tests.conftest import MakeHost
+from tests.support.hosts import KEY, Host, dispose, make_host
+from tests.test_choices import say
 
 MIGRATED_APP = """
 from flask import Flask

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from .databases import KINDS, Database
-from .faults import FAULTS, Fault, Tally, rehearse, scene
-from .hosts import Host, Mailbox, dispose, make_host
-from .test_choices import say
+from tests.support.databases import KINDS, Database
+from tests.support.faults import FAULTS, Fault, Tally, rehearse, scene
+from tests.support.hosts import Host, Mailbox, dispose, make_host
+from tests.test_choices import say
 
 TIMEOUT = 0.5
 
@@ -87,7 +87,7 @@ def test_clocks_that_differ_by_a_day_change_nothing(host: Host, days: int, monke
         def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:  # type: ignore[override]
             return later
 
-    monkeypatch.setattr("flask_optout.choices.datetime.datetime", Clock)
+    monkeypatch.setattr("flask_optout.choices.repository.datetime.datetime", Clock)
     say(host, False)
     assert host.optout.may_invite("jane@x.org", "beta-42")
     say(host, True)

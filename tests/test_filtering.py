@@ -10,17 +10,18 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_optout import AddressError, StoreUnavailable, filtering, shelf
+from flask_optout import AddressError, StoreUnavailable
 from flask_optout.addresses import Recipient, parse
-from flask_optout.crowd import Crowd
-from flask_optout.keys import ALL
-from flask_optout.shelf import Pile, Shelf
-from flask_optout.state import current_state
-
-from .conftest import MakeHost
-from .databases import Database
-from .hosts import Host
-from .test_choices import say
+from flask_optout.choices import bulk as filtering
+from flask_optout.choices import shelf
+from flask_optout.choices.crowd import Crowd
+from flask_optout.choices.shelf import Pile, Shelf
+from flask_optout.links.keys import ALL
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.databases import Database
+from tests.support.hosts import Host
+from tests.test_choices import say
 
 #: The bounds that make a run of thirty addresses in chunks of five look in each place.
 WAYS = {

@@ -9,11 +9,10 @@ import pytest
 from flask_babel import Babel
 from playwright.sync_api import Browser
 
-from flask_optout.invitation import Draft, Letter
-from flask_optout.state import current_state
-
-from .conftest import page_of
-from .hosts import Host
+from flask_optout.invitations.compose import Draft, Letter
+from flask_optout.wiring import current_state
+from tests.conftest import page_of
+from tests.support.hosts import Host
 
 DRAFT = Draft(["jane@example.org"], "beta-42", "Join us", text=None, html=None, sender="team@example.org")
 SAYS = "Not Interested? Say so here and you will get no more invitations to this:"

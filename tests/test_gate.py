@@ -10,13 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from flask_optout import StoreUnavailable
-from flask_optout.log_store import LogStore
-from flask_optout.redaction import SLOT
-
-from .conftest import MakeHost
-from .hosts import Host, Mailbox, smtp_server
-from .operators.helpers import rows, statements
-from .test_choices import say
+from flask_optout.email_log.log_store import LogStore
+from flask_optout.email_log.redaction import SLOT
+from tests.conftest import MakeHost
+from tests.support.email_log import rows, statements
+from tests.support.hosts import Host, Mailbox, smtp_server
+from tests.test_choices import say
 
 
 class RefusesSenders(Mailbox):

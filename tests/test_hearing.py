@@ -11,16 +11,15 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, expect
 
 from flask_optout.addresses import parse
-from flask_optout.bursts import MEMORY, WINDOW
-from flask_optout.choices import Choices
-from flask_optout.keys import Mark
-from flask_optout.press import HOLD, Page
-from flask_optout.state import current_state
-from flask_optout.tokens import Door
-
-from .conftest import page_of
-from .hosts import Host
-from .test_choices import say
+from flask_optout.choices.repository import Choices
+from flask_optout.links.keys import Mark
+from flask_optout.links.tokens import Door
+from flask_optout.presses.bursts import MEMORY, WINDOW
+from flask_optout.presses.judge import HOLD, Page
+from flask_optout.wiring import current_state
+from tests.conftest import page_of
+from tests.support.hosts import Host
+from tests.test_choices import say
 
 AGAIN = "Please press once more."
 Press = Callable[..., str]
@@ -171,7 +170,7 @@ class TestHold:
         assert list(host.optout.invitable(["jane@example.org", "bob@example.org"], "beta-42")) == ["bob@example.org"]
         assert host.optout.may_invite("jane@example.org", "study-7")
         now = current_state().clock()
-        monkeypatch.setattr("flask_optout.questions.time.time", lambda: now + HOLD + 1)
+        monkeypatch.setattr("flask_optout.choices.questions.time.time", lambda: now + HOLD + 1)
         assert host.optout.may_invite("jane@example.org", "beta-42")
 
     def test_a_mute_that_ends_it_while_the_gate_looks_is_obeyed(

@@ -13,13 +13,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Response
 
-from flask_optout.email_log import Criteria
-from flask_optout.state import current_state
-
-from .conftest import MakeHost, missing
-from .databases import NoServer, database_of
-from .hosts import Host, Mailbox, dispose, smtp_server
-from .test_choices import say
+from flask_optout.email_log.records import Criteria
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost, missing
+from tests.support.databases import NoServer, database_of
+from tests.support.hosts import Host, Mailbox, dispose, smtp_server
+from tests.test_choices import say
 
 JANE = ("jane@x.org", "beta-42")
 visits = sa.Table("visit", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))

@@ -13,10 +13,9 @@ from flask_sqlalchemy_lite import SQLAlchemy as Lite
 
 from flask_optout import ConfigurationError, OptOut
 from flask_optout.mailers.flask_mail import Invitation, Mail
-
-from .host_kinds import HOSTS, Build, Plan
-from .hosts import Mailbox, http_server
-from .walk import A_GLANCE, NO, Form, walk
+from tests.support.host_kinds import HOSTS, Build, Plan
+from tests.support.hosts import Mailbox, http_server
+from tests.support.walk import A_GLANCE, NO, Form, walk
 
 pytestmark = pytest.mark.long
 

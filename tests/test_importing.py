@@ -14,11 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_optout import ListError
-from flask_optout.importing import LONGEST_LINE, Entry, MuteList, Refusal
-
-from .conftest import MakeHost
-from .hosts import Host
-from .test_choices import say
+from flask_optout.importing.lists import LONGEST_LINE, Entry, MuteList, Refusal
+from tests.conftest import MakeHost
+from tests.support.hosts import Host
+from tests.test_choices import say
 
 
 def read(data: bytes, opportunity: str | None = None) -> tuple[list[tuple[str, str]], list[int]]:
@@ -240,7 +239,7 @@ def test_a_store_that_is_down_exits_with_1_and_says_what_to_mend(host: Host) -> 
 APP = """
 import sys
 from pathlib import Path
-from tests.hosts import make_host
+from tests.support.hosts import make_host
 app = make_host(Path({folder!r})).app
 """
 

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from flask_optout import AddressError, ConfigurationError, InvitationError, OptOutError
-from flask_optout.invitation import Draft, Letter, base_url
-from flask_optout.state import current_state
-
-from .hosts import Host
+from flask_optout.invitations.compose import Draft, Letter, base_url
+from flask_optout.wiring import current_state
+from tests.support.hosts import Host
 
 DRAFT = Draft(
     recipients=["jane@x.org"],

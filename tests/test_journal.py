@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from flask_optout import JournalError, StoreUnavailable, journal
-from flask_optout.journal import Entry
-from flask_optout.state import current_state
-
-from .conftest import MakeHost
-from .hosts import KEY, OLD, Host, Mailbox
-from .test_choices import say
+from flask_optout import JournalError, StoreUnavailable
+from flask_optout.choices import journal
+from flask_optout.choices.journal import Entry
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.hosts import KEY, OLD, Host, Mailbox
+from tests.test_choices import say
 
 
 def begun(make: MakeHost, folder: Path, **config: Any) -> Host:
@@ -210,7 +210,7 @@ def test_a_full_file_is_followed_by_another_and_all_are_replayed(
 
 
 def append(path: str, worker: int) -> None:
-    from flask_optout.keys import KeyRing
+    from flask_optout.links.keys import KeyRing
 
     pen = journal.Journal(Path(path), KeyRing.of([KEY]), 10)
     for n in range(50):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flask_optout.addresses import parse
 from flask_optout.errors import ConfigurationError
-from flask_optout.keys import ALL, LEAST_KEY, Key, KeyRing
+from flask_optout.links.keys import ALL, LEAST_KEY, Key, KeyRing
 
 NEWEST, NEW, OLD = b"k" * 32, b"n" * 32, b"o" * 32
 

@@ -14,13 +14,12 @@ from flask_babel import Babel, force_locale
 from markupsafe import Markup
 
 from flask_optout import InvitationError
-from flask_optout.languages import TAG, joined, split, tag_of, translate
 from flask_optout.mailers import flask_mailman as mailman
 from flask_optout.mailers import stdlib
-
-from .conftest import MakeHost
-from .hosts import BASE_URL, Host
-from .walk import Form
+from flask_optout.pages.languages import TAG, joined, split, tag_of, translate
+from tests.conftest import MakeHost
+from tests.support.hosts import BASE_URL, Host
+from tests.support.walk import Form
 
 WORDS = {
     "en": "Not Interested?",

@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 
 from flask_optout import AddressError, InvitationError, NotGated
 from flask_optout.addresses import parse
-from flask_optout.state import current_state
-from flask_optout.tokens import Door
-
-from .adapters import LIBRARIES, WAYS
-from .conftest import MakeHost
-from .hosts import BASE_URL, Host, Mailbox
-from .library import Library, Wanted
+from flask_optout.links.tokens import Door
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.adapters import LIBRARIES, WAYS
+from tests.support.hosts import BASE_URL, Host, Mailbox
+from tests.support.library import Library, Wanted
 
 TOKEN = re.compile(r"/optout/(?:one-click/)?([a-z2-7]{50,})")
 

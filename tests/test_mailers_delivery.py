@@ -6,11 +6,10 @@ import pytest
 
 from flask_optout import ConfigurationError
 from flask_optout.addresses import parse
-from flask_optout.link_letter import link_letter
+from flask_optout.invitations.link_letter import link_letter
 from flask_optout.mailers.delivery import deliver
 from flask_optout.mailers.flask_mailman import Mail
-
-from .hosts import Host, Mailbox
+from tests.support.hosts import Host, Mailbox
 
 
 @pytest.mark.parametrize("library", ["mail", "mailman"])

@@ -15,8 +15,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_optout import OptOut
-
-from .hosts import BASE_URL, KEY
+from tests.support.hosts import BASE_URL, KEY
 
 BIND = "optout"
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from flask_optout.nonces import LIFE
-from flask_optout.press import Page
-from flask_optout.state import current_state
-
-from .conftest import MakeHost
-from .hosts import KEY, Host
+from flask_optout.presses.judge import Page
+from flask_optout.presses.nonces import LIFE
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.hosts import KEY, Host
 
 NOW = 1_800_000_000.0
 

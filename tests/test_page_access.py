@@ -11,9 +11,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from .conftest import page_of
-from .hosts import Mailbox, smtp_server
-from .page_states import CANDIDATE, NO, STATES, UNDO, Stage, stage
+from tests.conftest import page_of
+from tests.support.hosts import Mailbox, smtp_server
+from tests.support.page_states import CANDIDATE, NO, STATES, UNDO, Stage, stage
 
 pytestmark = pytest.mark.long
 

@@ -11,14 +11,13 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, Route, expect
 
 from flask_optout.addresses import parse
-from flask_optout.assets import VERSIONS
-from flask_optout.state import current_state
-from flask_optout.tokens import Door
-
-from .conftest import page_of
-from .hosts import Host
-from .page_states import NO, UNDO
-from .test_story import press
+from flask_optout.links.tokens import Door
+from flask_optout.pages.assets import VERSIONS
+from flask_optout.wiring import current_state
+from tests.conftest import page_of
+from tests.support.hosts import Host
+from tests.support.page_states import NO, UNDO
+from tests.test_story import press
 
 pytestmark = pytest.mark.long
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_optout.bursts import WINDOW, Command, Press, burst_of
-from flask_optout.press import (
+from flask_optout.presses.bursts import WINDOW, Command, Press, burst_of
+from flask_optout.presses.judge import (
     CAUSES,
     COHORT_ALARM,
     CONTRADICTION,

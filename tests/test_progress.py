@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from flask.cli import ScriptInfo
 
-from flask_optout import recovery, rotation
-from flask_optout.cli import optout_cli
-from flask_optout.state import current_state
-
-from .conftest import MakeHost
-from .hosts import KEY, Host
-from .test_choices import say
+from flask_optout.choices import recovery, rotation
+from flask_optout.cli.commands import optout_cli
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.hosts import KEY, Host
+from tests.test_choices import say
 
 LONG = {
     "import": "Reading",

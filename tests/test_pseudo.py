@@ -14,14 +14,13 @@ from flask_babel import Babel
 from playwright.sync_api import Browser, Page
 
 from flask_optout.addresses import parse
-from flask_optout.operators import counts
-from flask_optout.state import current_state
-from flask_optout.tokens import Door
-
-from .conftest import MakeHost, page_of
-from .hosts import Host, Mailbox, free_port, http_server
-from .operators.helpers import LOG, rows
-from .pseudo import CLOSE, OPEN, write_pseudo
+from flask_optout.email_log.pages import counts
+from flask_optout.links.tokens import Door
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost, page_of
+from tests.support.email_log import LOG, rows
+from tests.support.hosts import Host, Mailbox, free_port, http_server
+from tests.support.pseudo import CLOSE, OPEN, write_pseudo
 
 pytestmark = pytest.mark.long
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import MakeHost
-from .databases import Database
-from .hosts import dispose, make_host
-from .races import RECIPES, crowd, race
+from tests.conftest import MakeHost
+from tests.support.databases import Database
+from tests.support.hosts import dispose, make_host
+from tests.support.races import RECIPES, crowd, race
 
 pytestmark = pytest.mark.long
 

@@ -19,11 +19,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from flask_optout.extension import DEFAULTS
-
-from .hosts import Mailbox, free_port, listens
-from .test_benchmark_scanners import COMMAND as SCANNERS
-from .test_example import COMMAND as EXAMPLE
-from .test_story import link_in, press
+from tests.support.hosts import Mailbox, free_port, listens
+from tests.test_benchmark_scanners import COMMAND as SCANNERS
+from tests.test_example import COMMAND as EXAMPLE
+from tests.test_story import link_in, press
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

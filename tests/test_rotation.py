@@ -14,19 +14,20 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from flask_optout import ConfigurationError, choices, questions, rotation
+from flask_optout import ConfigurationError
 from flask_optout.addresses import parse
-from flask_optout.choices import Choices
-from flask_optout.keys import ALL, KeyRing, Mark
-from flask_optout.rotation import Rotation
-from flask_optout.state import current_state
-from flask_optout.store import Store
-from flask_optout.tables import Tables
-from flask_optout.tokens import CANDIDATE_DOORS, Door, Tokens
-
-from .conftest import MakeHost
-from .hosts import OLD, Host
-from .test_choices import say
+from flask_optout.choices import questions, rotation
+from flask_optout.choices import repository as choices
+from flask_optout.choices.repository import Choices
+from flask_optout.choices.rotation import Rotation
+from flask_optout.choices.store import Store
+from flask_optout.choices.tables import Tables
+from flask_optout.links.keys import ALL, KeyRing, Mark
+from flask_optout.links.tokens import CANDIDATE_DOORS, Door, Tokens
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.hosts import OLD, Host
+from tests.test_choices import say
 
 NEW = "the new key of this host, 32 bytes."
 NEWEST = "the newest key of this host, 32 bytes"

@@ -7,13 +7,12 @@ from flask import request
 from flask.testing import FlaskClient
 from jinja2 import DictLoader
 
-from flask_optout.scan import PROFILES
-from flask_optout.state import current_state
+from flask_optout.doctor.scan import PROFILES
 from flask_optout.testing import scanner_visits
-
-from .conftest import MakeHost
-from .hosts import Host, free_port, http_server
-from .test_choices import say
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.hosts import Host, free_port, http_server
+from tests.test_choices import say
 
 pytestmark = pytest.mark.long
 

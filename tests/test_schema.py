@@ -14,17 +14,17 @@ import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
-from flask_optout import ConfigurationError, schema
+from flask_optout import ConfigurationError
 from flask_optout.addresses import parse
-from flask_optout.choices import Choices
-from flask_optout.keys import KeyRing
-from flask_optout.store import Store
-from flask_optout.tables import SCHEMA, Tables
-
-from .conftest import MakeHost
-from .databases import Database
-from .hosts import KEY, Host, dispose, make_host
-from .test_choices import say
+from flask_optout.choices import schema
+from flask_optout.choices.repository import Choices
+from flask_optout.choices.store import Store
+from flask_optout.choices.tables import SCHEMA, Tables
+from flask_optout.links.keys import KeyRing
+from tests.conftest import MakeHost
+from tests.support.databases import Database
+from tests.support.hosts import KEY, Host, dispose, make_host
+from tests.test_choices import say
 
 GOLDEN = Path(__file__).parent / "golden" / "version_1.sql"
 
@@ -183,7 +183,7 @@ def test_where_only_sql_is_written_no_drop_is_written() -> None:
 APP = """
 from pathlib import Path
 from flask_migrate import Migrate
-from tests.hosts import make_host
+from tests.support.hosts import make_host
 host = make_host(Path({folder!r}))
 app = host.app
 Migrate(app, host.db)

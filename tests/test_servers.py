@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from .hosts import KEY, Mailbox, free_port
-from .walk import NO, SIGNAL, Web, links, walk
+from tests.support.hosts import KEY, Mailbox, free_port
+from tests.support.walk import NO, SIGNAL, Web, links, walk
 
 pytestmark = pytest.mark.long
 
@@ -43,7 +43,7 @@ def gunicorn(folder: Path, smtp: Mailbox, arguments: list[str]) -> Iterator[Web]
         "PYTHONPATH": str(ROOT),
         **{f"HOST_{name}": json.dumps(value) for name, value in settings.items()},
     }
-    app = "tests.served_app:app"
+    app = "tests.support.served_app:app"
     init = [sys.executable, "-m", "flask", "--app", app, "optout", "init-db"]
     subprocess.run(init, cwd=folder, env=environment, check=True, capture_output=True)
     command = [

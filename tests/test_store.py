@@ -15,10 +15,9 @@ import pytest
 import sqlalchemy as sa
 
 from flask_optout import StoreUnavailable
-from flask_optout.store import Store
-from flask_optout.time_limit import MOST_STUCK
-
-from .databases import Database
+from flask_optout.choices.store import Store
+from flask_optout.choices.time_limit import MOST_STUCK
+from tests.support.databases import Database
 
 SLEEP = {"postgresql": "SELECT pg_sleep(3)", "mariadb": "SELECT sleep(3)"}
 

@@ -6,8 +6,8 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from .hosts import Host, Mailbox
-from .test_choices import say
+from tests.support.hosts import Host, Mailbox
+from tests.test_choices import say
 
 
 def link_in(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from flask_optout.tables import Tables, insert_if_absent, upsert
+from flask_optout.choices.tables import Tables, insert_if_absent, upsert
 
 
 @pytest.fixture(params=["sqlite", "any other database"])

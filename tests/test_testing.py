@@ -15,9 +15,8 @@ from flask import Flask
 from flask_optout import StoreUnavailable
 from flask_optout.mailers import flask_mailman, stdlib
 from flask_optout.testing import Candidate
-
-from .conftest import MakeHost
-from .hosts import Host
+from tests.conftest import MakeHost
+from tests.support.hosts import Host
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "testing.md").read_text()
@@ -39,7 +38,8 @@ def test_the_manuals_tests_pass(tmp_path: Path) -> None:
 
 
 def test_the_plugin_loads_no_mail_library() -> None:
-    code = "import sys, flask_optout.pytest_plugin; sys.exit(bool({'flask_mail', 'flask_mailman'} & {*sys.modules}))"
+    libraries = "{'flask_mail', 'flask_mailman'}"
+    code = f"import sys, flask_optout.testing.pytest_plugin; sys.exit(bool({libraries} & {{*sys.modules}}))"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from flask_optout.time_limit import MOST_STUCK, Call, Helpers, Late, TooManyHang
+from flask_optout.choices.time_limit import MOST_STUCK, Call, Helpers, Late, TooManyHang
 
 
 def test_it_gives_what_the_work_gives_and_raises_what_it_raises() -> None:

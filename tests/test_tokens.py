@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from flask_optout.addresses import parse
 from flask_optout.errors import BadToken, OpportunityError
-from flask_optout.keys import ALL, KeyRing
-from flask_optout.tokens import LONGEST_OPPORTUNITY, LONGEST_TOKEN, SHORTEST_TOKEN, TRAILING, Door, Tokens
+from flask_optout.links.keys import ALL, KeyRing
+from flask_optout.links.tokens import LONGEST_OPPORTUNITY, LONGEST_TOKEN, SHORTEST_TOKEN, TRAILING, Door, Tokens
 
 KEY, OTHER, THIRD = b"k" * 32, b"o" * 32, b"t" * 32
 JANE = parse("jane@x.org")

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from flask_optout import visits
 from flask_optout.addresses import parse
-from flask_optout.state import current_state
-from flask_optout.tokens import Door
-
-from .conftest import MakeHost
-from .hosts import Host
+from flask_optout.links.tokens import Door
+from flask_optout.pages import visits
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.hosts import Host
 
 
 def entries(folder: Path) -> list[dict[str, Any]]:

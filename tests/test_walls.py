@@ -10,10 +10,9 @@ from flask import Flask, abort, redirect, request
 from flask_login import LoginManager, current_user
 from flask_wtf import CSRFProtect
 
-from flask_optout.walls import find_wall
-
-from .conftest import MakeHost
-from .hosts import Host
+from flask_optout.doctor.walls import find_wall
+from tests.conftest import MakeHost
+from tests.support.hosts import Host
 
 SKIP = 'if request.blueprint == "optout":'
 

@@ -78,7 +78,7 @@ def environment(folder: Path, constraints: list[str], base: str = sys.executable
 
 def walked(python: Path, file: Path) -> dict[str, Any]:
     """Run the marked tests; gives what they wrote down."""
-    command: list[str | Path] = [python, "-m", "pytest", "-q", "-m", "walked", "-p", "tests.walked"]
+    command: list[str | Path] = [python, "-m", "pytest", "-q", "-m", "walked", "-p", "tests.support.walked"]
     subprocess.run(
         [*command, "--walked-to", file], cwd=ROOT, env={**os.environ, "OPTOUT_REQUIRE_ALL": "1"}, check=False
     )

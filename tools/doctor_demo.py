@@ -22,7 +22,7 @@ from flask_optout.doctor.examine import Report
 from flask_optout.doctor.report import lines, write
 from flask_optout.doctor.resolver import Resolver
 from tests.conftest import CHROMIUM_ARGUMENTS
-from tests.dns_server import Nameserver, Zone, dns_server
+from tests.support.dns_server import Nameserver, Zone, dns_server
 from tools.screenshots import find_chromium
 
 SENDER = "192.0.2.25"

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.conftest import CHROMIUM_ARGUMENTS
-from tests.hosts import Mailbox, example, smtp_server
-from tests.page_states import SCRIPTED, STATES, Stage, stage
+from tests.support.hosts import Mailbox, example, smtp_server
+from tests.support.page_states import SCRIPTED, STATES, Stage, stage
 
 ROOT = Path(__file__).parents[1]
 DOCS, BUILD = ROOT / "docs", ROOT / "build" / "screenshots"

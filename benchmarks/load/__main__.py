@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.harness import machine, say
-from tests.walk import Web
+from tests.support.walk import Web
 
 from .asking import Operators
 from .faults import FULL, QUICK, Planned, suffer

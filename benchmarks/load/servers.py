@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.hosts import free_port
+from tests.support.hosts import free_port
 
 ROOT = Path(__file__).parents[2]
 THREADS = 6

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
-from tests.hosts import Mailbox
+from tests.support.hosts import Mailbox
 
 from .judge import Mail, Pair
 

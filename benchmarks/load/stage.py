@@ -15,7 +15,7 @@ from typing import Any
 
 import redis
 
-from tests.hosts import free_port, smtp_server
+from tests.support.hosts import free_port, smtp_server
 
 from .host import QUEUE, SETTINGS, Host
 from .servers import THREADS, Absent, Cluster, Program, Served, app_server, proxy, worker

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page
 
-from flask_optout import scan
-from flask_optout.scan import CHROME
+from flask_optout.doctor import scan
+from flask_optout.doctor.scan import CHROME
 
 from .machines import EDGE, SAFARI, clicks_by_script, clicks_everything, detonation, linger, settle, tab
 from .world import Candidate, World

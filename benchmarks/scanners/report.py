@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from flask_optout import scan
-from flask_optout.press import LAYERS
+from flask_optout.doctor import scan
+from flask_optout.presses.judge import LAYERS
 
 from . import machines
 from .people import PEOPLE, is_there, meet

@@ -20,12 +20,12 @@ from playwright.sync_api import Browser
 
 from flask_optout import BadToken
 from flask_optout.addresses import parse
-from flask_optout.press import LAYERS, Layer
-from flask_optout.scan import Answer, Scanner
-from flask_optout.signals import cohort_alarm
-from flask_optout.state import State, current_state
-from flask_optout.tokens import Door
-from tests.hosts import Host, dispose, free_port, http_server, make_host
+from flask_optout.doctor.scan import Answer, Scanner
+from flask_optout.links.tokens import Door
+from flask_optout.presses.judge import LAYERS, Layer
+from flask_optout.presses.signals import cohort_alarm
+from flask_optout.wiring import State, current_state
+from tests.support.hosts import Host, dispose, free_port, http_server, make_host
 
 #: Not a rule of the judge's but a lack of code, so the benchmark puts in what is missing to show what it is worth.
 SAFE_READS = Layer("L0 safe reads")

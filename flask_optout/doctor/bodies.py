@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
-from ..languages import TAG
-from ..tokens import ALPHABET
+from ..links.tokens import ALPHABET
+from ..pages.languages import TAG
 from .finding import Finding, Severity, ok
 from .sample import Sample
 

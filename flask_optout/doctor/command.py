@@ -10,7 +10,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from ..state import current_state
+from ..wiring import current_state
 from .case import Case, checked_domain, checked_nameserver
 from .sample import LONGEST_MESSAGE
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from flask import Flask
 
 from ..errors import OptOutError
-from ..state import State
-from ..tokens import Door
+from ..links.tokens import Door
+from ..wiring import State
 from .case import Case
 from .doors import PROBE, PROBE_OPPORTUNITY, doors
 from .finding import Finding, Severity, unknown

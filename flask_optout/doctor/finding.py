@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..errors import OptOutError
-from ..tokens import SHORTEST_TOKEN
+from ..links.tokens import SHORTEST_TOKEN
 
 #: What a mail server may say at most; more of it would push the mend off the screen.
 LONGEST_TEXT = 900

@@ -12,11 +12,11 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import OptOutError
-from ..state import State
-from ..tokens import Door
-from ..walls import find_wall
+from ..links.tokens import Door
+from ..wiring import State
 from .doors import PROBE, PROBE_OPPORTUNITY
 from .finding import Finding, Severity, of_error, ok, unknown
+from .walls import find_wall
 
 MOST_SECONDS_APART = 120
 #: Where mail libraries stand in an app, and their names.

@@ -8,7 +8,7 @@ from flask import current_app
 
 from ..addresses import Recipient
 from ..errors import ConfigurationError
-from ..invitation import Letter
+from ..invitations.compose import Letter
 
 
 def deliver(letter: Letter) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import flask_mail
 
 from ..addresses import Recipient
-from ..invitation import Draft, Letter
-from ..state import current_state
+from ..invitations.compose import Draft, Letter
+from ..wiring import current_state
 from .wire import VERBATIM, Inviting, not_gated, rehearse, serialising
 
 

@@ -8,8 +8,8 @@ from email.utils import formataddr, make_msgid
 from itertools import groupby, starmap
 from typing import Any, NoReturn
 
-from ..invitation import Draft, Letter
-from ..state import current_state
+from ..invitations.compose import Draft, Letter
+from ..wiring import current_state
 from . import mailman_library
 from .wire import VERBATIM, Inviting, not_gated, rehearse, serialising
 

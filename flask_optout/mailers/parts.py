@@ -8,7 +8,7 @@ from typing import Any
 
 from ..addresses import Recipient
 from ..errors import AddressError, InvitationError
-from ..invitation import Draft
+from ..invitations.compose import Draft
 
 #: Headers that a draft has fields for, or that say how the body is encoded.
 STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*", re.IGNORECASE)

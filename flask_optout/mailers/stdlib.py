@@ -10,8 +10,8 @@ from email.policy import EmailPolicy
 from email.utils import make_msgid
 from typing import Any
 
-from ..invitation import OWN_HEADERS, Letter
-from ..state import current_state
+from ..invitations.compose import OWN_HEADERS, Letter
+from ..wiring import current_state
 from .parts import draft
 from .wire import VERBATIM, not_gated
 

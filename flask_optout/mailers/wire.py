@@ -10,7 +10,7 @@ from email.policy import EmailPolicy
 from typing import Any
 
 from ..errors import InvitationError, NotGated
-from ..invitation import OWN_HEADERS
+from ..invitations.compose import OWN_HEADERS
 
 
 class _Verbatim(EmailPolicy):

@@ -10,8 +10,7 @@ import pytest
 from flask_optout.doctor import resolver
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.resolver import Resolver
-
-from ..dns_server import SILENCE, Nameserver, Zone, dns_server
+from tests.support.dns_server import SILENCE, Nameserver, Zone, dns_server
 
 Ask = Callable[[Zone], Resolver]
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from flask_optout.doctor.case import SETTINGS, Case, checked_domain, checked_nameserver
-
-from .test_message import eml
+from tests.doctor.test_message import eml
 
 FULL = {
     "MAIL_DEFAULT_SENDER": ("Team", "team@set.example"),

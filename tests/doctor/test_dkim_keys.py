@@ -9,10 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from flask_optout.doctor.dkim_keys import keys, signatures
 from flask_optout.doctor.sample import Sample
+from tests.doctor.conftest import Ask, severities, the
+from tests.support.dns_server import SERVFAIL, SILENCE, Rdata
 from tools.doctor_demo import GOOD_KEY, SHORT_KEY
-
-from ..dns_server import SERVFAIL, SILENCE, Rdata
-from .conftest import Ask, severities, the
 
 D = "invite.example"
 NAME = f"s1._domainkey.{D}"

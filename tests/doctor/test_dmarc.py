@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flask_optout.doctor.dmarc import aligned, alignment, dmarc, organizational
-
-from ..dns_server import SERVFAIL, SILENCE, Zone
-from .conftest import Ask, severities, the
+from tests.doctor.conftest import Ask, severities, the
+from tests.support.dns_server import SERVFAIL, SILENCE, Zone
 
 D = "mail.invite.example"
 

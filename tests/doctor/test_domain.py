@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from flask_optout.doctor.case import Case
 from flask_optout.doctor.domain import domain
+from tests.doctor.conftest import Ask, severities, the
 from tools.doctor_demo import SENDER, ZONE
-
-from .conftest import Ask, severities, the
 
 ALL = Case("mended.example", "mended.example", [("invite", "mended.example")], SENDER, True)
 

@@ -25,13 +25,12 @@ from flask_optout.doctor import http
 from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, Knock, doors
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.http import Answer, knock
-from flask_optout.keys import KeyRing
-from flask_optout.press import HURRY
-from flask_optout.tokens import Door, Tokens
-
-from ..conftest import MakeHost
-from ..hosts import KEY, Host, free_port, http_server
-from .conftest import severities, the
+from flask_optout.links.keys import KeyRing
+from flask_optout.links.tokens import Door, Tokens
+from flask_optout.presses.judge import HURRY
+from tests.conftest import MakeHost
+from tests.doctor.conftest import severities, the
+from tests.support.hosts import KEY, Host, free_port, http_server
 
 pytestmark = pytest.mark.long
 

@@ -18,13 +18,12 @@ from flask_optout.doctor.examine import Report, examine
 from flask_optout.doctor.finding import Severity, ok
 from flask_optout.doctor.message import message
 from flask_optout.doctor.resolver import Resolver
+from tests.conftest import MakeHost
+from tests.doctor.conftest import severities
+from tests.doctor.test_message import eml
+from tests.support.dns_server import SILENCE, Nameserver, Zone
+from tests.support.hosts import Host, free_port
 from tools.doctor_demo import ZONE, looked_at
-
-from ..conftest import MakeHost
-from ..dns_server import SILENCE, Nameserver, Zone
-from ..hosts import Host, free_port
-from .conftest import severities
-from .test_message import eml
 
 D = "invite.example"
 

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_optout.doctor.finding import Finding, Severity, clean, tag_list
-
-from ..hosts import Host
+from tests.support.hosts import Host
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flask_optout.doctor.hosts import mx, ptr, senders
-
-from ..dns_server import SERVFAIL, SILENCE, Zone
-from .conftest import Ask, severities
+from tests.doctor.conftest import Ask, severities
+from tests.support.dns_server import SERVFAIL, SILENCE, Zone
 
 D = "invite.example"
 REVERSE = "25.2.0.192.in-addr.arpa PTR"

@@ -7,10 +7,9 @@ import pytest
 from flask_optout.doctor.case import Case
 from flask_optout.doctor.message import message
 from flask_optout.doctor.sample import Sample, Unreadable
-
-from ..conftest import MakeHost
-from ..hosts import Mailbox
-from .conftest import severities, the
+from tests.conftest import MakeHost
+from tests.doctor.conftest import severities, the
+from tests.support.hosts import Mailbox
 
 PREFIX = "https://invite.example.org/optout/"
 TOKEN = "a" * 120

@@ -9,9 +9,8 @@ import pytest
 
 from flask_optout.doctor import resolver as module
 from flask_optout.doctor.resolver import MOST_QUESTIONS, MOST_TIMEOUTS, Resolver, Unsure
-
-from ..dns_server import SERVFAIL, SILENCE, Nameserver
-from .conftest import Ask
+from tests.doctor.conftest import Ask
+from tests.support.dns_server import SERVFAIL, SILENCE, Nameserver
 
 
 def test_strings_are_joined_without_a_space(ask: Ask) -> None:

@@ -15,10 +15,9 @@ from flask import redirect, request
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.setup import apart, setup
 from flask_optout.mailers.flask_mailman import Mail
-
-from ..conftest import MakeHost, missing
-from ..hosts import Host
-from .conftest import severities, the
+from tests.conftest import MakeHost, missing
+from tests.doctor.conftest import severities, the
+from tests.support.hosts import Host
 
 KEY = "a key of the choices alone, 32 bytes or more"
 FINE = {

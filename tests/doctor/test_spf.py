@@ -6,9 +6,8 @@ import pytest
 
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.spf import spf
-
-from ..dns_server import SERVFAIL, SILENCE, Zone
-from .conftest import Ask, severities, the
+from tests.doctor.conftest import Ask, severities, the
+from tests.support.dns_server import SERVFAIL, SILENCE, Zone
 
 SENDER = "192.0.2.25"
 D = "invite.example"

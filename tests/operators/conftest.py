@@ -8,9 +8,9 @@ import pytest
 from flask import request
 from flask.testing import FlaskClient
 
-from ..conftest import MakeHost
-from ..hosts import Host, Mailbox
-from .helpers import operator_of
+from tests.conftest import MakeHost
+from tests.support.email_log import operator_of
+from tests.support.hosts import Host, Mailbox
 
 
 @pytest.fixture

@@ -9,10 +9,9 @@ from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
 
 from flask_optout import OptOut
-
-from ..conftest import MakeHost
-from ..hosts import Host, Mailbox
-from .helpers import LOG, operator_of, sent
+from tests.conftest import MakeHost
+from tests.support.email_log import LOG, operator_of, sent
+from tests.support.hosts import Host, Mailbox
 
 
 @pytest.mark.parametrize(
@@ -53,7 +52,7 @@ def test_a_form_without_its_token_or_with_another_operators_is_refused(host: Hos
 def test_an_old_form_is_refused(host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     path = f"{sent(host)}/send-again"
     token = re.findall(r'name="form_token" value="([^"]+)"', client.get(path).text)[0]
-    monkeypatch.setattr("flask_optout.operators.base.FORM_AGE", -1)
+    monkeypatch.setattr("flask_optout.email_log.pages.base.FORM_AGE", -1)
     assert client.post(path, data={"form_token": token}).status_code == 400
 
 

@@ -10,12 +10,11 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from flask_optout import ConfigurationError
-from flask_optout.operators.counts import coarse
-
-from ..conftest import MakeHost
-from ..hosts import Host
-from ..test_choices import say
-from .helpers import LOG, sent
+from flask_optout.email_log.pages.counts import coarse
+from tests.conftest import MakeHost
+from tests.support.email_log import LOG, sent
+from tests.support.hosts import Host
+from tests.test_choices import say
 
 
 @pytest.mark.parametrize(
@@ -74,7 +73,7 @@ def test_counts_move_once_a_week(host: Host, client: FlaskClient, monkeypatch: p
 
 
 def test_counts_are_paged(host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flask_optout.operators.counts.PAGE", 2)
+    monkeypatch.setattr("flask_optout.email_log.pages.counts.PAGE", 2)
     for opportunity in ("a", "b", "c & d"):
         sent(host, opportunity=opportunity)
     first = client.get(f"{LOG}counts").text

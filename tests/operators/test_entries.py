@@ -11,14 +11,13 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from flask_optout.log_store import id_at, now
-from flask_optout.redaction import SLOT
-from flask_optout.tokens import ALPHABET
-
-from ..conftest import MakeHost
-from ..hosts import Host, Mailbox
-from ..test_choices import say
-from .helpers import LOG, post, sent
+from flask_optout.email_log.log_store import id_at, now
+from flask_optout.email_log.redaction import SLOT
+from flask_optout.links.tokens import ALPHABET
+from tests.conftest import MakeHost
+from tests.support.email_log import LOG, post, sent
+from tests.support.hosts import Host, Mailbox
+from tests.test_choices import say
 
 
 def test_the_list_says_what_to_do_when_it_is_empty(client: FlaskClient) -> None:
@@ -67,7 +66,7 @@ def test_the_filter_in_the_url_decides_what_is_listed(
 def test_dates_are_those_of_the_zone_that_the_page_names(make: MakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     host = make(operator=lambda: True, OPTOUT_TIMEZONE="Pacific/Kiritimati", MAIL_SUPPRESS_SEND=True)
     late = now().replace(year=2031, month=12, day=24, hour=20, minute=30, second=15, microsecond=0)
-    monkeypatch.setattr("flask_optout.email_log.new_id", lambda: id_at(late))
+    monkeypatch.setattr("flask_optout.email_log.records.new_id", lambda: id_at(late))
     client = host.app.test_client()
     with host.app.app_context():
         sent(host)
@@ -80,7 +79,7 @@ def test_dates_are_those_of_the_zone_that_the_page_names(make: MakeHost, monkeyp
 
 
 def test_older_pages_keep_the_filter(host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flask_optout.email_log.PAGE", 2)
+    monkeypatch.setattr("flask_optout.email_log.records.PAGE", 2)
     for to in ("jane", "joan", "june"):
         sent(host, f"{to}@example.org")
     first = client.get(f"{LOG}?opportunity=beta-42").text

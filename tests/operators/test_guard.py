@@ -11,11 +11,10 @@ from flask import abort, g, redirect, request
 from flask.testing import FlaskClient
 
 from flask_optout import ConfigurationError, OptOut
-from flask_optout.state import current_state
-
-from ..conftest import MakeHost
-from ..hosts import Host
-from .helpers import LOG, operator_of, post, sent
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.email_log import LOG, operator_of, post, sent
+from tests.support.hosts import Host
 
 
 def plain_decorator(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,11 +9,11 @@ from flask import request
 from flask.testing import FlaskClient
 from flask_babel import Babel
 
-from ..conftest import MakeHost
-from ..hosts import Host, Mailbox, smtp_server
-from ..test_choices import say
-from ..test_gate import RefusesRecipients
-from .helpers import post, sent, uniform
+from tests.conftest import MakeHost
+from tests.support.email_log import post, sent, uniform
+from tests.support.hosts import Host, Mailbox, smtp_server
+from tests.test_choices import say
+from tests.test_gate import RefusesRecipients
 
 
 def test_it_is_sent_again_with_a_preface_and_fresh_links_to_the_same_address(

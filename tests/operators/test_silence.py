@@ -9,12 +9,11 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from flask_optout.state import current_state
-from flask_optout.tokens import ALPHABET
-
-from ..hosts import Host, Mailbox
-from ..test_choices import say
-from .helpers import LOG, headers_of, post, sent, statements, uniform
+from flask_optout.links.tokens import ALPHABET
+from flask_optout.wiring import current_state
+from tests.support.email_log import LOG, headers_of, post, sent, statements, uniform
+from tests.support.hosts import Host, Mailbox
+from tests.test_choices import say
 
 
 def test_every_page_and_answer_is_the_same_for_a_muted_candidate(

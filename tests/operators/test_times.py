@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask import Flask
 
-from flask_optout.email_log import Criteria
-from flask_optout.log_store import LARGEST_ID, id_at
-from flask_optout.operators.filters import Filter
-from flask_optout.operators.times import Times
+from flask_optout.email_log.log_store import LARGEST_ID, id_at
+from flask_optout.email_log.pages.filters import Filter
+from flask_optout.email_log.pages.times import Times
+from flask_optout.email_log.records import Criteria
 
 
 def bounds(zone: str, **fields: str) -> tuple[str, str]:

@@ -1,0 +1,1 @@
+"""What candidates have said, and where it is stored."""

@@ -1,0 +1,1 @@
+"""The Email Log: what was sent, without its personal links."""

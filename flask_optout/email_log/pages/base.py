@@ -1,0 +1,125 @@
+"""The blueprint itself: its guard, its headers, its forms' proof of origin, its errors."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, abort, current_app, g, make_response, request
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from werkzeug.exceptions import BadRequest, NotFound
+
+from ...errors import ConfigurationError, StoreUnavailable
+from ...pages.candidate import LONGEST_FORM, exempt_from_csrf, show
+from ...pages.candidate import guard as candidate_headers
+from ...pages.rendering import render
+from ...pages.routing import PlacedBlueprint
+from ...wiring import current_state
+from ..log_store import LARGEST_ID
+from ..records import Email
+from .times import Times
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+#: A form stands open no longer than a working day.
+FORM_AGE = 12 * 60 * 60
+CSP = "Content-Security-Policy"
+
+blueprint: PlacedBlueprint = PlacedBlueprint("optout_operator", __name__)
+# Flask-WTF would answer outsiders before the guard does; it is asked after it.
+blueprint.url_value_preprocessor(exempt_from_csrf)
+
+
+@blueprint.before_request
+def only_operators() -> tuple[str, int] | None:
+    """Answer everybody else as if nothing were here, whatever they asked for."""
+    operator = current_state().operator
+    name = None if operator is None else operator()
+    if name is None:
+        return _nothing_here()
+    g.optout_operator = name
+    request.max_content_length = LONGEST_FORM
+    if request.method == "POST":
+        _check_form()
+    return None
+
+
+@blueprint.route("/<path:rest>", methods=METHODS)
+def nothing(rest: str) -> str:
+    """Take every other path and method, so that the guard stands before them as well."""
+    abort(404)
+
+
+@blueprint.after_request
+def headers(response: Response) -> Response:
+    """The candidate's page headers, and a page's own Content-Security-Policy where it has one."""
+    own = response.headers.get(CSP)
+    response = candidate_headers(response)
+    if own is not None:
+        response.headers[CSP] = own
+    return response
+
+
+def page(template: str, **context: Any) -> str:
+    """Render a page with what every operator page needs."""
+    return render(
+        f"operator/{template}",
+        times=Times.of_app(),
+        form_token=_forms().dumps(g.optout_operator),
+        wtf_token=current_app.jinja_env.globals.get("csrf_token") if "csrf" in current_app.extensions else None,
+        counts=current_app.config["OPTOUT_COUNT_FLOOR"] is not None,
+        **context,
+    )
+
+
+def found(id: int) -> Email:
+    """The invitation of this id; 404 without one."""
+    email = current_state().email_log.get(id) if id <= LARGEST_ID else None
+    if email is None:
+        abort(404)
+    return email
+
+
+def _forms() -> URLSafeTimedSerializer:
+    keys = [key.derive("operator-form") for key in reversed(current_state().ring.keys)]
+    return URLSafeTimedSerializer(keys, salt="form", signer_kwargs={"digest_method": hashlib.sha256})
+
+
+def _check_form() -> None:
+    """Take a form only from a page of ours, shown to this operator, and from this site.
+
+    An operator's session is ambient: another site could otherwise have it send mail again.
+    """
+    if "csrf" in current_app.extensions and current_app.config["WTF_CSRF_ENABLED"]:
+        current_app.extensions["csrf"].protect()
+    origin, host = request.headers.get("Origin"), request.host
+    site = request.headers.get("Sec-Fetch-Site")
+    same_site = site == "same-origin" if site else origin is None or urlsplit(origin).netloc == host
+    try:
+        operator = _forms().loads(request.form.get("form_token", ""), max_age=FORM_AGE)
+    except BadSignature:
+        operator = None
+    if not same_site or operator != g.optout_operator:
+        abort(400)
+
+
+def _nothing_here() -> tuple[str, int]:
+    return show("dead_link.html"), 404
+
+
+@blueprint.errorhandler(NotFound)
+def not_found(error: NotFound) -> tuple[str, int]:
+    return (page("not_found.html"), 404) if "optout_operator" in g else _nothing_here()
+
+
+@blueprint.errorhandler(BadRequest)
+def stale_form(error: BadRequest) -> tuple[str, int]:
+    return (page("stale_form.html"), 400) if "optout_operator" in g else _nothing_here()
+
+
+@blueprint.errorhandler(StoreUnavailable)
+@blueprint.errorhandler(ConfigurationError)
+def unavailable(error: StoreUnavailable | ConfigurationError) -> Response:
+    """Show the operator what is wrong, as it names a setting and nobody."""
+    current_app.logger.error("%s", error)
+    return make_response(page("unavailable.html", error=error), 503)

@@ -1,0 +1,83 @@
+"""Send it again: the same words, row and work whatever the candidate chose.
+
+A candidate who is not muted gets the invitation once more, with a preface. A muted one gets their link and no
+invitation, so that this is no way around a mute.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flask import current_app, g, redirect, url_for
+from werkzeug.wrappers import Response
+
+from ...addresses import parse
+from ...invitations.compose import Draft, Letter
+from ...invitations.link_letter import link_letter
+from ...links.tokens import Door
+from ...mailers.delivery import deliver
+from ...pages.languages import of_app, speaking, tag_of
+from ...pages.rendering import render
+from ...wiring import current_state
+from ..log_store import reason
+from ..records import Email
+from ..redaction import restore
+from ..resends import Refusal, refusal
+from .base import blueprint, found, page
+
+ROUTE = "/<int:id>/send-again"
+
+
+@blueprint.get(ROUTE)
+def confirm_send_again(id: int) -> str:
+    """Ask before sending; nothing is sent yet."""
+    email = found(id)
+    return page("send_again.html", email=email, refused=refusal(current_state().resends.of(email)), failure=None)
+
+
+@blueprint.post(ROUTE)
+def send_again(id: int) -> Response | tuple[str, int]:
+    """Send the invitation again, to the address that it went to."""
+    email = found(id)
+    resends = current_state().resends
+    again, neutral = _letters(email)
+    begun = resends.begin(email, g.optout_operator)
+    if isinstance(begun, Refusal):
+        return page("send_again.html", email=email, refused=begun, failure=None), 409
+    try:
+        deliver(current_state().gate.either(again, neutral))
+    except Exception as error:
+        resends.record_failure(email, begun, error)
+        current_app.logger.error("An invitation could not be sent again (%s).", reason(error))
+        return page("send_again.html", email=email, refused=None, failure=reason(error)), 502
+    return redirect(url_for(".entry", id=id, _anchor="sent-again"), 303)
+
+
+def _letters(email: Email) -> tuple[Letter, Letter]:
+    """The invitation once more, with a fresh link in every slot and a preface, and the letter without it.
+
+    Both speak the candidate's language, and not the operator's, whose request this is.
+    """
+    state = current_state()
+    address, language = parse(email.recipient), tag_of(email.header("Content-Language"))
+    url = state.links.url(Door.LANDING, address, email.opportunity, language)
+    sender, reply_to = email.header("From") or "", email.header("Reply-To")
+    with speaking([language, of_app()]):
+        draft = Draft(
+            recipients=[email.recipient],
+            opportunity=email.opportunity,
+            subject=email.subject,
+            text=email.text and f"{render('mail/preface.txt')}\n\n{restore(email.text, url)}",
+            html=email.html and _with_preface(restore(email.html, url)),
+            sender=sender,
+            reply_to=reply_to,
+            language=language,
+        )
+        [again] = state.gate.letters(draft)
+        return again, link_letter(address, email.opportunity, url, sender=sender, reply_to=reply_to)
+
+
+def _with_preface(html: str) -> str:
+    body = re.search(r"<body\b[^>]*>", html, re.IGNORECASE)
+    start = body.end() if body else 0
+    return html[:start] + render("mail/preface.html") + html[start:]

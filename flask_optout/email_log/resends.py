@@ -1,0 +1,116 @@
+"""Who had which invitation sent again, and how often that may be: the same for everybody, whatever they chose."""
+
+from __future__ import annotations
+
+import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from ..choices.tables import NAME_SIZE
+from .log_store import KeyTaken, LogStore, insert, new_id, now, reason, time_of
+from .records import Email
+
+#: A candidate who does not answer has been asked often enough.
+MOST = 3
+APART = datetime.timedelta(days=1)
+
+
+class Refusal(StrEnum):
+    """Why an invitation may not be sent again now."""
+
+    TODAY = "today"
+    OFTEN = "often"
+
+
+class Resend(NamedTuple):
+    """One invitation sent again."""
+
+    number: int
+    moment: int
+    operator: str
+    failure: str | None
+
+    @property
+    def time(self) -> datetime.datetime:
+        return time_of(self.moment)
+
+
+class Resends:
+    """The audit of what one app's operators sent again."""
+
+    def __init__(self, store: LogStore) -> None:
+        self._store = store
+        self._resend = store.tables.resend
+
+    def of(self, email: Email) -> list[Resend]:
+        """All that was sent again to the candidate of this invitation for its opportunity.
+
+        :raises StoreUnavailable: when the database does not answer.
+        """
+        return self._store.read(lambda connection: self._rows(connection, email))
+
+    def begin(self, email: Email, operator: str) -> int | Refusal:
+        """Note that an operator has this sent again, before it is; give its number, or why it may not be.
+
+        :raises StoreUnavailable: when the database does not take it.
+        """
+
+        def write(connection: sa.Connection) -> int | Refusal:
+            earlier = self._rows(connection, email)
+            refused = refusal(earlier)
+            if refused is not None:
+                return refused
+            row = {
+                "opportunity": email.opportunity,
+                "mailbox": email.mailbox,
+                "number": len(earlier) + 1,
+                "email_id": email.id,
+                "moment": new_id(),
+                "operator": operator[:NAME_SIZE],
+            }
+            insert(connection, self._resend, row)
+            return len(earlier) + 1
+
+        try:
+            return self._store.write(write)
+        except KeyTaken:
+            return Refusal.TODAY
+
+    def record_failure(self, email: Email, number: int, error: BaseException) -> None:
+        """Note why a hand-off failed.
+
+        :raises StoreUnavailable: when the database does not take it.
+        """
+        resend = self._resend.c
+        update = self._resend.update().where(*self._candidate(email), resend.number == number)
+        self._store.write(lambda connection: connection.execute(update.values(failure=reason(error))))
+
+    def prune(self) -> None:
+        """Forget the candidates of whom the Email Log keeps no invitation to the opportunity any more.
+
+        :raises StoreUnavailable: when the database does not take it.
+        """
+        email, resend = self._store.tables.email.c, self._resend.c
+        kept = sa.exists().where(email.opportunity == resend.opportunity, email.mailbox == resend.mailbox)
+        self._store.write(lambda connection: connection.execute(self._resend.delete().where(~kept)))
+
+    def _rows(self, connection: sa.Connection, email: Email) -> list[Resend]:
+        resend = self._resend.c
+        query = sa.select(*(resend[name] for name in Resend._fields)).where(*self._candidate(email))
+        return [Resend(*row) for row in connection.execute(query.order_by(resend.number))]
+
+    def _candidate(self, email: Email) -> tuple[sa.ColumnElement[bool], ...]:
+        resend = self._resend.c
+        return resend.opportunity == email.opportunity, resend.mailbox == email.mailbox
+
+
+def refusal(earlier: list[Resend]) -> Refusal | None:
+    """Why one more may not be sent now, if so; what could not be handed off does not count."""
+    sent = [resend for resend in earlier if resend.failure is None]
+    if len(sent) >= MOST:
+        return Refusal.OFTEN
+    if sent and now() - sent[-1].time < APART:
+        return Refusal.TODAY
+    return None

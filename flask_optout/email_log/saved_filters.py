@@ -1,0 +1,52 @@
+"""Filters of the Email Log that operators gave a name: of one opportunity, or of the whole app."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from ..choices.tables import upsert
+from .log_store import LogStore
+
+
+class SavedFilter(NamedTuple):
+    """A named query string; ``opportunity`` is ``""`` where it is of the whole app."""
+
+    opportunity: str
+    name: str
+    query: str
+
+
+class SavedFilters:
+    """The saved filters of one app."""
+
+    def __init__(self, store: LogStore) -> None:
+        self._store = store
+        self._table = store.tables.saved_filter
+
+    def of(self, opportunity: str | None) -> list[SavedFilter]:
+        """Those of the whole app, and those of this opportunity.
+
+        :raises StoreUnavailable: when the database does not answer.
+        """
+        table = self._table.c
+        query = sa.select(table.opportunity, table.name, table.query)
+        query = query.where(table.opportunity.in_(["", opportunity or ""])).order_by(table.opportunity, table.name)
+        return self._store.read(lambda connection: [SavedFilter(*row) for row in connection.execute(query)])
+
+    def save(self, saved: SavedFilter) -> None:
+        """Save a filter, in place of the one of its name.
+
+        :raises StoreUnavailable: when the database does not take it.
+        """
+        self._store.write(lambda connection: upsert(connection, self._table, saved._asdict()))
+
+    def delete(self, opportunity: str, name: str) -> None:
+        """Delete a filter, if it is there.
+
+        :raises StoreUnavailable: when the database does not take it.
+        """
+        table = self._table.c
+        delete = self._table.delete().where(table.opportunity == opportunity, table.name == name)
+        self._store.write(lambda connection: connection.execute(delete))

@@ -1,0 +1,1 @@
+"""Opt-outs from other systems' lists."""

@@ -1,0 +1,1 @@
+"""What an invitation is made of, and the gate that it passes."""

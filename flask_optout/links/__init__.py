@@ -1,0 +1,1 @@
+"""Personal links: their keys, tokens and URLs."""

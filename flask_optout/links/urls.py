@@ -1,0 +1,51 @@
+"""The URLs of the doors: a prefix, the language of the invitation if it was said, and the token."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from ..addresses import Address
+from ..pages.languages import TAG, joined, split, spoken
+from .tokens import ALPHABET, Door, Tokens
+
+
+class Links:
+    """The URLs of one app's doors.
+
+    :param prefix: gives the URL of a door without its token, ending in a slash.
+    """
+
+    def __init__(self, tokens: Tokens, prefix: Callable[[Door], str]) -> None:
+        self._tokens = tokens
+        self._prefix = prefix
+
+    def prefix(self, door: Door) -> str:
+        """The URL of a door up to its token."""
+        return self._prefix(door)
+
+    def url(self, door: Door, address: Address, opportunity: str, language: str = "") -> str:
+        """The URL of one person's link.
+
+        :param language: the tag of the language that its page speaks; one for which there are no words is left out.
+        """
+        token = self._tokens.mint(door, address, opportunity)
+        return self._prefix(door) + joined(language if spoken(language) else "", token)
+
+    @cached_property
+    def host(self) -> str:
+        return urlsplit(self._prefix(Door.LANDING)).hostname or "localhost"
+
+    def with_own_link(self, text: str, url: str) -> tuple[str, bool]:
+        """Point every landing link in ``text`` at ``url``; say whether there was one.
+
+        A body that was copied from another candidate's invitation must not carry that candidate's link. A link that
+        says a language keeps it, unless ``url`` says one.
+        """
+        prefix = self._prefix(Door.LANDING)
+        language, token = split(url.removeprefix(prefix))
+        landing = re.compile(rf"{re.escape(prefix)}(?:({TAG})/)?{ALPHABET.pattern}", re.IGNORECASE)
+        changed, count = landing.subn(lambda link: prefix + joined(language or link[1] or "", token), text)
+        return changed, count > 0

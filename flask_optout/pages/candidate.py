@@ -1,0 +1,184 @@
+"""The candidate's blueprint: the landing page with its mute and undo, and the one-click door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, current_app, make_response, redirect, request
+from flask.sansio.blueprints import BlueprintSetupState
+from werkzeug.routing import BaseConverter
+from werkzeug.wrappers import Response as BaseResponse
+
+from ..doctor.walls import UNSIGNED, watch
+from ..errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
+from ..links.tokens import Claim, Door
+from ..presses.bursts import COMMANDS, Command
+from ..presses.evidence import described, observe
+from ..presses.hearing import hear, hear_one_click
+from ..presses.judge import FORGIVEN, Page, Verdict
+from ..wiring import current_state
+from .assets import HOME, serve_assets
+from .languages import OF_LINK, of_browser, of_link, speaking, split, spoken
+from .one_click import LONGEST_SIGNAL, is_signal
+from .rendering import render
+from .routing import PlacedBlueprint
+from .standing import own_path, standing
+
+#: No form of ours is longer, and a longer body is read no further.
+LONGEST_FORM = 16_384
+#: Seconds for which the page that a press led to is the same visit, reloads included.
+VISIT = 600.0
+RETRY_AFTER = 60
+#: Where a request keeps what the visit log wants to know.
+CLAIM, JUDGEMENT = "optout.claim", "optout.judgement"
+
+blueprint: PlacedBlueprint = PlacedBlueprint(
+    "optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates"
+)
+watch(blueprint)
+serve_assets(blueprint)
+
+
+class AnyToken(BaseConverter):
+    """Matches whatever follows a door, so that every bad link below it gets the one page for bad links."""
+
+    regex = "(?s:.*)"
+    part_isolating = False
+
+
+@blueprint.record
+def know_tokens(setup: BlueprintSetupState) -> None:
+    setup.app.url_map.converters["optout_token"] = AnyToken
+
+
+@blueprint.get("/<optout_token:token>")
+def landing(token: str) -> Response:
+    """Show the invitation with its mute, or the mute with its undo; change nothing."""
+    state = current_state()
+    claim = _claim(Door.LANDING, token)
+    receipt = state.nonces.read(claim, request.args.get("pressed", ""), state.clock())
+    fresh = receipt is not None and receipt.page is Page.RESULT and state.clock() - receipt.issued <= VISIT
+    return _page(claim, Page.RESULT if fresh else Page.OPENED)
+
+
+@blueprint.post("/<optout_token:token>")
+def press(token: str) -> BaseResponse:
+    """Do what the pressed button says, unless the press does not look like a person's; see ``press.py``."""
+    state = current_state()
+    claim = _claim(Door.LANDING, token)
+    request.max_content_length = LONGEST_FORM
+    now = state.clock()
+    nonce = state.nonces.read(claim, request.form.get("nonce", ""), now)
+    _, muted, burst = state.presses.look(claim)
+    evidence = observe(request, COMMANDS.get(request.form.get("choice", "")), nonce, muted, burst, now)
+    heard = hear(claim, evidence)
+    request.environ[JUDGEMENT] = heard.judgement
+    if heard.again:
+        return _page(claim, Page.REPEAT, evidence.command, heard.judgement.cause in FORGIVEN)
+    if heard.judgement.verdict is Verdict.SHOW:
+        return _page(claim, Page.OPENED)
+    if "HX-Request" in request.headers:
+        return _page(claim, Page.RESULT)
+    return redirect(f"{own_path(claim)}?pressed={state.nonces.issue(claim, Page.RESULT, state.clock())}", 303)
+
+
+@blueprint.get("/one-click/<optout_token:token>")
+def one_click(token: str) -> Response:
+    """Show the landing page: mail programs without one-click open its URL in a browser."""
+    return _page(_claim(Door.ONE_CLICK, token), Page.OPENED)
+
+
+@blueprint.post("/one-click/<optout_token:token>")
+def one_click_press(token: str) -> Response:
+    """Mute at once, as the candidate's mail program asks (RFC 8058 section 3.2)."""
+    claim = _claim(Door.ONE_CLICK, token)
+    if not is_signal(request.stream.read(LONGEST_SIGNAL + 1), request.mimetype):
+        return _plain(UNSIGNED, 400)
+    hear_one_click(claim)
+    return _plain("You will get no more of these invitations.\n", 200)
+
+
+def _claim(door: Door, path: str) -> Claim:
+    language, token = split(path)
+    claim = current_state().tokens.read(door, token)
+    request.environ[CLAIM] = claim
+    if spoken(language):
+        request.environ[OF_LINK] = language
+    return claim
+
+
+def show(template: str, **context: Any) -> str:
+    """Render a page in the language of the link, or else of the browser, or else of the app."""
+    with speaking([of_link(), *of_browser()]):
+        return render(template, **context)
+
+
+def _page(claim: Claim, page: Page, repeat: Command | None = None, decoy_first: bool = False) -> Response:
+    part = "HX-Request" in request.headers
+    template, control = "_choice.html" if part else "landing.html", part and "control" in request.form
+    return make_response(show(template, standing=standing(claim, page, repeat, decoy_first, control)))
+
+
+def _plain(text: str, status: int) -> Response:
+    return Response(text, status, content_type="text/plain; charset=utf-8")
+
+
+@blueprint.errorhandler(BadToken)
+def dead_link(error: BadToken) -> tuple[str, int]:
+    """One page for every bad link: it must not tell what it knows."""
+    return show("dead_link.html"), 404
+
+
+@blueprint.errorhandler(StoreUnavailable)
+@blueprint.errorhandler(ConfigurationError)
+@blueprint.errorhandler(JournalError)
+def unavailable(error: StoreUnavailable | ConfigurationError | JournalError) -> Response:
+    """Say that nothing changed, and when to try again."""
+    current_app.logger.error("%s", error)
+    template = "_unavailable.html" if "HX-Request" in request.headers else "unavailable.html"
+    form = {name: request.form.get(name) for name in ("choice", "nonce", "control")}
+    response = make_response(show(template, **form), 503)
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+@blueprint.url_value_preprocessor
+def exempt_from_csrf(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """The signed link is the only credential here, no cookie counts, and a mail program's POST can carry no token.
+
+    Runs before every before_request function, so the order in which Flask-WTF is initialised does not matter.
+    """
+    csrf = current_app.extensions.get("csrf")
+    if csrf is not None and request.blueprint is not None:
+        csrf.exempt(current_app.blueprints[request.blueprint])
+
+
+@blueprint.after_request
+def log_visit(response: Response) -> Response:
+    """Where the host has asked for it, note what kind of visit this was; see ``visits.py``."""
+    log, claim = current_state().visits, request.environ.get(CLAIM)
+    if log is not None and claim is not None:
+        judgement = request.environ.get(JUDGEMENT)
+        try:
+            log.write(claim, current_state().clock(), described(request, response.status_code, judgement))
+        except OSError as error:
+            current_app.logger.error("The visit log cannot be written: %s", error.strerror)
+    return response
+
+
+@blueprint.after_request
+def guard(response: Response) -> Response:
+    """Keep pages out of caches, indexes, frames and referrers; they name nobody, but their URL is a credential."""
+    if request.endpoint == f"{request.blueprint}.static":
+        return response
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    )
+    response.vary.add("HX-Request")
+    if "babel" in current_app.extensions and not of_link():
+        response.vary.add("Accept-Language")
+    return response

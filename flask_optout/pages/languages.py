@@ -1,0 +1,174 @@
+"""Which language a page or a mail speaks, and its words in it: by Flask-Babel where the host has it, else English."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flask import current_app, request
+from markupsafe import Markup, escape
+
+#: Our message catalogues, of the domain ``optout``.
+CATALOGUES = Path(__file__).parents[1] / "translations"
+DOMAIN = "optout"
+#: A language tag (RFC 5646 section 2.1), as far as catalogues are named by it.
+TAG = r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}"
+#: A path behind a door: the language of the invitation, if it was said, and the token.
+PATH = re.compile(rf"(?:({TAG})/)?([^/].*)", re.IGNORECASE | re.DOTALL)
+#: A host's catalogue that translates this one speaks its language on our pages.
+PROBE = "Not Interested?"
+#: Languages of a browser that are looked at; nobody reads more.
+MOST = 10
+#: Where a request keeps the language of the link that opened it.
+OF_LINK = "optout.language"
+
+
+class Language(NamedTuple):
+    """What the ``lang`` and ``dir`` attributes say."""
+
+    tag: str
+    direction: str
+
+
+ENGLISH = Language("en", "ltr")
+
+
+def tag_of(language: object) -> str:
+    """A language tag in the spelling that links and catalogues have, or an empty one for what is none."""
+    tag = str(language or "").replace("_", "-")
+    return tag.lower() if re.fullmatch(TAG, tag, re.IGNORECASE) else ""
+
+
+def split(path: str) -> tuple[str, str]:
+    """The language that stands before a token, or an empty one, and what should be the token."""
+    found = PATH.fullmatch(path)
+    return ((found[1] or "").lower(), found[2]) if found else ("", path)
+
+
+def joined(language: str, token: str) -> str:
+    """What :func:`split` takes apart."""
+    return f"{language}/{token}" if language else token
+
+
+def spoken(tag: str) -> bool:
+    """Whether there are words for this language, ours or the host's."""
+    language = tag.partition("-")[0]
+    if not language or "babel" not in current_app.extensions:
+        return False
+    if language in (ENGLISH.tag, *_ours()):
+        return _locale(tag) is not None
+    hosts = current_app.extensions["babel"].instance.list_translations()
+    return any(tag_of(locale) in (tag, language) and _host_speaks(locale) for locale in hosts)
+
+
+@contextmanager
+def speaking(tags: Iterable[str]) -> Iterator[None]:
+    """Speak the first of these languages that is spoken; when none is, the one at hand."""
+    tag = next(filter(spoken, tags), None)
+    if tag is None:
+        yield
+    else:
+        from flask_babel import force_locale
+
+        with force_locale(_locale(tag)):
+            yield
+
+
+def of_link() -> str:
+    """The language of the link that opened this page, if it says one."""
+    return str(request.environ.get(OF_LINK, ""))
+
+
+def of_browser() -> list[str]:
+    """The languages that the browser asks for, the dearest first."""
+    return [tag_of(tag) for tag, quality in request.accept_languages[:MOST] if quality > 0]
+
+
+def of_app() -> str:
+    """The language of mails that nobody's browser has a say in."""
+    babel = current_app.extensions.get("babel")
+    return "" if babel is None else tag_of(babel.default_locale)
+
+
+def at_hand() -> Language:
+    """The language that is spoken just now."""
+    if "babel" in current_app.extensions:
+        from flask_babel import get_locale
+
+        locale = get_locale()
+        if spoken(tag_of(locale)):
+            return Language(str(locale).replace("_", "-"), locale.text_direction)
+    return ENGLISH
+
+
+def translate(message: str, **values: Any) -> str:
+    """The message in the language at hand, with its placeholders filled; it is safe HTML where one of them is."""
+    return _filled(_looked_up("gettext", message), values)
+
+
+def translate_many(one: str, many: str, num: int, **values: Any) -> str:
+    """The message in the form that this number asks for; ``%(num)s`` stands for the number."""
+    text = _looked_up("ngettext", one, many, num)
+    return _filled(text, {"num": num, **values})
+
+
+def day(date: datetime.date) -> str:
+    """A day as the language at hand writes it."""
+    if "babel" not in current_app.extensions:
+        return date.isoformat()
+    from babel.dates import format_date
+
+    return format_date(date, "long", _locale(tag_of(at_hand().tag)))
+
+
+def _filled(text: str, values: dict[str, Any]) -> str:
+    if any(isinstance(value, Markup) for value in values.values()):
+        return escape(text) % values
+    return text % values if values else text
+
+
+def _looked_up(lookup: str, *message: Any) -> str:
+    """The host's words for a message, or ours where it has none."""
+    from_english = message[0] if lookup == "gettext" or message[2] == 1 else message[1]
+    if "babel" not in current_app.extensions:
+        return str(from_english)
+    from flask_babel import get_locale, get_translations
+
+    found = str(getattr(get_translations(), lookup)(*message))
+    language = get_locale().language
+    if found == from_english and language in _ours():
+        return str(getattr(_catalogue(language), lookup)(*message))
+    return found
+
+
+def _locale(tag: str) -> Any:
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return Locale.parse(tag, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return None
+
+
+def _host_speaks(locale: Any) -> bool:
+    from flask_babel import force_locale, gettext
+
+    with force_locale(locale):
+        return bool(gettext(PROBE) != PROBE)
+
+
+@functools.cache
+def _ours() -> frozenset[str]:
+    return frozenset(path.parts[-3] for path in CATALOGUES.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
+
+
+@functools.cache
+def _catalogue(language: str) -> Any:
+    from babel.support import Translations
+
+    return Translations.load(str(CATALOGUES), [language], DOMAIN)

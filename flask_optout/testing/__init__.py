@@ -1,0 +1,187 @@
+"""For the tests of host apps: mute somebody, press as a candidate does, look at what was sent, break the store.
+
+Each function works on the app at hand, so push its context first. With pytest, the fixtures of ``pytest_plugin`` do.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from email.message import EmailMessage
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from ..addresses import Recipient, parse
+from ..choices.store import Store
+from ..doctor.scan import Answer, Finding, Scanner, forms_in, scan
+from ..links.tokens import Door, checked_opportunity
+from ..presses.bursts import MEMORY
+from ..wiring import current_state
+
+#: What the store calls a choice that a test has made.
+SOURCE = "test"
+#: Seconds for which a candidate looks at a page before they press a button of it.
+READING = 5.0
+
+
+class Candidate:
+    """A candidate who opens links of an app and presses buttons, as a person does.
+
+    Each press is a visit of its own, for which the app's clock goes forward by an hour.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._client = app.test_client(use_cookies=False)
+
+    def open(self, url: str) -> TestResponse:
+        """The page behind a link, such as ``optout.link("jane@example.org", "beta-42")``; it changes nothing."""
+        return self._client.get(*_place(url), follow_redirects=True)
+
+    def mute(self, url: str) -> TestResponse:
+        """Press "Not Interested?"; gives the page that follows.
+
+        :raises AssertionError: when there is no such button, as for somebody who is muted.
+        """
+        return self._press(url, "mute")
+
+    def undo(self, url: str) -> TestResponse:
+        """Press "I've changed my mind.", the one way in which anybody is invited again; gives the page that follows.
+
+        :raises AssertionError: when there is no such button, as for somebody who is not muted.
+        """
+        return self._press(url, "undo")
+
+    def _press(self, url: str, choice: str) -> TestResponse:
+        self._wait(MEMORY)  # a later visit than any other, so that nothing looks like a scanner's contradiction
+        page = self.open(url)
+        form = next((form for form in forms_in(page.text) if choice in form.buttons), None)
+        assert form is not None, f"The page ({page.status}) has no button for {choice!r}."
+        while form is not None:
+            self._wait(READING)
+            data = {**form.fields, "choice": choice}
+            where = urljoin(page.request.url, form.action)
+            page = self._client.post(*_place(where), data=data, follow_redirects=True)
+            # To undo on a later visit takes a second press.
+            form = next((form for form in forms_in(page.text) if choice in form.buttons), None)
+        return page
+
+    def _wait(self, seconds: float) -> None:
+        with self._app.app_context():
+            state = current_state()
+        clock = state.clock
+        state.clock = lambda: clock() + seconds
+
+
+def mute(address: Recipient, opportunity: str) -> None:
+    """Mute somebody, as a button of theirs would; nobody but the candidate can undo it, see :class:`Candidate`.
+
+    :param opportunity: its id, 1 to 128 bytes; ``"*"`` for all invitations.
+    :raises AddressError: when the address is malformed.
+    :raises OpportunityError: when the id cannot stand in a link.
+    :raises StoreUnavailable: when the database does not take it.
+    """
+    current_state().choices.add_mutes([(parse(address), checked_opportunity(opportunity))], SOURCE)
+
+
+def assert_not_sent(outbox: Iterable[Any], address: Recipient) -> None:
+    """Assert that no mail to this address has left.
+
+    :param outbox: messages as ``mail.record_messages()`` of Flask-Mail or the ``outbox`` of Flask-Mailman's locmem
+        backend holds them, or ``EmailMessage`` objects of the standard library.
+    :raises AssertionError: when one has.
+    """
+    found = [str(message["Subject"]) for message in _to(outbox, address)]
+    assert not found, f"Mail has left to this address: {', '.join(found)}."
+
+
+def assert_sent_with_link(outbox: Iterable[Any], address: Recipient, opportunity: str) -> str:
+    """Assert that one invitation has left to this address, with its own link in every part; gives the link.
+
+    :param outbox: as for :func:`assert_not_sent`.
+    :raises AssertionError: when none or several have, or when a text or html part lacks the link.
+    """
+    links, person = current_state().links, parse(address)
+    url, one_click = (links.url(door, person, opportunity) for door in (Door.LANDING, Door.ONE_CLICK))
+    mails = _to(outbox, address)
+    found = [message for message in mails if one_click in str(message["List-Unsubscribe"])]
+    assert len(found) == 1, f"{len(found)} invitations to this opportunity among {len(mails)} mails to this address."
+    for kind in ("plain", "html"):
+        part = found[0].get_body((kind,))
+        assert part is None or url in str(part.get_content()), f"The {kind} part of the invitation lacks the link."
+    return url
+
+
+def broken_store() -> AbstractContextManager[None]:
+    """Within it the database of choices cannot be reached, so no invitation leaves: sending one raises."""
+    return _broken(current_state().store)
+
+
+def scanner_visits(client: FlaskClient, url: str) -> list[Finding]:
+    """Let mail scanners visit a candidate's link through a test client, and tell what each of them changed.
+
+    :param url: such as ``optout.link("jane@example.org", "beta-42")``.
+    """
+
+    def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        path, base = _place(url)
+        response = client.open(path, base, method=method, headers=dict(headers), data=body, follow_redirects=True)
+        return Answer(response.status_code, response.request.url, response.text)
+
+    state = client.application.extensions["optout"]
+    clock, ahead = state.clock, 0.0
+
+    def wait(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+
+    state.clock = lambda: clock() + ahead
+    try:
+        return list(scan(Scanner(send, url, wait=wait)))
+    finally:
+        state.clock = clock
+
+
+@contextmanager
+def _broken(store: Store) -> Iterator[None]:
+    engine = store.engine
+    nowhere = sa.create_engine("sqlite:////dev/null/nowhere.db")
+    store.engine = lambda: nowhere
+    try:
+        yield
+    finally:
+        store.engine = engine
+        nowhere.dispose()
+
+
+def _place(url: str) -> tuple[str, str | None]:
+    """The path with its query, and the base URL, of a link: what a test client takes."""
+    parts = urlsplit(url)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return path, f"{parts.scheme}://{parts.netloc}" if parts.netloc else None
+
+
+def _to(outbox: Iterable[Any], address: Recipient) -> list[EmailMessage]:
+    wanted = parse(address).canonical
+    messages = [_parsed(message) for message in outbox]
+    return [message for message in messages if wanted in _recipients(message)]
+
+
+def _parsed(message: Any) -> EmailMessage:
+    # Flask-Mailman's messages make one of the standard library; the others are, or can be written, as they are.
+    raw = (message.message() if hasattr(message, "message") else message).as_bytes()
+    parsed = email.message_from_bytes(raw, policy=email.policy.default)
+    assert isinstance(parsed, EmailMessage)
+    return parsed
+
+
+def _recipients(message: EmailMessage) -> set[str]:
+    headers = [header for name in ("To", "Cc", "Bcc") for header in message.get_all(name, [])]
+    return {parse(person.addr_spec).canonical for header in headers for person in header.addresses}

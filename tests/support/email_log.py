@@ -1,0 +1,67 @@
+"""What tests of the Email Log do with a host: send, look at its rows, and use its pages as an operator does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from flask_optout.email_log.records import Criteria, Email
+from flask_optout.wiring import current_state
+from tests.support.hosts import Host
+
+LOG = "/optout/operator/"
+
+
+def rows() -> list[Email]:
+    log = current_state().email_log
+    return [email for entry in log.search(Criteria()).entries if (email := log.get(entry.id))]
+
+
+@contextmanager
+def statements(host: Host) -> Iterator[list[str]]:
+    seen: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        seen.append(statement)
+
+    sa.event.listen(host.db.engine, "before_cursor_execute", note)
+    yield seen
+    sa.event.remove(host.db.engine, "before_cursor_execute", note)
+
+
+def operator_of(host: Host, name: str = "Olga") -> FlaskClient:
+    client = host.app.test_client()
+    client.environ_base["HTTP_X_OPERATOR"] = name
+    return client
+
+
+def sent(host: Host, to: str = "jane@example.org", **fields: Any) -> str:
+    """Send an invitation; gives the path of its page."""
+    host.mail.send(host.invitation(to, **fields))
+    return f"{LOG}{rows()[0].id}"
+
+
+def post(client: FlaskClient, path: str, page: str | None = None, **fields: Any) -> TestResponse:
+    """Send the form of a page."""
+    token = re.search(r'name="form_token" value="([^"]+)"', client.get(page or path).text)
+    assert token is not None
+    return client.post(path, data={"form_token": token[1], **fields})
+
+
+def uniform(text: str) -> str:
+    """What is left of a page without what tells two candidates' rows apart anyway."""
+    text = re.sub(r"joan", "jane", text)
+    text = re.sub(r'(form_token" value=|/ask/|datetime=)"?[^"\s]+', r"\1", text)
+    text = re.sub(r"\d\d:\d\d:\d\d|(?:<|&lt;)\d+\.\d+\.\d+@[^>&]+(?:>|&gt;)|={10}\d+", "…", text)
+    return re.sub(r"\d{19}", "ID", text)
+
+
+def headers_of(answer: TestResponse) -> list[tuple[str, str]]:
+    """All but the length, as Message-IDs differ in theirs."""
+    return [(name, uniform(value)) for name, value in answer.headers.items() if name != "Content-Length"]

@@ -1,0 +1,311 @@
+"""What can go wrong with a store, made to happen, and what a host does meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import flask_mail
+import sqlalchemy as sa
+
+from flask_optout import OptOutError
+from tests.support.databases import Database
+from tests.support.hosts import Host, Mailbox, dispose, make_host
+from tests.support.proxies import Proxy
+
+MUTED_WORDS = "You will get no more invitations"
+PORTS = {"postgresql": 5432, "mariadb": 3306}
+
+
+@dataclass
+class Scene:
+    """A host on a database, reached through a proxy where there is a network."""
+
+    host: Host
+    database: Database
+    smtp: Mailbox
+    proxy: Proxy | None
+    #: Past the proxy, for the one who makes the trouble.
+    engine: sa.Engine
+
+    def run(self, statement: str) -> None:
+        with self.engine.connect() as connection:
+            connection.execute(sa.text(statement))
+            connection.commit()
+
+
+@contextmanager
+def scene(database: Database, smtp: Mailbox, folder: Path, **config: Any) -> Iterator[Scene]:
+    proxy = None
+    uri = database.uri
+    if database.kind != "sqlite":
+        proxy = Proxy(database.url.port or PORTS[database.kind])
+        uri = database.through(proxy.port)
+    host = make_host(folder, SQLALCHEMY_DATABASE_URI=uri, MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port, **config)
+    engine = sa.create_engine(database.url, poolclass=sa.NullPool)
+    try:
+        yield Scene(host, database, smtp, proxy, engine)
+    finally:
+        if proxy is not None:
+            proxy.close()
+        dispose(host)
+        engine.dispose()
+
+
+Trouble = Callable[[Scene], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way to go wrong.
+
+    ``sends`` says whether an invitation to somebody who is not muted still leaves, ``presses`` whether a press is
+    recorded; ``None`` where either may happen.
+    """
+
+    name: str
+    make: Trouble
+    kinds: tuple[str, ...] = ("sqlite", "postgresql", "mariadb")
+    sends: bool | None = False
+    presses: bool | None = False
+
+
+@contextmanager
+def refused(scene: Scene) -> Iterator[None]:
+    assert scene.proxy is not None
+    with scene.proxy.refusing():
+        yield
+
+
+@contextmanager
+def cut_connections(scene: Scene) -> Iterator[None]:
+    assert scene.proxy is not None
+    scene.proxy.cut()
+    yield
+
+
+@contextmanager
+def killed_backends(scene: Scene) -> Iterator[None]:
+    if scene.database.kind == "postgresql":
+        scene.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    else:
+        with scene.engine.connect() as connection:
+            query = sa.text(
+                "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()"
+            )
+            for (id,) in connection.execute(query).all():
+                connection.execute(sa.text(f"KILL {id}"))
+    yield
+
+
+@contextmanager
+def slow(scene: Scene) -> Iterator[None]:
+    assert scene.proxy is not None
+    scene.proxy.delay = 5.0
+    yield
+    scene.proxy.delay = 0.0
+
+
+@contextmanager
+def silent(scene: Scene) -> Iterator[None]:
+    assert scene.proxy is not None
+    scene.proxy.swallow = True
+    yield
+    scene.proxy.swallow = False
+    scene.proxy.cut()
+
+
+@contextmanager
+def silent_to_newcomers(scene: Scene) -> Iterator[None]:
+    assert scene.proxy is not None
+    scene.proxy.cut()
+    with silent(scene):
+        yield
+
+
+@contextmanager
+def locked(scene: Scene) -> Iterator[None]:
+    statements = {
+        "sqlite": ["BEGIN EXCLUSIVE"],
+        "postgresql": ["LOCK TABLE optout_choice, optout_meta IN ACCESS EXCLUSIVE MODE"],
+        "mariadb": ["LOCK TABLES optout_choice WRITE, optout_meta WRITE"],
+    }
+    with scene.engine.connect() as connection:
+        for statement in statements[scene.database.kind]:
+            connection.exec_driver_sql(statement)
+        yield
+        if scene.database.kind == "mariadb":
+            connection.exec_driver_sql("UNLOCK TABLES")
+
+
+@contextmanager
+def locked_for_writing(scene: Scene) -> Iterator[None]:
+    with scene.engine.connect() as connection:
+        match scene.database.kind:
+            case "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            case "postgresql":
+                connection.exec_driver_sql("LOCK TABLE optout_choice IN SHARE MODE")
+            case _:
+                connection.exec_driver_sql("LOCK TABLES optout_choice READ, optout_meta READ")
+        yield
+        if scene.database.kind == "mariadb":
+            connection.exec_driver_sql("UNLOCK TABLES")
+
+
+@contextmanager
+def read_only(scene: Scene) -> Iterator[None]:
+    """The host's connections can read and not write."""
+    statements = {
+        "sqlite": "PRAGMA query_only = ON",
+        "postgresql": "SET default_transaction_read_only = on",
+        "mariadb": "SET SESSION TRANSACTION READ ONLY",
+    }
+
+    def on_connect(connection: Any, record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute(statements[scene.database.kind])
+        cursor.close()
+        connection.commit()
+
+    with scene.host.app.app_context():
+        engine = scene.host.db.engine
+    engine.dispose()
+    sa.event.listen(engine, "connect", on_connect)
+    yield
+    sa.event.remove(engine, "connect", on_connect)
+    engine.dispose()
+
+
+@contextmanager
+def full(scene: Scene) -> Iterator[None]:
+    """Every page of the file is full, and no page more is to be had."""
+    filler = (
+        "INSERT INTO optout_choice SELECT randomblob(8), randomblob(16), 0, '', '2026-01-01', randomblob(4), "
+        "randomblob(4), max(sequence) + 1 FROM optout_choice"
+    )
+    with scene.engine.connect() as filling:
+        pages = filling.exec_driver_sql("PRAGMA page_count").scalar()
+        filling.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        failures = 0
+        while failures < 50:
+            try:
+                filling.exec_driver_sql(filler)
+                failures = 0
+            except sa.exc.OperationalError:
+                failures += 1
+        filling.commit()
+
+    def on_connect(connection: Any, record: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    with scene.host.app.app_context():
+        engine = scene.host.db.engine
+    engine.dispose()
+    sa.event.listen(engine, "connect", on_connect)
+    yield
+    sa.event.remove(engine, "connect", on_connect)
+    engine.dispose()
+
+
+@contextmanager
+def pool_exhausted(scene: Scene) -> Iterator[None]:
+    with scene.host.app.app_context():
+        engine = scene.host.db.engine
+    with ExitStack() as stack:
+        for _ in range(15):
+            stack.enter_context(engine.connect())
+        yield
+
+
+def renamed(table: str) -> Trouble:
+    @contextmanager
+    def missing(scene: Scene) -> Iterator[None]:
+        scene.run(f"ALTER TABLE {table} RENAME TO set_aside")
+        yield
+        scene.run(f"ALTER TABLE set_aside RENAME TO {table}")
+
+    return missing
+
+
+@contextmanager
+def another_release(scene: Scene) -> Iterator[None]:
+    scene.run("UPDATE optout_meta SET value = '99' WHERE name = 'version'")
+    yield
+    scene.run("UPDATE optout_meta SET value = '1' WHERE name = 'version'")
+
+
+SERVERS_ONLY = ("postgresql", "mariadb")
+FAULTS = [
+    Fault("server refuses connections", refused, SERVERS_ONLY),
+    Fault("open connections cut", cut_connections, SERVERS_ONLY, sends=True, presses=True),
+    Fault("backends killed", killed_backends, SERVERS_ONLY, sends=True, presses=True),
+    Fault("answers take 5 s", slow, SERVERS_ONLY),
+    Fault("no answer", silent, SERVERS_ONLY),
+    Fault("no answer to new connections", silent_to_newcomers, SERVERS_ONLY),
+    Fault("tables locked", locked),
+    Fault("locked for writing", locked_for_writing, sends=None),
+    Fault("read-only", read_only),
+    Fault("disk full", full, ("sqlite",), sends=None),
+    Fault("pool exhausted", pool_exhausted),
+    Fault("table of choices missing", renamed("optout_choice")),
+    Fault("table of keys missing", renamed("optout_meta")),
+    Fault("tables of another release", another_release),
+]
+
+
+@dataclass
+class Tally:
+    """What was tried, and what must not have happened."""
+
+    tried: int = 0
+    muted_invited: int = 0
+    false_pages: int = 0
+    lost: int = 0
+    slowest: float = 0.0
+    sent: list[bool] = field(default_factory=list)
+    recorded: list[bool] = field(default_factory=list)
+    plain_lost: int = 0
+
+    def timed(self, call: Callable[[], Any]) -> Any:
+        self.tried += 1
+        start = time.monotonic()
+        try:
+            return call()
+        finally:
+            self.slowest = max(self.slowest, time.monotonic() - start)
+
+
+def rehearse(scene: Scene, fault: Fault, tally: Tally, round: int = 0) -> None:
+    """Mute Jane, then let the fault happen: send to her and to Ann, let Bob press, and look what came of it."""
+    host, smtp = scene.host, scene.smtp
+    jane, ann, bob = (f"{name}{round}@example.org" for name in ("jane", "ann", "bob"))
+    with host.app.app_context():
+        assert host.press(host.path(jane), "mute")[0] == 200
+        path = host.path(bob)
+    with fault.make(scene), host.app.app_context():
+        for person in (jane, ann):
+            try:
+                tally.timed(partial(host.mail.send, host.invitation(person)))
+            except OptOutError as error:
+                assert "@" not in str(error)
+        host.mail.send(flask_mail.Message("Reset your password", recipients=[jane], body="Not an invitation."))
+        # As htmx asks for it: the answer is the page that is true after the press.
+        status, said = tally.timed(lambda: host.press(path, "mute"))
+    tally.sent.append(bool([mail for mail in smtp.to(ann) if "List-Id" in mail.message]))
+    tally.recorded.append(status == 200)
+    invited = [mail for mail in smtp.to(jane) if "List-Id" in mail.message]
+    tally.muted_invited += len(invited)
+    tally.plain_lost += 1 - (len(smtp.to(jane)) - len(invited))
+    tally.false_pages += {200: MUTED_WORDS not in said, 503: MUTED_WORDS in said}.get(status, True)
+    with host.app.app_context():
+        tally.lost += host.optout.may_invite(jane, "beta-42")
+        tally.lost += status == 200 and host.optout.may_invite(bob, "beta-42")

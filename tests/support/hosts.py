@@ -1,0 +1,239 @@
+"""A host app as a developer would write it, what stands around it (a mail server, a web server), and the example."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from aiosmtpd.controller import Controller
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from werkzeug.serving import make_server
+
+from flask_optout import OptOut
+from flask_optout.addresses import parse
+from flask_optout.links.tokens import Claim, Door
+from flask_optout.mailers.flask_mail import Invitation, Mail
+from flask_optout.presses.judge import Page
+from flask_optout.wiring import current_state
+
+KEY = "a key of a test host, 32 bytes or more"
+OLD = "a key that this host had before, 32 bytes or more"
+BASE_URL = "https://invite.example.org"
+OPPORTUNITIES = {
+    "beta-42": {"title": "Pixel Beta", "summary": "Try the new camera.", "link": "https://example.org/beta-42"},
+    "study-7": {"title": "Sleep Study", "summary": "Wear a watch for a week.", "link": "/studies/7"},
+}
+
+
+@dataclass
+class Host:
+    """An app with Flask-SQLAlchemy, Flask-Mail and OptOut."""
+
+    app: Flask
+    db: SQLAlchemy
+    optout: OptOut
+    mail: Mail
+
+    def invitation(self, to: str = "jane@example.org", opportunity: str = "beta-42", **fields: Any) -> Invitation:
+        fields = {"body": "Come and try it.", "html": "<p>Come and try it.</p>", **fields}
+        return Invitation("Join us", recipients=[to], opportunity=opportunity, **fields)
+
+    def path(self, to: str = "jane@example.org", opportunity: str = "beta-42") -> str:
+        """The path of a candidate's link."""
+        return urlsplit(self.optout.link(to, opportunity)).path
+
+    def press(self, path: str, command: str, htmx: bool = True) -> tuple[int, str]:
+        """Press a button of the page behind a link, one that asked for it; gives the status and the answer."""
+        headers = {"HX-Request": "true"} if htmx else {}
+        with self.app.app_context():
+            claim = current_state().tokens.read(Door.LANDING, path.rpartition("/")[2])
+            # By a clock that is ahead, so that the page has asked about every press there was.
+            form = self._form(command, claim, Page.REPEAT, age=-1.0)
+        data = {**form, "scripts": "trusted" if htmx else ""}
+        answer = self.app.test_client().post(path, data=data, headers=headers)
+        return answer.status_code, answer.get_data(as_text=True)
+
+    def claim(self, to: str = "jane@example.org", opportunity: str = "beta-42") -> Claim:
+        """What a candidate's link proves."""
+        tokens = current_state().tokens
+        return tokens.read(Door.LANDING, tokens.mint(Door.LANDING, parse(to), opportunity))
+
+    def wait(self, seconds: float) -> None:
+        """Put the app's clock forward."""
+        state = current_state()
+        clock = state.clock
+        state.clock = lambda: clock() + seconds
+
+    def form(
+        self,
+        choice: str,
+        to: str = "jane@example.org",
+        opportunity: str = "beta-42",
+        page: Page = Page.OPENED,
+        age: float = 5.0,
+    ) -> dict[str, str]:
+        """The form of a candidate's page that was opened ``age`` seconds ago, with one button pressed."""
+        return self._form(choice, self.claim(to, opportunity), page, age)
+
+    def _form(self, choice: str, claim: Claim, page: Page, age: float) -> dict[str, str]:
+        state = current_state()
+        return {"nonce": state.nonces.issue(claim, page, state.clock() - age), "scripts": "", "choice": choice}
+
+
+def make_host(folder: Path, operator: Callable[..., Any] | None = None, **config: Any) -> Host:
+    """A host whose SQLite file stands in ``folder``; settings given as ``None`` are left out."""
+    app = Flask("host", instance_path=str(folder / "instance"))
+    settings = {
+        "SECRET_KEY": KEY,
+        "SQLALCHEMY_DATABASE_URI": f"sqlite:///{folder / 'host.db'}",
+        "OPTOUT_BASE_URL": BASE_URL,
+        "MAIL_DEFAULT_SENDER": ("The team", "team@example.org"),
+        **config,
+    }
+    app.config.update({name: value for name, value in settings.items() if value is not None})
+    db = SQLAlchemy(app)
+    optout = OptOut(db, app, operator=operator)
+    optout.opportunity_loader(OPPORTUNITIES.get)
+    mail = Mail(app)
+    with app.app_context(), db.engine.begin() as connection:
+        if connection.dialect.name == "sqlite":  # which would write each table to the disk by itself
+            connection.exec_driver_sql("BEGIN")
+        db.metadata.create_all(connection)
+    return Host(app, db, optout, mail)
+
+
+def dispose(host: Host) -> None:
+    """Close its connections, when those that wait in vain for a database have given theirs back."""
+    with host.app.app_context():
+        for engine in host.db.engines.values():
+            deadline = time.monotonic() + 20
+            while (out := getattr(engine.pool, "checkedout", int)()) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert out <= 0, f"{out} connections never came back to the pool"
+            engine.dispose()
+
+
+@dataclass
+class Received:
+    """One SMTP transaction: the envelope and the bytes, as they came over the wire."""
+
+    mail_from: str
+    rcpt_to: list[str]
+    raw: bytes
+
+    @property
+    def message(self) -> EmailMessage:
+        message = email.message_from_bytes(self.raw, policy=email.policy.default)
+        assert isinstance(message, EmailMessage)
+        return message
+
+    def part(self, kind: str) -> str:
+        part = self.message.get_body((kind,))
+        assert part is not None
+        return str(part.get_content())
+
+
+Box = TypeVar("Box", bound="Mailbox")
+
+
+@dataclass
+class Mailbox:
+    """What a real SMTP server received."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    received: list[Received] = field(default_factory=list)
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.received.append(Received(envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
+        return "250 OK"
+
+    def to(self, address: str) -> list[Received]:
+        return [mail for mail in self.received if mail.rcpt_to == [address]]
+
+
+@contextmanager
+def smtp_server(kind: type[Box], controller: type[Controller] = Controller) -> Iterator[Box]:
+    mailbox = kind(port=free_port())
+    server = controller(mailbox, hostname=mailbox.host, port=mailbox.port, enable_SMTPUTF8=False)
+    server.start()
+    try:
+        yield mailbox
+    finally:
+        server.stop()
+
+
+@contextmanager
+def http_server(app: Flask, port: int) -> Iterator[str]:
+    """Serve the app on a real socket; gives its base URL."""
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass
+class Example:
+    """The example app as a process of its own, and where it says that it is to be opened."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def stop(self) -> str:
+        """Press Ctrl-C; gives what it wrote to standard error."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.communicate(timeout=20)[1]
+
+
+@contextmanager
+def example(*arguments: str, **environment: str) -> Iterator[Example]:
+    """Start the example with the README's command, less its virtual environment."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "example_app", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    try:
+        assert process.stdout is not None
+        greeting = re.search(r"http://\S+", process.stdout.readline())
+        if greeting is None:
+            raise AssertionError(process.communicate()[1])
+        yield Example(process, greeting[0])
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate()

@@ -1,0 +1,245 @@
+"""Every page in every state that somebody can meet, and how to get there: for axe, for the walks and for pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from flask_optout.addresses import parse
+from flask_optout.email_log.records import Criteria
+from flask_optout.links.tokens import Door
+from flask_optout.wiring import current_state
+from tests.support.hosts import Host, Mailbox, dispose, free_port, http_server, make_host
+from tests.test_choices import say
+
+NO, UNDO = "Not Interested?", "I've changed my mind."
+ABOUT = {
+    "beta-42": {
+        "title": "Pixel Beta",
+        "summary": "Try the new camera for two weeks, and tell us what you would change about it.",
+        "link": "/about/beta-42",
+    },
+    "study-7": {
+        "title": "Sleep and Shift Work: a Four-Week Diary Study for Hospital Staff, Autumn and Winter",
+        "summary": "Wear a watch at night, write three lines each morning, and talk to us for half an hour.",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A served host whose Email Log everybody may read, and another that has no tables."""
+
+    host: Host
+    broken: Host
+    people: Iterator[int] = field(default_factory=count)
+
+    def link(self, to: str, opportunity: str = "beta-42") -> str:
+        return self.host.optout.link(f"{to}@example.org", opportunity)
+
+    def log(self, path: str = "") -> str:
+        return f"{self.host.app.config['OPTOUT_BASE_URL']}/optout/operator/{path}"
+
+    def sent(self, to: str) -> str:
+        """The page of the newest invitation to somebody."""
+        rows = current_state().email_log.search(Criteria(mailbox=f"{to}@example.org")).entries
+        return self.log(str(rows[0].id))
+
+
+@contextmanager
+def stage(folder: Path, smtp: Mailbox) -> Iterator[Stage]:
+    """Serve both hosts, with a few invitations sent and the first one's context pushed."""
+    hosts = []
+    for name in ("host", "broken"):
+        (folder / name).mkdir(parents=True)
+        url = f"http://127.0.0.1:{free_port()}"
+        settings = {"MAIL_SERVER": smtp.host, "MAIL_PORT": smtp.port, "OPTOUT_BASE_URL": url}
+        hosts.append(make_host(folder / name, operator=lambda: "Olga", **settings))
+        hosts[-1].optout.opportunity_loader(ABOUT.get)
+    host, broken = hosts
+    with (
+        http_server(host.app, _port(host)),
+        http_server(broken.app, _port(broken)),
+        broken.app.app_context(),
+    ):
+        broken.db.drop_all()
+        with host.app.app_context():
+            _invite(host)
+            yield Stage(host, broken)
+    for each in hosts:
+        dispose(each)
+
+
+def _port(host: Host) -> int:
+    return int(str(host.app.config["OPTOUT_BASE_URL"]).rpartition(":")[2])
+
+
+def _invite(host: Host) -> None:
+    for to, opportunity in (
+        ("zoe.martin", "study-7"),
+        ("kofi", "beta-42"),
+        ("a-person-with-a-rather-long-name.and-another", "study-7"),
+        ("jane", "beta-42"),
+    ):
+        host.mail.send(host.invitation(f"{to}@example.org", opportunity))
+
+
+def _pressed(page: Page, name: str) -> None:
+    page.wait_for_timeout(450)
+    page.get_by_role("button", name=name).click()
+
+
+def muted(stage: Stage, page: Page, opportunity: str = "beta-42") -> None:
+    page.goto(stage.link(f"muted.{next(stage.people)}", opportunity))
+    _pressed(page, NO)
+    page.get_by_role("button", name=UNDO).wait_for()
+
+
+def muted_later(stage: Stage, page: Page) -> None:
+    say(stage.host, True, to="later@example.org")
+    page.goto(stage.link("later"))
+
+
+def muted_later_open(stage: Stage, page: Page) -> None:
+    muted_later(stage, page)
+    for summary in page.locator("summary").all():
+        summary.click()
+
+
+def muted_all(stage: Stage, page: Page) -> None:
+    say(stage.host, True, to="all@example.org", everything=True)
+    page.goto(stage.link("all"))
+
+
+def muted_both(stage: Stage, page: Page) -> None:
+    say(stage.host, True, to="both@example.org")
+    say(stage.host, True, to="both@example.org", everything=True)
+    page.goto(stage.link("both"))
+
+
+def muted_by_base(stage: Stage, page: Page) -> None:
+    say(stage.host, True, to="base@example.org")
+    page.goto(stage.link("base+beta"))
+
+
+def asked_again(stage: Stage, page: Page) -> None:
+    page.goto(stage.link(f"hurried.{next(stage.people)}"))
+    page.get_by_role("button", name=NO).evaluate("button => button.click()")
+    page.locator(".optout-again").wait_for()
+
+
+def asked_again_about_undo(stage: Stage, page: Page) -> None:
+    muted_later_open(stage, page)
+    page.get_by_role("button", name=UNDO).evaluate("button => button.click()")
+    page.locator(".optout-again").wait_for()
+
+
+def no_store(stage: Stage, page: Page) -> None:
+    with stage.broken.app.app_context():
+        page.goto(stage.broken.optout.link("jane@example.org", "beta-42"))
+
+
+def no_store_for_a_press(stage: Stage, page: Page) -> None:
+    with stage.broken.app.app_context():
+        stage.broken.db.create_all()
+        page.goto(stage.broken.optout.link("jane@example.org", "beta-42"))
+        stage.broken.db.drop_all()
+        _pressed(page, NO)
+        page.get_by_role("button", name="Try again").wait_for()
+
+
+def no_answer(stage: Stage, page: Page) -> None:
+    page.goto(stage.link("offline"))
+    page.route("**/optout/*", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    _pressed(page, NO)
+    page.locator(".optout-status:not(:empty)").wait_for()
+
+
+def ask(stage: Stage, page: Page) -> None:
+    page.goto(current_state().ask_links.url(Door.ASK, parse("jane@example.org"), "beta-42"))
+
+
+def ask_answered(stage: Stage, page: Page) -> None:
+    ask(stage, page)
+    page.get_by_label("Your email address").fill("nobody@example.org")
+    page.get_by_role("button").click()
+    page.get_by_role("link", name="Type another address").wait_for()
+
+
+def at(find: Callable[[Stage], str]) -> Callable[[Stage, Page], None]:
+    def go(stage: Stage, page: Page) -> None:
+        page.goto(find(stage))
+
+    return go
+
+
+def sent_again(stage: Stage, page: Page) -> None:
+    page.goto(stage.sent("kofi") + "/send-again")
+    again = page.get_by_role("button", name="Send it again")
+    if again.is_visible():
+        again.click()
+        page.goto(stage.sent("kofi") + "/send-again")
+
+
+def stale_form(stage: Stage, page: Page) -> None:
+    page.goto(stage.sent("jane") + "/send-again")
+    page.locator("[name=form_token]").evaluate("field => field.value = 'x'")
+    page.get_by_role("button", name="Send it again").click()
+    page.get_by_text("Nothing changed.").wait_for()
+
+
+def saved_filters(stage: Stage, page: Page) -> None:
+    page.goto(stage.log("?opportunity=beta-42"))
+    page.get_by_text("Save this filter").click()
+    page.get_by_label("Name").fill(f"Pixel Beta {next(stage.people)}")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("heading", name="Saved filters").wait_for()
+
+
+Bring = Callable[[Stage, Page], None]
+CANDIDATE: dict[str, Bring] = {
+    "invited": at(lambda stage: stage.link("invited")),
+    "invited, long": at(lambda stage: stage.link("invited", "study-7")),
+    "invited, opportunity gone": at(lambda stage: stage.link("invited", "gone")),
+    "invited, everything": at(lambda stage: stage.link("invited", "*")),
+    "muted": muted,
+    "muted, long": lambda stage, page: muted(stage, page, opportunity="study-7"),
+    "muted, opportunity gone": lambda stage, page: muted(stage, page, opportunity="gone"),
+    "muted, later": muted_later,
+    "muted, later, unfolded": muted_later_open,
+    "muted, everything": muted_all,
+    "muted, both": muted_both,
+    "muted without its tag": muted_by_base,
+    "asked again": asked_again,
+    "asked again about the undo": asked_again_about_undo,
+    "no store": no_store,
+    "no store for a press": no_store_for_a_press,
+    "no answer": no_answer,
+    "dead link": at(lambda stage: stage.link("invited")[:-3]),
+    "ask": ask,
+    "ask, answered": ask_answered,
+}
+OPERATOR: dict[str, Bring] = {
+    "log": at(lambda stage: stage.log()),
+    "log, filtered": at(lambda stage: stage.log("?recipient=jane@example.org&opportunity=beta-42")),
+    "log, nothing found": at(lambda stage: stage.log("?subject=nothing")),
+    "log, wrong filter": at(lambda stage: stage.log("?recipient=jane&from=2031-12-24&to=2031-12-23")),
+    "log, saved filter": saved_filters,
+    "entry": at(lambda stage: stage.sent("jane")),
+    "entry, html": at(lambda stage: stage.sent("jane") + "?part=html"),
+    "entry, headers": at(lambda stage: stage.sent("jane") + "?part=headers"),
+    "send again": at(lambda stage: stage.sent("zoe.martin") + "/send-again"),
+    "send again, refused": sent_again,
+    "counts": at(lambda stage: stage.log("counts")),
+    "nothing there": at(lambda stage: stage.log("1")),
+    "stale form": stale_form,
+    "log, no store": at(lambda stage: f"{stage.broken.app.config['OPTOUT_BASE_URL']}/optout/operator/"),
+}
+STATES = {**CANDIDATE, **OPERATOR}
+#: What only scripts bring about.
+SCRIPTED = {"asked again", "asked again about the undo", "no answer"}
