@@ -99,7 +99,8 @@ class State:
 
     @cached_property
     def key_slots(self) -> KeySlots:
-        return KeySlots(self.store, self.tables.choices, *self._keys)
+        used = self.tables.choices.choice, self.tables.log.email
+        return KeySlots(self.store, self.tables.choices, used, *self._keys)
 
     @property
     def key(self) -> DataKey:
