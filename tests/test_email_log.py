@@ -30,7 +30,7 @@ from flask_optout.email_log.log_store import (
     time_of,
 )
 from flask_optout.email_log.records import PAGE, Criteria, EmailLog, Outgoing
-from flask_optout.email_log.redaction import SLOT
+from flask_optout.email_log.slots import SLOT
 from flask_optout.email_log.resends import MOST, Refusal, Resends
 from tests.support.databases import Database
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from flask_optout import StoreUnavailable
 from flask_optout.email_log.log_store import LogStore
-from flask_optout.email_log.redaction import SLOT
+from flask_optout.email_log.slots import SLOT
 from tests.conftest import MakeHost
 from tests.support.email_log import rows, statements
 from tests.support.hosts import Host, Mailbox, smtp_server

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_optout.addresses import parse
-from flask_optout.email_log.redaction import SLOT, redact, restore
+from flask_optout.email_log.slots import SLOT, redact, restore
 from flask_optout.links.keys import KeyRing
 from flask_optout.links.tokens import LONGEST_TOKEN, SHORTEST_TOKEN, Door, Tokens
 from tests.conftest import MakeHost

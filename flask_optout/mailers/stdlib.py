@@ -76,7 +76,7 @@ class _Cleared(EmailMessage):
 def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
     """A message of its own; what cannot be serialised fails at once, before the gate is asked."""
     ready = _Cleared()
-    policy = verbatim(invitation.policy)
+    policy = verbatim(invitation.policy).clone(linesep="\r\n")  # as mail servers and vendors' raw calls want it
     vars(ready).update(vars(invitation), policy=policy)
     ready.set_payload(copy.deepcopy(invitation.get_payload()))
     for name in ("Cc", "Bcc", "Message-ID"):  # each leaves the invitation its own list of headers

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from flask_optout.email_log.log_store import id_at, now
-from flask_optout.email_log.redaction import SLOT
+from flask_optout.email_log.slots import SLOT
 from flask_optout.links.tokens import ALPHABET
 from tests.conftest import MakeHost
 from tests.support.email_log import LOG, post, sent
