@@ -12,7 +12,7 @@ import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from email.utils import formatdate, quote
 from typing import Any, TypeVar
 
@@ -95,31 +95,36 @@ class Gate:
             if len(ready) >= TOGETHER:
                 self._hand_off(ready, leave, tell)
                 ready = []
-        self._hand_off(ready, leave, tell)
+        if ready:
+            self._hand_off(ready, leave, tell)
         failures.raise_any(number)
 
     def _hand_off(
         self, ready: list[tuple[S, Letter, M]], leave: Callable[[S | M, bool], object], tell: OnError
     ) -> None:
-        try:
-            waiting = deque(self._log.record([_outgoing(letter) for _, letter, _ in ready]) if ready else ())
-        except StoreUnavailable as error:
-            for source, _, _ in ready:
-                tell(source, error)
-            return
-        try:
+        waiting: deque[int] = deque()
+        with ExitStack() as held:
+            held.callback(self._forget, waiting)
+            try:
+                waiting += self._log.record([_outgoing(letter) for _, letter, _ in ready])
+                muted = held.enter_context(self._choices.looking())
+            except OptOutError as error:
+                for source, _, _ in ready:
+                    tell(source, error)
+                return
             for source, letter, message in ready:
                 row = waiting.popleft()
                 try:
-                    leave(message, not self._choices.muted(letter.address, letter.opportunity))
+                    leave(message, not muted(letter.address, letter.opportunity))
                 except Exception as error:
                     with suppress(StoreUnavailable):
                         self._log.record_failure(row, error)
                     tell(source, error)
-        finally:
-            if waiting:
-                with suppress(StoreUnavailable):
-                    self._log.forget(waiting)
+
+    def _forget(self, rows: deque[int]) -> None:
+        if rows:
+            with suppress(StoreUnavailable):
+                self._log.forget(rows)
 
     def either(self, letter: Letter, neutral: Letter) -> Letter:
         """The letter if it may leave now, else the neutral one, which invites nobody to anything.

@@ -10,16 +10,18 @@ import datetime
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from ..addresses import Address
 from ..choices.store import Store
-from ..choices.tables import Tables, insert_if_absent
-from ..links.keys import KeyRing
+from ..choices.tables import KeyTaken, insert
+from ..links.keys import DataKey
 from ..links.tokens import Claim
 from .judge import COHORT
+from .tables import PressTables
 
 #: Numbers that an alarm can tell: rounded down to one of these, so that two readings tell no single person.
 STEPS = (COHORT, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -48,11 +50,11 @@ class Alarm(NamedTuple):
 class Alarms:
     """The cohort alarms of one app."""
 
-    def __init__(self, store: Store, tables: Tables, ring: KeyRing) -> None:
+    def __init__(self, store: Store, tables: PressTables, key: DataKey) -> None:
         self._store = store
         self._alarm = tables.alarm
-        self._ring = ring
-        self._public = {self._ring.domain_tag(domain) for domain in PUBLIC.split()}
+        self._key = key
+        self._public = {self._key.domain_tag(domain) for domain in PUBLIC.split()}
 
     def watches(self, claim: Claim) -> bool:
         """Whether those behind a link's mail domain may have a gateway in common."""
@@ -81,7 +83,7 @@ class Alarms:
         A domain of which fewer than five were invited is not named.
         """
         sizes = Counter(address.domain for address in {address.canonical: address for address in invited}.values())
-        names = {self._ring.domain_tag(domain): domain for domain in sizes}
+        names = {self._key.domain_tag(domain): domain for domain in sizes}
         alarm = self._alarm
         query = sa.select(alarm.c.domain_tag, alarm.c.day, alarm.c.at_least).where(alarm.c.at_least > 0)
         newest_first = query.order_by(alarm.c.day.desc())
@@ -92,7 +94,7 @@ class Alarms:
 
     def take_notice(self, domain: str) -> bool:
         """Whether a notice may go to this domain now: once in a week, alarm or not, so that asking tells nothing."""
-        alarm, today, tag = self._alarm, _today(), self._ring.domain_tag(domain)
+        alarm, today, tag = self._alarm, _today(), self._key.domain_tag(domain)
         lately = alarm.c.domain_tag == tag, alarm.c.noticed, alarm.c.day > today - datetime.timedelta(NOTICE_DAYS)
         noticed = sa.select(sa.literal(1)).where(*lately).limit(1)
         if self._store.read(lambda connection: connection.scalar(noticed)) is not None:
@@ -107,7 +109,8 @@ class Alarms:
 
     def _insert(self, connection: sa.Connection, tag: bytes, day: datetime.date) -> None:
         values = {"domain_tag": tag, "day": day, "at_least": 0, "noticed": False}
-        insert_if_absent(connection, self._alarm, values)
+        with suppress(KeyTaken), connection.begin_nested():
+            insert(connection, self._alarm, values)
 
 
 def _is(alarm: sa.Table, tag: bytes, day: datetime.date) -> tuple[sa.ColumnElement[bool], ...]:

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from flask import Request
 from werkzeug.user_agent import UserAgent
 
-from ..invitations.compose import LOOPBACK
+from ..config import LOOPBACK
 from .bursts import Command, Muted, Press
-from .judge import CAUSES, Client, Evidence, Judgement, Page, Scripts
+from .judge import Client, Evidence, Page, Scripts
 from .nonces import Nonce
 
 #: From these versions on browsers send ``Sec-Fetch-*`` (Chrome 76, Firefox 90); those on iOS are all Safari inside.
@@ -56,24 +56,6 @@ def observe(
         fetch_user=headers.get("Sec-Fetch-User") == "?1",
         prefetch=is_prefetch(request),
     )
-
-
-def described(request: Request, status: int, judgement: Judgement | None) -> dict[str, object]:
-    """A visit for the visit log: signals and labels, nothing that names a person or tells what they chose."""
-    headers = request.headers
-    return {
-        "method": request.method,
-        "door": "one-click" if "/one-click/" in request.path else "page",
-        "status": status,
-        "client": client(request.user_agent).value,
-        "fetch": [headers.get(f"Sec-Fetch-{name}", "")[:16] for name in ("Site", "Mode", "User")],
-        "prefetch": is_prefetch(request),
-        "htmx": "HX-Request" in headers,
-        "scripts": _scripts(request.form.get("scripts", "")).value,
-        "decoy": request.form.get("choice") == Command.DECOY.choice,
-        "verdict": None if judgement is None else judgement.verdict.value,
-        "cause": judgement.cause if judgement is not None and judgement.cause in CAUSES else None,
-    }
 
 
 def client(user_agent: UserAgent) -> Client:

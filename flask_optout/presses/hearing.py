@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from flask import current_app
 
+from ..choices.repository import Statement
 from ..links.tokens import Claim
 from ..wiring import State, current_state
 from .bursts import Command
@@ -45,8 +46,6 @@ def hear(claim: Claim, evidence: Evidence) -> Heard:
             judgement, again = second, _restore(state, claim, after)
         else:
             _raise_alarm(state, claim, cohort)
-    if again and judgement.holds:
-        state.presses.hold(claim, command, before)
     return Heard(judgement, again)
 
 
@@ -62,8 +61,8 @@ def _restore(state: State, claim: Claim, evidence: Evidence) -> bool:
     """Set back what a contradicted burst has set; says whether that is not what this press asks for."""
     command = evidence.command
     restored = to_restore(evidence)
-    for which, muted in restored.items():
-        state.choices.set(claim, claim.person[which], muted, "page")
+    said = [Statement(claim.person[which], muted, "page") for which, muted in restored.items()]
+    state.choices.transact(lambda connection: (None, said))
     stands = restored.get(command.target, evidence.muted[command.target])
     return command.muted is not None and stands is not command.muted
 

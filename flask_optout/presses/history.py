@@ -8,14 +8,13 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..choices.repository import Choice, Choices
-from ..choices.store import Store
-from ..choices.tables import RECIPIENT_SIZE, Tables
+from ..choices.repository import Choice, Choices, Statement
 from ..errors import StoreUnavailable
 from ..links.keys import Mark
 from ..links.tokens import Claim
 from .bursts import MEMORY, Command, Muted, Press, burst_of
-from .judge import COHORT_WINDOW, HOLD
+from .judge import COHORT_WINDOW
+from .tables import RECIPIENT_SIZE, PressTables
 
 #: Presses of one link that are looked at: each holds what stood before its burst, so older ones add nothing.
 LONGEST_BURST = 32
@@ -48,9 +47,9 @@ class RecentPresses:
     :param clock: gives the seconds since the epoch.
     """
 
-    def __init__(self, choices: Choices, store: Store, tables: Tables, clock: Callable[[], float]) -> None:
+    def __init__(self, choices: Choices, tables: PressTables, clock: Callable[[], float]) -> None:
         self._choices = choices
-        self._store = store
+        self._store = choices.store
         self._press = press = tables.press
         self._clock = clock
         # Made once: to make one costs as much as to ask it.
@@ -59,7 +58,7 @@ class RecentPresses:
         of_link = press.c.scope == sa.bindparam("scope"), press.c.digest == sa.bindparam("digest")
         self._latest = (
             sa.select(press.c.at, press.c.command, press.c.before, press.c.confirmed)
-            .where(*of_link, press.c.held_until.is_(None), since)
+            .where(*of_link, since)
             .order_by(press.c.at.desc(), press.c.id.desc())
             .limit(LONGEST_BURST)
         )
@@ -68,8 +67,6 @@ class RecentPresses:
         )
         old = press.c.at < sa.bindparam("before")
         self._outdated = sa.select(press.c.id).where(old).limit(PRUNED)
-        ended = sa.and_(*of_link, press.c.held_until.is_not(None))
-        self._outdated_or_ended = sa.select(press.c.id).where(sa.or_(old, ended)).limit(PRUNED)
 
     def look(self, claim: Claim, always: bool = True) -> Look:
         """What stands for the holder of a link, and the presses that make one burst with a press just now.
@@ -78,12 +75,11 @@ class RecentPresses:
         :raises StoreUnavailable: when the database does not answer.
         """
 
-        def read(connection: sa.Connection, choices: dict[Mark, Choice]) -> Look:
-            this, everything = (mark in choices and choices[mark].muted for mark in claim.person)
-            wanted = always or any(choice.muted for choice in choices.values())
-            return Look(choices, (this, everything), self._burst(connection, claim) if wanted else ())
-
-        return self._choices.standing(claim, read)
+        choices = self._choices.read([*claim.person, *(claim.base or ())])
+        this, everything = (mark in choices and choices[mark].muted for mark in claim.person)
+        wanted = always or any(choice.muted for choice in choices.values())
+        burst = self._store.read(lambda connection: self._burst(connection, claim)) if wanted else ()
+        return Look(choices, (this, everything), burst)
 
     def _burst(self, connection: sa.Connection, claim: Claim) -> tuple[Press, ...]:
         mark, now = claim.person[0], self._clock()
@@ -110,13 +106,19 @@ class RecentPresses:
             self._insert(claim, command, before, connection, confirmed=confirmed, **cohort if counts else {})
 
         source = "one-click" if command is Command.ONE_CLICK else "page"
-        self._choices.set(claim, claim.person[command.target], bool(command.muted), source, note)
+        said = [Statement(claim.person[command.target], bool(command.muted), source)]
+
+        def press(connection: sa.Connection) -> tuple[None, list[Statement]]:
+            note(connection)
+            return None, said
+
+        self._choices.transact(press)
         return self._after(claim, counts)
 
     def _after(self, claim: Claim, counts: bool) -> After:
         def read(connection: sa.Connection) -> tuple[After, list[int]]:
             cohort = self._cohort(connection, claim) if counts else 0
-            done = connection.scalars(self._outdated_or_ended, {**claim.person[0]._asdict(), **self._hour_ago()})
+            done = connection.scalars(self._outdated, self._hour_ago())
             return After(self._burst(connection, claim), cohort), list(done)
 
         after, done = self._store.read(read)
@@ -126,10 +128,6 @@ class RecentPresses:
     def mark(self, claim: Claim, command: Command, before: Muted, confirmed: bool = False) -> None:
         """Record a press that sets nothing, or that was not obeyed because it contradicts others."""
         self._record(claim, command, before, confirmed=confirmed)
-
-    def hold(self, claim: Claim, command: Command, before: Muted) -> None:
-        """Record a doubtful press: for a while nothing is sent to its link's holder."""
-        self._record(claim, command, before, held_until=_ms(self._clock() + HOLD))
 
     def _cohort(self, connection: sa.Connection, claim: Claim) -> int:
         values = {"tag": claim.domain_tag, "since": _ms(self._clock() - COHORT_WINDOW)}

@@ -6,7 +6,8 @@ import base64
 import binascii
 from typing import NamedTuple
 
-from ..links.tokens import SIGNATURE_SIZE, Claim, Signature, Tokens
+from ..links.keys import DataKey
+from ..links.tokens import SIGNATURE_SIZE, Claim, Signature
 from .judge import Page
 
 #: Seconds; a tab may stay open for weeks, and an outdated nonce costs one more press.
@@ -23,15 +24,15 @@ class Nonce(NamedTuple):
 
 
 class Nonces:
-    """Signs with the newest key of the ring and verifies with all of them; the link is signed in, not carried."""
+    """Signs and verifies nonces; the link is signed in, not carried."""
 
-    def __init__(self, tokens: Tokens) -> None:
-        self._keys = [key.derive("page") for key in tokens.ring.keys]
+    def __init__(self, key: DataKey) -> None:
+        self._key = key.derive("page")
         self._signature = Signature()
 
     def issue(self, claim: Claim, page: Page, now: float) -> str:
         body = bytes((page.value,)) + int(now * 1000).to_bytes(BODY_SIZE - 1, "big")
-        signed = body + self._signature.get_signature(self._keys[0], body + claim.payload)
+        signed = body + self._signature.get_signature(self._key, body + claim.payload)
         return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
 
     def read(self, claim: Claim, text: str, now: float) -> Nonce | None:
@@ -43,7 +44,7 @@ class Nonces:
         if len(signed) != BODY_SIZE + SIGNATURE_SIZE:
             return None
         body, signature = signed[:BODY_SIZE], signed[BODY_SIZE:]
-        if not any(self._signature.verify_signature(key, body + claim.payload, signature) for key in self._keys):
+        if not self._signature.verify_signature(self._key, body + claim.payload, signature):
             return None
         nonce = Nonce(Page(body[0]), int.from_bytes(body[1:], "big") / 1000)
         return nonce if now - nonce.issued <= LIFE else None
