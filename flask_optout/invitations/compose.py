@@ -192,8 +192,8 @@ class Composer:
         end = ends.get("body", ends.get("html", len(html)))
         before, after = html[:end], html[end:]
         # On lines of its own, or a line might exceed the 998 octets of RFC 5322 section 2.1.1.
-        gap = "" if before.endswith("\n") else "\n"
-        return f"{before}{gap}{self._footer('html', url, language)}\n{after}"
+        start, end_of_line = "" if before.endswith("\n") else "\n", "\n" if after else ""
+        return before + start + self._footer("html", url, language) + end_of_line + after
 
     def _with_own_link(self, text: str, url: str) -> tuple[str, bool]:
         """Point every landing link in ``text`` at ``url``; return the text, and whether there was one.

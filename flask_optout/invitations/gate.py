@@ -67,41 +67,45 @@ class Gate:
         make: Callable[[Any, Letter], M],
         leave: Callable[[S | M, bool], object],
         on_error: OnError | None = None,
-    ) -> None:
+    ) -> int:
         """Record invitations, ``TOGETHER`` at a time, and let each leave, or not, as it is cleared.
 
         One that fails stops no other: its error goes to ``on_error``, or is raised at the end.
 
-        :param draft: what a source says, or ``None`` when it is no invitation, and leaves as it is.
+        :param draft: what a source says, or ``None`` when it is no invitation: it leaves as it is, and what goes
+            wrong with it is raised at once.
         :param make: makes a message of it and a letter; what it cannot make fails before the gate is asked.
         :param leave: hands off a message if it is clear. If not, it rehearses what can fail for everybody.
+        :return: how many of the sources did not fail, whoever opted out.
         :raises NotAllSent: at the end, when some failed and there is no ``on_error``.
         :raises Exception: that of the one source, when there is no other; or what ``on_error`` raises, at once.
         """
-        failures = Failures()
-        tell = on_error or failures.add
+        failures = Failures(on_error)
         ready: list[tuple[S, Letter, M]] = []
         number = 0
         for source in sources:
             number += 1
             try:
                 said = draft(source)
-                if said is None:
-                    leave(source, True)
-                else:
+                if said is not None:
                     ready += [(source, letter, make(source, letter)) for letter in self.letters(said)]
             except Exception as error:
-                tell(source, error)
-            if len(ready) >= TOGETHER:
-                self._hand_off(ready, leave, tell)
+                failures.tell(source, error)
+                continue
+            if said is None or len(ready) >= TOGETHER:
+                self._hand_off(ready, leave, failures.tell)
                 ready = []
-        if ready:
-            self._hand_off(ready, leave, tell)
+            if said is None:
+                leave(source, True)
+        self._hand_off(ready, leave, failures.tell)
         failures.raise_any(number)
+        return number - failures.total
 
     def _hand_off(
         self, ready: list[tuple[S, Letter, M]], leave: Callable[[S | M, bool], object], tell: OnError
     ) -> None:
+        if not ready:
+            return
         waiting: deque[int] = deque()
         with ExitStack() as held:
             held.callback(self._forget, waiting)
@@ -147,30 +151,38 @@ class Gate:
 
 
 class Failures:
-    """What could not be sent, counted by reason."""
+    """Counts what could not be sent, and tells it: at once, if somebody asked for that, or else at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_error: OnError | None) -> None:
+        self._on_error = on_error
         self._last: Exception | None = None
         self._reasons: Counter[str] = Counter()
 
-    def add(self, source: object, error: Exception) -> None:
+    @property
+    def total(self) -> int:
+        return self._reasons.total()
+
+    def tell(self, source: object, error: Exception) -> None:
         self._last = error
         self._reasons[reason(error)] += 1
+        if self._on_error is not None:
+            self._on_error(source, error)
 
     def raise_any(self, number: int) -> None:
-        """Raise what went wrong, if anything did.
+        """Raise what nobody was told.
 
         :param number: of how many.
         """
-        if self._last is not None and number == 1:
+        if self._last is None or self._on_error is not None:
+            return
+        if number == 1:
             raise self._last
-        if self._last is not None:
-            reasons = ", ".join(f"{name}: {count}" for name, count in self._reasons.most_common())
-            raise NotAllSent(
-                f"Of {number} messages, {self._reasons.total()} could not be sent ({reasons}).",
-                "The others were handed off, so sending all of them again would send those twice.",
-                "Pass on_error to be told each message that failed and its error, and send only those again.",
-            )
+        reasons = ", ".join(f"{name}: {count}" for name, count in self._reasons.most_common())
+        raise NotAllSent(
+            f"Of {number} messages, {self.total} could not be sent ({reasons}).",
+            "The others were handed off, so sending all of them again would send those twice.",
+            "Pass on_error to be told each message that failed and its error, and send only those again.",
+        )
 
 
 def _outgoing(letter: Letter) -> Outgoing:

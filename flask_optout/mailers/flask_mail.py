@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import flask_mail
@@ -12,6 +13,7 @@ from flask import current_app
 from ..addresses import Recipient
 from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
+from ..invitations.headers import unfolded
 from ..wiring import current_state
 from .wire import Inviting, is_proved, not_gated, rehearsing, serialising, unproved, verbatim, wrap_long_lines
 
@@ -108,10 +110,22 @@ class Cleared(flask_mail.Message):
         self.alts: dict[str, str] = {**invitation.alts, **({"html": letter.html} if letter.html else {})}
         self.date: float = time.time() if invitation.date is None else invitation.date
         self.msgId: str = letter.message_id or invitation.msgId
+        if self.has_bad_headers():  # such as a subject that is folded at LF alone
+            self.subject = unfolded(letter.subject)
         if self.has_bad_headers():
             raise flask_mail.BadHeaderError
         with serialising():
-            self._bytes = super().as_bytes()
+            self._bytes = self._serialised()
+
+    def _serialised(self) -> bytes:
+        try:
+            return super().as_bytes()
+        except UnicodeError:  # the library encodes only long values; one with an @ may hold an address
+            headers = (self.extra_headers or {}).items()
+            self.extra_headers = {
+                name: value if "@" in value else flask_mail.sanitize_subject(value) for name, value in headers
+            }
+            return super().as_bytes()
 
     def as_bytes(self) -> bytes:
         return self._bytes
@@ -126,8 +140,9 @@ class Cleared(flask_mail.Message):
 def _recipient(letter: Letter) -> Recipient:
     """The recipient as the host wrote it, if the library sends that to the address that was checked."""
     for who in (letter.recipient or letter.named, letter.named):
-        if is_proved([flask_mail.sanitize_address(who)], letter.address):
-            return who
+        with suppress(ValueError):  # of a character that the library cannot write
+            if is_proved([flask_mail.sanitize_address(who)], letter.address):
+                return who
     raise unproved()
 
 

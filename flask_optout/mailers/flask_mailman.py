@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Iterable
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from email.utils import formataddr
 from typing import Any, NoReturn
 
@@ -36,32 +36,27 @@ class _GatedBackend:
 
         :return: how many were sent, one to a muted person among them.
         """
-        messages = list(messages or ())
-        if any(self._about(message) is not None for message in messages):
-            return int(self.send_invitations(messages))
-        if "optout" in current_app.extensions:
-            for message in messages:
-                if not isinstance(message, Cleared):
-                    parts = (part for part, _ in getattr(message, "alternatives", []))
-                    current_state().gate.look_at_ordinary([message.body, *parts])
-        return super().send_messages(messages) or 0  # type: ignore[misc]
+        if "optout" not in current_app.extensions and self.opportunity is None:
+            return super().send_messages(messages) or 0  # type: ignore[misc]
+        return int(self.send_invitations(messages)) if messages else 0
 
     def send_invitations(
         self: Any, messages: Iterable[mailman_library.EmailMessage], on_error: OnError | None = None
     ) -> int:
         """Send many over this connection, as :meth:`Mail.send_invitations`."""
-        send, sent = super().send_messages, 0  # type: ignore[misc]
+        send, silent = super().send_messages, 0  # type: ignore[misc]
 
         def leave(message: mailman_library.EmailMessage, clear: bool) -> None:
-            nonlocal sent
+            nonlocal silent
             smtp = getattr(self, "connection", None)
             if clear:
-                sent += send([message]) or 0
+                if not isinstance(message, Cleared):
+                    parts = (part for part, _ in getattr(message, "alternatives", []))
+                    current_state().gate.look_at_ordinary([message.body, *parts])
+                silent += send([message]) == 0
             elif isinstance(smtp, smtplib.SMTP):
                 with rehearsing(smtp):
-                    sent += send([message])
-            else:
-                sent += 1
+                    silent += send([message]) == 0
 
         def draft(message: mailman_library.EmailMessage) -> Draft | None:
             about = self._about(message)
@@ -69,9 +64,9 @@ class _GatedBackend:
 
         with closing(self) if self.open() else nullcontext():
             # An SMTP backend may have failed to open, silently; then none is sent, muted or not.
-            if getattr(self, "connection", True) is not None:
-                current_state().gate.hand_off(messages, draft, Cleared, leave, on_error)
-        return sent
+            if getattr(self, "connection", True) is None:
+                return 0
+            return int(current_state().gate.hand_off(messages, draft, Cleared, leave, on_error) - silent)
 
     def _about(self, message: mailman_library.EmailMessage) -> str | None:
         return getattr(message, "opportunity", self.opportunity)
@@ -137,11 +132,9 @@ def _recipient(letter: Letter, encoding: Any) -> str:
     """The recipient as the host wrote it, if the library sends that to the address that was checked."""
     named = letter.named if isinstance(letter.named, str) else formataddr(letter.named)
     for who in (letter.recipient, named):
-        try:
+        with suppress(ValueError):  # the library takes it for no address
             if isinstance(who, str) and is_proved([mailman_library.sanitize_address(who, encoding)], letter.address):
                 return who
-        except ValueError:  # the library takes it for no address
-            continue
     raise unproved()
 
 
