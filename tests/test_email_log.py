@@ -77,7 +77,7 @@ def found(log: EmailLog, **wanted: Any) -> list[int]:
 
 
 def test_an_invitation_is_kept_as_it_was_with_slots_for_links(log: EmailLog) -> None:
-    before = now()
+    before = whole(now())
     id = record(log, to="Jane.Doe@Example.ORG", subject="Grüße 🎉", text="a\0b")
     email = log.get(id)
     assert email is not None
@@ -206,11 +206,14 @@ def test_ids_of_one_moment_do_not_collide(log: EmailLog, monkeypatch: pytest.Mon
     assert [record(log), record(log)] == [7, 8]
 
 
+def whole(moment: datetime.datetime) -> datetime.datetime:
+    """The minute of a moment."""
+    return moment.replace(second=0, microsecond=0)
+
+
 @given(st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(2200, 1, 1), timezones=st.just(datetime.UTC)))
 def test_ids_and_moments_are_the_same_thing(moment: datetime.datetime) -> None:
-    assert (
-        time_of(id_at(moment)) == time_of(id_at(moment) + PER_MINUTE - 1) == moment.replace(second=0, microsecond=0)
-    )
+    assert time_of(id_at(moment)) == time_of(id_at(moment) + PER_MINUTE - 1) == whole(moment)
     assert id_at(moment) < LARGEST_ID
 
 
