@@ -25,10 +25,11 @@ def unfolded(value: object) -> str:
         value = re.sub(r"\r?\n(?=[ \t]+\S)", "", value)
         if not holds_control(value):
             return value
-    raise _broken_line()
+    raise broken_line()
 
 
-def _broken_line() -> InvitationError:
+def broken_line() -> InvitationError:
+    """What is raised where a header value would become two lines."""
     return InvitationError(
         "A header of an invitation is not a string on one line.",
         "What follows a line break would become a header of its own.",
@@ -37,6 +38,10 @@ def _broken_line() -> InvitationError:
 
 
 def checked_sender(sender: Recipient | None, reply_to: Recipient | None) -> Recipient:
+    """The sender.
+
+    :raises InvitationError: when there is none, or when a line break in it or in Reply-To would start a new header.
+    """
     if not sender:
         raise InvitationError(
             "An invitation has no sender.",
@@ -47,11 +52,15 @@ def checked_sender(sender: Recipient | None, reply_to: Recipient | None) -> Reci
         for part in (who,) if isinstance(who, str) else who or ():
             # A folded name is legal, but the mail library takes it for an injected header.
             if unfolded(part) != part:
-                raise _broken_line()
+                raise broken_line()
     return sender
 
 
 def host_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The host's own headers, as written, less its Message-ID.
+
+    :raises InvitationError: when one breaks the message, stands in for one of ours, or names another recipient.
+    """
     kept = {}
     for name, value in headers.items():
         if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):

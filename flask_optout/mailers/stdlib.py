@@ -13,11 +13,11 @@ from email.policy import EmailPolicy
 from email.utils import getaddresses
 from typing import Any
 
-from ..addresses import Recipient
+from ..addresses import Recipient, holds_control
 from ..errors import AddressError, InvitationError
 from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
-from ..invitations.headers import OWN_HEADERS
+from ..invitations.headers import OWN_HEADERS, broken_line
 from ..wiring import current_state
 from .wire import is_proved, not_gated, rehearsing, serialising, unproved, verbatim, wrap_long_lines
 
@@ -139,6 +139,8 @@ def _draft(message: EmailMessage) -> Draft | None:
     """
     if not isinstance(message, Invitation):
         return None
+    if any(holds_control(str(value)) for value in message.values()):  # where an encoded word held it
+        raise broken_line()
     values = [value for name in ("To", "Cc", "Bcc") for value in message.get_all(name, [])]
     to = [person for value in values for person in _people(value)]
     headers = {name: str(value) for name, value in message.items() if not STRUCTURE.fullmatch(name)}
