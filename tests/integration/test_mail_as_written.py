@@ -80,9 +80,7 @@ def test_a_value_that_hides_a_line_break_is_refused(
     assert (smtp.received, rows()) == ([], [])
 
 
-@pytest.mark.parametrize(
-    "value", ["=?utf-8?q?J=C3=A4?=", "1 =? 2", "=?=", "=?x?", "a=?utf-8?q?b?=c"]
-)
+@pytest.mark.parametrize("value", ["=?utf-8?q?J=C3=A4?=", "1 =? 2", "=?=", "=?x?", "a=?utf-8?q?b?=c"])
 def test_what_hides_nothing_is_not(host: Host, smtp: Mailbox, value: str) -> None:
     host.mail.send(host.invitation(extra_headers={"X-A": value}))
     assert f"X-A: {value}\r\n".encode() in smtp.received[0].raw
