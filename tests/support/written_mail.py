@@ -169,9 +169,8 @@ def stdlib_sender(host: Host, invites: bool) -> Callable[[Written], None]:
         if written.text is not None:
             message.set_content(written.text)
         if written.html is not None:
-            (message.add_alternative if written.text is not None else message.set_content)(
-                written.html, subtype="html"
-            )
+            add = message.set_content if written.text is None else message.add_alternative
+            add(written.html, subtype="html")
         for name, kind, data in written.attachments:
             message.add_attachment(data, *kind.split("/"), filename=name)
         with smtplib.SMTP(host.app.config["MAIL_SERVER"], host.app.config["MAIL_PORT"]) as smtp:
