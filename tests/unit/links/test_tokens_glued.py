@@ -58,7 +58,7 @@ def test_case_does_not_matter_in_a_token(host: Host, client: FlaskClient, change
     assert client.get(f"{prefix}/{change(token)}").status_code == 200
 
 
-@pytest.mark.parametrize("glued", ["a", "2", "aa", "z7", "a.", "%61", "&#97;"])
+@pytest.mark.parametrize("glued", ["a", "2", "aa", "z7", "a.", "%61"])
 def test_what_could_belong_to_a_token_is_not_dropped(host: Host, client: FlaskClient, glued: str) -> None:
     assert client.get(host.path() + glued).status_code == 404
     prefix, _, token = host.path().rpartition("/")
