@@ -186,7 +186,7 @@ class State:
     @cached_property
     def gate(self) -> Gate:
         composer = Composer(self.links, _footer, self._app.config["OPTOUT_SPLIT"])
-        return Gate(self.choices, composer, self.email_log)
+        return Gate(self.choices, composer, self.email_log, self._app.logger)
 
     @cached_property
     def _log_store(self) -> LogStore:
