@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from email.message import EmailMessage
 from typing import Any, Protocol
 
@@ -12,13 +11,11 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session, scoped_session
 
+from . import config
 from .addresses import Recipient, parse
 from .choices.schema import keep_mutes
-from .choices.tables import Tables
 from .cli.commands import optout_cli
-from .doctor.case import SETTINGS as DOCTOR_SETTINGS
 from .email_log import pages as operators
-from .email_log.log_settings import LOG_DEFAULTS
 from .email_log.pages import Guard, as_check
 from .email_log.redaction import LinkFilter
 from .errors import ConfigurationError
@@ -27,24 +24,12 @@ from .mailers.stdlib import cleared
 from .pages.ask import blueprint
 from .pages.languages import tag_of
 from .pages.toggle import optout_control
-from .wiring import State, current_state
+from .wiring import State, Tables, current_state
 
 #: The access logs of servers that log through Python; Flask's own log names the URL where a view failed.
 ACCESS_LOGS = ("werkzeug", "gunicorn.access")
 LINK_FILTER = LinkFilter()
 Loader = Callable[[str], Any]
-PREFIX = "OPTOUT_"
-DEFAULTS: dict[str, Any] = {
-    "OPTOUT_BASE_URL": None,
-    "OPTOUT_JOURNAL": None,
-    "OPTOUT_KEYS": None,
-    "OPTOUT_SPLIT": False,
-    "OPTOUT_TIMEOUT": 2.0,
-    "OPTOUT_URL_PREFIX": "/optout",
-    "OPTOUT_VISIT_LOG": None,
-    **LOG_DEFAULTS,
-    **DOCTOR_SETTINGS,
-}
 
 
 class Database(Protocol):
@@ -103,11 +88,8 @@ class OptOut:
                 "Two of them would answer for each other's links.",
                 "Call init_app once for each app, and give your own blueprint another name.",
             )
-        _refuse_unknown(app.config)
-        for name, default in DEFAULTS.items():
-            app.config.setdefault(name, default)
-        state = State(app, self._engine, self._session, self._tables, self._load, self._operator)
-        state.check_settings()
+        keys = config.apply(app)
+        state = State(app, keys, self._engine, self._session, self._tables, self._load, self._operator)
         app.extensions["optout"] = state
         prefix = app.config["OPTOUT_URL_PREFIX"]
         state.register(blueprint, prefix)
@@ -173,19 +155,6 @@ class OptOut:
 
     def _load(self, id: str) -> Any:
         return None if self._loader is None else self._loader(id)
-
-
-def _refuse_unknown(config: Mapping[str, Any]) -> None:
-    unknown = sorted(name for name in config if name.startswith(PREFIX) and name not in DEFAULTS)
-    if unknown:
-        # Without the prefix, which would make any two names alike.
-        names = {name.removeprefix(PREFIX): name for name in DEFAULTS}
-        near = get_close_matches(unknown[0].removeprefix(PREFIX), names, 1)
-        raise ConfigurationError(
-            f"There is no setting {unknown[0]}.",
-            "A setting whose name is mistyped would be left at its default, and nobody would notice.",
-            f"Did you mean {names[near[0]]}?" if near else f"Those that there are: {', '.join(sorted(DEFAULTS))}.",
-        )
 
 
 def _metadata(db: Database, bind_key: str | None) -> sa.MetaData:

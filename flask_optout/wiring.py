@@ -1,4 +1,4 @@
-"""What one app's OptOut is made of; it lives in ``app.extensions["optout"]`` and is wired when first used."""
+"""The parts of one app, in ``app.extensions["optout"]``; each is made when it is first used."""
 
 from __future__ import annotations
 
@@ -6,60 +6,78 @@ import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from flask import Blueprint, Flask, current_app, has_request_context, request
+from flask import Blueprint, Flask, current_app
 from sqlalchemy.orm import Session
 
 from .choices.bulk import Filter
-from .choices.host_transaction import HostTransaction
 from .choices.journal import Journal
+from .choices.key_slots import KeySlots
 from .choices.recovery import Recovery
-from .choices.repository import PATIENCE, Choices
-from .choices.rotation import Rotation
-from .choices.schema import bring_up
+from .choices.repository import Choices
+from .choices.schema import create_tables
 from .choices.store import Store
-from .choices.tables import Tables
-from .email_log.log_settings import check_log_settings
+from .choices.tables import ChoiceTables
+from .config import Keys
+from .email_log.invited import Invited
 from .email_log.log_store import LogStore
 from .email_log.records import EmailLog
 from .email_log.resends import Resends
 from .email_log.saved_filters import SavedFilters
+from .email_log.tables import LogTables
 from .errors import ConfigurationError
-from .invitations.compose import LOOPBACK, Composer, base_url
+from .invitations.compose import Composer
 from .invitations.gate import Gate
-from .links.keys import LEAST_KEY, LEAST_SECRET_KEY, Key, KeyRing
-from .links.tokens import Door, Tokens
+from .links.keys import DataKey
+from .links.tokens import Claim, Door, Tokens, bad_token
 from .links.urls import Links
 from .pages.ask_limit import AskLimit
 from .pages.background import Background
 from .pages.languages import speaking
 from .pages.rendering import render
 from .pages.routing import Place
-from .pages.visits import VisitLog
 from .presses.domain_alarm import Alarms
 from .presses.history import RecentPresses
 from .presses.judge import LAYERS, Layer
 from .presses.nonces import Nonces
+from .presses.tables import PressTables
 
 #: The endpoint behind each door.
 ENDPOINTS = {Door.LANDING: "optout.landing", Door.ONE_CLICK: "optout.one_click", Door.ASK: "optout.ask"}
 
 
-class State:
-    """The parts of one app's OptOut.
+class Tables(NamedTuple):
+    """All tables of Flask-OptOut on one metadata."""
 
-    :param engine: gives the engine of the app at hand.
-    :param session: gives the host's session of the app at hand, or ``None`` when there is none yet.
+    choices: ChoiceTables
+    presses: PressTables
+    log: LogTables
+
+    @classmethod
+    def on(cls, metadata: sa.MetaData) -> Tables:
+        """The tables on this metadata; made once, however often it is called."""
+        return cls(ChoiceTables.on(metadata), PressTables.on(metadata), LogTables.on(metadata))
+
+    def all(self) -> list[sa.Table]:
+        return [*self.choices.all(), *self.presses.all(), *self.log.all()]
+
+
+class State:
+    """The parts of one app.
+
+    :param keys: the app's keys.
+    :param engine: gives the engine of the current app.
+    :param session: gives the host's session of the current app, or ``None`` when there is none yet.
     :param load: gives what the host knows about an opportunity.
-    :param operator: gives the name of the operator at hand, or ``None`` when it is none; without it, no pages.
+    :param operator: gives the name of the current operator, or ``None`` when it is none; without it, no pages.
     """
 
     def __init__(
         self,
         app: Flask,
+        keys: Keys,
         engine: Callable[[], sa.Engine],
         session: Callable[[], Session | None],
         tables: Tables,
@@ -67,78 +85,74 @@ class State:
         operator: Callable[[], str | None] | None,
     ) -> None:
         self._app = app
-        self._engine = engine
+        self._keys = keys
+        self.engine = engine
         self._session = session
-        self._tables = tables
+        self.tables = tables
         self.load = load
         self.operator = operator
-        self._walls = 0
         self.clock: Callable[[], float] = time.time
         self.layers: Sequence[Layer] = LAYERS
 
     @cached_property
-    def ring(self) -> KeyRing:
-        config = self._app.config
-        keys, setting, least = config["OPTOUT_KEYS"], "OPTOUT_KEYS", LEAST_KEY
-        if keys is None:
-            keys = [config.get("SECRET_KEY"), *(config.get("SECRET_KEY_FALLBACKS") or [])]
-            setting, least = "SECRET_KEY", LEAST_SECRET_KEY
-        ring = KeyRing.of([keys] if isinstance(keys, str | bytes) else keys)
-        if setting == "OPTOUT_KEYS" and config.get("SECRET_KEY") in (keys[0], ring.current.secret):
-            raise ConfigurationError(
-                "The first key of OPTOUT_KEYS is SECRET_KEY.",
-                "Whoever learns the one would have the other, and could find out who opted out.",
-                "Put a key of its own in front of it, such as python -c 'import secrets; print(secrets.token_hex())' "
-                "makes.",
-            )
-        try:
-            ring.refuse_weak(least, setting)
-        except ConfigurationError as weak:
-            # Where links lead to this machine, nobody else can open a forged one.
-            base = urlsplit(config["OPTOUT_BASE_URL"] or "").hostname
-            if not (self._app.debug or self._app.testing or base in LOOPBACK):
-                raise
-            self._app.logger.warning("%s", weak)
-        return ring
+    def store(self) -> Store:
+        return Store(self.engine, self._session)
 
     @cached_property
-    def store(self) -> Store:
-        return Store(self._engine, self._app.config["OPTOUT_TIMEOUT"], HostTransaction(self._session))
+    def key_slots(self) -> KeySlots:
+        return KeySlots(self.store, self.tables.choices, *self._keys)
+
+    @property
+    def key(self) -> DataKey:
+        """The data key; made in a store that never had one.
+
+        :raises OptOutError: as :meth:`KeySlots.open`.
+        """
+        return self.key_slots.find() or self.key_slots.open()
 
     @cached_property
     def tokens(self) -> Tokens:
-        return Tokens(self.ring)
+        return Tokens(self.key)
+
+    def claim(self, door: Door, path: str) -> Claim:
+        """What the token in a path claims; a store without a data key has made no link, and gets none by this.
+
+        :raises OptOutError: as :meth:`Tokens.read` and :meth:`KeySlots.find`.
+        """
+        if self.key_slots.find() is None:
+            raise bad_token()
+        return (self.ask_tokens if door is Door.ASK else self.tokens).read(door, path)
 
     @cached_property
     def journal(self) -> Journal | None:
         path = self._app.config["OPTOUT_JOURNAL"]
-        return None if path is None else Journal(Path(path), self.ring, self._app.config["OPTOUT_TIMEOUT"])
+        return None if path is None else Journal(Path(path), self.key)
 
     @cached_property
     def choices(self) -> Choices:
-        return Choices(self.store, self._tables, self.ring, self.journal)
+        has_journal = self._app.config["OPTOUT_JOURNAL"] is not None
+        return Choices(self.store, self.tables.choices, self.key_slots, self._journal if has_journal else None)
 
-    @cached_property
-    def filter(self) -> Filter:
-        return Filter(self.choices, self._tables, self.ring)
-
-    @cached_property
-    def recovery(self) -> Recovery:
-        """What brings the database and the journal together.
-
-        :raises ConfigurationError: when there is no journal.
-        """
+    def _journal(self) -> Journal:
         if self.journal is None:
             raise ConfigurationError(
                 "OPTOUT_JOURNAL is not set.",
                 "Without a journal there is nothing to replay.",
                 "Set OPTOUT_JOURNAL to a file that is backed up apart from the database.",
             )
-        return Recovery(self.store, self._tables, self.ring, self.journal)
+        return self.journal
 
     @cached_property
-    def rotation(self) -> Rotation:
-        return Rotation(self.store, self._tables, self.ring)
+    def filter(self) -> Filter:
+        return Filter(self.choices)
+
+    @cached_property
+    def recovery(self) -> Recovery:
+        """What makes the database and the journal agree.
+
+        :raises ConfigurationError: when there is no journal.
+        """
+        return Recovery(self.store, self.tables.choices, self._journal())
 
     @cached_property
     def _place(self) -> Place:
@@ -146,20 +160,16 @@ class State:
 
     @cached_property
     def nonces(self) -> Nonces:
-        return Nonces(self.tokens)
+        return Nonces(self.key.derive("page"))
 
     @cached_property
     def presses(self) -> RecentPresses:
-        return RecentPresses(self.choices, self.store, self._tables, lambda: self.clock())
+        return RecentPresses(self.choices, self.tables.presses, self.alarms, lambda: self.clock())
 
     @cached_property
     def alarms(self) -> Alarms:
-        return Alarms(self.store, self._tables, self.ring)
-
-    @cached_property
-    def visits(self) -> VisitLog | None:
-        folder = self._app.config["OPTOUT_VISIT_LOG"]
-        return None if folder is None else VisitLog(Path(self._app.instance_path, folder), self.ring)
+        invited = self.invited.between
+        return Alarms(self.store, self.tables.presses, self.key, invited, lambda: self.clock())
 
     @cached_property
     def links(self) -> Links:
@@ -168,7 +178,7 @@ class State:
     @cached_property
     def ask_tokens(self) -> Tokens:
         """Operators see these tokens beside the address that they are about, so the pseudonyms in them are others."""
-        return Tokens(KeyRing(tuple(Key(key.derive("ask")) for key in self.ring.keys)), (Door.ASK,))
+        return Tokens(DataKey(self.key.derive("ask")), (Door.ASK,))
 
     @cached_property
     def ask_links(self) -> Links:
@@ -181,11 +191,15 @@ class State:
 
     @cached_property
     def _log_store(self) -> LogStore:
-        return LogStore(self.store, self._tables.log)
+        return LogStore(self.store, self.tables.log)
 
     @cached_property
     def email_log(self) -> EmailLog:
         return EmailLog(self._log_store)
+
+    @cached_property
+    def invited(self) -> Invited:
+        return Invited(self._log_store)
 
     @cached_property
     def resends(self) -> Resends:
@@ -204,78 +218,32 @@ class State:
         return Background()
 
     def register(self, blueprint: Blueprint, prefix: str) -> None:
-        """Put a blueprint of ours where links lead."""
+        """Register a blueprint of ours on the host or subdomain that links lead to."""
         self._place.register(self._app, blueprint, prefix)
 
-    def first_wall(self) -> bool:
-        """Whether nobody has asked this before: what is in a candidate's way is reported once."""
-        self._walls += 1
-        return self._walls == 1
-
-    @property
-    def tables(self) -> Tables:
-        return self._tables
-
-    def engine(self) -> sa.Engine:
-        """The engine of the app at hand."""
-        return self._engine()
-
     def create_tables(self) -> None:
-        """Create what is missing of the tables.
+        """Create what is missing of the tables, and the data key.
 
         :raises OptOutError: when the database does not take them, or a table cannot be used.
         """
-        self.store.write(partial(bring_up, tables=self._tables), PATIENCE)
-
-    def check_settings(self) -> None:
-        """Refuse, at start-up, settings that cannot work.
-
-        :raises ConfigurationError: when one is there and wrong.
-        """
-        timeout = self._app.config["OPTOUT_TIMEOUT"]
-        if not isinstance(timeout, int | float) or not 0 < timeout < 60:
-            raise ConfigurationError(
-                "OPTOUT_TIMEOUT is not a number of seconds between 0 and 60.",
-                "It bounds how long a send or a candidate's page waits for the database.",
-                "Leave it out for 2 seconds, or set it to a number such as 5.",
-            )
-        if self._app.config["OPTOUT_BASE_URL"]:
-            base_url(self._app.config["OPTOUT_BASE_URL"])
-        if self._app.config["OPTOUT_KEYS"] is not None:
-            self.ring  # noqa: B018
-        check_log_settings(self._app.config)
-
-    def _prefix(self, door: Door) -> str:
-        base = self._base_url()
-        if base not in self._prefixes:
-            adapter = self._place.adapter(self._app)
-            self._prefixes[base] = {
-                door: base + adapter.build(endpoint, {"token": "-"}).removesuffix("-")
-                for door, endpoint in ENDPOINTS.items()
-            }
-        return self._prefixes[base][door]
+        self.store.write(partial(create_tables, tables=self.tables.all()))
+        self.key_slots.open()
 
     @cached_property
-    def _prefixes(self) -> dict[str, dict[Door, str]]:
-        return {}
+    def _prefixes(self) -> dict[Door, str]:
+        base = str(self._app.config["OPTOUT_BASE_URL"]).rstrip("/")
+        adapter = self._place.adapter(self._app)
+        return {
+            door: base + adapter.build(endpoint, {"token": "-"}).removesuffix("-")
+            for door, endpoint in ENDPOINTS.items()
+        }
 
-    def _base_url(self) -> str:
-        setting = self._app.config["OPTOUT_BASE_URL"]
-        if setting:
-            return base_url(setting)
-        # A request's Host header is anybody's to write, and must not choose where links lead; on this machine
-        # alone it is taken, for development.
-        if has_request_context() and urlsplit(request.host_url).hostname in LOOPBACK:
-            return request.url_root.rstrip("/")
-        raise ConfigurationError(
-            "OPTOUT_BASE_URL is not set.",
-            "Links in mails need a fixed address; the Host header of a request can be forged.",
-            "Set OPTOUT_BASE_URL to where candidates reach this app, such as 'https://jobs.example.org'.",
-        )
+    def _prefix(self, door: Door) -> str:
+        return self._prefixes[door]
 
 
 def current_state() -> State:
-    """What the app at hand is wired with.
+    """The parts of the current app.
 
     :raises ConfigurationError: when it has no OptOut, since then no invitation may leave.
     """

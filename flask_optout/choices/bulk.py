@@ -1,171 +1,172 @@
-"""A million addresses filtered by the choices about one opportunity, in their order and in bounded memory.
-
-For each address the same digests as the gate's; where they are looked for depends on how many mutes there are:
-see :mod:`flask_optout.choices.shelf`. Whoever opts out later than this has looked is stopped by the
-gate, which looks again when the mail leaves.
-"""
+"""Many addresses filtered by the choices about one opportunity, lazily, in their order and in bounded memory."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterable, Iterator
-from functools import partial, reduce
-from itertools import chain, compress, islice
-from operator import length_hint, not_, or_
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from operator import length_hint
 
 import sqlalchemy as sa
 
-from ..addresses import Recipient, parse
+from ..addresses import ATEXT, LONGEST_ADDRESS, Recipient, ascii_domain, parse
 from ..errors import AddressError
-from ..links.keys import ALL, Key, KeyRing
+from ..links.keys import ALL, DIGEST_SIZE
 from ..links.tokens import checked_opportunity
-from .crowd import Crowd
-from .repository import PATIENCE, Choices
-from .shelf import MOST, MOST_CHANGES, Shelf
-from .tables import Tables
+from .repository import Choices
 
-#: Addresses looked at together: enough to hide the round trip, few enough that their digests stay in the cache.
-CHUNK = 5_000
-#: Seconds for which what was read is taken for what stands: some twenty chunks when nothing is done between them.
-FRESH = 0.5
-#: Choices that are looked at again: of two made at once, the earlier one may be committed later.
-SLACK = 100
-#: Holds read at once; with more of them, everybody is looked up.
-MOST_HELD = 10_000
+#: Addresses looked at together, and parsed together.
+CHUNK, PIECE = 5_000, 100
+#: Mutes that are read into a set, which takes about 90 MB then; beyond it, each chunk is looked up in the table.
+LARGEST_SET = 1_000_000
+#: Reading one mute costs about a sixth of looking one up, so no more than this many for each address are read.
+WORTH = 6
+#: Cache age in seconds before the mutes are read again; the gate looks once more as each mail leaves.
+MAX_AGE = 60.0
+#: Rows that the driver holds at once while the mutes are read.
+PAGE = 10_000
+#: Digests in one statement: SQLite before 3.32 takes 999 parameters.
+BATCH = 900
+_ATOM = rf"[{ATEXT.replace('+', '')}]+"
+#: Lines of addresses in ASCII without a +tag (RFC 5322 section 3.2.3); their domains are checked apart.
+PLAIN_LINES = re.compile(rf"(?:{_ATOM}(?:\.{_ATOM})*+@[a-zA-Z0-9.-]++(?:\n|\Z))+", re.ASCII)
 
-#: A shelf, and the digests under which the people of a chunk, and then the bases of the tagged ones, stand in it.
-Wanted = list[tuple[Shelf, list[bytes]]]
+#: The canonical address, and the same without its +tag where it has one.
+Person = tuple[bytes, bytes | None]
 
 
 class Filter:
     """Filters many addresses for one app."""
 
-    def __init__(self, choices: Choices, tables: Tables, ring: KeyRing) -> None:
+    def __init__(self, choices: Choices) -> None:
         self._choices = choices
-        self._tables = tables
-        self._ring = ring
 
     def invitable(self, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
-        """Those of ``addresses`` that may be invited, in their order, lazily and in bounded memory.
-
-        Nobody is passed whose mute was committed a second before the chunk of ``CHUNK`` addresses that they are in
-        was looked at.
+        """Those of ``addresses`` that may be invited.
 
         :raises AddressError: at the first malformed address, after everything before it was yielded.
-        :raises StoreUnavailable: when the database does not answer.
-        :raises ConfigurationError: when choices are stored under keys that do not fit the ring.
-        :raises JournalError: when the journal is missing or damaged, or the database is older than it.
+        :raises OptOutError: as :meth:`Choices.muted`.
         """
-        name = checked_opportunity(opportunity)
-        run = _Run(self._choices, self._tables, self._ring, name, length_hint(addresses))
-        return chain.from_iterable(self._passing(run, iter(addresses)))
+        abouts = dict.fromkeys((checked_opportunity(opportunity), ALL))
+        mutes = {about: _Mutes(self._choices, about) for about in abouts}
+        return chain.from_iterable(self._passing(iter(addresses), mutes, length_hint(addresses)))
 
-    def _passing(self, run: _Run, source: Iterator[Recipient]) -> Iterator[list[Recipient]]:
+    def _passing(
+        self, source: Iterator[Recipient], mutes: dict[str, _Mutes], expected: int
+    ) -> Iterator[list[Recipient]]:
         position = 0
         while chunk := list(islice(source, CHUNK)):
-            crowd = Crowd()
-            crowd.add(chunk)
-            yield run.passing(chunk[: len(crowd.people)], crowd)
-            position += len(crowd.people)
-            if crowd.malformed is not None:
-                error = crowd.malformed
-                raise AddressError(f"Address {position + 1}: {error.what}", error.why, error.mend)
+            people, malformed = _parsed(chunk)
+            expected = max(expected, position + len(people))
+            names = [person for person, _ in people]
+            # Somebody with a +tag is barred by the choice of the address without it, too.
+            bases = {place: base for place, (_, base) in enumerate(people) if base is not None}
+            barred = self._barred(names + list(bases.values()), mutes, expected)
+            for at, place in enumerate(bases, len(names)):
+                barred[place] |= barred[at]
+            yield [recipient for recipient, bar in zip(chunk, barred, strict=False) if not bar]
+            position += len(people)
+            if malformed is not None:
+                raise AddressError(f"Address {position + 1}: {malformed.what}", malformed.why, malformed.mend)
+
+    def _barred(self, people: list[bytes], mutes: dict[str, _Mutes], expected: int) -> list[bool]:
+        if not all(each.fresh for each in mutes.values()):
+            self._choices.check()
+        barred = [False] * len(people)
+        for about, each in mutes.items():
+            digests = self._choices.key().digests(about, people)
+            if muted := each.among(digests, expected):
+                barred = [bar or digest in muted for bar, digest in zip(barred, digests, strict=True)]
+        return barred
 
 
-class _Run:
-    """One call of :meth:`Filter.invitable`."""
+class _Mutes:
+    """The mutes of one opportunity: read into a set where that is worth it, else looked up chunk by chunk."""
 
-    def __init__(self, choices: Choices, tables: Tables, ring: KeyRing, opportunity: str, hint: int) -> None:
-        self._choices = choices
-        self._tables = tables
-        self._ring = ring
-        self._opportunity = opportunity
-        self._expected = hint
-        self._seen = 0
+    def __init__(self, choices: Choices, about: str) -> None:
+        self._read = choices.store.read
+        choice = choices.tables.choice.c
+        self._digest = choice.digest
+        self._query = sa.select(choice.digest).where(choice.scope == choices.key().scope(about), choice.muted)
+        self._all: set[bytes] | None = None
         self._read_at = float("-inf")
-        self._sequence: int | None = None
-        self._held: set[bytes] | None = set()
-        self._shelves: dict[str, dict[Key, Shelf]] = {
-            about: {key: Shelf(tables.choice, scope) for key, scope in ring.scopes(about).items()}
-            for about in dict.fromkeys((opportunity, ALL))
-        }
+        self._more_than = 0
 
-    def passing(self, chunk: list[Recipient], crowd: Crowd) -> list[Recipient]:
-        self._seen += len(chunk)
-        suspected = self._suspected(self._wanted(crowd), crowd)
-        if self._held is None or len(self._ring.keys) > 1:
-            suspected = self._guilty(chunk, suspected)
-        return list(compress(chunk, map(not_, suspected)))
+    @property
+    def fresh(self) -> bool:
+        """Whether the cached set may still be used."""
+        return self._all is not None and time.monotonic() - self._read_at < MAX_AGE
 
-    def _wanted(self, crowd: Crowd) -> Wanted:
-        people = [*crowd.people, *crowd.bases.values()]
-        wanted: Wanted = []
-        oldest_first = self._ring.keys[::-1]
-        for about, shelves in self._shelves.items():
-            digests = oldest_first[0].digests(about, people)
-            wanted.append((shelves[oldest_first[0]], digests))
-            for key in oldest_first[1:]:
-                digests = [key.rekey(digest) for digest in digests]
-                wanted.append((shelves[key], digests))
-        return wanted
+    def among(self, digests: list[bytes], expected: int) -> set[bytes]:
+        """A set that holds those of the digests that are muted, and perhaps others.
 
-    def _suspected(self, wanted: Wanted, crowd: Crowd) -> list[bool]:
-        """Of each in the chunk, whether any mute or hold stands anywhere."""
-        stale = time.monotonic() - self._read_at > FRESH or not all(shelf.whole for shelf, _ in wanted)
-        muted = self._choices.consult(lambda c: self._muted(wanted, c), PATIENCE) if stale else self._muted(wanted)
-        count = len(crowd.people)
-        if self._held is None:
-            return [True] * count
-        if self._held:
-            muted += [map(self._held.__contains__, digests) for _, digests in wanted]
-        suspected = list(reduce(partial(map, or_), muted))
-        for base, place in enumerate(crowd.bases, count):
-            suspected[place] |= suspected[base]
-        return suspected[:count]
+        :param expected: how many addresses there are, as far as is known.
+        """
+        limit = min(WORTH * expected, LARGEST_SET)
+        if not self.fresh:
+            self._all = None
+            if limit >= 2 * self._more_than:
+                self._read_at = time.monotonic()
+                self._all = self._read(lambda connection: self._mutes(connection, limit))
+                self._more_than = limit if self._all is None else 0
+        return self._read(lambda connection: self._look_up(connection, digests)) if self._all is None else self._all
 
-    def _muted(self, wanted: Wanted, connection: sa.Connection | None = None) -> list[Iterator[bool]]:
-        if connection is None:
-            return [shelf.has(digests) for shelf, digests in wanted]
-        # Before the choices: a hold ends when the mute that it waited for is there.
-        self._held = self._holds(connection)
-        now, sequence = time.monotonic(), self._choices.newest_sequence(connection)
-        changes = self._changes(connection)
-        muted: list[Iterator[bool]] = []
-        older_was_read = False
-        for place, (shelf, digests) in enumerate(wanted):
-            # Those of one opportunity follow one another, the oldest key's first: what a rotation moves meanwhile to
-            # the newest key's is found there, or where it was.
-            older_was_read &= place % len(self._ring.keys) > 0
-            since = None if older_was_read or changes is None else changes.get(shelf.scope, ())
-            room = MOST - sum(other.weight for other, _ in wanted if other is not shelf)
-            older_was_read |= shelf.refresh(connection, since, max(self._expected, self._seen), room)
-            muted.append(shelf.has(digests, connection))
-        self._read_at, self._sequence = now, sequence  # not before, as all this is tried again after a conflict
-        return muted
+    def _mutes(self, connection: sa.Connection, limit: int) -> set[bytes] | None:
+        """All mutes, or ``None`` when they are more than ``limit``."""
+        query = self._query.limit(limit + 1)
+        if connection.dialect.name == "postgresql":
+            # Joined on the server, as each row costs the driver as much as the search.
+            run = connection.scalar(sa.select(sa.func.string_agg(query.subquery().c.digest, sa.literal(b"")))) or b""
+            mutes = {run[start : start + DIGEST_SIZE] for start in range(0, len(run), DIGEST_SIZE)}
+        else:
+            mutes = set(connection.execution_options(yield_per=PAGE).scalars(query))
+        return mutes if len(mutes) <= limit else None
 
-    def _changes(self, connection: sa.Connection) -> dict[bytes, list[tuple[bytes, bool]]] | None:
-        """What was said since the last look, by scope; by the sequence alone, whose index no planner then misses."""
-        if self._sequence is None:
-            return None
-        choice = self._tables.choice.c
-        query = sa.select(choice.scope, choice.digest, choice.muted).where(choice.sequence > self._sequence - SLACK)
-        rows = connection.execute(query.order_by(choice.sequence).limit(MOST_CHANGES + 1)).all()
-        if len(rows) > MOST_CHANGES:
-            return None
-        changes: dict[bytes, list[tuple[bytes, bool]]] = {}
-        for scope, digest, muted in rows:
-            changes.setdefault(bytes(scope), []).append((bytes(digest), muted))
-        return changes
+    def _look_up(self, connection: sa.Connection, digests: list[bytes]) -> set[bytes]:
+        """Those of the digests that are muted; sorted, as neighbours stand on the same page of the table."""
+        digests, size = sorted(digests), BATCH
+        if connection.dialect.name == "postgresql":
+            array = "{" + ",".join([f'"\\\\x{one.hex()}"' for one in digests]) + "}"
+            wanted = sa.cast(sa.literal(array, sa.Text), sa.ARRAY(sa.LargeBinary))
+            return set(connection.scalars(self._query.where(self._digest == sa.any_(wanted))))
+        parts = (self._query.where(self._digest.in_(digests[at : at + size])) for at in range(0, len(digests), size))
+        return {digest for part in parts for digest in connection.scalars(part)}
 
-    def _holds(self, connection: sa.Connection) -> set[bytes] | None:
-        press = self._tables.press.c
-        scopes = [shelf.scope for shelves in self._shelves.values() for shelf in shelves.values()]
-        query = sa.select(press.digest).where(press.held_until > int(time.time() * 1000), press.scope.in_(scopes))
-        held = connection.execute(query.limit(MOST_HELD + 1)).all()
-        return None if len(held) > MOST_HELD else {bytes(digest) for (digest,) in held}
 
-    def _guilty(self, chunk: list[Recipient], suspected: list[bool]) -> list[bool]:
-        """Under several keys the newest answer counts, so whoever has a mute anywhere is looked at in full."""
-        people = [self._ring.marks(parse(one), self._opportunity) for one in compress(chunk, suspected)]
-        barred = iter(self._choices.barred(people, PATIENCE) if people else ())
-        return [suspect and next(barred) for suspect in suspected]
+def _parsed(recipients: Sequence[Recipient]) -> tuple[list[Person], AddressError | None]:
+    """The people up to the first malformed recipient, and what is wrong with it."""
+    people: list[Person] = []
+    for start in range(0, len(recipients), PIECE):
+        piece = recipients[start : start + PIECE]
+        plain = _plain(piece)
+        if plain is not None:
+            people += [(person, None) for person in plain]
+            continue
+        for recipient in piece:
+            try:
+                address = parse(recipient)
+            except AddressError as error:
+                return people, error
+            people.append((address.canonical.encode(), None if address.base is None else address.base.encode()))
+    return people, None
+
+
+def _plain(recipients: Sequence[Recipient]) -> list[bytes] | None:
+    """Same result as :func:`parse` for plain addresses, faster for many; ``None`` when one of them is not plain."""
+    try:
+        text = "\n".join(recipients)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+    if PLAIN_LINES.fullmatch(text) is None:
+        return None
+    people = text.lower().encode().split(b"\n")
+    fits = len(people) == len(recipients) and max(map(len, people)) <= LONGEST_ADDRESS
+    return people if fits and all(map(_is_ascii, {person.rpartition(b"@")[2] for person in people})) else None
+
+
+def _is_ascii(domain: bytes) -> bool:
+    try:
+        return ascii_domain(domain.decode()) == domain.decode()
+    except AddressError:
+        return False

@@ -17,45 +17,46 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import sqlalchemy as sa
+
 from ..errors import JournalError, StoreUnavailable
-from ..links.keys import KeyRing
+from ..links.keys import DataKey
 
 #: Octets after which a new file begins; the old ones stay, as they hold what a backup may lack.
 LONGEST_FILE = 64 * 1024 * 1024
 HEADER = "flask-optout-journal"
 FORMAT = "1"
+#: Seconds to wait for another process that writes.
+TIMEOUT = 5.0
+#: The row of optout_meta that holds the number of the newest line that the database knows.
+NUMBER = "journal"
 
 
 class Entry(NamedTuple):
-    """A choice as it was committed."""
+    """A choice as it was committed; those of one transaction have the same number."""
 
-    sequence: int
+    number: int
     scope: bytes
     digest: bytes
     muted: bool
     source: str
     day: datetime.date
-    domain_tag: bytes
-    key_id: bytes
 
 
 class Journal:
     """The journal of one app.
 
     :param path: the file that is written; older ones stand beside it with a number behind the name.
-    :param timeout: seconds to wait for another process that writes.
     """
 
-    def __init__(self, path: Path, ring: KeyRing, timeout: float) -> None:
+    def __init__(self, path: Path, key: DataKey) -> None:
         self._path = path
-        self._timeout = timeout
-        # The oldest key never changes.
-        self._key = ring.keys[-1].derive("journal")
+        self._key = key.derive("journal")
         self._lock = threading.Lock()
         self._seen: tuple[int, int, int] = (0, 0, 0)
 
-    def sequence(self) -> int:
-        """The highest sequence that was journaled; reads only what was added since it was last asked.
+    def number(self) -> int:
+        """The number of the newest line; reads only what was added since the last call.
 
         :raises JournalError: when the journal is missing or damaged.
         """
@@ -76,7 +77,7 @@ class Journal:
             except OSError as error:
                 raise _damaged(f"The journal {self._path.name} cannot be read ({error.strerror}).") from None
             lines = data.splitlines()
-            highest = max([highest, *(self._sequence_of(line) for line in lines)])
+            highest = max([highest, *(self._number_of(line) for line in lines)])
             self._seen = (status.st_ino, offset + len(data) + bool(data), highest)
             return highest
 
@@ -139,7 +140,7 @@ class Journal:
     def _locked(self) -> Iterator[None]:
         import fcntl  # there is none on Windows, where no journal is asked for
 
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + TIMEOUT
         try:
             with self._path.with_name(f"{self._path.name}.lock").open("ab") as lock:
                 while True:
@@ -153,7 +154,7 @@ class Journal:
         except OSError as error:
             raise unwritable(self._path, error.strerror or type(error).__name__) from None
 
-    def _sequence_of(self, line: bytes) -> int:
+    def _number_of(self, line: bytes) -> int:
         return int(self._fields(line, self._path.name)[2 if line.startswith(HEADER.encode()) else 0])
 
     def _fields(self, line: bytes, where: str) -> list[str]:
@@ -178,14 +179,12 @@ class Pen:
         """Append entries; when this returns, they are on the disk."""
         lines = [
             self._journal.line(
-                entry.sequence,
+                entry.number,
                 entry.scope.hex(),
                 entry.digest.hex(),
                 "mute" if entry.muted else "undo",
                 entry.source,
                 entry.day,
-                entry.domain_tag.hex(),
-                entry.key_id.hex(),
             )
             for entry in entries
         ]
@@ -202,7 +201,7 @@ class Pen:
             full = file.tell() > LONGEST_FILE
         if full:
             os.link(self._path, self._journal.numbered())
-            self.begin(self._journal.sequence())
+            self.begin(self._journal.number())
 
     def begin(self, highest: int) -> None:
         """Begin a file; its first line says how far the files before it go."""
@@ -220,16 +219,14 @@ class Pen:
 
 
 def _entry(fields: list[str]) -> Entry:
-    sequence, scope, digest, state, source, day, tag, key_id = fields
+    number, scope, digest, state, source, day = fields
     return Entry(
-        int(sequence),
+        int(number),
         bytes.fromhex(scope),
         bytes.fromhex(digest),
         state == "mute",
         source,
         datetime.date.fromisoformat(day),
-        bytes.fromhex(tag),
-        bytes.fromhex(key_id),
     )
 
 
@@ -247,6 +244,21 @@ def _damaged(what: str) -> JournalError:
         "Without it nobody can tell whether the database is an old backup, so no invitation leaves.",
         "Put the file named by OPTOUT_JOURNAL back; if it is new or lost for good, run 'flask optout replay --new'.",
     )
+
+
+def journaled(meta: sa.Table) -> sa.ScalarSelect[str]:
+    """The number of the newest line that the database knows, as text; NULL where it knows none."""
+    return sa.select(meta.c.value).where(meta.c.name == NUMBER).scalar_subquery()
+
+
+def advance(connection: sa.Connection, meta: sa.Table, number: int) -> None:
+    """Note in the database the number of the line that is about to be written.
+
+    :raises JournalError: when the database does not know the line before it.
+    """
+    before = meta.c.name == NUMBER, meta.c.value == str(number - 1)
+    if connection.execute(meta.update().where(*before).values(value=str(number))).rowcount == 0:
+        raise behind()
 
 
 def behind() -> JournalError:

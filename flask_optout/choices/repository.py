@@ -1,270 +1,225 @@
-"""The choices: set them and read them."""
+"""What candidates last said: read it and write it."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
 from ..addresses import Address
-from ..links.keys import ALL, KeyRing, Mark
-from ..links.tokens import Claim, checked_opportunity
-from .journal import Entry, Journal, behind
-from .ledger import Ledger
-from .questions import Questions, batches
+from ..links.keys import DataKey, Mark
+from ..links.tokens import checked_opportunity
+from .journal import Entry, Journal, advance, behind, journaled
+from .key_slots import KEY_SCOPE, KeySlots, choices_lost, key_mark
 from .store import Store
-from .tables import Tables, upsert
+from .tables import ChoiceTables, upsert
 
 T = TypeVar("T")
-#: How many times the usual time a chunk of a large list may take.
-PATIENCE = 15
+#: Marks in one statement: SQLite before 3.32 takes 999 parameters.
+BATCH = 400
 
 
 class Choice(NamedTuple):
-    """What a candidate last said about one opportunity, by which door and on which day."""
+    """What a candidate last said about one opportunity, how and on which day."""
 
     muted: bool
     source: str
     day: datetime.date
-    sequence: int
 
 
-class _Found(NamedTuple):
-    """Choices, and whether any hold stands anywhere: mostly there is none, and an index says so at once."""
+class Statement(NamedTuple):
+    """A choice to be stored."""
 
-    choices: dict[Mark, Choice]
-    any_hold: bool
+    mark: Mark
+    muted: bool
+    source: str
+    batch: int | None = None
 
 
 class Choices:
-    """The choices of one app; each call takes its own connection and its own transaction.
+    """The choices of one app.
 
     :param journal: where they are written a second time, if anywhere.
     """
 
-    def __init__(self, store: Store, tables: Tables, ring: KeyRing, journal: Journal | None = None) -> None:
-        self._store = store
+    def __init__(
+        self, store: Store, tables: ChoiceTables, slots: KeySlots, journal: Callable[[], Journal] | None = None
+    ) -> None:
+        self.store = store
+        self.tables = tables
+        self._slots = slots
         self._journal = journal
-        self._tables = tables
-        self._ring = ring
-        self._ledger = Ledger(tables, ring)
-        self._questions = Questions(tables)
 
-    def set(
-        self, claim: Claim, mark: Mark, muted: bool, source: str, note: Callable[[sa.Connection], None] | None = None
-    ) -> None:
-        """Store a choice in one atomic statement; when this returns, it is committed.
+    def key(self) -> DataKey:
+        """The data key of the store.
 
-        :param note: writes what belongs to it, in the same transaction and before it.
-        :raises StoreUnavailable: when the database does not take it.
-        :raises ConfigurationError: as :meth:`read`.
+        :raises OptOutError: as :meth:`KeySlots.open`.
         """
-        self._put([self._row(mark, muted, source, claim.domain_tag)], 1, note)
-
-    def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str) -> None:
-        """Mute people for opportunities; those who are muted already stay as they are.
-
-        :raises StoreUnavailable: when the database does not take them.
-        :raises ConfigurationError: as :meth:`read`.
-        """
-        tags = {self._ring.mark(address, about): self._ring.domain_tag(address.domain) for address, about in entries}
-        choices = self.read(tags, PATIENCE)
-        new = [mark for mark in tags if mark not in choices or not choices[mark].muted]
-        if new:
-            self._put([self._row(mark, True, source, tags[mark]) for mark in new], PATIENCE)
-
-    def _row(self, mark: Mark, muted: bool, source: str, domain_tag: bytes) -> dict[str, Any]:
-        return {
-            "scope": mark.scope,
-            "digest": mark.digest,
-            "muted": muted,
-            "source": source,
-            "day": datetime.datetime.now(datetime.UTC).date(),
-            "domain_tag": domain_tag,
-            "key_id": self._ring.current.id,
-            "sequence": self._questions.next,
-        }
-
-    def _put(
-        self, rows: list[dict[str, Any]], patience: float, note: Callable[[sa.Connection], None] | None = None
-    ) -> None:
-        def write(connection: sa.Connection) -> list[Entry]:
-            # Writes come first: SQLite gives up at once on a transaction that begins to write after it has read.
-            if note is not None:
-                note(connection)
-            for row in rows:
-                upsert(connection, self._tables.choice, row)
-            self._ledger.enter(connection)
-            return [] if self._journal is None else self._entries(connection, rows, journaled)
-
-        if self._journal is None:
-            self._store.write(write, patience)
-            return
-        with self._journal.writing() as pen:
-            journaled = self._journal.sequence()
-            pen.append(self._store.write(write, patience))
-
-    def _entries(self, connection: sa.Connection, rows: list[dict[str, Any]], journaled: int) -> list[Entry]:
-        """What was just written, with its sequence.
-
-        :raises JournalError: when that is one that was journaled before, in a database that was lost.
-        """
-        written = self._look(connection, [Mark(row["scope"], row["digest"]) for row in rows]).choices
-        entries = [Entry(**{**row, "sequence": written[Mark(row["scope"], row["digest"])].sequence}) for row in rows]
-        if min(entry.sequence for entry in entries) <= journaled:
-            raise behind()
-        return entries
-
-    def read(self, marks: Iterable[Mark], patience: float = 1.0) -> dict[Mark, Choice]:
-        """The choices that stand at these marks, read afresh.
-
-        :param patience: how many times the usual time it may take.
-        :raises StoreUnavailable: when the database does not answer.
-        :raises ConfigurationError: when choices are stored under keys that do not fit the ring.
-        :raises JournalError: when the journal is missing or damaged, or the database is older than it.
-        """
-        wanted = list(marks)
-        return self._ask(lambda connection: self._look(connection, wanted).choices, patience)
-
-    def standing(self, claim: Claim, more: Callable[[sa.Connection, dict[Mark, Choice]], T]) -> T:
-        """What ``more`` makes, in the same transaction, of the choices at the marks of a claim.
-
-        :raises StoreUnavailable: as :meth:`read`.
-        :raises ConfigurationError: as :meth:`read`.
-        :raises JournalError: as :meth:`read`.
-        """
-        return self._ask(lambda connection: more(connection, self._standing(connection, claim)))
-
-    def _standing(self, connection: sa.Connection, claim: Claim) -> dict[Mark, Choice]:
-        """Also those that still stand under an older key.
-
-        A link of the newest key cannot tell the digest under an older one, so until the keys are rotated all older
-        choices about its opportunity are looked through.
-        """
-        wanted = [*claim.person, *(claim.base or ())]
-        # The older places first, so that what a rotation moves meanwhile is found there or under the newest key.
-        older = [
-            (Mark(newest.scope, self._ring.lift(digest, key)), choice)
-            for about, newest in zip((claim.opportunity, ALL), claim.person, strict=True)
-            for key, scope in list(self._ring.scopes(about).items())[1:]
-            for digest, choice in self._under(connection, scope)
-        ]
-        found = self._look(connection, wanted).choices
-        for mark, choice in older:
-            if mark in wanted and (mark not in found or _order(choice) > _order(found[mark])):
-                found[mark] = choice
-        return found
-
-    def consult(self, rows: Callable[[sa.Connection], T], patience: float = 1.0) -> T:
-        """What ``rows`` finds in a store that fits the key ring and is no older than the journal.
-
-        :param patience: how many times the usual time it may take.
-        :raises StoreUnavailable: as :meth:`read`.
-        :raises ConfigurationError: as :meth:`read`.
-        :raises JournalError: as :meth:`read`.
-        """
-
-        def checked(connection: sa.Connection) -> T:
-            self._ledger.check(connection)
-            return rows(connection)
-
-        return self._ask(checked, patience)
-
-    def _ask(self, rows: Callable[[sa.Connection], T], patience: float = 1.0) -> T:
-        # Read before the database, or a choice that is made meanwhile would make the journal seem ahead.
-        journaled = 0 if self._journal is None else self._journal.sequence()
-
-        def checked(connection: sa.Connection) -> T:
-            if journaled and self.newest_sequence(connection) < journaled:
-                raise behind()
-            return rows(connection)
-
-        return self._store.read(checked, patience)
+        return self._slots.open()
 
     def muted(self, address: Address, opportunity: str) -> bool:
-        """Whether any choice, or a hold after a doubtful press, forbids to invite this address to this opportunity.
+        """Whether a choice forbids to invite this address to this opportunity.
 
-        :raises StoreUnavailable: as :meth:`read`.
-        :raises ConfigurationError: as :meth:`read`.
+        :raises StoreUnavailable: when the database does not answer.
+        :raises ConfigurationError: when no key opens the store, or its choices are gone.
+        :raises JournalError: when the journal is missing or damaged, or the database is older than it.
         """
-        groups = self._ring.marks(address, checked_opportunity(opportunity))
-        return self.barred([groups])[0]
+        marks = self.key().marks(address, checked_opportunity(opportunity))
+        return any(choice.muted for choice in self.read(marks).values())
 
-    def muted_before(self, opportunity: str, day: datetime.date) -> int:
-        """How many were muted for an opportunity when this day began, as far as today's rows can tell.
+    @contextmanager
+    def looking(self) -> Iterator[Callable[[Address, str], bool]]:
+        """:meth:`muted` over one connection, for many in a row."""
+        key = self.key()
+        with self.store.held() as read:
 
-        What was said since then is left out, so that a reading moves once for all of it.
+            def muted(address: Address, opportunity: str) -> bool:
+                marks = key.marks(address, checked_opportunity(opportunity))
+                found = self._compared(lambda look: read(look), marks)
+                return any(choice.muted for choice in found.values())
 
-        :raises StoreUnavailable: as :meth:`read`.
+            yield muted
+
+    def read(self, marks: Sequence[Mark]) -> dict[Mark, Choice]:
+        """The choices at these marks.
+
+        :raises OptOutError: as :meth:`muted`.
         """
-        choice = self._tables.choice.c
-        query = sa.select(sa.func.count()).where(
-            choice.scope.in_(list(self._ring.scopes(opportunity).values())),
-            sa.or_(sa.and_(choice.muted, choice.day < day), sa.and_(~choice.muted, choice.day >= day)),
-        )
-        return self._store.read(lambda connection: connection.scalar(query) or 0)
+        return self._compared(self.store.read, marks)
 
-    def barred(self, people: list[list[list[Mark]]], patience: float = 1.0) -> list[bool]:
-        """For each of these people, given by their marks, whether a choice or a hold forbids to invite them.
+    def check(self) -> None:
+        """Check that the store holds the choices of its data key and is no older than the journal.
 
-        :param patience: how many times the usual time it may take.
-        :raises StoreUnavailable: as :meth:`read`.
-        :raises ConfigurationError: as :meth:`read`.
+        :raises OptOutError: as :meth:`muted`.
         """
-        marks = [mark for groups in people for group in groups for mark in group]
+        self.read(())
 
-        def rows(connection: sa.Connection) -> tuple[dict[Mark, Choice], frozenset[Mark]]:
-            choices, any_hold = self._look(connection, marks)
-            if not any_hold:
-                return choices, frozenset()
-            # The hold first: it ends when the mute that it waited for is there.
-            held = self._held(connection, marks)
-            return self._look(connection, marks).choices, held
+    def _compared(self, read: Callable[..., Any], marks: Sequence[Mark]) -> dict[Mark, Choice]:
+        # The journal first, or a choice that is made meanwhile would make it seem ahead of the database.
+        number = self.journal_number()
 
-        choices, held = self._ask(rows, patience)
-        return [
-            any(_newest_is_mute(group, choices) or not held.isdisjoint(group) for group in groups)
-            for groups in people
-        ]
+        def look(connection: sa.Connection) -> list[Any]:
+            return list(connection.execute(self.select(len(marks)), self.parameters(marks)))
 
-    def _held(self, connection: sa.Connection, marks: list[Mark]) -> frozenset[Mark]:
-        return frozenset(
-            Mark(bytes(scope), bytes(digest))
-            for values in batches(marks)
-            for scope, digest in connection.execute(self._questions.held, values)
-        )
+        return self.found(read(look), number)
 
-    def _look(self, connection: sa.Connection, marks: list[Mark]) -> _Found:
-        """The choices at these marks, in a store that fits the key ring; in one statement, as each has its price."""
-        choices: dict[Mark, Choice] = {}
-        any_hold = False
-        # Each person's newest mark last: what a rotation moves to it meanwhile is found there, or where it was.
-        for values in batches(marks[::-1]):
-            stored = {}
-            for name, value, hold, scope, digest, *said in connection.execute(self._questions.at_marks, values):
-                if name is not None:
-                    stored[name] = value
-                any_hold |= hold is not None
-                if scope is not None:
-                    choices[Mark(bytes(scope), bytes(digest))] = Choice(*said)
-            self._ledger.compare(stored)
-        return _Found(choices, any_hold)
+    def journal_number(self) -> int | None:
+        """The number of the newest line of the journal, to be read before the choices; ``None`` without a journal.
 
-    def _under(self, connection: sa.Connection, scope: bytes) -> Iterator[tuple[bytes, Choice]]:
-        for digest, *rest in connection.execute(self._questions.in_scope, {"scope": scope}):
-            yield bytes(digest), Choice(*rest)
+        :raises JournalError: when it is missing or damaged.
+        """
+        return None if self._journal is None else self._journal().number()
 
-    def newest_sequence(self, connection: sa.Connection) -> int:
-        """The newest sequence that stands."""
-        return connection.scalar(self._questions.newest) or 0
+    def select(self, places: int) -> sa.Select[Any]:
+        """The statement that reads the choices at so many marks, the row of the data key and the journal's number.
+
+        More columns and joins may be added; the first six columns are for :meth:`found`.
+        """
+        return _select(self.tables, places, self._journal is not None)
+
+    def parameters(self, marks: Sequence[Mark]) -> dict[str, Any]:
+        """The parameters of :meth:`select`."""
+        values: dict[str, Any] = {"key": self.key().id}
+        for place, mark in enumerate(marks):
+            values[f"scope{place}"], values[f"digest{place}"] = mark
+        return values
+
+    def found(self, rows: Iterable[Any], number: int | None) -> dict[Mark, Choice]:
+        """The choices in the rows of :meth:`select`.
+
+        :param number: of :meth:`journal_number`, read before.
+        :raises ConfigurationError: when the row of the data key is missing.
+        :raises JournalError: when the database is older than the journal.
+        """
+        choices = {Mark(bytes(row[0]), bytes(row[1])): row for row in rows}
+        owner = choices.pop(key_mark(self.key()), None)
+        if owner is None:
+            raise choices_lost()
+        if number is not None and int(owner[5] or 0) < number:
+            raise behind()
+        return {mark: Choice(*row[2:5]) for mark, row in choices.items()}
+
+    def transact(self, work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:
+        """Run ``work`` and store the statements that it returns, in one transaction; gives its other result.
+
+        When this returns, they are committed. ``work`` may be run again after a conflict.
+
+        :raises StoreUnavailable: when the database or the journal does not take them.
+        :raises ConfigurationError: as :meth:`muted`.
+        :raises JournalError: as :meth:`muted`.
+        """
+        self.key()
+        if self._journal is None:
+            return self.store.write(lambda connection: self._put(connection, *work(connection)))[0]
+        with self._journal().writing() as pen:
+            number = self._journal().number() + 1
+
+            def write(connection: sa.Connection) -> tuple[T, Sequence[Statement]]:
+                result, said = self._put(connection, *work(connection))
+                if said:
+                    advance(connection, self.tables.meta, number)
+                return result, said
+
+            result, said = self.store.write(write)
+            pen.append(Entry(number, *one.mark, one.muted, one.source, _today()) for one in said)
+            return result
+
+    def _put(self, connection: sa.Connection, result: T, said: Sequence[Statement]) -> tuple[T, Sequence[Statement]]:
+        # Sorted by pseudonym, so that the order of the rows says nothing and two writers cannot deadlock.
+        for one in sorted(said):
+            row = {"muted": one.muted, "source": one.source, "day": _today(), "batch": one.batch}
+            upsert(connection, self.tables.choice, {**one.mark._asdict(), **row})
+        return result, said
+
+    def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str, batch: int | None = None) -> None:
+        """Mute people for opportunities; a choice that mutes already stays as it is.
+
+        :param batch: the number of the import.
+        :raises OptOutError: as :meth:`transact`.
+        """
+        key = self.key()
+        marks = sorted({key.mark(address, about) for address, about in entries})
+
+        def mute(connection: sa.Connection) -> tuple[None, list[Statement]]:
+            muted = self._muted_among(connection, marks)
+            return None, [Statement(mark, True, source, batch) for mark in marks if mark not in muted]
+
+        self.transact(mute)
+
+    def _muted_among(self, connection: sa.Connection, marks: Sequence[Mark]) -> set[Mark]:
+        choice = self.tables.choice.c
+        muted: set[Mark] = set()
+        for start in range(0, len(marks), BATCH):
+            part = marks[start : start + BATCH]
+            query = sa.select(choice.scope, choice.digest, choice.muted).where(
+                choice.scope.in_({KEY_SCOPE, *(mark.scope for mark in part)}),
+                choice.digest.in_([key_mark(self.key()).digest, *(mark.digest for mark in part)]),
+            )
+            found = {
+                Mark(bytes(scope), bytes(digest)): is_muted for scope, digest, is_muted in connection.execute(query)
+            }
+            if key_mark(self.key()) not in found:
+                raise choices_lost()
+            muted.update(mark for mark, is_muted in found.items() if is_muted)
+        return muted
 
 
-def _newest_is_mute(group: list[Mark], choices: dict[Mark, Choice]) -> bool:
-    newest = max((choices[mark] for mark in group if mark in choices), key=_order, default=None)
-    return newest is not None and newest.muted
+@cache
+def _select(tables: ChoiceTables, places: int, journal: bool) -> sa.Select[Any]:
+    choice = tables.choice.c
+    at = [
+        sa.and_(choice.scope == sa.bindparam(f"scope{place}"), choice.digest == sa.bindparam(f"digest{place}"))
+        for place in range(places)
+    ]
+    owner = sa.and_(choice.scope == sa.literal(KEY_SCOPE, choice.scope.type), choice.digest == sa.bindparam("key"))
+    number = journaled(tables.meta) if journal else sa.null()
+    columns = choice.scope, choice.digest, choice.muted, choice.source, choice.day, number
+    return sa.select(*columns).where(sa.or_(owner, *at))
 
 
-def _order(choice: Choice) -> tuple[int, bool]:
-    return choice.sequence, choice.muted
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()

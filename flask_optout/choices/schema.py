@@ -1,19 +1,14 @@
-"""Bring the tables to what this release needs, and let no migration drop them while they hold mutes.
-
-A new release only adds tables, and columns that may be empty or have a default. So the statements below upgrade the
-tables, can be interrupted anywhere and run again, and leave tables that the release before can still use.
-"""
+"""Create the tables, and let no migration drop them while they hold mutes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateColumn
 
 from ..errors import ConfigurationError
-from .ledger import VERSION
-from .tables import SCHEMA, Tables, upsert
 
 #: Without one of these nobody could tell who opted out.
 KEPT = ("optout_choice", "optout_meta")
@@ -21,20 +16,21 @@ KEPT = ("optout_choice", "optout_meta")
 COPY = "_alembic_tmp_"
 
 
-def bring_up(connection: sa.Connection, tables: Tables) -> None:
-    """Create what is missing, and note the version.
+def create_tables(connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
+    """Create what is missing of these tables, of their columns and of their indexes.
 
     :raises ConfigurationError: when a table lacks its primary key.
     """
-    for table in tables.all():
+    for table in tables:
         table.create(connection, checkfirst=True)
         inspector = sa.inspect(connection)
-        present = {column["name"] for column in inspector.get_columns(table.name)}
+        present = {column["name"] for column in inspector.get_columns(table.name, table.schema)}
         for column in table.columns:
             if column.name not in present:
+                name = connection.dialect.identifier_preparer.format_table(table)
                 definition = CreateColumn(column).compile(dialect=connection.dialect)
-                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
-        key = inspector.get_pk_constraint(table.name)["constrained_columns"]
+                connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {definition}")
+        key = inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]
         if key != [column.name for column in table.primary_key]:
             raise ConfigurationError(
                 f"The table {table.name} lacks its primary key.",
@@ -43,7 +39,6 @@ def bring_up(connection: sa.Connection, tables: Tables) -> None:
             )
         for index in table.indexes:
             index.create(connection, checkfirst=True)
-    upsert(connection, tables.meta, {"name": VERSION, "value": str(SCHEMA)})
 
 
 def keep_mutes() -> None:
@@ -57,7 +52,11 @@ def _refuse_to_drop(table: sa.Table, connection: sa.Connection | None, **context
     if table.name not in KEPT or not type(runner).__module__.startswith("alembic."):
         return
     writes_sql_only = getattr(runner, "as_sql", False)
-    if connection is not None and not writes_sql_only and (_copied(connection, table.name) or not _mutes(connection)):
+    if (
+        connection is not None
+        and not writes_sql_only
+        and (_copied(connection, table) or not _mutes(connection, table.schema))
+    ):
         return
     raise ConfigurationError(
         f"This migration would drop {table.name}, in which it is stored who opted out.",
@@ -67,17 +66,19 @@ def _refuse_to_drop(table: sa.Table, connection: sa.Connection | None, **context
     )
 
 
-def _mutes(connection: sa.Connection) -> bool:
-    choice = sa.table("optout_choice", sa.column("muted", sa.Boolean))
-    if not sa.inspect(connection).has_table(choice.name):
+def _mutes(connection: sa.Connection, schema: str | None) -> bool:
+    choice = sa.table("optout_choice", sa.column("muted", sa.Boolean), schema=schema)
+    if not sa.inspect(connection).has_table(choice.name, schema):
         return False
     return connection.scalar(sa.select(sa.literal(1)).select_from(choice).where(choice.c.muted).limit(1)) is not None
 
 
-def _copied(connection: sa.Connection, name: str) -> bool:
+def _copied(connection: sa.Connection, table: sa.Table) -> bool:
     """Whether Alembic drops a table after it has copied every row of it."""
-    if not sa.inspect(connection).has_table(COPY + name):
+    copy = COPY + table.name
+    if not sa.inspect(connection).has_table(copy, table.schema):
         return False
     count = sa.select(sa.func.count())
-    old, new = (connection.scalar(count.select_from(sa.table(each))) for each in (name, COPY + name))
+    tables = (sa.table(name, schema=table.schema) for name in (table.name, copy))
+    old, new = (connection.scalar(count.select_from(each)) for each in tables)
     return old == new

@@ -1,177 +1,221 @@
-"""The one way to the database: a connection and a transaction of our own, and an end to waiting."""
+"""Connections and transactions on the host's engine."""
 
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from ..errors import StoreUnavailable
-from .host_transaction import HostTransaction
-from .time_limit import Call, Helpers, Late, TooManyHang
 
 T = TypeVar("T")
+Work = Callable[[sa.Connection], T]
+Read = Callable[[Work[Any]], Any]
 
 #: Serialization failures and deadlocks, as SQLSTATE (ISO 9075-2) and as MariaDB and MySQL number them.
 CONFLICT_STATES = {"40001", "40P01"}
 CONFLICT_NUMBERS = {1020, 1213}
-MOST_ATTEMPTS = 10
+#: Seconds for which a transaction that met a conflict is tried again.
+RETRY_SECONDS = 2.0
 
 
 class Store:
-    """Runs pieces of work in transactions, each within a time limit.
+    """The database of one app's choices and of its Email Log.
 
-    :param engine: gives the engine of the app at hand.
-    :param timeout: seconds after which a call ends, whatever the database or the network does.
-    :param host: the host's own transaction, which must not be waited for.
+    Every call takes a connection from the host's pool; how long it may wait is set on the host's engine.
+
+    :param engine: gives the engine of the current app.
+    :param session: gives the host's session of the current app, or ``None`` when there is none yet.
     """
 
-    def __init__(
-        self, engine: Callable[[], sa.Engine], timeout: float = 2.0, host: HostTransaction | None = None
-    ) -> None:
+    def __init__(self, engine: Callable[[], sa.Engine], session: Callable[[], Session | None]) -> None:
         self.engine = engine
-        self._timeout = timeout
-        self._host = host or HostTransaction(lambda: None)
-        self._helpers = Helpers()
-        self._turn = threading.Lock()
+        self._session = session
 
-    def read(self, work: Callable[[sa.Connection], T], patience: float = 1.0) -> T:
-        """What ``work`` finds in a fresh transaction.
+    def read(self, work: Work[T]) -> T:
+        """What ``work`` returns, given a connection; it must fetch all rows.
 
-        :param patience: how many times the usual time it may take.
-        :raises StoreUnavailable: when the database does not answer in time.
+        :raises StoreUnavailable: when the database does not answer.
         """
-        with _told():
-            return self._host.read(self.engine(), work, lambda work: self._run(work, patience, commit=False))
-
-    def write(self, work: Callable[[sa.Connection], T], patience: float = 1.0) -> T:
-        """Do ``work`` so that it stays, whatever the host does with its own transaction.
-
-        :param work: what to do; doing it twice must be the same as doing it once.
-        :param patience: how many times the usual time it may take.
-        :raises StoreUnavailable: when the database does not take it in time.
-        """
-        with _told():
-            return self._host.write(self.engine(), work, lambda work: self._run(work, patience, commit=True))
-
-    def _run(self, work: Callable[[sa.Connection], T], patience: float, commit: bool) -> T:
-        engine, seconds = self.engine(), self._timeout * patience
-        deadline = time.monotonic() + seconds
-
-        def attempts(call: Call[T]) -> T:
-            for attempt in range(MOST_ATTEMPTS):
-                try:
-                    with self._in_turn(engine, deadline) if commit else nullcontext():
-                        return _transaction(engine, work, deadline, call if commit else None)
-                except DBAPIError as error:
-                    if attempt + 1 == MOST_ATTEMPTS or not _passes(error) or time.monotonic() >= deadline:
-                        raise
-                time.sleep(random.uniform(0, min(0.05, 0.002 * 2**attempt)))
-            raise AssertionError("unreachable")
-
-        with _told(engine.dialect.loaded_dbapi.Error):
-            try:
-                return self._helpers.run(attempts, seconds)
-            except Late:
-                raise _unavailable(f"no answer within {seconds:g} s") from None
-            except TooManyHang:
-                raise _unavailable("earlier calls still hang") from None
+        engine = self.engine()
+        with _reported(engine), _reading(engine) as connection:
+            return work(connection)
 
     @contextmanager
-    def _in_turn(self, engine: sa.Engine, deadline: float) -> Iterator[None]:
-        """SQLite has one writer, and those who wait for it look seldom whether it is their turn; queue them here."""
+    def held(self) -> Iterator[Read]:
+        """A connection for many reads; each of them sees what was committed before it began.
+
+        :raises StoreUnavailable: when the database does not answer.
+        """
+        engine = self.engine()
         if engine.dialect.name != "sqlite":
-            yield
-            return
-        if not self._turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise Late
+            # Where reads begin a transaction, a later read would see what an earlier one saw.
+            engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        with ExitStack() as stack:
+            with _reported(engine):  # and not what the caller does while it holds the connection
+                connection = stack.enter_context(_reading(engine))
+
+            def read(work: Work[Any]) -> Any:
+                with _reported(engine):
+                    try:
+                        return work(connection)
+                    finally:
+                        connection.rollback()  # where the host's engine begins a transaction for a read
+
+            yield read
+
+    def write(self, work: Work[T]) -> T:
+        """Commit ``work`` in a transaction of its own; it is run again after a deadlock.
+
+        :raises StoreUnavailable: when the database does not take it, or when, on SQLite, the host's own transaction
+            has written to this database and is still open.
+        """
+        engine = self.engine()
+        if engine.dialect.name == "sqlite" and self._host_writes(engine):
+            raise StoreUnavailable(
+                "The app's own database transaction has written and is not committed.",
+                "SQLite has one writer, so the choice cannot be stored before that transaction ends.",
+                "Commit the session before you call Flask-OptOut.",
+            )
+        with _reported(engine):
+            return _retried(lambda: _transaction(engine, work))
+
+    def record(self, work: Work[T]) -> T:
+        """Write a row of the Email Log.
+
+        On SQLite, where the host's own transaction has written to this database and is still open, the row goes into
+        a savepoint of it and shares its fate; elsewhere as :meth:`write`.
+
+        :raises StoreUnavailable: when the database does not take it.
+        """
+        engine = self.engine()
+        if engine.dialect.name != "sqlite":
+            return self.write(work)
+        with _reported(engine):
+            if _in_memory(engine):
+                if _driver_connection(engine).in_transaction:
+                    with _sharing(engine) as connection, connection.begin_nested():
+                        return work(connection)
+            elif (host := self._host_connection(engine)) is not None:
+                if _driver_of(host).isolation_level is None:  # it may have only read, see _host_writes
+                    with suppress(OperationalError):
+                        return _transaction_at_once(engine, work)
+                with host.begin_nested():
+                    return work(host)
+        return self.write(work)
+
+    def _host_writes(self, engine: sa.Engine) -> bool:
+        if _in_memory(engine):
+            return bool(_driver_connection(engine).in_transaction)
+        host = self._host_connection(engine)
+        # Where the host sends BEGIN by itself, an open transaction may have only read.
+        return host is not None and _driver_of(host).isolation_level is not None
+
+    def _host_connection(self, engine: sa.Engine) -> sa.Connection | None:
+        """The connection on which the host's session has a transaction open on this SQLite database."""
+        session = self._session()
+        if session is None or not session.in_transaction() or not session.is_active:
+            return None
+        connection = session.connection(bind_arguments={"bind": engine})
+        return connection if _driver_of(connection).in_transaction else None
+
+
+def _transaction(engine: sa.Engine, work: Work[T]) -> T:
+    if not _in_memory(engine):
+        with engine.begin() as connection:
+            return work(connection)
+    driver = _driver_connection(engine)
+    with _sharing(engine) as connection:
+        driver.execute("BEGIN")
         try:
-            yield
-        finally:
-            self._turn.release()
-
-
-def _transaction(
-    engine: sa.Engine, work: Callable[[sa.Connection], T], deadline: float, committing: Call[T] | None
-) -> T:
-    with engine.connect() as connection, _limited(connection, deadline - time.monotonic()):
-        result = work(connection)
-        if committing is not None:
-            # Whoever asked was told that nothing changed.
-            if committing.given_up:
-                raise Late
-            connection.commit()
-        elif engine.dialect.name == "postgresql":
-            # It has only read; but on a rollback psycopg forgets the statements that it has prepared.
-            connection.commit()
+            result = work(connection)
+        except BaseException:
+            driver.rollback()
+            raise
+        driver.commit()
         return result
 
 
-@contextmanager
-def _limited(connection: sa.Connection, seconds: float) -> Iterator[None]:
-    """Let the database itself end what takes too long, so that no connection is left hanging there.
-
-    The connection is the host's and goes back to its pool as it was.
-    """
-    milliseconds = max(1, int(seconds * 900))  # a little before the helper is given up
-    match connection.dialect.name:
-        case "postgresql":
-            limit = f"set_config('statement_timeout', '{milliseconds}', true)"
-            ask = f"SELECT current_setting('transaction_read_only'), {limit}"
-            _refuse_read_only(connection.exec_driver_sql(ask).scalar() == "on")
-            yield
-        case "sqlite":
-            # Past SQLAlchemy, whose price for these statements is that of the work itself.
-            pragma: Any = connection.connection.driver_connection
-            _refuse_read_only(pragma.execute("PRAGMA query_only").fetchone()[0])
-            (before,) = pragma.execute("PRAGMA busy_timeout").fetchone()
-            pragma.execute(f"PRAGMA busy_timeout = {milliseconds}")
-            try:
-                yield
-            finally:
-                pragma.execute(f"PRAGMA busy_timeout = {before}")
-        case "mysql" | "mariadb":
-            read_only = (
-                "@@tx_read_only" if getattr(connection.dialect, "is_mariadb", False) else "@@transaction_read_only"
-            )
-            _refuse_read_only(connection.exec_driver_sql(f"SELECT {read_only} OR @@global.read_only").scalar())
-            whole = max(1, round(seconds))
-            connection.exec_driver_sql(
-                "SET @optout_ddl = @@lock_wait_timeout, @optout_row = @@innodb_lock_wait_timeout, "
-                f"lock_wait_timeout = {whole}, innodb_lock_wait_timeout = {whole}"
-            )
-            try:
-                yield
-            finally:
-                _restore(connection, "SET lock_wait_timeout = @optout_ddl, innodb_lock_wait_timeout = @optout_row")
-        case _:
-            yield
-
-
-def _refuse_read_only(read_only: Any) -> None:
-    """A database that takes no mutes may be a replica that lags, and tells nobody who has just opted out."""
-    if read_only:
-        raise _unavailable("it is read-only")
-
-
-def _restore(connection: sa.Connection, statement: str) -> None:
-    if not connection.invalidated:
+def _transaction_at_once(engine: sa.Engine, work: Work[T]) -> T:
+    """As :func:`_transaction`, on an SQLite file, without waiting for its lock."""
+    with engine.connect() as connection:
+        driver = _driver_of(connection)
+        (wait,) = driver.execute("PRAGMA busy_timeout").fetchone()
+        driver.execute("PRAGMA busy_timeout = 0")
         try:
-            connection.exec_driver_sql(statement)
-        except SQLAlchemyError:
-            connection.invalidate()
+            result = work(connection)
+            connection.commit()
+            return result
+        finally:
+            connection.rollback()
+            driver.execute(f"PRAGMA busy_timeout = {wait}")
 
 
-def _passes(error: DBAPIError) -> bool:
-    """Whether the same transaction may succeed when it is tried again at once."""
+@contextmanager
+def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    if _in_memory(engine):
+        with _sharing(engine) as connection:
+            yield connection
+        return
+    if engine.dialect.name == "postgresql":  # elsewhere the change of the isolation level costs more than it saves
+        engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+
+
+def _in_memory(engine: sa.Engine) -> bool:
+    """Whether all of a thread's work on this SQLite database shares one connection."""
+    return engine.dialect.name == "sqlite" and isinstance(engine.pool, StaticPool | SingletonThreadPool)
+
+
+@contextmanager
+def _sharing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """The one connection to an in-memory database, without the commit or rollback with which a pool returns it."""
+    driver = _driver_connection(engine)
+    beside = sa.create_engine("sqlite://", creator=lambda: driver, poolclass=StaticPool, pool_reset_on_return=None)
+    for end in ("do_commit", "do_rollback"):
+        setattr(beside.dialect, end, lambda connection: None)
+    with beside.connect() as connection:
+        yield connection
+
+
+def _driver_connection(engine: sa.Engine) -> Any:
+    if isinstance(engine.pool, StaticPool):
+        return engine.pool.connection.driver_connection
+    borrowed = engine.raw_connection()  # the host's own, where it has one checked out
+    try:
+        return borrowed.driver_connection
+    finally:
+        borrowed.close()
+
+
+def _driver_of(connection: sa.Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+def _retried(attempt: Callable[[], T]) -> T:
+    deadline, pause = time.monotonic() + RETRY_SECONDS, 0.002
+    while True:
+        try:
+            return attempt()
+        except DBAPIError as error:
+            if not _may_pass(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(random.uniform(0, pause))
+        pause = min(0.05, 2 * pause)
+
+
+def _may_pass(error: DBAPIError) -> bool:
+    """Whether the same transaction may succeed when it is run again."""
     original = error.orig
-    if error.connection_invalidated:  # by a restart of the database, say, while the connection lay in the pool
+    if error.connection_invalidated:  # for example by a restart of the server while the connection lay in the pool
         return True
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
     name = getattr(original, "sqlite_errorname", "")
@@ -180,12 +224,17 @@ def _passes(error: DBAPIError) -> bool:
 
 
 @contextmanager
-def _told(*errors: type[Exception]) -> Iterator[None]:
-    """Not chained: the error of a statement shows its values."""
+def _reported(engine: sa.Engine) -> Iterator[None]:
+    """Turn errors of the database and its driver into StoreUnavailable; not chained, as they show parameters."""
     try:
         yield
-    except (SQLAlchemyError, OSError, *errors) as error:  # type: ignore[misc]
-        raise _unavailable(_reason(error)) from None
+    except (SQLAlchemyError, OSError, engine.dialect.loaded_dbapi.Error) as error:
+        raise StoreUnavailable(
+            f"The database could not be used ({_reason(error)}).",
+            "Nobody can tell who opted out, so no invitation leaves and no choice is recorded.",
+            "Check SQLALCHEMY_DATABASE_URI and the database, run 'flask optout init-db' if its tables are "
+            "missing, and try again.",
+        ) from None
 
 
 def _reason(error: Exception) -> str:
@@ -194,12 +243,3 @@ def _reason(error: Exception) -> str:
     text = str(rest[0] if isinstance(number, int) and rest else number).strip().partition("\n")[0]
     # Some databases quote the values that they refuse, and an address may be among them.
     return type(original).__name__ if "@" in text or not text else f"{type(original).__name__}: {text[:200]}"
-
-
-def _unavailable(reason: str) -> StoreUnavailable:
-    return StoreUnavailable(
-        f"The choices could not be reached ({reason}).",
-        "Nobody can tell who opted out, so no invitation leaves and no choice is recorded.",
-        "Check SQLALCHEMY_DATABASE_URI and the database, run 'flask optout init-db' if its tables are "
-        "missing, and try again.",
-    )

@@ -88,33 +88,29 @@ def prune() -> None:
 @optout_cli.command("rotate-key")
 @with_appcontext
 def rotate_key() -> None:
-    """Bring all choices under the newest key; when they are, give a new key and say where to put it.
+    """Let the newest key alone open the store, so that older keys can be removed from the settings.
 
-    It may be stopped and run again at any time. Invitations and links obey every key of the ring meanwhile.
+    Run it when every process of the app has the new key in front of the old ones. Links and choices stay as they are.
 
     \b
-    Exit status: 0 when all choices are under the newest key, 1 when a key
-    is missing or the database does not answer.
+    Exit status: 0 when only the newest key opens the store, 1 when no key
+    does or the database does not answer.
 
     \b
     Example:
         flask optout rotate-key
     """
-    state = current_state()
     with told():
-        waiting, moved = state.rotation.waiting(), 0
-        with progress("Bringing choices over") as reach:
-            for batch in state.rotation.run():
-                moved += batch
-                reach(moved / max(waiting, moved))
-    click.echo(f"All choices stand under the newest key, {state.ring.current.id.hex()}.")
-    if not waiting:
-        click.echo(
-            "To rotate it, put a new key in front of OPTOUT_KEYS, such as\n\n"
-            f"    {secrets.token_hex()}\n\n"
-            "If OPTOUT_KEYS is not set yet, set it to a list of this key, SECRET_KEY and SECRET_KEY_FALLBACKS, in "
-            "this order. Remove no key. Restart every process of the app, then run this command again."
-        )
+        removed = current_state().key_slots.rotate()
+    if removed:
+        click.echo("Only the newest key opens the store now. Remove the older keys from the settings.")
+        return
+    click.echo(
+        "Only the newest key opens the store. To replace it, put a new key in front of it in OPTOUT_KEYS, such as\n\n"
+        f"    {secrets.token_hex()}\n\n"
+        "restart every process of the app, then run this command again. Where OPTOUT_KEYS is not set, set it to a "
+        "list of the new key alone: SECRET_KEY opens the store until this command has run."
+    )
 
 
 @optout_cli.command("replay")

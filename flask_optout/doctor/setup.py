@@ -26,7 +26,7 @@ LIBRARIES = {"mail": "flask_mail", "mailman": "flask_mailman"}
 def keys(app: Flask, state: State) -> Iterator[Finding]:
     """Whether there are keys, and ones of their own."""
     try:
-        count = len(state.ring.keys)
+        count = len(state.key_slots.keys)
     except OptOutError as error:
         yield of_error("setup.keys", error)
         return
@@ -103,7 +103,7 @@ def journal(app: Flask, state: State) -> Iterator[Finding]:
     try:
         kept = state.journal
         if kept is not None:
-            kept.sequence()
+            kept.number()
     except OptOutError as error:
         yield of_error("setup.journal", error)
         return

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Flask
 from werkzeug.test import TestResponse
 
 from ..addresses import parse
 from ..errors import ConfigurationError
 from ..links.tokens import Door
+from ..pages.one_click import UNSIGNED
 from ..wiring import current_state
 
-#: What the one-click door answers to a request without the signal; nobody else in a host would say it.
-UNSIGNED = "Nothing changed: the body is not List-Unsubscribe=One-Click.\n"
-#: Stands in the environ of a request that has passed the host's own hooks.
-ARRIVED = "optout.arrived"
-#: A person whom nobody invites, and an opportunity that nobody offers.
+#: Dummy recipient and opportunity for the self-check.
 NOBODY = "nobody@example.com"
 NOTHING = "optout-check"
 
@@ -54,22 +51,6 @@ def _wall_at(app: Flask, mount: str, url: str) -> ConfigurationError | None:
     if press.status_code != 400 or press.text != UNSIGNED:
         return _finding("The one-click request of a candidate's mail program", press)
     return None
-
-
-def watch(blueprint: Blueprint) -> None:
-    """Say in the log, once, when the host answers a candidate in our stead."""
-
-    @blueprint.before_request
-    def arrive() -> None:  # the host's own functions come before it
-        request.environ[ARRIVED] = True
-
-    @blueprint.after_request
-    def report(response: Response) -> Response:
-        to_https = response.location == request.url.replace("http:", "https:", 1)
-        if ARRIVED not in request.environ and not to_https and current_state().first_wall():
-            found = "A candidate's request was answered by the host with %s and did not reach Flask-OptOut. %s %s"
-            current_app.logger.warning(found, response.status, WHY, _mend(response.status_code))
-        return response
 
 
 def _finding(what: str, answer: TestResponse) -> ConfigurationError:

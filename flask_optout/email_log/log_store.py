@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from ..choices.store import Store
-from ..choices.tables import NAME_SIZE, LogTables
 from ..errors import StoreUnavailable
+from .tables import NAME_SIZE, LogTables
 
 Result = TypeVar("Result")
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -22,8 +22,6 @@ MICROSECOND = datetime.timedelta(microseconds=1)
 #: Ids of one microsecond: with a random one of them, two writers seldom take the same.
 PER_MICROSECOND = 1024
 LARGEST_ID = 2**63 - 1
-#: How many times the usual time a search may take.
-PATIENCE = 15
 
 
 def now() -> datetime.datetime:
@@ -67,7 +65,7 @@ class LogStore:
         :raises StoreUnavailable: when the database does not answer.
         """
         with _unavailable():
-            return self._store.read(work, PATIENCE)
+            return self._store.read(work)
 
     def write(self, work: Callable[[sa.Connection], Result]) -> Result:
         """Do ``work`` so that it stays whatever the host does with its own transaction.
@@ -76,7 +74,7 @@ class LogStore:
         :raises StoreUnavailable: when the database does not take it.
         """
         with _unavailable():
-            return self._store.write(work)
+            return self._store.record(work)
 
 
 class KeyTaken(Exception):

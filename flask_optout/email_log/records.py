@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..addresses import Address
-from ..choices.tables import ADDRESS_SIZE
 from .log_store import LARGEST_ID, KeyTaken, LogStore, id_at, insert, new_id, now, reason, time_of
 from .redaction import SLOT, redact
+from .tables import ADDRESS_SIZE
 
 #: Rows on one page.
 PAGE = 50

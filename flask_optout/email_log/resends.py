@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..choices.tables import NAME_SIZE
 from .log_store import KeyTaken, LogStore, insert, new_id, now, reason, time_of
 from .records import Email
+from .tables import NAME_SIZE
 
 #: A candidate who does not answer has been asked often enough.
 MOST = 3

@@ -1,35 +1,41 @@
-"""Mint and read the token of a link: version, digests, domain tag, opportunity, signature; one salt per door.
+"""Tokens of links: version, pseudonyms, domain tag, opportunity, signature; a token opens one door.
 
-A token names nobody. It is lower-case base32, so it survives case folding by mail systems, and it has exactly one
-accepted spelling. It does not expire and is not used up.
+A token names nobody. It is lower-case base32, so it survives case folding by mail systems. It does not expire and is
+not used up.
 """
 
 from __future__ import annotations
 
 import base64
 import hmac
+import html
 import re
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from itsdangerous.signer import SigningAlgorithm
 
 from ..addresses import Address
 from ..errors import BadToken, OpportunityError
-from .keys import ALL, DIGEST_SIZE, REMEMBERED, TAG_SIZE, Key, KeyRing, Mark
+from .keys import ALL, CACHED, DIGEST_SIZE, TAG_SIZE, DataKey, Mark
 
 VERSION = 1
 SIGNATURE_SIZE = 16
 LONGEST_OPPORTUNITY = 128
-#: What mail programs take into a link although it stands behind it.
-TRAILING = ".,;:!?)>]'\""
 #: Version, number of people, their digests, domain tag, length of the opportunity, opportunity, signature.
 SHORTEST_TOKEN = -(-(2 + 2 * DIGEST_SIZE + TAG_SIZE + 1 + 1 + SIGNATURE_SIZE) * 8 // 5)
 LONGEST_TOKEN = -(-(2 + 4 * DIGEST_SIZE + TAG_SIZE + 1 + LONGEST_OPPORTUNITY + SIGNATURE_SIZE) * 8 // 5)
 #: The digits of base32 as those of a number to the base 32.
 DIGITS = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz234567", b"0123456789abcdefghijklmnopqrstuv")
 ALPHABET = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
+#: A whole token among characters that cannot belong to one.
+WHOLE = re.compile(rf"(?<![a-z2-7]){ALPHABET.pattern}(?![a-z2-7])", re.IGNORECASE | re.ASCII)
+#: An octet as quoted-printable writes it (RFC 2045 section 6.7).
+QUOTED_OCTET = re.compile(r"=[0-9A-F]{2}", re.IGNORECASE)
+#: Characters of a path that are searched for a token.
+LONGEST_PATH = 4_096
 
 
 class Door(StrEnum):
@@ -47,12 +53,10 @@ CANDIDATE_DOORS = (Door.LANDING, Door.ONE_CLICK)
 class Claim(NamedTuple):
     """What a token proves: its holder was invited to ``opportunity`` by mail.
 
-    ``key`` signed the token; the marks are those of the newest key, whichever it was.
     ``person`` holds the marks of the invited address, ``base`` those of the address without its tag, if it has one;
     in each the first is about the opportunity, the second about all invitations.
     """
 
-    key: Key
     payload: bytes
     opportunity: str
     person: tuple[Mark, Mark]
@@ -86,25 +90,22 @@ def checked_opportunity(opportunity: object) -> str:
     )
 
 
-@lru_cache(REMEMBERED)
+@lru_cache(CACHED)
 def _named(name: bytes) -> str:
     return checked_opportunity(name.decode())
 
 
 class Tokens:
-    """Mints with the newest key of the ring and reads with all of them.
+    """Mints and reads the tokens of one data key.
 
     :param doors: the only ones that it makes and reads tokens for.
     """
 
-    def __init__(self, ring: KeyRing, doors: tuple[Door, ...] = CANDIDATE_DOORS) -> None:
-        self.ring = ring
+    def __init__(self, key: DataKey, doors: tuple[Door, ...] = CANDIDATE_DOORS) -> None:
+        self.key = key
         self.doors = doors
-        self.signature: Signature = Signature()
-
-    @cached_property
-    def _link_keys(self) -> dict[Door, dict[Key, bytes]]:
-        return {door: self.ring.link_keys(f"link.{door}") for door in self.doors}
+        self._signature = Signature()
+        self._link_keys = {door: key.derive(f"link.{door}") for door in doors}
 
     def mint(self, door: Door, address: Address, opportunity: str) -> str:
         """The token of one person's link to one door.
@@ -112,56 +113,61 @@ class Tokens:
         :raises OpportunityError: as :func:`checked_opportunity`.
         """
         name = checked_opportunity(opportunity).encode()
-        ring = self.ring
-        people = [address.canonical] if address.base is None else [address.canonical, address.base]
-        digests = [ring.digest(about, person) for person in people for about in (opportunity, ALL)]
-        version, length = bytes((VERSION, len(people))), bytes((len(name),))
-        payload = b"".join((version, *digests, ring.domain_tag(address.domain), length, name))
-        return self._sign(ring.current, door, payload)
+        marks = self.key.marks(address, opportunity)
+        version, length = bytes((VERSION, len(marks) // 2)), bytes((len(name),))
+        digests = [mark.digest for mark in marks]
+        return self._sign(door, b"".join((version, *digests, self.key.domain_tag(address.domain), length, name)))
 
     def reissue(self, door: Door, claim: Claim) -> str:
         """The token that opens another door to the holder of this claim."""
-        return self._sign(claim.key, door, claim.payload)
+        return self._sign(door, claim.payload)
 
-    def _sign(self, key: Key, door: Door, payload: bytes) -> str:
-        signature = self.signature.get_signature(self._link_keys[door][key], payload)
+    def _sign(self, door: Door, payload: bytes) -> str:
+        signature = self._signature.get_signature(self._link_keys[door], payload)
         return base64.b32encode(payload + signature).rstrip(b"=").lower().decode()
 
-    def read(self, door: Door, token: str) -> Claim:
+    def read(self, door: Door, path: str) -> Claim:
         """What a token claims, after checking that it was minted here and for this door.
 
+        :param path: the token, with what a mail program may have attached to either end of the link.
         :raises BadToken: for every token that was not; it never says why.
         """
-        text = token.rstrip(TRAILING).lower()
-        if not token.isascii() or ALPHABET.fullmatch(text) is None:  # lower() makes a k of the Kelvin sign
-            raise _bad_token()
-        signed = _decoded(text)
+        signed = _decoded(_token_in(path))
         payload, signature = signed[:-SIGNATURE_SIZE], signed[-SIGNATURE_SIZE:]
-        for key, link_key in self._link_keys[door].items():
-            if self.signature.verify_signature(link_key, payload, signature):
-                return self._unpack(key, payload)
-        raise _bad_token()
+        if not self._signature.verify_signature(self._link_keys[door], payload, signature):
+            raise bad_token()
+        return self._unpack(payload)
 
-    def _unpack(self, key: Key, payload: bytes) -> Claim:
+    def _unpack(self, payload: bytes) -> Claim:
         if payload[0] != VERSION or payload[1] not in (1, 2):
-            raise _bad_token()
-        people = payload[1]
-        tag_at = 2 + 2 * people * DIGEST_SIZE
+            raise bad_token()
+        tag_at = 2 + 2 * payload[1] * DIGEST_SIZE
         name_at = tag_at + TAG_SIZE + 1
         if len(payload) <= name_at or len(payload) != name_at + payload[name_at - 1]:
-            raise _bad_token()
+            raise bad_token()
         try:
             opportunity = _named(payload[name_at:])
         except ValueError:
-            raise _bad_token() from None
-        person = self._marks(key, payload, 2, opportunity)
-        base = self._marks(key, payload, 2 + 2 * DIGEST_SIZE, opportunity) if people == 2 else None
-        return Claim(key, payload, opportunity, person, base, self.ring.lift(payload[tag_at : name_at - 1], key))
+            raise bad_token() from None
+        person = self._marks(payload, 2, opportunity)
+        base = self._marks(payload, 2 + 2 * DIGEST_SIZE, opportunity) if payload[1] == 2 else None
+        return Claim(payload, opportunity, person, base, payload[tag_at : name_at - 1])
 
-    def _marks(self, key: Key, payload: bytes, at: int, opportunity: str) -> tuple[Mark, Mark]:
-        ring, then = self.ring, at + DIGEST_SIZE
-        here = Mark(ring.scope(opportunity), ring.lift(payload[at:then], key))
-        return here, Mark(ring.scope(ALL), ring.lift(payload[then : then + DIGEST_SIZE], key))
+    def _marks(self, payload: bytes, at: int, opportunity: str) -> tuple[Mark, Mark]:
+        scope, then = self.key.scope, at + DIGEST_SIZE
+        return Mark(scope(opportunity), payload[at:then]), Mark(scope(ALL), payload[then : then + DIGEST_SIZE])
+
+
+def _token_in(path: str) -> str:
+    """The token in a path, in lower case, without what cannot belong to it at either end."""
+    if ALPHABET.fullmatch(path) is None:
+        # Percent-encoded once more by a link rewriter, or cut out of HTML or of quoted-printable text.
+        text = html.unescape(unquote(unquote(path[:LONGEST_PATH])))
+        found = WHOLE.search(QUOTED_OCTET.sub(" ", text))
+        if found is None:
+            raise bad_token()
+        path = found[0].lower()
+    return path
 
 
 def _decoded(text: str) -> bytes:
@@ -169,11 +175,12 @@ def _decoded(text: str) -> bytes:
     spare = 5 * len(text) % 8
     number = int(text.encode().translate(DIGITS), 32)
     if spare > 4 or number & ((1 << spare) - 1):
-        raise _bad_token()
+        raise bad_token()
     return (number >> spare).to_bytes(5 * len(text) // 8, "big")
 
 
-def _bad_token() -> BadToken:
+def bad_token() -> BadToken:
+    """The one error for every link that cannot be read."""
     return BadToken(
         "This link is not whole or was not made here.",
         "Links are signed, so a changed link proves nothing.",

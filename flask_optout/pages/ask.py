@@ -30,7 +30,7 @@ MOST, MOST_IN_ALL = 3, 10
 @blueprint.get("/ask/<path:token>")
 def ask(token: str) -> str:
     """Show the form; nothing on it depends on what the candidate chose."""
-    current_state().ask_tokens.read(Door.ASK, token)
+    current_state().claim(Door.ASK, token)
     return show("ask.html", answered=False)
 
 
@@ -38,7 +38,7 @@ def ask(token: str) -> str:
 def ask_press(token: str) -> Response:
     """Mail a fresh link to the typed address if it is the invited one; say the same whether or not it is."""
     state = current_state()
-    claim = state.ask_tokens.read(Door.ASK, token)
+    claim = state.claim(Door.ASK, token)
     request.max_content_length = LONGEST_FORM
     answer = copy_current_request_context(partial(_answer, claim, request.form.get("address", "")))
     if not state.background.submit(answer):
@@ -61,7 +61,7 @@ def _mail_link(state: State, claim: Claim, typed: str) -> None:
     # To the canonical spelling, since another one that counts as the same may be another person's mailbox.
     address = parse(parse(typed).canonical)
     invited, anything = claim.person
-    if invited not in state.ask_tokens.ring.marks(address, claim.opportunity)[0]:
+    if invited != state.ask_tokens.key.mark(address, claim.opportunity):
         return
     if not state.ask_limit.allows([(_slot(claim, invited), MOST), (_slot(claim, anything), MOST_IN_ALL)]):
         return
@@ -73,4 +73,4 @@ def _mail_link(state: State, claim: Claim, typed: str) -> None:
 
 def _slot(claim: Claim, mark: Mark) -> bytes:
     """A pseudonym that cannot be computed from the token, which operators see."""
-    return claim.key.digest("asked", mark.digest.hex())
+    return current_state().key.digest("asked", mark.digest.hex())

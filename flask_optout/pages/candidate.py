@@ -9,17 +9,16 @@ from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as BaseResponse
 
-from ..doctor.walls import UNSIGNED, watch
 from ..errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
 from ..links.tokens import Claim, Door
 from ..presses.bursts import COMMANDS, Command
-from ..presses.evidence import described, observe
+from ..presses.evidence import observe
 from ..presses.hearing import hear, hear_one_click
 from ..presses.judge import FORGIVEN, Page, Verdict
 from ..wiring import current_state
 from .assets import HOME, serve_assets
 from .languages import OF_LINK, of_browser, of_link, speaking, split, spoken
-from .one_click import LONGEST_SIGNAL, is_signal
+from .one_click import LONGEST_SIGNAL, UNSIGNED, is_signal
 from .rendering import render
 from .routing import PlacedBlueprint
 from .standing import own_path, standing
@@ -29,13 +28,10 @@ LONGEST_FORM = 16_384
 #: Seconds for which the page that a press led to is the same visit, reloads included.
 VISIT = 600.0
 RETRY_AFTER = 60
-#: Where a request keeps what the visit log wants to know.
-CLAIM, JUDGEMENT = "optout.claim", "optout.judgement"
 
 blueprint: PlacedBlueprint = PlacedBlueprint(
     "optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates"
 )
-watch(blueprint)
 serve_assets(blueprint)
 
 
@@ -72,7 +68,6 @@ def press(token: str) -> BaseResponse:
     _, muted, burst = state.presses.look(claim)
     evidence = observe(request, COMMANDS.get(request.form.get("choice", "")), nonce, muted, burst, now)
     heard = hear(claim, evidence)
-    request.environ[JUDGEMENT] = heard.judgement
     if heard.again:
         return _page(claim, Page.REPEAT, evidence.command, heard.judgement.cause in FORGIVEN)
     if heard.judgement.verdict is Verdict.SHOW:
@@ -100,8 +95,7 @@ def one_click_press(token: str) -> Response:
 
 def _claim(door: Door, path: str) -> Claim:
     language, token = split(path)
-    claim = current_state().tokens.read(door, token)
-    request.environ[CLAIM] = claim
+    claim = current_state().claim(door, token)
     if spoken(language):
         request.environ[OF_LINK] = language
     return claim
@@ -151,19 +145,6 @@ def exempt_from_csrf(endpoint: str | None, values: dict[str, Any] | None) -> Non
     csrf = current_app.extensions.get("csrf")
     if csrf is not None and request.blueprint is not None:
         csrf.exempt(current_app.blueprints[request.blueprint])
-
-
-@blueprint.after_request
-def log_visit(response: Response) -> Response:
-    """Where the host has asked for it, note what kind of visit this was; see ``visits.py``."""
-    log, claim = current_state().visits, request.environ.get(CLAIM)
-    if log is not None and claim is not None:
-        judgement = request.environ.get(JUDGEMENT)
-        try:
-            log.write(claim, current_state().clock(), described(request, response.status_code, judgement))
-        except OSError as error:
-            current_app.logger.error("The visit log cannot be written: %s", error.strerror)
-    return response
 
 
 @blueprint.after_request

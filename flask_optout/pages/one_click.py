@@ -7,6 +7,8 @@ from urllib.parse import parse_qsl
 
 #: The body is a fixed signal of 26 octets, or some 200 as multipart (RFC 8058 section 3.2).
 LONGEST_SIGNAL = 1_024
+#: The answer to a request without the signal; nobody else in a host would say it.
+UNSIGNED = "Nothing changed: the body is not List-Unsubscribe=One-Click.\n"
 SIGNAL = ("List-Unsubscribe", "One-Click")
 #: Scans for the signal instead of parsing, as the RFC's own example (section 8) is not valid multipart.
 SIGNAL_PART = re.compile(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from flask import Request
 from werkzeug.user_agent import UserAgent
 
-from ..invitations.compose import LOOPBACK
+from ..config import LOOPBACK
 from .commands import Command, Press
 from .nonces import Nonce, Page
 
@@ -82,7 +82,7 @@ class Evidence:
 
         A page that was made before that press does not show it: then it is somebody else's.
         """
-        return press.visit == self.visit or (press.visitor == self.visitor and press.at < self.issued)
+        return press.visit == self.visit or (press.visitor == self.visitor and press.at <= self.issued)
 
 
 def observe(request: Request, command: Command | None, nonce: Nonce | None, now: float) -> Evidence:

@@ -63,7 +63,7 @@ class Case(NamedTuple):
         for press in self.own:
             if press.outcome is Outcome.CONFIRMED:
                 presses = []
-            if press.at >= self.asked:
+            if press.at > self.asked:
                 presses.append(press)
         return tuple(presses)
 
@@ -93,7 +93,7 @@ class Case(NamedTuple):
             for press in self.recent
             if press.outcome in (Outcome.OBEYED, Outcome.CONFIRMED)
             and not self.evidence.is_by_same(press)
-            and press.at >= max(self.asked, self.evidence.at - WINDOW)
+            and press.at > max(self.asked, self.evidence.at - WINDOW)
             and not any(press.visit == one.visit or press.visitor == one.visitor for one in doubtful)
         )
 
@@ -281,7 +281,7 @@ def _satisfied(case: Case, sets: Mapping[int, bool]) -> bool:
 def _remembered(case: Case, verdict: Verdict, asks: bool) -> Press:
     evidence = case.evidence
     # Two buttons of one page: the second press does not answer what the first one brought about.
-    blind = any(press.at >= evidence.issued for press in case.opposed)
+    blind = any(press.at > evidence.issued for press in case.opposed)
     if evidence.command is Command.DECOY or (verdict is Verdict.RESTORE and blind):
         outcome = Outcome.DOUBTFUL
     elif asks or verdict is Verdict.SHOW:

@@ -67,7 +67,6 @@ def page(template: str, **context: Any) -> str:
         times=Times.of_app(),
         form_token=_forms().dumps(g.optout_operator),
         wtf_token=current_app.jinja_env.globals.get("csrf_token") if "csrf" in current_app.extensions else None,
-        counts=current_app.config["OPTOUT_COUNT_FLOOR"] is not None,
         **context,
     )
 
@@ -81,8 +80,9 @@ def found(id: int) -> Email:
 
 
 def _forms() -> URLSafeTimedSerializer:
-    keys = [key.derive("operator-form") for key in reversed(current_state().ring.keys)]
-    return URLSafeTimedSerializer(keys, salt="form", signer_kwargs={"digest_method": hashlib.sha256})
+    return URLSafeTimedSerializer(
+        current_state().key.derive("operator-form"), salt="form", signer_kwargs={"digest_method": hashlib.sha256}
+    )
 
 
 def _check_form() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from ...choices.tables import NAME_SIZE
 from ...pages.languages import translate
 from ...wiring import current_state
 from ..saved_filters import SavedFilter
+from ..tables import NAME_SIZE
 from .base import blueprint
 from .entries import entries_page
 from .filters import Filter

@@ -1,0 +1,230 @@
+"""Every setting: its name, its default, what it must be, and what it does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from os import PathLike
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+from .errors import ConfigurationError
+from .links.keys import AppKey, app_keys
+
+PREFIX = "OPTOUT_"
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+#: Leaves a link with the longest token below the 998 octets of a line (RFC 5322 section 2.1.1).
+LONGEST_BASE_URL = 400
+#: Days; no calendar reaches further back.
+LONGEST_RETENTION = 36_500
+
+
+class Setting(NamedTuple):
+    """One setting.
+
+    ``meaning``: the sentence of the README's table. ``expected``: completes "... is not". ``fits``: whether a value
+    that is set can work.
+    """
+
+    name: str
+    default: Any
+    meaning: str
+    expected: str
+    example: str
+    fits: Callable[[Any], bool]
+
+
+class Keys(NamedTuple):
+    """The app's keys, newest first; the first ``writes`` of them wrap a new data key.
+
+    ``setting``: the name of the setting that holds the newest one.
+    """
+
+    keys: tuple[AppKey, ...]
+    writes: int
+    setting: str
+
+
+def _is_base_url(value: Any) -> bool:
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return bool(
+        host
+        and parts.scheme in ("http", "https")
+        and len(value) <= LONGEST_BASE_URL
+        and re.fullmatch(r"[!-~]+", value)
+        and not re.search(r"[\"'<>\\^`{|}]", value)
+        and not (parts.username or parts.password or parts.query or parts.fragment or value.endswith(("#", "?")))
+        # Mail programs show their own opt-out button only for https (RFC 8058), and a link is a credential.
+        and (parts.scheme == "https" or host in LOOPBACK)
+    )
+
+
+def _is_prefix(value: Any) -> bool:
+    # In lower case, as some mail programs send a link in lower case.
+    return isinstance(value, str) and re.fullmatch(r"(?:/[a-z0-9._~-]+)+", value) is not None
+
+
+def _is_zone(value: Any) -> bool:
+    try:
+        return bool(ZoneInfo(value))
+    except (OSError, ValueError, TypeError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        return False
+
+
+def _is_days(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LONGEST_RETENTION
+
+
+def _are_keys(value: Any) -> bool:
+    return isinstance(value, str | bytes | list | tuple)
+
+
+SETTINGS = (
+    Setting(
+        "OPTOUT_BASE_URL",
+        None,
+        "Where candidates reach this app; https, except on this machine. It must be set.",
+        "an absolute https URL of host and, if need be, port and path (http only on this machine)",
+        "https://jobs.example.org",
+        _is_base_url,
+    ),
+    Setting(
+        "OPTOUT_JOURNAL",
+        None,
+        "A file outside the database where choices are written a second time; see [Backups](docs/operations.md).",
+        "the path of a file",
+        "/var/lib/app/optout.journal",
+        lambda value: isinstance(value, str | PathLike),
+    ),
+    Setting(
+        "OPTOUT_KEYS",
+        None,
+        "A list of keys, newest first, that open the store. Unset, `SECRET_KEY` and its fallbacks do.",
+        "a list of keys",
+        "[the output of python -c 'import secrets; print(secrets.token_hex())']",
+        _are_keys,
+    ),
+    Setting(
+        "OPTOUT_SPLIT",
+        False,
+        "Whether an invitation to several people becomes a message for each; otherwise it is refused.",
+        "True or False",
+        "True",
+        lambda value: isinstance(value, bool),
+    ),
+    Setting(
+        "OPTOUT_URL_PREFIX",
+        "/optout",
+        "Where the candidate's pages stand in this app.",
+        "a path in lower case that begins with a slash and does not end with one",
+        "/optout",
+        _is_prefix,
+    ),
+    Setting(
+        "OPTOUT_LOG_DAYS",
+        90,
+        "How long the Email Log keeps an invitation.",
+        "a whole number of days, 1 or more",
+        "90",
+        _is_days,
+    ),
+    Setting(
+        "OPTOUT_TIMEZONE",
+        "UTC",
+        'The zone of the Email Log\'s dates and times, such as `"Europe/Berlin"`.',
+        "the name of a time zone that this machine knows (the package tzdata brings them)",
+        "Europe/Berlin",
+        _is_zone,
+    ),
+    Setting(
+        "OPTOUT_BOUNCE_DOMAIN",
+        None,
+        "For the doctor: the domain that bounces go to, where it is not the one in From.",
+        "a domain",
+        "bounces.example.org",
+        lambda value: isinstance(value, str),
+    ),
+    Setting(
+        "OPTOUT_DKIM_SELECTORS",
+        (),
+        "For the doctor: the selectors of your DKIM keys.",
+        "a list of selectors",
+        "['mail']",
+        lambda value: isinstance(value, str | list | tuple),
+    ),
+    Setting(
+        "OPTOUT_SENDING_HOST",
+        None,
+        "For the doctor: the host that delivers your mail, where it is not `MAIL_SERVER`.",
+        "the name or the address of a host",
+        "out.example.org",
+        lambda value: isinstance(value, str),
+    ),
+)
+
+
+def apply(app: Flask) -> Keys:
+    """Set the defaults in the app's config and check what is set; gives the app's keys.
+
+    :raises ConfigurationError: when a setting is unknown, missing or cannot work, or when a key can be guessed.
+    """
+    _refuse_unknown(app.config)
+    for setting in SETTINGS:
+        value = app.config.setdefault(setting.name, setting.default)
+        if value != setting.default and not setting.fits(value):
+            raise ConfigurationError(
+                f"{setting.name} is not {setting.expected}.",
+                setting.meaning,
+                f"Set it to such as {setting.example!r}, or leave it out.",
+            )
+    if not app.config["OPTOUT_BASE_URL"]:
+        raise ConfigurationError(
+            "OPTOUT_BASE_URL is not set.",
+            "Links in mails need a fixed address; the Host header of a request can be forged.",
+            "Set OPTOUT_BASE_URL to where candidates reach this app, such as 'https://jobs.example.org', or "
+            "'http://127.0.0.1:5000' for development.",
+        )
+    return _keys(app)
+
+
+def _keys(app: Flask) -> Keys:
+    own = app.config["OPTOUT_KEYS"]
+    own = [own] if isinstance(own, str | bytes) else [*(own or ())]
+    shared = [app.config.get("SECRET_KEY"), *(app.config.get("SECRET_KEY_FALLBACKS") or ())]
+    setting = "OPTOUT_KEYS" if own else "SECRET_KEY"
+    newest = app_keys(own or shared)
+    for key in newest:
+        if key.weakness is not None:
+            weak = ConfigurationError(
+                f"The key {key.id} of {setting} {key.weakness}.",
+                "Whoever guesses it can read a stolen database and forge links.",
+                f"Replace it in {setting}; python -c 'import secrets; print(secrets.token_hex())' makes a good one.",
+            )
+            # Where links lead to this machine, nobody else can open a forged one.
+            if not (app.debug or app.testing or urlsplit(app.config["OPTOUT_BASE_URL"]).hostname in LOOPBACK):
+                raise weak
+            app.logger.warning("%s", weak)
+    # SECRET_KEY opens what it has wrapped before OPTOUT_KEYS was set.
+    older = app_keys([secret for secret in shared if secret]) if own and any(shared) else ()
+    return Keys(newest + older, len(newest), setting)
+
+
+def _refuse_unknown(config: Mapping[str, Any]) -> None:
+    known = {setting.name.removeprefix(PREFIX): setting.name for setting in SETTINGS}
+    unknown = sorted(name for name in config if name.startswith(PREFIX) and name not in known.values())
+    if unknown:
+        # Without the prefix, which would make any two names alike.
+        near = get_close_matches(unknown[0].removeprefix(PREFIX), known, 1)
+        raise ConfigurationError(
+            f"There is no setting {unknown[0]}.",
+            "A setting whose name is mistyped would be left at its default, and nobody would notice.",
+            f"Did you mean {known[near[0]]}?" if near else f"Those that there are: {', '.join(known.values())}.",
+        )
