@@ -61,7 +61,7 @@ def ours(context: Callable[[], AppContext]) -> Write:
         with context():
             tokens = state.tokens
             claim = tokens.read(Door.LANDING, tokens.mint(Door.LANDING, parse(person), OPPORTUNITY))
-            state.choices.set(claim, claim.person[0], True, "page")
+            state.choices.transact(lambda connection: (None, [Statement(claim.person[0], True, "page")]))
 
     return write
 

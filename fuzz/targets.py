@@ -14,24 +14,28 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_optout import AddressError, BadToken, ListError, OptOut, OptOutError
 from flask_optout.addresses import parse
 from flask_optout.importing.lists import MuteList, Refusal
-from flask_optout.links.keys import KeyRing
-from flask_optout.links.tokens import TRAILING, Door, Tokens
+from flask_optout.links.keys import DataKey
+from flask_optout.links.tokens import Door, Tokens
 from flask_optout.mailers.flask_mail import Invitation, Mail
 from flask_optout.wiring import current_state
 
-KEYS = ["the first key of the fuzz targets, 32 bytes", "the second key of the fuzz targets, 32 bytes"]
+KEY = b"the data key of the fuzz targets"
 TO = "jane@example.org"
 
 
 @cache
 def tokens() -> Tokens:
-    return Tokens(KeyRing.of(KEYS))
+    return Tokens(DataKey(KEY))
 
 
 @cache
 def app() -> Flask:
     app = Flask("fuzz")
-    app.config.update(SECRET_KEY="not the key of the links", SQLALCHEMY_DATABASE_URI="sqlite://", OPTOUT_KEYS=KEYS)
+    app.config.update(
+        SECRET_KEY="not the key of the links",
+        SQLALCHEMY_DATABASE_URI="sqlite://",
+        OPTOUT_KEYS="a key of the app of the fuzz targets",
+    )
     app.config.update(OPTOUT_BASE_URL="https://invite.example.org", MAIL_SUPPRESS_SEND=True)
     db, _ = SQLAlchemy(app), Mail(app)
     OptOut(db, app)
@@ -42,13 +46,13 @@ def app() -> Flask:
 
 def token(data: bytes) -> None:
     """A token is bad or in its one spelling, also when its payload was signed by us."""
-    signed = tokens()._sign(tokens().ring.current, Door.LANDING, data[:400])
+    signed = tokens()._sign(Door.LANDING, data[:400])
     for text in (data.decode("utf-8", "replace"), signed):
         try:
             claim = tokens().read(Door.LANDING, text)
         except BadToken:
             continue
-        assert tokens().reissue(Door.LANDING, claim) == text.rstrip(TRAILING).lower()
+        assert tokens().reissue(Door.LANDING, claim) in text.lower()
         assert all(len(mark.scope) == 8 and len(mark.digest) == 16 for mark in claim.person)
 
 

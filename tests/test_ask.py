@@ -20,8 +20,7 @@ from flask_optout.pages.background import LONGEST_QUEUE, Background
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.email_log import statements
-from tests.support.hosts import KEY, Host, Mailbox
-from tests.test_choices import say
+from tests.support.hosts import KEY, Host, Mailbox, say
 
 
 def path(to: str = "jane@example.org", opportunity: str = "beta-42") -> str:

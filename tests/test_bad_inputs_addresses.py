@@ -16,8 +16,7 @@ import pytest
 
 from flask_optout import AddressError, InvitationError, OptOutError
 from tests.conftest import MakeHost
-from tests.support.hosts import Host, Mailbox, dispose, make_host, smtp_server
-from tests.test_choices import say
+from tests.support.hosts import Host, Mailbox, dispose, make_host, say, smtp_server
 
 OPPORTUNITY = "beta-42"
 

@@ -22,8 +22,7 @@ from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
-from tests.support.hosts import KEY, OLD, Host
-from tests.test_choices import say
+from tests.support.hosts import KEY, OLD, Host, say
 
 DEAD = "/optout/no-such-token"
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -49,7 +48,7 @@ def token_of(host: Host, to: str = "jane@example.org", opportunity: str = "beta-
 def signed(payload: bytes) -> str:
     """A token of ours with any payload, as only the holder of the key could make it."""
     tokens = current_state().tokens
-    return tokens._sign(tokens.ring.current, Door.LANDING, payload)
+    return tokens._sign(Door.LANDING, payload)
 
 
 def claim(host: Host) -> bytes:

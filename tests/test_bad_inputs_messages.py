@@ -11,8 +11,7 @@ from flask.testing import FlaskClient
 
 from flask_optout import ConfigurationError, InvitationError, OptOutError
 from tests.conftest import MakeHost
-from tests.support.hosts import Host, Mailbox
-from tests.test_choices import say
+from tests.support.hosts import Host, Mailbox, say
 
 EVIL = "evil@example.net"
 REFUSED: dict[str, dict[str, Any]] = {

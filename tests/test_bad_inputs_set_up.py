@@ -19,8 +19,7 @@ from flask_optout.cli.commands import optout_cli
 from flask_optout.links.keys import Key
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
-from tests.support.hosts import KEY, OLD, Host, Mailbox
-from tests.test_choices import say
+from tests.support.hosts import KEY, OLD, Host, Mailbox, say
 
 GOOD = "b7f3c0e19a5d4482b7f3c0e19a5d4482"
 KEYS: dict[str, dict[str, Any]] = {
@@ -155,7 +154,7 @@ import sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from pathlib import Path
 from tests.support.hosts import make_host, dispose
-from tests.test_choices import say
+from tests.support.hosts import say
 from flask_optout import AddressError
 host = make_host(Path({str(tmp_path)!r}), MAIL_SUPPRESS_SEND=True)
 with host.app.app_context(), host.mail.record_messages() as outbox:

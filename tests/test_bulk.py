@@ -18,9 +18,8 @@ from flask_optout.mailers import flask_mailman
 from tests.conftest import MakeHost
 from tests.support.adapters import LIBRARIES
 from tests.support.email_log import rows
-from tests.support.hosts import KEY, Host, Mailbox, dispose, smtp_server
+from tests.support.hosts import KEY, Host, Mailbox, dispose, say, smtp_server
 from tests.support.library import Wanted
-from tests.test_choices import say
 
 PEOPLE = [f"person{number}@example.org" for number in range(60)]
 MANUAL = (Path(__file__).parents[1] / "docs" / "sending.md").read_text()

@@ -19,8 +19,7 @@ from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
-from tests.support.hosts import Host
-from tests.test_choices import say
+from tests.support.hosts import Host, say
 from tests.test_tokens import BAD
 
 MARKER = "List-Unsubscribe=One-Click"

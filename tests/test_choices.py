@@ -15,19 +15,8 @@ from flask_optout.choices.repository import Choices
 from flask_optout.choices.store import Store
 from flask_optout.choices.tables import Tables
 from flask_optout.links.keys import KeyRing
-from flask_optout.links.tokens import Door
-from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
-from tests.support.hosts import KEY, Host
-
-
-def say(
-    host: Host, muted: bool, to: str = "jane@x.org", opportunity: str = "beta-42", everything: bool = False
-) -> None:
-    """What a candidate's press comes down to."""
-    state = current_state()
-    claim = state.tokens.read(Door.LANDING, state.tokens.mint(Door.LANDING, parse(to), opportunity))
-    state.choices.set(claim, claim.person[everything], muted, "page")
+from tests.support.hosts import KEY, Host, say
 
 
 def test_a_mute_binds_one_person_and_one_opportunity(host: Host) -> None:

@@ -16,9 +16,8 @@ from playwright.sync_api import Browser, Page, expect
 from flask_optout.errors import AddressError
 from flask_optout.pages.assets import HOME
 from tests.conftest import page_of
-from tests.support.hosts import Host
+from tests.support.hosts import Host, say
 from tests.support.page_states import NO, UNDO
-from tests.test_choices import say
 from tests.test_story import press
 
 PAGE = (Path(__file__).parents[1] / "docs" / "customising.md").read_text()

@@ -16,8 +16,7 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_optout import ConfigurationError, OptOut
 from flask_optout.pages.assets import HOME
 from tests.conftest import MakeHost
-from tests.support.hosts import KEY, Host, dispose, make_host
-from tests.test_choices import say
+from tests.support.hosts import KEY, Host, dispose, make_host, say
 
 MIGRATED_APP = """
 from flask import Flask

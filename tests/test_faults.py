@@ -10,8 +10,7 @@ import sqlalchemy as sa
 
 from tests.support.databases import KINDS, Database
 from tests.support.faults import FAULTS, Fault, Tally, rehearse, scene
-from tests.support.hosts import Host, Mailbox, dispose, make_host
-from tests.test_choices import say
+from tests.support.hosts import Host, Mailbox, dispose, make_host, say
 
 TIMEOUT = 0.5
 

@@ -7,6 +7,8 @@ import sqlite3
 
 import pytest
 import sqlalchemy as sa
+from flask_optout.choices.crowd import Crowd
+from flask_optout.choices.shelf import Pile, Shelf
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,14 +16,11 @@ from flask_optout import AddressError, StoreUnavailable
 from flask_optout.addresses import Recipient, parse
 from flask_optout.choices import bulk as filtering
 from flask_optout.choices import shelf
-from flask_optout.choices.crowd import Crowd
-from flask_optout.choices.shelf import Pile, Shelf
 from flask_optout.links.keys import ALL
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.databases import Database
-from tests.support.hosts import Host
-from tests.test_choices import say
+from tests.support.hosts import Host, say
 
 #: The bounds that make a run of thirty addresses in chunks of five look in each place.
 WAYS = {

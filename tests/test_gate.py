@@ -14,8 +14,7 @@ from flask_optout.email_log.log_store import LogStore
 from flask_optout.email_log.redaction import SLOT
 from tests.conftest import MakeHost
 from tests.support.email_log import rows, statements
-from tests.support.hosts import Host, Mailbox, smtp_server
-from tests.test_choices import say
+from tests.support.hosts import Host, Mailbox, say, smtp_server
 
 
 class RefusesSenders(Mailbox):

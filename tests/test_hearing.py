@@ -18,8 +18,7 @@ from flask_optout.presses.bursts import MEMORY, WINDOW
 from flask_optout.presses.judge import HOLD, Page
 from flask_optout.wiring import current_state
 from tests.conftest import page_of
-from tests.support.hosts import Host
-from tests.test_choices import say
+from tests.support.hosts import Host, say
 
 AGAIN = "Please press once more."
 Press = Callable[..., str]

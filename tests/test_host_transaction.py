@@ -17,8 +17,7 @@ from flask_optout.email_log.records import Criteria
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost, missing
 from tests.support.databases import NoServer, database_of
-from tests.support.hosts import Host, Mailbox, dispose, smtp_server
-from tests.test_choices import say
+from tests.support.hosts import Host, Mailbox, dispose, say, smtp_server
 
 JANE = ("jane@x.org", "beta-42")
 visits = sa.Table("visit", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))

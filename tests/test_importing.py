@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from flask_optout import ListError
 from flask_optout.importing.lists import LONGEST_LINE, Entry, MuteList, Refusal
 from tests.conftest import MakeHost
-from tests.support.hosts import Host
-from tests.test_choices import say
+from tests.support.hosts import Host, say
 
 
 def read(data: bytes, opportunity: str | None = None) -> tuple[list[tuple[str, str]], list[int]]:

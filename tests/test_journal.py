@@ -14,8 +14,7 @@ from flask_optout.choices import journal
 from flask_optout.choices.journal import Entry
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
-from tests.support.hosts import KEY, OLD, Host, Mailbox
-from tests.test_choices import say
+from tests.support.hosts import KEY, OLD, Host, Mailbox, say
 
 
 def begun(make: MakeHost, folder: Path, **config: Any) -> Host:

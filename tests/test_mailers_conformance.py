@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from flask_optout import AddressError, InvitationError, NotGated
 from flask_optout.addresses import parse
-from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.adapters import LIBRARIES, WAYS
@@ -33,9 +32,7 @@ each_way = pytest.mark.parametrize(
 
 
 def mute(to: str, opportunity: str = "beta-42") -> None:
-    state = current_state()
-    claim = state.tokens.read(Door.LANDING, state.tokens.mint(Door.LANDING, parse(to), opportunity))
-    state.choices.set(claim, claim.person[0], True, "page")
+    current_state().choices.add_mutes([(parse(to), opportunity)], "page")
 
 
 def send(library: Library, host: Host, smtp: Mailbox, *wanted: Wanted, way: str = "") -> list[bytes]:

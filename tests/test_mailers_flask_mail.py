@@ -13,8 +13,7 @@ from flask_mail import Message
 from flask_optout import AddressError, ConfigurationError, InvitationError, NotGated, OptOutError
 from flask_optout.mailers.flask_mail import Invitation, Mail
 from tests.conftest import MakeHost
-from tests.support.hosts import Host, Mailbox
-from tests.test_choices import say
+from tests.support.hosts import Host, Mailbox, say
 
 Send = Callable[[Host, Message], Any]
 

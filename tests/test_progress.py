@@ -15,8 +15,7 @@ from flask_optout.choices import recovery, rotation
 from flask_optout.cli.commands import optout_cli
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
-from tests.support.hosts import KEY, Host
-from tests.test_choices import say
+from tests.support.hosts import KEY, Host, say
 
 LONG = {
     "import": "Reading",

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from flask_optout.addresses import parse
 from flask_optout.email_log.redaction import SLOT, redact, restore
-from flask_optout.links.keys import KeyRing
+from flask_optout.links.keys import DataKey
 from flask_optout.links.tokens import LONGEST_TOKEN, SHORTEST_TOKEN, Door, Tokens
 from tests.conftest import MakeHost
 
-TOKENS = Tokens(KeyRing.of(["a key of the redaction tests, 32 bytes"]), tuple(Door))
+TOKENS = Tokens(DataKey(b"a key of the redaction tests, 32."), tuple(Door))
 SURVIVOR = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN}}}", re.IGNORECASE)
 
 

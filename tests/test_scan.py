@@ -11,8 +11,7 @@ from flask_optout.doctor.scan import PROFILES
 from flask_optout.testing import scanner_visits
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
-from tests.support.hosts import Host, free_port, http_server
-from tests.test_choices import say
+from tests.support.hosts import Host, free_port, http_server, say
 
 pytestmark = pytest.mark.long
 

@@ -23,8 +23,7 @@ from flask_optout.choices.tables import SCHEMA, Tables
 from flask_optout.links.keys import KeyRing
 from tests.conftest import MakeHost
 from tests.support.databases import Database
-from tests.support.hosts import KEY, Host, dispose, make_host
-from tests.test_choices import say
+from tests.support.hosts import KEY, Host, dispose, make_host, say
 
 GOLDEN = Path(__file__).parent / "golden" / "version_1.sql"
 

@@ -26,7 +26,6 @@ from flask_sqlalchemy import SQLAlchemy
 
 from flask_optout import OptOut
 from flask_optout.addresses import parse
-from flask_optout.links.keys import KeyRing
 from flask_optout.links.tokens import Door, Tokens
 from tests.conftest import missing
 from tests.support.hosts import BASE_URL, KEY, Mailbox, smtp_server

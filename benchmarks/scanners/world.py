@@ -91,8 +91,7 @@ class Candidate:
     def is_muted(self) -> bool:
         """Whether a choice mutes them; a hold does not count."""
         choices = self.world.state.choices
-        groups = self.world.state.ring.marks(parse(self.address), self.opportunity)
-        return any(choice.muted for choice in choices.read(mark for group in groups for mark in group).values())
+        return choices.muted(parse(self.address), self.opportunity)
 
     @property
     def asked(self) -> int:
@@ -103,7 +102,7 @@ class Candidate:
         """Make it their choice, some days ago."""
         state = self.world.state
         claim = self.world.host.claim(self.address, self.opportunity)
-        state.choices.set(claim, claim.person[0], muted, "page")
+        state.choices.transact(lambda connection: (None, [Statement(claim.person[0], muted, "page")]))
 
     def scanner(self) -> Scanner:
         """A scanner without a browser at this candidate's link."""
@@ -172,7 +171,7 @@ def _mute_on_reading(world: World) -> Any:
             token = (request.view_args or {})["token"]
             with suppress(BadToken):
                 claim = world.state.tokens.read(Door.LANDING, token)
-                world.state.choices.set(claim, claim.person[0], True, "page")
+                world.state.choices.transact(lambda connection: (None, [Statement(claim.person[0], True, "page")]))
 
     return read
 

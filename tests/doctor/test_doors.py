@@ -25,12 +25,12 @@ from flask_optout.doctor import http
 from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, Knock, doors
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.http import Answer, knock
-from flask_optout.links.keys import KeyRing
+from flask_optout.links.keys import DataKey
 from flask_optout.links.tokens import Door, Tokens
 from flask_optout.presses.judge import HURRY
 from tests.conftest import MakeHost
 from tests.doctor.conftest import severities, the
-from tests.support.hosts import KEY, Host, free_port, http_server
+from tests.support.hosts import Host, free_port, http_server
 
 pytestmark = pytest.mark.long
 
@@ -190,7 +190,7 @@ def test_what_stands_in_front_of_a_door_is_seen(
 def test_a_deployment_with_other_keys_is_seen(make: MakeHost) -> None:
     with served(make) as host:
         door = host.app.extensions["optout"].links.url(Door.LANDING, PROBE, PROBE_OPPORTUNITY).rpartition("/")[0]
-        other = Tokens(KeyRing.of([KEY + " of another app"])).mint(Door.LANDING, PROBE, PROBE_OPPORTUNITY)
+        other = Tokens(DataKey(b"the data key of another app, 32.")).mint(Door.LANDING, PROBE, PROBE_OPPORTUNITY)
         finding = the(doors(f"{door}/{other}", "", None, knock), "doors.page")
         assert "404" in finding.seen
         assert "OPTOUT_KEYS" in finding.mend

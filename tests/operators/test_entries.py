@@ -16,8 +16,7 @@ from flask_optout.email_log.redaction import SLOT
 from flask_optout.links.tokens import ALPHABET
 from tests.conftest import MakeHost
 from tests.support.email_log import LOG, post, sent
-from tests.support.hosts import Host, Mailbox
-from tests.test_choices import say
+from tests.support.hosts import Host, Mailbox, say
 
 
 def test_the_list_says_what_to_do_when_it_is_empty(client: FlaskClient) -> None:

@@ -11,8 +11,7 @@ from flask_babel import Babel
 
 from tests.conftest import MakeHost
 from tests.support.email_log import post, sent, uniform
-from tests.support.hosts import Host, Mailbox, smtp_server
-from tests.test_choices import say
+from tests.support.hosts import Host, Mailbox, say, smtp_server
 from tests.test_gate import RefusesRecipients
 
 

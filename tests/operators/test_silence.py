@@ -12,8 +12,7 @@ from flask.testing import FlaskClient
 from flask_optout.links.tokens import ALPHABET
 from flask_optout.wiring import current_state
 from tests.support.email_log import LOG, headers_of, post, sent, statements, uniform
-from tests.support.hosts import Host, Mailbox
-from tests.test_choices import say
+from tests.support.hosts import Host, Mailbox, say
 
 
 def test_every_page_and_answer_is_the_same_for_a_muted_candidate(

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from flask import Flask
 
 from flask_optout.addresses import parse
-from flask_optout.choices import ledger, store
 from flask_optout.choices import repository as choices
+from flask_optout.choices import store
 from flask_optout.invitations import gate
 from flask_optout.links import tokens
 from flask_optout.wiring import current_state
@@ -81,7 +81,7 @@ def doomed(host: Host, person: str, mark: Mark, pipe: int) -> None:
 def restarted(host: Host, person: str, pipe: int) -> None:
     """Look what is stored, and send what may not have been sent."""
     with host.app.app_context():
-        mark = current_state().ring.mark(parse(person), "beta-42")
+        mark = current_state().key.mark(parse(person), "beta-42")
         table = host.db.metadata.tables["optout_choice"]
         with host.db.engine.connect() as connection:
             rows = connection.execute(sa.select(table).where(table.c.digest == mark.digest)).all()

@@ -14,8 +14,7 @@ import email_validator
 import idna
 
 from flask_optout import OptOutError
-from tests.support.hosts import Host, Mailbox
-from tests.test_choices import say
+from tests.support.hosts import Host, Mailbox, say
 
 PEOPLE = ["jane", "bob.smith", "o'neil", "x_1", "kate"]
 DOMAINS = ["x.org", "example.com", "straße.de", "sub.example.org"]

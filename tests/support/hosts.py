@@ -27,6 +27,7 @@ from werkzeug.serving import make_server
 
 from flask_optout import OptOut
 from flask_optout.addresses import parse
+from flask_optout.choices.repository import Statement
 from flask_optout.links.tokens import Claim, Door
 from flask_optout.mailers.flask_mail import Invitation, Mail
 from flask_optout.presses.judge import Page
@@ -94,6 +95,14 @@ class Host:
     def _form(self, choice: str, claim: Claim, page: Page, age: float) -> dict[str, str]:
         state = current_state()
         return {"nonce": state.nonces.issue(claim, page, state.clock() - age), "scripts": "", "choice": choice}
+
+
+def say(
+    host: Host, muted: bool, to: str = "jane@x.org", opportunity: str = "beta-42", everything: bool = False
+) -> None:
+    """Store a candidate's choice, as a press does."""
+    statement = Statement(host.claim(to, opportunity).person[everything], muted, "page")
+    current_state().choices.transact(lambda connection: (None, [statement]))
 
 
 def make_host(folder: Path, operator: Callable[..., Any] | None = None, **config: Any) -> Host:

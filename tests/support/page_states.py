@@ -14,8 +14,7 @@ from flask_optout.addresses import parse
 from flask_optout.email_log.records import Criteria
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
-from tests.support.hosts import Host, Mailbox, dispose, free_port, http_server, make_host
-from tests.test_choices import say
+from tests.support.hosts import Host, Mailbox, dispose, free_port, http_server, make_host, say
 
 NO, UNDO = "Not Interested?", "I've changed my mind."
 ABOUT = {

@@ -74,7 +74,7 @@ def judge(host: Host, who: str, commands: tuple[str, ...], answers: list[tuple[i
     outcome.statuses += [status for status, _ in answers]
     with host.app.app_context():
         state = current_state()
-        mark = state.ring.mark(parse(who), "beta-42")
+        mark = state.key.mark(parse(who), "beta-42")
         with host.db.engine.connect() as connection:
             query = sa.text("SELECT muted FROM optout_choice WHERE digest = :digest")
             rows = [bool(row.muted) for row in connection.execute(query, {"digest": mark.digest})]
