@@ -43,7 +43,7 @@ class Invited:
         found = self._rows(query.where(email.mailbox.endswith(f"@{domain}", autoescape=True)))
         return sorted((recipient, opportunity) for recipient, opportunity in found)
 
-    def _rows(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
+    def _rows(self, query: sa.Select[Any]) -> list[Any]:
         return self._store.read(lambda connection: list(connection.execute(query)))
 
 

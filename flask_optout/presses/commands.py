@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
+#: Seconds within which opposite presses are weighed against each other.
+WINDOW = 120.0
 #: Whether each of the two choices of a link mutes: of its opportunity (0), and of all invitations (1).
 Muted = tuple[bool, bool]
 
@@ -44,6 +46,9 @@ class Outcome(StrEnum):
     CONFIRMED = "c"
     ASKED = "a"
     DOUBTFUL = "d"
+
+
+OBEYED = (Outcome.OBEYED, Outcome.CONFIRMED)
 
 
 class Press(NamedTuple):

@@ -1,4 +1,4 @@
-"""The domain alarm: most of those who were invited at one mail domain opted out, so a scanner may have pressed for them.
+"""The domain alarm: many who were invited at one mail domain opted out, so a scanner may have pressed for them.
 
 It is the one means against a scanner that behaves like a person, as it does so for everybody behind one gateway. It
 gives a domain and a rounded number, a day late, so that nobody learns from it whether a single person opted out.
@@ -179,7 +179,7 @@ class Alarms:
             return False
         return True
 
-    def _rows(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
+    def _rows(self, query: sa.Select[Any]) -> list[Any]:
         return self._store.read(lambda connection: list(connection.execute(query)))
 
     def _today(self) -> datetime.date:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -12,13 +13,14 @@ from flask import Request
 from werkzeug.user_agent import UserAgent
 
 from ..config import LOOPBACK
-from .commands import Command, Press
+from .commands import OBEYED, WINDOW, Command, Press
 from .nonces import Nonce, Page
 
 #: From these versions on browsers send ``Sec-Fetch-*`` (Chrome 76, Firefox 90); those on iOS are all Safari inside.
 MODERN = re.compile(r"\b(?:Chrome/(?:7[6-9]|[89]\d|\d{3,})|Firefox/(?:9\d|\d{3,}))\b")
 #: An app's web view may leave them out.
 EMBEDDED = re.compile(r"; wv\)|\b(?:CriOS|FxiOS|EdgiOS)/")
+TEXT_BROWSER = re.compile(r"\b(?:lynx|w3m|e?links|edbrowse|emacs)\b", re.IGNORECASE)
 #: What scanners, previews and programs call themselves, or nothing at all; no browser for people does (a Cubot is a
 #: phone).
 SCANNER = re.compile(
@@ -119,6 +121,20 @@ def visitor(request: Request, visit: str, salt: bytes) -> str:
     hidden = request.remote_addr not in request.access_route
     who = visit if hidden else f"{request.remote_addr}|{request.user_agent.string}"
     return hashlib.blake2b(who.encode(), digest_size=6, key=salt).hexdigest()
+
+
+def has_muted(recent: Iterable[Press], nonce: Nonce, visitor: str) -> bool:
+    """Whether whoever is shown this page has muted of late, in the same visit or as the same visitor."""
+    return any(
+        press.command.muted is True and press.outcome in OBEYED and nonce.issued - press.at <= WINDOW
+        for press in recent
+        if press.visit == nonce.visit or press.visitor == visitor
+    )
+
+
+def shows_everything(user_agent: UserAgent) -> bool:
+    """Whether it is a text browser, which shows what a stylesheet hides from people."""
+    return TEXT_BROWSER.search(user_agent.string) is not None
 
 
 def client(user_agent: UserAgent) -> Client:

@@ -187,7 +187,7 @@ class RecentPresses:
     @cached_property
     def _update(self) -> sa.Update:
         recent = self._recent.c
-        seen = {name: sa.bindparam(f"seen_{name}") for name in ("scope", "digest", "version")}
+        seen: dict[str, Any] = {name: sa.bindparam(f"seen_{name}") for name in ("scope", "digest", "version")}
         statement = self._recent.update().where(*(recent[name] == value for name, value in seen.items()))
         names = ("expires", "salt", "presses")
         return statement.values(version=recent.version + 1, **{name: sa.bindparam(name) for name in names})

@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from .commands import Command, Muted, Outcome, Press
+from .commands import OBEYED, WINDOW, Command, Muted, Outcome, Press
 from .evidence import Client, Evidence, Scripts
 from .nonces import Page
 
-#: Seconds within which opposite presses are weighed against each other.
-WINDOW = 120.0
 #: Seconds between "Keep me invited" and a mute that show that somebody has read in between.
 PAUSE = 15.0
 #: Seconds below which no person has read a page and pressed a button on it.
 HURRY = 0.4
 #: Presses of one visitor within the window, from which on another one that would change something is asked for again.
 BUSY = 6
+
 
 class Case(NamedTuple):
     """One press, beside what stands and the recent presses of its link, oldest first.
@@ -91,7 +90,7 @@ class Case(NamedTuple):
         return tuple(
             press
             for press in self.recent
-            if press.outcome in (Outcome.OBEYED, Outcome.CONFIRMED)
+            if press.outcome in OBEYED
             and not self.evidence.is_by_same(press)
             and press.at > max(self.asked, self.evidence.at - WINDOW)
             and not any(press.visit == one.visit or press.visitor == one.visitor for one in doubtful)
@@ -99,7 +98,7 @@ class Case(NamedTuple):
 
 
 def chain(recent: Sequence[Press], evidence: Evidence) -> tuple[Press, ...]:
-    """The recent presses of the same visitor, each within the window of the next; the last of them within it of now."""
+    """The recent presses of the same visitor, each within the window of the next, the last one within it of now."""
     presses: list[Press] = []
     later = evidence.at
     for press in reversed(recent):
@@ -175,7 +174,11 @@ def _others(case: Case) -> tuple[Verdict, str] | None:
     """Nothing is undone that somebody else has just been told."""
     command = case.evidence.command
     told = any(command.contradicts(press.command) for press in case.others if press.command.muted is not None)
-    mailed = command.muted is False and case.signalled[command.target] and any(press.command.muted for press in case.weighed)
+    mailed = (
+        command.muted is False
+        and case.signalled[command.target]
+        and any(press.command.muted for press in case.weighed)
+    )
     return (case.doubt, "others") if told or mailed else None
 
 

@@ -29,7 +29,7 @@ class Page(Enum):
 
 
 class Nonce(NamedTuple):
-    """Which page this is, the command that led to it, when it was made (seconds since the epoch) and of which visit."""
+    """Which page this is, when it was made (seconds since the epoch), of which visit, and by which command."""
 
     page: Page
     issued: float
