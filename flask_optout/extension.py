@@ -16,7 +16,7 @@ from .addresses import Recipient, parse
 from .choices.schema import keep_mutes
 from .cli.commands import optout_cli
 from .email_log import pages as operators
-from .email_log.pages import Guard, as_check
+from .email_log.pages import Guard, checked
 from .email_log.redaction import LinkFilter
 from .errors import ConfigurationError
 from .links.tokens import Door
@@ -50,9 +50,8 @@ class OptOut:
 
     :param db: the host's Flask-SQLAlchemy or Flask-SQLAlchemy-Lite object; the tables join its metadata at once.
     :param app: the app to initialise; otherwise call :meth:`init_app`, for as many apps as share ``db``.
-    :param operator: who may read the Email Log; without it, it has no pages. Either a function without arguments,
-        called for each request, whose answer is true for an operator (a string names them in the audit), or a
-        decorator for views, such as ``login_required``, that lets operators through.
+    :param operator: who may read the Email Log; without it, it has no pages. A function without arguments, called for
+        each request, that answers True, False or the operator's name.
     :param metadata: the metadata that the tables join; Flask-SQLAlchemy-Lite has none of its own.
     :param bind_key: the database of the tables, if it is not the host's default one.
     :raises ConfigurationError: as :meth:`init_app`, or when there is no metadata, or the guard cannot be called.
@@ -69,7 +68,7 @@ class OptOut:
     ) -> None:
         self._db = db
         self._bind_key = bind_key
-        self._operator = None if operator is None else as_check(operator)
+        self._operator = None if operator is None else checked(operator)
         keep_mutes()
         self._tables = Tables.on(_metadata(db, bind_key) if metadata is None else metadata)
         self._loader: Loader | None = None

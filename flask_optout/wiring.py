@@ -71,7 +71,7 @@ class State:
     :param engine: gives the engine of the current app.
     :param session: gives the host's session of the current app, or ``None`` when there is none yet.
     :param load: gives what the host knows about an opportunity.
-    :param operator: gives the name of the current operator, or ``None`` when it is none; without it, no pages.
+    :param operator: the host's guard of the operator pages; without it, they do not exist.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class State:
         session: Callable[[], Session | None],
         tables: Tables,
         load: Callable[[str], Any],
-        operator: Callable[[], str | None] | None,
+        operator: Callable[[], Any] | None,
     ) -> None:
         self._app = app
         self._keys = keys
