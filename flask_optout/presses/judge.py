@@ -80,7 +80,7 @@ class Case(NamedTuple):
         """Whether this press came after one that set nothing, and after somebody has read what came of that."""
         later = self.evidence.at - press.at > PAUSE
         if press.command is Command.LEAVE:
-            return later or press.visit == self.evidence.visit
+            return later or (press.visit == self.evidence.visit and press.at <= self.evidence.issued)
         return press.command is Command.KEEP and later
 
     @property
@@ -189,7 +189,7 @@ def _contradiction(case: Case) -> tuple[Verdict, str] | None:
 
 def _doubtful(case: Case) -> tuple[Verdict, str] | None:
     """Whoever has pressed a decoy, or opposite buttons of one page, or a great many of them, presses once more."""
-    doubtful = any(press.outcome is Outcome.DOUBTFUL for press in case.weighed)
+    doubtful = any(press.outcome is Outcome.DOUBTFUL and press.at > case.asked for press in case.own)
     if not case.changes or not (doubtful or len(case.own) >= BUSY):
         return None
     return Verdict.ASK, "doubtful"
