@@ -9,7 +9,6 @@ import re
 import select
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -241,8 +240,13 @@ def in_text_browser(program: str, *labels: str, muted: bool = False, wants: bool
 
 def press_by_words(keyboard: Callable[[str], str], label: str) -> None:
     """Look for a button and press it; in lynx, which goes to the first button of a line, past those before it."""
-    screen = re.sub(r"\x1b[\[(][0-9;?]*[A-Za-z]|[\x0e\x0f]", "", keyboard(REDRAW))
-    line = next((line for line in screen.splitlines() if label in line), "")
+    for _ in range(10):  # lynx rests for a second now and then to show a message
+        screen = re.sub(r"\x1b[\[(][0-9;?]*[A-Za-z]|[\x0e\x0f]", "", keyboard(REDRAW))
+        line = next((line for line in screen.splitlines() if label in line), None)
+        if line is not None:
+            break
+    else:
+        raise AssertionError(f"The page has no {label!r}.")
     before = len(re.findall(r"\([\w-]+\) ", line.partition(label)[0]))
     for keys in ("/", CLEAR + label, "\r", *["\t"] * (before - 1), "\r"):
         keyboard(keys)
@@ -269,7 +273,7 @@ def terminal(command: list[str]) -> Iterator[Callable[[str], str]]:
         os.close(ours)
 
 
-def read_until_quiet(terminal: int, first: float = 3.0, quiet: float = 0.6) -> str:
+def read_until_quiet(terminal: int, first: float = 2.0, quiet: float = 0.4) -> str:
     """What a program draws: it may think for a while before it begins, but not in between."""
     drawn = b""
     while select.select([terminal], [], [], quiet if drawn else first)[0]:

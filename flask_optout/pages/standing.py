@@ -84,7 +84,7 @@ def standing(claim: Claim, nonce: Nonce, control: bool = False) -> Standing:
     led_by_mute = nonce.page is Page.RESULT and nonce.said is not None and nonce.said.muted is True
     same = has_muted(recent.presses, nonce, visitor(request, nonce.visit, recent.salt))
     return Standing(
-        opportunity=_opportunity(claim.opportunity),
+        opportunity=opportunity_of(claim.opportunity),
         this=muted.get(this),
         everything=muted.get(everything),
         by_base=any(mark in muted for mark in claim.base or ()),
@@ -120,7 +120,7 @@ def own_path(claim: Claim) -> str:
     return url_for("optout.landing", token=joined(of_link(), current_state().tokens.reissue(Door.LANDING, claim)))
 
 
-def _opportunity(id: str) -> Opportunity:
+def opportunity_of(id: str) -> Opportunity:
     """What the host says about an opportunity; links outlive opportunities, so nothing it says may break the page."""
     try:
         found = current_state().load(id)

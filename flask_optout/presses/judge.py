@@ -7,7 +7,6 @@ counts against a press: what a browser does not say is no reason to doubt it, an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
