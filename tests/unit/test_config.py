@@ -206,4 +206,4 @@ def test_the_readmes_table_is_made_of_the_settings() -> None:
 
 
 def shown(default: Any) -> str:
-    return "" if default in (None, ()) else f'`"{default}"`' if isinstance(default, str) else f"`{default}`"
+    return f'`"{default}"`' if isinstance(default, str) else f"`{default!r}`"
