@@ -104,6 +104,11 @@ class Candidate:
         return not self.world.host.optout.may_invite(self.address, self.opportunity)
 
     @property
+    def is_muted_for_all(self) -> bool:
+        """Whether they get no invitation to anything any more; nobody here wants that."""
+        return not self.world.host.optout.may_invite(self.address, "another")
+
+    @property
     def asked(self) -> int:
         """How often a page asked them, or a scanner at their link, to press once more."""
         return self.world.asked[urlsplit(self.link).path]
