@@ -100,7 +100,8 @@ class State:
 
     @cached_property
     def key_slots(self) -> KeySlots:
-        return KeySlots(self.store, self.tables.choices, *self._keys)
+        used = self.tables.choices.choice, self.tables.log.email
+        return KeySlots(self.store, self.tables.choices, used, *self._keys)
 
     @property
     def key(self) -> DataKey:
@@ -187,7 +188,7 @@ class State:
     @cached_property
     def gate(self) -> Gate:
         composer = Composer(self.links, _footer, self._app.config["OPTOUT_SPLIT"])
-        return Gate(self.choices, composer, self.email_log)
+        return Gate(self.choices, composer, self.email_log, self._app.logger)
 
     @cached_property
     def _log_store(self) -> LogStore:
