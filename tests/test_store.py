@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from flask_optout.choices.time_limit import MOST_STUCK
 
 from flask_optout import StoreUnavailable
 from flask_optout.choices.store import Store
-from flask_optout.choices.time_limit import MOST_STUCK
 from tests.support.databases import Database
 
 SLEEP = {"postgresql": "SELECT pg_sleep(3)", "mariadb": "SELECT sleep(3)"}

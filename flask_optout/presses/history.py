@@ -22,7 +22,7 @@ from .domain_alarm import Alarms
 from .evidence import Evidence
 from .judge import LAYERS, Judgement, Layer, Verdict, judge
 from .tables import SALT_SIZE, PressTables
-from .weighing import Case
+from .weighing import Weighed
 
 #: Seconds after the last press of a link, after which its presses are deleted.
 KEPT = 1800
@@ -90,7 +90,7 @@ class RecentPresses:
             standing = [choices.get(mark) for mark in claim.person]
             muted = _both(choice is not None and choice.muted for choice in standing)
             mailed = _both(choice is not None and choice.source == "one-click" for choice in standing)
-            judgement = judge(Case(known, muted, recent.presses, mailed), layers)
+            judgement = judge(Weighed(known, muted, recent.presses, mailed), layers)
             if judgement.press is not None:
                 self._write(connection, claim.person[0], recent, judgement.press)
             said = [Statement(claim.person[which], muted, "page") for which, muted in judgement.sets.items()]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from .commands import Command, Outcome, Press
 from .evidence import Client, Evidence, Scripts
 from .nonces import Page
-from .weighing import Case
+from .weighing import Weighed
 
 #: Seconds below which no person has read a page and pressed a button on it.
 HURRY = 0.4
@@ -53,35 +53,35 @@ class Layer(NamedTuple):
     """
 
     name: str
-    objects: Callable[[Case], tuple[Verdict, str] | None]
+    objects: Callable[[Weighed], tuple[Verdict, str] | None]
     remembers: bool = False
 
 
-def _submitter(case: Case) -> tuple[Verdict, str] | None:
+def _submitter(case: Weighed) -> tuple[Verdict, str] | None:
     """L1: the decision is in the button, so a form that a script sends without one says nothing."""
     return None if case.evidence.pressed else (Verdict.SHOW, "no button")
 
 
-def _nonce(case: Case) -> tuple[Verdict, str] | None:
+def _nonce(case: Weighed) -> tuple[Verdict, str] | None:
     """L2: a press comes from a page that was looked at."""
     return (_doubt(case), "no page") if case.evidence.page is None else None
 
 
-def _negative(case: Case) -> tuple[Verdict, str] | None:
+def _negative(case: Weighed) -> tuple[Verdict, str] | None:
     """L5: what a person's press never looks like; each cause asks for a second press and none refuses it."""
     forgiven = FORGIVEN if case.evidence.page is Page.REPEAT else ()
     cause = next((name for name, holds in CAUSES.items() if holds(case.evidence) and name not in forgiven), None)
     return None if cause is None else (_doubt(case), cause)
 
 
-def _decoy(case: Case) -> tuple[Verdict, str] | None:
+def _decoy(case: Weighed) -> tuple[Verdict, str] | None:
     """L4: no person sees or reaches a decoy, so whoever presses one is doubtful from then on."""
     if case.evidence.command is Command.DECOY:
         return Verdict.SHOW, "decoy"
     return None
 
 
-def _others(case: Case) -> tuple[Verdict, str] | None:
+def _others(case: Weighed) -> tuple[Verdict, str] | None:
     """Nothing is undone that somebody else has just been told."""
     command = case.evidence.command
     told = any(
@@ -97,12 +97,12 @@ def _others(case: Case) -> tuple[Verdict, str] | None:
     return (_doubt(case), "others") if told or mailed else None
 
 
-def _contradiction(case: Case) -> tuple[Verdict, str] | None:
+def _contradiction(case: Weighed) -> tuple[Verdict, str] | None:
     """L3: opposite presses of one visitor restore what that visitor found, both ways."""
     return (Verdict.RESTORE, "contradiction") if case.opposed else None
 
 
-def _doubtful(case: Case) -> tuple[Verdict, str] | None:
+def _doubtful(case: Weighed) -> tuple[Verdict, str] | None:
     """Whoever has pressed a decoy, or opposite buttons of one page, or a great many of them, presses once more."""
     doubtful = any(press.outcome is Outcome.DOUBTFUL and press.at > case.asked for press in case.own)
     if not case.changes or not (doubtful or len(case.own) >= BUSY):
@@ -110,7 +110,7 @@ def _doubtful(case: Case) -> tuple[Verdict, str] | None:
     return Verdict.ASK, "doubtful"
 
 
-def _later_undo(case: Case) -> tuple[Verdict, str] | None:
+def _later_undo(case: Weighed) -> tuple[Verdict, str] | None:
     """L9: to undo on a later visit wants the browser's word for the press, or a second one.
 
     Whoever presses the only big button on every page would otherwise invite again those who said no. A page that
@@ -170,12 +170,12 @@ LATER_UNDO = Layer("L9 later undo", _later_undo)
 LAYERS = (SUBMITTER, NONCE, NEGATIVE, DECOY, OTHERS, CONTRADICTION, DOUBTFUL, LATER_UNDO)
 
 
-def _doubt(case: Case) -> Verdict:
+def _doubt(case: Weighed) -> Verdict:
     """What a doubt comes to: a press that would change nothing is not worth a question."""
     return Verdict.ASK if case.changes else Verdict.SHOW
 
 
-def judge(case: Case, layers: Sequence[Layer] = LAYERS) -> Judgement:
+def judge(case: Weighed, layers: Sequence[Layer] = LAYERS) -> Judgement:
     """Decide about one press: the first layer that objects has its way."""
     for layer in layers:
         if (objection := layer.objects(case)) is not None:
@@ -189,19 +189,19 @@ def judge(case: Case, layers: Sequence[Layer] = LAYERS) -> Judgement:
     return Judgement(Verdict.ACCEPT, "", sets, False, _remembered(case, Verdict.ACCEPT, False))
 
 
-def _restored(case: Case) -> dict[int, bool]:
+def _restored(case: Weighed) -> dict[int, bool]:
     """Which of the choices that its visitor has set to set back, once a press has contradicted the others."""
     written = {press.command.target for press in case.weighed if press.command.muted is not None}
     reached = written if case.blind else written & {*case.evidence.command.reach}
     return {which: case.found[which] for which in sorted(reached) if case.found[which] is not case.muted[which]}
 
 
-def _satisfied(case: Case, sets: Mapping[int, bool]) -> bool:
+def _satisfied(case: Weighed, sets: Mapping[int, bool]) -> bool:
     command = case.evidence.command
     return command.muted is None or sets.get(command.target, case.muted[command.target]) is command.muted
 
 
-def _remembered(case: Case, verdict: Verdict, asks: bool) -> Press:
+def _remembered(case: Weighed, verdict: Verdict, asks: bool) -> Press:
     evidence = case.evidence
     # Two buttons of one page: the second press does not answer what the first one brought about.
     blind = any(press in case.blind for press in case.opposed)

@@ -13,7 +13,7 @@ from .nonces import Page
 PAUSE = 15.0
 
 
-class Case(NamedTuple):
+class Weighed(NamedTuple):
     """One press, beside what stands and the recent presses of its link, oldest first.
 
     :param signalled: which of the mutes that stand came from a mail program's own button.

@@ -30,7 +30,7 @@ from flask_optout.presses.judge import (
     judge,
 )
 from flask_optout.presses.nonces import Page
-from flask_optout.presses.weighing import PAUSE, Case
+from flask_optout.presses.weighing import PAUSE, Weighed
 
 NOW = 1000.0
 CHROME = Evidence(
@@ -50,8 +50,8 @@ TEXT = Evidence(Command.MUTE, visit="visit", visitor="visitor", at=NOW, issued=N
 FREE, MUTED = (False, False), (True, False)
 
 
-def case(evidence: Evidence, *recent: Press, muted: Muted = FREE) -> Case:
-    return Case(evidence, muted, recent, FREE)
+def case(evidence: Evidence, *recent: Press, muted: Muted = FREE) -> Weighed:
+    return Weighed(evidence, muted, recent, FREE)
 
 
 def own(command: Command, ago: float = 20.0, found: Muted = FREE, outcome: Outcome = Outcome.OBEYED) -> Press:
@@ -60,6 +60,9 @@ def own(command: Command, ago: float = 20.0, found: Muted = FREE, outcome: Outco
 
 def other(command: Command, ago: float = 20.0, outcome: Outcome = Outcome.OBEYED) -> Press:
     return Press(NOW - ago, "another visit", "another visitor", command, FREE, outcome)
+
+
+MANY = [own(Command.LEAVE, ago) for ago in range(BUSY, 0, -1)]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +136,7 @@ def test_a_person_mutes_with_one_press(evidence: Evidence) -> None:
         (LATER_UNDO, case(replace(HTMX, command=Command.KEEP), muted=MUTED), Verdict.ASK),
     ],
 )
-def test_each_layer_objects_and_without_it_nothing_does(layer: Layer, found: Case, verdict: Verdict) -> None:
+def test_each_layer_objects_and_without_it_nothing_does(layer: Layer, found: Weighed, verdict: Verdict) -> None:
     assert judge(found).verdict is verdict
     assert judge(found, [each for each in LAYERS if each is not layer]).verdict is Verdict.ACCEPT
 
@@ -178,8 +181,8 @@ def test_a_later_undo_wants_the_browsers_word_or_a_second_press(evidence: Eviden
 
 def test_a_mute_by_a_mail_program_is_not_the_visitors_to_take_back() -> None:
     keep = replace(CHROME, command=Command.KEEP)
-    assert judge(Case(keep, MUTED, (own(Command.MUTE),), FREE)).sets == {0: False}
-    assert judge(Case(keep, MUTED, (own(Command.MUTE),), MUTED)).verdict is Verdict.ASK
+    assert judge(Weighed(keep, MUTED, (own(Command.MUTE),), FREE)).sets == {0: False}
+    assert judge(Weighed(keep, MUTED, (own(Command.MUTE),), MUTED)).verdict is Verdict.ASK
 
 
 @pytest.mark.parametrize(
@@ -232,7 +235,7 @@ class Link:
             issued=self.now - age,
             page=page,
         )
-        judgement = judge(Case(known, (self.muted[0], self.muted[1]), tuple(self.recent), FREE))
+        judgement = judge(Weighed(known, (self.muted[0], self.muted[1]), tuple(self.recent), FREE))
         for which, muted in judgement.sets.items():
             self.muted[which] = muted
         if judgement.press is not None:
@@ -441,3 +444,12 @@ def test_who_presses_every_button_of_a_page_leaves_it_as_it_was_found(
         link.press(choice, visitor="scanner", age=1 + link.now - started, evidence=TEXT)
         link.now += gap
     assert link.muted[0] is muted
+
+
+@pytest.mark.parametrize("choices", ["mute-all undo", "mute-all leave", "leave mute-all", "undo mute-all leave"])
+def test_who_presses_different_buttons_of_one_page_has_stopped_nothing(choices: str) -> None:
+    link = Link(muted=True)
+    for choice in choices.split():
+        link.press(choice, visitor="scanner", age=1 + link.now - NOW, evidence=TEXT)
+        link.now += 1
+    assert link.muted == [True, False]
