@@ -71,8 +71,14 @@ def scanners(world: World, report: Report, quick: bool) -> None:
                     candidate.said(True)
                 visit(world, candidate)
                 report.counts["visits to the muted" if muted else "visits"] += 1
-                if candidate.is_muted is not muted:
-                    (report.undone if muted else report.opted_out).append(name)
+                _note(report, candidate, name, muted)
+
+
+def _note(report: Report, candidate: Candidate, name: str, muted: bool) -> None:
+    if candidate.is_muted is not muted:
+        (report.undone if muted else report.opted_out).append(name)
+    if candidate.is_muted_for_all:
+        report.opted_out.append(f"{name}, of everything")
 
 
 def beside(world: World, report: Report, quick: bool) -> None:
@@ -119,7 +125,7 @@ def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: b
     report.counts["beside asked"] += reader.asked
     if reader.asked > reader.presses:
         report.wrong.append(name)
-    if candidate.is_muted is not mutes:
+    if candidate.is_muted is not mutes or candidate.is_muted_for_all:
         report.untold.append(f"{name}, {'same' if address == OFFICE else 'other'} network")
 
 
@@ -195,8 +201,7 @@ def _ablated(world: World, report: Report, browser_too: bool) -> None:
                 candidate.said(True)
             visit(world, candidate)
             report.counts["visits to the muted" if muted else "visits"] += 1
-            if candidate.is_muted is not muted:
-                (report.undone if muted else report.opted_out).append(name)
+            _note(report, candidate, name, muted)
             if name not in machines.PROFILES:
                 meet_scanner(world, report, f"{name}, {world.dice.choice(TIMES)}", visit, muted, ELSEWHERE)
     world.browser = browser

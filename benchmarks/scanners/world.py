@@ -30,7 +30,7 @@ from flask_optout.wiring import State, current_state
 from tests.support.hosts import Host, dispose, free_port, http_server, make_host, say
 
 #: Not a rule of the judge's but a lack of code, so the benchmark puts in what is missing to show what it is worth.
-SAFE_READS = Layer("L0 safe reads", lambda case: None)
+SAFE_READS = Layer("L0 safe reads", lambda weighed: None)
 #: Where people sit, and where scanners do that do not share their gateway.
 OFFICE, ELSEWHERE = "198.51.100.7", "203.0.113.9"
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -102,6 +102,11 @@ class Candidate:
     @property
     def is_muted(self) -> bool:
         return not self.world.host.optout.may_invite(self.address, self.opportunity)
+
+    @property
+    def is_muted_for_all(self) -> bool:
+        """Whether they get no invitation to anything any more; nobody here wants that."""
+        return not self.world.host.optout.may_invite(self.address, "another")
 
     @property
     def asked(self) -> int:

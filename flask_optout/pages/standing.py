@@ -31,7 +31,7 @@ class Opportunity:
     link: str = ""
 
 
-class Answer(NamedTuple):
+class AnswerButton(NamedTuple):
     """A button of the page that asks to press once more; in words of that page, so that nobody knows them before."""
 
     choice: str
@@ -59,7 +59,7 @@ class Standing:
     action: str
     nonce: str
     said: Command | None
-    answers: list[Answer]
+    answers: list[AnswerButton]
     decoys: bool
     at_hand: bool
     control: bool
@@ -99,7 +99,7 @@ def standing(claim: Claim, nonce: Nonce, control: bool = False) -> Standing:
     )
 
 
-def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[Answer]:
+def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[AnswerButton]:
     """The press that is asked for once more and its opposite, in an order that varies with the page.
 
     What takes the first button or the last one gets a decoy.
@@ -112,7 +112,7 @@ def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[Answ
         answers = [first, *sorted([*answers, middle], key=itemgetter(1)), last]
     else:
         answers.sort(key=itemgetter(1))
-    return [Answer(choice, word("name"), value) for choice, value in answers]
+    return [AnswerButton(choice, word("name"), value) for choice, value in answers]
 
 
 def own_path(claim: Claim) -> str:

@@ -20,8 +20,9 @@ from ..links.tokens import Claim
 from .commands import COMMANDS, Muted, Outcome, Press
 from .domain_alarm import Alarms
 from .evidence import Evidence
-from .judge import LAYERS, Case, Judgement, Layer, Verdict, judge
+from .judge import LAYERS, Judgement, Layer, Verdict, judge
 from .tables import SALT_SIZE, PressTables
+from .weighing import Weighed
 
 #: Seconds after the last press of a link, after which its presses are deleted.
 KEPT = 1800
@@ -68,7 +69,8 @@ class RecentPresses:
         choices, row = self._choices.store.read(lambda connection: self._read(connection, claim, number))
         recent = self._unexpired(row)
         if row is not None and not recent.presses:
-            self._delete([claim.person[0]])
+            with suppress(StoreUnavailable):
+                self._delete([claim.person[0]])
         return Look(choices, recent)
 
     def press(
@@ -88,7 +90,7 @@ class RecentPresses:
             standing = [choices.get(mark) for mark in claim.person]
             muted = _both(choice is not None and choice.muted for choice in standing)
             mailed = _both(choice is not None and choice.source == "one-click" for choice in standing)
-            judgement = judge(Case(known, muted, recent.presses, mailed), layers)
+            judgement = judge(Weighed(known, muted, recent.presses, mailed), layers)
             if judgement.press is not None:
                 self._write(connection, claim.person[0], recent, judgement.press)
             said = [Statement(claim.person[which], muted, "page") for which, muted in judgement.sets.items()]
@@ -119,15 +121,28 @@ class RecentPresses:
     def forget_expired(self) -> None:
         """Delete presses that have expired and store what the alarm has counted, at most once a minute."""
         now = self._clock()
-        if self._next > now:
-            return
-        self._next = now + EVERY
-        with suppress(StoreUnavailable):
-            recent = self._recent.c
-            query = sa.select(recent.scope, recent.digest).where(recent.expires <= now).limit(BATCH)
-            rows = self._choices.store.read(lambda connection: connection.execute(query).all())
-            self._delete([Mark(bytes(scope), bytes(digest)) for scope, digest in rows])
-            self._alarms.store()
+        if now >= self._next:
+            self._next = now + EVERY
+            with suppress(StoreUnavailable):
+                self._forget()
+                self._alarms.store()
+
+    def prune(self) -> None:
+        """Delete all presses and alarms that have expired.
+
+        :raises StoreUnavailable: when the database does not answer.
+        """
+        while self._forget() == BATCH:
+            pass
+        self._alarms.store()
+        self._alarms.prune()
+
+    def _forget(self) -> int:
+        recent = self._recent.c
+        query = sa.select(recent.scope, recent.digest).where(recent.expires <= self._clock()).limit(BATCH)
+        rows = self._choices.store.read(lambda connection: connection.execute(query).all())
+        self._delete([Mark(bytes(scope), bytes(digest)) for scope, digest in rows])
+        return len(rows)
 
     def _delete(self, marks: list[Mark]) -> None:
         """Delete rows that have expired, by primary key and in one order, so that two deletions cannot deadlock."""
@@ -136,8 +151,7 @@ class RecentPresses:
         delete = self._recent.delete().where(*at, recent.expires <= self._clock())
         values = [{"at_scope": mark.scope, "at_digest": mark.digest} for mark in sorted(marks)]
         if values:
-            with suppress(StoreUnavailable):
-                self._choices.store.write(lambda connection: connection.execute(delete, values))
+            self._choices.store.write(lambda connection: connection.execute(delete, values))
 
     @cached_property
     def _select(self) -> Callable[[int], sa.Select[Any]]:

@@ -10,103 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from .commands import OBEYED, WINDOW, Command, Muted, Outcome, Press
+from .commands import Command, Outcome, Press
 from .evidence import Client, Evidence, Scripts
 from .nonces import Page
+from .weighing import Weighed
 
-#: Seconds between "Keep me invited" and a mute that show that somebody has read in between.
-PAUSE = 15.0
 #: Seconds below which no person has read a page and pressed a button on it.
 HURRY = 0.4
 #: Presses of one visitor within the window, from which on another one that would change something is asked for again.
 BUSY = 6
-
-
-class Case(NamedTuple):
-    """One press, beside what stands and the recent presses of its link, oldest first.
-
-    :param signalled: which of the mutes that stand came from a mail program's own button.
-    """
-
-    evidence: Evidence
-    muted: Muted
-    recent: tuple[Press, ...]
-    signalled: Muted
-
-    @property
-    def changes(self) -> bool:
-        """Whether obeying it would change a choice."""
-        command = self.evidence.command
-        return command.muted is not None and command.muted is not self.muted[command.target]
-
-    @property
-    def doubt(self) -> Verdict:
-        """What a doubt comes to: a press that would change nothing is not worth a question."""
-        return Verdict.ASK if self.changes else Verdict.SHOW
-
-    @property
-    def asked(self) -> float:
-        """What was pressed before the page asked has been asked about."""
-        return self.evidence.issued if self.evidence.page is Page.REPEAT else float("-inf")
-
-    @property
-    def own(self) -> tuple[Press, ...]:
-        """The presses of the same visitor that led to this one, each within the window of the next."""
-        return chain(self.recent, self.evidence)
-
-    @property
-    def weighed(self) -> tuple[Press, ...]:
-        """Those of the own presses that it may contradict: from the last one that was confirmed on."""
-        presses: list[Press] = []
-        for press in self.own:
-            if press.outcome is Outcome.CONFIRMED:
-                presses = []
-            if press.at > self.asked:
-                presses.append(press)
-        return tuple(presses)
-
-    @property
-    def found(self) -> Muted:
-        return self.weighed[0].found if self.weighed else self.muted
-
-    @property
-    def opposed(self) -> tuple[Press, ...]:
-        """The own presses that it contradicts."""
-        command = self.evidence.command
-        return tuple(press for press in self.weighed if command.contradicts(press.command) and not self._read(press))
-
-    def _read(self, press: Press) -> bool:
-        """Whether this press came after one that set nothing, and after somebody has read what came of that."""
-        later = self.evidence.at - press.at > PAUSE
-        if press.command is Command.LEAVE:
-            return later or (press.visit == self.evidence.visit and press.at <= self.evidence.issued)
-        return press.command is Command.KEEP and later
-
-    @property
-    def others(self) -> tuple[Press, ...]:
-        """The presses of others within the window that were obeyed; whoever is doubtful has said nothing."""
-        doubtful = [press for press in self.recent if press.outcome is Outcome.DOUBTFUL]
-        return tuple(
-            press
-            for press in self.recent
-            if press.outcome in OBEYED
-            and not self.evidence.is_by_same(press)
-            and press.at > max(self.asked, self.evidence.at - WINDOW)
-            and not any(press.visit == one.visit or press.visitor == one.visitor for one in doubtful)
-        )
-
-
-def chain(recent: Sequence[Press], evidence: Evidence) -> tuple[Press, ...]:
-    """The recent presses of the same visitor, each within the window of the next, the last one within it of now."""
-    presses: list[Press] = []
-    later = evidence.at
-    for press in reversed(recent):
-        if evidence.is_by_same(press):
-            if later - press.at > WINDOW:
-                break
-            presses.insert(0, press)
-            later = press.at
-    return tuple(presses)
 
 
 class Verdict(StrEnum):
@@ -141,52 +53,56 @@ class Layer(NamedTuple):
     """
 
     name: str
-    objects: Callable[[Case], tuple[Verdict, str] | None]
+    objects: Callable[[Weighed], tuple[Verdict, str] | None]
     remembers: bool = False
 
 
-def _submitter(case: Case) -> tuple[Verdict, str] | None:
+def _submitter(case: Weighed) -> tuple[Verdict, str] | None:
     """L1: the decision is in the button, so a form that a script sends without one says nothing."""
     return None if case.evidence.pressed else (Verdict.SHOW, "no button")
 
 
-def _nonce(case: Case) -> tuple[Verdict, str] | None:
+def _nonce(case: Weighed) -> tuple[Verdict, str] | None:
     """L2: a press comes from a page that was looked at."""
-    return (case.doubt, "no page") if case.evidence.page is None else None
+    return (_doubt(case), "no page") if case.evidence.page is None else None
 
 
-def _negative(case: Case) -> tuple[Verdict, str] | None:
+def _negative(case: Weighed) -> tuple[Verdict, str] | None:
     """L5: what a person's press never looks like; each cause asks for a second press and none refuses it."""
     forgiven = FORGIVEN if case.evidence.page is Page.REPEAT else ()
     cause = next((name for name, holds in CAUSES.items() if holds(case.evidence) and name not in forgiven), None)
-    return None if cause is None else (case.doubt, cause)
+    return None if cause is None else (_doubt(case), cause)
 
 
-def _decoy(case: Case) -> tuple[Verdict, str] | None:
+def _decoy(case: Weighed) -> tuple[Verdict, str] | None:
     """L4: no person sees or reaches a decoy, so whoever presses one is doubtful from then on."""
     if case.evidence.command is Command.DECOY:
         return Verdict.SHOW, "decoy"
     return None
 
 
-def _others(case: Case) -> tuple[Verdict, str] | None:
+def _others(case: Weighed) -> tuple[Verdict, str] | None:
     """Nothing is undone that somebody else has just been told."""
     command = case.evidence.command
-    told = any(command.contradicts(press.command) for press in case.others if press.command.muted is not None)
+    told = any(
+        command.contradicts(press.command) or (command is Command.MUTE_ALL and press.command is Command.UNDO)
+        for press in case.others
+        if press.command.muted is not None
+    )
     mailed = (
         command.muted is False
         and case.signalled[command.target]
         and any(press.command.muted for press in case.weighed)
     )
-    return (case.doubt, "others") if told or mailed else None
+    return (_doubt(case), "others") if told or mailed else None
 
 
-def _contradiction(case: Case) -> tuple[Verdict, str] | None:
+def _contradiction(case: Weighed) -> tuple[Verdict, str] | None:
     """L3: opposite presses of one visitor restore what that visitor found, both ways."""
     return (Verdict.RESTORE, "contradiction") if case.opposed else None
 
 
-def _doubtful(case: Case) -> tuple[Verdict, str] | None:
+def _doubtful(case: Weighed) -> tuple[Verdict, str] | None:
     """Whoever has pressed a decoy, or opposite buttons of one page, or a great many of them, presses once more."""
     doubtful = any(press.outcome is Outcome.DOUBTFUL and press.at > case.asked for press in case.own)
     if not case.changes or not (doubtful or len(case.own) >= BUSY):
@@ -194,7 +110,7 @@ def _doubtful(case: Case) -> tuple[Verdict, str] | None:
     return Verdict.ASK, "doubtful"
 
 
-def _later_undo(case: Case) -> tuple[Verdict, str] | None:
+def _later_undo(case: Weighed) -> tuple[Verdict, str] | None:
     """L9: to undo on a later visit wants the browser's word for the press, or a second one.
 
     Whoever presses the only big button on every page would otherwise invite again those who said no. A page that
@@ -254,7 +170,12 @@ LATER_UNDO = Layer("L9 later undo", _later_undo)
 LAYERS = (SUBMITTER, NONCE, NEGATIVE, DECOY, OTHERS, CONTRADICTION, DOUBTFUL, LATER_UNDO)
 
 
-def judge(case: Case, layers: Sequence[Layer] = LAYERS) -> Judgement:
+def _doubt(case: Weighed) -> Verdict:
+    """What a doubt comes to: a press that would change nothing is not worth a question."""
+    return Verdict.ASK if case.changes else Verdict.SHOW
+
+
+def judge(case: Weighed, layers: Sequence[Layer] = LAYERS) -> Judgement:
     """Decide about one press: the first layer that objects has its way."""
     for layer in layers:
         if (objection := layer.objects(case)) is not None:
@@ -268,22 +189,22 @@ def judge(case: Case, layers: Sequence[Layer] = LAYERS) -> Judgement:
     return Judgement(Verdict.ACCEPT, "", sets, False, _remembered(case, Verdict.ACCEPT, False))
 
 
-def _restored(case: Case) -> dict[int, bool]:
+def _restored(case: Weighed) -> dict[int, bool]:
     """Which of the choices that its visitor has set to set back, once a press has contradicted the others."""
     written = {press.command.target for press in case.weighed if press.command.muted is not None}
-    reached = sorted(written & {*case.evidence.command.reach})
-    return {which: case.found[which] for which in reached if case.found[which] is not case.muted[which]}
+    reached = written if case.blind else written & {*case.evidence.command.reach}
+    return {which: case.found[which] for which in sorted(reached) if case.found[which] is not case.muted[which]}
 
 
-def _satisfied(case: Case, sets: Mapping[int, bool]) -> bool:
+def _satisfied(case: Weighed, sets: Mapping[int, bool]) -> bool:
     command = case.evidence.command
     return command.muted is None or sets.get(command.target, case.muted[command.target]) is command.muted
 
 
-def _remembered(case: Case, verdict: Verdict, asks: bool) -> Press:
+def _remembered(case: Weighed, verdict: Verdict, asks: bool) -> Press:
     evidence = case.evidence
     # Two buttons of one page: the second press does not answer what the first one brought about.
-    blind = any(press.at > evidence.issued for press in case.opposed)
+    blind = any(press in case.blind for press in case.opposed)
     if evidence.command is Command.DECOY or (verdict is Verdict.RESTORE and blind):
         outcome = Outcome.DOUBTFUL
     elif asks or verdict is Verdict.SHOW:

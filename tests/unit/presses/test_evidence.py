@@ -9,10 +9,18 @@ from flask import Flask, request
 from werkzeug.user_agent import UserAgent
 
 from flask_optout.doctor.scan import CHROME, OLD_CHROME, SENTINEL, UNFURLERS
-from flask_optout.presses.bursts import Command
-from flask_optout.presses.evidence import client, is_prefetch, observe
-from flask_optout.presses.judge import Client, Evidence, Page, Scripts
-from flask_optout.presses.nonces import Nonce
+from flask_optout.presses.commands import Command
+from flask_optout.presses.evidence import (
+    Client,
+    Evidence,
+    Scripts,
+    client,
+    is_prefetch,
+    observe,
+    shows_everything,
+    visitor,
+)
+from flask_optout.presses.nonces import Nonce, Page
 
 CUBOT = CHROME.replace("Windows NT 10.0; Win64; x64", "Linux; Android 13; CUBOT X70")
 
@@ -66,7 +74,7 @@ def seen(base_url: str = "https://x.example", form: dict[str, str] | None = None
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     options: dict[str, Any] = {"method": "POST", "headers": named, "data": form or {}, "base_url": base_url}
     with Flask("host").test_request_context(**options):
-        return observe(request, Command.MUTE, Nonce(Page.REPEAT, 10.0), (False, True), (), 13.0)
+        return observe(request, Command.MUTE, Nonce(Page.REPEAT, 10.0, "visit"), 13.0)
 
 
 @pytest.mark.parametrize(
@@ -91,15 +99,50 @@ def test_it_gathers_what_the_browser_and_the_page_say() -> None:
         Sec_Fetch_User="?1",
         HX_Request="true",
     )
-    assert evidence.muted == (False, True) and evidence.page is Page.REPEAT and evidence.asked == 10.0
-    assert evidence.scripts is Scripts.TRUSTED and evidence.htmx and evidence.elapsed == 0.25
+    assert (evidence.page, evidence.visit, evidence.issued, evidence.at) == (Page.REPEAT, "visit", 10.0, 13.0)
+    assert evidence.scripts is Scripts.TRUSTED and evidence.htmx and evidence.seen == 0.25
     assert (evidence.fetch_site, evidence.fetch_mode, evidence.fetch_user) == ("same-origin", "navigate", True)
 
 
 @pytest.mark.parametrize("text", ["", "-5", "x", "٣", "9" * 20])
 def test_a_strange_time_on_the_page_is_no_evidence(text: str) -> None:
-    assert seen(form={"seen": text}).elapsed == 3.0
+    assert seen(form={"seen": text}).seen == float("inf")
 
 
 def test_a_strange_word_from_the_page_says_that_something_wrote_it() -> None:
     assert seen(form={"scripts": "certainly"}).scripts is Scripts.RAN
+
+
+@pytest.mark.parametrize(
+    ("agent", "shows"),
+    [("Lynx/2.9.0", True), ("w3m/0.5.3", True), ("ELinks/0.13", True), (CHROME, False), ("", False)],
+)
+def test_a_text_browser_shows_what_a_stylesheet_hides(agent: str, shows: bool) -> None:
+    assert shows_everything(UserAgent(agent)) is shows
+
+
+def who(salt: bytes = b"salt", visit: str = "visit", address: str | None = "198.51.100.7", **headers: str) -> str:
+    named = {name.replace("_", "-"): value for name, value in headers.items() if value}
+    with Flask("host").test_request_context(headers=named, environ_base={"REMOTE_ADDR": address}):
+        return visitor(request, visit, salt)
+
+
+def test_a_visitor_is_an_address_and_a_browser_under_a_salt() -> None:
+    assert who() == who(visit="another visit")
+    assert len({who(), who(address="198.51.100.8"), who(User_Agent=CHROME), who(salt=b"another")}) == 4
+
+
+@pytest.mark.parametrize(
+    ("address", "forwarded", "hidden"),
+    [
+        ("198.51.100.7", "", False),
+        ("198.51.100.7", "198.51.100.7", False),
+        ("198.51.100.7", "192.0.2.1, 198.51.100.7", False),
+        ("10.0.0.1", "198.51.100.7", True),
+        (None, "", True),
+    ],
+    ids=["alone", "told by a proxy", "told by the last of two", "a proxy in between", "a Unix socket"],
+)
+def test_where_a_proxy_hides_the_address_it_is_the_visit(address: str | None, forwarded: str, hidden: bool) -> None:
+    one, another = (who(visit=visit, address=address, X_Forwarded_For=forwarded) for visit in ("one", "another"))
+    assert (one == another) is not hidden
