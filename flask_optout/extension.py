@@ -127,7 +127,7 @@ class OptOut:
 
         :raises OptOutError: when the address is malformed, or when nobody can tell.
         """
-        return current_state().gate.may_invite(address, opportunity)
+        return not current_state().choices.muted(parse(address), opportunity)
 
     def invitable(self, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
         """Those who may be invited, in their order, lazily and in bounded memory.
