@@ -218,6 +218,11 @@ class State:
     def background(self) -> Background:
         return Background()
 
+    def forget(self) -> None:
+        """Make all parts anew when they are next used, as after a restart of the process."""
+        for name in [name for name, part in vars(State).items() if isinstance(part, cached_property)]:
+            vars(self).pop(name, None)
+
     def register(self, blueprint: Blueprint, prefix: str) -> None:
         """Register a blueprint of ours on the host or subdomain that links lead to."""
         self._place.register(self._app, blueprint, prefix)

@@ -75,9 +75,10 @@ class Choices:
         :raises ConfigurationError: when no key opens the store, or its choices are gone.
         :raises JournalError: when the journal is missing or damaged, or the database is older than it.
         """
+        about = checked_opportunity(opportunity)
         if self.is_new():
             return False
-        marks = self._slots.open().marks(address, checked_opportunity(opportunity))
+        marks = self._slots.open().marks(address, about)
         return any(choice.muted for choice in self.read(marks).values())
 
     @contextmanager

@@ -143,8 +143,8 @@ def _begins_for_reads(driver: Any) -> bool:
 
 def _commit_first() -> StoreUnavailable:
     return StoreUnavailable(
-        "The app's own database transaction is open and has written.",
-        "SQLite has one writer, so nothing else can be stored before that transaction ends.",
+        "The app's own database transaction is open, and nothing else can be written before it ends.",
+        "SQLite has one writer at a time, and what a candidate says must stand whatever becomes of the app's rows.",
         "Commit the session before you call Flask-OptOut.",
     )
 

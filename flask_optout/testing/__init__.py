@@ -125,6 +125,14 @@ def broken_store() -> AbstractContextManager[None]:
     return _broken(current_state().store)
 
 
+def forget_data_key() -> None:
+    """Let the app at hand begin anew, as a restart does, after a test has dropped its tables and made them again.
+
+    An app reads the data key of its store once; without this, it refuses tables that are not those of that key.
+    """
+    current_state().forget()
+
+
 def scanner_visits(client: FlaskClient, url: str) -> list[Finding]:
     """Let mail scanners visit a candidate's link through a test client, and tell what each of them changed.
 

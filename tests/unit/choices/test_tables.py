@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from flask_optout.choices.tables import Tables, insert_if_absent, upsert
+from flask_optout.choices.tables import ChoiceTables, KeyTaken, insert, upsert
+from flask_optout.wiring import Tables
 
 
 @pytest.fixture(params=["sqlite", "any other database"])
@@ -32,11 +33,18 @@ def words(connection: sa.Connection, table: sa.Table) -> list[tuple[int, str]]:
     return [tuple(row) for row in connection.execute(sa.select(table).order_by(table.c.id))]
 
 
-def test_the_tables_are_made_once_on_one_metadata() -> None:
-    metadata = sa.MetaData()
+@pytest.mark.parametrize("schema", [None, "people"])
+def test_the_tables_are_made_once_on_one_metadata(schema: str | None) -> None:
+    metadata = sa.MetaData(schema=schema)
     assert Tables.on(metadata) == Tables.on(metadata)
-    assert set(metadata.tables) == {table.name for table in Tables.on(metadata).all()}
-    assert all(name.startswith("optout_") for name in metadata.tables)
+    assert {table.key for table in Tables.on(metadata).all()} == set(metadata.tables)
+    assert all(table.name.startswith("optout_") and table.schema == schema for table in metadata.sorted_tables)
+
+
+def test_a_choice_holds_a_pseudonym_and_a_day_and_no_more() -> None:
+    """Promise 6: no address, no exact time, no mail domain, no order of arrival."""
+    columns = ChoiceTables.on(sa.MetaData()).choice.columns.keys()
+    assert columns == ["scope", "digest", "muted", "source", "day", "batch"]
 
 
 def test_an_upsert_inserts_and_replaces(connection: sa.Connection, table: sa.Table) -> None:
@@ -45,7 +53,8 @@ def test_an_upsert_inserts_and_replaces(connection: sa.Connection, table: sa.Tab
     assert words(connection, table) == [(1, "uno"), (2, "two")]
 
 
-def test_a_row_that_is_there_stays_as_it_is(connection: sa.Connection, table: sa.Table) -> None:
-    for word in ("one", "uno"):
-        insert_if_absent(connection, table, {"id": 1, "word": word})
-    assert words(connection, table) == [(1, "one")]
+def test_a_key_that_is_taken_is_said_and_the_row_stays(connection: sa.Connection, table: sa.Table) -> None:
+    insert(connection, table, {"id": 1, "word": "one"}, {"id": 2, "word": "two"})
+    with pytest.raises(KeyTaken), connection.begin_nested():
+        insert(connection, table, {"id": 1, "word": "uno"})
+    assert words(connection, table) == [(1, "one"), (2, "two")]
