@@ -82,9 +82,11 @@ def test_g1_g2_no_command_tells_or_undoes_a_choice(host: Host, command: str) -> 
 @pytest.mark.parametrize("command", [["rotate-key"], ["replay"], ["import", "-"], ["init-db"]], ids=" ".join)
 @pytest.mark.parametrize("broken", ["no database", "another key"])
 def test_g3_a_command_that_cannot_work_exits_with_1_and_says_how_to_mend_it(
-    host: Host, make: MakeHost, broken: str, command: list[str]
+    make: MakeHost, broken: str, command: list[str]
 ) -> None:
-    say(host, True)
+    host = make()
+    with host.app.app_context():
+        say(host, True)
     if broken == "another key":
         host = make(SECRET_KEY="another key of this host, 32 bytes.")
     else:
