@@ -40,7 +40,6 @@ MARKS = [
     Mark("mute: before the link is read", tokens.Tokens, "read", True),
     Mark("mute: before the transaction", store.Store, "write", True),
     Mark("mute: after the row is written", choices, "upsert", False),
-    Mark("mute: after the keys are noted", ledger.Ledger, "enter", False),
     Mark("mute: before the commit", sa.Connection, "commit", True),
     Mark("mute: after the commit", sa.Connection, "commit", False),
     Mark("mute: before the answer leaves", Flask, "finalize_request", False),
