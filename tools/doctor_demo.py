@@ -84,7 +84,7 @@ def looked_at(name: str, server: Nameserver) -> Report:
         sender_is_explicit=True,
         nameservers=(server.address,),
     )
-    return Report(name, list(domain(case, Resolver(time.monotonic() + 10, case.nameservers))))
+    return Report.of(name, domain(case, Resolver(time.monotonic() + 10, case.nameservers)))
 
 
 def main() -> None:
