@@ -16,11 +16,12 @@ from .addresses import Recipient, parse
 from .choices.schema import keep_mutes
 from .cli.commands import optout_cli
 from .email_log import pages as operators
-from .email_log.pages import Guard, as_check
-from .email_log.redaction import LinkFilter
+from .email_log.pages import Guard, checked
 from .errors import ConfigurationError
+from .invitations.gate import OnError
+from .links.log_filter import LinkFilter
 from .links.tokens import Door
-from .mailers.stdlib import cleared
+from .mailers.stdlib import send_invitations
 from .pages.ask import blueprint
 from .pages.languages import tag_of
 from .pages.toggle import optout_control
@@ -50,9 +51,8 @@ class OptOut:
 
     :param db: the host's Flask-SQLAlchemy or Flask-SQLAlchemy-Lite object; the tables join its metadata at once.
     :param app: the app to initialise; otherwise call :meth:`init_app`, for as many apps as share ``db``.
-    :param operator: who may read the Email Log; without it, it has no pages. Either a function without arguments,
-        called for each request, whose answer is true for an operator (a string names them in the audit), or a
-        decorator for views, such as ``login_required``, that lets operators through.
+    :param operator: who may read the Email Log; without it, it has no pages. A function without arguments, called for
+        each request, that answers True, False or the operator's name.
     :param metadata: the metadata that the tables join; Flask-SQLAlchemy-Lite has none of its own.
     :param bind_key: the database of the tables, if it is not the host's default one.
     :raises ConfigurationError: as :meth:`init_app`, or when there is no metadata, or the guard cannot be called.
@@ -69,7 +69,7 @@ class OptOut:
     ) -> None:
         self._db = db
         self._bind_key = bind_key
-        self._operator = None if operator is None else as_check(operator)
+        self._operator = None if operator is None else checked(operator)
         keep_mutes()
         self._tables = Tables.on(_metadata(db, bind_key) if metadata is None else metadata)
         self._loader: Loader | None = None
@@ -127,7 +127,7 @@ class OptOut:
 
         :raises OptOutError: when the address is malformed, or when nobody can tell.
         """
-        return current_state().gate.may_invite(address, opportunity)
+        return not current_state().choices.muted(parse(address), opportunity)
 
     def invitable(self, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
         """Those who may be invited, in their order, lazily and in bounded memory.
@@ -136,12 +136,23 @@ class OptOut:
         """
         return current_state().filter.invitable(addresses, opportunity)
 
-    def cleared(self, messages: Iterable[EmailMessage]) -> Iterator[EmailMessage]:
-        """Those of these messages that may leave, each to be handed off before the next is asked for.
+    def send_invitations(
+        self,
+        messages: Iterable[EmailMessage],
+        send: Callable[[EmailMessage], object],
+        on_error: OnError | None = None,
+    ) -> None:
+        """Hand off messages of the standard library by ``send``, each invitation as the gate clears it.
 
-        :raises OptOutError: when an invitation cannot be sent, or when nobody can tell whether it may be.
+        One that fails stops no other.
+
+        :param send: hands off one message. For a person who is muted, the mail server of ``smtp.send_message`` hears
+            all but the text of the message; any other function is not called.
+        :param on_error: is called with each message that could not be sent, and the error. What it raises ends the
+            run.
+        :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.
         """
-        return cleared(messages)
+        send_invitations(messages, send, on_error)
 
     def _engine(self) -> sa.Engine:
         # Asked by name: a session finds no bind for statements on tables without a mapped class.

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import settings
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.support.databases import KINDS, Database, NoServer, database_of
 from tests.support.hosts import Host, Mailbox, dispose, free_port, http_server, make_host, smtp_server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 # A busy machine is slow and not wrong; where a change waits to land, each run tries the same examples.
 settings.register_profile("tests", deadline=None, derandomize=os.environ.get("CI") == "true")
@@ -34,12 +36,30 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
-def missing(what: str, mend: str) -> None:
+def missing(what: str, mend: str) -> NoReturn:
     """Skip for want of something this machine lacks; where everything is required, fail."""
     reason = f"no {what}: {mend}"
     if os.environ.get("OPTOUT_REQUIRE_ALL") == "1":
         pytest.fail(reason)
-    pytest.skip(reason)
+    pytest.skip(reason, allow_module_level=True)
+
+
+class Module(pytest.Module):
+    """A test module that is skipped where it imports a package that only an extra brings."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        try:
+            return super().collect()
+        except self.CollectError as error:
+            cause = error.__cause__
+            name = (cause.name or "").partition(".")[0] if isinstance(cause, ModuleNotFoundError) else ""
+            if name in ("", "flask_optout", "tests"):
+                raise
+            missing(f"package {name}", "pip install -e '.[integration,dev,benchmarks]'")
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
+    return Module.from_parent(parent, path=module_path)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -108,6 +128,10 @@ def browser() -> Iterator[Browser]:
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         missing("Chromium", "apt-get install chromium, or set CHROMIUM to its path")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        missing("package playwright", "pip install -e '.[integration]'")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         yield browser

@@ -70,7 +70,7 @@ def environment(folder: Path, constraints: list[str], base: str = sys.executable
         "-c",
         file,
         "-e",
-        f"{ROOT}[test]",
+        f"{ROOT}[integration]",
     ]
     subprocess.run(command, check=True)
     return python

@@ -30,10 +30,10 @@ LONGEST_TOKEN = -(-(2 + 4 * DIGEST_SIZE + TAG_SIZE + 1 + LONGEST_OPPORTUNITY + S
 #: The digits of base32 as those of a number to the base 32.
 DIGITS = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz234567", b"0123456789abcdefghijklmnopqrstuv")
 ALPHABET = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
-#: A whole token among characters that cannot belong to one.
-WHOLE = re.compile(rf"(?<![a-z2-7]){ALPHABET.pattern}(?![a-z2-7])", re.IGNORECASE | re.ASCII)
-#: An octet as quoted-printable writes it (RFC 2045 section 6.7).
-QUOTED_OCTET = re.compile(r"=[0-9A-F]{2}", re.IGNORECASE)
+#: A whole token behind characters that cannot belong to it, in the same segment of the path.
+WHOLE = re.compile(rf"(?:[^/]*[^/a-z2-7])?({ALPHABET.pattern})(?![a-z2-7])", re.IGNORECASE | re.ASCII)
+#: An octet as quoted-printable writes it (RFC 2045 section 6.7), and not "=" before a token, which begins so.
+QUOTED_OCTET = re.compile(r"=(?!ae[ab])[0-9A-F]{2}", re.IGNORECASE)
 #: Characters of a path that are searched for a token.
 LONGEST_PATH = 4_096
 
@@ -163,10 +163,10 @@ def _token_in(path: str) -> str:
     if ALPHABET.fullmatch(path) is None:
         # Percent-encoded once more by a link rewriter, or cut out of HTML or of quoted-printable text.
         text = html.unescape(unquote(unquote(path[:LONGEST_PATH])))
-        found = WHOLE.search(QUOTED_OCTET.sub(" ", text))
+        found = WHOLE.match(QUOTED_OCTET.sub(" ", text))
         if found is None:
             raise bad_token()
-        path = found[0].lower()
+        path = found[1].lower()
     return path
 
 

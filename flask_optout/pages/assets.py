@@ -1,8 +1,7 @@
-"""Our own files: where they stand, and how a browser gets them once for a year."""
+"""Our own files: where they stand, and how browsers cache them."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ FOR_A_YEAR = "public, max-age=31536000, immutable"
 
 
 def serve_assets(blueprint: Blueprint) -> None:
-    """Put each file's version into its URL, let browsers keep what carries it, and compress what they fetch."""
+    """Put each file's version into its URL, and let browsers cache what carries it."""
     static = f"{blueprint.name}.static"
 
     @blueprint.url_defaults
@@ -35,14 +34,4 @@ def serve_assets(blueprint: Blueprint) -> None:
         if request.args.get("v") == VERSIONS.get((request.view_args or {})["filename"]):
             response.headers["Cache-Control"] = FOR_A_YEAR
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.vary.add("Accept-Encoding")
-        if response.status_code == 200 and request.accept_encodings["gzip"] > 0:
-            _compress(response)
         return response
-
-
-def _compress(response: Response) -> None:
-    response.direct_passthrough = False
-    response.set_data(gzip.compress(response.get_data(), mtime=0))
-    response.headers["Content-Encoding"] = "gzip"
-    response.headers.pop("ETag", None)  # it is that of the other bytes

@@ -137,13 +137,10 @@ def _looked_up(lookup: str, *message: Any) -> str:
     from_english = message[0] if lookup == "gettext" or message[2] == 1 else message[1]
     if "babel" not in current_app.extensions:
         return str(from_english)
-    from flask_babel import get_locale, get_translations
+    from flask_babel import get_translations
 
     found = str(getattr(get_translations(), lookup)(*message))
-    language = get_locale().language
-    if found == from_english and language in _ours():
-        return str(getattr(_catalogue(language), lookup)(*message))
-    return found
+    return str(getattr(_domain().get_translations(), lookup)(*message)) if found == from_english else found
 
 
 def _locale(tag: str) -> Any:
@@ -168,7 +165,7 @@ def _ours() -> frozenset[str]:
 
 
 @functools.cache
-def _catalogue(language: str) -> Any:
-    from babel.support import Translations
+def _domain() -> Any:
+    from flask_babel import Domain
 
-    return Translations.load(str(CATALOGUES), [language], DOMAIN)
+    return Domain([str(CATALOGUES)], DOMAIN)

@@ -45,6 +45,10 @@ def database_of(kind: str, folder: Path) -> Iterator[Database]:
         yield Database(kind, sa.make_url(f"sqlite:///{folder / 'host.db'}"))
         return
     name = f"optout_test_{uuid.uuid4().hex[:12]}"
+    try:
+        sa.make_url(SERVERS[kind]).get_dialect().import_dbapi()
+    except ModuleNotFoundError:
+        raise NoServer("pip install -e '.[integration]' brings the driver") from None
     server = sa.create_engine(SERVERS[kind], isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
     try:
         with server.connect() as connection:

@@ -2,6 +2,6 @@
 
 from . import entries, resending, saving  # noqa: F401  (their routes)
 from .base import blueprint
-from .guard import Guard, as_check
+from .guard import Guard, checked, operator_name
 
-__all__ = ["Guard", "as_check", "blueprint"]
+__all__ = ["Guard", "blueprint", "checked", "operator_name"]

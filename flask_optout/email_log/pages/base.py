@@ -18,6 +18,7 @@ from ...pages.routing import PlacedBlueprint
 from ...wiring import current_state
 from ..log_store import LARGEST_ID
 from ..records import Email
+from .guard import operator_name
 from .times import Times
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -33,8 +34,8 @@ blueprint.url_value_preprocessor(exempt_from_csrf)
 @blueprint.before_request
 def only_operators() -> tuple[str, int] | None:
     """Answer everybody else as if nothing were here, whatever they asked for."""
-    operator = current_state().operator
-    name = None if operator is None else operator()
+    guard = current_state().operator
+    name = None if guard is None else operator_name(guard)
     if name is None:
         return _nothing_here()
     g.optout_operator = name

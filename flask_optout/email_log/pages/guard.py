@@ -1,67 +1,56 @@
-"""Who is an operator: the host says so, with a check or with a decorator."""
+"""Who is an operator: the host's own callable says so."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
-from flask import g
-from werkzeug.exceptions import HTTPException
+from flask import current_app
 
 from ...errors import ConfigurationError
 
-#: A check, called without arguments for each request, or a decorator for views.
-Guard = Callable[..., Any]
-#: Gives the name of the operator at hand, or ``None`` when it is none.
-Check = Callable[[], str | None]
-#: The name in the audit of an operator whom the guard does not name.
+#: Is called without arguments for each request; answers True, False (or None), or the operator's name.
+Guard = Callable[[], Any]
+#: The name of an operator whom the guard does not name.
 NAMELESS = "operator"
+MEND = 'Write OptOut(db, operator=lambda: current_user.is_authenticated and current_user.has_role("operator")).'
 
 
-def as_check(guard: Guard) -> Check:
-    """Make one kind of check of what the host gave.
+def checked(guard: Guard) -> Guard:
+    """The guard.
 
-    What can be called without arguments is a check: its answer is true for an operator, and a string names them.
-    Everything else is a decorator, as one puts on views: whom it lets through to the view is an operator.
-
-    :raises ConfigurationError: when it cannot be called at all.
+    :raises ConfigurationError: when it cannot be called.
     """
     if not callable(guard):
-        raise ConfigurationError(
-            "The operator guard is neither a check nor a decorator.",
-            "It alone decides who may read the Email Log.",
-            "Give OptOut(db, operator=...) a function without arguments, or a decorator such as login_required.",
-        )
+        raise _wrong("The operator guard cannot be called.")
+    return guard
+
+
+def operator_name(guard: Guard) -> str | None:
+    """The name of the current operator, or ``None`` where the guard does not answer True or a name.
+
+    What it answers beyond its contract, or raises, is logged as an error: a truthy coroutine or proxy would let
+    everybody in.
+    """
     try:
-        inspect.signature(guard).bind()
-    except TypeError:
-        passes = _passes(guard)
-    else:
-        passes = guard
-
-    def check() -> str | None:
-        try:
-            answer = passes()
-        except HTTPException:  # such as abort(403)
-            return None
-        if not answer:
-            return None
-        return answer if isinstance(answer, str) else NAMELESS
-
-    return check
+        answer = guard()
+    except Exception as error:
+        current_app.logger.error("%s", _wrong(f"The operator guard raised {type(error).__name__}."))
+        return None
+    # By type(): a proxy says that it is an instance of whatever it stands for.
+    if type(answer) is str and answer:
+        return answer
+    if type(answer) is bool or answer is None or type(answer) is str:
+        return NAMELESS if answer is True else None
+    if hasattr(answer, "close"):
+        answer.close()  # a coroutine that nobody awaits would warn
+    current_app.logger.error("%s", _wrong(f"The operator guard answered a {type(answer).__name__}."))
+    return None
 
 
-def _passes(decorator: Guard) -> Callable[[], bool]:
-    def view() -> str:
-        g.optout_guard_passed = True
-        return ""
-
-    guarded = decorator(view)
-
-    def passes() -> bool:
-        g.pop("optout_guard_passed", None)
-        guarded()  # what it answers to outsiders, such as a redirect, would tell them that there is something
-        return bool(g.pop("optout_guard_passed", False))
-
-    return passes
+def _wrong(what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{what} It is a function without arguments that answers True, False or the operator's name.",
+        "It alone decides who may read the Email Log, so whatever else it answers lets nobody in.",
+        MEND,
+    )
