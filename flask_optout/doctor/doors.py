@@ -40,6 +40,8 @@ DAYS_LEFT = 14
 #: Seconds: no person presses sooner than this, so a page may take a faster press for a scanner's, and ask again.
 PAUSE = 0.5
 MOST_PRESSES = 3
+#: The choices that take an opt-out back.
+UNDO = ("undo", "undo-all")
 #: Seconds to wait where the server is asked too often, how many times, and for each check in all.
 WAIT = 1.0
 MOST_WAITS = 2
@@ -214,7 +216,7 @@ def _reading(reader: Probe, ask: Ask) -> Iterator[Finding]:
 
 
 def _is_muted(choices: frozenset[str]) -> bool:
-    return bool({"undo", "undo-all"} & choices)
+    return not choices.isdisjoint(UNDO)
 
 
 def _pressing(probe: Probe, ask: Ask) -> Iterator[Finding]:
@@ -246,17 +248,19 @@ def _undone(landing: str, ask: Ask) -> bool:
 
     Each form is sent to its own action, as a browser does.
     """
-    page = ask("GET", landing).text
+    page, label = ask("GET", landing).text, ""
     for _ in range(MOST_PRESSES):
-        choices = [
-            (form, choice) for choice in ("undo", "undo-all") for form in forms_in(page) if choice in form.buttons
+        pairs = [(form, button) for form in forms_in(page) for button in form.buttons]
+        # A page that took the press for a scanner's asks for it once more: by the same words, under another name.
+        found = [pair for pair in pairs if pair[1].value in UNDO] or [
+            pair for pair in pairs if pair[1].label == label
         ]
-        if not choices:
+        if not found:
             break
-        form, choice = choices[0]
+        form, button = found[0]
+        label = button.label
         time.sleep(PAUSE)
-        body = urlencode({**form.fields, "choice": choice})
+        body = urlencode({**form.fields, button.name: button.value})
         answer = ask("POST", urljoin(landing, form.action), (body, SIGNALS[0][1]))
-        # A page that took the press for a scanner's asks for it once more, with a form of its own.
-        page = answer.text if offered(answer.text) else ask("GET", landing).text
+        page = answer.text if forms_in(answer.text) else ask("GET", landing).text
     return not _is_muted(offered(ask("GET", landing).text))

@@ -174,9 +174,9 @@ def test_a_group_that_breaks_or_does_not_end_says_so(host: Host, monkeypatch: py
 
     def lasts(*_: object) -> Any:
         yield tell("doors.headers")
-        time.sleep(3)
+        time.sleep(6)
 
-    monkeypatch.setattr(module, "SECONDS", 0.5)
+    monkeypatch.setattr(module, "SECONDS", 2.0)
     monkeypatch.setattr(module, "_domain", breaks)
     monkeypatch.setattr(module, "_doors", lasts)
     report = examined(host, Case())
