@@ -6,6 +6,7 @@ import base64
 import binascii
 import logging
 import re
+import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -25,6 +26,10 @@ LONGEST_SIGNATURE = 3_000
 BLANKS_IN_HEAD = re.compile(rb"\s{100}")
 BLANKS_IN_BODY = re.compile(rb"[ \t]{200}")
 MOST_SIGNATURES = 5
+#: Prints a TXT record in strings that fit DNS.
+NEW_KEY = """openssl genrsa -out dkim.pem 2048
+(printf '"v=DKIM1; k=rsa; p="'; openssl rsa -in dkim.pem -pubout -outform DER |
+  base64 -w 240 | sed 's/.*/ "&"/') | tr -d '\\n'"""
 NO_NACL = "PyNaCl is not installed"
 #: dkimpy's words for why a signature does not hold, and the ends of the ids that say so.
 CAUSES = (("x= value is past", "expired"), ("body hash mismatch", "body"))
@@ -44,13 +49,14 @@ class Key(NamedTuple):
 def read(records: list[str]) -> Key:
     """Read what DNS has for a selector."""
     if len(records) != 1:
-        return (
-            Key(wrong="several", reason="there are several")
-            if records
-            else Key(wrong="absent", reason="it is absent")
-        )
+        wrong, reason = ("several", "there are several") if records else ("absent", "it is absent")
+        return Key(wrong=wrong, reason=reason)
     key = _parsed(records[0])
-    if key.wrong == "syntax" and (found := flawed(records[0], lambda text: not _parsed(text).wrong)) is not None:
+    if (
+        key.wrong == "syntax"
+        and (found := flawed(records[0], "dkim1", lambda text: not _parsed(text).wrong))
+        and found[1]
+    ):
         return Key(wrong="flawed", reason=found[0], record=found[1])
     return key
 
@@ -94,26 +100,16 @@ def _unread(tags: dict[str, str], key: str, kind: str, error: Exception) -> Key:
     return Key(wrong="syntax", reason=f"its p= is no key ({type(error).__name__})" if size else "its p= is no base64")
 
 
-def _how(resolver: Resolver, selector: str, name: str) -> dict[str, str]:
-    """What makes a new key: the provider that holds it, or openssl."""
+def _how(resolver: Resolver, selector: str, name: str) -> tuple[str, str]:
+    """What makes a new key, and the command to paste: the provider that holds it has a page, else openssl does."""
     try:
         target = next((record.target.to_text() for record in resolver.records(name, "CNAME")), "")
     except Unsure:
         target = ""
     provider = by_host(target) if target else by_selector(selector)
     if provider is not None:
-        return {
-            "how": f"Publish the record that {provider.name} shows for your domain: {provider.keys}",
-            "command": "",
-        }
-    command = (
-        "openssl genrsa -out dkim.pem 2048\n"
-        'echo "v=DKIM1; k=rsa; p=$(openssl rsa -in dkim.pem -pubout -outform DER | base64 -w0)"'
-    )
-    return {
-        "how": f"Make a new key, publish the line that this prints at {name}, and sign with it.",
-        "command": command,
-    }
+        return f"Publish the record that {provider.name} shows for your domain: {provider.keys}", ""
+    return f"Make a new key, publish the line that this prints at {name}, and sign with it.", NEW_KEY
 
 
 def keys(resolver: Resolver, selectors: list[tuple[str, str]]) -> Iterator[Finding]:
@@ -149,13 +145,11 @@ def _said(resolver: Resolver, selector: str, name: str, records: list[str], key:
     if key.wrong == "flawed":
         return tell("domain.dkim.flawed", shown, paste_of(name, key.record), name=name, reason=key.reason)
     if key.wrong or (key.kind == "rsa" and key.bits < GOOD_KEY):
-        how = _how(resolver, selector, name)
+        how, command = _how(resolver, selector, name)
         end = key.wrong or ("short" if key.bits < SHORTEST_KEY else "low")
         details = shown if end in ("syntax", "several", "type", "hash", "service") else ()
-        command = "" if end in ("several", "hash", "service") else how["command"]
-        return tell(
-            f"domain.dkim.{end}", details, command, name=name, reason=key.reason, bits=key.bits, how=how["how"]
-        )
+        command = "" if end in ("several", "hash", "service") else command
+        return tell(f"domain.dkim.{end}", details, command, name=name, reason=key.reason, bits=key.bits, how=how)
     return tell(
         "domain.dkim.key",
         name=name,
@@ -204,6 +198,9 @@ def _judged(resolver: Resolver, message: bytes, index: int, tags: dict[str, str]
         return "key", key.reason
     if not tags.get("a", "").lower().startswith(key.kind):
         return "type", f"it says a={tags.get('a')}, and the key is an {key.kind} key"
+    ends = tags.get("x", "")
+    if ends.isascii() and ends.isdigit() and int(ends[:12]) < time.time():
+        return "expired", f"x={ends}"
     quiet = logging.getLogger(f"{__name__}.quiet")
     quiet.disabled = True
     try:

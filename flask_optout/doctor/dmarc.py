@@ -118,13 +118,13 @@ def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
         yield unknown("domain.dmarc", f"which DMARC record applies to {domain}", trouble)
         return
     marked = [text for text in texts if MARK.match(text)]
-    bad = next((found for text in texts if not MARK.match(text) and (found := flawed(text, _is_whole))), None)
+    loose = {text: flawed(text, "dmarc1", _is_whole) for text in texts if not MARK.match(text)}
+    bad = next((found for found in loose.values() if found), None)
     if len(marked) > 1:
         yield tell("domain.dmarc.several", tuple(marked), domain=domain)
     elif bad and not marked:
-        yield tell(
-            "domain.dmarc.flawed", tuple(texts), paste_of(f"_dmarc.{domain}", bad[1]), domain=domain, flaw=bad[0]
-        )
+        paste = paste_of(f"_dmarc.{domain}", bad[1]) if bad[1] else ""
+        yield tell("domain.dmarc.flawed", tuple(texts), paste, domain=domain, flaw=bad[0])
     elif policy is None:
         record = f"v=DMARC1; p=none; rua=mailto:postmaster@{domain}"
         yield tell("domain.dmarc.none", (), paste_of(f"_dmarc.{domain}", record), domain=domain)

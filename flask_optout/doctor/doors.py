@@ -137,8 +137,10 @@ def _asked(knock: Knock, method: str, url: str, body: tuple[str, str] | None, ag
     """
     for waited in range(MOST_WAITS + 1):
         answer = knock(method, url, body, agent)
-        for header, words, whose in CHALLENGES:
-            if (header and answer.first(header)) or (words and words in answer.text):
+        # A page of ours may carry a firewall's script or header all the same.
+        refused = answer.status == 202 or answer.status >= 400
+        for header, words, whose in () if offered(answer.text) else CHALLENGES:
+            if (header and refused and answer.first(header)) or (words and words in answer.text):
                 raise NoAnswer(f"{whose} asks whether a person is there ({answer.status})", certain=False)
         if answer.status not in BUSY:
             return answer

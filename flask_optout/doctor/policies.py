@@ -42,6 +42,10 @@ def policies(answer: Answer, url: str) -> Iterator[Finding]:
     for header, why in lost:
         yield tell("doors.headers.lost", header=header, why=why, name=header.partition(":")[0])
     blocked = next((reason for policy in csp if (reason := _blocks_forms(policy, url)) is not None), None)
+    # A script that runs takes the press from the form, and then may not send it.
+    runs = all(_permits(policy, ("script-src-elem", "script-src", "default-src"), url) for policy in csp)
+    if runs and not all(_permits(policy, ("connect-src", "default-src"), url) for policy in csp):
+        blocked = "connect-src"
     if blocked is not None:
         yield tell("doors.form-blocked", reason=blocked)
     if any("require-trusted-types-for" in policy for policy in csp):
@@ -70,14 +74,21 @@ def _blocks_forms(policy: dict[str, list[str]], url: str) -> str | None:
     return f"form-action {' '.join(sources)}"
 
 
+def _permits(policy: dict[str, list[str]], directives: tuple[str, ...], url: str) -> bool:
+    """Whether a policy permits what comes from the page's own place; the first directive that is there says."""
+    sources = next((policy[name] for name in directives if name in policy), ["*"])
+    return "'strict-dynamic'" not in sources and any(_allows(source, url) for source in sources)
+
+
 def _allows(source: str, url: str) -> bool:
     place = urlsplit(url)
     if source in ("'self'", "*", f"{place.scheme}:"):
         return True
     scheme, _, rest = source.rpartition("://")
-    name = rest.partition("/")[0]
+    name, _, path = rest.partition("/")
     host, _, port = name.partition(":")
     right_port = port in ("", "*", str(place.port or {"https": 443, "http": 80}.get(place.scheme)))
     mine = place.hostname or ""
     right_host = mine.endswith(host[1:]) if host.startswith("*.") else mine == host
-    return right_host and right_port and scheme in ("", place.scheme)
+    below = place.path.startswith(f"/{path}") if path.endswith("/") or not path else place.path == f"/{path}"
+    return right_host and right_port and below and scheme in ("", place.scheme)

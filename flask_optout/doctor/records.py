@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import dns.exception
@@ -16,13 +17,19 @@ FLAWS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("it has a backslash in front of its semicolons", lambda text: text.replace("\\;", ";")),
     ("it has blanks around it", str.strip),
     ("its version is in small or mixed letters", lambda text: _version(text)),
-    ("it has no blank behind its version", lambda text: _apart(text)),
+    ("it has no blank behind its version", lambda text: re.sub(r"^v=spf1(?=[A-Za-z?~+-])", "v=spf1 ", text)),
+    ("it has no semicolon behind its version", lambda text: re.sub(r"^(v=D\w+1)[\s,]+(?=\w+=)", r"\1; ", text)),
 )
 
 
-def flawed(text: str, is_right: Callable[[str], bool]) -> tuple[str, str] | None:
-    """What is wrong with how a record is written, and the record without it; ``None`` when that does not mend it."""
-    said = []
+def flawed(text: str, version: str, is_right: Callable[[str], bool]) -> tuple[str, str] | None:
+    """What is wrong with how a record is written, and the record without it, or empty where nothing mends it.
+
+    ``None`` when it is no record of that version, however badly written.
+    """
+    if version.lower() not in text[:20].lower():
+        return None
+    said: list[str] = []
     for flaw, mend in FLAWS:
         mended = mend(text)
         if mended != text:
@@ -30,7 +37,7 @@ def flawed(text: str, is_right: Callable[[str], bool]) -> tuple[str, str] | None
             text = mended
         if said and is_right(text):
             return " and ".join(said), text
-    return None
+    return f"it does not begin as a record of {version} does, or holds what cannot be read", ""
 
 
 def _version(text: str) -> str:
@@ -38,11 +45,6 @@ def _version(text: str) -> str:
         if text.lower().startswith(version.lower()):
             return version + text[len(version) :]
     return text
-
-
-def _apart(text: str) -> str:
-    known = text.startswith("v=spf1") and text[6:7].isalpha()
-    return f"v=spf1 {text[6:]}" if known else text
 
 
 def paste_of(name: str, text: str) -> str:

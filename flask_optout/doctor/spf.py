@@ -6,6 +6,7 @@ import ipaddress
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,14 @@ class _Question(pyspf.query):  # type: ignore[misc]
             self.void_lookups += 1
             if self.void_lookups > pyspf.MAX_VOID_LOOKUPS:
                 self.note_error("Void lookup limit exceeded", str(name))
+        return found
+
+    def validated_ptrs(self) -> list[str]:
+        """The names of the sender that lead back to it; one that DNS does not tell of is skipped (section 5.5)."""
+        found = []
+        for name in self.dns_ptr(self.i)[: pyspf.MAX_PTR]:
+            with suppress(pyspf.TempError):
+                found += [name] if self.cidrmatch(self.dns_a(name, self.A), self.cidrmax) else []
         return found
 
     def check1(self, spf: str, domain: str, recursion: int) -> Any:
@@ -203,8 +212,8 @@ def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, tuple[str
 
 def _none(resolver: Resolver, domain: str, texts: list[str], senders: list[str]) -> Finding:
     for text in texts:
-        if (found := flawed(text, is_spf)) is not None:
-            paste, _, _ = _tried(resolver, domain, found[1])
+        if (found := flawed(text, "spf1", is_spf)) is not None:
+            paste, _, _ = _tried(resolver, domain, found[1]) if found[1] else ("", (), 0)
             return tell("domain.spf.flawed", (text,), paste, domain=domain, flaw=found[0])
     terms = _as_terms(senders)
     return tell("domain.spf.none", (), paste_of(domain, f"v=spf1 {terms} ~all") if terms else "", domain=domain)

@@ -55,7 +55,7 @@ def visible_links(html: str) -> list[str]:
     """The ``href`` of each link that has a text or a picture to see."""
     try:
         root = lxml.html.document_fromstring(
-            html.encode("utf-8", "replace"), parser=lxml.html.HTMLParser(encoding="utf-8")
+            html.replace("\x00", "").encode("utf-8", "replace"), parser=lxml.html.HTMLParser(encoding="utf-8")
         )
     except (lxml.etree.LxmlError, ValueError):
         return []
@@ -125,7 +125,8 @@ def _attributes(element: Any) -> Iterator[tuple[str, str]]:
 
 def _styled(element: Any, above: _Style, declared: Declarations) -> _Style:
     word = {name: tinycss2.serialize(value).strip().lower() for name, value in declared.items()}
-    size = _length(word.get("font-size", ""), above.size, above.size)
+    shorthand = next((part for part in word.get("font", "").split("/")[0].split() if part[:1].isdigit()), "")
+    size = _length(word.get("font-size", shorthand), above.size, above.size)
     style = replace(above, size=above.size if size is None else size)
     if element.tag in NOT_SHOWN or word.get("display") == "none" or _is_gone(word, style.size):
         return replace(style, shown=False)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
+import subprocess
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import dkim
 import nacl.signing
@@ -12,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from flask_optout.doctor.dkim_keys import keys, signatures
+from flask_optout.doctor.dkim_keys import NEW_KEY, keys, signatures
 from flask_optout.doctor.sample import Sample
 from tests.doctor.conftest import Ask, ids, the
 from tests.support.dns_server import SERVFAIL, SILENCE, Rdata, Zone
@@ -101,6 +104,14 @@ def test_who_has_a_provider_is_sent_to_its_page(ask: Ask, selector: str, alias: 
     assert ("openssl" in finding.paste) == (said == "openssl")
 
 
+def test_the_command_for_a_new_key_prints_a_record_that_fits_dns(ask: Ask, tmp_path: Path) -> None:
+    printed = subprocess.run(["sh", "-c", NEW_KEY], cwd=tmp_path, capture_output=True, check=True, text=True).stdout
+    strings = printed.strip('"').split('" "')
+    assert max(map(len, strings)) <= 255
+    zone: Zone = {f"{NAME} TXT": [[string.encode() for string in strings]]}
+    assert ids(keys(ask(zone), [("s1", D)])) == KEY
+
+
 def test_without_pynacl_an_ed25519_key_is_could_not_tell(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(dkim, "nacl")
     zone: Zone = {f"{NAME} TXT": [f"k=ed25519; p={ED25519}"]}
@@ -171,8 +182,12 @@ def test_a_signature_holds_or_says_why_not(ask: Ask, signer: Signer, change: tup
 
 
 def test_an_expired_signature_says_so(ask: Ask, signer: Signer) -> None:
-    expired = re.sub(rb"\bt=\d+", b"t=1000; x=2000", signer.sign(MESSAGE), count=1)
-    assert judged(ask, expired, signer.record) == {"message.dkim.expired"}
+    now = int(time.time())
+    for ends in (2_000, now - 60):
+        expired = re.sub(rb"\bt=\d+", b"t=1000; x=%d" % ends, signer.sign(MESSAGE), count=1)
+        assert judged(ask, expired, signer.record) == {"message.dkim.expired"}
+    lasting = re.sub(rb"\bt=\d+", b"t=1000; x=%d" % (now + 600), signer.sign(MESSAGE), count=1)
+    assert judged(ask, lasting, signer.record) == {"message.dkim.header"}
 
 
 @pytest.mark.parametrize(

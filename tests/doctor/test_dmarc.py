@@ -40,6 +40,8 @@ WELL = {"domain.dmarc.record"}
         (at(D, " " + GOOD), {"domain.dmarc.flawed"}),
         (at(D, f'"{GOOD}"'), {"domain.dmarc.flawed"}),
         (at(D, GOOD.replace(";", "\\;")), {"domain.dmarc.flawed"}),
+        (at(D, GOOD.replace(";", "", 1)), {"domain.dmarc.flawed"}),
+        (at(D, "DMARC1; p=reject"), {"domain.dmarc.flawed"}),
         # Section 4.7: values in any letters; bad optional tags are dropped; removed and added tags, test mode.
         (at(D, GOOD.replace("p=reject", "P=Reject") + "; ADKIM=S; aspf=R; fo=1:D:s"), WELL),
         (at(D, GOOD + "; adkim=strict"), WELL | {"domain.dmarc.dropped"}),

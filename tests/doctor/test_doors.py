@@ -260,6 +260,11 @@ CSP = "Content-Security-Policy"
         (headers_set((CSP, "sandbox allow-forms; form-action 'self'")), set(), set()),
         (headers_set((CSP, "form-action http://127.0.0.1:*")), set(), set()),
         (headers_set((CSP, "default-src 'none'")), set(), set()),
+        (headers_set((CSP, "form-action http://127.0.0.1:*/elsewhere")), {"doors.headers"}, {"doors.form-blocked"}),
+        (headers_set((CSP, "connect-src 'none'")), {"doors.headers"}, {"doors.form-blocked"}),
+        (headers_set((CSP, "connect-src 'none'; script-src 'nonce-abc'")), set(), set()),
+        (headers_set(("X-DataDome", "protected")), set(), set()),
+        (scripts("/cdn-cgi/challenge-platform/scripts/jsd/main.js"), set(), {"doors.scripts"}),
         (headers_set(("Content-Security-Policy-Report-Only", "form-action 'none'")), set(), set()),
         (headers_set(("X-Content-Type-Options", "none")), set(), set()),
         # Scripts of others can read the link.

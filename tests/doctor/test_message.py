@@ -159,6 +159,8 @@ A = f'<a href="{LINK}">Not Interested?</a>'
         f'<table bgcolor="#ffffff"><tr><td><a style="color:#999" href="{LINK}">Not Interested?</a></td></tr></table>',
         f'<div style="background:url(x.png)"><a style="color:#fff" href="{LINK}">Not Interested?</a></div>',
         f"<!--[if mso]><p hidden><![endif]-->{A}",
+        f'<div style="font:0/0 a"><div style="font:bold 14px/20px Arial">{A}</div></div>',
+        f"\x00{A}",
     ],
 )
 def test_a_link_that_people_see_is_seen(body: str) -> None:
@@ -176,6 +178,7 @@ def test_a_link_that_people_see_is_seen(body: str) -> None:
         f"<!-- {A} -->",
         f'<div style="font-size:0">{A}</div>',
         f'<div style="font-size:1px">{A}</div>',
+        f'<div style="font:0/0 a">{A}</div>',
         f'<div style="font-size:20px"><span style="font-size:1%">{A}</span></div>',
         f'<div style="visibility:hidden">{A}</div>',
         f'<div style="opacity:0">{A}</div>',
@@ -218,6 +221,7 @@ QUOTED = quote(LINK, safe="")
         (f"https://click.pstmrk.it/3s/{LONG}", "Postmark", "data-pm-no-track"),
         (f"https://abc.r.eu-west-1.awstrack.me/L0/{LONG}", "Amazon SES", "ses:no-track"),
         (f"https://go.sparkpostmail1.com/f/a/{LONG}", "SparkPost", "data-msys-clicktrack"),
+        (f"https://e.customeriomail.com/e/c/{LONG}", "Customer.io", 'class="untracked"'),
         (f"https://clicks.elsewhere.example/{LONG}", "clicks.elsewhere.example", "Switch"),
     ],
 )
