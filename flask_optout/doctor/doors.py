@@ -47,6 +47,8 @@ WAIT = 1.0
 MOST_WAITS = 2
 SECONDS_PER_CHECK = 12.0
 BUSY = (429, 503)
+#: What a firewall answers with when it asks whether a person is there.
+REFUSED = (202, 401, 403, 405, *BUSY)
 #: Headers and words of the pages on which a firewall asks whether a person is there: whose it is.
 CHALLENGES = (
     ("cf-mitigated", "", "Cloudflare"),
@@ -138,9 +140,11 @@ def _asked(knock: Knock, method: str, url: str, body: tuple[str, str] | None, ag
     for waited in range(MOST_WAITS + 1):
         answer = knock(method, url, body, agent)
         # A page of ours may carry a firewall's script or header all the same.
-        refused = answer.status == 202 or answer.status >= 400
+        refused = answer.status in REFUSED
         for header, words, whose in () if offered(answer.text) else CHALLENGES:
-            if (header and refused and answer.first(header)) or (words and words in answer.text):
+            if (header and refused and answer.first(header)) or (
+                words and words in answer.text and (refused or method == "GET")
+            ):
                 raise NoAnswer(f"{whose} asks whether a person is there ({answer.status})", certain=False)
         if answer.status not in BUSY:
             return answer
