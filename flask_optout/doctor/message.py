@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from ..links.tokens import ALPHABET
-from ..pages.languages import TAG
+from ..links.urls import TAG
 from .case import Case
 from .finding import Finding, no_extra, tell
 from .headers import headers
