@@ -17,9 +17,9 @@ import click
 import sqlalchemy as sa
 
 from flask_optout.choices.store import Store
-from flask_optout.choices.tables import LogTables
 from flask_optout.email_log.log_store import PER_MICROSECOND, LogStore, id_at, now
 from flask_optout.email_log.records import PAGE, WINDOW, Criteria, EmailLog
+from flask_optout.email_log.tables import LogTables
 
 from .harness import Row, Work, interleave, machine, repeated, say, table
 
@@ -73,7 +73,7 @@ def filled(url: sa.URL, rows: int) -> Iterator[tuple[EmailLog, sa.Engine]]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE" if server else "ANALYZE")
     try:
-        yield EmailLog(LogStore(Store(lambda: engine, timeout=600), tables)), engine
+        yield EmailLog(LogStore(Store(lambda: engine, lambda: None), tables)), engine
     finally:
         engine.dispose()
         if server:

@@ -29,10 +29,8 @@ SECRET = "a key of the benchmarks, 32 bytes."
 READER = "reader@example.org"
 #: A text browser: a press by a client without a name counts as a scanner's.
 HEADERS = ("Host: localhost", "Connection: close", "User-Agent: Lynx/2.9.0")
-ONE_SELECT, ONE_UPSERT = (
-    "a compiled template of as many bytes and one SELECT",
-    "a bare route with one upsert, committed",
-)
+ONE_SELECT = "a compiled template of as many bytes and one SELECT"
+ONE_UPSERT = "a bare route with one upsert and its commit"
 #: What each request is called, its bare route, what that does, and what was asked of it on each database.
 REQUESTS: dict[str, tuple[str, str, str, dict[str, float]]] = {
     "look": ("GET landing", "bare look", ONE_SELECT, {SQLITE: 0.7, "PostgreSQL": 0.8}),
@@ -156,9 +154,7 @@ def measure(kind: str, number: int) -> Iterator[Row]:
     for name, (path, base, against, bounds) in REQUESTS.items():
         if kind in bounds:
             ours, others = (number / times.seconds(which) for which in (name, base))
-            note = (
-                f"{ours:.0f} of them a second, {others:.0f} by the bare route; {WORKERS} workers, {CLIENTS} clients."
-            )
+            note = f"{ours:.0f} a second, the bare route {others:.0f}; {WORKERS} workers, {CLIENTS} clients."
             yield Row(f"{kind}: {path}", against, times.ratio(base, name), least=bounds[kind], note=note)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 from flask.testing import FlaskClient
@@ -11,7 +11,7 @@ from flask_optout.wiring import current_state
 from tests.support.hosts import KEY, OLD, Host, dispose, make_host
 
 from .filling import fill
-from .harness import Row, interleave, repeated
+from .harness import Row, Work, interleave, repeated
 from .hosting import SQLITE, empty_database, on_databases
 from .served import OPPORTUNITY
 
@@ -47,7 +47,7 @@ def measure(kind: str, number: int) -> Iterator[Row]:
     yield Row(path, "the same before it", ratio, most=1.2, note=note)
 
 
-def _looks(client: FlaskClient, path: str, number: int) -> Callable[[], None]:
+def _looks(client: FlaskClient, path: str, number: int) -> Work:
     def look(_: int) -> None:
         assert client.get(path).status_code == 200
 
