@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 from flask import request
-from flask_optout.presses.bursts import WINDOW
+from flask_optout.presses.commands import WINDOW
 from playwright.sync_api import Browser, Page, expect
 
 from flask_optout.cli.commands import optout_cli

@@ -15,7 +15,24 @@ from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
 from ..invitations.headers import unfolded
 from ..wiring import current_state
-from .wire import Inviting, is_proved, not_gated, rehearsing, serialising, unproved, verbatim, wrap_long_lines
+from .wire import (
+    Inviting,
+    check_library,
+    is_proved,
+    not_gated,
+    rehearsing,
+    serialising,
+    unproved,
+    verbatim,
+    wrap_long_lines,
+)
+
+WAYS_OUT: dict[Any, str] = {
+    flask_mail.Mail: "send send_message connect",
+    flask_mail.Connection: "send send_message",
+    flask_mail.Message: "send send_to",
+}
+HOOKS = [(flask_mail.Message, "_message"), (flask_mail.Mail, "init_mail"), (flask_mail, "email_dispatched")]
 
 
 class Invitation(Inviting, flask_mail.Message):
@@ -96,6 +113,7 @@ class Mail(_Gated, flask_mail.Mail):
     """A drop-in for ``flask_mail.Mail``."""
 
     def init_mail(self, *args: Any, **kwargs: Any) -> _State:
+        check_library("Flask-Mail", WAYS_OUT, HOOKS)
         return _State(**vars(super().init_mail(*args, **kwargs)))
 
 

@@ -14,7 +14,24 @@ from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
 from ..wiring import current_state
 from . import mailman_library
-from .wire import Inviting, is_proved, not_gated, rehearsing, serialising, unproved, verbatim, wrap_long_lines
+from .wire import (
+    Inviting,
+    check_library,
+    is_proved,
+    not_gated,
+    rehearsing,
+    serialising,
+    unproved,
+    verbatim,
+    wrap_long_lines,
+)
+
+WAYS_OUT: dict[Any, str] = {
+    mailman_library.Mail: "send_mail send_mass_mail get_connection",
+    mailman_library.EmailMultiAlternatives: "send get_connection",
+    mailman_library.BaseEmailBackend: "send_messages",
+}
+HOOKS = [(mailman_library.EmailMessage, "message"), (mailman_library.Mail, "import_backend")]
 
 
 class Invitation(Inviting, mailman_library.EmailMultiAlternatives):
@@ -101,6 +118,7 @@ class Mail(_Gated, mailman_library.Mail):
 
     @staticmethod
     def init_mail(*args: Any, **kwargs: Any) -> _State:
+        check_library("Flask-Mailman", WAYS_OUT, HOOKS)
         return _State(**vars(mailman_library.Mail.init_mail(*args, **kwargs)))
 
 

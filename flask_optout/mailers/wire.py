@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import binascii
+import re
 import smtplib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from email.message import Message
 from email.policy import Policy
 from functools import lru_cache
+from importlib.metadata import version
 from typing import Any
 
 from ..addresses import Address
-from ..errors import AddressError, InvitationError, NotGated
+from ..errors import AddressError, ConfigurationError, InvitationError, NotGated
 from ..invitations.headers import OWN_HEADERS
 
 #: RFC 5322 section 2.1.1, in octets.
 LONGEST_LINE = 998
+#: Names of public methods by which mail may leave.
+WAY_OUT = re.compile(r"(?!_).*(?:send|deliver|dispatch|connect|queue|submit)")
 
 
 class _Verbatim:
@@ -42,13 +46,33 @@ def verbatim(policy: Policy) -> Any:
 def wrap_long_lines(message: Message[Any, Any]) -> None:
     """Encode as quoted-printable each part that has a line too long for a mail server (RFC 5322 section 2.1.1)."""
     for part in message.walk():
-        if part.is_multipart() or str(part.get("Content-Transfer-Encoding", "7bit")).lower() not in ("7bit", "8bit"):
-            continue
+        payload = part.get_payload()
+        if not isinstance(payload, str) or max(map(len, payload.split("\n"))) * 4 <= LONGEST_LINE:
+            continue  # not long in any charset; to look at the headers costs more
         raw = part.get_payload(decode=True)
-        if isinstance(raw, bytes) and len(raw) > LONGEST_LINE and max(map(len, raw.splitlines())) > LONGEST_LINE:
+        encoding = str(part.get("Content-Transfer-Encoding", "7bit")).lower()
+        if encoding in ("7bit", "8bit") and isinstance(raw, bytes) and max(map(len, raw.splitlines())) > LONGEST_LINE:
             del part["Content-Transfer-Encoding"]
             part["Content-Transfer-Encoding"] = "quoted-printable"
             part.set_payload(binascii.b2a_qp(raw.replace(b"\r\n", b"\n")).decode("ascii"))
+
+
+def check_library(distribution: str, classes: Mapping[Any, str], hooks: Iterable[tuple[Any, str]]) -> None:
+    """Refuse a release of a mail library that has a way out, or lacks a hook, that its adapter does not know of.
+
+    :param classes: the library's classes, each with the names of the methods by which mail leaves, as far as known.
+    :param hooks: what the adapter overrides or calls.
+    :raises ConfigurationError: when the installed release has changed.
+    """
+    ways = {f"{kind.__name__}.{name}": name in known.split() for kind, known in classes.items() for name in dir(kind)}
+    strange = [way for way, known in ways.items() if not known and WAY_OUT.match(way.partition(".")[2])]
+    missing = [f"{kind.__name__}.{name}" for kind, name in hooks if not hasattr(kind, name)]
+    if strange or missing:
+        raise ConfigurationError(
+            f"The adapter does not fit {distribution} {version(distribution)} ({', '.join(strange + missing)}).",
+            "Mail might leave by a way that does not pass the gate, so none is sent.",
+            f"Install a release of {distribution} that the manual names, or a newer Flask-OptOut.",
+        )
 
 
 def is_proved(spelled: Iterable[str], address: Address) -> bool:

@@ -84,6 +84,8 @@ class RecentPresses:
         number = self._choices.journal_number()
 
         def work(connection: sa.Connection) -> tuple[Judgement, list[Statement]]:
+            if connection.dialect.name == "sqlite":
+                connection.execute(self._lock)
             choices, row = self._read(connection, claim, number)
             recent = self._unexpired(row)
             known = replace(evidence, visitor=visitor(recent.salt))
@@ -197,6 +199,11 @@ class RecentPresses:
             insert(connection, self._recent, {**mark._asdict(), "version": 0, **values})
         elif connection.execute(self._update, {**_at(mark, recent.version), **values}).rowcount == 0:
             raise KeyTaken
+
+    @cached_property
+    def _lock(self) -> sa.Update:
+        """Changes no row; SQLite waits for its one writer only where a transaction begins with a write."""
+        return self._recent.update().where(sa.false()).values(version=0)
 
     @cached_property
     def _update(self) -> sa.Update:

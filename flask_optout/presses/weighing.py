@@ -11,6 +11,8 @@ from .nonces import Page
 
 #: Seconds between "Keep me invited" and a mute that show that somebody has read in between.
 PAUSE = 15.0
+#: No page has both; the second half of a double click may press the other.
+MUTE_AND_LEAVE = {Command.MUTE, Command.LEAVE}
 
 
 class Weighed(NamedTuple):
@@ -68,7 +70,8 @@ class Weighed(NamedTuple):
     def _contradicts(self, press: Press) -> bool:
         command = self.evidence.command
         if press in self.blind:
-            return Command.DECOY not in (command, press.command) and command.muted is not press.command.muted
+            pair = {command, press.command}
+            return command.muted is not press.command.muted and pair != MUTE_AND_LEAVE and Command.DECOY not in pair
         return command.contradicts(press.command) and not self._read(press)
 
     def _read(self, press: Press) -> bool:

@@ -6,6 +6,7 @@ import base64
 import re
 import smtplib
 from collections.abc import Callable
+from contextlib import suppress
 from email.header import decode_header, make_header
 from typing import Any
 
@@ -62,25 +63,26 @@ def mailbox(rcpt: str) -> str:
     return f"{local}@{domain.rstrip('.')}".lower()
 
 
-def spell(library: Library, host: Host, smtp: Mailbox, person: str) -> None:
-    for written in (spelling(*person.split("@")) for spelling in SPELLINGS.values()):
-        for to in (written, ("Jane", written)):
-            try:
-                next(iter(library.ways.values()))(host, smtp, [library.invitation(Wanted([to], html=None))])
-            except (ValueError, smtplib.SMTPException):
-                continue
+def spell(library: Library, host: Host, smtp: Mailbox, person: str, rows: list[str]) -> None:
+    for number, row in enumerate(rows):
+        written = SPELLINGS[row](*person.split("@"))
+        to = ("Jane", written) if number % 2 else written
+        with suppress(ValueError, smtplib.SMTPException):
+            next(iter(library.ways.values()))(host, smtp, [library.invitation(Wanted([to], html=None))])
 
 
 @pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.name)
-@pytest.mark.parametrize("people", [3, pytest.param(1_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("people", [12, pytest.param(1_000, marks=pytest.mark.long)])
 def test_no_spelling_reaches_the_mailbox_of_a_muted_person(
     library: Library, people: int, host: Host, smtp: Mailbox
 ) -> None:
     muted = {f"jane{number}@example.org" for number in range(people)}
     for person in muted:
         say(host, True, person)
-    for person in muted:
-        spell(library, host, smtp, person)
+    every = list(SPELLINGS)
+    for number, person in enumerate(sorted(muted)):
+        start = number * 10 % len(every)
+        spell(library, host, smtp, person, (every + every)[start : start + 10])
     assert muted.isdisjoint(mailbox(rcpt) for mail in smtp.received for rcpt in mail.rcpt_to)
 
 
