@@ -49,7 +49,7 @@ def start(database: Database, tmp_path: Path, smtp: Mailbox) -> Iterator[Start]:
     hosts: list[Host] = []
 
     def start(**config: Any) -> Host:
-        mail = {"MAIL_SERVER": smtp.host, "MAIL_PORT": smtp.port}
+        mail: dict[str, Any] = {"MAIL_SERVER": smtp.host, "MAIL_PORT": smtp.port}
         hosts.append(make_host(tmp_path, SQLALCHEMY_DATABASE_URI=database.uri, **mail, **config))
         return hosts[-1]
 

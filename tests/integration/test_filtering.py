@@ -86,7 +86,7 @@ def test_a_choice_made_during_a_run_is_found_from_the_next_chunk_on(host: Host, 
 
 def test_a_set_may_be_a_minute_old_and_no_older(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr(bulk.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("flask_optout.choices.bulk.time.monotonic", lambda: clock[0])
     monkeypatch.setattr(bulk, "CHUNK", 5)
     people = [f"person{number}@x.org" for number in range(20)]
     say(host, True, people[0])
