@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from flask import Flask
-from sqlalchemy.engine.default import DefaultDialect
 
 from flask_optout.addresses import parse
 from flask_optout.choices import repository as choices
@@ -41,12 +40,12 @@ MARKS = [
     Mark("mute: before the link is read", tokens.Tokens, "read", True),
     Mark("mute: before the transaction", store.Store, "write", True),
     Mark("mute: after the row is written", choices, "upsert", False),
-    Mark("mute: before the commit", DefaultDialect, "do_commit", True),
-    Mark("mute: after the commit", DefaultDialect, "do_commit", False),
+    Mark("mute: before the commit", sa.Transaction, "commit", True),
+    Mark("mute: after the commit", sa.Transaction, "commit", False),
     Mark("mute: before the answer leaves", Flask, "finalize_request", False),
     Mark("send: before the letter is written", gate.Gate, "letters", True),
-    Mark("send: before the choice is read", choices.Choices, "_compared", True),
-    Mark("send: after the choice is read", choices.Choices, "_compared", False),
+    Mark("send: before the choice is read", choices.Choices, "parameters", True),
+    Mark("send: after the choice is read", choices.Choices, "found", False),
     Mark("send: before the message is handed off", smtplib.SMTP, "data", True),
     Mark("send: after the message is handed off", smtplib.SMTP, "data", False),
 ]

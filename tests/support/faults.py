@@ -249,6 +249,15 @@ def renamed(table: str) -> Trouble:
     return missing
 
 
+@contextmanager
+def made_anew(scene: Scene) -> Iterator[None]:
+    """The table of choices is dropped and made anew under the running process."""
+    with renamed("optout_choice")(scene):
+        scene.run("CREATE TABLE optout_choice AS SELECT * FROM set_aside WHERE muted IS NULL")
+        yield
+        scene.run("DROP TABLE optout_choice")
+
+
 SERVERS_ONLY = ("postgresql", "mariadb")
 FAULTS = [
     Fault("server refuses connections", refused, SERVERS_ONLY),
@@ -264,6 +273,7 @@ FAULTS = [
     Fault("disk full", full, ("sqlite",), sends=None),
     Fault("pool exhausted", pool_exhausted),
     Fault("table of choices missing", renamed("optout_choice")),
+    Fault("table of choices made anew", made_anew),
     # A process that runs has opened its data key already, and the choices are there.
     Fault("table of keys missing", renamed("optout_meta"), sends=True, presses=True),
 ]
