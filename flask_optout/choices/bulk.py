@@ -17,7 +17,7 @@ from ..links.keys import ALL, DIGEST_SIZE
 from ..links.tokens import checked_opportunity
 from .repository import Choices
 
-#: Addresses looked at together, and parsed together.
+#: Addresses looked at together, as many as mutes that the driver holds at once, and addresses parsed together.
 CHUNK, PIECE = 5_000, 100
 #: Mutes that are read into a set, which takes about 90 MB then; beyond it, each chunk is looked up in the table.
 LARGEST_SET = 1_000_000
@@ -25,8 +25,6 @@ LARGEST_SET = 1_000_000
 WORTH = 6
 #: Cache age in seconds before the mutes are read again; the gate looks once more as each mail leaves.
 MAX_AGE = 60.0
-#: Rows that the driver holds at once while the mutes are read.
-PAGE = 10_000
 #: Digests in one statement: SQLite before 3.32 takes 999 parameters.
 BATCH = 900
 #: The canonical address, and the same without its +tag where it has one.
@@ -120,7 +118,7 @@ class _Mutes:
             run = bytes(connection.scalar(sa.select(sa.func.string_agg(query.subquery().c.digest, b""))) or b"")
             mutes = {run[start : start + DIGEST_SIZE] for start in range(0, len(run), DIGEST_SIZE)}
         else:
-            mutes = set(connection.execution_options(yield_per=PAGE).scalars(query))
+            mutes = set(connection.execution_options(yield_per=CHUNK).scalars(query))
         return mutes if len(mutes) <= limit else None
 
     def _look_up(self, connection: sa.Connection, digests: list[bytes]) -> set[bytes]:

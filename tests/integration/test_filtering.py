@@ -30,7 +30,6 @@ WAYS = {
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(bulk, "CHUNK", 5)
-    monkeypatch.setattr(bulk, "PAGE", 3)
     monkeypatch.setattr(bulk, "MAX_AGE", 0.0)
     for name, value in WAYS[request.param].items():
         monkeypatch.setattr(bulk, name, value)
