@@ -114,7 +114,7 @@ def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: b
         choice = next((each for each in wanted if each in scan.offered(page.text)), None)
         if choice is not None:  # what they want, or, where it stands already, what leaves it so
             reader.press(page, choice)
-        world.wait(world.dice.uniform(5, 115))
+        world.wait(world.dice.uniform(5, 90))  # then a scanner reads, and presses before two minutes are over
 
     world.address = address
     if when == "during":
