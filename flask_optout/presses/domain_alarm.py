@@ -10,7 +10,6 @@ import datetime
 import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Container, Iterable, Iterator
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
