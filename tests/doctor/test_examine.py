@@ -126,6 +126,19 @@ SPOILT: dict[str, bytes] = {
     "a charset that is none": eml(Content_Type="text/plain; charset=x\x00y"),
     "open tags": eml("<a " * 200_000, Content_Type="text/html"),
     "open comments": eml("<!--" * 100_000, Content_Type="text/html"),
+    "rules without end": eml(
+        "<style>" + "a{color:red}" * 20_000 + "</style>" + "<a>x</a>" * 20_000, Content_Type="text/html"
+    ),
+    "elements in elements": eml("<div>" * 90_000 + "<a href=x>x", Content_Type="text/html"),
+    "selectors of selectors": eml(
+        "<style>" + "* * * * a{color:red}" * 3_000 + "</style>" + "<div>" * 200 + "<a>x</a>" * 3_000,
+        Content_Type="text/html",
+    ),
+    "colours of nothing": eml(
+        "<p style='color:;background:url(;font:/;font-size:1e999px'>" * 5_000, Content_Type="text/html"
+    ),
+    "verdicts without end": eml(Authentication_Results="mx.example; " + "dkim=pass header.d=x.example; " * 2_000),
+    "brackets in a verdict": eml(Authentication_Results="(" * 20_000),
     "less than": eml("<" * 300_000, Content_Type="text/html"),
     "base64 that is none": eml("=" * 1_000, Content_Transfer_Encoding="base64"),
     "a list of 10000 people": eml(To=", ".join("a@b.example" for _ in range(5_000))),
