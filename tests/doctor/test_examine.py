@@ -215,7 +215,7 @@ def test_without_the_extra_the_rest_still_runs(host: Host, monkeypatch: pytest.M
     for name in [name for name in sys.modules if name.startswith("flask_optout.doctor.")]:
         if name.rpartition(".")[2] in needs:
             monkeypatch.delitem(sys.modules, name)
-    for name in ("authres", "checkdmarc", "cssselect2", "dkim", "dns", "lxml", "rich", "spf", "tinycss2"):
+    for name in ("authres", "checkdmarc", "cssselect2", "dkim", "dns", "lxml", "spf", "tinycss2"):
         monkeypatch.setitem(sys.modules, name, None)
     found = ids(examined(host, Case.of(host.app.config, message=eml())).findings)
     assert {"domain.extra", "message.extra", "setup.store", "message.list-id", "doors.unreachable"} <= found
