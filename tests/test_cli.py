@@ -35,6 +35,7 @@ def deployed(make: MakeHost, smtp: Mailbox, folder: Path) -> Iterator[Host]:
     host = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port, OPTOUT_JOURNAL=str(folder / "journal"))
     with host.app.app_context():
         assert run(host, "replay", "--new").exit_code == 0
+        host.mail.send(host.invitation("kim@example.org"))
         yield host
 
 

@@ -120,7 +120,7 @@ def upsert(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -
 def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...]) -> Any:
     # Cached, as building it takes as long as running it.
     keys = [column.name for column in table.primary_key]
-    rest = [name for name in names if name not in keys]
+    rest = [name for name in names if name not in keys] or keys[:1]
     insert: Any
     match dialect:
         case "sqlite" | "postgresql":
