@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from typing import Any
@@ -23,7 +24,7 @@ from tests.conftest import MakeHost
 from tests.doctor.conftest import ids, not_well
 from tests.doctor.samples import SETTINGS, eml
 from tests.support.dns_server import SILENCE, Nameserver, Zone
-from tests.support.hosts import Host, free_port
+from tests.support.hosts import Host, Mailbox, free_port
 from tools.doctor_demo import ZONE, looked_at
 
 D = "invite.example"
@@ -200,6 +201,21 @@ def test_a_group_that_breaks_or_does_not_end_says_so(host: Host, monkeypatch: py
         "doors.time.unknown",
     } <= ids(report.findings)
     assert not any("secret" in finding.seen for finding in report.findings)
+
+
+@pytest.mark.parametrize("same_key", [True, False])
+def test_a_link_of_another_key_is_not_taken_for_ours(make: MakeHost, smtp: Mailbox, same_key: bool) -> None:
+    sender = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port)
+    with sender.app.app_context():
+        sender.mail.send(sender.invitation())
+    sample = smtp.received[0].raw
+    if not same_key:
+        sample = re.sub(
+            rb"(/one-click/[a-z2-7]{9})([a-z2-7])", lambda m: m[1] + (b"y" if m[2] == b"x" else b"x"), sample
+        )
+    found = ids(examined(sender, Case.of(sender.app.config, message=sample), offline=True).findings)
+    assert ("message.list-unsubscribe" in found) is same_key
+    assert ("message.list-unsubscribe.other-key" in found) is not same_key
 
 
 def test_offline_asks_nobody(host: Host, nameserver: Nameserver) -> None:
