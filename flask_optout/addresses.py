@@ -89,7 +89,7 @@ def _address(local: str, domain: str, name: str = "") -> Address:
         raise _malformed("The part before the @ looks like an encoded word, which mail libraries decode.")
     if len(local.encode()) + 1 + len(host) > LONGEST_ADDRESS:
         raise _malformed("A recipient's address is too long.")
-    stem, plus, _ = _unquote(key).partition("+")
+    stem, plus, _ = unquoted(key).partition("+")
     base = f"{_quote(stem)}@{host}" if plus and stem else None
     return Address(f"{local}@{host}", f"{key}@{host}", base, name)
 
@@ -124,13 +124,14 @@ def _folded(local: str) -> tuple[str, str]:
         )
     except ValueError:
         raise _malformed("The part before the @ is not valid.") from None
-    text = _unquote(checked.local_part)
+    text = unquoted(checked.local_part)
     while (folded := unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())) != text:
         text = folded
     return checked.local_part, _quote(text)
 
 
-def _unquote(local: str) -> str:
+def unquoted(local: str) -> str:
+    """A local part without its quotes and escapes, if it has any."""
     return re.sub(r"\\(.)", r"\1", local[1:-1], flags=re.DOTALL) if local.startswith('"') else local
 
 
@@ -154,7 +155,7 @@ def _split(text: str) -> tuple[str, str]:
         return "", outside
     if re.search(r"[@,;:\[\]\\]", QUOTED.sub("quoted", outside)):
         raise _malformed("A display name with a special character is not in quotes.")
-    return QUOTED.sub(lambda quoted: _unquote(quoted[0]), outside), inside.strip()
+    return QUOTED.sub(lambda quoted: unquoted(quoted[0]), outside), inside.strip()
 
 
 def _without_comments(text: str) -> str:

@@ -12,9 +12,10 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from ..addresses import Address, parse
+from ..config import LOOPBACK
 from ..doctor.scan import Answer, Scanner, scan
 from ..errors import OptOutError
-from ..invitations.compose import LOOPBACK, Letter
+from ..invitations.compose import Letter
 from ..links.keys import ALL
 from ..links.tokens import Door
 from ..mailers.delivery import default_sender, deliver

@@ -24,7 +24,7 @@ WAY_OUT = re.compile(r"(?!_).*(?:send|deliver|dispatch|connect|queue|submit)")
 
 
 class _Verbatim:
-    """Goes in front of a policy, which would fold our long URLs into encoded words that no mail program reads."""
+    """A mixin for an email policy, which would fold our long URLs into encoded words that no mail program reads."""
 
     linesep: str
 
@@ -93,7 +93,7 @@ def unproved() -> AddressError:
 
 
 class Inviting:
-    """Goes in front of a library's message, and makes it an invitation.
+    """A mixin that makes a library's message an invitation.
 
     :param opportunity: its id, 1 to 128 bytes.
     :param language: the recipient's, as a tag such as ``"de"``: of the footer, and of the page that its link opens.

@@ -13,10 +13,9 @@ from flask import Response, copy_current_request_context, current_app, make_resp
 
 from ..addresses import parse
 from ..errors import AddressError, OptOutError
-from ..invitations.link_letter import link_letter
 from ..links.keys import Mark
 from ..links.tokens import Claim, Door
-from ..mailers.delivery import default_sender, deliver
+from ..mailers.delivery import default_sender, deliver, link_letter
 from ..wiring import State, current_state
 from .candidate import LONGEST_FORM, blueprint, show
 from .languages import of_browser, speaking
