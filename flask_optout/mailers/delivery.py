@@ -64,7 +64,7 @@ def default_sender() -> Recipient:
 def _by_flask_mail(letter: Letter) -> None:
     from .flask_mail import Cleared, Invitation
 
-    carrier = Invitation(opportunity=letter.opportunity, sender=letter.sender)
+    carrier = Invitation(opportunity=letter.opportunity)
     current_app.extensions["mail"].send(Cleared(carrier, letter))
 
 

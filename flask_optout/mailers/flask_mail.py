@@ -129,17 +129,7 @@ class Cleared(flask_mail.Message):
         if self.has_bad_headers():  # such as a subject that is folded at LF alone
             self.subject = unfolded(letter.subject)
         with serialising():
-            self._bytes = self._serialised()
-
-    def _serialised(self) -> bytes:
-        try:
-            return super().as_bytes()
-        except UnicodeError:  # the library encodes only long values; one with an @ may hold an address
-            headers = (self.extra_headers or {}).items()
-            self.extra_headers = {
-                name: value if "@" in value else flask_mail.sanitize_subject(value) for name, value in headers
-            }
-            return super().as_bytes()
+            self._bytes = super().as_bytes()
 
     def as_bytes(self) -> bytes:
         return self._bytes

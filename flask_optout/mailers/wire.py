@@ -126,7 +126,8 @@ def serialising() -> Iterator[None]:
         raise InvitationError(
             "A header of an invitation has a character that cannot stand there.",
             "The mail library cannot write it, so the invitation would reach nobody.",
-            "Look at the sender and Reply-To: a name with an @ or a comma needs quotes, a domain its ASCII form.",
+            "Look at the sender and Reply-To, where a name with an @ or a comma needs quotes and a domain its ASCII "
+            "form, and at your own headers, which some mail libraries take in ASCII alone.",
         ) from None
 
 
