@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import chain, islice
-from operator import length_hint
+from operator import length_hint, or_
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,9 +33,8 @@ BATCH = 900
 _ATOM = rf"[{ATEXT.replace('+', '')}]+"
 #: Lines of addresses in ASCII without a +tag (RFC 5322 section 3.2.3); their domains are checked apart.
 PLAIN_LINES = re.compile(rf"(?:{_ATOM}(?:\.{_ATOM})*+@[a-zA-Z0-9.-]++(?:\n|\Z))+", re.ASCII)
-
-#: The canonical address, and the same without its +tag where it has one.
-Person = tuple[bytes, bytes | None]
+#: What stands behind the @ in each of them.
+DOMAIN = re.compile(r"@(.*)")
 
 
 class Filter:
@@ -59,15 +58,14 @@ class Filter:
     ) -> Iterator[list[Recipient]]:
         position = 0
         while chunk := list(islice(source, CHUNK)):
-            people, malformed = _parsed(chunk)
-            expected = max(expected, position + len(people))
+            names, bases, malformed = _parsed(chunk)
+            expected = max(expected, position + len(names))
+            barred = self._barred([*names, *bases.values()], mutes, expected)
             # Somebody with a +tag is barred by the choice of the address without it, too.
-            bases = {place: base for place, (_, base) in enumerate(people) if base is not None}
-            barred = self._barred([person for person, _ in people] + list(bases.values()), mutes, expected)
-            for at, place in enumerate(bases, len(people)):
+            for at, place in enumerate(bases, len(names)):
                 barred[place] |= barred[at]
-            yield [recipient for recipient, bar in zip(chunk, barred, strict=False) if not bar]
-            position += len(people)
+            yield [recipient for recipient, _, bar in zip(chunk, names, barred, strict=False) if not bar]
+            position += len(names)
             if malformed is not None:
                 raise AddressError(f"Address {position + 1}: {malformed.what}", malformed.why, malformed.mend)
 
@@ -80,7 +78,7 @@ class Filter:
         for about, each in mutes.items():
             digests = self._choices.key().digests(about, people)
             if muted := each.among(digests, expected):
-                barred = [bar or digest in muted for bar, digest in zip(barred, digests, strict=True)]
+                barred = list(map(or_, barred, map(muted.__contains__, digests)))
         return barred
 
 
@@ -140,22 +138,28 @@ class _Mutes:
         return {found for part in parts for found in connection.scalars(self._query.where(digest.in_(part)))}
 
 
-def _parsed(recipients: Sequence[Recipient]) -> tuple[list[Person], AddressError | None]:
-    """The people up to the first malformed recipient, and what is wrong with it."""
-    people: list[Person] = []
+def _parsed(recipients: Sequence[Recipient]) -> tuple[list[bytes], dict[int, bytes], AddressError | None]:
+    """The canonical addresses up to the first malformed recipient, and what is wrong with it.
+
+    Between them stands, by its place, each address that has a +tag, without it.
+    """
+    names: list[bytes] = []
+    bases: dict[int, bytes] = {}
     for start in range(0, len(recipients), PIECE):
         piece = recipients[start : start + PIECE]
         plain = _plain(piece)
         if plain is not None:
-            people += [(person, None) for person in plain]
+            names += plain
             continue
         for recipient in piece:
             try:
                 address = parse(recipient)
             except AddressError as error:
-                return people, error
-            people.append((address.canonical.encode(), None if address.base is None else address.base.encode()))
-    return people, None
+                return names, bases, error
+            if address.base is not None:
+                bases[len(names)] = address.base.encode()
+            names.append(address.canonical.encode())
+    return names, bases, None
 
 
 def _plain(recipients: Sequence[Recipient]) -> list[bytes] | None:
@@ -164,10 +168,10 @@ def _plain(recipients: Sequence[Recipient]) -> list[bytes] | None:
         text = "\n".join(recipients)  # type: ignore[arg-type]
         if PLAIN_LINES.fullmatch(text) is None:
             return None
-        people = text.lower().split("\n")
-        domains = {person.rpartition("@")[2] for person in people}
+        text = text.lower()
+        people = text.encode().split(b"\n")
         fits = len(people) == len(recipients) and max(map(len, people)) <= LONGEST_ADDRESS
-        plain = fits and all(ascii_domain(domain) == domain for domain in domains)
+        plain = fits and all(ascii_domain(domain) == domain for domain in set(DOMAIN.findall(text)))
     except (TypeError, AddressError):
         return None
-    return [person.encode() for person in people] if plain else None
+    return people if plain else None
