@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
@@ -12,13 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..addresses import ATEXT, LONGEST_ADDRESS, Recipient, ascii_domain, parse
+from ..addresses import Recipient, parse, plain_people
 from ..errors import AddressError
 from ..links.keys import ALL, DIGEST_SIZE
 from ..links.tokens import checked_opportunity
 from .repository import Choices
 
-#: Addresses looked at together, and parsed together.
+#: Addresses looked at together, as many as mutes that the driver holds at once, and addresses parsed together.
 CHUNK, PIECE = 5_000, 100
 #: Mutes that are read into a set, which takes about 90 MB then; beyond it, each chunk is looked up in the table.
 LARGEST_SET = 1_000_000
@@ -26,15 +25,8 @@ LARGEST_SET = 1_000_000
 WORTH = 6
 #: Cache age in seconds before the mutes are read again; the gate looks once more as each mail leaves.
 MAX_AGE = 60.0
-#: Rows that the driver holds at once while the mutes are read.
-PAGE = 10_000
 #: Digests in one statement: SQLite before 3.32 takes 999 parameters.
 BATCH = 900
-_ATOM = rf"[{ATEXT.replace('+', '')}]+"
-#: Lines of addresses in ASCII without a +tag (RFC 5322 section 3.2.3); their domains are checked apart.
-PLAIN_LINES = re.compile(rf"(?:{_ATOM}(?:\.{_ATOM})*+@[a-zA-Z0-9.-]++(?:\n|\Z))+", re.ASCII)
-#: What stands behind the @ in each of them.
-DOMAIN = re.compile(r"@(.*)")
 
 
 class Filter:
@@ -49,8 +41,7 @@ class Filter:
         :raises AddressError: at the first malformed address, after everything before it was yielded.
         :raises OptOutError: as :meth:`Choices.muted`.
         """
-        abouts = dict.fromkeys((checked_opportunity(opportunity), ALL))
-        mutes = {about: _Mutes(self._choices, about) for about in abouts}
+        mutes = {about: _Mutes(self._choices, about) for about in (checked_opportunity(opportunity), ALL)}
         return chain.from_iterable(self._passing(iter(addresses), mutes, length_hint(addresses)))
 
     def _passing(
@@ -124,7 +115,7 @@ class _Mutes:
             run = bytes(connection.scalar(sa.select(sa.func.string_agg(query.subquery().c.digest, b""))) or b"")
             mutes = {run[start : start + DIGEST_SIZE] for start in range(0, len(run), DIGEST_SIZE)}
         else:
-            mutes = set(connection.execution_options(yield_per=PAGE).scalars(query))
+            mutes = set(connection.execution_options(yield_per=CHUNK).scalars(query))
         return mutes if len(mutes) <= limit else None
 
     def _look_up(self, connection: sa.Connection, digests: list[bytes]) -> set[bytes]:
@@ -139,16 +130,12 @@ class _Mutes:
 
 
 def _parsed(recipients: Sequence[Recipient]) -> tuple[list[bytes], dict[int, bytes], AddressError | None]:
-    """The canonical addresses up to the first malformed recipient, and what is wrong with it.
-
-    Between them stands, by its place, each address that has a +tag, without it.
-    """
+    """The canonical addresses, those with a +tag without it by their place, and what ends them if one is malformed."""
     names: list[bytes] = []
     bases: dict[int, bytes] = {}
     for start in range(0, len(recipients), PIECE):
         piece = recipients[start : start + PIECE]
-        plain = _plain(piece)
-        if plain is not None:
+        if (plain := plain_people(piece)) is not None:
             names += plain
             continue
         for recipient in piece:
@@ -160,18 +147,3 @@ def _parsed(recipients: Sequence[Recipient]) -> tuple[list[bytes], dict[int, byt
                 bases[len(names)] = address.base.encode()
             names.append(address.canonical.encode())
     return names, bases, None
-
-
-def _plain(recipients: Sequence[Recipient]) -> list[bytes] | None:
-    """Same result as :func:`parse` for plain addresses, faster for many; ``None`` when one of them is not plain."""
-    try:
-        text = "\n".join(recipients)  # type: ignore[arg-type]
-        if PLAIN_LINES.fullmatch(text) is None:
-            return None
-        text = text.lower()
-        people = text.encode().split(b"\n")
-        fits = len(people) == len(recipients) and max(map(len, people)) <= LONGEST_ADDRESS
-        plain = fits and all(ascii_domain(domain) == domain for domain in set(DOMAIN.findall(text)))
-    except (TypeError, AddressError):
-        return None
-    return people if plain else None
