@@ -130,7 +130,7 @@ class _Mutes:
 
 
 def _parsed(recipients: Sequence[Recipient]) -> tuple[list[bytes], dict[int, bytes], AddressError | None]:
-    """The canonical addresses, those with a +tag without it by their place, and what ends them if one is malformed."""
+    """The canonical addresses, by their place those with a +tag without it, and what is wrong with the next one."""
     names: list[bytes] = []
     bases: dict[int, bytes] = {}
     for start in range(0, len(recipients), PIECE):
