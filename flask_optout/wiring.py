@@ -21,8 +21,6 @@ from .choices.schema import create_tables
 from .choices.store import Store
 from .choices.tables import ChoiceTables
 from .config import Keys
-from .email_log.invited import Invited
-from .email_log.log_store import LogStore
 from .email_log.records import EmailLog
 from .email_log.resends import Resends
 from .email_log.saved_filters import SavedFilters
@@ -169,7 +167,7 @@ class State:
 
     @cached_property
     def alarms(self) -> Alarms:
-        invited = self.invited.between
+        invited = self.email_log.invited_between
         return Alarms(self.store, self.tables.presses, self.key, invited, lambda: self.clock())
 
     @cached_property
@@ -191,28 +189,20 @@ class State:
         return Gate(self.choices, composer, self.email_log, self._app.logger)
 
     @cached_property
-    def _log_store(self) -> LogStore:
-        return LogStore(self.store, self.tables.log)
-
-    @cached_property
     def email_log(self) -> EmailLog:
-        return EmailLog(self._log_store)
-
-    @cached_property
-    def invited(self) -> Invited:
-        return Invited(self._log_store)
+        return EmailLog(self.store, self.tables.log)
 
     @cached_property
     def resends(self) -> Resends:
-        return Resends(self._log_store)
+        return Resends(self.store, self.tables.log)
 
     @cached_property
     def saved_filters(self) -> SavedFilters:
-        return SavedFilters(self._log_store)
+        return SavedFilters(self.store, self.tables.log)
 
     @cached_property
     def ask_limit(self) -> AskLimit:
-        return AskLimit(self._log_store)
+        return AskLimit(self.store, self.tables.log.asked)
 
     @cached_property
     def background(self) -> Background:

@@ -60,7 +60,7 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
     with told():
         domain = parse(f"anybody@{domain}").domain
         invited: dict[str, tuple[Address, list[str]]] = {}
-        for recipient, opportunity in state.invited.at(domain):
+        for recipient, opportunity in state.email_log.invited_at(domain):
             address = parse(recipient)
             _, opportunities = invited.setdefault(address.canonical, (address, []))
             opportunities.append(opportunity)

@@ -6,15 +6,17 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from ..email_log.log_store import KeyTaken, LogStore, insert, now
+from ..choices.store import Store
+from ..choices.tables import KeyTaken, insert
+from ..email_log.ids import now
 
 
 class AskLimit:
     """Counts by day and slot, a slot being a pseudonym that stands nowhere else; yesterday's are deleted."""
 
-    def __init__(self, store: LogStore) -> None:
+    def __init__(self, store: Store, asked: sa.Table) -> None:
         self._store = store
-        self._asked = store.tables.asked
+        self._asked = asked
 
     def allows(self, slots: Iterable[tuple[bytes, int]]) -> bool:
         """Whether each slot has had fewer than its number today; if so, count one more for each.
@@ -37,6 +39,6 @@ class AskLimit:
             return True
 
         try:
-            return self._store.write(take)
+            return self._store.record(take)
         except KeyTaken:
             return False

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask import Flask
 
-from flask_optout.email_log.log_store import LARGEST_ID, id_at
+from flask_optout.email_log.ids import LARGEST_ID, id_at
 from flask_optout.email_log.pages.filters import Filter
 from flask_optout.email_log.pages.times import Times
 from flask_optout.email_log.records import Criteria

@@ -16,7 +16,7 @@ from ...pages.candidate import guard as candidate_headers
 from ...pages.rendering import render
 from ...pages.routing import PlacedBlueprint
 from ...wiring import current_state
-from ..log_store import LARGEST_ID
+from ..ids import LARGEST_ID
 from ..records import Email
 from .guard import operator_name
 from .times import Times

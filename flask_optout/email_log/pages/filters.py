@@ -10,7 +10,7 @@ from ...addresses import canonical
 from ...errors import AddressError, OpportunityError
 from ...links.tokens import checked_opportunity
 from ...pages.languages import translate
-from ..log_store import LARGEST_ID, id_at
+from ..ids import LARGEST_ID, id_at
 from ..records import Criteria
 from .times import EARLIEST, LATEST, Times
 

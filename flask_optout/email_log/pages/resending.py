@@ -20,8 +20,7 @@ from ...mailers.delivery import deliver
 from ...pages.languages import of_app, speaking
 from ...pages.rendering import render
 from ...wiring import current_state
-from ..log_store import reason
-from ..records import Email
+from ..records import Email, reason
 from ..resends import Refusal, refusal
 from ..slots import filled
 from .base import blueprint, found, page
