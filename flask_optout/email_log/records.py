@@ -137,11 +137,14 @@ class EmailLog:
         rows = list(map(_row, outgoing))
         while True:
             with suppress(KeyTaken):
-                ids = [new_id() for _ in rows]
-                # In the order of their ids, which is random: that of a batch would tell who of it was muted.
-                numbered = [{"id": id, **row} for id, row in sorted(zip(ids, rows, strict=True), key=itemgetter(0))]
-                self._store.record(lambda connection, rows=numbered: insert(connection, self._email, *rows))
-                return ids
+                return self._insert(rows)
+
+    def _insert(self, rows: list[dict[str, Any]]) -> list[int]:
+        ids = [new_id() for _ in rows]
+        # In the order of their ids, which is random: that of a batch would tell who of it was muted.
+        numbered = [{"id": id, **row} for id, row in sorted(zip(ids, rows, strict=True), key=itemgetter(0))]
+        self._store.record(lambda connection: insert(connection, self._email, *numbered))
+        return ids
 
     def forget(self, ids: Sequence[int]) -> None:
         """Remove the rows of invitations that were not even begun to be sent."""
@@ -222,8 +225,8 @@ class EmailLog:
 
     def outdated(self, days: int) -> int:
         """How many invitations are older than so many days."""
-        [(number,)] = self._rows(sa.select(sa.func.count()).where(self._email.c.id < _oldest(days)))
-        return int(number)
+        query = sa.select(sa.func.count()).where(self._email.c.id < _oldest(days))
+        return self._store.read(lambda connection: connection.scalar(query) or 0)
 
     def prune(self, days: int) -> Iterator[int]:
         """Delete what is older than so many days; gives how many invitations each bounded batch deleted.
@@ -240,8 +243,8 @@ class EmailLog:
         last = connection.scalar(sa.select(sa.func.max(ids.subquery().c.id)))
         return 0 if last is None else connection.execute(self._email.delete().where(email.id <= last)).rowcount
 
-    def _rows(self, query: sa.Select[Any], values: dict[str, Any] | None = None) -> Sequence[sa.Row[Any]]:
-        return self._store.read(lambda connection: connection.execute(query, values).all())
+    def _rows(self, query: sa.Select[Any], values: dict[str, Any] | None = None) -> list[Any]:
+        return self._store.read(lambda connection: list(connection.execute(query, values)))
 
     def _change(self, statement: sa.Executable) -> None:
         self._store.record(lambda connection: connection.execute(statement))

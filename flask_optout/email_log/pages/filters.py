@@ -19,7 +19,7 @@ FIELDS = ("recipient", "opportunity", "subject", "from", "from_time", "to", "to_
 LONGEST_FIELD = 998
 
 
-class Filter:
+class FilterForm:
     """What an operator looks for.
 
     ``values`` are the fields as they were typed, ``errors`` says for a field what is wrong with it; ``criteria`` is
