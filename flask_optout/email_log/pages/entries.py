@@ -7,12 +7,13 @@ from email import policy
 from email.message import EmailMessage
 from typing import Any
 
-from flask import Response, current_app, make_response, redirect, request, url_for
+from flask import Response, current_app, make_response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from ...addresses import holds_control, parse
 from ...links.tokens import Door
 from ...pages.languages import translate
+from ...pages.routing import optout_url
 from ...wiring import current_state
 from ..saved_filters import SavedFilter
 from ..tables import NAME_SIZE
@@ -65,7 +66,7 @@ def _list(wanted: FilterForm, error: str | None = None) -> str:
 
 
 def _list_url(wanted: FilterForm) -> str:
-    return f"{url_for('.entries')}?{wanted.query_string}"
+    return f"{optout_url('optout_operator.entries')}?{wanted.query_string}"
 
 
 def _found(wanted: FilterForm) -> dict[str, Any]:
