@@ -31,10 +31,7 @@ from .invitations.gate import Gate
 from .links.keys import DataKey
 from .links.tokens import Claim, Door, Tokens, bad_token
 from .links.urls import Links
-from .pages.ask_limit import AskLimit
-from .pages.background import Background
-from .pages.languages import speaking, spoken
-from .pages.rendering import render
+from .pages.languages import render, speaking, spoken
 from .pages.routing import Place
 from .presses.domain_alarm import Alarms
 from .presses.history import RecentPresses
@@ -199,14 +196,6 @@ class State:
     @cached_property
     def saved_filters(self) -> SavedFilters:
         return SavedFilters(self.store, self.tables.log)
-
-    @cached_property
-    def ask_limit(self) -> AskLimit:
-        return AskLimit(self.store, self.tables.log.asked)
-
-    @cached_property
-    def background(self) -> Background:
-        return Background()
 
     def forget(self) -> None:
         """Make all parts anew when they are next used, as after a restart of the process."""

@@ -18,9 +18,8 @@ from ..invitations.compose import LOOPBACK, Letter
 from ..links.keys import ALL
 from ..links.tokens import Door
 from ..mailers.delivery import default_sender, deliver
-from ..pages.languages import translate
-from ..pages.rendering import render
-from ..pages.standing import opportunity_of
+from ..pages.context import opportunity_of
+from ..pages.languages import render, translate
 from ..wiring import current_state
 from .progress import progress
 from .told import told

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ..addresses import Address, Recipient
-from ..pages.languages import translate
-from ..pages.rendering import render
+from ..pages.languages import render, translate
 from .compose import Letter
 
 

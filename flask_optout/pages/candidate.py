@@ -19,11 +19,10 @@ from ..presses.judge import Verdict
 from ..presses.nonces import Nonce, Page, new_visit
 from ..wiring import current_state
 from .assets import HOME, serve_assets
-from .languages import OF_LINK, of_browser, of_link, speaking, spoken
+from .context import own_url, page_context
+from .languages import OF_LINK, of_browser, of_link, render, speaking, spoken
 from .one_click import LONGEST_SIGNAL, UNSIGNED, is_signal
-from .rendering import render
 from .routing import PlacedBlueprint, optout_url
-from .standing import own_url, standing
 
 #: No form of ours is longer, and a longer body is read no further.
 LONGEST_FORM = 16_384
@@ -125,7 +124,7 @@ def show(template: str, **context: Any) -> str:
 def _page(claim: Claim, nonce: Nonce) -> Response:
     part = "HX-Request" in request.headers
     template, control = "_choice.html" if part else "landing.html", part and "control" in request.form
-    return make_response(show(template, standing=standing(claim, nonce, control), part=part))
+    return make_response(show(template, page=page_context(claim, nonce, control), part=part))
 
 
 def _plain(text: str, status: int) -> Response:

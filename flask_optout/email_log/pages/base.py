@@ -12,7 +12,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from ...errors import ConfigurationError, StoreUnavailable
 from ...pages.candidate import LONGEST_FORM, exempt_from_csrf, protect, show
-from ...pages.rendering import render
+from ...pages.languages import render
 from ...pages.routing import PlacedBlueprint
 from ...wiring import current_state
 from ..ids import LARGEST_ID

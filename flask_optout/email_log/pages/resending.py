@@ -17,8 +17,7 @@ from ...invitations.link_letter import link_letter
 from ...links.tokens import Door
 from ...links.urls import tag_of
 from ...mailers.delivery import deliver
-from ...pages.languages import of_app, speaking
-from ...pages.rendering import render
+from ...pages.languages import of_app, render, speaking
 from ...pages.routing import optout_url
 from ...wiring import current_state
 from ..records import Email, reason
