@@ -147,9 +147,9 @@ def test_an_unreadable_choice_is_a_failed_hand_off(host: Host, smtp: Mailbox) ->
 def test_the_first_error_is_raised_even_where_it_cannot_be_noted(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     write, calls = Store.record, iter([True, False])
 
-    def failing(self: Store, work: Any) -> Any:
+    def failing(self: Store, work: Any, single: bool = False) -> Any:
         if next(calls):
-            return write(self, work)
+            return write(self, work, single)
         raise StoreUnavailable("", "", "")
 
     monkeypatch.setattr(Store, "record", failing)

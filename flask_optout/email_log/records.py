@@ -143,7 +143,7 @@ class EmailLog:
         ids = [new_id() for _ in rows]
         # In the order of their ids, which is random: that of a batch would tell who of it was muted.
         numbered = [{"id": id, **row} for id, row in sorted(zip(ids, rows, strict=True), key=itemgetter(0))]
-        self._store.record(lambda connection: insert(connection, self._email, *numbered))
+        self._store.record(lambda connection: insert(connection, self._email, *numbered), single=len(rows) == 1)
         return ids
 
     def forget(self, ids: Sequence[int]) -> None:

@@ -55,8 +55,7 @@ def page(template: str, **context: Any) -> str:
     return render(
         f"operator/{template}",
         times=Times.of_app(),
-        # Made by a page with a form only: the page that says that the store is gone has no key to make it.
-        form_token=lambda: _forms().dumps(g.optout_operator),
+        form_token=lambda: _forms().dumps(g.optout_operator),  # a page without a form needs no store for its key
         **context,
     )
 
