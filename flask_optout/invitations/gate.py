@@ -18,8 +18,7 @@ from typing import Any, TypeVar
 
 from ..addresses import Recipient, parse
 from ..choices.repository import Choices
-from ..email_log.log_store import reason
-from ..email_log.records import EmailLog, Outgoing
+from ..email_log.records import EmailLog, Outgoing, reason
 from ..errors import NotAllSent, OptOutError, StoreUnavailable
 from .compose import Composer, Draft, Letter
 from .headers import unfolded

@@ -9,8 +9,7 @@ from flask import current_app
 from ..addresses import Address, Recipient
 from ..errors import ConfigurationError
 from ..invitations.compose import Letter
-from ..pages.languages import translate
-from ..pages.rendering import render
+from ..pages.languages import render, translate
 
 
 def deliver(letter: Letter) -> None:

@@ -10,7 +10,7 @@ from ...addresses import parse
 from ...errors import AddressError, OpportunityError
 from ...links.tokens import checked_opportunity
 from ...pages.languages import translate
-from ..log_store import LARGEST_ID, id_at
+from ..ids import LARGEST_ID, id_at
 from ..records import Criteria
 from .times import EARLIEST, LATEST, Times
 
@@ -19,7 +19,7 @@ FIELDS = ("recipient", "opportunity", "subject", "from", "from_time", "to", "to_
 LONGEST_FIELD = 998
 
 
-class Filter:
+class FilterForm:
     """What an operator looks for.
 
     ``values`` are the fields as they were typed, ``errors`` says for a field what is wrong with it; ``criteria`` is

@@ -16,12 +16,10 @@ from ...invitations.compose import Draft, Letter
 from ...links.tokens import Door
 from ...links.urls import tag_of
 from ...mailers.delivery import deliver, link_letter
-from ...pages.languages import of_app, speaking
-from ...pages.rendering import render
+from ...pages.languages import of_app, render, speaking
 from ...pages.routing import optout_url
 from ...wiring import current_state
-from ..log_store import reason
-from ..records import Email
+from ..records import Email, reason
 from ..resends import Refusal, refusal
 from ..slots import filled
 from .base import blueprint, found, page
