@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from . import config
 from .addresses import Recipient, parse
+from .choices.bulk import invitable
 from .choices.schema import keep_mutes
 from .cli.commands import optout_cli
 from .email_log import pages as operators
@@ -135,7 +136,7 @@ class OptOut:
 
         :raises OptOutError: at the first malformed address, or when nobody can tell.
         """
-        return current_state().filter.invitable(addresses, opportunity)
+        return invitable(current_state().choices, addresses, opportunity)
 
     def send_invitations(
         self,

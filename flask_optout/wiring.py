@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from flask import Blueprint, Flask, current_app
 from sqlalchemy.orm import Session
 
-from .choices.bulk import Filter
 from .choices.journal import Journal
 from .choices.key_slots import KeySlots
 from .choices.recovery import Recovery
@@ -144,10 +143,6 @@ class State:
         return self.journal
 
     @cached_property
-    def filter(self) -> Filter:
-        return Filter(self.choices)
-
-    @cached_property
     def recovery(self) -> Recovery:
         """What makes the database and the journal agree.
 
@@ -232,7 +227,7 @@ class State:
 
         :raises OptOutError: when the database does not take them, or a table cannot be used.
         """
-        self.store.write(partial(create_tables, tables=self.tables.all()))
+        create_tables(self.store, self.tables.all())
         self.key_slots.open()
 
     @cached_property

@@ -84,7 +84,8 @@ class Journal:
         except OSError as error:
             raise StoreUnavailable(
                 f"The journal {self._path.name} could not be written ({error.strerror}).",
-                "A choice that is not journaled could be lost with the database, so nobody is told that it was recorded.",
+                "A choice that is not journaled could be lost with the database, so nobody is told that it was "
+                "recorded.",
                 "Make the file named by OPTOUT_JOURNAL and its folder writable for the app, and try again.",
             ) from None
 
@@ -98,7 +99,8 @@ class Journal:
                 raise JournalError(
                     f"The journal {self._path.name} is there already.",
                     "A new one would forget what the old one holds.",
-                    "Run 'flask optout replay' without --new; only if the file is damaged beyond repair, move it away.",
+                    "Run 'flask optout replay' without --new; only if the file is damaged beyond repair, move it "
+                    "away.",
                 )
             with self._beside("new").open("wb") as file:
                 file.write(self._line(HEADER))

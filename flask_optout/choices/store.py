@@ -91,7 +91,8 @@ class Store:
                         raise
         raise StoreUnavailable(
             "The app's own database transaction is open, and nothing else can be written before it ends.",
-            "SQLite has one writer at a time, and what a candidate says must stand whatever becomes of the app's rows.",
+            "SQLite has one writer at a time, and what a candidate says must stand whatever becomes of the app's "
+            "rows.",
             "Commit the session before you call Flask-OptOut.",
         )
 
@@ -144,15 +145,9 @@ def _transaction(engine: sa.Engine, work: Work[T], wait: bool = True) -> T:
     """
     if _in_memory(engine):
         driver = _driver_connection(engine)
-        with _sharing(engine, driver) as connection:
+        with _sharing(engine, driver) as connection, driver:  # which commits at the end, or rolls back
             driver.execute("BEGIN")
-            try:
-                result = work(connection)
-            except BaseException:
-                driver.rollback()
-                raise
-            driver.commit()
-            return result
+            return work(connection)
     with engine.connect() as connection, ExitStack() as stack:
         # SQLAlchemy tells nowhere else which isolation level the host gave to create_engine.
         at_connect = getattr(engine.dialect, "_on_connect_isolation_level", None)
