@@ -51,8 +51,8 @@ def _refuse_to_drop(table: sa.Table, connection: sa.Connection | None, **context
     runner = context.get("_ddl_runner")
     if table.name not in KEPT or not type(runner).__module__.startswith("alembic."):
         return
-    only_writes_sql = connection is None or getattr(runner, "as_sql", False)
-    if not only_writes_sql and (_is_copied(connection, table) or not _has_mutes(connection, table)):
+    looked_at = None if getattr(runner, "as_sql", False) else connection
+    if looked_at is not None and (_is_copied(looked_at, table) or not _has_mutes(looked_at, table)):
         return
     raise ConfigurationError(
         f"This migration would drop {table.name}, in which it is stored who opted out.",

@@ -144,9 +144,9 @@ def _transaction(engine: sa.Engine, work: Work[T], wait: bool = True) -> T:
     :param wait: ``False`` to fail at once where the lock of an SQLite file is taken.
     """
     if _in_memory(engine):
-        driver = _driver_connection(engine)
-        with _sharing(engine, driver) as connection, driver:  # which commits at the end, or rolls back
-            driver.execute("BEGIN")
+        shared = _driver_connection(engine)
+        with _sharing(engine, shared) as connection, shared:  # which commits at the end, or rolls back
+            shared.execute("BEGIN")
             return work(connection)
     with engine.connect() as connection, ExitStack() as stack:
         # SQLAlchemy tells nowhere else which isolation level the host gave to create_engine.
@@ -154,7 +154,7 @@ def _transaction(engine: sa.Engine, work: Work[T], wait: bool = True) -> T:
         if "AUTOCOMMIT" in (engine.get_execution_options().get("isolation_level"), at_connect):
             connection.execution_options(isolation_level=connection.default_isolation_level)
         if not wait:
-            driver = connection.connection.driver_connection
+            driver: Any = connection.connection.driver_connection
             (timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
             driver.execute("PRAGMA busy_timeout = 0")
             stack.callback(driver.execute, f"PRAGMA busy_timeout = {timeout}")
