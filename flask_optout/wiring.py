@@ -114,8 +114,10 @@ class State:
 
     @cached_property
     def choices(self) -> Choices:
-        has_journal = self.app.config["OPTOUT_JOURNAL"] is not None
-        return Choices(self.store, self.tables.choices, self.key_slots, self._journal if has_journal else None)
+        journal = None if self.app.config["OPTOUT_JOURNAL"] is None else self._journal
+        return Choices(
+            self.store, self.tables.choices, self.key_slots, journal, lambda: self.presses.forget_expired()
+        )
 
     def _journal(self) -> Journal:
         if self.journal is None:

@@ -80,8 +80,8 @@ NO_PTR = {name: records for name, records in ZONE.items() if not name.startswith
     ("zone", "settings", "sample", "status"),
     [
         (ZONE, {"OPTOUT_SENDING_HOST": "192.0.2.25"}, None, 0),
-        (ZONE | PERMERROR, {"OPTOUT_SENDING_HOST": "192.0.2.25"}, None, 1),
-        (ZONE | PERMERROR, {}, None, 1),
+        ({**ZONE, **PERMERROR}, {"OPTOUT_SENDING_HOST": "192.0.2.25"}, None, 1),
+        ({**ZONE, **PERMERROR}, {}, None, 1),
         # A relay that has no name, or that SPF does not know, says nothing about the host that delivers.
         (NO_PTR, {"MAIL_SERVER": "192.0.2.25"}, None, 0),
         (ZONE, {"MAIL_SERVER": "192.0.2.99"}, None, 0),

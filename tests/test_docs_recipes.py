@@ -18,6 +18,7 @@ import sentry_sdk
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
+from flask_optout import testing
 from flask_optout.email_log.slots import SLOT
 from flask_optout.links.tokens import ALPHABET
 from tests.conftest import missing
@@ -149,9 +150,7 @@ def raise_in(recipe: ModuleType, link: str) -> None:
 
 def mute(recipe: ModuleType, address: str) -> None:
     with recipe.app.app_context():
-        link = recipe.optout.link(address, "camera")
-        for _ in range(2):
-            recipe.app.test_client().post(link, data={"choice": "mute"})
+        testing.mute(address, "camera")
         assert not recipe.optout.may_invite(address, "camera")
 
 

@@ -48,15 +48,22 @@ class Choices:
     older than it.
 
     :param journal: where they are written a second time, if anywhere.
+    :param afterwards: is called after every look and every change.
     """
 
     def __init__(
-        self, store: Store, tables: ChoiceTables, slots: KeySlots, journal: Callable[[], Journal] | None = None
+        self,
+        store: Store,
+        tables: ChoiceTables,
+        slots: KeySlots,
+        journal: Callable[[], Journal] | None,
+        afterwards: Callable[[], None],
     ) -> None:
         self.store = store
         self.tables = tables
         self._slots = slots
         self._journal = journal
+        self._afterwards = afterwards
 
     def key(self) -> DataKey:
         """The data key of the store; made in a store that never had one."""
@@ -83,6 +90,7 @@ class Choices:
         self._slots.open()
         with self.store.held() as read:
             yield partial(self.muted, over=read)
+        self._afterwards()
 
     def read(self, marks: Sequence[Mark], over: Read | None = None) -> dict[Mark, Choice]:
         """The choices at these marks.
@@ -93,6 +101,8 @@ class Choices:
         number = self.journal_number()
         query, values = self.select(len(marks)), self.parameters(marks)
         rows = (over or self.store.read)(lambda connection: connection.execute(query, values).all())
+        if over is None:
+            self._afterwards()
         return self.found(rows, number)
 
     def journal_number(self) -> int | None:
@@ -133,8 +143,13 @@ class Choices:
         """
         self._slots.open()
         if self._journal is None:
-            return self.store.write(lambda connection: self._put(connection, *work(connection)))[0]
-        journal = self._journal()
+            result, _ = self.store.write(lambda connection: self._put(connection, *work(connection)))
+        else:
+            result = self._journaled(self._journal(), work)
+        self._afterwards()
+        return result
+
+    def _journaled(self, journal: Journal, work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:
         with journal.writing() as append:
 
             def write(connection: sa.Connection) -> tuple[T, list[Entry]]:

@@ -75,9 +75,10 @@ class Store:
 
             yield read
 
-    def write(self, work: Work[T]) -> T:
+    def write(self, work: Work[T], single: bool = False) -> T:
         """Commit ``work`` in a transaction of its own; it is run again after a deadlock.
 
+        :param single: whether it is one statement, which PostgreSQL commits without BEGIN and COMMIT.
         :raises StoreUnavailable: on SQLite also when the host's own transaction has written here and is still open.
         """
         engine = self.engine()
@@ -85,7 +86,7 @@ class Store:
             host = self._host_driver(engine)
             if host is None or _may_have_only_read(engine, host):
                 try:
-                    return _retried(lambda: _transaction(engine, work))
+                    return _retried(lambda: _transaction(engine, work, single))
                 except OperationalError as error:
                     if host is None or not _is_conflict(error):
                         raise
@@ -96,7 +97,7 @@ class Store:
             "Commit the session before you call Flask-OptOut.",
         )
 
-    def record(self, work: Work[T]) -> T:
+    def record(self, work: Work[T], single: bool = False) -> T:
         """Write a row of the Email Log.
 
         On SQLite, where the host's own transaction has written to this database and is still open, the row goes into
@@ -105,7 +106,7 @@ class Store:
         engine = self.engine()
         host = self._host_driver(engine)
         if host is None:
-            return self.write(work)
+            return self.write(work, single)
         with _reported(engine):
             if _may_have_only_read(engine, host):
                 with suppress(OperationalError):
@@ -138,11 +139,14 @@ def _may_have_only_read(engine: sa.Engine, host: Any) -> bool:
     return begun_by_host and not _in_memory(engine)
 
 
-def _transaction(engine: sa.Engine, work: Work[T], wait: bool = True) -> T:
+def _transaction(engine: sa.Engine, work: Work[T], single: bool = False, wait: bool = True) -> T:
     """Commit ``work``.
 
     :param wait: ``False`` to fail at once where the lock of an SQLite file is taken.
     """
+    if single and engine.dialect.name == "postgresql":
+        with _reading(engine) as connection:
+            return work(connection)
     if _in_memory(engine):
         shared = _driver_connection(engine)
         with _sharing(engine, shared) as connection, shared:  # which commits at the end, or rolls back
