@@ -131,9 +131,11 @@ class State:
 
     @cached_property
     def choices(self) -> Choices:
-        has_journal = self._app.config["OPTOUT_JOURNAL"] is not None
-        journal = self._journal if has_journal else None
-        return Choices(self.store, self.tables.choices, self.key_slots, journal, lambda: self.presses.forget_expired())
+        journal = None if self._app.config["OPTOUT_JOURNAL"] is None else self._journal
+        return Choices(self.store, self.tables.choices, self.key_slots, journal, self._forget_presses)
+
+    def _forget_presses(self) -> None:
+        self.presses.forget_expired()
 
     def _journal(self) -> Journal:
         if self.journal is None:
