@@ -183,7 +183,7 @@ def residue(world: World, report: Report) -> None:
 
 
 def ablate(world: World, quick: bool) -> None:
-    """Switch each layer off in turn, and show what it is worth; when quick, beside people only during their visits."""
+    """Switch each layer off in turn, and show what it is worth; when quick, beside people only while they read."""
     print(f"\n{'switched off':24} {'opt-outs':>14} {'undos':>14} {'told':>14}")
     for layer in (None, SAFE_READS, *LAYERS):
         with world.without(layer):
