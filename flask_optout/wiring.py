@@ -110,9 +110,10 @@ class State:
     @cached_property
     def choices(self) -> Choices:
         journal = None if self.app.config["OPTOUT_JOURNAL"] is None else self._journal
-        return Choices(
-            self.store, self.tables.choices, self.key_slots, journal, lambda: self.presses.forget_expired()
-        )
+        return Choices(self.store, self.tables.choices, self.key_slots, journal, self._forget_presses)
+
+    def _forget_presses(self) -> None:
+        self.presses.forget_expired()
 
     def _journal(self) -> Journal:
         if self.journal is None:
