@@ -133,7 +133,9 @@ class State:
     def choices(self) -> Choices:
         has_journal = self._app.config["OPTOUT_JOURNAL"] is not None
         journal = self._journal if has_journal else None
-        return Choices(self.store, self.tables.choices, self.key_slots, journal, lambda: self.presses.forget_expired())
+        return Choices(
+            self.store, self.tables.choices, self.key_slots, journal, lambda: self.presses.forget_expired()
+        )
 
     def _journal(self) -> Journal:
         if self.journal is None:
@@ -157,7 +159,7 @@ class State:
         return Recovery(self.store, self.tables.choices, self._journal())
 
     @cached_property
-    def _place(self) -> Place:
+    def place(self) -> Place:
         return Place.in_app(self._app)
 
     @cached_property
@@ -226,7 +228,7 @@ class State:
 
     def register(self, blueprint: Blueprint, prefix: str) -> None:
         """Register a blueprint of ours on the host or subdomain that links lead to."""
-        self._place.register(self._app, blueprint, prefix)
+        self.place.register(self._app, blueprint, prefix)
 
     def create_tables(self) -> None:
         """Create what is missing of the tables, and the data key.
@@ -239,7 +241,7 @@ class State:
     @cached_property
     def _prefixes(self) -> dict[Door, str]:
         return {
-            door: self._place.origin + self._place.build(self._app, endpoint, {"token": "-"}).removesuffix("-")
+            door: self.place.origin + self.place.adapter.build(endpoint, {"token": "-"}).removesuffix("-")
             for door, endpoint in ENDPOINTS.items()
         }
 
