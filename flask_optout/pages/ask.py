@@ -19,10 +19,9 @@ from ..addresses import parse
 from ..choices.tables import KeyTaken, insert
 from ..email_log.ids import now
 from ..errors import AddressError, OptOutError
-from ..invitations.link_letter import link_letter
 from ..links.keys import Mark
 from ..links.tokens import Claim, Door
-from ..mailers.delivery import default_sender, deliver
+from ..mailers.delivery import default_sender, deliver, link_letter
 from ..wiring import State, current_state
 from .candidate import LONGEST_FORM, blueprint, show
 from .languages import of_browser, speaking

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from ...addresses import canonical
+from ...addresses import parse
 from ...errors import AddressError, OpportunityError
 from ...links.tokens import checked_opportunity
 from ...pages.languages import translate
@@ -52,7 +52,7 @@ class FilterForm:
     def _mailbox(self) -> str | None:
         typed = self.values["recipient"]
         try:
-            return canonical(typed) if typed else None
+            return parse(typed).canonical if typed else None
         except AddressError:
             self.errors["recipient"] = translate("This is not a whole email address, such as jane@example.org.")
             return None
