@@ -24,8 +24,8 @@ from .links.tokens import Door
 from .links.urls import tag_of
 from .mailers.stdlib import send_invitations
 from .pages.ask import blueprint
+from .pages.context import optout_control
 from .pages.routing import optout_url
-from .pages.toggle import optout_control
 from .wiring import State, Tables, current_state
 
 #: The access logs of servers that log through Python; Flask's own log names the URL where a view failed.

@@ -21,8 +21,6 @@ from .choices.schema import create_tables
 from .choices.store import Store
 from .choices.tables import ChoiceTables
 from .config import Keys
-from .email_log.invited import Invited
-from .email_log.log_store import LogStore
 from .email_log.records import EmailLog
 from .email_log.resends import Resends
 from .email_log.saved_filters import SavedFilters
@@ -33,10 +31,7 @@ from .invitations.gate import Gate
 from .links.keys import DataKey
 from .links.tokens import Claim, Door, Tokens, bad_token
 from .links.urls import Links
-from .pages.ask_limit import AskLimit
-from .pages.background import Background
-from .pages.languages import speaking, spoken
-from .pages.rendering import render
+from .pages.languages import render, speaking, spoken
 from .pages.routing import Place
 from .presses.domain_alarm import Alarms
 from .presses.history import RecentPresses
@@ -172,7 +167,7 @@ class State:
 
     @cached_property
     def alarms(self) -> Alarms:
-        invited = self.invited.between
+        invited = self.email_log.invited_between
         return Alarms(self.store, self.tables.presses, self.key, invited, lambda: self.clock())
 
     @cached_property
@@ -194,32 +189,16 @@ class State:
         return Gate(self.choices, composer, self.email_log, self._app.logger)
 
     @cached_property
-    def _log_store(self) -> LogStore:
-        return LogStore(self.store, self.tables.log)
-
-    @cached_property
     def email_log(self) -> EmailLog:
-        return EmailLog(self._log_store)
-
-    @cached_property
-    def invited(self) -> Invited:
-        return Invited(self._log_store)
+        return EmailLog(self.store, self.tables.log)
 
     @cached_property
     def resends(self) -> Resends:
-        return Resends(self._log_store)
+        return Resends(self.store, self.tables.log)
 
     @cached_property
     def saved_filters(self) -> SavedFilters:
-        return SavedFilters(self._log_store)
-
-    @cached_property
-    def ask_limit(self) -> AskLimit:
-        return AskLimit(self._log_store)
-
-    @cached_property
-    def background(self) -> Background:
-        return Background()
+        return SavedFilters(self.store, self.tables.log)
 
     def forget(self) -> None:
         """Make all parts anew when they are next used, as after a restart of the process."""

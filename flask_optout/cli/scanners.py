@@ -19,9 +19,8 @@ from ..invitations.compose import Letter
 from ..links.keys import ALL
 from ..links.tokens import Door
 from ..mailers.delivery import default_sender, deliver
-from ..pages.languages import translate
-from ..pages.rendering import render
-from ..pages.standing import opportunity_of
+from ..pages.context import opportunity_of
+from ..pages.languages import render, translate
 from ..wiring import current_state
 from .terminal import progress, told
 
@@ -60,7 +59,7 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
     with told():
         domain = parse(f"anybody@{domain}").domain
         invited: dict[str, tuple[Address, list[str]]] = {}
-        for recipient, opportunity in state.invited.at(domain):
+        for recipient, opportunity in state.email_log.invited_at(domain):
             address = parse(recipient)
             invited.setdefault(address.canonical, (address, []))[1].append(opportunity)
         if not invited:
