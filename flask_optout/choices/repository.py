@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -14,8 +14,8 @@ from ..addresses import Address
 from ..links.keys import DataKey, Mark
 from ..links.tokens import checked_opportunity
 from .journal import Entry, Journal, advance, check_number, journaled
-from .key_slots import KEY_SCOPE, KeySlots, choices_lost, key_mark
-from .store import Store
+from .key_slots import KEY_SCOPE, KeySlots, choices_lost, key_mark, today
+from .store import Read, Store
 from .tables import ChoiceTables, upsert
 
 T = TypeVar("T")
@@ -43,6 +43,10 @@ class Statement(NamedTuple):
 class Choices:
     """The choices of one app.
 
+    Reading and writing raise StoreUnavailable when the database does not answer, ConfigurationError when no key opens
+    the store or its choices are gone, and JournalError when the journal is missing or damaged, or the database is
+    older than it.
+
     :param journal: where they are written a second time, if anywhere.
     :param afterwards: is called after every look and every change.
     """
@@ -62,76 +66,47 @@ class Choices:
         self._afterwards = afterwards
 
     def key(self) -> DataKey:
-        """The data key of the store; made in a store that never had one.
-
-        :raises OptOutError: as :meth:`KeySlots.open`.
-        """
+        """The data key of the store; made in a store that never had one."""
         return self._slots.find() or self._slots.open()
 
     def is_new(self) -> bool:
-        """Whether nobody can have said anything yet, as the store never had a data key.
-
-        :raises OptOutError: as :meth:`KeySlots.find`.
-        """
+        """Whether nobody can have said anything yet, as the store never had a data key."""
         return self._journal is None and self._slots.find() is None
 
-    def muted(self, address: Address, opportunity: str) -> bool:
+    def muted(self, address: Address, opportunity: str, over: Read | None = None) -> bool:
         """Whether a choice forbids to invite this address to this opportunity.
 
-        :raises StoreUnavailable: when the database does not answer.
-        :raises ConfigurationError: when no key opens the store, or its choices are gone.
-        :raises JournalError: when the journal is missing or damaged, or the database is older than it.
+        :param over: as in :meth:`read`.
         """
         about = checked_opportunity(opportunity)
         if self.is_new():
             return False
         marks = self._slots.open().marks(address, about)
-        return any(choice.muted for choice in self.read(marks).values())
+        return any(choice.muted for choice in self.read(marks, over).values())
 
     @contextmanager
     def looking(self) -> Iterator[Callable[[Address, str], bool]]:
         """:meth:`muted` over one connection, for many in a row."""
-        key = self._slots.open()
+        self._slots.open()
         with self.store.held() as read:
-
-            def muted(address: Address, opportunity: str) -> bool:
-                marks = key.marks(address, checked_opportunity(opportunity))
-                found = self._compared(read, marks)
-                return any(choice.muted for choice in found.values())
-
-            yield muted
+            yield partial(self.muted, over=read)
         self._afterwards()
 
-    def read(self, marks: Sequence[Mark]) -> dict[Mark, Choice]:
+    def read(self, marks: Sequence[Mark], over: Read | None = None) -> dict[Mark, Choice]:
         """The choices at these marks.
 
-        :raises OptOutError: as :meth:`muted`.
+        :param over: reads over a connection that is held; unset, one is taken from the pool.
         """
-        found = self._compared(self.store.read, marks)
-        self._afterwards()
-        return found
-
-    def check(self) -> None:
-        """Check that the store holds the choices of its data key and is no older than the journal.
-
-        :raises OptOutError: as :meth:`muted`.
-        """
-        self.read(())
-
-    def _compared(self, read: Callable[..., Any], marks: Sequence[Mark]) -> dict[Mark, Choice]:
         # The journal first, or a choice that is made meanwhile would make it seem ahead of the database.
         number = self.journal_number()
-
-        def look(connection: sa.Connection) -> list[Any]:
-            return list(connection.execute(self.select(len(marks)), self.parameters(marks)))
-
-        return self.found(read(look), number)
+        query, values = self.select(len(marks)), self.parameters(marks)
+        rows = (over or self.store.read)(lambda connection: connection.execute(query, values).all())
+        if over is None:
+            self._afterwards()
+        return self.found(rows, number)
 
     def journal_number(self) -> int | None:
-        """The number of the newest line of the journal, to be read before the choices; ``None`` without a journal.
-
-        :raises JournalError: when it is missing or damaged.
-        """
+        """The number of the newest line of the journal, to be read before the choices; ``None`` without a journal."""
         return None if self._journal is None else self._journal().number()
 
     def select(self, places: int) -> sa.Select[Any]:
@@ -152,8 +127,6 @@ class Choices:
         """The choices in the rows of :meth:`select`.
 
         :param number: of :meth:`journal_number`, read before.
-        :raises ConfigurationError: when the row of the data key is missing.
-        :raises JournalError: when the database is older than the journal.
         """
         choices = {Mark(bytes(row[0]), bytes(row[1])): row for row in rows}
         owner = choices.pop(key_mark(self.key()), None)
@@ -167,10 +140,6 @@ class Choices:
         """Run ``work`` and store the statements that it returns, in one transaction; gives its other result.
 
         When this returns, they are committed. ``work`` may be run again after a conflict.
-
-        :raises StoreUnavailable: when the database or the journal does not take them.
-        :raises ConfigurationError: as :meth:`muted`.
-        :raises JournalError: as :meth:`muted`.
         """
         self._slots.open()
         if self._journal is None:
@@ -181,21 +150,22 @@ class Choices:
         return result
 
     def _journaled(self, journal: Journal, work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:
-        with journal.writing() as pen:
+        with journal.writing() as append:
 
-            def write(connection: sa.Connection) -> tuple[T, Sequence[Statement], int]:
+            def write(connection: sa.Connection) -> tuple[T, list[Entry]]:
                 result, said = self._put(connection, *work(connection))
-                return result, said, advance(connection, self.tables.meta, journal.number()) if said else 0
+                number = advance(connection, self.tables.meta, journal.number()) if said else 0
+                return result, [Entry(number, *one.mark, one.muted, one.source, today()) for one in said]
 
-            result, said, number = self.store.write(write)
-            if said:
-                pen.append(Entry(number, *one.mark, one.muted, one.source, _today()) for one in said)
+            result, entries = self.store.write(write)
+            if entries:
+                append(entries)
             return result
 
     def _put(self, connection: sa.Connection, result: T, said: Sequence[Statement]) -> tuple[T, Sequence[Statement]]:
         # Sorted by pseudonym, so that the order of the rows says nothing and two writers cannot deadlock.
         for one in sorted(said):
-            row = {"muted": one.muted, "source": one.source, "day": _today(), "batch": one.batch}
+            row = {"muted": one.muted, "source": one.source, "day": today(), "batch": one.batch}
             upsert(connection, self.tables.choice, {**one.mark._asdict(), **row})
         return result, said
 
@@ -203,7 +173,6 @@ class Choices:
         """Mute people for opportunities; a choice that mutes already stays as it is.
 
         :param batch: the number of the import.
-        :raises OptOutError: as :meth:`transact`.
         """
         key = self.key()
         marks = sorted({key.mark(address, about) for address, about in entries})
@@ -215,18 +184,15 @@ class Choices:
         self.transact(mute)
 
     def _muted_among(self, connection: sa.Connection, marks: Sequence[Mark]) -> set[Mark]:
-        choice = self.tables.choice.c
+        choice, owner = self.tables.choice.c, key_mark(self.key())
         muted: set[Mark] = set()
         for start in range(0, len(marks), BATCH):
-            part = marks[start : start + BATCH]
-            query = sa.select(choice.scope, choice.digest, choice.muted).where(
-                choice.scope.in_({KEY_SCOPE, *(mark.scope for mark in part)}),
-                choice.digest.in_([key_mark(self.key()).digest, *(mark.digest for mark in part)]),
-            )
-            found = {
-                Mark(bytes(scope), bytes(digest)): is_muted for scope, digest, is_muted in connection.execute(query)
-            }
-            if key_mark(self.key()) not in found:
+            part = [owner, *marks[start : start + BATCH]]
+            query = sa.select(choice.scope, choice.digest, choice.muted)
+            query = query.where(choice.scope.in_({mark.scope for mark in part}))
+            rows = connection.execute(query.where(choice.digest.in_([mark.digest for mark in part])))
+            found = {Mark(bytes(scope), bytes(digest)): is_muted for scope, digest, is_muted in rows}
+            if owner not in found:
                 raise choices_lost()
             muted.update(mark for mark, is_muted in found.items() if is_muted)
         return muted
@@ -243,7 +209,3 @@ def _select(tables: ChoiceTables, places: int, journal: bool) -> sa.Select[Any]:
     number = journaled(tables.meta) if journal else sa.null()
     columns = choice.scope, choice.digest, choice.muted, choice.source, choice.day, number
     return sa.select(*columns).where(sa.or_(owner, *at))
-
-
-def _today() -> datetime.date:
-    return datetime.datetime.now(datetime.UTC).date()

@@ -18,9 +18,8 @@ from ..importing.exports import NAMES
 from ..importing.lists import Entry, MuteList, Refusal, Skipped
 from ..wiring import current_state
 from .preview import preview
-from .progress import progress
 from .scanners import alarms, notify_domain, scan_me
-from .told import told
+from .terminal import progress, told
 
 #: Rows in one transaction of an import.
 IMPORT_BATCH = 500
@@ -32,9 +31,7 @@ optout_cli: AppGroup = AppGroup(
     There is deliberately no list: who opted out is for nobody but themselves to know, and a list leaks. There is no
     unmute either: only the candidate can undo what they said, with their own link.
 
-    \b
-    Exit status of every command: 0 when it did what it says, 1 when
-    something is wrong, 2 when it was used wrongly.
+    Exit status of every command: 0 when it did what it says, 1 when something is wrong, 2 when it was used wrongly.
 
     \b
     Example:
@@ -81,9 +78,8 @@ def prune() -> None:
             for batch in state.email_log.prune(days):
                 deleted += batch
                 reach(deleted / max(outdated, deleted))
-            state.resends.prune()
-        state.presses.prune()
-        state.alarms.prune()
+        for part in (state.resends, state.presses, state.alarms):
+            part.prune()
     click.echo(f"Invitations deleted from the Email Log: {deleted}.")
 
 
@@ -94,9 +90,7 @@ def rotate_key() -> None:
 
     Run it when every process of the app has the new key in front of the old ones. Links and choices stay as they are.
 
-    \b
-    Exit status: 0 when only the newest key opens the store, 1 when no key
-    does or the database does not answer.
+    Exit status: 0 when only the newest key opens the store, 1 when none does or the database does not answer.
 
     \b
     Example:
@@ -123,9 +117,7 @@ def replay(new: bool) -> None:
 
     It un-mutes nobody, and it may be stopped and run again at any time.
 
-    \b
-    Exit status: 0 when journal and database agree, 1 when one of them
-    cannot be used.
+    Exit status: 0 when journal and database agree, 1 when one of them cannot be used.
 
     \b
     Example:
@@ -134,10 +126,7 @@ def replay(new: bool) -> None:
     with told():
         recovery = current_state().recovery
         with progress("Beginning the journal" if new else "Putting mutes back") as reach:
-            if new:
-                recovery.begin(reach)
-            else:
-                recovery.replay(reach)
+            (recovery.begin if new else recovery.replay)(reach)
     click.echo("The journal and the database agree.")
 
 
@@ -153,10 +142,7 @@ def import_list(file: BinaryIO, opportunity: str | None, format: str | None) -> 
     Postmark, Mailchimp and listmonk are recognised; those of their rows that are no opt-outs are skipped. It adds
     mutes and can remove none. Rows that cannot be used are named by their number.
 
-    \b
-    Exit status: 0 when all rows were used or skipped, 1 when one could
-    not be used or the database did not take them, 2 when nothing could
-    be read.
+    Exit status: 0 when all rows were used or skipped, 1 when one was not, 2 when nothing could be read.
 
     \b
     Example:
@@ -170,7 +156,9 @@ def import_list(file: BinaryIO, opportunity: str | None, format: str | None) -> 
         click.echo(f"{len(rows.ignored)} other columns are ignored; an import only adds mutes.", err=True)
     good = bad = 0
     skipped: Counter[str] = Counter()
-    entries, size = iter(rows), size_of(file)
+    # Standard input has no size.
+    entries, path = iter(rows), Path(str(getattr(file, "name", "")))
+    size = path.stat().st_size if path.is_file() else 0
     with told(), progress("Reading") as reach:
         while batch := list(islice(entries, IMPORT_BATCH)):
             refused = [row for row in batch if isinstance(row, Refusal)]
@@ -188,9 +176,3 @@ def import_list(file: BinaryIO, opportunity: str | None, format: str | None) -> 
     click.echo(f"{good} rows are muted; {bad} rows could not be used.")
     if bad:
         raise click.exceptions.Exit(1)
-
-
-def size_of(file: BinaryIO) -> int:
-    """The size of a file for its progress bar; standard input has none."""
-    path = Path(str(getattr(file, "name", "")))
-    return path.stat().st_size if path.is_file() else 0

@@ -7,16 +7,21 @@ there was one.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import BoundedSemaphore
 
+import sqlalchemy as sa
 from flask import Response, copy_current_request_context, current_app, make_response, request
 
 from ..addresses import parse
+from ..choices.tables import KeyTaken, insert
+from ..email_log.ids import now
 from ..errors import AddressError, OptOutError
-from ..invitations.link_letter import link_letter
 from ..links.keys import Mark
 from ..links.tokens import Claim, Door
-from ..mailers.delivery import default_sender, deliver
+from ..mailers.delivery import default_sender, deliver, link_letter
 from ..wiring import State, current_state
 from .candidate import LONGEST_FORM, blueprint, show
 from .languages import of_browser, speaking
@@ -25,6 +30,10 @@ from .languages import of_browser, speaking
 __all__ = ["blueprint"]
 #: Links mailed on one day to one address: for one opportunity, and for all.
 MOST, MOST_IN_ALL = 3, 10
+#: Requests of one process that wait for a thread; a flood is refused before it fills the memory.
+LONGEST_QUEUE = 100
+_places = BoundedSemaphore(LONGEST_QUEUE)
+_threads = ThreadPoolExecutor(2, thread_name_prefix="optout")
 
 
 @blueprint.get("/ask/<path:token>")
@@ -37,13 +46,20 @@ def ask(token: str) -> str:
 @blueprint.post("/ask/<path:token>")
 def ask_press(token: str) -> Response:
     """Mail a fresh link to the typed address if it is the invited one; say the same whether or not it is."""
-    state = current_state()
-    claim = state.claim(Door.ASK, token)
+    claim = current_state().claim(Door.ASK, token)
     request.max_content_length = LONGEST_FORM
     answer = copy_current_request_context(partial(_answer, claim, request.form.get("address", "")))
-    if not state.background.submit(answer):
-        return make_response(show("unavailable.html", choice=None), 503)
+    if not _submit(answer):
+        return make_response(show("unavailable.html"), 503)
     return make_response(show("ask.html", answered=True))
+
+
+def _submit(work: Callable[[], None]) -> bool:
+    """Have work done by a thread; say whether there was a place for it."""
+    if not _places.acquire(blocking=False):
+        return False
+    _threads.submit(work).add_done_callback(lambda _: _places.release())
+    return True
 
 
 def _answer(claim: Claim, typed: str) -> None:
@@ -63,7 +79,7 @@ def _mail_link(state: State, claim: Claim, typed: str) -> None:
     invited, anything = claim.person
     if invited != state.ask_tokens.key.mark(address, claim.opportunity):
         return
-    if not state.ask_limit.allows([(_slot(claim, invited), MOST), (_slot(claim, anything), MOST_IN_ALL)]):
+    if not _may_mail(state, [(_slot(state, invited), MOST), (_slot(state, anything), MOST_IN_ALL)]):
         return
     url = state.links.url(Door.LANDING, address, claim.opportunity)
     with speaking(of_browser()):
@@ -71,6 +87,28 @@ def _mail_link(state: State, claim: Claim, typed: str) -> None:
     deliver(letter)
 
 
-def _slot(claim: Claim, mark: Mark) -> bytes:
+def _slot(state: State, mark: Mark) -> bytes:
     """A pseudonym that cannot be computed from the token, which operators see."""
-    return current_state().key.digest("asked", mark.digest.hex())
+    return state.key.digest("asked", mark.digest.hex())
+
+
+def _may_mail(state: State, slots: Iterable[tuple[bytes, int]]) -> bool:
+    """Whether each slot has had fewer than its number of mails today; if so, count one more for each."""
+    table, day = state.tables.log.asked, now().date()
+
+    def count(connection: sa.Connection) -> bool:
+        connection.execute(table.delete().where(table.c.day < day))
+        rows = []
+        for slot, most in slots:
+            counted = sa.select(sa.func.count()).where(table.c.day == day, table.c.slot == slot)
+            number = connection.scalar(counted) or 0
+            if number >= most:
+                return False
+            rows.append({"day": day, "slot": slot, "number": number + 1})
+        insert(connection, table, *rows)
+        return True
+
+    try:
+        return state.store.record(count)
+    except KeyTaken:
+        return False

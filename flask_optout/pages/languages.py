@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask import current_app, request
+from flask import current_app, render_template, request
 from markupsafe import Markup, escape
 
 from ..links.urls import tag_of
@@ -104,6 +104,12 @@ def day(date: datetime.date) -> str:
     from babel.dates import format_date
 
     return format_date(date, "long", _locale(tag_of(at_hand().tag)))
+
+
+def render(template: str, **context: Any) -> str:
+    """Render ``optout/<template>`` in the language at hand; a host's template of the same name wins."""
+    words = {"_": translate, "ngettext": translate_many, "day": day, "language": at_hand()}
+    return render_template(f"optout/{template}", **words, **context)
 
 
 def _filled(text: str, values: dict[str, Any]) -> str:

@@ -34,11 +34,8 @@ class Place(NamedTuple):
         """
         url = str(app.config["OPTOUT_BASE_URL"] or "").rstrip("/")
         base = urlsplit(url)
-        host, origin, script = (
-            get_host(base.scheme, base.netloc.lower()),
-            url.removesuffix(base.path),
-            base.path or "/",
-        )
+        host = get_host(base.scheme, base.netloc.lower())
+        origin, script = url.removesuffix(base.path), base.path or "/"
         if app.url_map.host_matching:
             if not host:
                 raise ConfigurationError(
