@@ -129,7 +129,7 @@ class State:
         return Recovery(self.store, self.tables.choices, self._journal())
 
     @cached_property
-    def _place(self) -> Place:
+    def place(self) -> Place:
         return Place.in_app(self.app)
 
     @cached_property
@@ -182,7 +182,7 @@ class State:
 
     def register(self, blueprint: Blueprint, prefix: str) -> None:
         """Register a blueprint of ours on the host or subdomain that links lead to."""
-        self._place.register(self.app, blueprint, prefix)
+        self.place.register(self.app, blueprint, prefix)
 
     def create_tables(self) -> None:
         """Create what is missing of the tables, and the data key."""
@@ -191,9 +191,9 @@ class State:
 
     @cached_property
     def _prefix(self) -> Callable[[Door], str]:
-        place = self._place
-        paths = {door: place.build(self.app, f"optout.{door.name.lower()}", {"token": "-"}) for door in Door}
-        return {door: place.origin + path.removesuffix("-") for door, path in paths.items()}.__getitem__
+        build = self.place.adapter.build
+        paths = {door: build(f"optout.{door.name.lower()}", {"token": "-"}) for door in Door}
+        return {door: self.place.origin + path.removesuffix("-") for door, path in paths.items()}.__getitem__
 
 
 def current_state() -> State:
