@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -40,6 +41,7 @@ class Statement(NamedTuple):
     batch: int | None = None
 
 
+@dataclass(frozen=True)
 class Choices:
     """The choices of one app.
 
@@ -47,31 +49,23 @@ class Choices:
     the store or its choices are gone, and JournalError when the journal is missing or damaged, or the database is
     older than it.
 
-    :param journal: where they are written a second time, if anywhere.
-    :param afterwards: is called after every look and every change.
+    ``journal`` gives where they are written a second time, if anywhere; ``afterwards`` is called after every look and
+    every change.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        tables: ChoiceTables,
-        slots: KeySlots,
-        journal: Callable[[], Journal] | None,
-        afterwards: Callable[[], None],
-    ) -> None:
-        self.store = store
-        self.tables = tables
-        self._slots = slots
-        self._journal = journal
-        self._afterwards = afterwards
+    store: Store
+    tables: ChoiceTables
+    slots: KeySlots
+    journal: Callable[[], Journal] | None
+    afterwards: Callable[[], None]
 
     def key(self) -> DataKey:
         """The data key of the store; made in a store that never had one."""
-        return self._slots.find() or self._slots.open()
+        return self.slots.find() or self.slots.open()
 
     def is_new(self) -> bool:
         """Whether nobody can have said anything yet, as the store never had a data key."""
-        return self._journal is None and self._slots.find() is None
+        return self.journal is None and self.slots.find() is None
 
     def muted(self, address: Address, opportunity: str, over: Read | None = None) -> bool:
         """Whether a choice forbids to invite this address to this opportunity.
@@ -81,16 +75,16 @@ class Choices:
         about = checked_opportunity(opportunity)
         if self.is_new():
             return False
-        marks = self._slots.open().marks(address, about)
+        marks = self.slots.open().marks(address, about)
         return any(choice.muted for choice in self.read(marks, over).values())
 
     @contextmanager
     def looking(self) -> Iterator[Callable[[Address, str], bool]]:
         """:meth:`muted` over one connection, for many in a row."""
-        self._slots.open()
+        self.slots.open()
         with self.store.held() as read:
             yield partial(self.muted, over=read)
-        self._afterwards()
+        self.afterwards()
 
     def read(self, marks: Sequence[Mark], over: Read | None = None) -> dict[Mark, Choice]:
         """The choices at these marks.
@@ -102,19 +96,19 @@ class Choices:
         query, values = self.select(len(marks)), self.parameters(marks)
         rows = (over or self.store.read)(lambda connection: connection.execute(query, values).all())
         if over is None:
-            self._afterwards()
+            self.afterwards()
         return self.found(rows, number)
 
     def journal_number(self) -> int | None:
         """The number of the newest line of the journal, to be read before the choices; ``None`` without a journal."""
-        return None if self._journal is None else self._journal().number()
+        return None if self.journal is None else self.journal().number()
 
     def select(self, places: int) -> sa.Select[Any]:
         """The statement that reads the choices at so many marks, the row of the data key and the journal's number.
 
         More columns and joins may be added; the first six columns are for :meth:`found`.
         """
-        return _select(self.tables, places, self._journal is not None)
+        return _select(self.tables, places, self.journal is not None)
 
     def parameters(self, marks: Sequence[Mark]) -> dict[str, Any]:
         """The parameters of :meth:`select`."""
@@ -141,12 +135,12 @@ class Choices:
 
         When this returns, they are committed. ``work`` may be run again after a conflict.
         """
-        self._slots.open()
-        if self._journal is None:
+        self.slots.open()
+        if self.journal is None:
             result, _ = self.store.write(lambda connection: self._put(connection, *work(connection)))
         else:
-            result = self._journaled(self._journal(), work)
-        self._afterwards()
+            result = self._journaled(self.journal(), work)
+        self.afterwards()
         return result
 
     def _journaled(self, journal: Journal, work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:

@@ -80,9 +80,7 @@ class ChoiceTables:
 
 def table(metadata: sa.MetaData, name: str, *columns: sa.schema.SchemaItem, **options: Any) -> sa.Table:
     """The table of this name on the metadata, made unless it is there; a schema of the metadata applies to it."""
-    key = name if metadata.schema is None else f"{metadata.schema}.{name}"
-    existing = metadata.tables.get(key)
-    return existing if existing is not None else sa.Table(name, metadata, *columns, **options)
+    return sa.Table(name, metadata, *columns, keep_existing=True, **options)
 
 
 class KeyTaken(Exception):
@@ -90,10 +88,7 @@ class KeyTaken(Exception):
 
 
 def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) -> None:
-    """Insert rows.
-
-    :raises KeyTaken: when another row has the key of one.
-    """
+    """Insert rows, or raise KeyTaken when another row has the key of one."""
     try:
         connection.execute(table.insert(), rows)
     except IntegrityError:
@@ -121,14 +116,10 @@ def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...]) -> Any:
     # Cached, as building it takes as long as running it.
     keys = [column.name for column in table.primary_key]
     rest = [name for name in names if name not in keys] or keys[:1]
-    insert: Any
-    match dialect:
-        case "sqlite" | "postgresql":
-            insert = _dialect(dialect).insert(table)
-            new = {name: insert.excluded[name] for name in rest}
-            return insert.on_conflict_do_update(index_elements=keys, set_=new)
-        case "mysql" | "mariadb":
-            insert = _dialect("mysql").insert(table)
-            return insert.on_duplicate_key_update({name: insert.inserted[name] for name in rest})
-        case _:
-            return None
+    if dialect in ("sqlite", "postgresql"):
+        insert = _dialect(dialect).insert(table)
+        return insert.on_conflict_do_update(index_elements=keys, set_={name: insert.excluded[name] for name in rest})
+    if dialect in ("mysql", "mariadb"):
+        insert = _dialect("mysql").insert(table)
+        return insert.on_duplicate_key_update({name: insert.inserted[name] for name in rest})
+    return None

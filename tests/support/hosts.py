@@ -184,6 +184,13 @@ class Mailbox:
         return [mail for mail in self.received if mail.rcpt_to == [address]]
 
 
+class RefusesRecipients(Mailbox):
+    """A mail server without mailboxes."""
+
+    async def handle_RCPT(self, *arguments: Any) -> str:
+        return "550 5.1.1 no such mailbox"
+
+
 @contextmanager
 def smtp_server(kind: type[Box], controller: type[Controller] = Controller) -> Iterator[Box]:
     mailbox = kind(port=free_port())
