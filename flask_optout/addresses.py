@@ -219,9 +219,9 @@ def plain_people(recipients: Sequence[Recipient]) -> list[bytes] | None:
         if PLAIN_LINES.fullmatch(text) is None:
             return None
         text = text.lower()
-        people = text.encode().split(b"\n")
-        fits = len(people) == len(recipients) and max(map(len, people)) <= LONGEST_ADDRESS
-        plain = fits and all(ascii_domain(domain) == domain for domain in set(DOMAIN.findall(text)))
+        people, domains = text.encode().split(b"\n"), DOMAIN.findall(text)
+        fits = len(domains) == len(people) == len(recipients) and max(map(len, people)) <= LONGEST_ADDRESS
+        plain = fits and all(ascii_domain(domain) == domain for domain in set(domains))
     except (TypeError, AddressError):
         return None
     return people if plain else None
