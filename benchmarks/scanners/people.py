@@ -228,9 +228,10 @@ def in_text_browser(program: str, *labels: str, muted: bool = False, wants: bool
         with terminal([program, candidate.link]) as keyboard:
             for label in labels:
                 before = candidate.asked
-                press_by_words(keyboard, label)
                 world.wait(world.dice.uniform(2, 9))
+                press_by_words(keyboard, label)
                 if asked := candidate.asked - before:
+                    world.wait(world.dice.uniform(2, 9))
                     press_by_words(keyboard, label)
                 presses.append(1 + asked)
         return presses
