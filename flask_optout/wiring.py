@@ -13,6 +13,7 @@ from flask import Blueprint, Flask, current_app
 from sqlalchemy.orm import Session
 
 from .choices.bulk import Filter
+from .choices.imports import Imports
 from .choices.journal import Journal
 from .choices.key_slots import KeySlots
 from .choices.recovery import Recovery
@@ -140,6 +141,10 @@ class State:
                 "Set OPTOUT_JOURNAL to a file that is backed up apart from the database.",
             )
         return self.journal
+
+    @cached_property
+    def imports(self) -> Imports:
+        return Imports(self.choices)
 
     @cached_property
     def filter(self) -> Filter:

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import groupby, islice
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -19,8 +20,9 @@ from .store import Store
 from .tables import ChoiceTables, upsert
 
 T = TypeVar("T")
+Put = Callable[[sa.Connection, "Sequence[Statement]"], None]
 #: Marks in one statement: SQLite before 3.32 takes 999 parameters.
-BATCH = 400
+BATCH = 900
 
 
 class Choice(NamedTuple):
@@ -143,69 +145,84 @@ class Choices:
             raise behind()
         return {mark: Choice(*row[2:5]) for mark, row in choices.items()}
 
-    def transact(self, work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:
+    def transact(self, work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]], put: Put | None = None) -> T:
         """Run ``work`` and store the statements that it returns, in one transaction; gives its other result.
 
         When this returns, they are committed. ``work`` may be run again after a conflict.
 
+        :param put: stores the statements; by default, each as the row of its mark.
         :raises StoreUnavailable: when the database or the journal does not take them.
         :raises ConfigurationError: as :meth:`muted`.
         :raises JournalError: as :meth:`muted`.
         """
         self.key()
+
+        def write(connection: sa.Connection) -> tuple[T, Sequence[Statement]]:
+            result, said = work(connection)
+            (put or self._put)(connection, said)
+            return result, said
+
         if self._journal is None:
-            return self.store.write(lambda connection: self._put(connection, *work(connection)))[0]
+            return self.store.write(write)[0]
         with self._journal().writing() as pen:
             number = self._journal().number() + 1
 
-            def write(connection: sa.Connection) -> tuple[T, Sequence[Statement]]:
-                result, said = self._put(connection, *work(connection))
+            def numbered(connection: sa.Connection) -> tuple[T, Sequence[Statement]]:
+                result, said = write(connection)
                 if said:
                     advance(connection, self.tables.meta, number)
                 return result, said
 
-            result, said = self.store.write(write)
-            pen.append(Entry(number, *one.mark, one.muted, one.source, _today()) for one in said)
+            result, said = self.store.write(numbered)
+            pen.append(Entry(number, *one.mark, one.muted, one.source, today()) for one in said)
             return result
 
-    def _put(self, connection: sa.Connection, result: T, said: Sequence[Statement]) -> tuple[T, Sequence[Statement]]:
+    def _put(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
         # Sorted by pseudonym, so that the order of the rows says nothing and two writers cannot deadlock.
-        for one in sorted(said):
-            row = {"muted": one.muted, "source": one.source, "day": _today(), "batch": one.batch}
-            upsert(connection, self.tables.choice, {**one.mark._asdict(), **row})
-        return result, said
+        rows = [
+            {
+                "scope": one.mark.scope,
+                "digest": one.mark.digest,
+                "muted": one.muted,
+                "source": one.source,
+                "day": today(),
+                "batch": one.batch,
+            }
+            for one in sorted(said)
+        ]
+        # What a candidate says while an import runs is theirs.
+        imported = any(one.batch is not None for one in said)
+        upsert(connection, self.tables.choice, *rows, keep="muted" if imported else None)
 
-    def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str, batch: int | None = None) -> None:
-        """Mute people for opportunities; a choice that mutes already stays as it is.
+    def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str) -> None:
+        """Mute people for opportunities; a choice that mutes already stays as it is, and is no import's any more.
 
-        :param batch: the number of the import.
         :raises OptOutError: as :meth:`transact`.
         """
-        key = self.key()
-        marks = sorted({key.mark(address, about) for address, about in entries})
+        marks = sorted({self.key().mark(address, about) for address, about in entries})
 
         def mute(connection: sa.Connection) -> tuple[None, list[Statement]]:
-            muted = self._muted_among(connection, marks)
-            return None, [Statement(mark, True, source, batch) for mark in marks if mark not in muted]
+            standing = self.mutes_among(connection, marks)
+            return None, [Statement(mark, True, source) for mark in marks if standing.get(mark, 0) is not None]
 
         self.transact(mute)
 
-    def _muted_among(self, connection: sa.Connection, marks: Sequence[Mark]) -> set[Mark]:
-        choice = self.tables.choice.c
-        muted: set[Mark] = set()
-        for start in range(0, len(marks), BATCH):
-            part = marks[start : start + BATCH]
-            query = sa.select(choice.scope, choice.digest, choice.muted).where(
-                choice.scope.in_({KEY_SCOPE, *(mark.scope for mark in part)}),
-                choice.digest.in_([key_mark(self.key()).digest, *(mark.digest for mark in part)]),
-            )
-            found = {
-                Mark(bytes(scope), bytes(digest)): is_muted for scope, digest, is_muted in connection.execute(query)
-            }
-            if key_mark(self.key()) not in found:
-                raise choices_lost()
-            muted.update(mark for mark, is_muted in found.items() if is_muted)
-        return muted
+    def mutes_among(self, connection: sa.Connection, marks: Sequence[Mark]) -> dict[Mark, int | None]:
+        """Those of the marks at which a choice mutes, each with the number of its import.
+
+        :raises ConfigurationError: when the row of the data key is missing.
+        """
+        choice, owner = self.tables.choice.c, key_mark(self.key())
+        query = sa.select(choice.digest, choice.batch)
+        if connection.execute(query.where(choice.scope == owner.scope, choice.digest == owner.digest)).first() is None:
+            raise choices_lost()
+        mutes: dict[Mark, int | None] = {}
+        for scope, group in groupby(sorted(marks), lambda mark: mark.scope):
+            # One opportunity at a time: PostgreSQL makes a poor plan for two lists.
+            while digests := [mark.digest for mark in islice(group, BATCH)]:
+                found = connection.execute(query.where(choice.scope == scope, choice.digest.in_(digests), choice.muted))
+                mutes.update((Mark(scope, bytes(digest)), batch) for digest, batch in found)
+        return mutes
 
 
 @cache
@@ -221,5 +238,5 @@ def _select(tables: ChoiceTables, places: int, journal: bool) -> sa.Select[Any]:
     return sa.select(*columns).where(sa.or_(owner, *at))
 
 
-def _today() -> datetime.date:
+def today() -> datetime.date:
     return datetime.datetime.now(datetime.UTC).date()
