@@ -18,8 +18,8 @@ from .repository import Choices, Statement, today
 from .tables import NAME_SIZE, KeyTaken, insert, upsert
 
 SOURCE = "import"
-#: Rows of which one transaction takes an import back, and marks in one statement.
-PAGE = 400
+#: Mutes of which one transaction takes an import back.
+PAGE = 5_000
 
 
 class Import(NamedTuple):
@@ -114,16 +114,18 @@ class Imports:
     ) -> tuple[Mark | None, Sequence[Statement]]:
         """The last of the next mutes of an import, and those of them that go; hand the others on."""
         choice, repeat = self._tables.choice.c, self._tables.repeat.c
-        query = sa.select(choice.scope, choice.digest).where(
-            choice.batch == number, sa.tuple_(choice.scope, choice.digest) > tuple(after)
+        scope, digest = after
+        other = sa.select(sa.func.min(repeat.batch)).where(
+            repeat.scope == choice.scope, repeat.digest == choice.digest, repeat.batch != number
         )
-        rows = connection.execute(query.order_by(choice.scope, choice.digest).limit(PAGE))
-        marks = [Mark(bytes(scope), bytes(digest)) for scope, digest in rows]
-        others = sa.select(repeat.scope, repeat.digest, sa.func.min(repeat.batch)).where(
-            repeat.batch != number, repeat.digest.in_([mark.digest for mark in marks])
+        query = sa.select(choice.scope, choice.digest, other.scalar_subquery()).where(
+            # Not as a pair, which MariaDB finds by reading the table from its beginning.
+            sa.or_(choice.scope > scope, sa.and_(choice.scope == scope, choice.digest > digest)),
+            choice.batch == number,
         )
-        found = connection.execute(others.group_by(repeat.scope, repeat.digest))
-        kept = {Mark(bytes(scope), bytes(digest)): other for scope, digest, other in found}
+        rows = connection.execute(query.order_by(choice.scope, choice.digest).limit(PAGE)).all()
+        marks = [Mark(bytes(row[0]), bytes(row[1])) for row in rows]
+        kept = {mark: row[2] for mark, row in zip(marks, rows, strict=True) if row[2] is not None}
         if handed_on := [{**_at(mark, number), "other": kept[mark]} for mark in marks if mark in kept]:
             connection.execute(self._tables.choice.update().where(*self._at).values(batch=sa.bindparam("other")), handed_on)
         gone = [Statement(mark, False, SOURCE, number) for mark in marks if mark not in kept]

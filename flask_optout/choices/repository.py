@@ -213,16 +213,27 @@ class Choices:
         :raises ConfigurationError: when the row of the data key is missing.
         """
         choice, owner = self.tables.choice.c, key_mark(self.key())
-        query = sa.select(choice.digest, choice.batch)
-        if connection.execute(query.where(choice.scope == owner.scope, choice.digest == owner.digest)).first() is None:
+        at = choice.scope == owner.scope, choice.digest == owner.digest
+        if connection.scalar(sa.select(sa.literal(1)).where(*at)) is None:
             raise choices_lost()
         mutes: dict[Mark, int | None] = {}
         for scope, group in groupby(sorted(marks), lambda mark: mark.scope):
-            # One opportunity at a time: PostgreSQL makes a poor plan for two lists.
             while digests := [mark.digest for mark in islice(group, BATCH)]:
-                found = connection.execute(query.where(choice.scope == scope, choice.digest.in_(digests), choice.muted))
+                found = connection.execute(self._mutes_at(connection.dialect.name, scope, digests))
                 mutes.update((Mark(scope, bytes(digest)), batch) for digest, batch in found)
         return mutes
+
+    def _mutes_at(self, dialect: str, scope: bytes, digests: Sequence[bytes]) -> sa.Select[Any]:
+        choice = self.tables.choice.c
+        query = sa.select(choice.digest, choice.batch).where(choice.scope == scope, choice.muted)
+        if dialect != "postgresql":
+            return query.where(choice.digest.in_(digests))
+        # Each by the primary key: PostgreSQL may rather compare every row of the table with the whole list.
+        array = "{" + ",".join([f'"\\\\x{one.hex()}"' for one in digests]) + "}"
+        typed = sa.cast(sa.literal(array, sa.Text), sa.ARRAY(sa.LargeBinary))
+        wanted = sa.func.unnest(typed).table_valued("digest", name="wanted").render_derived()
+        one = query.where(choice.digest == wanted.c.digest).limit(1).lateral()
+        return sa.select(one).select_from(wanted.join(one, sa.true()))
 
 
 @cache

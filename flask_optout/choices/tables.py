@@ -132,25 +132,32 @@ def upsert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any], ke
     """
     if not rows:
         return
-    statement = _upsert(connection.dialect.name, table, tuple(rows[0]), keep)
+    names, dialect = tuple(rows[0]), connection.dialect.name
+    arrays: tuple[str, ...] = ()
+    values: Any = rows
+    if dialect == "postgresql" and len(rows) > 1:
+        # The driver takes longer over many values than the database.
+        arrays = tuple(name for name in names if any(row[name] != rows[0][name] for row in rows))
+        values = {**rows[0], **{name: [row[name] for row in rows] for name in arrays}}
+    statement = _upsert(dialect, table, names, keep, arrays)
     if statement is not None:
-        connection.execute(statement, rows)
+        connection.execute(statement, values)
         return
-    for values in rows:
-        at = [column == values[column.name] for column in table.primary_key]
+    for row in rows:
+        at = [column == row[column.name] for column in table.primary_key]
         kept = connection.scalar(sa.select(table.c[keep]).where(*at)) if keep else False
-        update = table.update().where(*at).values(values)
+        update = table.update().where(*at).values(row)
         if not kept and connection.execute(update).rowcount == 0:
             try:
                 with connection.begin_nested():
-                    connection.execute(table.insert().values(values))
+                    connection.execute(table.insert().values(row))
             except IntegrityError:  # another transaction was faster
                 if not keep:
                     connection.execute(update)
 
 
 @lru_cache(100)
-def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...], keep: str | None) -> Any:
+def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...], keep: str | None, arrays: tuple[str, ...]) -> Any:
     # Cached, as building it takes as long as running it.
     keys = [column.name for column in table.primary_key]
     # The kept column last: MySQL assigns from left to right, and sees what it has assigned.
@@ -158,11 +165,19 @@ def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...], keep: str | N
     if dialect not in ("sqlite", "postgresql", "mysql", "mariadb"):
         return None
     insert: Any = _dialect("mysql" if dialect == "mariadb" else dialect).insert(table)
+    if arrays:
+        types = {name: table.c[name].type for name in names}
+        columns = (
+            sa.func.unnest(sa.bindparam(name, type_=sa.ARRAY(types[name]))) if name in arrays
+            else sa.bindparam(name, type_=types[name])
+            for name in names
+        )
+        insert = insert.from_select(names, sa.select(*columns))
     new = insert.inserted if dialect in ("mysql", "mariadb") else insert.excluded
     if keep is None:
-        values = [(name, new[name]) for name in rest]
+        assigned = [(name, new[name]) for name in rest]
     else:
-        values = [(name, sa.case((table.c[keep], table.c[name]), else_=new[name])) for name in rest]
+        assigned = [(name, sa.case((table.c[keep], table.c[name]), else_=new[name])) for name in rest]
     if dialect in ("mysql", "mariadb"):
-        return insert.on_duplicate_key_update(values)
-    return insert.on_conflict_do_update(index_elements=keys, set_=dict(values))
+        return insert.on_duplicate_key_update(assigned)
+    return insert.on_conflict_do_update(index_elements=keys, set_=dict(assigned))
