@@ -17,9 +17,10 @@ import click
 import sqlalchemy as sa
 
 from flask_optout.choices.store import Store
-from flask_optout.choices.tables import LogTables
-from flask_optout.email_log.log_store import PER_MICROSECOND, LogStore, id_at, now
+from flask_optout.email_log.log_store import PER_MINUTE, LogStore, id_at, now
 from flask_optout.email_log.records import PAGE, WINDOW, Criteria, EmailLog
+from flask_optout.email_log.slots import cut
+from flask_optout.email_log.tables import LogTables
 
 from .harness import Row, Work, interleave, machine, repeated, say, table
 
@@ -30,7 +31,7 @@ SMALL, FULL = 200_000, 10_000_000
 #: Everybody was invited so often.
 EACH = 20
 #: Ids between two rows: a millisecond.
-STEP = PER_MICROSECOND * 1000
+STEP = PER_MINUTE // 60_000
 ROUNDS = 7
 CALLS = 100
 AT_ONCE = 50_000
@@ -73,7 +74,7 @@ def filled(url: sa.URL, rows: int) -> Iterator[tuple[EmailLog, sa.Engine]]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE" if server else "ANALYZE")
     try:
-        yield EmailLog(LogStore(Store(lambda: engine, timeout=600), tables)), engine
+        yield EmailLog(LogStore(Store(lambda: engine, lambda: None), tables)), engine
     finally:
         engine.dispose()
         if server:
@@ -89,26 +90,22 @@ def _administer(url: sa.URL, *statements: str) -> None:
 
 
 def _fill(engine: sa.Engine, tables: LogTables, start: int, end: int, rows: int) -> None:
-    last = id_at(now())
+    last, text = id_at(now()), cut("Come and try it.", "https://x.example/none")
     emails: list[tuple[object, ...]] = []
-    bodies: list[tuple[object, ...]] = []
     for number in range(start, end):
         address = f"candidate{number * 7919 % (rows // EACH)}@example.org"
         id = last - (rows - number) * STEP
-        emails.append(
-            (id, f"beta-{number % 40}", address, address, f"Join us, number {number}", f"<{number}@x>", None)
-        )
-        bodies.append((id, "From: team@example.org", "Come and try it.", None))
-    columns = [[column.name for column in one.columns] for one in (tables.email, tables.body)]
+        what = f"beta-{number % 40}", address, address, f"Join us, number {number}", f"<{number}@x>", None
+        emails.append((id, *what, "From: team@example.org", text, None))
+    name, columns = tables.email.name, [column.name for column in tables.email.columns]
     raw = engine.raw_connection()
     cursor: Any = raw.cursor()
-    for one, names, values in zip((tables.email, tables.body), columns, (emails, bodies), strict=True):
-        if engine.dialect.name == "postgresql":
-            with cursor.copy(f"copy {one.name} ({', '.join(names)}) from stdin") as copy:
-                for row in values:
-                    copy.write_row(row)
-        else:
-            cursor.executemany(f"insert into {one.name} values ({', '.join('?' * len(names))})", values)
+    if engine.dialect.name == "postgresql":
+        with cursor.copy(f"copy {name} ({', '.join(columns)}) from stdin") as copy:
+            for row in emails:
+                copy.write_row(row)
+    else:
+        cursor.executemany(f"insert into {name} values ({', '.join('?' * len(columns))})", emails)
     raw.commit()
     raw.close()
 

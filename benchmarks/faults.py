@@ -68,7 +68,7 @@ def races(database: Database, smtp: Mailbox, folder: Path, amounts: Amounts) -> 
     host = make_host(folder, SQLALCHEMY_DATABASE_URI=database.uri)
     outcome = race(host, amounts.pairs, seed=7)
     yield Row(
-        "pairs of presses at once", database.kind, outcome.pairs, 0, outcome.wrong + outcome.refused, outcome.rows
+        "pairs of presses at once", database.kind, outcome.pairs, 0, outcome.wrong + outcome.refused, outcome.untold
     )
     if database.kind == "sqlite":
         written = [*crowd(host, 64, amounts.crowds)]

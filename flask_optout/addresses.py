@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ DOT_ATOM = re.compile(rf"[{ATEXT}]+(?:\.[{ATEXT}]+)*")
 DOT_ATOM_INTL = re.compile(rf"[{ATEXT}\u0080-\U0010ffff]+(?:\.[{ATEXT}\u0080-\U0010ffff]+)*")
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 MAILBOX = re.compile(rf'((?:{QUOTED.pattern}|[^<>"()])*)(?:<((?:{QUOTED.pattern}|[^<>"()])*)>\s*)?', re.DOTALL)
+#: What ends a header line for some program that reads it, but for the tab, which may stand in one.
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+#: RFC 2047 section 2, as leniently as any program reads it.
+ENCODED_WORD = re.compile(r"=\?([^?]*)\?([bq])\?(.*?)\?=", re.IGNORECASE | re.DOTALL)
 #: RFC 5321 section 4.5.3.1.3: a path of 256 octets, less its angle brackets.
 LONGEST_ADDRESS = 254
 #: RFC 5322 section 2.1.1: no line is longer, so neither is a name with its address.
@@ -88,6 +93,8 @@ def _address(local: str, domain: str, name: str = "") -> Address:
     else:
         local = _local(local)
         key = _fold(local)
+    if "=?" in local:
+        raise _malformed("The part before the @ looks like an encoded word, which mail libraries decode.")
     if len(local.encode()) + 1 + len(host) > LONGEST_ADDRESS:
         raise _malformed("A recipient's address is too long.")
     tagged = _without_tag(key)
@@ -130,9 +137,9 @@ def _local(local: str) -> str:
 
 
 def _fold(local: str) -> str:
-    """NFKC and casefold until nothing changes, so that every compatible spelling is one person."""
+    """NFKC and lower case until nothing changes; not casefold, by which "weiß" and "weiss" would be one person."""
     text = _unquote(local)
-    while (folded := unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())) != text:
+    while (folded := unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())) != text:
         text = folded
     return _quote(text)
 
@@ -195,8 +202,31 @@ def _display_name(text: str) -> str:
     return QUOTED.sub(lambda quoted: _unquote(quoted[0]), text)
 
 
+def holds_control(text: str) -> bool:
+    """Whether a header value holds a control character, as it is or in encoded words (RFC 2047)."""
+    while not CONTROL.search(text):
+        decoded = ENCODED_WORD.sub(_decoded, text) if "=?" in text else text
+        if decoded == text:
+            return False
+        text = decoded
+    return True
+
+
+def _decoded(word: re.Match[str]) -> str:
+    charset, encoding, text = word.groups()
+    try:
+        raw = text.encode("ascii", "replace")
+        raw = binascii.a2b_qp(raw, header=True) if encoding in "qQ" else binascii.a2b_base64(raw + b"==")
+    except binascii.Error:
+        return ""
+    try:
+        return raw.decode(charset.partition("*")[0])  # RFC 2231 section 5: a language may follow
+    except (LookupError, ValueError, Warning):
+        return raw.decode("latin-1")
+
+
 def _refuse_controls(text: str) -> None:
-    if any(unicodedata.category(c) == "Cc" and c != "\t" for c in text):
+    if holds_control(text):
         raise _malformed("A recipient holds a control character or a line break.")
 
 

@@ -19,6 +19,15 @@ PREFIX = "OPTOUT_"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 #: Leaves a link with the longest token below the 998 octets of a line (RFC 5322 section 2.1.1).
 LONGEST_BASE_URL = 400
+#: Bytes below which a key can be guessed.
+LEAST_KEY = 16
+#: Words that stand in tutorials and templates where a key should be.
+PLACEHOLDER = re.compile(
+    r"(?=.*[a-z])(?:a|an|any|app|change|default|dev|development|example|flask|guess|here|hard|insert|is|it|key|me|my"
+    r"|never|not|now|password|please|random|replace|secret|string|super|test|testing|that|the|this|to|value|very|will"
+    r"|with|you|your|[0-9_\W])*",
+    re.IGNORECASE | re.ASCII,
+)
 #: Days; no calendar reaches further back.
 LONGEST_RETENTION = 36_500
 
@@ -202,19 +211,28 @@ def _keys(app: Flask) -> Keys:
     setting = "OPTOUT_KEYS" if own else "SECRET_KEY"
     newest = app_keys(own or shared)
     for key in newest:
-        if key.weakness is not None:
-            weak = ConfigurationError(
-                f"The key {key.id} of {setting} {key.weakness}.",
-                "Whoever guesses it can read a stolen database and forge links.",
-                f"Replace it in {setting}; python -c 'import secrets; print(secrets.token_hex())' makes a good one.",
-            )
-            # Where links lead to this machine, nobody else can open a forged one.
-            if not (app.debug or app.testing or urlsplit(app.config["OPTOUT_BASE_URL"]).hostname in LOOPBACK):
-                raise weak
-            app.logger.warning("%s", weak)
+        _refuse_weak(app, key, setting)
     # SECRET_KEY opens what it has wrapped before OPTOUT_KEYS was set.
-    older = app_keys([secret for secret in shared if secret]) if own and any(shared) else ()
-    return Keys(newest + older, len(newest), setting)
+    keys = app_keys([*own, *filter(None, shared)]) if own else newest
+    return Keys(keys, len(newest), setting)
+
+
+def _refuse_weak(app: Flask, key: AppKey, setting: str) -> None:
+    if len(key.secret) < LEAST_KEY:
+        weakness = f"is shorter than {LEAST_KEY} bytes"
+    elif key.secret.isascii() and PLACEHOLDER.fullmatch(key.secret.decode()):
+        weakness = "is a placeholder that everybody knows"
+    else:
+        return
+    weak = ConfigurationError(
+        f"The key {key.id} of {setting} {weakness}.",
+        "Whoever guesses it can read a stolen database and forge links.",
+        f"Replace it in {setting}; python -c 'import secrets; print(secrets.token_hex())' makes a good one.",
+    )
+    # Where links lead to this machine, nobody else can open a forged one.
+    if not (app.debug or app.testing or urlsplit(app.config["OPTOUT_BASE_URL"]).hostname in LOOPBACK):
+        raise weak
+    app.logger.warning("%s", weak)
 
 
 def _refuse_unknown(config: Mapping[str, Any]) -> None:

@@ -59,6 +59,10 @@ class NotGated(OptOutError):
     """An invitation was about to leave without passing the gate."""
 
 
+class NotAllSent(OptOutError):
+    """Some of many messages could not be sent; the others were handed off."""
+
+
 class BadToken(OptOutError, ValueError):
     """A link's token is damaged, forged, or made for another door."""
 

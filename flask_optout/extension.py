@@ -17,10 +17,11 @@ from .choices.schema import keep_mutes
 from .cli.commands import optout_cli
 from .email_log import pages as operators
 from .email_log.pages import Guard, checked
-from .email_log.redaction import LinkFilter
 from .errors import ConfigurationError
+from .invitations.gate import OnError
+from .links.log_filter import LinkFilter
 from .links.tokens import Door
-from .mailers.stdlib import cleared
+from .mailers.stdlib import send_invitations
 from .pages.ask import blueprint
 from .pages.languages import tag_of
 from .pages.toggle import optout_control
@@ -126,7 +127,7 @@ class OptOut:
 
         :raises OptOutError: when the address is malformed, or when nobody can tell.
         """
-        return current_state().gate.may_invite(address, opportunity)
+        return not current_state().choices.muted(parse(address), opportunity)
 
     def invitable(self, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
         """Those who may be invited, in their order, lazily and in bounded memory.
@@ -135,12 +136,23 @@ class OptOut:
         """
         return current_state().filter.invitable(addresses, opportunity)
 
-    def cleared(self, messages: Iterable[EmailMessage]) -> Iterator[EmailMessage]:
-        """Those of these messages that may leave, each to be handed off before the next is asked for.
+    def send_invitations(
+        self,
+        messages: Iterable[EmailMessage],
+        send: Callable[[EmailMessage], object],
+        on_error: OnError | None = None,
+    ) -> None:
+        """Hand off messages of the standard library by ``send``, each invitation as the gate clears it.
 
-        :raises OptOutError: when an invitation cannot be sent, or when nobody can tell whether it may be.
+        One that fails stops no other.
+
+        :param send: hands off one message. For a person who is muted, the mail server of ``smtp.send_message`` hears
+            all but the text of the message; any other function is not called.
+        :param on_error: is called with each message that could not be sent, and the error. What it raises ends the
+            run.
+        :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.
         """
-        return cleared(messages)
+        send_invitations(messages, send, on_error)
 
     def _engine(self) -> sa.Engine:
         # Asked by name: a session finds no bind for statements on tables without a mapped class.

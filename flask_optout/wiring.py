@@ -22,6 +22,7 @@ from .choices.schema import create_tables
 from .choices.store import Store
 from .choices.tables import ChoiceTables
 from .config import Keys
+from .email_log.invited import Invited
 from .email_log.log_store import LogStore
 from .email_log.records import EmailLog
 from .email_log.resends import Resends
@@ -100,7 +101,8 @@ class State:
 
     @cached_property
     def key_slots(self) -> KeySlots:
-        return KeySlots(self.store, self.tables.choices, *self._keys)
+        used = self.tables.choices.choice, self.tables.log.email
+        return KeySlots(self.store, self.tables.choices, used, *self._keys)
 
     @property
     def key(self) -> DataKey:
@@ -164,15 +166,16 @@ class State:
 
     @cached_property
     def nonces(self) -> Nonces:
-        return Nonces(self.key)
+        return Nonces(self.key.derive("page"))
 
     @cached_property
     def presses(self) -> RecentPresses:
-        return RecentPresses(self.choices, self.tables.presses, lambda: self.clock())
+        return RecentPresses(self.choices, self.tables.presses, self.alarms, lambda: self.clock())
 
     @cached_property
     def alarms(self) -> Alarms:
-        return Alarms(self.store, self.tables.presses, self.key)
+        invited = self.invited.between
+        return Alarms(self.store, self.tables.presses, self.key, invited, lambda: self.clock())
 
     @cached_property
     def links(self) -> Links:
@@ -190,7 +193,7 @@ class State:
     @cached_property
     def gate(self) -> Gate:
         composer = Composer(self.links, _footer, self._app.config["OPTOUT_SPLIT"])
-        return Gate(self.choices, composer, self.email_log)
+        return Gate(self.choices, composer, self.email_log, self._app.logger)
 
     @cached_property
     def _log_store(self) -> LogStore:
@@ -199,6 +202,10 @@ class State:
     @cached_property
     def email_log(self) -> EmailLog:
         return EmailLog(self._log_store)
+
+    @cached_property
+    def invited(self) -> Invited:
+        return Invited(self._log_store)
 
     @cached_property
     def resends(self) -> Resends:
@@ -215,6 +222,11 @@ class State:
     @cached_property
     def background(self) -> Background:
         return Background()
+
+    def forget(self) -> None:
+        """Make all parts anew when they are next used, as after a restart of the process."""
+        for name in [name for name, part in vars(State).items() if isinstance(part, cached_property)]:
+            vars(self).pop(name, None)
 
     def register(self, blueprint: Blueprint, prefix: str) -> None:
         """Register a blueprint of ours on the host or subdomain that links lead to."""

@@ -1,4 +1,4 @@
-// Tells the server which presses the browser itself made, and how soon (see flask_optout/press.py), and looks after
+// Tells the server which presses the browser itself made, and how soon (see flask_optout/presses/judge.py), and looks after
 // the focus and what a screen reader hears while htmx changes the page. Without this file everything works.
 (function () {
   "use strict";
@@ -19,7 +19,7 @@
   }
 
   function pressed(event) {
-    var button = event.target.closest && event.target.closest("button[name=choice]");
+    var button = event.target.closest && event.target.closest(".optout-choice button[name]");
     if (!button) return;
     fill(button.form, "scripts", event.isTrusted ? "trusted" : "ran");
     fill(button.form, "seen", sincePaint(event));
@@ -37,9 +37,12 @@
     return place && place.querySelector(".optout-choice");
   }
 
+  function status() {
+    return place && place.querySelector(".optout-status");
+  }
+
   function say(fault) {
-    var status = place && place.querySelector(".optout-status");
-    if (status) status.textContent = fault ? status.getAttribute("data-fault") : "";
+    if (status()) status().textContent = fault ? status().getAttribute("data-fault") : "";
   }
 
   function on(name, act) {
@@ -70,6 +73,10 @@
     if (choice()) choice().removeAttribute("aria-busy");
   });
   on("after:swap", function () {
+    // What was done is heard where it stands already, as a region that comes with its words is not.
+    var said = choice() && choice().querySelector(".optout-said");
+    if (said && status()) status().replaceChildren.apply(status(), Array.from(said.childNodes));
+    if (said && status()) said.remove();
     var next = choice() && (choice().querySelector(".optout-again") || choice().querySelector(".optout-heading"));
     if (next) next.focus();
   });

@@ -18,7 +18,7 @@ from tests.conftest import missing
 
 pytestmark = pytest.mark.long
 
-COMMAND = ".venv/bin/python -m benchmarks.scanners --seed 1 2 3"
+COMMAND = ".venv/bin/python -m benchmarks.scanners --seed 11 12 13 14 15"
 FEW = (
     *("keyboard, Space", "touch", "double click", "scripts off", "scripts blocked on the way", "Safari, scripts off"),
     *("lynx", "w3m", "undo at once", "undo on a later visit, Safari, scripts off", "mute, undo, mute"),

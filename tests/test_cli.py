@@ -63,17 +63,19 @@ def test_the_manual_names_every_command() -> None:
 
 FILES = {
     "mutes.csv": "email,opportunity\nkim@example.org,beta-42\n",
-    "invited.csv": "kim@example.org,beta-42\n",
+    "headless.csv": "kim@example.org,beta-42\n",
     "bad.csv": "email,opportunity\nnobody,beta-42\n",
 }
 #: Without a database, all that need one end with 1.
 UNREACHABLE = (
     ["init-db"],
     ["prune"],
+    ["alarms"],
     ["rotate-key"],
     ["replay"],
     ["doctor", "--offline"],
-    ["import", "mutes.csv"],
+    ["import", "mutes.csv", "--yes"],
+    ["mute", "kim@example.org", "beta-42"],
 )
 STATUS = [
     (["init-db"], 0),
@@ -82,14 +84,13 @@ STATUS = [
     (["preview", "beta-42"], 0),
     (["doctor", "--offline"], 0),
     (["replay"], 0),
-    (["import", "mutes.csv"], 0),
-    (["alarms", "invited.csv"], 0),
-    (["notify-domain", "example.org", "invited.csv"], 0),
-    (["import", "invited.csv"], 2),
+    (["import", "mutes.csv", "--yes"], 0),
+    (["mute", "kim@example.org", "beta-42"], 0),
+    (["alarms"], 0),
+    (["notify-domain", "example.org", "--yes"], 0),
+    (["import", "headless.csv"], 2),
     (["import", "bad.csv"], 1),
-    (["alarms", "bad.csv"], 1),
-    (["notify-domain", "example.org", "bad.csv"], 1),
-    (["notify-domain", "other.example", "invited.csv"], 1),
+    (["notify-domain", "other.example", "--yes"], 1),
     (["scan-me", "http://127.0.0.1:9/"], 1),
     (["preview", "x" * 129], 1),
     (["preview"], 2),

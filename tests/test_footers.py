@@ -76,6 +76,8 @@ def test_the_html_stays_as_it_is_around_the_footer(host: Host, row: str) -> None
     html = letter(html=before + after).html or ""
     assert html.startswith(before) and html.endswith(after)
     footer = html[len(before) : len(html) - len(after)]
+    assert (before + footer).count("\n<p ") >= 1 and footer.endswith("\n" if after else ">"), "on a line of its own"
+    footer = footer.strip("\n")
     assert footer.startswith("<p ") and footer.endswith("</p>") and footer.count("<p") == 1
     assert footer.count(link) == 1
     assert not re.search(r"<(?:img|style|script|link)|class=|url\(|background|color:\s*#", footer), footer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +182,9 @@ def by_stdlib(host: Host, language: str | None) -> tuple[str, object]:
     invitation = stdlib.Invitation(opportunity="beta-42", language=language)
     invitation["From"], invitation["To"], invitation["Subject"] = "team@example.org", "jane@example.org", "Join us"
     invitation.set_content("Come.")
-    [ready] = host.optout.cleared([invitation])
+    left: list[EmailMessage] = []
+    host.optout.send_invitations([invitation], left.append)
+    [ready] = left
     return ready.get_content(), ready["Content-Language"]
 
 

@@ -161,7 +161,7 @@ def test_the_address_sent_to_is_the_address_checked(host: Host, smtp: Mailbox, t
     host.mail.send(host.invitation(to=to))
     [mail] = smtp.received
     assert mail.rcpt_to == [rcpt]
-    assert mail.message["To"] == rcpt
+    assert [to.addr_spec for to in mail.message["To"].addresses] == [rcpt]
     say(host, True, to=rcpt)
     host.mail.send(host.invitation(to=to))
     assert len(smtp.received) == 1

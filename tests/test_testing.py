@@ -6,13 +6,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from flask_optout import StoreUnavailable
+from flask_optout import ConfigurationError, StoreUnavailable
 from flask_optout.mailers import flask_mailman, stdlib
 from flask_optout.testing import Candidate
 from tests.conftest import MakeHost
@@ -51,41 +52,43 @@ def record(host: Host, *messages: Any) -> list[Any]:
     return list(outbox)
 
 
-def test_what_was_sent_is_no_silence(host: Host, assert_not_sent: Callable[..., None]) -> None:
+def test_what_was_sent_is_no_silence(host: Host, optout_assert_not_sent: Callable[..., None]) -> None:
     outbox = record(host, host.invitation(JANE))
-    assert_not_sent(outbox, "joan@example.org")
+    optout_assert_not_sent(outbox, "joan@example.org")
     with pytest.raises(AssertionError, match="Join us"):
-        assert_not_sent(outbox, "Jane <JANE@example.org>")
+        optout_assert_not_sent(outbox, "Jane <JANE@example.org>")
 
 
 @pytest.mark.parametrize(
     ("address", "opportunity", "count"), [("joan@example.org", ABOUT, 0), (JANE, "study-7", 0), (JANE, ABOUT, 2)]
 )
 def test_another_invitation_is_not_the_one(
-    host: Host, assert_sent_with_link: Callable[..., str], address: str, opportunity: str, count: int
+    host: Host, optout_assert_sent_with_link: Callable[..., str], address: str, opportunity: str, count: int
 ) -> None:
     outbox = record(host, host.invitation(JANE), host.invitation(JANE))
     with pytest.raises(AssertionError, match=f"{count} invitations"):
-        assert_sent_with_link(outbox, address, opportunity)
+        optout_assert_sent_with_link(outbox, address, opportunity)
 
 
 def test_flask_mailmans_outbox(
-    make: MakeHost, assert_not_sent: Callable[..., None], assert_sent_with_link: Callable[..., str]
+    make: MakeHost, optout_assert_not_sent: Callable[..., None], optout_assert_sent_with_link: Callable[..., str]
 ) -> None:
     host = make(MAIL_BACKEND="locmem")
     flask_mailman.Mail(host.app)
     with host.app.app_context():
         flask_mailman.Invitation("Join us", "Come.", to=[JANE], opportunity=ABOUT).send()
         outbox = host.app.extensions["mailman"].outbox
-        assert assert_sent_with_link(outbox, JANE, ABOUT) == host.optout.link(JANE, ABOUT)
-        assert_not_sent(outbox, "joan@example.org")
+        assert optout_assert_sent_with_link(outbox, JANE, ABOUT) == host.optout.link(JANE, ABOUT)
+        optout_assert_not_sent(outbox, "joan@example.org")
 
 
-def test_the_standard_librarys_messages(host: Host, assert_sent_with_link: Callable[..., str]) -> None:
+def test_the_standard_librarys_messages(host: Host, optout_assert_sent_with_link: Callable[..., str]) -> None:
     invitation = stdlib.Invitation(opportunity=ABOUT)
     invitation["From"], invitation["To"], invitation["Subject"] = "team@example.org", JANE, "Join us"
     invitation.set_content("Come.")
-    assert assert_sent_with_link(list(host.optout.cleared([invitation])), JANE, ABOUT)
+    left: list[EmailMessage] = []
+    host.optout.send_invitations([invitation], left.append)
+    assert optout_assert_sent_with_link(left, JANE, ABOUT)
 
 
 def test_a_candidate_may_change_their_mind_as_often_as_they_like(host: Host, optout_client: Candidate) -> None:
@@ -100,15 +103,36 @@ def test_a_candidate_may_change_their_mind_as_often_as_they_like(host: Host, opt
 
 
 def test_a_mute_is_for_one_opportunity_and_only_the_candidate_undoes_it(
-    host: Host, mute: Callable[[str, str], None], optout_client: Candidate
+    host: Host, optout_mute: Callable[[str, str], None], optout_client: Candidate
 ) -> None:
-    mute(JANE, ABOUT)
+    optout_mute(JANE, ABOUT)
     assert host.optout.may_invite(JANE, "study-7") and not host.optout.may_invite(JANE, ABOUT)
     optout_client.undo(host.optout.link(JANE, ABOUT))
     assert host.optout.may_invite(JANE, ABOUT)
 
 
-def test_the_store_is_whole_again_after_it(host: Host, broken_store: Callable[..., Any]) -> None:
-    with broken_store(), pytest.raises(StoreUnavailable):
+def test_the_store_is_whole_again_after_it(host: Host, optout_broken_store: Callable[..., Any]) -> None:
+    with optout_broken_store(), pytest.raises(StoreUnavailable):
         host.optout.may_invite(JANE, ABOUT)
     assert host.optout.may_invite(JANE, ABOUT)
+
+
+def test_tables_that_were_made_anew_are_refused_until_the_app_begins_anew(
+    host: Host, optout_mute: Callable[[str, str], None], optout_forget_data_key: Callable[[], None]
+) -> None:
+    for _ in range(2):
+        optout_mute(JANE, ABOUT)
+        assert not host.optout.may_invite(JANE, ABOUT)
+        host.db.drop_all()
+        host.db.create_all()
+        with pytest.raises(ConfigurationError, match="optout_choice are gone"):
+            host.optout.may_invite(JANE, ABOUT)
+        optout_forget_data_key()
+        assert host.optout.may_invite(JANE, ABOUT)
+
+
+def test_every_fixture_carries_the_products_name() -> None:
+    source = (ROOT / "flask_optout" / "testing" / "pytest_plugin.py").read_text()
+    names = re.findall(r"^@pytest.fixture\ndef (\w+)", source, re.MULTILINE)
+    assert names and all(name.startswith("optout_") for name in names)
+    assert sorted(set(re.findall(r"^\| `(\w+)", PAGE, re.MULTILINE))) == sorted(names)

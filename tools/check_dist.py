@@ -35,7 +35,9 @@ invitation["From"], invitation["To"], invitation["Subject"] = "team@example.org"
 invitation.set_content("Come.")
 with app.app_context():
     db.create_all()
-    [cleared] = optout.cleared([invitation])
+    left = []
+    optout.send_invitations([invitation], left.append)
+    [cleared] = left
     assert "List-Unsubscribe: <https://x.example/optout/one-click/" in str(cleared)
 """
 TRIAL = """

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.conftest import CHROMIUM_ARGUMENTS
 
-from .report import Report, ablate, people, residue, scanners
+from .report import Report, ablate, beside, people, residue, scanners
 from .world import world
 
 
@@ -40,7 +40,8 @@ def run(seed: int, browser: Browser | None, quick: bool, ablation: bool) -> bool
     report = Report()
     with world(seed, browser) as here:
         scanners(here, report, quick)
-        people(here, report)
+        beside(here, report, quick)
+        people(here, report, quick)
         residue(here, report)
         print(report, flush=True)
         if ablation:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import http.client
 import os
 import pty
+import re
 import select
 import shutil
 import subprocess
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -17,16 +18,17 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Page
 
 from flask_optout.doctor import scan
-from flask_optout.doctor.scan import CHROME
 
-from .machines import EDGE, SAFARI, clicks_by_script, clicks_everything, detonation, linger, settle, tab
-from .world import Candidate, World
+from . import machines
+from .machines import EDGE, clicks_everything, detonation, linger, settle, tab
+from .walks import CHROME, FIREFOX, SAFARI
+from .world import ELSEWHERE, OFFICE, Candidate, World
 
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"
 PHONE = (
     "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/129.0.0.0 Mobile Safari/537.36"
 )
+REDRAW, CLEAR = "\x0c", "\x15"
 MUTE, KEEP, UNDO = "Not Interested?", "Keep me invited", "I've changed my mind."
 How = Callable[[Page, str], None]
 
@@ -91,7 +93,9 @@ class Outcome(NamedTuple):
 def meet(person: Person, world: World) -> Outcome:
     """Let a person act; right is who gets what they want by at most one press more for each thing they say."""
     candidate = world.candidate()
+    world.address = OFFICE
     presses = person.acts(world, candidate)
+    world.address = ELSEWHERE
     satisfied = candidate.is_muted is person.wants_mute and all(count <= 2 for count in presses)
     return Outcome(satisfied, len(presses), sum(presses) - len(presses))
 
@@ -175,7 +179,9 @@ def swept(sweep: Callable[[World, Candidate], None]) -> Person:
     """Presses seconds after a scanner went over the same link."""
 
     def act(world: World, candidate: Candidate) -> list[int]:
+        world.address = world.dice.choice((OFFICE, ELSEWHERE))
         sweep(world, candidate)
+        world.address = OFFICE
         world.wait(world.dice.uniform(1, 20))
         with tab(world) as page:
             page.goto(candidate.link)
@@ -209,47 +215,73 @@ def one_click(body: bytes, kind: str) -> Person:
     return Person(act, needs="")
 
 
-def in_text_browser(program: str, keys: list[str], wants_mute: bool = True, ordinary: bool = True) -> Person:
-    """Presses in a text browser that really runs in a terminal.
+def in_text_browser(program: str, *labels: str, muted: bool = False, wants: bool = True, most: int = 0) -> Person:
+    """Presses buttons in a text browser that really runs in a terminal, one after the other, each found by its words.
 
-    :param keys: what is typed, one after the other.
+    :param most: how often the page may ask; then each of these walks is no ordinary one.
     """
 
     def act(world: World, candidate: Candidate) -> list[int]:
-        if not wants_mute:
+        if muted:
             candidate.said(True)
-        before = candidate.asked
-        type_into([program, candidate.link], keys, world)
-        return [1 + candidate.asked - before]
+        presses = []
+        with terminal([program, candidate.link]) as keyboard:
+            for label in labels:
+                before = candidate.asked
+                press_by_words(keyboard, label)
+                world.wait(world.dice.uniform(2, 9))
+                if asked := candidate.asked - before:
+                    press_by_words(keyboard, label)
+                presses.append(1 + asked)
+        return presses
 
-    return Person(act, wants_mute, ordinary, needs=program)
+    return Person(act, wants, ordinary=not most, needs=program)
 
 
-def type_into(command: list[str], keys: list[str], world: World) -> None:
-    """Run a program in a terminal of its own and type, each time when it has drawn its screen."""
-    terminal, inside = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "LINES": "40", "COLUMNS": "100"}
+def press_by_words(keyboard: Callable[[str], str], label: str) -> None:
+    """Look for a button and press it; in lynx, which goes to the first button of a line, past those before it."""
+    for _ in range(10):  # lynx rests for a second now and then to show a message
+        screen = re.sub(r"\x1b[\[(][0-9;?]*[A-Za-z]|[\x0e\x0f]", "", keyboard(REDRAW))
+        line = next((line for line in screen.splitlines() if label in line), None)
+        if line is not None:
+            break
+    else:
+        raise AssertionError(f"The page has no {label!r}.")
+    before = len(re.findall(r"\([\w-]+\) ", line.partition(label)[0]))
+    for keys in ("/", CLEAR + label, "\r", *["\t"] * (before - 1), "\r"):
+        keyboard(keys)
+
+
+@contextmanager
+def terminal(command: list[str]) -> Iterator[Callable[[str], str]]:
+    """Run a program in a terminal of its own; gives what types into it and gives what it then draws."""
+    ours, inside = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "LINES": "60", "COLUMNS": "100"}
     process = subprocess.Popen(command, stdin=inside, stdout=inside, stderr=inside, env=environment, close_fds=True)
     os.close(inside)
+
+    def type_keys(keys: str) -> str:
+        os.write(ours, keys.encode())
+        return read_until_quiet(ours)
+
     try:
-        for key in keys:
-            read_until_quiet(terminal)
-            world.wait(world.dice.uniform(2, 9))
-            os.write(terminal, key.encode())
-        read_until_quiet(terminal)
+        read_until_quiet(ours)
+        yield type_keys
     finally:
         process.terminate()
         process.wait()
-        os.close(terminal)
+        os.close(ours)
 
 
-def read_until_quiet(terminal: int, quiet: float = 0.5, longest: float = 5.0) -> None:
-    end = time.monotonic() + longest
-    while time.monotonic() < end and select.select([terminal], [], [], quiet)[0]:
+def read_until_quiet(terminal: int, first: float = 2.0, quiet: float = 0.4) -> str:
+    """What a program draws: it may think for a while before it begins, but not in between."""
+    drawn = b""
+    while select.select([terminal], [], [], quiet if drawn else first)[0]:
         try:
-            os.read(terminal, 65_536)
+            drawn += os.read(terminal, 65_536)
         except OSError:  # it has ended
-            return
+            break
+    return drawn.decode(errors="replace")
 
 
 def is_there(person: Person, world: World) -> bool:
@@ -276,8 +308,10 @@ PEOPLE: dict[str, Person] = {
     "scripts blocked on the way": Person(mutes_with_scripts_blocked),
     "Safari": mutes(agent=SAFARI),
     "Safari, scripts off": mutes(agent=SAFARI, scripts=False),
-    "lynx": in_text_browser("lynx", ["\r"]),
-    "w3m": in_text_browser("w3m", ["\t", "\r"]),
+    "lynx": in_text_browser("lynx", "Not Interested"),
+    "lynx, mute and undo": in_text_browser("lynx", "Not Interested", "changed my mind", wants=False),
+    "w3m": in_text_browser("w3m", "Not Interested"),
+    "w3m, mute and undo": in_text_browser("w3m", "Not Interested", "changed my mind", wants=False),
     "one-click": one_click(*scan.SIGNAL),
     "one-click, multipart": one_click(PART, "multipart/form-data; boundary=B"),
     "one-click, as the RFC has it": one_click(PART.replace(b"--B", b"B"), 'multipart/form-data; boundary="B"'),
@@ -289,13 +323,14 @@ PEOPLE: dict[str, Person] = {
     "undo on a later visit, scripts off": comes_back_to_undo(scripts=False),
     "undo on a later visit, Safari": comes_back_to_undo(SAFARI),
     "undo on a later visit, Safari, scripts off": comes_back_to_undo(SAFARI, scripts=False, ordinary=False),
-    "undo on a later visit, lynx": in_text_browser("lynx", ["\r", "\t", "\r"], wants_mute=False, ordinary=False),
+    "undo on a later visit, lynx": in_text_browser("lynx", "changed my mind", muted=True, wants=False, most=1),
+    "undo on a later visit, w3m": in_text_browser("w3m", "changed my mind", muted=True, wants=False, most=1),
     "two tabs": Person(uses_two_tabs),
     "confirms what stands": Person(leaves_it),
     "mute, undo, mute": Person(wavers, ordinary=False),
     "too fast, then again": Person(is_too_fast, ordinary=False),
     "after a detonation": swept(detonation),
-    "after clicks by script": swept(clicks_by_script(CHROME)),
+    "after clicks by script": swept(machines.PROFILES["P9 clicks by script"]),
     "after clicks on everything": swept(clicks_everything(scripts=True)),
     "after a form crawler": swept(lambda world, candidate: scan.crawl_all_forms(candidate.scanner())),
     "muted, then swept": Person(muted_then_swept),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,51 +12,48 @@ from flask_optout.presses.judge import LAYERS
 
 from . import machines
 from .people import PEOPLE, is_there, meet
-from .world import SAFE_READS, Candidate, World
+from .walks import Reader, ordinary
+from .world import ELSEWHERE, OFFICE, SAFE_READS, Candidate, World
 
 Visit = Callable[[World, Candidate], None]
 RECIPIENTS = 5
 ROUNDS = 5
+WALK_ROUNDS = 10
+#: When a scanner comes, seen from a person's press: before it, on a page that it opened before, or after it, anew.
+TIMES = ("before", "during", "after")
+#: Its presses are hours apart or it walks through everything, so that it is not tried in every order.
 SLOW = ("P6", "P11 clicks everything")
-#: Without a name and with all the time of the world; at an invited candidate it is nobody but a text browser.
+#: Gives itself no name and has all the time of the world.
 NAMELESS = "P7 form crawler without a name"
-
-ALARM = {True: "yes", False: "no", None: "not tried, for want of a browser"}
 
 
 @dataclass
 class Report:
     """The figures of one run."""
 
-    visits: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
     opted_out: list[str] = field(default_factory=list)
-    muted_visits: int = 0
-    revived: list[str] = field(default_factory=list)
-    people: int = 0
+    undone: list[str] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    ordinary_presses: int = 0
-    ordinary_asked: int = 0
-    other_presses: int = 0
-    other_asked: int = 0
     residue: str = ""
-    alarm: bool | None = None
 
     @property
     def good(self) -> bool:
-        few = self.ordinary_asked * 100 <= self.ordinary_presses
-        return not (self.opted_out or self.revived or self.wrong) and few and self.alarm is not False
+        few = self.counts["walks asked"] * 1000 <= self.counts["walks"]
+        return few and not (self.opted_out or self.undone or self.untold or self.wrong)
 
     def __str__(self) -> str:
+        counts = self.counts
         lines = [
-            f"accidental opt-outs: {len(self.opted_out)} of {self.visits} visits {_names(self.opted_out)}",
-            f"accidental undos:    {len(self.revived)} of {self.muted_visits} visits {_names(self.revived)}",
-            f"human outcomes right: {self.people - len(self.wrong)} of {self.people} {_names(self.wrong)}",
-            f"second presses asked of ordinary human presses: {self.ordinary_asked} of {self.ordinary_presses}; "
-            f"of unusual ones (swept before, too fast, undo without evidence, wavering): "
-            f"{self.other_asked} of {self.other_presses}",
+            f"accidental opt-outs: {len(self.opted_out)} of {counts['visits']} visits {_names(self.opted_out)}",
+            f"accidental undos: {len(self.undone)} of {counts['visits to the muted']} visits {_names(self.undone)}",
+            f"of what a person had been told: {len(self.untold)} of {counts['told']} {_names(self.untold)}",
+            f"people right: {counts['people'] - len(self.wrong)} of {counts['people']} {_names(self.wrong)}",
+            f"second presses: {counts['walks asked']} of {counts['walks']} ordinary walks; "
+            f"{counts['beside asked']} of {counts['beside']} presses beside a scanner",
             f"residue (not prevented): {self.residue}",
-            f"cohort alarm raised by R1: {ALARM[self.alarm]}",
             *(f"left out: {name}, as this machine lacks {what}" for name, what in _pairs(self.missing)),
         ]
         return "\n".join(line.rstrip() for line in lines)
@@ -71,13 +69,69 @@ def scanners(world: World, report: Report, quick: bool) -> None:
                 candidate = world.candidate()
                 if muted:
                     candidate.said(True)
-                elif name == NAMELESS:
-                    continue
                 visit(world, candidate)
-                report.visits += not muted
-                report.muted_visits += muted
-                if candidate.is_muted is not muted:
-                    (report.revived if muted else report.opted_out).append(name)
+                report.counts["visits to the muted" if muted else "visits"] += 1
+                _note(report, candidate, name, muted)
+
+
+def _note(report: Report, candidate: Candidate, name: str, muted: bool) -> None:
+    if candidate.is_muted is not muted:
+        (report.undone if muted else report.opted_out).append(name)
+    if candidate.is_muted_for_all:
+        report.opted_out.append(f"{name}, of everything")
+
+
+def beside(world: World, report: Report, quick: bool) -> None:
+    """Let every profile come before, during and after a person's press, from their network and from another."""
+    for name, visit in profiles(world, browser_too=True).items():
+        for when in TIMES:
+            for mutes in (True, False):
+                addresses = [OFFICE, ELSEWHERE]
+                if name in machines.PROFILES:
+                    if name.startswith("P6") or (quick and when != "during"):
+                        continue
+                    addresses = [world.dice.choice(addresses)]
+                for address in addresses:
+                    meet_scanner(world, report, f"{name}, {when}", visit, mutes, address)
+
+
+def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: bool, address: str) -> None:
+    """A person and a scanner at one link; what the person was told must stand in the end."""
+    candidate = world.candidate()
+    if not mutes:
+        candidate.said(True)
+    reader = Reader(world, candidate, scripts=world.dice.random() < 0.5)
+    when = name.rpartition(", ")[2]
+
+    def act() -> None:
+        page = reader.open()
+        world.wait(world.dice.uniform(1, 20))
+        reader.press(page, _offered(page.text, "mute" if mutes else "undo", "leave" if mutes else "keep"))
+        world.wait(world.dice.uniform(5, 115))
+
+    world.address = address
+    if when == "during":
+        world.meanwhile = act
+    elif when == "after":
+        act()
+    visit(world, candidate)
+    if when == "before" or world.meanwhile is not None:  # it opened nothing
+        world.meanwhile = None
+        act()
+    world.address = ELSEWHERE
+    report.counts["told"] += 1
+    report.counts["people"] += 1
+    report.counts["beside"] += reader.presses
+    report.counts["beside asked"] += reader.asked
+    if reader.asked > reader.presses:
+        report.wrong.append(name)
+    if candidate.is_muted is not mutes or candidate.is_muted_for_all:
+        report.untold.append(f"{name}, {'same' if address == OFFICE else 'other'} network")
+
+
+def _offered(text: str, wanted: str, otherwise: str) -> str:
+    """The button that a person presses who wants it; where it stands already, the one that leaves it so."""
+    return wanted if wanted in scan.offered(text) else otherwise
 
 
 def profiles(world: World, browser_too: bool) -> dict[str, Visit]:
@@ -95,81 +149,70 @@ def press_first_button(scanner: scan.Scanner) -> None:
     scanner.press(page, form, form.buttons[0], scan.OLD_CHROME)
 
 
-def people(world: World, report: Report) -> None:
+def people(world: World, report: Report, quick: bool) -> None:
+    """Let people with real browsers press, and many over plain HTTP."""
     for name, person in PEOPLE.items():
         if not is_there(person, world):
             report.missing += [name, person.needs]
             continue
         outcome = meet(person, world)
-        report.people += 1
+        report.counts["people"] += 1
         if not outcome.right:
             report.wrong.append(name)
         if person.ordinary:
-            report.ordinary_presses += outcome.presses
-            report.ordinary_asked += outcome.asked
-        else:
-            report.other_presses += outcome.presses
-            report.other_asked += outcome.asked
+            report.counts["walks"] += 1
+            report.counts["walks asked"] += outcome.asked > 0
+    figures = ordinary(world, 1 if quick else WALK_ROUNDS)
+    report.counts += Counter({"walks": figures.walks, "walks asked": len(figures.asked), "people": figures.walks})
+    report.wrong += figures.wrong
 
 
 def residue(world: World, report: Report) -> None:
-    """What nothing on a page can tell from a person: it is seen by the cohort alarm, told, and reversible."""
-    before, muted = len(world.alarms), 0
+    """What nothing on a page can tell from a person: the domain alarm notices it, and it is told and reversible."""
     if world.browser is not None:
-        for candidate in _colleagues(world, "patient.example"):
+        muted = 0
+        for _ in range(RECIPIENTS):
+            candidate = world.candidate()
             machines.patient_click(world, candidate)
             muted += candidate.is_muted
-        report.residue = f"R1 patient click {muted} of {RECIPIENTS}, "
-        report.alarm = len(world.alarms) > before
-    before, muted = len(world.alarms), 0
-    for candidate in _colleagues(world, "nameless.example"):
-        press_first_button(candidate.scanner())
-        muted += candidate.is_muted
-    seen = "alarm" if len(world.alarms) > before else "no alarm"
-    report.residue += f"{NAMELESS} {muted} of {RECIPIENTS} ({seen})"
+        report.residue = f"R1 patient click {muted} of {RECIPIENTS}"
 
 
 def ablate(world: World, browser_too: bool) -> None:
     """Switch each layer off in turn, and show what it was worth."""
-    print(f"\n{'switched off':24} {'opt-outs':>12} {'undos':>12} {'sends held':>12} {'alarm':>6}")
+    print(f"\n{'switched off':24} {'opt-outs':>14} {'undos':>14} {'told':>14}")
     for layer in (None, SAFE_READS, *LAYERS):
         with world.without(layer):
-            row = [_count(world, browser_too and not muted, muted) for muted in (False, True)]
-            alarms = len(world.alarms)
-            for candidate in _colleagues(world, f"{layer.name if layer else 'nothing'}.example".replace(" ", "-")):
-                press_first_button(candidate.scanner())
-            alarm = "yes" if len(world.alarms) > alarms else "no"
-        (out, visits, held), (undone, muted_visits, _) = row
-        name = layer.name if layer else "nothing"
-        print(f"{name:24} {out:5} of {visits:3} {undone:5} of {muted_visits:3} {held:5} of {visits:3} {alarm:>6}")
+            report = Report()
+            _ablated(world, report, browser_too)
+        failed = {"visits": report.opted_out, "visits to the muted": report.undone, "told": report.untold}
+        row = [f"{len(names):6} of {report.counts[visits]:4}" for visits, names in failed.items()]
+        print(f"{layer.name if layer else 'nothing':24} {' '.join(row)}", flush=True)
 
 
-def _count(world: World, browser_too: bool, muted: bool) -> tuple[int, int, int]:
-    changed = visits = held = 0
+def _ablated(world: World, report: Report, browser_too: bool) -> None:
+    browser, world.browser = world.browser, world.browser if browser_too else None
     for name, visit in profiles(world, browser_too).items():
-        if name.startswith(SLOW) or (name == NAMELESS and not muted):
+        if name.startswith(SLOW):
             continue
-        for _ in range(2 if name in machines.PROFILES else ROUNDS):
+        for muted in (False, True) * (1 if name in machines.PROFILES else ROUNDS):
             candidate = world.candidate()
             if muted:
                 candidate.said(True)
             visit(world, candidate)
-            visits += 1
-            changed += candidate.is_muted is not muted
-            held += not candidate.is_muted and not world.host.optout.may_invite(candidate.address, "beta-42")
-    return changed, visits, held
+            report.counts["visits to the muted" if muted else "visits"] += 1
+            _note(report, candidate, name, muted)
+            if name not in machines.PROFILES:
+                meet_scanner(world, report, f"{name}, {world.dice.choice(TIMES)}", visit, muted, ELSEWHERE)
+    world.browser = browser
 
 
 def _scan(profile: Callable[[scan.Scanner], None], world: World, candidate: Candidate) -> None:
     profile(candidate.scanner())
 
 
-def _colleagues(world: World, domain: str) -> list[Candidate]:
-    return [world.candidate(domain) for _ in range(RECIPIENTS)]
-
-
 def _names(names: list[str]) -> str:
-    return f"({', '.join(sorted(set(names)))})" if names else ""
+    return f"({'; '.join(sorted(set(names)))})" if names else ""
 
 
 def _pairs(flat: list[str]) -> Iterator[tuple[str, str]]:

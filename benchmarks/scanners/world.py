@@ -8,39 +8,48 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from flask import request
 from playwright.sync_api import Browser
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_optout import BadToken
 from flask_optout.addresses import parse
+from flask_optout.choices.repository import Statement
 from flask_optout.doctor.scan import Answer, Scanner
 from flask_optout.links.tokens import Door
 from flask_optout.presses.judge import LAYERS, Layer
-from flask_optout.presses.signals import cohort_alarm
 from flask_optout.wiring import State, current_state
-from tests.support.hosts import Host, dispose, free_port, http_server, make_host
+from tests.support.hosts import Host, dispose, free_port, http_server, make_host, say
 
 #: Not a rule of the judge's but a lack of code, so the benchmark puts in what is missing to show what it is worth.
-SAFE_READS = Layer("L0 safe reads")
+SAFE_READS = Layer("L0 safe reads", lambda weighed: None)
+#: Where people sit, and where scanners do that do not share their gateway.
+OFFICE, ELSEWHERE = "198.51.100.7", "203.0.113.9"
 REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass
 class World:
-    """One run: all that is random comes from ``dice``, all times from a clock that :meth:`wait` puts forward."""
+    """One run: all that is random comes from ``dice``, all times from a clock that :meth:`wait` puts forward.
+
+    :param address: of the client that acts, as the proxy in front of the app tells it.
+    :param meanwhile: what happens between a scanner's opening of its first page and what it does next.
+    """
 
     host: Host
     base: str
     dice: random.Random
     browser: Browser | None
-    alarms: list[int] = field(default_factory=list)
+    address: str = ELSEWHERE
+    meanwhile: Callable[[], None] | None = None
     asked: Counter[str] = field(default_factory=Counter)
     reading_mutes: bool = False
     _ahead: float = 0.0
@@ -55,6 +64,9 @@ class World:
 
     def wait(self, seconds: float) -> None:
         """Let time pass for the app, without waiting."""
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
         self._ahead += seconds
 
     def candidate(self, domain: str | None = None) -> Candidate:
@@ -89,9 +101,12 @@ class Candidate:
 
     @property
     def is_muted(self) -> bool:
-        """Whether a choice mutes them; a hold does not count."""
-        choices = self.world.state.choices
-        return choices.muted(parse(self.address), self.opportunity)
+        return not self.world.host.optout.may_invite(self.address, self.opportunity)
+
+    @property
+    def is_muted_for_all(self) -> bool:
+        """Whether they get no invitation to anything any more; nobody here wants that."""
+        return not self.world.host.optout.may_invite(self.address, "another")
 
     @property
     def asked(self) -> int:
@@ -100,17 +115,15 @@ class Candidate:
 
     def said(self, muted: bool) -> None:
         """Make it their choice, some days ago."""
-        state = self.world.state
-        claim = self.world.host.claim(self.address, self.opportunity)
-        state.choices.transact(lambda connection: (None, [Statement(claim.person[0], muted, "page")]))
+        say(self.world.host, muted, self.address, self.opportunity)
 
     def scanner(self) -> Scanner:
         """A scanner without a browser at this candidate's link."""
-        world = self.world
-        return Scanner(send, self.link, self.one_click, random.Random(world.dice.random()), world.wait)
+        world, dice = self.world, random.Random(self.world.dice.random())
+        return Scanner(partial(send, world), self.link, self.one_click, dice, world.wait)
 
 
-def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+def send(world: World, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
     """Send exactly these headers over a socket and follow redirects as browsers do."""
     for _ in range(5):
         parts = urlsplit(url)
@@ -118,7 +131,7 @@ def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None) 
         connection.putrequest(
             method, parts.path + (f"?{parts.query}" if parts.query else ""), skip_accept_encoding=True
         )
-        for name, value in headers.items():
+        for name, value in {"X-Forwarded-For": world.address, **headers}.items():
             if value:
                 connection.putheader(name, value)
         if body is not None:
@@ -143,14 +156,13 @@ def world(seed: int, browser: Browser | None) -> Iterator[World]:
         host = make_host(folder, OPTOUT_BASE_URL=base)
         stack.callback(dispose, host)
         made = World(host, base, random.Random(seed), browser)
-        host.app.wsgi_app = _as_safari_sends(host.app.wsgi_app)  # type: ignore[method-assign]
+        host.app.wsgi_app = _as_safari_sends(ProxyFix(host.app.wsgi_app))  # type: ignore[method-assign]
         host.app.before_request(_mute_on_reading(made))
         host.app.after_request(_watch(made))
         stack.enter_context(host.app.app_context())
         made.state.clock = made.now
         stack.enter_context(http_server(host.app, port))
-        with cohort_alarm.connected_to(lambda app, at_least: made.alarms.append(at_least)):
-            yield made
+        yield made
 
 
 def _as_safari_sends(app: Any) -> Any:
@@ -171,7 +183,8 @@ def _mute_on_reading(world: World) -> Any:
             token = (request.view_args or {})["token"]
             with suppress(BadToken):
                 claim = world.state.tokens.read(Door.LANDING, token)
-                world.state.choices.transact(lambda connection: (None, [Statement(claim.person[0], True, "page")]))
+                statement = Statement(claim.person[0], True, "page")
+                world.state.choices.transact(lambda connection: (None, [statement]))
 
     return read
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, partial
 from itertools import chain, islice
 from operator import length_hint
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -59,11 +61,10 @@ class Filter:
         while chunk := list(islice(source, CHUNK)):
             people, malformed = _parsed(chunk)
             expected = max(expected, position + len(people))
-            names = [person for person, _ in people]
             # Somebody with a +tag is barred by the choice of the address without it, too.
             bases = {place: base for place, (_, base) in enumerate(people) if base is not None}
-            barred = self._barred(names + list(bases.values()), mutes, expected)
-            for at, place in enumerate(bases, len(names)):
+            barred = self._barred([person for person, _ in people] + list(bases.values()), mutes, expected)
+            for at, place in enumerate(bases, len(people)):
                 barred[place] |= barred[at]
             yield [recipient for recipient, bar in zip(chunk, barred, strict=False) if not bar]
             position += len(people)
@@ -71,9 +72,11 @@ class Filter:
                 raise AddressError(f"Address {position + 1}: {malformed.what}", malformed.why, malformed.mend)
 
     def _barred(self, people: list[bytes], mutes: dict[str, _Mutes], expected: int) -> list[bool]:
+        barred = [False] * len(people)
+        if self._choices.is_new():
+            return barred
         if not all(each.fresh for each in mutes.values()):
             self._choices.check()
-        barred = [False] * len(people)
         for about, each in mutes.items():
             digests = self._choices.key().digests(about, people)
             if muted := each.among(digests, expected):
@@ -85,10 +88,8 @@ class _Mutes:
     """The mutes of one opportunity: read into a set where that is worth it, else looked up chunk by chunk."""
 
     def __init__(self, choices: Choices, about: str) -> None:
-        self._read = choices.store.read
-        choice = choices.tables.choice.c
-        self._digest = choice.digest
-        self._query = sa.select(choice.digest).where(choice.scope == choices.key().scope(about), choice.muted)
+        self._choices = choices
+        self._about = about
         self._all: set[bytes] | None = None
         self._read_at = float("-inf")
         self._more_than = 0
@@ -98,40 +99,45 @@ class _Mutes:
         """Whether the cached set may still be used."""
         return self._all is not None and time.monotonic() - self._read_at < MAX_AGE
 
+    @cached_property
+    def _query(self) -> sa.Select[Any]:
+        choice = self._choices.tables.choice.c
+        return sa.select(choice.digest).where(choice.scope == self._choices.key().scope(self._about), choice.muted)
+
     def among(self, digests: list[bytes], expected: int) -> set[bytes]:
         """A set that holds those of the digests that are muted, and perhaps others.
 
         :param expected: how many addresses there are, as far as is known.
         """
-        limit = min(WORTH * expected, LARGEST_SET)
+        limit, read = min(WORTH * expected, LARGEST_SET), self._choices.store.read
         if not self.fresh:
             self._all = None
             if limit >= 2 * self._more_than:
                 self._read_at = time.monotonic()
-                self._all = self._read(lambda connection: self._mutes(connection, limit))
+                self._all = read(partial(self._mutes, limit=limit))
                 self._more_than = limit if self._all is None else 0
-        return self._read(lambda connection: self._look_up(connection, digests)) if self._all is None else self._all
+        return read(partial(self._look_up, digests=sorted(digests))) if self._all is None else self._all
 
     def _mutes(self, connection: sa.Connection, limit: int) -> set[bytes] | None:
         """All mutes, or ``None`` when they are more than ``limit``."""
         query = self._query.limit(limit + 1)
         if connection.dialect.name == "postgresql":
             # Joined on the server, as each row costs the driver as much as the search.
-            run = connection.scalar(sa.select(sa.func.string_agg(query.subquery().c.digest, sa.literal(b"")))) or b""
+            run = bytes(connection.scalar(sa.select(sa.func.string_agg(query.subquery().c.digest, b""))) or b"")
             mutes = {run[start : start + DIGEST_SIZE] for start in range(0, len(run), DIGEST_SIZE)}
         else:
             mutes = set(connection.execution_options(yield_per=PAGE).scalars(query))
         return mutes if len(mutes) <= limit else None
 
     def _look_up(self, connection: sa.Connection, digests: list[bytes]) -> set[bytes]:
-        """Those of the digests that are muted; sorted, as neighbours stand on the same page of the table."""
-        digests, size = sorted(digests), BATCH
+        """Those of the digests that are muted; they are sorted, as neighbours stand on one page of the table."""
+        digest = self._choices.tables.choice.c.digest
         if connection.dialect.name == "postgresql":
             array = "{" + ",".join([f'"\\\\x{one.hex()}"' for one in digests]) + "}"
             wanted = sa.cast(sa.literal(array, sa.Text), sa.ARRAY(sa.LargeBinary))
-            return set(connection.scalars(self._query.where(self._digest == sa.any_(wanted))))
-        parts = (self._query.where(self._digest.in_(digests[at : at + size])) for at in range(0, len(digests), size))
-        return {digest for part in parts for digest in connection.scalars(part)}
+            return set(connection.scalars(self._query.where(digest == sa.any_(wanted))))
+        parts = (digests[start : start + BATCH] for start in range(0, len(digests), BATCH))
+        return {found for part in parts for found in connection.scalars(self._query.where(digest.in_(part)))}
 
 
 def _parsed(recipients: Sequence[Recipient]) -> tuple[list[Person], AddressError | None]:
@@ -156,17 +162,12 @@ def _plain(recipients: Sequence[Recipient]) -> list[bytes] | None:
     """Same result as :func:`parse` for plain addresses, faster for many; ``None`` when one of them is not plain."""
     try:
         text = "\n".join(recipients)  # type: ignore[arg-type]
-    except TypeError:
+        if PLAIN_LINES.fullmatch(text) is None:
+            return None
+        people = text.lower().split("\n")
+        domains = {person.rpartition("@")[2] for person in people}
+        fits = len(people) == len(recipients) and max(map(len, people)) <= LONGEST_ADDRESS
+        plain = fits and all(ascii_domain(domain) == domain for domain in domains)
+    except (TypeError, AddressError):
         return None
-    if PLAIN_LINES.fullmatch(text) is None:
-        return None
-    people = text.lower().encode().split(b"\n")
-    fits = len(people) == len(recipients) and max(map(len, people)) <= LONGEST_ADDRESS
-    return people if fits and all(map(_is_ascii, {person.rpartition(b"@")[2] for person in people})) else None
-
-
-def _is_ascii(domain: bytes) -> bool:
-    try:
-        return ascii_domain(domain.decode()) == domain.decode()
-    except AddressError:
-        return False
+    return [person.encode() for person in people] if plain else None

@@ -109,9 +109,7 @@ class Imports:
         query = sa.select(*(batch[name] for name in Import._fields)).order_by(batch.number)
         return [Import(*row) for row in self._choices.store.read(lambda connection: list(connection.execute(query)))]
 
-    def _page(
-        self, number: int, after: Mark, connection: sa.Connection
-    ) -> tuple[Mark | None, Sequence[Statement]]:
+    def _page(self, number: int, after: Mark, connection: sa.Connection) -> tuple[Mark | None, Sequence[Statement]]:
         """The last of the next mutes of an import, and those of them that go; hand the others on."""
         choice, repeat = self._tables.choice.c, self._tables.repeat.c
         scope, digest = after
@@ -127,7 +125,9 @@ class Imports:
         marks = [Mark(bytes(row[0]), bytes(row[1])) for row in rows]
         kept = {mark: row[2] for mark, row in zip(marks, rows, strict=True) if row[2] is not None}
         if handed_on := [{**_at(mark, number), "other": kept[mark]} for mark in marks if mark in kept]:
-            connection.execute(self._tables.choice.update().where(*self._at).values(batch=sa.bindparam("other")), handed_on)
+            connection.execute(
+                self._tables.choice.update().where(*self._at).values(batch=sa.bindparam("other")), handed_on
+            )
         gone = [Statement(mark, False, SOURCE, number) for mark in marks if mark not in kept]
         return (marks[-1] if marks else None), gone
 

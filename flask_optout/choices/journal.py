@@ -251,17 +251,31 @@ def journaled(meta: sa.Table) -> sa.ScalarSelect[str]:
     return sa.select(meta.c.value).where(meta.c.name == NUMBER).scalar_subquery()
 
 
-def advance(connection: sa.Connection, meta: sa.Table, number: int) -> None:
-    """Note in the database the number of the line that is about to be written.
+def advance(connection: sa.Connection, meta: sa.Table, newest: int) -> int:
+    """Note in the database the number of the line that is about to be written, and give it.
 
-    :raises JournalError: when the database does not know the line before it.
+    It is greater than every number before, also than that of a line which a killed process did not write.
+
+    :param newest: the number of the journal's newest line.
+    :raises JournalError: when the database does not know that line.
     """
-    before = meta.c.name == NUMBER, meta.c.value == str(number - 1)
-    if connection.execute(meta.update().where(*before).values(value=str(number))).rowcount == 0:
-        raise behind()
+    stored = connection.scalar(sa.select(meta.c.value).where(meta.c.name == NUMBER))
+    check_number(stored, newest)
+    number = int(stored or 0) + 1
+    connection.execute(meta.update().where(meta.c.name == NUMBER).values(value=str(number)))
+    return number
 
 
-def behind() -> JournalError:
+def check_number(stored: str | None, newest: int) -> None:
+    """Compare the number that the database knows with that of the journal's newest line.
+
+    :raises JournalError: when the database is older than the journal.
+    """
+    if stored is None or int(stored) < newest:
+        raise _behind()
+
+
+def _behind() -> JournalError:
     return JournalError(
         "The database is older than the journal.",
         "A backup was restored, and people who opted out since then would be invited.",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, StoreUnavailable
 from ..links.keys import DATA_KEY_SIZE, SCOPE_SIZE, AppKey, DataKey, Mark
 from .store import Store
 from .tables import ChoiceTables, KeyTaken, insert
@@ -25,25 +25,35 @@ KEY_SCOPE = bytes(SCOPE_SIZE)
 class _Stored(NamedTuple):
     """``slots``: the wrapped data key by the id of the app's key. ``owners``: ids of data keys that own choices.
 
-    ``begun``: whether the store ever had a data key.
+    ``used``: whether invitations were sent or choices stored.
     """
 
-    begun: bool
     slots: dict[str, str]
     owners: set[bytes]
+    used: bool = False
 
 
 class KeySlots:
     """Opens the data key of a store with the keys of the app, and caches it for the life of the process.
 
+    :param used: tables that are empty in a store that never had a data key.
     :param keys: the app's keys that may open a slot, newest first; each of the first ``writes`` gets one when the
         data key is made.
     :param setting: the name of the setting that holds the newest one.
     """
 
-    def __init__(self, store: Store, tables: ChoiceTables, keys: Sequence[AppKey], writes: int, setting: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tables: ChoiceTables,
+        used: Sequence[sa.Table],
+        keys: Sequence[AppKey],
+        writes: int,
+        setting: str,
+    ) -> None:
         self._store = store
         self._tables = tables
+        self._used = used
         self.keys = keys
         self._writes = writes
         self._setting = setting
@@ -72,8 +82,8 @@ class KeySlots:
             found = self.find()
             assert found is not None
         if self._lacks_newest:
-            self._insert([(self._tables.meta, self._slot(self.keys[0], found))])
-            self._lacks_newest = False
+            with suppress(StoreUnavailable):  # as the older slot still opens; tried again at the next call
+                self._add_newest(found)
         return found
 
     def rotate(self) -> int:
@@ -82,7 +92,9 @@ class KeySlots:
         :raises StoreUnavailable: as :meth:`find`.
         :raises ConfigurationError: as :meth:`find`.
         """
-        self.open()
+        data_key = self.open()
+        if self._lacks_newest:
+            self._add_newest(data_key)
         meta = self._tables.meta.c
         old = self._tables.meta.delete().where(
             meta.name.startswith(SLOT, autoescape=True), meta.name != SLOT + self.keys[0].id
@@ -90,14 +102,27 @@ class KeySlots:
         return self._store.write(lambda connection: connection.execute(old).rowcount)
 
     def _read(self, connection: sa.Connection) -> _Stored:
+        stored = self._rows(connection)
+        if stored.slots or not (stored.owners or self._is_used(connection)):
+            return stored
+        # Another process may have made the key between two of these statements.
+        return self._rows(connection)._replace(used=True)
+
+    def _rows(self, connection: sa.Connection) -> _Stored:
         meta, choice = self._tables.meta.c, self._tables.choice.c
-        rows = connection.execute(sa.select(meta.name, meta.value)).all()
-        owners = connection.execute(sa.select(choice.digest).where(choice.scope == KEY_SCOPE)).all()
-        slots = {name.removeprefix(SLOT): value for name, value in rows if name.startswith(SLOT)}
-        return _Stored(len(rows) > 0, slots, {bytes(id) for (id,) in owners})
+        slots = sa.select(meta.name, meta.value).where(meta.name.startswith(SLOT, autoescape=True))
+        owners = sa.select(choice.digest).where(choice.scope == KEY_SCOPE)
+        return _Stored(
+            slots={name.removeprefix(SLOT): value for name, value in connection.execute(slots)},
+            owners={bytes(id) for id in connection.scalars(owners)},
+        )
+
+    def _is_used(self, connection: sa.Connection) -> bool:
+        one = (sa.select(sa.literal(1)).select_from(table).limit(1) for table in self._used)
+        return any(connection.scalar(query) is not None for query in one)
 
     def _open(self, stored: _Stored) -> DataKey | None:
-        if not stored.begun and not stored.owners:
+        if not stored.slots and not stored.owners and not stored.used:
             return None
         key = next((key for key in self.keys if key.id in stored.slots), None)
         if key is None:
@@ -108,20 +133,26 @@ class KeySlots:
         self._lacks_newest = self.keys[0].id not in stored.slots
         return data_key
 
+    def _add_newest(self, data_key: DataKey) -> None:
+        self._insert([(self._tables.meta, self._slot(self.keys[0], data_key))])
+        self._lacks_newest = False
+
     def _locked(self, stored: _Stored) -> ConfigurationError:
         why = "The choices cannot be read without it, so nobody can tell who opted out, and no invitation leaves."
         if not stored.slots:
             return ConfigurationError(
-                "The data key is missing in optout_meta, and optout_choice holds choices.",
+                "The data key is missing in optout_meta, but the store holds choices or has sent invitations.",
                 why,
-                "Restore the table optout_meta from the backup that optout_choice comes from.",
+                "Restore the tables optout_meta and optout_choice from one backup. To begin anew, empty "
+                "optout_choice and the Email Log as well; links that were sent before open nothing any more.",
             )
         ids = ", ".join(sorted(stored.slots))
         return ConfigurationError(
             f"No key of {self._setting} opens this database; it opens with the key {ids}.",
             why,
-            "Put the key that this database was last used with back behind the newest one in OPTOUT_KEYS (or in "
-            "SECRET_KEY_FALLBACKS); 'flask optout rotate-key' says when it may be removed.",
+            "Put the key that this database was last used with, or that a restored backup was made with, back behind "
+            "the newest one in OPTOUT_KEYS (or in SECRET_KEY_FALLBACKS); 'flask optout rotate-key' says when it may "
+            "be removed.",
         )
 
     def _new(self, data_key: DataKey) -> list[tuple[sa.Table, dict[str, Any]]]:

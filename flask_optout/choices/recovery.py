@@ -84,4 +84,5 @@ class Recovery:
 
 
 def _row(entry: Entry) -> dict[str, Any]:
-    return {name: value for name, value in entry._asdict().items() if name != "number"}
+    # Of no import any more, as the candidate may have said it again since.
+    return {**{name: value for name, value in entry._asdict().items() if name != "number"}, "batch": None}

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ..addresses import Address
 from ..links.keys import DataKey, Mark
 from ..links.tokens import checked_opportunity
-from .journal import Entry, Journal, advance, behind, journaled
+from .journal import Entry, Journal, advance, check_number, journaled
 from .key_slots import KEY_SCOPE, KeySlots, choices_lost, key_mark
 from .store import Store
 from .tables import ChoiceTables, upsert
@@ -57,11 +57,18 @@ class Choices:
         self._journal = journal
 
     def key(self) -> DataKey:
-        """The data key of the store.
+        """The data key of the store; made in a store that never had one.
 
         :raises OptOutError: as :meth:`KeySlots.open`.
         """
-        return self._slots.open()
+        return self._slots.find() or self._slots.open()
+
+    def is_new(self) -> bool:
+        """Whether nobody can have said anything yet, as the store never had a data key.
+
+        :raises OptOutError: as :meth:`KeySlots.find`.
+        """
+        return self._journal is None and self._slots.find() is None
 
     def muted(self, address: Address, opportunity: str) -> bool:
         """Whether a choice forbids to invite this address to this opportunity.
@@ -70,18 +77,21 @@ class Choices:
         :raises ConfigurationError: when no key opens the store, or its choices are gone.
         :raises JournalError: when the journal is missing or damaged, or the database is older than it.
         """
-        marks = self.key().marks(address, checked_opportunity(opportunity))
+        about = checked_opportunity(opportunity)
+        if self.is_new():
+            return False
+        marks = self._slots.open().marks(address, about)
         return any(choice.muted for choice in self.read(marks).values())
 
     @contextmanager
     def looking(self) -> Iterator[Callable[[Address, str], bool]]:
         """:meth:`muted` over one connection, for many in a row."""
-        key = self.key()
+        key = self._slots.open()
         with self.store.held() as read:
 
             def muted(address: Address, opportunity: str) -> bool:
                 marks = key.marks(address, checked_opportunity(opportunity))
-                found = self._compared(lambda look: read(look), marks)
+                found = self._compared(read, marks)
                 return any(choice.muted for choice in found.values())
 
             yield muted
@@ -141,8 +151,8 @@ class Choices:
         owner = choices.pop(key_mark(self.key()), None)
         if owner is None:
             raise choices_lost()
-        if number is not None and int(owner[5] or 0) < number:
-            raise behind()
+        if number is not None:
+            check_number(owner[5], number)
         return {mark: Choice(*row[2:5]) for mark, row in choices.items()}
 
     def transact(self, work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]], put: Put | None = None) -> T:
@@ -155,7 +165,7 @@ class Choices:
         :raises ConfigurationError: as :meth:`muted`.
         :raises JournalError: as :meth:`muted`.
         """
-        self.key()
+        self._slots.open()
 
         def write(connection: sa.Connection) -> tuple[T, Sequence[Statement]]:
             result, said = work(connection)
@@ -164,17 +174,16 @@ class Choices:
 
         if self._journal is None:
             return self.store.write(write)[0]
-        with self._journal().writing() as pen:
-            number = self._journal().number() + 1
+        journal = self._journal()
+        with journal.writing() as pen:
 
-            def numbered(connection: sa.Connection) -> tuple[T, Sequence[Statement]]:
+            def numbered(connection: sa.Connection) -> tuple[T, Sequence[Statement], int]:
                 result, said = write(connection)
-                if said:
-                    advance(connection, self.tables.meta, number)
-                return result, said
+                return result, said, advance(connection, self.tables.meta, journal.number()) if said else 0
 
-            result, said = self.store.write(numbered)
-            pen.append(Entry(number, *one.mark, one.muted, one.source, today()) for one in said)
+            result, said, number = self.store.write(numbered)
+            if said:
+                pen.append(Entry(number, *one.mark, one.muted, one.source, today()) for one in said)
             return result
 
     def _put(self, connection: sa.Connection, said: Sequence[Statement]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateColumn
 
 from ..errors import ConfigurationError
 
@@ -17,28 +16,19 @@ COPY = "_alembic_tmp_"
 
 
 def create_tables(connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
-    """Create what is missing of these tables, of their columns and of their indexes.
+    """Create what is missing of these tables.
 
     :raises ConfigurationError: when a table lacks its primary key.
     """
     for table in tables:
         table.create(connection, checkfirst=True)
-        inspector = sa.inspect(connection)
-        present = {column["name"] for column in inspector.get_columns(table.name, table.schema)}
-        for column in table.columns:
-            if column.name not in present:
-                name = connection.dialect.identifier_preparer.format_table(table)
-                definition = CreateColumn(column).compile(dialect=connection.dialect)
-                connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {definition}")
-        key = inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]
-        if key != [column.name for column in table.primary_key]:
+        key = [column.name for column in table.primary_key]
+        if sa.inspect(connection).get_pk_constraint(table.name, table.schema)["constrained_columns"] != key:
             raise ConfigurationError(
                 f"The table {table.name} lacks its primary key.",
                 "Without it one person could have two choices, and the wrong one could count.",
-                f"Give {table.name} the primary key ({', '.join(column.name for column in table.primary_key)}).",
+                f"Give {table.name} the primary key ({', '.join(key)}).",
             )
-        for index in table.indexes:
-            index.create(connection, checkfirst=True)
 
 
 def keep_mutes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -45,8 +46,13 @@ class Store:
         :raises StoreUnavailable: when the database does not answer.
         """
         engine = self.engine()
-        with _reported(engine), _reading(engine) as connection:
-            return work(connection)
+
+        def attempt() -> T:
+            with _reading(engine) as connection:
+                return work(connection)
+
+        with _reported(engine):
+            return _retried(attempt)
 
     @contextmanager
     def held(self) -> Iterator[Read]:
@@ -62,12 +68,15 @@ class Store:
             with _reported(engine):  # and not what the caller does while it holds the connection
                 connection = stack.enter_context(_reading(engine))
 
+            def attempt(work: Work[Any]) -> Any:
+                try:
+                    return work(connection)
+                finally:
+                    connection.rollback()  # where the host's engine begins a transaction for a read
+
             def read(work: Work[Any]) -> Any:
                 with _reported(engine):
-                    try:
-                        return work(connection)
-                    finally:
-                        connection.rollback()  # where the host's engine begins a transaction for a read
+                    return _retried(lambda: attempt(work))
 
             yield read
 
@@ -78,14 +87,16 @@ class Store:
             has written to this database and is still open.
         """
         engine = self.engine()
-        if engine.dialect.name == "sqlite" and self._host_writes(engine):
-            raise StoreUnavailable(
-                "The app's own database transaction has written and is not committed.",
-                "SQLite has one writer, so the choice cannot be stored before that transaction ends.",
-                "Commit the session before you call Flask-OptOut.",
-            )
         with _reported(engine):
-            return _retried(lambda: _transaction(engine, work))
+            host = self._host_driver(engine)
+            if host is not None and (_in_memory(engine) or not _begins_for_reads(host)):
+                raise _commit_first()
+            try:
+                return _retried(lambda: _transaction(engine, work))
+            except OperationalError as error:
+                if host is None or not _is_conflict(error):
+                    raise
+        raise _commit_first()
 
     def record(self, work: Work[T]) -> T:
         """Write a row of the Email Log.
@@ -96,43 +107,57 @@ class Store:
         :raises StoreUnavailable: when the database does not take it.
         """
         engine = self.engine()
-        if engine.dialect.name != "sqlite":
+        driver = self._host_driver(engine)
+        if driver is None:
             return self.write(work)
         with _reported(engine):
-            if _in_memory(engine):
-                if _driver_connection(engine).in_transaction:
-                    with _sharing(engine) as connection, connection.begin_nested():
-                        return work(connection)
-            elif (host := self._host_connection(engine)) is not None:
-                if _driver_of(host).isolation_level is None:  # it may have only read, see _host_writes
-                    with suppress(OperationalError):
-                        return _transaction_at_once(engine, work)
-                with host.begin_nested():
-                    return work(host)
-        return self.write(work)
+            if _begins_for_reads(driver) and not _in_memory(engine):  # then the host may have only read
+                with suppress(OperationalError):
+                    return _transaction_at_once(engine, work)
+            with _sharing(engine, driver) as connection, connection.begin_nested():
+                return work(connection)
 
-    def _host_writes(self, engine: sa.Engine) -> bool:
-        if _in_memory(engine):
-            return bool(_driver_connection(engine).in_transaction)
-        host = self._host_connection(engine)
-        # Where the host sends BEGIN by itself, an open transaction may have only read.
-        return host is not None and _driver_of(host).isolation_level is not None
-
-    def _host_connection(self, engine: sa.Engine) -> sa.Connection | None:
-        """The connection on which the host's session has a transaction open on this SQLite database."""
-        session = self._session()
-        if session is None or not session.in_transaction() or not session.is_active:
+    def _host_driver(self, engine: sa.Engine) -> Any:
+        """The SQLite connection on which a transaction of the host's is open, or ``None``."""
+        if engine.dialect.name != "sqlite":
             return None
-        connection = session.connection(bind_arguments={"bind": engine})
-        return connection if _driver_of(connection).in_transaction else None
+        driver = _driver_connection(engine) if _in_memory(engine) else self._session_driver(engine)
+        return driver if driver is not None and driver.in_transaction else None
+
+    def _session_driver(self, engine: sa.Engine) -> Any:
+        session = self._session()
+        transaction = None if session is None or not session.is_active else session.get_transaction()
+        if transaction is None:
+            return None
+        # Not session.connection(), which takes another connection from the pool where the session has none.
+        begun = (entry[0] for entry in transaction._connections.values())
+        found = next((connection for connection in begun if connection.engine.pool is engine.pool), None)
+        return None if found is None else found.connection.driver_connection
+
+
+def _begins_for_reads(driver: Any) -> bool:
+    """Whether the host, and not the driver, begins transactions: then one that is open may have only read."""
+    legacy = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL; Python 3.11 has no other way
+    return driver.isolation_level is None or getattr(driver, "autocommit", legacy) != legacy
+
+
+def _commit_first() -> StoreUnavailable:
+    return StoreUnavailable(
+        "The app's own database transaction is open, and nothing else can be written before it ends.",
+        "SQLite has one writer at a time, and what a candidate says must stand whatever becomes of the app's rows.",
+        "Commit the session before you call Flask-OptOut.",
+    )
 
 
 def _transaction(engine: sa.Engine, work: Work[T]) -> T:
     if not _in_memory(engine):
-        with engine.begin() as connection:
-            return work(connection)
+        with engine.connect() as connection:
+            if "AUTOCOMMIT" in (engine.get_execution_options().get("isolation_level"), _set_at_connect(engine)):
+                connection.execution_options(isolation_level=connection.default_isolation_level)
+            with connection.begin():
+                return work(connection)
     driver = _driver_connection(engine)
-    with _sharing(engine) as connection:
+    with _sharing(engine, driver) as connection:
         driver.execute("BEGIN")
         try:
             result = work(connection)
@@ -143,25 +168,28 @@ def _transaction(engine: sa.Engine, work: Work[T]) -> T:
         return result
 
 
+def _set_at_connect(engine: sa.Engine) -> str | None:
+    """The isolation level that the host gave to create_engine; SQLAlchemy tells it nowhere else."""
+    return getattr(engine.dialect, "_on_connect_isolation_level", None)
+
+
 def _transaction_at_once(engine: sa.Engine, work: Work[T]) -> T:
     """As :func:`_transaction`, on an SQLite file, without waiting for its lock."""
     with engine.connect() as connection:
-        driver = _driver_of(connection)
+        driver: Any = connection.connection.driver_connection
         (wait,) = driver.execute("PRAGMA busy_timeout").fetchone()
         driver.execute("PRAGMA busy_timeout = 0")
         try:
-            result = work(connection)
-            connection.commit()
-            return result
+            with connection.begin():
+                return work(connection)
         finally:
-            connection.rollback()
             driver.execute(f"PRAGMA busy_timeout = {wait}")
 
 
 @contextmanager
 def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     if _in_memory(engine):
-        with _sharing(engine) as connection:
+        with _sharing(engine, _driver_connection(engine)) as connection:
             yield connection
         return
     if engine.dialect.name == "postgresql":  # elsewhere the change of the isolation level costs more than it saves
@@ -176,13 +204,12 @@ def _in_memory(engine: sa.Engine) -> bool:
 
 
 @contextmanager
-def _sharing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """The one connection to an in-memory database, without the commit or rollback with which a pool returns it."""
-    driver = _driver_connection(engine)
-    beside = sa.create_engine("sqlite://", creator=lambda: driver, poolclass=StaticPool, pool_reset_on_return=None)
-    for end in ("do_commit", "do_rollback"):
-        setattr(beside.dialect, end, lambda connection: None)
-    with beside.connect() as connection:
+def _sharing(engine: sa.Engine, driver: Any) -> Iterator[sa.Connection]:
+    """A connection of the host's, without the events of its engine and without any commit or rollback."""
+    dialect: Any = copy.copy(engine.dialect)
+    dialect.do_commit = dialect.do_rollback = lambda connection: None
+    pool = StaticPool(lambda: driver, reset_on_return=None, dialect=dialect)
+    with sa.Engine(pool, dialect, engine.url).connect() as connection:
         yield connection
 
 
@@ -194,10 +221,6 @@ def _driver_connection(engine: sa.Engine) -> Any:
         return borrowed.driver_connection
     finally:
         borrowed.close()
-
-
-def _driver_of(connection: sa.Connection) -> Any:
-    return connection.connection.driver_connection
 
 
 def _retried(attempt: Callable[[], T]) -> T:
@@ -214,9 +237,12 @@ def _retried(attempt: Callable[[], T]) -> T:
 
 def _may_pass(error: DBAPIError) -> bool:
     """Whether the same transaction may succeed when it is run again."""
+    # A connection breaks for example by a restart of the server while it lay in the pool.
+    return error.connection_invalidated or _is_conflict(error)
+
+
+def _is_conflict(error: DBAPIError) -> bool:
     original = error.orig
-    if error.connection_invalidated:  # for example by a restart of the server while the connection lay in the pool
-        return True
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
     name = getattr(original, "sqlite_errorname", "")
     number = original.args[0] if original is not None and original.args else None

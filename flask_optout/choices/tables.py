@@ -168,7 +168,8 @@ def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...], keep: str | N
     if arrays:
         types = {name: table.c[name].type for name in names}
         columns = (
-            sa.func.unnest(sa.bindparam(name, type_=sa.ARRAY(types[name]))) if name in arrays
+            sa.func.unnest(sa.bindparam(name, type_=sa.ARRAY(types[name])))
+            if name in arrays
             else sa.bindparam(name, type_=types[name])
             for name in names
         )

@@ -73,6 +73,7 @@ def prune() -> None:
                 deleted += batch
                 reach(deleted / max(outdated, deleted))
             state.resends.prune()
+        state.presses.prune()
     click.echo(f"Invitations deleted from the Email Log: {deleted}.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from .told import told
 
 #: People in one transaction.
 TOGETHER = 20_000
-#: What click calls it.
+#: What Python calls it.
 STANDARD_INPUT = "<stdin>"
 #: Line numbers that are named for one reason.
 NAMED = 20
@@ -44,7 +45,9 @@ def _known(context: click.Context, parameter: click.Parameter, encoding: str | N
 @click.command("import")
 @click.argument("file", type=click.File("rb"), required=False)
 @click.option("--opportunity", help="The opportunity of every row, for a list without that column.")
-@click.option("--format", type=click.Choice(FORMATS), help="A list: each row counts. An export: its columns say which.")
+@click.option(
+    "--format", type=click.Choice(FORMATS), help="A list: each row counts. An export: its columns say which."
+)
 @click.option("--encoding", callback=_known, help="Unset, UTF-8, or UTF-16 where the file begins so.")
 @click.option("--column", help="The name or the number of the column with the address.")
 @click.option("--dry-run", is_flag=True, help="Say what would be muted, and mute nobody.")
@@ -85,10 +88,11 @@ def import_list(
     elif undo is not None:
         _take_back(undo, yes)
     elif file is not None:
-        if not (yes or dry_run or file.name != STANDARD_INPUT):
+        name = PurePath(getattr(file, "name", STANDARD_INPUT)).name
+        if name == STANDARD_INPUT and not (yes or dry_run):
             raise click.UsageError("Standard input brings the file, so it cannot bring an answer: add --yes.")
         with _seekable(file) as source:
-            _import(source, PurePath(file.name).name, (opportunity, format, encoding, column), dry_run, yes)
+            _import(source, name, (opportunity, format, encoding, column), dry_run, yes)
 
 
 def _import(file: BinaryIO, name: str, how: tuple[str | None, ...], dry_run: bool, yes: bool) -> None:
@@ -164,7 +168,9 @@ def _mutes(rows: Iterable[Entry | Skipped]) -> Iterator[tuple[Address, str]]:
 
 def _understood(rows: MuteList, opportunity: str | None) -> str:
     """What the columns mean."""
-    about = f"opportunity {opportunity}" if opportunity else f"opportunity in {_named(rows, rows.columns.opportunity)}"
+    about = (
+        f"opportunity {opportunity}" if opportunity else f"opportunity in {_named(rows, rows.columns.opportunity)}"
+    )
     what = f"address in {_named(rows, rows.columns.address)}, {about}"
     if not rows.decided:
         return f"{what}; each row counts as an opt-out."
@@ -230,7 +236,7 @@ def mute(address: str, opportunity: str, source: str) -> None:
     Example:
         flask optout mute jane@example.org beta-42 --source phone
     """
-    given = click.get_text_stream("stdin").read().split("\n") if address == "-" else [address]
+    given = sys.stdin.read().split("\n") if address == "-" else [address]
     with told():
         about = checked_opportunity(opportunity)
         people = [(_parsed(number, line), about) for number, line in enumerate(given, 1) if line.strip()]
@@ -242,4 +248,4 @@ def _parsed(number: int, line: str) -> Address:
     try:
         return parse(line.strip())
     except AddressError as error:
-        raise AddressError(f"Line {number}: {error.what}", error.why, error.mend) from None
+        raise AddressError(f"Address {number}: {error.what}", error.why, error.mend) from None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from typing import TextIO
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import click
@@ -22,63 +20,84 @@ from ..links.tokens import Door
 from ..mailers.delivery import default_sender, deliver
 from ..pages.languages import translate
 from ..pages.rendering import render
+from ..pages.standing import opportunity_of
 from ..wiring import current_state
 from .progress import progress
+from .told import told
 
-INVITED = "FILE holds who was invited, one 'address,opportunity' a line; - reads standard input."
 STATUS = "Exit status: 0 when it did what it says, 1 when it could not, 2 when it was used wrongly."
 EXAMPLE = "\n\n\b\nExample:\n    flask optout"
 
 
 @click.command(
     "alarms",
-    help=f"Name the mail domains where a scanner may have pressed for people.\n\n{INVITED}\n\n{STATUS}"
-    f"{EXAMPLE} alarms invited.csv",
+    help="Name the mail domains where a scanner may have pressed for people: at least five were invited within a "
+    "week, and half of them or more opted out on one day. It names no person, and a day is told when it is over.\n\n"
+    f"{STATUS}{EXAMPLE} alarms",
 )
-@click.argument("file", type=click.File())
 @with_appcontext
-def alarms(file: TextIO) -> None:
-    found = list(current_state().alarms.of(address for address, _ in _invited(file)))
+def alarms() -> None:
+    with told():
+        found = list(current_state().alarms.raised())
     for alarm in found:
-        click.echo(f"{alarm.day}  {alarm.domain}: at least {alarm.at_least} opted out within five minutes")
+        click.echo(f"{alarm.day}  {alarm.domain}: at least {alarm.at_least} opted out")
     if not found:
-        click.echo("No alarm at a domain of which five or more stand in the file.")
+        click.echo("No alarm.")
 
 
 @click.command(
     "notify-domain",
-    help="Ask everybody at DOMAIN who was invited to check their answer: one neutral mail each, with their own link, "
-    f"whatever they answered. A domain gets it at most once a week.\n\n{INVITED}\n\n{STATUS}"
-    f"{EXAMPLE} notify-domain example.org invited.csv",
+    help="Ask everybody at DOMAIN whom the Email Log names to check their answer: one neutral mail each, with their "
+    "own links, whatever they answered. It says how many it will mail, and asks. A domain gets it at most once a "
+    f"week.\n\n{STATUS}{EXAMPLE} notify-domain example.org",
 )
 @click.argument("domain")
-@click.argument("file", type=click.File())
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only say how many it would mail.")
 @with_appcontext
-def notify_domain(domain: str, file: TextIO) -> None:
+def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
     state = current_state()
-    domain = _address(f"anybody@{domain}", "DOMAIN").domain
-    links: dict[Address, list[str]] = {}
-    for address, opportunity in _invited(file):
-        if address.domain == domain:
-            links.setdefault(address, []).append(state.links.url(Door.LANDING, address, opportunity))
-    if not links:
-        raise click.ClickException(f"Nobody at {domain} stands in the file, so nobody was asked.")
-    if not state.alarms.take_notice(domain):
-        raise click.ClickException(f"{domain} had its notice within the last week, so nobody was asked again.")
-    with progress("Asking") as reach:
-        for number, (address, urls) in enumerate(links.items(), 1):
-            text = render("mail/notice.txt", urls=dict.fromkeys(urls))
-            deliver(_notice(address, text))
-            reach(number / len(links))
-    click.echo(f"Asked {len(links)} people at {domain}.")
+    with told():
+        domain = parse(f"anybody@{domain}").domain
+        invited: dict[str, tuple[Address, list[str]]] = {}
+        for recipient, opportunity in state.invited.at(domain):
+            address = parse(recipient)
+            _, opportunities = invited.setdefault(address.canonical, (address, []))
+            opportunities.append(opportunity)
+        if not invited:
+            raise click.ClickException(f"The Email Log names nobody at {domain}, so nobody was asked.")
+        if dry_run:
+            click.echo(f"{len(invited)} people at {domain} would be asked.")
+            return
+        if not yes:
+            click.confirm(f"Mail {len(invited)} people at {domain}?", abort=True)
+        if not state.alarms.take_notice(domain):
+            raise click.ClickException(f"{domain} had its notice within the last week, so nobody was asked again.")
+        with progress("Asking") as reach:
+            for number, (address, opportunities) in enumerate(invited.values(), 1):
+                deliver(_notice(address, opportunities))
+                reach(number / len(invited))
+    click.echo(f"Asked {len(invited)} people at {domain}.")
 
 
-def _notice(address: Address, text: str) -> Letter:
+def _notice(address: Address, opportunities: list[str]) -> Letter:
+    """The mail that asks somebody to check their answers; it names who invited them, and to what."""
+    links, sender = current_state().links, parse(default_sender())
+    name = sender.name or sender.deliverable
+    about = [
+        (" ".join(opportunity_of(each).title.split()), links.url(Door.LANDING, address, each))
+        for each in dict.fromkeys(opportunities)
+    ]
+    titles = [title for title, _ in about if title]
+    if len(about) == len(titles) == 1:
+        subject = translate("Your invitation to %(title)s from %(sender)s", title=titles[0], sender=name)
+    else:
+        subject = translate("Your invitations from %(sender)s", sender=name)
     return Letter(
         address=address,
         opportunity=ALL,
-        subject=translate("Is your answer to our invitation right?"),
-        text=text,
+        subject=subject,
+        text=render("mail/notice.txt", sender=name, about=about),
         html=None,
         sender=default_sender(),
         reply_to=None,
@@ -142,19 +161,3 @@ def _one_click(url: str) -> str | None:
     except OptOutError:
         return None
     return urlsplit(url)._replace(path=path + state.tokens.reissue(Door.ONE_CLICK, claim)).geturl()
-
-
-def _invited(file: TextIO) -> Iterator[tuple[Address, str]]:
-    for number, row in enumerate(csv.reader(file), 1):
-        if not row:
-            continue
-        if len(row) != 2 or not row[1].strip():
-            raise click.ClickException(f"Line {number} is not 'address,opportunity'.")
-        yield _address(row[0].strip(), f"Line {number}"), row[1].strip()
-
-
-def _address(text: str, where: str) -> Address:
-    try:
-        return parse(text)
-    except OptOutError as error:
-        raise click.ClickException(f"{where}: {error}") from None

@@ -53,19 +53,28 @@ class Answer(NamedTuple):
 Send = Callable[[str, str, Mapping[str, str], bytes | None], Answer]
 
 
+class Button(NamedTuple):
+    """A button as a crawler finds it."""
+
+    name: str
+    value: str
+    label: str = ""
+
+
 @dataclass
 class Form:
     """A form as a crawler finds it."""
 
     action: str = ""
     fields: dict[str, str] = field(default_factory=dict)
-    buttons: list[str] = field(default_factory=list)
+    buttons: list[Button] = field(default_factory=list)
 
 
 class _Forms(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
+        self._in_button = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
@@ -73,8 +82,18 @@ class _Forms(HTMLParser):
             self.forms.append(Form(attributes.get("action", "")))
         elif tag == "input" and self.forms and "name" in attributes:
             self.forms[-1].fields[attributes["name"]] = attributes.get("value", "")
-        elif tag == "button" and self.forms and attributes.get("name") == "choice":
-            self.forms[-1].buttons.append(attributes.get("value", ""))
+        elif tag == "button" and self.forms and "name" in attributes:
+            self.forms[-1].buttons.append(Button(attributes["name"], attributes.get("value", "")))
+            self._in_button = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "button":
+            self._in_button = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_button:
+            button = self.forms[-1].buttons.pop()
+            self.forms[-1].buttons.append(button._replace(label=button.label + data.strip()))
 
 
 def forms_in(text: str) -> list[Form]:
@@ -86,7 +105,8 @@ def forms_in(text: str) -> list[Form]:
 
 def offered(text: str) -> frozenset[str]:
     """The choices that a page offers to people: they tell what stands."""
-    return frozenset(choice for form in forms_in(text) for choice in form.buttons) - {DECOY}
+    buttons = (button for form in forms_in(text) for button in form.buttons)
+    return frozenset(button.value for button in buttons if button.name == "choice") - {DECOY}
 
 
 @dataclass
@@ -115,9 +135,9 @@ class Scanner:
         headers = {"User-Agent": agent, **({"Content-Type": kind} if kind else {})}
         return self.send("POST", url, headers, body)
 
-    def press(self, page: Answer, form: Form, choice: str, agent: str) -> Answer:
+    def press(self, page: Answer, form: Form, button: Button, agent: str) -> Answer:
         """Send a form as if this button of it had been pressed."""
-        body = urlencode({**form.fields, "choice": choice}).encode()
+        body = urlencode({**form.fields, button.name: button.value}).encode()
         return self.post(urljoin(page.url, form.action), agent, body, "application/x-www-form-urlencoded")
 
 
@@ -161,12 +181,12 @@ def crawl_all_forms(scanner: Scanner) -> None:
     """Finds every form and sends it once with each of its buttons, in their order or in any."""
     agent = scanner.dice.choice([CHROME, OLD_CHROME, REQUESTS])
     page = scanner.get(scanner.link, agent)
-    presses = [(form, choice) for form in forms_in(page.text) for choice in form.buttons]
+    presses = [(form, button) for form in forms_in(page.text) for button in form.buttons]
     if scanner.dice.random() < 0.5:
         scanner.dice.shuffle(presses)
-    for form, choice in presses:
+    for form, button in presses:
         scanner.wait(scanner.dice.uniform(0.0, 2.0))
-        scanner.press(page, form, choice, agent)
+        scanner.press(page, form, button, agent)
 
 
 def crawl_each_form(scanner: Scanner) -> None:
@@ -190,6 +210,20 @@ def crawl_first_form(scanner: Scanner) -> None:
         page = scanner.press(page, forms[0], forms[0].buttons[0], agent)
 
 
+def crawl_everything_that_follows(scanner: Scanner) -> None:
+    """Calls itself a scanner, and presses each button in turn, then each button of the page that it gets."""
+    agent = scanner.dice.choice([REQUESTS, SENTINEL, ""])
+    page = scanner.get(scanner.link, agent)
+    for form in forms_in(page.text):
+        for button in form.buttons:
+            scanner.wait(scanner.dice.uniform(0.5, 3.0))
+            after = scanner.press(page, form, button, agent)
+            for second in forms_in(after.text):
+                for each in second.buttons[:: scanner.dice.choice((1, -1))]:
+                    scanner.wait(scanner.dice.uniform(0.5, 3.0))
+                    scanner.press(after, second, each, agent)
+
+
 def blind_poster(scanner: Scanner) -> None:
     """Posts to every URL without looking at it."""
     for agent in scanner.dice.sample([CHROME, OLD_CHROME, REQUESTS, ""], 4):
@@ -209,6 +243,7 @@ PROFILES: dict[str, Callable[[Scanner], None]] = {
     "P7 form crawler, all forms": crawl_all_forms,
     "P7 form crawler, each form": crawl_each_form,
     "P7 form crawler, first form": crawl_first_form,
+    "P7 form crawler, what follows": crawl_everything_that_follows,
     "P8 blind poster": blind_poster,
 }
 

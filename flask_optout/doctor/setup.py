@@ -176,7 +176,7 @@ def mailer(app: Flask, state: State) -> Iterator[Finding]:
     if not mails:
         seen = "This app has neither Flask-Mail nor Flask-Mailman."
         why = "Invitations that leave by another way must pass the gate too."
-        yield Finding("setup.mail", Severity.NOTE, seen, why, "Hand off only what optout.cleared(messages) gives.")
+        yield Finding("setup.mail", Severity.NOTE, seen, why, "Hand messages off by optout.send_invitations().")
     for name, mail in mails.items():
         if not any(kind.__module__.startswith("flask_optout.mailers.") for kind in type(mail).__mro__):
             yield Finding(

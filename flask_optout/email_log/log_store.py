@@ -18,9 +18,9 @@ from .tables import NAME_SIZE, LogTables
 
 Result = TypeVar("Result")
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-MICROSECOND = datetime.timedelta(microseconds=1)
-#: Ids of one microsecond: with a random one of them, two writers seldom take the same.
-PER_MICROSECOND = 1024
+MINUTE = datetime.timedelta(minutes=1)
+#: Ids of one minute: many, so that two random ones are seldom the same.
+PER_MINUTE = 2**36
 LARGEST_ID = 2**63 - 1
 
 
@@ -29,18 +29,18 @@ def now() -> datetime.datetime:
 
 
 def id_at(moment: datetime.datetime) -> int:
-    """The smallest id of a moment: rows are ordered, filtered by date, paged and pruned by their key alone."""
-    return min((moment - EPOCH) // MICROSECOND * PER_MICROSECOND, LARGEST_ID)
+    """The smallest id of a minute: rows are ordered, filtered by date, paged and pruned by their key alone."""
+    return min((moment - EPOCH) // MINUTE * PER_MINUTE, LARGEST_ID)
 
 
 def new_id() -> int:
-    """An id of now."""
-    return id_at(now()) + secrets.randbelow(PER_MICROSECOND)
+    """An id of this minute, at random: rows of one minute have no order."""
+    return id_at(now()) + secrets.randbelow(PER_MINUTE)
 
 
 def time_of(id: int) -> datetime.datetime:
-    """The moment, in UTC, that an id was made of."""
-    return EPOCH + id // PER_MICROSECOND * MICROSECOND
+    """The minute, in UTC, that an id was made of."""
+    return EPOCH + id // PER_MINUTE * MINUTE
 
 
 def reason(error: BaseException) -> str:

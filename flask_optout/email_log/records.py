@@ -6,17 +6,18 @@ A row is written before anybody asks what its recipient has chosen, so it is the
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from ..addresses import Address
 from .log_store import LARGEST_ID, KeyTaken, LogStore, id_at, insert, new_id, now, reason, time_of
-from .redaction import SLOT, redact
+from .slots import SLOT, cut, masked, shown
 from .tables import ADDRESS_SIZE
 
 #: Rows on one page.
@@ -44,7 +45,7 @@ class Entry(NamedTuple):
 
 
 class Email(NamedTuple):
-    """An invitation as it is kept: text, html and ``Name: value`` lines of headers, with slots for links."""
+    """An invitation as it is kept: ``Name: value`` lines of headers, and the pieces of its text and html."""
 
     id: int
     opportunity: str
@@ -54,12 +55,20 @@ class Email(NamedTuple):
     message_id: str
     failure: str | None
     headers: str
-    text: str | None
-    html: str | None
+    text_pieces: str | None
+    html_pieces: str | None
 
     @property
     def time(self) -> datetime.datetime:
         return time_of(self.id)
+
+    @property
+    def text(self) -> str | None:
+        return None if self.text_pieces is None else shown(self.text_pieces)
+
+    @property
+    def html(self) -> str | None:
+        return None if self.html_pieces is None else shown(self.html_pieces)
 
     def header(self, name: str) -> str | None:
         """The value of the first header of this name."""
@@ -68,7 +77,7 @@ class Email(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """An invitation that is about to leave, as it will; ``personal``: the links that it carries."""
+    """An invitation that is about to leave, as it will; ``links``: those that it carries, the landing link first."""
 
     address: Address
     opportunity: str
@@ -77,7 +86,7 @@ class Outgoing(NamedTuple):
     headers: Sequence[tuple[str, str]]
     text: str | None
     html: str | None
-    personal: tuple[str, ...]
+    links: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -111,50 +120,35 @@ class EmailLog:
 
     def __init__(self, store: LogStore) -> None:
         self._store = store
-        self._email, self._body = store.tables.email, store.tables.body
+        self._email = store.tables.email
         # Built once: SQLAlchemy would take longer over each than the database does.
         self._newest = {shape: self._newest_of(*shape) for shape in product((False, True), repeat=2)}
 
     def record(self, outgoing: Sequence[Outgoing]) -> list[int]:
-        """Keep invitations that are about to leave, redacted, in one transaction; give the ids of their rows.
+        """Keep invitations that are about to leave, in one transaction; return the ids of their rows.
 
         :raises StoreUnavailable: when the rows cannot be written; then none is.
         """
+        rows = list(map(_row, outgoing))
         while True:
-            with suppress(KeyTaken):  # by an invitation of the same microsecond
-                first = new_id()
-                ids = list(range(first, first + len(outgoing)))
-                self._store.write(self._insert(ids, list(map(_email, outgoing)), list(map(_body, outgoing))))
+            with suppress(KeyTaken):
+                ids = [new_id() for _ in rows]
+                # In the order of their ids, which is random: that of a batch would tell who of it was muted.
+                numbered = [{"id": id, **row} for id, row in sorted(zip(ids, rows, strict=True), key=itemgetter(0))]
+
+                def write(connection: sa.Connection, numbered: list[dict[str, Any]] = numbered) -> None:
+                    insert(connection, self._email, *numbered)
+
+                self._store.write(write)
                 return ids
-
-    def _insert(
-        self, ids: list[int], emails: list[dict[str, Any]], bodies: list[dict[str, Any]]
-    ) -> Callable[[sa.Connection], None]:
-        kept = False
-
-        def write(connection: sa.Connection) -> None:
-            nonlocal kept
-            try:
-                for table, rows in ((self._email, emails), (self._body, bodies)):
-                    insert(connection, table, *({"id": id, **row} for id, row in zip(ids, rows, strict=True)))
-            except KeyTaken:
-                if not kept:  # done again, it finds its own rows
-                    raise
-            kept = True
-
-        return write
 
     def forget(self, ids: Sequence[int]) -> None:
         """Remove the rows of invitations that were not even begun to be sent.
 
         :raises StoreUnavailable: when they cannot be removed.
         """
-
-        def delete(connection: sa.Connection) -> None:
-            for table in (self._body, self._email):
-                connection.execute(table.delete().where(table.c.id.in_(ids)))
-
-        self._store.write(delete)
+        delete = self._email.delete().where(self._email.c.id.in_(ids))
+        self._store.write(lambda connection: connection.execute(delete))
 
     def record_failure(self, id: int, error: BaseException) -> None:
         """Note on a row why its hand-off failed.
@@ -208,12 +202,9 @@ class EmailLog:
 
         :raises StoreUnavailable: when the database does not answer.
         """
-        email, body = self._email.c, self._body.c
-        query = sa.select(
-            *(email[name] for name in Email._fields if name in email),
-            *(body[name] for name in Email._fields if name not in email),
-        ).join_from(self._email, self._body, email.id == body.id)
-        row = self._store.read(lambda connection: connection.execute(query.where(email.id == id)).one_or_none())
+        email = self._email.c
+        query = sa.select(*(email[name.removesuffix("_pieces")] for name in Email._fields)).where(email.id == id)
+        row = self._store.read(lambda connection: connection.execute(query).one_or_none())
         return None if row is None else Email(*row)
 
     def opportunities(self, limit: int, after: str = "") -> list[str]:
@@ -260,30 +251,25 @@ class EmailLog:
             yield batch
 
     def _prune_batch(self, connection: sa.Connection, oldest: int) -> int:
-        email, body = self._email.c, self._body.c
+        email = self._email.c
         ids = sa.select(email.id).where(email.id < oldest).order_by(email.id).limit(BATCH)
         last = connection.scalar(sa.select(sa.func.max(ids.subquery().c.id)))
         if last is None:
             return 0
-        connection.execute(self._body.delete().where(body.id <= last))
         return connection.execute(self._email.delete().where(email.id <= last)).rowcount
 
 
-def _email(outgoing: Outgoing) -> dict[str, Any]:
+def _row(outgoing: Outgoing) -> dict[str, Any]:
+    links = outgoing.links
     return {
         "opportunity": outgoing.opportunity,
         "recipient": outgoing.address.deliverable,
         "mailbox": outgoing.address.canonical[:ADDRESS_SIZE],
-        "subject": _kept(outgoing.subject, outgoing.personal),
-        "message_id": _kept(outgoing.message_id, outgoing.personal),
-    }
-
-
-def _body(outgoing: Outgoing) -> dict[str, Any]:
-    return {
-        "headers": "\n".join(_header(name, value, outgoing.personal) for name, value in outgoing.headers),
-        "text": _kept(outgoing.text, outgoing.personal),
-        "html": _kept(outgoing.html, outgoing.personal),
+        "subject": masked(outgoing.subject, links),
+        "message_id": outgoing.message_id,
+        "headers": "\n".join(_header(name, value, links) for name, value in outgoing.headers),
+        "text": None if outgoing.text is None else cut(outgoing.text, links[0]),
+        "html": None if outgoing.html is None else cut(outgoing.html, links[0]),
     }
 
 
@@ -291,10 +277,5 @@ def _oldest(days: int) -> int:
     return id_at(now() - datetime.timedelta(days=days))
 
 
-def _kept(text: str | None, links: tuple[str, ...]) -> str | None:
-    # PostgreSQL keeps no NUL.
-    return None if text is None else redact(text, links).replace("\x00", "\ufffd")
-
-
 def _header(name: str, value: str, links: tuple[str, ...]) -> str:
-    return f"{name}: {SLOT if name.lower() in PERSONAL_HEADERS else _kept(value, links)}"
+    return f"{name}: {SLOT if name.lower() in PERSONAL_HEADERS else masked(value, links)}"

@@ -19,14 +19,13 @@ NAME_SIZE = 80
 class LogTables:
     """What the Email Log keeps; nothing in it is a digest, a token, or says who opted out.
 
-    ``email``: one narrow row for each invitation that passed the gate, its ``id`` made of the time; ``mailbox`` is
-    the canonical address. ``body``: its text, html and headers, redacted. ``saved_filter``: a named query, of one
+    ``email``: one row for each invitation that passed the gate, its ``id`` made of the minute; ``mailbox`` is the
+    canonical address; ``text`` and ``html`` are cut where the link stood. ``saved_filter``: a named query, of one
     opportunity or, with ``""``, of all. ``resend``: who had what sent again. ``asked``: how many links the ask page
     has mailed on one day, by pseudonyms that stand nowhere else.
     """
 
     email: sa.Table
-    body: sa.Table
     saved_filter: sa.Table
     resend: sa.Table
     asked: sa.Table
@@ -36,14 +35,6 @@ class LogTables:
         """The tables on this metadata, made there once however often it is asked."""
         return cls(
             email=_email(metadata),
-            body=table(
-                metadata,
-                "optout_email_body",
-                sa.Column("id", number(), primary_key=True, autoincrement=False),
-                sa.Column("headers", text(), nullable=False),
-                sa.Column("text", text()),
-                sa.Column("html", text()),
-            ),
             saved_filter=table(
                 metadata,
                 "optout_saved_filter",
@@ -62,7 +53,7 @@ class LogTables:
         )
 
     def all(self) -> list[sa.Table]:
-        return [self.email, self.body, self.saved_filter, self.resend, self.asked]
+        return [self.email, self.saved_filter, self.resend, self.asked]
 
 
 def _email(metadata: sa.MetaData) -> sa.Table:
@@ -76,6 +67,10 @@ def _email(metadata: sa.MetaData) -> sa.Table:
         sa.Column("subject", text(), nullable=False),
         sa.Column("message_id", text(), nullable=False),
         sa.Column("failure", string(NAME_SIZE)),
+        # The long columns last: SQLite does not read them for a list of invitations.
+        sa.Column("headers", text(), nullable=False),
+        sa.Column("text", text()),
+        sa.Column("html", text()),
         sa.Index("optout_email_log_by_mailbox", "mailbox", "id"),
         sa.Index("optout_email_log_by_opportunity", "opportunity", "id"),
         sa.Index("optout_email_log_by_candidate", "opportunity", "mailbox", "id"),

@@ -140,13 +140,13 @@ def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: st
     :param names: of its first line; all empty where it has none.
     :param sample: some of its rows, each as long as ``names``.
     :param chosen: the name of the address column, or its number, as somebody gave it.
-    :returns: ``None`` when no column, or more than one, could be that of the address.
+    :returns: ``None`` when no column, or more than one, could be that of the address or the opportunity.
     """
     letters = [_letters(name) for name in names]
     address = _address_column(names, letters, sample) if chosen is None else _chosen(names, chosen)
-    if address is None:
-        return None
     about = [place for place, name in enumerate(letters) if name == OPPORTUNITY]
+    if address is None or len(about) > 1:
+        return None
     rest = [place for place in range(len(names)) if place not in (address, *about)]
     out, other, states, bounces = [], [], [], []
     for place in rest:

@@ -95,7 +95,7 @@ class MuteList:
         self.names = names
         columns = columns_of(names, [self._fitted(cells) for _, cells in self._sample], column)
         if columns is None:
-            raise _unclear("It cannot be told which column holds the address.", "--column email")
+            raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
         self.columns: Columns = columns
         self._opportunity = opportunity
         if (opportunity is None) == (columns.opportunity is None):

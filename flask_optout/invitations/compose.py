@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email.utils import parseaddr
+from typing import Any
 from urllib.parse import urlsplit
 
-from ..addresses import Address, Recipient, parse
+from ..addresses import Address, Recipient, ascii_domain, parse
 from ..errors import AddressError, ConfigurationError, InvitationError
-from ..links.tokens import Door, checked_opportunity
+from ..links.tokens import ALPHABET, Door, checked_opportunity
 from ..links.urls import Links
-from ..pages.languages import tag_of
+from ..pages.languages import TAG, joined, split, tag_of
+from .headers import checked_sender, host_headers, unfolded
 
-#: The headers that an invitation gets, and that nobody else may set on it (RFC 8058, 2369, 2919, 3834).
-OWN_HEADERS = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Auto-Submitted")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 #: Leaves a token of the longest opportunity's id below the 998 octets of a line (RFC 5322 section 2.1.1).
 LONGEST_BASE_URL = 400
 #: Where the html footer goes; a comment may hold a tag that is none.
 END = re.compile(r"<!--.*?-->|</(body|html)\b", re.IGNORECASE | re.DOTALL)
 LINE_ENDS = re.compile(r"(?:\r?\n)*\Z")
-HEADER_NAME = re.compile(r"[!-9;-~]+")
-#: Headers that name recipients beside the one: mail libraries address what stands in them, or show it to everybody.
-ADDRESSING = re.compile(r"to|cc|bcc|resent-.*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Draft:
-    """An invitation as a host wrote it, in no mail library's terms."""
+    """An invitation as a host wrote it, in no mail library's terms; its strings may be lazy."""
 
     recipients: Sequence[Recipient]
     opportunity: str
@@ -47,7 +46,11 @@ class Draft:
 
 @dataclass(frozen=True)
 class Letter:
-    """An invitation as it leaves: for one person, with that person's links, which ``personal`` names."""
+    """An invitation as it leaves, for one person.
+
+    ``recipient``: as the host wrote it, if it did. ``links``: the links in it, to the landing page and for one click;
+    none in a letter that is no invitation. ``message_id``: a new one, unless the mail library is to make it.
+    """
 
     address: Address
     opportunity: str
@@ -57,7 +60,14 @@ class Letter:
     sender: Recipient
     reply_to: Recipient | None
     headers: Mapping[str, str]
-    personal: tuple[str, ...] = ()
+    recipient: Recipient | None = None
+    links: tuple[str, ...] = ()
+    message_id: str = ""
+
+    @property
+    def named(self) -> Recipient:
+        """The recipient as parsed: a name and the deliverable address, or that alone."""
+        return (self.address.name, self.address.deliverable) if self.address.name else self.address.deliverable
 
 
 def base_url(setting: str) -> str:
@@ -114,46 +124,40 @@ class Composer:
         """
         opportunity = checked_opportunity(draft.opportunity)
         language = _checked_language(draft.language)
-        addresses = self._addresses(draft)
-        sender = _checked_sender(draft)
+        people = self._people(draft)
+        draft = _plain(draft)
+        sender = checked_sender(draft.sender, draft.reply_to)
         if not (draft.text or draft.html):
             raise InvitationError(
                 "An invitation has neither a text nor an html part.",
                 "The link must be visible in the message itself.",
                 "Give it a body, an html part, or both.",
             )
-        subject, headers = unfolded(draft.subject), _host_headers(draft.headers)
+        unfolded(draft.subject)
+        headers = host_headers(draft.headers)
         if language and not any(name.lower() == "content-language" for name in headers):
             headers["Content-Language"] = language
-        return [
-            self._letter(draft, address, opportunity, subject, sender, headers, language) for address in addresses
-        ]
+        letters = []
+        for recipient, address in people:
+            doors = (Door.LANDING, Door.ONE_CLICK)
+            url, one_click = (self._links.url(door, address, opportunity, language) for door in doors)
+            letter = Letter(
+                address=address,
+                opportunity=opportunity,
+                subject=draft.subject,
+                text=self._text(draft.text, url, language) if draft.text else draft.text,
+                html=self._html(draft.html, url, language) if draft.html else draft.html,
+                sender=sender,
+                reply_to=draft.reply_to,
+                headers={**headers, **self._headers(one_click, opportunity)},
+                recipient=recipient,
+                links=(url, one_click),
+                message_id=_message_id(sender),
+            )
+            letters.append(letter)
+        return letters
 
-    def _letter(
-        self,
-        draft: Draft,
-        address: Address,
-        opportunity: str,
-        subject: str,
-        sender: Recipient,
-        headers: Mapping[str, str],
-        language: str,
-    ) -> Letter:
-        doors = (Door.LANDING, Door.ONE_CLICK)
-        url, one_click = (self._links.url(door, address, opportunity, language) for door in doors)
-        return Letter(
-            address=address,
-            opportunity=opportunity,
-            subject=subject,
-            text=self._text(draft.text, url, language) if draft.text else draft.text,
-            html=self._html(draft.html, url, language) if draft.html else draft.html,
-            sender=sender,
-            reply_to=draft.reply_to,
-            headers={**headers, **self._headers(one_click, opportunity)},
-            personal=(url, one_click),
-        )
-
-    def _addresses(self, draft: Draft) -> list[Address]:
+    def _people(self, draft: Draft) -> list[tuple[Recipient, Address]]:
         none = not draft.recipients or isinstance(draft.recipients, str)
         if none or (len(draft.recipients) > 1 and not self._split):
             raise InvitationError(
@@ -162,31 +166,52 @@ class Composer:
                 "Send one invitation for each candidate: recipients=[address], no cc, no bcc; or set "
                 "OPTOUT_SPLIT = True, and each recipient gets a message of their own.",
             )
-        addresses = [parse(recipient) for recipient in draft.recipients]
-        if not (draft.smtputf8 or all(address.is_ascii for address in addresses)):
+        people = [(who, parse(who)) for who in map(_text_of, draft.recipients)]
+        if not (draft.smtputf8 or all(address.is_ascii for _, address in people)):
             raise AddressError(
-                "A recipient has a character outside ASCII before the @.",
-                "This mail library cannot deliver to it (RFC 6531), so the invitation would fail on its way.",
+                "A recipient has a character outside ASCII before the @, which takes SMTPUTF8 (RFC 6531).",
+                "This mail library does not speak it, so the invitation would fail on its way.",
                 "Ask this candidate for another address, or send through a library that speaks SMTPUTF8.",
             )
-        people: dict[str, Address] = {}  # one who is named twice gets one message
-        for address in addresses:
-            people.setdefault(address.canonical, address)
-        return list(people.values())
+        once: dict[str, tuple[Recipient, Address]] = {}  # one who is named twice gets one message
+        for who, address in people:
+            once.setdefault(address.canonical, (who, address))
+        return list(once.values())
 
     def _text(self, text: str, url: str, language: str) -> str:
-        text, linked = self._links.with_own_link(text, url)
+        text, linked = self._with_own_link(text, url)
         ends = LINE_ENDS.search(text)
         gap = "\n" * (2 - (ends[0].count("\n") if ends else 0))
         return text if linked else f"{text}{gap}{self._footer('txt', url, language)}"
 
     def _html(self, html: str, url: str, language: str) -> str:
-        html, linked = self._links.with_own_link(html, url)
+        html, linked = self._with_own_link(html, url)
         if linked:
             return html
         ends = {(tag[1] or "").lower(): tag.start() for tag in END.finditer(html)}
         end = ends.get("body", ends.get("html", len(html)))
-        return html[:end] + self._footer("html", url, language) + html[end:]
+        before, after = html[:end], html[end:]
+        # On lines of its own, or a line might exceed the 998 octets of RFC 5322 section 2.1.1.
+        start, end_of_line = "" if before.endswith("\n") else "\n", "\n" if after else ""
+        return before + start + self._footer("html", url, language) + end_of_line + after
+
+    def _with_own_link(self, text: str, url: str) -> tuple[str, bool]:
+        """Point every landing link in ``text`` at ``url``; return the text, and whether there was one.
+
+        A body that was copied from another candidate's invitation must not carry that candidate's link. A link that
+        names a language keeps it, unless ``url`` names one.
+        """
+        prefix = self._links.prefix(Door.LANDING)
+        if prefix.lower() not in text.lower():  # a hundred times as fast as the expression
+            return text, False
+        language, token = split(url.removeprefix(prefix))
+        landing = re.compile(rf"{re.escape(prefix)}(?:({TAG})/)?{ALPHABET.pattern}", re.IGNORECASE)
+        changed, count = landing.subn(lambda link: prefix + joined(language or link[1] or "", token), text)
+        return changed, count > 0
+
+    def holds_link(self, text: str) -> bool:
+        """Whether there is a link to somebody's landing page in ``text``."""
+        return self._with_own_link(text, "")[1]
 
     def _headers(self, one_click: str, opportunity: str) -> dict[str, str]:
         return {
@@ -197,24 +222,26 @@ class Composer:
         }
 
 
-def unfolded(value: object) -> str:
-    """A header value on one line; folded ones are legal (RFC 5322 section 2.2.3), other line breaks are not.
-
-    :raises InvitationError: when it is not a string, or when a line break would start a new header.
-    """
-    if isinstance(value, str):
-        value = re.sub(r"\r?\n(?=[ \t]+\S)", "", value)
-        if not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
-            return value
-    raise _broken_line()
+def _text_of(value: Any) -> Any:
+    """A lazy string, or a lazy name in a pair, as a string; anything else as it is."""
+    if isinstance(value, tuple):
+        return tuple(map(_text_of, value))
+    return str(value) if hasattr(value, "casefold") else value
 
 
-def _broken_line() -> InvitationError:
-    return InvitationError(
-        "A header of an invitation is not a string on one line.",
-        "What follows a line break would become a header of its own.",
-        "Remove line breaks and control characters from the subject, the names and the headers.",
-    )
+def _plain(draft: Draft) -> Draft:
+    texts = {name: _text_of(getattr(draft, name)) for name in ("subject", "text", "html", "sender", "reply_to")}
+    return replace(draft, **texts, headers={name: _text_of(value) for name, value in draft.headers.items()})
+
+
+def _message_id(sender: Recipient) -> str:
+    """A random Message-ID at the sender's domain; those of :func:`email.utils.make_msgid` tell the time."""
+    address = sender if isinstance(sender, str) else sender[1]
+    try:
+        domain = ascii_domain(parseaddr(address)[1].rpartition("@")[2])
+    except AddressError:
+        domain = "localhost"
+    return f"<{secrets.token_hex(16)}@{domain}>"
 
 
 def _checked_language(language: str | None) -> str:
@@ -226,47 +253,6 @@ def _checked_language(language: str | None) -> str:
             "Give a tag such as 'de', 'pt-BR' or 'zh-Hant'.",
         )
     return tag
-
-
-def _checked_sender(draft: Draft) -> Recipient:
-    if not draft.sender:
-        raise InvitationError(
-            "An invitation has no sender.",
-            "No mail server takes a message from nobody.",
-            "Give it a sender, or set MAIL_DEFAULT_SENDER.",
-        )
-    for who in (draft.sender, draft.reply_to):
-        for part in (who,) if isinstance(who, str) else who or ():
-            # A folded name is legal, but the mail library takes it for an injected header.
-            if unfolded(part) != part:
-                raise _broken_line()
-    return draft.sender
-
-
-def _host_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    kept = {}
-    for name, value in headers.items():
-        if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
-            raise InvitationError(
-                "A header of an invitation has a name that is not one.",
-                "It would break the message (RFC 5322 section 2.2).",
-                "Use printable ASCII without spaces and colons for header names.",
-            )
-        if name.lower() in {own.lower() for own in OWN_HEADERS}:
-            raise InvitationError(
-                f"An invitation already has a {name} header.",
-                "It would hide the link that Flask-OptOut puts there, and a header may stand only once (RFC 2369).",
-                "Leave List-Unsubscribe, List-Unsubscribe-Post, List-Id and Auto-Submitted to Flask-OptOut.",
-            )
-        if ADDRESSING.fullmatch(name):
-            raise InvitationError(
-                f"An invitation has a {name} header of its own.",
-                "An invitation goes to its recipient and shows nobody else's address.",
-                "Leave To, Cc, Bcc and the Resent- headers out of the extra headers.",
-            )
-        kept[name] = unfolded(value)
-    # A message that leaves has an id of its own, or a loop over one draft would send a thousand with the same.
-    return {name: value for name, value in kept.items() if name.lower() != "message-id"}
 
 
 def _list_label(opportunity: str) -> str:

@@ -7,18 +7,22 @@ sent fails for everybody alike, the row is the same for everybody, and the choic
 
 from __future__ import annotations
 
+import logging
 import re
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from email.utils import formatdate, quote
-from typing import Generic, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from ..addresses import Recipient, parse
 from ..choices.repository import Choices
+from ..email_log.log_store import reason
 from ..email_log.records import EmailLog, Outgoing
-from ..errors import StoreUnavailable
+from ..errors import NotAllSent, OptOutError, StoreUnavailable
 from .compose import Composer, Draft, Letter
+from .headers import unfolded
 
 #: Letters recorded in one transaction before they are handed off: it costs the disk as much as one does. So many rows
 #: at most tell of a mail that did not leave when the process dies.
@@ -26,24 +30,21 @@ TOGETHER = 50
 #: What a display name may hold only in quotes (RFC 5322 section 3.2.3).
 SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
 
-
-class Message(Protocol):
-    """A library's message, made of a letter."""
-
-    message_id: str
-
-
 S = TypeVar("S")
-M = TypeVar("M", bound=Message)
+M = TypeVar("M")
+#: Is told a message that could not be sent, and why.
+OnError = Callable[[Any, Exception], object]
 
 
 class Gate:
     """Obeys the choices of one app."""
 
-    def __init__(self, choices: Choices, composer: Composer, log: EmailLog) -> None:
+    def __init__(self, choices: Choices, composer: Composer, log: EmailLog, logger: logging.Logger) -> None:
         self._choices = choices
         self._composer = composer
         self._log = log
+        self._logger = logger
+        self._warned = False
 
     def may_invite(self, recipient: Recipient, opportunity: str) -> bool:
         """Whether this person may be invited to this opportunity.
@@ -53,75 +54,81 @@ class Gate:
         return not self._choices.muted(parse(recipient), opportunity)
 
     def letters(self, draft: Draft) -> list[Letter]:
-        """What to hand off, one by one, as each is cleared: a letter for each recipient.
+        """A letter for each recipient.
 
         :raises OptOutError: when the draft cannot be sent as it is.
         """
         return self._composer.letters(draft)
 
-    @contextmanager
-    def passing(self, letter: Letter, *, message_id: str) -> Iterator[bool]:
-        """Record this letter, then say whether it may leave now; when not, it is dropped without a trace.
-
-        Hand it off inside the ``with``: what goes wrong there is noted on its row and raised again. Of one that may
-        not leave, rehearse what can fail for everybody, so that a note tells as little as can be.
-
-        :raises OptOutError: when it cannot be recorded, or when nobody can tell whether it may leave.
-        """
-        [row] = self._log.record([_outgoing(letter, message_id)])
-        with self._cleared(letter, row) as clear:
-            yield clear
-
     def hand_off(
         self,
         sources: Iterable[S],
-        draft: Callable[[S], Draft],
-        make: Callable[[S, Letter], M],
-        leave: Callable[[M, bool], None],
+        draft: Callable[[S], Draft | None],
+        make: Callable[[Any, Letter], M],
+        leave: Callable[[S | M, bool], object],
+        on_error: OnError | None = None,
     ) -> int:
-        """Record many letters, ``TOGETHER`` at a time, and let each leave, or not, as it is cleared.
+        """Record invitations, ``TOGETHER`` at a time, and let each leave, or not, as it is cleared.
 
-        Gives how many sources there were, whoever opted out.
+        One that fails stops no other: its error goes to ``on_error``, or is raised at the end.
 
-        :param draft: says what a source is to be.
+        :param draft: what a source says, or ``None`` when it is no invitation: it leaves as it is, and what goes
+            wrong with it is raised at once.
         :param make: makes a message of it and a letter; what it cannot make fails before the gate is asked.
-        :param leave: hands off, as inside :meth:`passing`; told whether this one may leave.
-        :raises OptOutError: as :meth:`passing`, at the first that fails; those before it have left.
+        :param leave: hands off a message if it is clear. If not, it rehearses what can fail for everybody.
+        :return: how many of the sources did not fail, whoever opted out.
+        :raises NotAllSent: at the end, when some failed and there is no ``on_error``.
+        :raises Exception: that of the one source, when there is no other; or what ``on_error`` raises, at once.
         """
+        failures = Failures(on_error)
+        ready: list[tuple[S, Letter, M]] = []
         number = 0
+        for source in sources:
+            number += 1
+            try:
+                said = draft(source)
+                if said is not None:
+                    ready += [(source, letter, make(source, letter)) for letter in self.letters(said)]
+            except Exception as error:
+                failures.tell(source, error)
+                continue
+            if said is None or len(ready) >= TOGETHER:
+                self._hand_off(ready, leave, failures.tell)
+                ready = []
+            if said is None:
+                leave(source, True)
+        self._hand_off(ready, leave, failures.tell)
+        failures.raise_any(number)
+        return number - failures.total
 
-        def ready() -> Iterator[list[tuple[Letter, M]]]:
-            nonlocal number
-            for source in sources:
-                number += 1
-                yield [(letter, make(source, letter)) for letter in self.letters(draft(source))]
+    def _hand_off(
+        self, ready: list[tuple[S, Letter, M]], leave: Callable[[S | M, bool], object], tell: OnError
+    ) -> None:
+        if not ready:
+            return
+        waiting: deque[int] = deque()
+        with ExitStack() as held:
+            held.callback(self._forget, waiting)
+            try:
+                waiting += self._log.record([_outgoing(letter) for _, letter, _ in ready])
+                muted = held.enter_context(self._choices.looking())
+            except OptOutError as error:
+                for source, _, _ in ready:
+                    tell(source, error)
+                return
+            for source, letter, message in ready:
+                row = waiting.popleft()
+                try:
+                    leave(message, not muted(letter.address, letter.opportunity))
+                except Exception as error:
+                    with suppress(StoreUnavailable):
+                        self._log.record_failure(row, error)
+                    tell(source, error)
 
-        made = ready()
-        while batch := _Batch(made):
-            if batch.ready:
-                self._hand_off(batch.ready, leave)
-            batch.raise_error()
-        return number
-
-    def _hand_off(self, ready: list[tuple[Letter, M]], leave: Callable[[M, bool], None]) -> None:
-        waiting = deque(self._log.record([_outgoing(letter, message.message_id) for letter, message in ready]))
-        try:
-            for letter, message in ready:
-                with self._cleared(letter, waiting.popleft()) as clear:
-                    leave(message, clear)
-        finally:
-            if waiting:
-                with suppress(StoreUnavailable):
-                    self._log.forget(waiting)
-
-    @contextmanager
-    def _cleared(self, letter: Letter, row: int) -> Iterator[bool]:
-        try:
-            yield not self._choices.muted(letter.address, letter.opportunity)
-        except Exception as error:
+    def _forget(self, rows: deque[int]) -> None:
+        if rows:
             with suppress(StoreUnavailable):
-                self._log.record_failure(row, error)
-            raise
+                self._log.forget(rows)
 
     def either(self, letter: Letter, neutral: Letter) -> Letter:
         """The letter if it may leave now, else the neutral one, which invites nobody to anything.
@@ -130,46 +137,74 @@ class Gate:
         """
         return neutral if self._choices.muted(letter.address, letter.opportunity) else letter
 
-
-class _Batch(Generic[M]):
-    """The next letters and their messages, and what was wrong with the one after them, if anything was."""
-
-    def __init__(self, ready: Iterator[list[tuple[Letter, M]]]) -> None:
-        self.ready: list[tuple[Letter, M]] = []
-        self._error: Exception | None = None
-        try:
-            while len(self.ready) < TOGETHER and (more := next(ready, None)) is not None:
-                self.ready += more
-        except Exception as error:
-            self._error = error
-
-    def __bool__(self) -> bool:
-        return bool(self.ready) or self._error is not None
-
-    def raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
+    def look_at_ordinary(self, texts: Iterable[object]) -> None:
+        """Warn, once, about a message that is no invitation and yet carries a candidate's link."""
+        if self._warned:
+            return
+        with suppress(OptOutError):  # such as a base URL that is missing, which is no concern of this message
+            if any(isinstance(text, str) and self._composer.holds_link(text) for text in texts):
+                self._warned = True
+                self._logger.warning(
+                    "A message with a candidate's link in it left without passing the gate, as it is not an "
+                    "Invitation. If it invites people, send it as an Invitation of flask_optout.mailers."
+                )
 
 
-def _outgoing(letter: Letter, message_id: str) -> Outgoing:
-    address = letter.address
+class Failures:
+    """Counts what could not be sent, and tells it: at once, if somebody asked for that, or else at the end."""
+
+    def __init__(self, on_error: OnError | None) -> None:
+        self._on_error = on_error
+        self._last: Exception | None = None
+        self._reasons: Counter[str] = Counter()
+
+    @property
+    def total(self) -> int:
+        return self._reasons.total()
+
+    def tell(self, source: object, error: Exception) -> None:
+        self._last = error
+        self._reasons[reason(error)] += 1
+        if self._on_error is not None:
+            self._on_error(source, error)
+
+    def raise_any(self, number: int) -> None:
+        """Raise what nobody was told.
+
+        :param number: of how many.
+        """
+        if self._last is None or self._on_error is not None:
+            return
+        if number == 1:
+            raise self._last
+        reasons = ", ".join(f"{name}: {count}" for name, count in self._reasons.most_common())
+        raise NotAllSent(
+            f"Of {number} messages, {self.total} could not be sent ({reasons}).",
+            "The others were handed off, so sending all of them again would send those twice.",
+            "Pass on_error to be told each message that failed and its error, and send only those again.",
+        )
+
+
+def _outgoing(letter: Letter) -> Outgoing:
+    address, kept = letter.address, letter.headers.items()
     own = {
         "From": _shown(letter.sender),
-        "To": _shown((address.name, address.deliverable)),
+        "To": _shown(letter.named),
         "Reply-To": _shown(letter.reply_to) if letter.reply_to else None,
-        "Subject": letter.subject,
-        "Date": formatdate(),
-        "Message-ID": message_id,
+        "Subject": unfolded(letter.subject),
+        "Date": formatdate(time.time() // 60 * 60),
+        "Message-ID": letter.message_id,
     }
+    host = {name: unfolded(value) for name, value in kept if name.lower() != "date"}  # which would tell the second
     return Outgoing(
         address,
         letter.opportunity,
-        subject=letter.subject,
-        message_id=message_id,
-        headers=[(name, value) for name, value in {**own, **letter.headers}.items() if value],
-        text=letter.text,
-        html=letter.html,
-        personal=tuple(letter.personal),
+        subject=unfolded(letter.subject),
+        message_id=letter.message_id,
+        headers=[(name, value) for name, value in {**own, **host}.items() if value],
+        text=letter.text or None,
+        html=letter.html or None,
+        links=letter.links,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
@@ -21,17 +20,8 @@ ALL = "*"
 #: Bytes of a pseudonym of a person, of an opportunity, of a mail domain.
 DIGEST_SIZE, SCOPE_SIZE, TAG_SIZE = 16, 8, 4
 DATA_KEY_SIZE = 32
-#: Bytes below which a key can be guessed.
-LEAST_KEY = 16
 #: Opportunities and mail domains whose pseudonyms are cached; each takes less than a kilobyte.
 CACHED = 1_000
-#: Words that stand in tutorials and templates where a key should be.
-PLACEHOLDER = re.compile(
-    r"(?=.*[a-z])(?:a|an|any|app|change|default|dev|development|example|flask|guess|here|hard|insert|is|it|key|me|my"
-    r"|never|not|now|password|please|random|replace|secret|string|super|test|testing|that|the|this|to|value|very|will"
-    r"|with|you|your|[0-9_\W])*",
-    re.IGNORECASE | re.ASCII,
-)
 
 
 class Mark(NamedTuple):
@@ -52,15 +42,6 @@ class AppKey:
         self.id: str = _derived(self.secret, "app key id", 8).hex()
         self._fernet = Fernet(base64.urlsafe_b64encode(_derived(self.secret, "app key")))
 
-    @property
-    def weakness(self) -> str | None:
-        """Why this key can be guessed, or ``None``."""
-        if len(self.secret) < LEAST_KEY:
-            return f"is shorter than {LEAST_KEY} bytes"
-        if self.secret.isascii() and PLACEHOLDER.fullmatch(self.secret.decode()):
-            return "is a placeholder that everybody knows"
-        return None
-
     def wrap(self, data_key: DataKey) -> str:
         """The data key, encrypted and signed by this key."""
         return self._fernet.encrypt(data_key.secret).decode()
@@ -71,7 +52,7 @@ class AppKey:
         :raises ConfigurationError: when it is damaged.
         """
         try:
-            return DataKey(self._fernet.decrypt(wrapped))
+            return DataKey(self._fernet.decrypt(wrapped.encode()))
         except InvalidToken:
             raise ConfigurationError(
                 f"The data key in optout_meta is damaged (slot {self.id}).",
@@ -81,18 +62,19 @@ class AppKey:
 
 
 def app_keys(secrets: Sequence[str | bytes | None]) -> tuple[AppKey, ...]:
-    """The keys of an app, newest first.
+    """The keys of an app, newest first, each of them once.
 
-    :raises ConfigurationError: when there is none, or one is empty.
+    :raises ConfigurationError: when there is none, or one is empty or no string.
     """
     if not secrets or not all(isinstance(secret, str | bytes) and secret for secret in secrets):
         raise ConfigurationError(
-            "Neither OPTOUT_KEYS nor SECRET_KEY holds a usable key.",
+            "OPTOUT_KEYS and SECRET_KEY hold no key, or one that is empty or no string.",
             "Choices are stored under keyed pseudonyms and links are signed, so nothing works without a key.",
             "Set SECRET_KEY, or OPTOUT_KEYS to a list of keys with the newest first; "
             "python -c 'import secrets; print(secrets.token_hex())' makes one.",
         )
-    return tuple(AppKey(secret) for secret in secrets if secret)
+    keys = [AppKey(secret) for secret in secrets if secret]
+    return tuple({key.id: key for key in keys}.values())
 
 
 class DataKey:

@@ -32,8 +32,8 @@ DIGITS = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz234567", b"0123456789abcdef
 ALPHABET = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
 #: A whole token behind characters that cannot belong to it, in the same segment of the path.
 WHOLE = re.compile(rf"(?:[^/]*[^/a-z2-7])?({ALPHABET.pattern})(?![a-z2-7])", re.IGNORECASE | re.ASCII)
-#: An octet as quoted-printable writes it (RFC 2045 section 6.7).
-QUOTED_OCTET = re.compile(r"=[0-9A-F]{2}", re.IGNORECASE)
+#: An octet as quoted-printable writes it (RFC 2045 section 6.7), and not "=" before a token, which begins so.
+QUOTED_OCTET = re.compile(r"=(?!ae[ab])[0-9A-F]{2}", re.IGNORECASE)
 #: Characters of a path that are searched for a token.
 LONGEST_PATH = 4_096
 

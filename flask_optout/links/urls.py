@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import cached_property
 from urllib.parse import urlsplit
 
 from ..addresses import Address
-from ..pages.languages import TAG, joined, split, spoken
-from .tokens import ALPHABET, Door, Tokens
+from ..pages.languages import joined, spoken
+from .tokens import Door, Tokens
 
 
 class Links:
@@ -37,15 +36,3 @@ class Links:
     @cached_property
     def host(self) -> str:
         return urlsplit(self._prefix(Door.LANDING)).hostname or "localhost"
-
-    def with_own_link(self, text: str, url: str) -> tuple[str, bool]:
-        """Point every landing link in ``text`` at ``url``; say whether there was one.
-
-        A body that was copied from another candidate's invitation must not carry that candidate's link. A link that
-        says a language keeps it, unless ``url`` says one.
-        """
-        prefix = self._prefix(Door.LANDING)
-        language, token = split(url.removeprefix(prefix))
-        landing = re.compile(rf"{re.escape(prefix)}(?:({TAG})/)?{ALPHABET.pattern}", re.IGNORECASE)
-        changed, count = landing.subn(lambda link: prefix + joined(language or link[1] or "", token), text)
-        return changed, count > 0

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from email.utils import make_msgid
+from contextlib import suppress
 from typing import Any
 
 import flask_mail
+from flask import current_app
 
 from ..addresses import Recipient
 from ..invitations.compose import Draft, Letter
+from ..invitations.gate import OnError
+from ..invitations.headers import unfolded
 from ..wiring import current_state
-from .wire import VERBATIM, Inviting, not_gated, rehearse, serialising
+from .wire import (
+    Inviting,
+    check_library,
+    is_proved,
+    not_gated,
+    rehearsing,
+    serialising,
+    unproved,
+    verbatim,
+    wrap_long_lines,
+)
+
+WAYS_OUT: dict[Any, str] = {
+    flask_mail.Mail: "send send_message connect",
+    flask_mail.Connection: "send send_message",
+    flask_mail.Message: "send send_to",
+}
+HOOKS = [(flask_mail.Message, "_message"), (flask_mail.Mail, "init_mail"), (flask_mail, "email_dispatched")]
 
 
 class Invitation(Inviting, flask_mail.Message):
@@ -29,20 +49,42 @@ class Connection(flask_mail.Connection):
 
     def send(self, message: flask_mail.Message, envelope_from: Recipient | None = None) -> None:
         """Send a message; an invitation as :meth:`Mail.send_invitations` sends many."""
-        if not isinstance(message, Invitation):
-            return super().send(message, envelope_from)
-        self.send_invitations([message], envelope_from)
+        if isinstance(message, Invitation):
+            return self.send_invitations([message], envelope_from=envelope_from)
+        if not isinstance(message, Cleared) and "optout" in current_app.extensions:
+            current_state().gate.look_at_ordinary([message.body, *message.alts.values()])
+        super().send(message, envelope_from)
 
-    def send_invitations(self, invitations: Iterable[Invitation], envelope_from: Recipient | None = None) -> None:
+    def send_invitations(
+        self,
+        invitations: Iterable[flask_mail.Message],
+        on_error: OnError | None = None,
+        envelope_from: Recipient | None = None,
+    ) -> None:
         """Send many over this connection, as :meth:`Mail.send_invitations`."""
 
-        def leave(cleared: Cleared, clear: bool) -> None:
+        def leave(message: flask_mail.Message, clear: bool) -> None:
             if clear:
-                return super(Connection, self).send(cleared, envelope_from)
-            sender = flask_mail.sanitize_address(envelope_from or cleared.sender)
-            rehearse(self.host, sender, cleared.as_bytes(), cleared.mail_options)
+                return super(Connection, self).send(message, envelope_from)
+            assert isinstance(message, Cleared)
+            if self.host is not None:
+                sender = flask_mail.sanitize_address(envelope_from or message.sender)
+                to = flask_mail.sanitize_addresses(message.send_to)
+                options = message.mail_options, message.rcpt_options
+                with rehearsing(self.host):
+                    self.host.sendmail(sender, to, message.as_bytes(), *options)
+            self._count()
 
-        current_state().gate.hand_off(invitations, _draft, Cleared, leave)
+        current_state().gate.hand_off(invitations, _draft, Cleared, leave, on_error)
+
+    def _count(self) -> None:
+        """Count a message as the library counts those that it hands off, so that it reconnects as often."""
+        self.num_emails += 1
+        if self.num_emails == self.mail.max_emails:
+            self.num_emails = 0
+            if self.host is not None:
+                self.host.quit()
+                self.host = self.configure_host()
 
 
 class _Gated(flask_mail._MailMixin):
@@ -50,13 +92,17 @@ class _Gated(flask_mail._MailMixin):
         """Open a connection to the mail host, gated."""
         return Connection(super().connect().mail)
 
-    def send_invitations(self, invitations: Iterable[Invitation]) -> None:
+    def send_invitations(self, invitations: Iterable[flask_mail.Message], on_error: OnError | None = None) -> None:
         """Send many over one connection, each checked as it leaves; one to a muted person is dropped without a trace.
 
-        :raises OptOutError: at the first that cannot be sent or checked; those before it have left.
+        One that fails stops no other.
+
+        :param on_error: is called with each invitation that could not be sent, and the error. What it raises ends
+            the run.
+        :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.
         """
         with self.connect() as connection:
-            connection.send_invitations(invitations)
+            connection.send_invitations(invitations, on_error)
 
 
 class _State(_Gated, flask_mail._Mail):
@@ -67,6 +113,7 @@ class Mail(_Gated, flask_mail.Mail):
     """A drop-in for ``flask_mail.Mail``."""
 
     def init_mail(self, *args: Any, **kwargs: Any) -> _State:
+        check_library("Flask-Mail", WAYS_OUT, HOOKS)
         return _State(**vars(super().init_mail(*args, **kwargs)))
 
 
@@ -74,26 +121,52 @@ class Cleared(flask_mail.Message):
     """What leaves: a message of its own; what cannot be serialised fails at once, before the gate is asked."""
 
     def __init__(self, invitation: Invitation, letter: Letter) -> None:
-        name, to = letter.address.name, letter.address.deliverable
-        own = {"recipients": [(name, to) if name else to], "cc": [], "bcc": [], "msgId": make_msgid()}
-        vars(self).update(vars(invitation), **own, subject=letter.subject, body=letter.text)
+        own: dict[str, Any] = {"recipients": [_recipient(letter)], "cc": [], "bcc": []}
+        own |= {"subject": letter.subject, "sender": letter.sender, "reply_to": letter.reply_to, "body": letter.text}
+        vars(self).update(vars(invitation), **own)
         self.extra_headers: dict[str, str] | None = dict(letter.headers)
         self.alts: dict[str, str] = {**invitation.alts, **({"html": letter.html} if letter.html else {})}
         self.date: float = time.time() if invitation.date is None else invitation.date
-        self.message_id: str = self.msgId
+        self.msgId: str = letter.message_id or invitation.msgId
+        if self.has_bad_headers():  # such as a subject that is folded at LF alone
+            self.subject = unfolded(letter.subject)
+        if self.has_bad_headers():
+            raise flask_mail.BadHeaderError
         with serialising():
-            self._bytes = super().as_bytes()
+            self._bytes = self._serialised()
+
+    def _serialised(self) -> bytes:
+        try:
+            return super().as_bytes()
+        except UnicodeError:  # the library encodes only long values; one with an @ may hold an address
+            headers = (self.extra_headers or {}).items()
+            self.extra_headers = {
+                name: value if "@" in value else flask_mail.sanitize_subject(value) for name, value in headers
+            }
+            return super().as_bytes()
 
     def as_bytes(self) -> bytes:
         return self._bytes
 
     def _message(self) -> Any:
         message = super()._message()
-        message.policy = VERBATIM
+        wrap_long_lines(message)
+        message.policy = verbatim(message.policy)
         return message
 
 
-def _draft(message: Invitation) -> Draft:
+def _recipient(letter: Letter) -> Recipient:
+    """The recipient as the host wrote it, if the library sends that to the address that was checked."""
+    for who in (letter.recipient or letter.named, letter.named):
+        with suppress(ValueError):  # of a character that the library cannot write
+            if is_proved([flask_mail.sanitize_address(who)], letter.address):
+                return who
+    raise unproved()
+
+
+def _draft(message: flask_mail.Message) -> Draft | None:
+    if not isinstance(message, Invitation):
+        return None
     to = [*message.recipients, *message.cc, *message.bcc] if message.cc or message.bcc else message.recipients
     args = (to, message.opportunity, message.subject, message.body, message.html, message.sender, message.reply_to)
     return Draft(*args, message.extra_headers or {}, smtputf8=False, language=message.language)

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import smtplib
 from collections.abc import Iterable
-from contextlib import closing, nullcontext
-from email.utils import formataddr, make_msgid
-from itertools import groupby, starmap
+from contextlib import closing, nullcontext, suppress
+from email.utils import formataddr
 from typing import Any, NoReturn
 
+from flask import current_app
+
 from ..invitations.compose import Draft, Letter
+from ..invitations.gate import OnError
 from ..wiring import current_state
 from . import mailman_library
-from .wire import VERBATIM, Inviting, not_gated, rehearse, serialising
+from .wire import (
+    Inviting,
+    check_library,
+    is_proved,
+    not_gated,
+    rehearsing,
+    serialising,
+    unproved,
+    verbatim,
+    wrap_long_lines,
+)
+
+WAYS_OUT: dict[Any, str] = {
+    mailman_library.Mail: "send_mail send_mass_mail get_connection",
+    mailman_library.EmailMultiAlternatives: "send get_connection",
+    mailman_library.BaseEmailBackend: "send_messages",
+}
+HOOKS = [(mailman_library.EmailMessage, "message"), (mailman_library.Mail, "import_backend")]
 
 
 class Invitation(Inviting, mailman_library.EmailMultiAlternatives):
@@ -29,32 +49,64 @@ class _GatedBackend:
         self.opportunity = opportunity
 
     def send_messages(self: Any, messages: Iterable[mailman_library.EmailMessage]) -> int:
-        """Send messages, each checked as it leaves; one to a muted person is dropped without a trace, and counted.
+        """Send messages, as :meth:`Mail.send_invitations`; those that are no invitation as the library does.
 
-        :raises OptOutError: when an invitation cannot be sent, or when nobody can tell whether it may be.
+        :return: how many were sent, one to a muted person among them.
         """
-        with closing(self) if messages and self.open() else nullcontext():
-            # An SMTP backend may have failed to open, silently; then all fail, muted or not.
-            runs = groupby(messages, lambda each: getattr(each, "opportunity", self.opportunity))
-            return sum(starmap(self._pass, runs)) if getattr(self, "connection", True) is not None else 0
+        if "optout" not in current_app.extensions and self.opportunity is None:
+            return super().send_messages(messages) or 0  # type: ignore[misc]
+        return int(self.send_invitations(messages)) if messages else 0
 
-    def _pass(self: Any, about: str | None, run: Iterable[mailman_library.EmailMessage]) -> int:
-        send = super().send_messages  # type: ignore[misc]
-        if about is None:
-            return sum(send([message]) or 0 for message in run)
+    def send_invitations(
+        self: Any, messages: Iterable[mailman_library.EmailMessage], on_error: OnError | None = None
+    ) -> int:
+        """Send many over this connection, as :meth:`Mail.send_invitations`."""
+        send, silent = super().send_messages, 0  # type: ignore[misc]
 
-        def leave(cleared: Cleared, clear: bool) -> None:
+        def leave(message: mailman_library.EmailMessage, clear: bool) -> None:
+            nonlocal silent
+            smtp = getattr(self, "connection", None)
             if clear:
-                send([cleared])
-            elif not self.fail_silently:
-                rehearse(getattr(self, "connection", None), cleared.sender, cleared.message().as_bytes())
+                if not isinstance(message, Cleared):
+                    parts = (part for part, _ in getattr(message, "alternatives", []))
+                    current_state().gate.look_at_ordinary([message.body, *parts])
+                silent += send([message]) == 0
+            elif isinstance(smtp, smtplib.SMTP):
+                with rehearsing(smtp):
+                    silent += send([message]) == 0
 
-        return current_state().gate.hand_off(run, lambda each: _draft(each, about), Cleared, leave)
+        def draft(message: mailman_library.EmailMessage) -> Draft | None:
+            about = self._about(message)
+            return None if about is None else _draft(message, about)
+
+        with closing(self) if self.open() else nullcontext():
+            # An SMTP backend may have failed to open, silently; then none is sent, muted or not.
+            if getattr(self, "connection", True) is None:
+                return 0
+            return int(current_state().gate.hand_off(messages, draft, Cleared, leave, on_error) - silent)
+
+    def _about(self, message: mailman_library.EmailMessage) -> str | None:
+        return getattr(message, "opportunity", self.opportunity)
 
 
 class _Gated(mailman_library._MailMixin):
     def import_backend(self, backend_name: Any) -> type[Any]:
         return type("GatedBackend", (_GatedBackend, super().import_backend(backend_name)), {})
+
+    def send_invitations(
+        self, invitations: Iterable[mailman_library.EmailMessage], on_error: OnError | None = None
+    ) -> int:
+        """Send many over one connection, each checked as it leaves; one to a muted person is dropped without a trace.
+
+        One that fails stops no other.
+
+        :param on_error: is called with each invitation that could not be sent, and the error. What it raises ends
+            the run.
+        :return: how many were sent, one to a muted person among them.
+        :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.
+        """
+        connection: Any = self.get_connection()
+        return int(connection.send_invitations(invitations, on_error))
 
 
 class _State(_Gated, mailman_library._Mail):
@@ -66,6 +118,7 @@ class Mail(_Gated, mailman_library.Mail):
 
     @staticmethod
     def init_mail(*args: Any, **kwargs: Any) -> _State:
+        check_library("Flask-Mailman", WAYS_OUT, HOOKS)
         return _State(**vars(mailman_library.Mail.init_mail(*args, **kwargs)))
 
 
@@ -73,21 +126,34 @@ class Cleared(mailman_library.EmailMultiAlternatives):
     """What leaves: a message of its own; what cannot be built fails at once, before the gate is asked."""
 
     def __init__(self, source: mailman_library.EmailMessage, letter: Letter) -> None:
-        to = formataddr((letter.address.name, letter.address.deliverable))
         kind, others = source.content_subtype, getattr(source, "alternatives", [])
         body = (letter.html if kind == "html" else letter.text) or ""
         alternatives = [(letter.html if of == "text/html" else part, of) for part, of in others]
-        self.__dict__.update(vars(source), to=[to], cc=[], bcc=[], subject=letter.subject, content_subtype=kind)
-        self.__dict__.update(body=body, alternatives=alternatives)
-        self.message_id: str = make_msgid(domain=str(mailman_library.DNS_NAME))
-        self.extra_headers: dict[str, str] = {**letter.headers, "Message-ID": self.message_id}
-        self.sender: str = mailman_library.sanitize_address(self.from_email, "utf-8")
+        self.__dict__.update(vars(source), cc=[], bcc=[], subject=letter.subject, content_subtype=kind, body=body)
+        self.alternatives = alternatives
+        self.extra_headers: dict[str, str] = dict(letter.headers)
+        if letter.message_id:
+            self.extra_headers["Message-ID"] = letter.message_id
+        encoding: Any = self.encoding or current_app.extensions["mailman"].default_charset
+        self.to = [_recipient(letter, encoding)]
+        mailman_library.sanitize_address(self.from_email, encoding)  # or it fails as it leaves, and only then
         with serialising():
             self._built = super().message()
-        self._built.policy = VERBATIM
+        wrap_long_lines(self._built)
+        self._built.policy = verbatim(self._built.policy)
 
     def message(self) -> Any:
         return self._built
+
+
+def _recipient(letter: Letter, encoding: Any) -> str:
+    """The recipient as the host wrote it, if the library sends that to the address that was checked."""
+    named = letter.named if isinstance(letter.named, str) else formataddr(letter.named)
+    for who in (letter.recipient, named):
+        with suppress(ValueError):  # the library takes it for no address
+            if isinstance(who, str) and is_proved([mailman_library.sanitize_address(who, encoding)], letter.address):
+                return who
+    raise unproved()
 
 
 def _draft(source: mailman_library.EmailMessage, about: str) -> Draft:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+import re
+import smtplib
+from collections.abc import Callable, Iterable, Iterator
+from email.errors import NonASCIILocalPartDefect
 from email.headerregistry import Address as HeaderAddress
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import EmailPolicy
-from email.utils import make_msgid
+from email.utils import getaddresses
 from typing import Any
 
-from ..invitations.compose import OWN_HEADERS, Letter
+from ..addresses import Recipient, holds_control
+from ..errors import AddressError, InvitationError
+from ..invitations.compose import Draft, Letter
+from ..invitations.gate import OnError
+from ..invitations.headers import OWN_HEADERS, broken_line
 from ..wiring import current_state
-from .parts import draft
-from .wire import VERBATIM, not_gated
+from .wire import is_proved, not_gated, rehearsing, serialising, unproved, verbatim, wrap_long_lines
+
+#: Headers that a draft has fields for, or that say how the body is encoded.
+STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*", re.IGNORECASE)
 
 
 class Invitation(EmailMessage):
@@ -31,44 +40,134 @@ class Invitation(EmailMessage):
 
     def raw_items(self) -> Iterator[tuple[str, Any]]:  # what every generator asks for
         if self.opportunity:
-            raise not_gated("Send what 'for message in optout.cleared(messages):' gives.")
+            raise not_gated("Hand it to optout.send_invitations().")
         return super().raw_items()
 
 
-def cleared(messages: Iterable[EmailMessage]) -> Iterator[EmailMessage]:
-    """The messages that may leave, each to be handed off before the next is asked for; no invitation to the muted.
+def send_invitations(
+    messages: Iterable[EmailMessage], send: Callable[[EmailMessage], object], on_error: OnError | None = None
+) -> None:
+    """Hand off messages by ``send``, each invitation as the gate clears it.
 
-    :raises OptOutError: when an invitation cannot be sent, or when nobody can tell whether it may be.
+    :param send: hands off one message, such as ``smtp.send_message``. For a person who is muted, the mail server of
+        such a method hears all but the message; any other function is not called.
+    :param on_error: is called with each message that could not be sent, and the error.
+    :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.
     """
-    for message in messages:
-        if isinstance(message, Invitation):
-            gate = current_state().gate
-            said = draft(message, message.opportunity, message.language)
-            for letter, ready in [(letter, _ready(message, letter)) for letter in gate.letters(said)]:
-                with gate.passing(letter, message_id=str(ready["Message-ID"])) as clear:
-                    if clear:
-                        yield ready
-        else:
-            yield message
+    smtp = getattr(send, "__self__", None)
+
+    def leave(message: EmailMessage, clear: bool) -> None:
+        if clear:
+            if not isinstance(message, _Cleared):
+                parts = (message.get_body((kind,)) for kind in ("plain", "html"))
+                current_state().gate.look_at_ordinary(part and part.get_content() for part in parts)
+            send(message)
+        elif isinstance(smtp, smtplib.SMTP):
+            with rehearsing(smtp):
+                send(message)
+
+    current_state().gate.hand_off(messages, _draft, _cleared, leave, on_error)
 
 
-def _ready(invitation: Invitation, letter: Letter) -> EmailMessage:
+class _Cleared(EmailMessage):
+    """What leaves."""
+
+
+def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
     """A message of its own; what cannot be serialised fails at once, before the gate is asked."""
-    ready = EmailMessage()
-    policy = VERBATIM + invitation.policy
+    ready = _Cleared()
+    policy = verbatim(invitation.policy).clone(linesep="\r\n")  # as mail servers and vendors' raw calls want it
     vars(ready).update(vars(invitation), policy=policy)
     ready.set_payload(copy.deepcopy(invitation.get_payload()))
-    for name in ("Cc", "Bcc", "To", "Subject", "Message-ID"):  # each leaves the invitation its own list of headers
+    for name in ("Cc", "Bcc", "Message-ID"):  # each leaves the invitation its own list of headers
         del ready[name]
-    ready["To"] = HeaderAddress(letter.address.name, addr_spec=letter.address.deliverable)
-    ready["Subject"], ready["Message-ID"] = letter.subject, make_msgid()
+    _address(ready, letter)
+    ready["Message-ID"] = letter.message_id
     for name in OWN_HEADERS:
         ready[name] = letter.headers[name]
     for kind, content in (("plain", letter.text), ("html", letter.html)):
-        if content and (part := ready.get_body((kind,))) is not None:
-            part.set_content(content, subtype=kind)
+        part = ready.get_body((kind,))
+        if content and part is not None and content != part.get_content():
+            _replace(part, kind, content)
     if "Content-Language" in letter.headers:  # after the parts, of which the message itself may be one
         del ready["Content-Language"]
         ready["Content-Language"] = letter.headers["Content-Language"]
-    ready.as_bytes(policy=policy.clone(utf8=True))
+    wrap_long_lines(ready)
+    with serialising():
+        ready.as_bytes(policy=policy.clone(utf8=True))
     return ready
+
+
+def _address(ready: EmailMessage, letter: Letter) -> None:
+    """Keep the To header as the host wrote it, if it leads to the address that was checked."""
+    if _leads_to(ready, letter):
+        return
+    local, _, domain = letter.address.deliverable.rpartition("@")
+    if local.startswith('"'):
+        local = re.sub(r"\\(.)", r"\1", local[1:-1])
+    del ready["To"]
+    ready["To"] = HeaderAddress(letter.address.name, local, domain)
+    if not _leads_to(ready, letter):
+        raise unproved()
+
+
+def _leads_to(ready: EmailMessage, letter: Letter) -> bool:
+    """As smtplib reads the header, and as whoever asks it for its addresses."""
+    header = ready["To"]
+    readings = ([to for _, to in getaddresses([header])], [to.addr_spec for to in header.addresses]) if header else ()
+    return bool(readings) and all(is_proved(reading, letter.address) for reading in readings)
+
+
+def _replace(part: MIMEPart, kind: str, content: str) -> None:
+    """Put another text into a part, which keeps its charset, its encoding and its other headers where it can."""
+    charset, encoding = part.get_content_charset("utf-8"), str(part.get("Content-Transfer-Encoding", "7bit"))
+    kept = [(name, value) for name, value in part.items() if re.match("content-(?!type|transfer)", name, re.I)]
+    params = {name: value for name, value in part["Content-Type"].params.items() if name != "charset"}
+    try:
+        content.encode(charset)
+    except UnicodeError:  # the footer speaks another language
+        charset, encoding = "utf-8", "7bit"
+    part.set_content(content, kind, charset, None if encoding == "7bit" else encoding, params=params)
+    for name, value in kept:
+        part[name] = value
+
+
+def _draft(message: EmailMessage) -> Draft | None:
+    """What a message says.
+
+    :raises OptOutError: when its recipients or its text cannot be read.
+    """
+    if not isinstance(message, Invitation):
+        return None
+    if any(holds_control(str(value)) for value in message.values()):  # where an encoded word held it
+        raise broken_line()
+    values = [value for name in ("To", "Cc", "Bcc") for value in message.get_all(name, [])]
+    to = [person for value in values for person in _people(value)]
+    headers = {name: str(value) for name, value in message.items() if not STRUCTURE.fullmatch(name)}
+    who = str(message["From"] or ""), str(message["Reply-To"] or "")
+    text, html = _content(message, "plain"), _content(message, "html")
+    subject = str(message["Subject"] or "")
+    return Draft(to, message.opportunity, subject, text, html, *who, headers, language=message.language)
+
+
+def _people(value: Any) -> list[Recipient]:
+    defects = [defect for defect in value.defects if not isinstance(defect, NonASCIILocalPartDefect)]
+    if defects or any(group.display_name for group in value.groups):
+        raise AddressError(
+            "The To, Cc or Bcc header of an invitation is not a plain list of addresses.",
+            "What the standard library does not understand in it, it drops or guesses.",
+            "Write addresses as 'jane@example.org' or 'Jane <jane@example.org>', with commas between them.",
+        )
+    return [(address.display_name, address.addr_spec) for address in value.addresses]
+
+
+def _content(message: EmailMessage, kind: str) -> str | None:
+    part = message.get_body((kind,))
+    try:
+        return str(part.get_content()) if part is not None and part.get_payload() else None
+    except (LookupError, UnicodeError):
+        raise InvitationError(
+            "An invitation has a body part that cannot be read as text.",
+            "The link must be visible in the message itself.",
+            "Set the body with set_content() and a charset that Python knows.",
+        ) from None

@@ -1,32 +1,95 @@
-"""What adapters share: header values that stay as they are, the refusal, the rehearsal."""
+"""What adapters share: our headers as they are, lines of legal length, proof of the recipient, the rehearsal."""
 
 from __future__ import annotations
 
+import binascii
+import re
 import smtplib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from email.header import Header
-from email.policy import EmailPolicy
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from email.message import Message
+from email.policy import Policy
+from functools import lru_cache
+from importlib.metadata import version
 from typing import Any
 
-from ..errors import InvitationError, NotGated
-from ..invitations.compose import OWN_HEADERS
+from ..addresses import Address
+from ..errors import AddressError, ConfigurationError, InvitationError, NotGated
+from ..invitations.headers import OWN_HEADERS
+
+#: RFC 5322 section 2.1.1, in octets.
+LONGEST_LINE = 998
+#: Names of public methods by which mail may leave.
+WAY_OUT = re.compile(r"(?!_).*(?:send|deliver|dispatch|connect|queue|submit)")
 
 
-class _Verbatim(EmailPolicy):
-    """Leaves our header values alone: folding turns long URLs into encoded words, which no mail program reads."""
+class _Verbatim:
+    """Goes in front of a policy, which would fold our long URLs into encoded words that no mail program reads."""
+
+    linesep: str
 
     def fold(self, name: str, value: Any) -> str:
-        return f"{name}: {value}{self.linesep}" if name in OWN_HEADERS else super().fold(name, value)
+        return f"{name}: {value}{self.linesep}" if name in OWN_HEADERS else super().fold(name, value)  # type: ignore[misc]
 
     def fold_binary(self, name: str, value: Any) -> bytes:
         if name in OWN_HEADERS:
-            return f"{name}: {value}{self.linesep}".encode("ascii")
-        # What is not ASCII becomes encoded words (RFC 2047); the policy leaves short values as they are and fails.
-        return super().fold_binary(name, value if value.isascii() else Header(value, "utf-8").encode(linesep="\r\n"))
+            return self.fold(name, value).encode("ascii")
+        return super().fold_binary(name, value)  # type: ignore[misc,no-any-return]
 
 
-VERBATIM = _Verbatim(linesep="\r\n")
+@lru_cache(16)
+def verbatim(policy: Policy) -> Any:
+    """The policy, but for the headers that Flask-OptOut adds: each of them stands on one line as it is."""
+    return type("Verbatim", (_Verbatim, type(policy)), {})(**vars(policy))
+
+
+def wrap_long_lines(message: Message[Any, Any]) -> None:
+    """Encode as quoted-printable each part that has a line too long for a mail server (RFC 5322 section 2.1.1)."""
+    for part in message.walk():
+        payload = part.get_payload()
+        if not isinstance(payload, str) or max(map(len, payload.split("\n"))) * 4 <= LONGEST_LINE:
+            continue  # not long in any charset; to look at the headers costs more
+        raw = part.get_payload(decode=True)
+        encoding = str(part.get("Content-Transfer-Encoding", "7bit")).lower()
+        if encoding in ("7bit", "8bit") and isinstance(raw, bytes) and max(map(len, raw.splitlines())) > LONGEST_LINE:
+            del part["Content-Transfer-Encoding"]
+            part["Content-Transfer-Encoding"] = "quoted-printable"
+            part.set_payload(binascii.b2a_qp(raw.replace(b"\r\n", b"\n")).decode("ascii"))
+
+
+def check_library(distribution: str, classes: Mapping[Any, str], hooks: Iterable[tuple[Any, str]]) -> None:
+    """Refuse a release of a mail library that has a way out, or lacks a hook, that its adapter does not know of.
+
+    :param classes: the library's classes, each with the names of the methods by which mail leaves, as far as known.
+    :param hooks: what the adapter overrides or calls.
+    :raises ConfigurationError: when the installed release has changed.
+    """
+    ways = {f"{kind.__name__}.{name}": name in known.split() for kind, known in classes.items() for name in dir(kind)}
+    strange = [way for way, known in ways.items() if not known and WAY_OUT.match(way.partition(".")[2])]
+    missing = [f"{kind.__name__}.{name}" for kind, name in hooks if not hasattr(kind, name)]
+    if strange or missing:
+        raise ConfigurationError(
+            f"The adapter does not fit {distribution} {version(distribution)} ({', '.join(strange + missing)}).",
+            "Mail might leave by a way that does not pass the gate, so none is sent.",
+            f"Install a release of {distribution} that the manual names, or a newer Flask-OptOut.",
+        )
+
+
+def is_proved(spelled: Iterable[str], address: Address) -> bool:
+    """Whether a mail goes to this address and to no other.
+
+    :param spelled: what the mail library hands to :mod:`smtplib` as recipients.
+    """
+    return [smtplib.quoteaddr(each) for each in spelled] == [f"<{address.deliverable}>"]
+
+
+def unproved() -> AddressError:
+    """What is raised when the mail library would write another address than the one that was checked."""
+    return AddressError(
+        "The mail library would send an invitation to another address than the one that was checked.",
+        "It rewrites this spelling, and whoever reads mail at the other address may have opted out.",
+        "Give the bare address, such as 'jane@example.org'.",
+    )
 
 
 class Inviting:
@@ -67,8 +130,14 @@ def serialising() -> Iterator[None]:
         ) from None
 
 
-def rehearse(smtp: smtplib.SMTP | None, sender: str, raw: bytes, options: Sequence[str] = ()) -> None:
-    """Go as far as the sender: what the server says against that, it says for muted and unmuted alike."""
-    if smtp is not None:
-        with suppress(smtplib.SMTPRecipientsRefused):  # as there is none
-            smtp.sendmail(sender, [], raw, options)
+@contextmanager
+def rehearsing(smtp: smtplib.SMTP) -> Iterator[None]:
+    """Let :meth:`smtplib.SMTP.sendmail` say all but the text of a message, then RSET.
+
+    What the server says against the size, the options, the sender or the recipient, it says for everybody alike.
+    """
+    smtp.data = lambda msg: smtp.rset()  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del smtp.data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Response, current_app, make_response, redirect, request
@@ -11,10 +12,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
 from ..links.tokens import Claim, Door
-from ..presses.bursts import COMMANDS, Command
-from ..presses.evidence import observe
-from ..presses.hearing import hear, hear_one_click
-from ..presses.judge import FORGIVEN, Page, Verdict
+from ..presses.commands import COMMANDS, Command
+from ..presses.evidence import observe, visitor
+from ..presses.judge import Verdict
+from ..presses.nonces import Nonce, Page, new_visit
 from ..wiring import current_state
 from .assets import HOME, serve_assets
 from .languages import OF_LINK, of_browser, of_link, speaking, split, spoken
@@ -25,8 +26,10 @@ from .standing import own_path, standing
 
 #: No form of ours is longer, and a longer body is read no further.
 LONGEST_FORM = 16_384
-#: Seconds for which the page that a press led to is the same visit, reloads included.
-VISIT = 600.0
+#: Seconds for which the page that a press led to is its result, reloads included.
+RESULT_AGE = 600.0
+#: The fields of our forms that are no button.
+FIELDS = {"nonce", "scripts", "seen", "control"}
 RETRY_AFTER = 60
 
 blueprint: PlacedBlueprint = PlacedBlueprint(
@@ -51,36 +54,46 @@ def know_tokens(setup: BlueprintSetupState) -> None:
 def landing(token: str) -> Response:
     """Show the invitation with its mute, or the mute with its undo; change nothing."""
     state = current_state()
-    claim = _claim(Door.LANDING, token)
-    receipt = state.nonces.read(claim, request.args.get("pressed", ""), state.clock())
-    fresh = receipt is not None and receipt.page is Page.RESULT and state.clock() - receipt.issued <= VISIT
-    return _page(claim, Page.RESULT if fresh else Page.OPENED)
+    claim, now = _claim(Door.LANDING, token), state.clock()
+    receipt = state.nonces.read(claim, request.args.get("pressed", ""), now)
+    if receipt is None or receipt.page is not Page.RESULT or now - receipt.issued > RESULT_AGE:
+        return _page(claim, Nonce(Page.OPENED, now, new_visit()))
+    return _page(claim, receipt._replace(issued=now))
 
 
 @blueprint.post("/<optout_token:token>")
 def press(token: str) -> BaseResponse:
-    """Do what the pressed button says, unless the press does not look like a person's; see ``press.py``."""
+    """Do what the pressed button says, unless the press does not look like a person's; see ``presses/judge.py``."""
     state = current_state()
     claim = _claim(Door.LANDING, token)
     request.max_content_length = LONGEST_FORM
-    now = state.clock()
-    nonce = state.nonces.read(claim, request.form.get("nonce", ""), now)
-    _, muted, burst = state.presses.look(claim)
-    evidence = observe(request, COMMANDS.get(request.form.get("choice", "")), nonce, muted, burst, now)
-    heard = hear(claim, evidence)
-    if heard.again:
-        return _page(claim, Page.REPEAT, evidence.command, heard.judgement.cause in FORGIVEN)
-    if heard.judgement.verdict is Verdict.SHOW:
-        return _page(claim, Page.OPENED)
-    if "HX-Request" in request.headers:
-        return _page(claim, Page.RESULT)
-    return redirect(f"{own_path(claim)}?pressed={state.nonces.issue(claim, Page.RESULT, state.clock())}", 303)
+    text, now = request.form.get("nonce", ""), state.clock()
+    nonce = state.nonces.read(claim, text, now)
+    evidence = observe(request, _command(nonce, text), nonce, now)
+    visit = nonce.visit if nonce is not None else new_visit()
+    judgement = state.presses.press(claim, evidence, partial(visitor, request, visit), state.layers)
+    said = None if judgement.cause == "no button" else evidence.command
+    if judgement.asks:
+        return _page(claim, Nonce(Page.REPEAT, state.clock(), visit, said))
+    result = Nonce(Page.RESULT, state.clock(), visit, said)
+    if judgement.verdict is Verdict.SHOW or "HX-Request" in request.headers:
+        return _page(claim, result if judgement.press is not None else result._replace(page=Page.OPENED))
+    return redirect(f"{own_path(claim)}?pressed={state.nonces.issue(claim, result)}", 303)
+
+
+def _command(nonce: Nonce | None, text: str) -> Command | None:
+    """What the pressed button says; where the page asked to press once more, its form is in words of its own."""
+    if nonce is None or nonce.page is not Page.REPEAT:
+        return COMMANDS.get(request.form.get("choice", ""))
+    word = partial(current_state().nonces.word, text)
+    answer = request.form.get(word("name"))
+    return None if answer is None else next((each for each in Command if word(each.choice) == answer), Command.DECOY)
 
 
 @blueprint.get("/one-click/<optout_token:token>")
 def one_click(token: str) -> Response:
     """Show the landing page: mail programs without one-click open its URL in a browser."""
-    return _page(_claim(Door.ONE_CLICK, token), Page.OPENED)
+    return _page(_claim(Door.ONE_CLICK, token), Nonce(Page.OPENED, current_state().clock(), new_visit()))
 
 
 @blueprint.post("/one-click/<optout_token:token>")
@@ -89,7 +102,7 @@ def one_click_press(token: str) -> Response:
     claim = _claim(Door.ONE_CLICK, token)
     if not is_signal(request.stream.read(LONGEST_SIGNAL + 1), request.mimetype):
         return _plain(UNSIGNED, 400)
-    hear_one_click(claim)
+    current_state().presses.one_click(claim)
     return _plain("You will get no more of these invitations.\n", 200)
 
 
@@ -107,10 +120,10 @@ def show(template: str, **context: Any) -> str:
         return render(template, **context)
 
 
-def _page(claim: Claim, page: Page, repeat: Command | None = None, decoy_first: bool = False) -> Response:
+def _page(claim: Claim, nonce: Nonce) -> Response:
     part = "HX-Request" in request.headers
     template, control = "_choice.html" if part else "landing.html", part and "control" in request.form
-    return make_response(show(template, standing=standing(claim, page, repeat, decoy_first, control)))
+    return make_response(show(template, standing=standing(claim, nonce, control), part=part))
 
 
 def _plain(text: str, status: int) -> Response:
@@ -130,8 +143,9 @@ def unavailable(error: StoreUnavailable | ConfigurationError | JournalError) -> 
     """Say that nothing changed, and when to try again."""
     current_app.logger.error("%s", error)
     template = "_unavailable.html" if "HX-Request" in request.headers else "unavailable.html"
-    form = {name: request.form.get(name) for name in ("choice", "nonce", "control")}
-    response = make_response(show(template, **form), 503)
+    form = {name: request.form.get(name) for name in ("nonce", "control")}
+    button = next(((name, value) for name, value in request.form.items() if name not in FIELDS), None)
+    response = make_response(show(template, button=button, **form), 503)
     response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from operator import itemgetter
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from flask import current_app, url_for
+from flask import current_app, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from ..choices.repository import Choice
 from ..links.keys import ALL
 from ..links.tokens import Claim, Door
-from ..presses.bursts import Command
-from ..presses.judge import Page
+from ..presses.commands import Command
+from ..presses.evidence import has_muted, shows_everything, visitor
+from ..presses.nonces import Nonce, Page
 from ..wiring import current_state
 from .languages import joined, of_link
 
@@ -28,16 +31,24 @@ class Opportunity:
     link: str = ""
 
 
+class AnswerButton(NamedTuple):
+    """A button of the page that asks to press once more; in words of that page, so that nobody knows them before."""
+
+    choice: str
+    name: str
+    value: str
+
+
 @dataclass(frozen=True)
 class Standing:
     """What is true for the holder of a link just now; a choice stands here only while it mutes.
 
-    :param repeat: the press that the page asks for once more, if it does.
-    :param decoy_first: whether the decoy stands before the buttons: for what finds the first form and sends it. A
-        text browser shows the decoy, so there it stands behind them.
+    :param said: the press that led to this page, if one did.
+    :param answers: the buttons of the page that asks for that press once more; empty where it does not.
+    :param decoys: whether there are buttons that no person sees; a text browser would show them.
     :param control: whether it stands on a page of the host's, among the host's own headings.
-    :param at_hand: whether the undo is in sight: on the page that a press made, and for as long as another press
-        would make one burst with it.
+    :param at_hand: whether the undo is in sight: on the page that a mute led to, and while its visitor might take it
+        back by another press.
     """
 
     opportunity: Opportunity
@@ -47,8 +58,9 @@ class Standing:
     only_everything: bool
     action: str
     nonce: str
-    repeat: Command | None
-    decoy_first: bool
+    said: Command | None
+    answers: list[AnswerButton]
+    decoys: bool
     at_hand: bool
     control: bool
 
@@ -58,30 +70,49 @@ class Standing:
         return self.this is not None or self.everything is not None
 
 
-def standing(
-    claim: Claim, page: Page, repeat: Command | None = None, decoy_first: bool = False, control: bool = False
-) -> Standing:
+def standing(claim: Claim, nonce: Nonce, control: bool = False) -> Standing:
     """What to show to the holder of a link.
 
-    :param page: what kind of page it is for.
+    :param nonce: which page it is for.
     """
     state = current_state()
     this, everything = claim.person
-    choices, _, burst = state.presses.look(claim, always=False)
+    choices, recent = state.presses.look(claim)
     muted = {mark: choice for mark, choice in choices.items() if choice.muted}
+    decoys, text = not shows_everything(request.user_agent), state.nonces.issue(claim, nonce)
+    repeats = nonce.page is Page.REPEAT
+    led_by_mute = nonce.page is Page.RESULT and nonce.said is not None and nonce.said.muted is True
+    same = has_muted(recent.presses, nonce, visitor(request, nonce.visit, recent.salt))
     return Standing(
-        opportunity=_opportunity(claim.opportunity),
+        opportunity=opportunity_of(claim.opportunity),
         this=muted.get(this),
         everything=muted.get(everything),
         by_base=any(mark in muted for mark in claim.base or ()),
         only_everything=claim.opportunity == ALL,
         action=own_path(claim),
-        nonce=state.nonces.issue(claim, page, state.clock()),
-        repeat=repeat,
-        decoy_first=decoy_first,
+        nonce=text,
+        said=None if repeats else nonce.said,
+        answers=_answers(nonce.said or Command.MUTE, text, bool(muted), decoys) if repeats else [],
+        decoys=decoys,
         control=control,
-        at_hand=page is Page.RESULT or (bool(muted) and bool(burst)),
+        at_hand=bool(muted) and (led_by_mute or same),
     )
+
+
+def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[AnswerButton]:
+    """The press that is asked for once more and its opposite, in an order that varies with the page.
+
+    What takes the first button or the last one gets a decoy.
+    """
+    word = partial(current_state().nonces.word, nonce)
+    other = Command.LEAVE if muted or asked.muted is not True else Command.KEEP
+    answers = [(each.choice, word(each.choice)) for each in (asked, other)]
+    first, middle, last = ((Command.DECOY.choice, word(f"decoy {number}")) for number in range(3))
+    if decoys:
+        answers = [first, *sorted([*answers, middle], key=itemgetter(1)), last]
+    else:
+        answers.sort(key=itemgetter(1))
+    return [AnswerButton(choice, word("name"), value) for choice, value in answers]
 
 
 def own_path(claim: Claim) -> str:
@@ -89,7 +120,7 @@ def own_path(claim: Claim) -> str:
     return url_for("optout.landing", token=joined(of_link(), current_state().tokens.reissue(Door.LANDING, claim)))
 
 
-def _opportunity(id: str) -> Opportunity:
+def opportunity_of(id: str) -> Opportunity:
     """What the host says about an opportunity; links outlive opportunities, so nothing it says may break the page."""
     try:
         found = current_state().load(id)

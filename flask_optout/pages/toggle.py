@@ -8,7 +8,7 @@ from markupsafe import Markup
 from ..addresses import Recipient, parse
 from ..errors import ConfigurationError, JournalError, StoreUnavailable
 from ..links.tokens import Door
-from ..presses.judge import Page
+from ..presses.nonces import Nonce, Page, new_visit
 from ..wiring import current_state
 from .rendering import render
 from .standing import standing
@@ -27,7 +27,7 @@ def optout_control(address: Recipient, opportunity: str) -> Markup:
     try:
         tokens = current_state().tokens
         claim = tokens.read(Door.LANDING, tokens.mint(Door.LANDING, parse(address), opportunity))
-        found = standing(claim, Page.OPENED, control=True)
+        found = standing(claim, Nonce(Page.OPENED, current_state().clock(), new_visit()), control=True)
     except (StoreUnavailable, ConfigurationError, JournalError) as error:
         current_app.logger.error("%s", error)
         found = None

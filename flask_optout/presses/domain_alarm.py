@@ -1,37 +1,36 @@
-"""Cohort alarms: several recipients of one mail domain opted out together, so a scanner may have pressed for them.
+"""The domain alarm: many who were invited at one mail domain opted out, so a scanner may have pressed for them.
 
-This is the one layer that can see a scanner that behaves like a person, since it does so for everybody behind one
-gateway. It tells a domain and a number rounded down, never a person, and nobody's choice changes by it.
+It is the one means against a scanner that behaves like a person, as it does so for everybody behind one gateway. It
+gives a domain and a rounded number, a day late, so that nobody learns from it whether a single person opted out.
 """
 
 from __future__ import annotations
 
 import datetime
+import hashlib
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..addresses import Address
+from ..addresses import parse
 from ..choices.store import Store
 from ..choices.tables import KeyTaken, insert
 from ..links.keys import DataKey
 from ..links.tokens import Claim
-from .judge import COHORT
-from .tables import PressTables
+from .tables import DOMAIN_SIZE, PERSON_SIZE, PressTables
 
-#: Numbers that an alarm can tell: rounded down to one of these, so that two readings tell no single person.
-STEPS = (COHORT, 5, 10, 20, 50, 100, 200, 500, 1000)
-#: A domain is named only where at least so many were invited; below, "at least three" would nearly name them.
-NAMED_FROM = 5
-#: Days within which a domain gets at most one notice.
-NOTICE_DAYS = 7
+#: The numbers that an alarm can give: rounded down to one of these, so that two readings tell no single person.
+STEPS = (3, 5, 10, 20, 50, 100, 200, 500, 1000)
+#: A domain is named only where at least so many people were invited within the week before.
+LEAST_INVITED = 5
+#: Days within which those who opted out of an invitation were invited; a domain gets one notice in as many.
+WEEK = 7
 #: Days for which an alarm is kept.
 KEPT = 30
-#: Mail services for the public: their users have no gateway in common, and many opt out at once by themselves.
+#: Mail services for the public: their users have no gateway in common.
 PUBLIC = (
     "aol.com fastmail.com gmail.com gmx.de gmx.net googlemail.com hotmail.com icloud.com live.com mail.com mail.ru "
     "me.com msn.com naver.com outlook.com proton.me protonmail.com qq.com t-online.de web.de yahoo.com yandex.ru "
@@ -40,86 +39,152 @@ PUBLIC = (
 
 
 class Alarm(NamedTuple):
-    """One domain on one day: at least so many of its recipients opted out within five minutes."""
+    """At least so many people, most of those who were invited at this domain, opted out on this day."""
 
     domain: str
     day: datetime.date
     at_least: int
 
 
-class Alarms:
-    """The cohort alarms of one app."""
+class Row(NamedTuple):
+    """Somebody who opted out: pseudonyms of their domain, and of them on this day."""
 
-    def __init__(self, store: Store, tables: PressTables, key: DataKey) -> None:
+    domain: bytes
+    day: datetime.date
+    person: bytes
+
+
+class Alarms:
+    """The domain alarms of one app.
+
+    Who opts out is counted in memory and stored now and then, so that a press does not wait for it.
+
+    :param invited: gives the canonical address of each invitation from one day to another.
+    :param clock: gives the seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        tables: PressTables,
+        key: DataKey,
+        invited: Callable[[datetime.date, datetime.date], Iterable[str]],
+        clock: Callable[[], float],
+    ) -> None:
         self._store = store
         self._alarm = tables.alarm
         self._key = key
-        self._public = {self._key.domain_tag(domain) for domain in PUBLIC.split()}
+        self._secret = key.derive("domain alarm")
+        self._invited = invited
+        self._clock = clock
+        self._public = {key.domain_tag(domain) for domain in PUBLIC.split()}
+        self._counted: set[Row] = set()
+        self._stored: set[Row] = set()
 
-    def watches(self, claim: Claim) -> bool:
-        """Whether those behind a link's mail domain may have a gateway in common."""
-        return claim.domain_tag not in self._public
+    def would_count(self, claim: Claim) -> bool:
+        """Whether :meth:`count` would count the holder of a link."""
+        return claim.domain_tag not in self._public and self._row(claim) not in self._counted | self._stored
 
-    def notice(self, claim: Claim, count: int) -> int | None:
-        """Look whether so many of one domain who opted out of late make a cohort; gives the number of a new alarm."""
-        if count < COHORT:
-            return None
-        at_least, alarm, today = _rounded(count, count), self._alarm, _today()
-        row = _is(alarm, claim.domain_tag, today)
+    def count(self, claim: Claim) -> None:
+        """Count that the holder of a link opted out, once a day, whatever their link says behind a ``+``."""
+        if self.would_count(claim):
+            self._counted.add(self._row(claim))
 
-        def write(connection: sa.Connection) -> bool:
-            self._insert(connection, claim.domain_tag, today)
-            new = alarm.update().where(*row, alarm.c.at_least == 0).values(at_least=at_least)
-            is_new = connection.execute(new).rowcount > 0
-            connection.execute(alarm.update().where(*row, alarm.c.at_least < at_least).values(at_least=at_least))
-            connection.execute(alarm.delete().where(alarm.c.day < today - datetime.timedelta(KEPT)))
-            return is_new
+    def _row(self, claim: Claim) -> Row:
+        person, today = (claim.base or claim.person)[1], self._today()
+        return Row(
+            self._tag(claim.domain_tag, DOMAIN_SIZE),
+            today,
+            self._tag(person.digest + today.isoformat().encode(), PERSON_SIZE),
+        )
 
-        return at_least if self._store.write(write) else None
+    def _tag(self, data: bytes, size: int) -> bytes:
+        return hashlib.blake2b(data, digest_size=size, key=self._secret).digest()
 
-    def of(self, invited: Iterable[Address]) -> Iterator[Alarm]:
-        """The alarms whose domain is among those of the invited addresses, newest first.
+    def store(self) -> None:
+        """Store what was counted.
 
-        A domain of which fewer than five were invited is not named.
+        :raises StoreUnavailable: when the database does not take it; then it is kept for the next time.
         """
-        sizes = Counter(address.domain for address in {address.canonical: address for address in invited}.values())
-        names = {self._key.domain_tag(domain): domain for domain in sizes}
+        today = self._today()
+        for row in sorted(self._counted):
+
+            def write(connection: sa.Connection, row: Row = row) -> None:
+                insert(connection, self._alarm, row._asdict())
+
+            with suppress(KeyTaken):  # counted by another process
+                self._store.write(write)
+            self._counted.discard(row)
+            self._stored.add(row)
+        self._stored = {row for row in self._stored if row.day == today}
+
+    def raised(self) -> Iterator[Alarm]:
+        """The alarms of the days before today, newest first.
+
+        :raises StoreUnavailable: when the database does not answer.
+        """
+        alarm, today = self._alarm.c, self._today()
+        people = sa.func.count()
+        query = (
+            sa.select(alarm.domain, alarm.day, people)
+            .where(alarm.day < today, alarm.day >= today - datetime.timedelta(KEPT))
+            .group_by(alarm.domain, alarm.day)
+            .having(people >= STEPS[0])
+            .order_by(alarm.day.desc())
+        )
+        counts: dict[datetime.date, dict[bytes, int]] = {}
+        for tag, day, count in self._rows(query):
+            counts.setdefault(day, {})[bytes(tag)] = count
+        for day, tags in counts.items():
+            for domain, size in self._sizes(day, tags).items():
+                count = tags[self._domain(domain)]
+                if size >= LEAST_INVITED and 2 * count >= size:
+                    yield Alarm(domain, day, _rounded(min(count, size - 1)))
+
+    def _sizes(self, day: datetime.date, tags: Container[bytes]) -> dict[str, int]:
+        """How many people were invited at the domains with these tags in the week up to this day."""
+        people: dict[str, set[str]] = {}
+        for mailbox in self._invited(day - datetime.timedelta(WEEK), day):
+            domain = mailbox.rpartition("@")[2]
+            if self._domain(domain) in tags:
+                people.setdefault(domain, set()).add(parse(mailbox).base or mailbox)
+        return {domain: len(each) for domain, each in people.items()}
+
+    def _domain(self, domain: str) -> bytes:
+        return self._tag(self._key.domain_tag(domain), DOMAIN_SIZE)
+
+    def prune(self) -> None:
+        """Delete alarms that are older than a month.
+
+        :raises StoreUnavailable: when the database does not take it.
+        """
         alarm = self._alarm
-        query = sa.select(alarm.c.domain_tag, alarm.c.day, alarm.c.at_least).where(alarm.c.at_least > 0)
-        newest_first = query.order_by(alarm.c.day.desc())
-        for tag, day, at_least in self._store.read(lambda connection: connection.execute(newest_first).all()):
-            domain = names.get(bytes(tag), "")
-            if sizes[domain] >= NAMED_FROM:
-                yield Alarm(domain, day, _rounded(at_least, sizes[domain] - 1))
+        old = alarm.delete().where(alarm.c.day < self._today() - datetime.timedelta(KEPT))
+        self._store.write(lambda connection: connection.execute(old))
 
     def take_notice(self, domain: str) -> bool:
-        """Whether a notice may go to this domain now: once in a week, alarm or not, so that asking tells nothing."""
-        alarm, today, tag = self._alarm, _today(), self._key.domain_tag(domain)
-        lately = alarm.c.domain_tag == tag, alarm.c.noticed, alarm.c.day > today - datetime.timedelta(NOTICE_DAYS)
-        noticed = sa.select(sa.literal(1)).where(*lately).limit(1)
-        if self._store.read(lambda connection: connection.scalar(noticed)) is not None:
+        """Whether a notice may go to this domain now: once a week, alarm or not, so that asking tells nothing.
+
+        :raises StoreUnavailable: when the database does not answer.
+        """
+        today, alarm = self._today(), self._alarm.c
+        tag = self._tag(b"notice" + self._key.domain_tag(domain), DOMAIN_SIZE)
+        lately = sa.select(alarm.day).where(alarm.domain == tag, alarm.day > today - datetime.timedelta(WEEK))
+        if self._rows(lately):
             return False
+        row = Row(tag, today, bytes(PERSON_SIZE))
+        try:
+            self._store.write(lambda connection: insert(connection, self._alarm, row._asdict()))
+        except KeyTaken:  # by somebody else, just now
+            return False
+        return True
 
-        def take(connection: sa.Connection) -> bool:
-            self._insert(connection, tag, today)
-            free = alarm.update().where(*_is(alarm, tag, today), alarm.c.noticed.is_(False))
-            return connection.execute(free.values(noticed=True)).rowcount > 0
+    def _rows(self, query: sa.Select[Any]) -> list[Any]:
+        return self._store.read(lambda connection: list(connection.execute(query)))
 
-        return self._store.write(take)
-
-    def _insert(self, connection: sa.Connection, tag: bytes, day: datetime.date) -> None:
-        values = {"domain_tag": tag, "day": day, "at_least": 0, "noticed": False}
-        with suppress(KeyTaken), connection.begin_nested():
-            insert(connection, self._alarm, values)
-
-
-def _is(alarm: sa.Table, tag: bytes, day: datetime.date) -> tuple[sa.ColumnElement[bool], ...]:
-    return alarm.c.domain_tag == tag, alarm.c.day == day
+    def _today(self) -> datetime.date:
+        return datetime.datetime.fromtimestamp(self._clock(), datetime.UTC).date()
 
 
-def _rounded(count: int, most: int) -> int:
-    return STEPS[bisect_right(STEPS, min(count, most)) - 1]
-
-
-def _today() -> datetime.date:
-    return datetime.datetime.now(datetime.UTC).date()
+def _rounded(count: int) -> int:
+    return STEPS[bisect_right(STEPS, count) - 1]

@@ -1,22 +1,26 @@
-"""What a request tells about a press, in the terms of ``press.py``."""
+"""What is known about one press: what its request, its page and its browser tell."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 from flask import Request
 from werkzeug.user_agent import UserAgent
 
 from ..config import LOOPBACK
-from .bursts import Command, Muted, Press
-from .judge import Client, Evidence, Page, Scripts
-from .nonces import Nonce
+from .commands import OBEYED, WINDOW, Command, Press
+from .nonces import Nonce, Page
 
 #: From these versions on browsers send ``Sec-Fetch-*`` (Chrome 76, Firefox 90); those on iOS are all Safari inside.
 MODERN = re.compile(r"\b(?:Chrome/(?:7[6-9]|[89]\d|\d{3,})|Firefox/(?:9\d|\d{3,}))\b")
 #: An app's web view may leave them out.
 EMBEDDED = re.compile(r"; wv\)|\b(?:CriOS|FxiOS|EdgiOS)/")
+TEXT_BROWSER = re.compile(r"\b(?:lynx|w3m|e?links|edbrowse|emacs)\b", re.IGNORECASE)
 #: What scanners, previews and programs call themselves, or nothing at all; no browser for people does (a Cubot is a
 #: phone).
 SCANNER = re.compile(
@@ -26,27 +30,78 @@ SCANNER = re.compile(
 )
 
 
-def observe(
-    request: Request,
-    command: Command | None,
-    nonce: Nonce | None,
-    muted: Muted,
-    burst: tuple[Press, ...],
-    now: float,
-) -> Evidence:
+class Scripts(StrEnum):
+    """What the page's own script tells: nothing, that scripts run, or that the browser itself clicked."""
+
+    SILENT = ""
+    RAN = "ran"
+    TRUSTED = "trusted"
+
+
+class Client(StrEnum):
+    """What a browser says it is, as far as it matters: which of them send ``Sec-Fetch-User``."""
+
+    MODERN = "modern"
+    SCANNER = "scanner"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known about one press.
+
+    :param pressed: whether the form came with a button of ours; without one, ``command`` is what the page is for.
+    :param page: the page it came from, ``None`` when its nonce is missing, outdated or another link's.
+    :param at: when it came, in seconds since the epoch.
+    :param issued: when its page was made, likewise.
+    :param seen: seconds for which the page was in sight, as its script tells.
+    :param secure: whether the browser reached us in a way in which it sends ``Sec-Fetch-*``.
+    """
+
+    command: Command
+    pressed: bool = True
+    page: Page | None = Page.OPENED
+    visit: str = ""
+    visitor: str = ""
+    at: float = 0.0
+    issued: float = -60.0
+    seen: float = float("inf")
+    scripts: Scripts = Scripts.SILENT
+    htmx: bool = False
+    client: Client = Client.OTHER
+    secure: bool = True
+    fetch_site: str = ""
+    fetch_mode: str = ""
+    fetch_user: bool = False
+    prefetch: bool = False
+
+    @property
+    def ran_scripts(self) -> bool:
+        return self.htmx or self.scripts is not Scripts.SILENT or self.fetch_mode not in ("", "navigate")
+
+    def is_by_same(self, press: Press) -> bool:
+        """Whether an earlier press is of the same visit, or of the same visitor who has seen what came of it.
+
+        A page that was made before that press does not show it: then it is somebody else's.
+        """
+        return press.visit == self.visit or (press.visitor == self.visitor and press.at <= self.issued)
+
+
+def observe(request: Request, command: Command | None, nonce: Nonce | None, now: float) -> Evidence:
     """Gather the evidence of one press.
 
     :param command: what its button says, ``None`` when it came without one of ours.
+    :param now: seconds since the epoch.
     """
     headers = request.headers
     return Evidence(
         command=command or Command.MUTE,
         pressed=command is not None,
         page=None if nonce is None else nonce.page,
-        elapsed=min(float("inf") if nonce is None else now - nonce.issued, _seen(request.form.get("seen", ""))),
-        muted=muted,
-        burst=burst,
-        asked=nonce.issued if nonce is not None and nonce.page is Page.REPEAT else 0.0,
+        visit="" if nonce is None else nonce.visit,
+        at=now,
+        issued=now if nonce is None else nonce.issued,
+        seen=_seen(request.form.get("seen", "")),
         scripts=_scripts(request.form.get("scripts", "")),
         htmx="HX-Request" in headers,
         client=client(request.user_agent),
@@ -56,6 +111,30 @@ def observe(
         fetch_user=headers.get("Sec-Fetch-User") == "?1",
         prefetch=is_prefetch(request),
     )
+
+
+def visitor(request: Request, visit: str, salt: bytes) -> str:
+    """A pseudonym of who presses, for as long as the salt is kept: of the client's address and user agent.
+
+    Where a proxy hides the addresses, all clients look alike, and it is one of the visit.
+    """
+    hidden = request.remote_addr not in request.access_route
+    who = visit if hidden else f"{request.remote_addr}|{request.user_agent.string}"
+    return hashlib.blake2b(who.encode(), digest_size=6, key=salt).hexdigest()
+
+
+def has_muted(recent: Iterable[Press], nonce: Nonce, visitor: str) -> bool:
+    """Whether whoever is shown this page has muted of late, in the same visit or as the same visitor."""
+    return any(
+        press.command.muted is True and press.outcome in OBEYED and nonce.issued - press.at <= WINDOW
+        for press in recent
+        if press.visit == nonce.visit or press.visitor == visitor
+    )
+
+
+def shows_everything(user_agent: UserAgent) -> bool:
+    """Whether it is a text browser, which shows what a stylesheet hides from people."""
+    return TEXT_BROWSER.search(user_agent.string) is not None
 
 
 def client(user_agent: UserAgent) -> Client:

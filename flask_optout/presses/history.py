@@ -1,180 +1,236 @@
-"""The presses of the last hour: what a burst is told by, and the one place where exact times are kept."""
+"""The recent presses of each link, and the transaction that judges a press and does what it says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import secrets
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from ..choices.repository import Choice, Choices, Statement
+from ..choices.tables import KeyTaken, insert
 from ..errors import StoreUnavailable
 from ..links.keys import Mark
 from ..links.tokens import Claim
-from .bursts import MEMORY, Command, Muted, Press, burst_of
-from .judge import COHORT_WINDOW
-from .tables import RECIPIENT_SIZE, PressTables
+from .commands import COMMANDS, Muted, Outcome, Press
+from .domain_alarm import Alarms
+from .evidence import Evidence
+from .judge import LAYERS, Judgement, Layer, Verdict, judge
+from .tables import SALT_SIZE, PressTables
+from .weighing import Weighed
 
-#: Presses of one link that are looked at: each holds what stood before its burst, so older ones add nothing.
-LONGEST_BURST = 32
-#: Rows removed for each one written, so that pruning never falls behind and never takes long.
-PRUNED = 100
-COMMANDS = {command.choice: command for command in Command}
+#: Seconds after the last press of a link, after which its presses are deleted.
+KEPT = 1800
+#: Presses that are kept of one link.
+MOST = 16
+#: Seconds between two deletions of what has expired, and rows in one of them.
+EVERY, BATCH = 60.0, 100
+
+
+class Recent(NamedTuple):
+    """What is known of the recent presses of a link; ``version`` is ``None`` where there is no row."""
+
+    version: int | None
+    salt: bytes
+    presses: tuple[Press, ...]
 
 
 class Look(NamedTuple):
-    """What stands for the holder of a link, and the burst that a press just now would belong to.
-
-    ``muted``: whether each of the two choices that this link can set mutes.
-    """
+    """What stands for the holder of a link, and the recent presses."""
 
     choices: dict[Mark, Choice]
-    muted: Muted
-    burst: tuple[Press, ...]
-
-
-class After(NamedTuple):
-    """What stands after a press: its burst, and how many people behind its mail domain opted out of late."""
-
-    burst: tuple[Press, ...]
-    cohort: int
+    recent: Recent
 
 
 class RecentPresses:
-    """The presses of one app; they are gone an hour after, as new ones are written.
+    """The recent presses of one app's links.
 
     :param clock: gives the seconds since the epoch.
     """
 
-    def __init__(self, choices: Choices, tables: PressTables, clock: Callable[[], float]) -> None:
+    def __init__(self, choices: Choices, tables: PressTables, alarms: Alarms, clock: Callable[[], float]) -> None:
         self._choices = choices
-        self._store = choices.store
-        self._press = press = tables.press
+        self._recent = tables.recent
+        self._alarms = alarms
         self._clock = clock
-        # Made once: to make one costs as much as to ask it.
-        self._new = press.insert()
-        since = press.c.at >= sa.bindparam("since")
-        of_link = press.c.scope == sa.bindparam("scope"), press.c.digest == sa.bindparam("digest")
-        self._latest = (
-            sa.select(press.c.at, press.c.command, press.c.before, press.c.confirmed)
-            .where(*of_link, since)
-            .order_by(press.c.at.desc(), press.c.id.desc())
-            .limit(LONGEST_BURST)
-        )
-        self._people = sa.select(sa.func.count(press.c.recipient.distinct())).where(
-            press.c.domain_tag == sa.bindparam("tag"), since
-        )
-        old = press.c.at < sa.bindparam("before")
-        self._outdated = sa.select(press.c.id).where(old).limit(PRUNED)
+        self._next = 0.0
 
-    def look(self, claim: Claim, always: bool = True) -> Look:
-        """What stands for the holder of a link, and the presses that make one burst with a press just now.
+    def look(self, claim: Claim) -> Look:
+        """What stands for the holder of a link; presses that have expired are deleted.
 
-        :param always: whether the presses matter also where nothing is muted.
+        :raises OptOutError: as :meth:`Choices.read`.
+        """
+        number = self._choices.journal_number()
+        choices, row = self._choices.store.read(lambda connection: self._read(connection, claim, number))
+        recent = self._unexpired(row)
+        if row is not None and not recent.presses:
+            with suppress(StoreUnavailable):
+                self._delete([claim.person[0]])
+        return Look(choices, recent)
+
+    def press(
+        self, claim: Claim, evidence: Evidence, visitor: Callable[[bytes], str], layers: Sequence[Layer] = LAYERS
+    ) -> Judgement:
+        """Judge a press and do what the judgement says, in one transaction; when this returns, it is committed.
+
+        :param visitor: gives the pseudonym of who presses, under the salt of the link's recent presses.
+        :raises OptOutError: as :meth:`Choices.transact`.
+        """
+        number = self._choices.journal_number()
+
+        def work(connection: sa.Connection) -> tuple[Judgement, list[Statement]]:
+            if connection.dialect.name == "sqlite":
+                connection.execute(self._lock)
+            choices, row = self._read(connection, claim, number)
+            recent = self._unexpired(row)
+            known = replace(evidence, visitor=visitor(recent.salt))
+            standing = [choices.get(mark) for mark in claim.person]
+            muted = _both(choice is not None and choice.muted for choice in standing)
+            mailed = _both(choice is not None and choice.source == "one-click" for choice in standing)
+            judgement = judge(Weighed(known, muted, recent.presses, mailed), layers)
+            if judgement.press is not None:
+                self._write(connection, claim.person[0], recent, judgement.press)
+            said = [Statement(claim.person[which], muted, "page") for which, muted in judgement.sets.items()]
+            return judgement, said
+
+        while True:
+            with suppress(KeyTaken):  # somebody else has pressed at the same time, and was faster
+                judgement = self._choices.transact(work)
+                break
+        if judgement.verdict is Verdict.ACCEPT and True in judgement.sets.values():
+            self._alarms.count(claim)
+        self.forget_expired()
+        return judgement
+
+    def one_click(self, claim: Claim) -> None:
+        """Mute at once: a mail program may not send the signal without its user's word (RFC 8058 section 3.2).
+
+        :raises OptOutError: as :meth:`Choices.transact`.
+        """
+        mark = claim.person[0]
+        if self._alarms.would_count(claim):
+            choice = self._choices.read([mark]).get(mark)
+            if choice is None or not choice.muted:
+                self._alarms.count(claim)
+        self._choices.transact(lambda connection: (None, [Statement(mark, True, "one-click")]))
+        self.forget_expired()
+
+    def forget_expired(self) -> None:
+        """Delete presses that have expired and store what the alarm has counted, at most once a minute."""
+        now = self._clock()
+        if now >= self._next:
+            self._next = now + EVERY
+            with suppress(StoreUnavailable):
+                self._forget()
+                self._alarms.store()
+
+    def prune(self) -> None:
+        """Delete all presses and alarms that have expired.
+
         :raises StoreUnavailable: when the database does not answer.
         """
+        while self._forget() == BATCH:
+            pass
+        self._alarms.store()
+        self._alarms.prune()
 
-        choices = self._choices.read([*claim.person, *(claim.base or ())])
-        this, everything = (mark in choices and choices[mark].muted for mark in claim.person)
-        wanted = always or any(choice.muted for choice in choices.values())
-        burst = self._store.read(lambda connection: self._burst(connection, claim)) if wanted else ()
-        return Look(choices, (this, everything), burst)
+    def _forget(self) -> int:
+        recent = self._recent.c
+        query = sa.select(recent.scope, recent.digest).where(recent.expires <= self._clock()).limit(BATCH)
+        rows = self._choices.store.read(lambda connection: connection.execute(query).all())
+        self._delete([Mark(bytes(scope), bytes(digest)) for scope, digest in rows])
+        return len(rows)
 
-    def _burst(self, connection: sa.Connection, claim: Claim) -> tuple[Press, ...]:
-        mark, now = claim.person[0], self._clock()
-        values = {"scope": mark.scope, "digest": mark.digest, "since": _ms(now - MEMORY)}
-        presses = [
-            Press(at / 1000, COMMANDS[command], _unpacked(before), confirmed)
-            for at, command, before, confirmed in connection.execute(self._latest, values)
-        ]
-        return burst_of(presses[::-1], now)
+    def _delete(self, marks: list[Mark]) -> None:
+        """Delete rows that have expired, by primary key and in one order, so that two deletions cannot deadlock."""
+        recent = self._recent.c
+        at = (recent.scope == sa.bindparam("at_scope"), recent.digest == sa.bindparam("at_digest"))
+        delete = self._recent.delete().where(*at, recent.expires <= self._clock())
+        values = [{"at_scope": mark.scope, "at_digest": mark.digest} for mark in sorted(marks)]
+        if values:
+            self._choices.store.write(lambda connection: connection.execute(delete, values))
 
-    def obey(self, claim: Claim, command: Command, before: Muted, confirmed: bool, counts: bool) -> After:
-        """Record a press and set what it sets, in one transaction; it ends the holds of its link.
-
-        :param confirmed: see :class:`press.Press`.
-        :param counts: whether it counts towards a cohort.
-        :raises StoreUnavailable: when the database does not take it, or does not answer afterwards.
-        """
-        cohort: dict[str, bytes | int] = {
-            "domain_tag": claim.domain_tag,
-            "recipient": claim.person[1].digest[:RECIPIENT_SIZE],
+    @cached_property
+    def _select(self) -> Callable[[int], sa.Select[Any]]:
+        recent = self._recent.c
+        of_link = sa.and_(recent.scope == sa.bindparam("scope0"), recent.digest == sa.bindparam("digest0"))
+        choice = self._choices.tables.choice
+        statements = {
+            places: self._choices.select(places)
+            .add_columns(recent.version, recent.expires, recent.salt, recent.presses)
+            .select_from(choice.outerjoin(self._recent, of_link))
+            for places in (2, 4)
         }
+        return statements.__getitem__
 
-        def note(connection: sa.Connection) -> None:
-            self._insert(claim, command, before, connection, confirmed=confirmed, **cohort if counts else {})
+    def _read(self, connection: sa.Connection, claim: Claim, number: int | None) -> tuple[dict[Mark, Choice], Any]:
+        marks = [*claim.person, *(claim.base or ())]
+        rows = connection.execute(self._select(len(marks)), self._choices.parameters(marks)).all()
+        choices = self._choices.found(rows, number)
+        return choices, rows[0][6:] if rows[0][6] is not None else None
 
-        source = "one-click" if command is Command.ONE_CLICK else "page"
-        said = [Statement(claim.person[command.target], bool(command.muted), source)]
+    def _unexpired(self, row: Any) -> Recent:
+        """The recent presses in a row; without any, there is a new salt."""
+        if row is None or row[1] <= self._clock():
+            return Recent(None if row is None else row[0], secrets.token_bytes(SALT_SIZE), ())
+        presses = tuple(
+            Press(at / 1000, visit, visitor, COMMANDS[choice], _both(found), Outcome(outcome))
+            for at, visit, visitor, choice, found, outcome in json.loads(row[3])
+        )
+        return Recent(row[0], bytes(row[2]), presses)
 
-        def press(connection: sa.Connection) -> tuple[None, list[Statement]]:
-            note(connection)
-            return None, said
+    def _write(self, connection: sa.Connection, mark: Mark, recent: Recent, press: Press) -> None:
+        """Add a press.
 
-        self._choices.transact(press)
-        return self._after(claim, counts)
-
-    def _after(self, claim: Claim, counts: bool) -> After:
-        def read(connection: sa.Connection) -> tuple[After, list[int]]:
-            cohort = self._cohort(connection, claim) if counts else 0
-            done = connection.scalars(self._outdated, self._hour_ago())
-            return After(self._burst(connection, claim), cohort), list(done)
-
-        after, done = self._store.read(read)
-        self._remove(done)
-        return after
-
-    def mark(self, claim: Claim, command: Command, before: Muted, confirmed: bool = False) -> None:
-        """Record a press that sets nothing, or that was not obeyed because it contradicts others."""
-        self._record(claim, command, before, confirmed=confirmed)
-
-    def _cohort(self, connection: sa.Connection, claim: Claim) -> int:
-        values = {"tag": claim.domain_tag, "since": _ms(self._clock() - COHORT_WINDOW)}
-        return connection.scalar(self._people, values) or 0
-
-    def _hour_ago(self) -> dict[str, int]:
-        return {"before": _ms(self._clock() - MEMORY)}
-
-    def _remove(self, ids: list[int]) -> None:
-        """By their ids, in a transaction of its own: of a range of rows two writers could lock each other's.
-
-        What was pressed is stored; what is not removed now is removed after the next press.
+        :raises KeyTaken: when another press was added since the recent ones were read.
         """
-        if ids:
-            with suppress(StoreUnavailable):
-                one = self._press.c.id
-                self._store.write(lambda connection: connection.execute(self._press.delete().where(one.in_(ids))))
-
-    def _record(self, claim: Claim, command: Command, before: Muted, **more: bytes | int) -> None:
-        self._store.write(lambda connection: self._insert(claim, command, before, connection, **more))
-        with suppress(StoreUnavailable):
-            read = self._store.read
-            self._remove(read(lambda connection: list(connection.scalars(self._outdated, self._hour_ago()))))
-
-    def _insert(
-        self, claim: Claim, command: Command, before: Muted, connection: sa.Connection, **more: bytes | int
-    ) -> None:
-        mark = claim.person[0]
+        kept = [_row(each) for each in _bounded([*recent.presses, press])]
         values = {
-            "scope": mark.scope,
-            "digest": mark.digest,
-            "at": _ms(self._clock()),
-            "command": command.choice,
-            "before": _packed(before),
-            "confirmed": False,
-            **more,
+            "expires": int(self._clock()) + KEPT,
+            "salt": recent.salt,
+            "presses": json.dumps(kept, separators=(",", ":")),
         }
-        connection.execute(self._new, values)
+        if recent.version is None:
+            insert(connection, self._recent, {**mark._asdict(), "version": 0, **values})
+        elif connection.execute(self._update, {**_at(mark, recent.version), **values}).rowcount == 0:
+            raise KeyTaken
+
+    @cached_property
+    def _lock(self) -> sa.Update:
+        """Changes no row; SQLite waits for its one writer only where a transaction begins with a write."""
+        return self._recent.update().where(sa.false()).values(version=0)
+
+    @cached_property
+    def _update(self) -> sa.Update:
+        recent = self._recent.c
+        seen: dict[str, Any] = {name: sa.bindparam(f"seen_{name}") for name in ("scope", "digest", "version")}
+        statement = self._recent.update().where(*(recent[name] == value for name, value in seen.items()))
+        names = ("expires", "salt", "presses")
+        return statement.values(version=recent.version + 1, **{name: sa.bindparam(name) for name in names})
 
 
-def _packed(muted: Muted) -> int:
-    return muted[0] | muted[1] << 1
+def _at(mark: Mark, version: int) -> dict[str, Any]:
+    return {"seen_scope": mark.scope, "seen_digest": mark.digest, "seen_version": version}
 
 
-def _unpacked(bits: int) -> Muted:
-    return bool(bits & 1), bool(bits & 2)
+def _row(press: Press) -> list[Any]:
+    return [int(press.at * 1000), press.visit, press.visitor, press.command.choice, press.found, press.outcome]
 
 
-def _ms(seconds: float) -> int:
-    return int(seconds * 1000)
+def _bounded(presses: list[Press]) -> list[Press]:
+    """The presses to keep; of too many, the oldest of whoever has just pressed goes: no other's is crowded out."""
+    newest = presses[-1]
+    while len(presses) > MOST:
+        same = [press for press in presses[:-1] if newest.visitor == press.visitor or newest.visit == press.visit]
+        presses.remove((same or presses)[0])
+    return presses
+
+
+def _both(pair: Any) -> Muted:
+    this, everything = pair
+    return bool(this), bool(everything)

@@ -20,9 +20,9 @@ from werkzeug.test import TestResponse
 
 from ..addresses import Recipient, parse
 from ..choices.store import Store
-from ..doctor.scan import Answer, Finding, Scanner, forms_in, scan
+from ..doctor.scan import Answer, Button, Finding, Form, Scanner, forms_in, scan
 from ..links.tokens import Door, checked_opportunity
-from ..presses.bursts import MEMORY
+from ..presses.history import KEPT
 from ..wiring import current_state
 
 #: What the store calls a choice that a test has made.
@@ -60,17 +60,18 @@ class Candidate:
         return self._press(url, "undo")
 
     def _press(self, url: str, choice: str) -> TestResponse:
-        self._wait(MEMORY)  # a later visit than any other, so that nothing looks like a scanner's contradiction
+        self._wait(KEPT)  # a later visit than any other, so that nothing looks like a scanner's contradiction
         page = self.open(url)
-        form = next((form for form in forms_in(page.text) if choice in form.buttons), None)
-        assert form is not None, f"The page ({page.status}) has no button for {choice!r}."
-        while form is not None:
+        found = _button(page, choice=choice)
+        assert found is not None, f"The page ({page.status}) has no button for {choice!r}."
+        while found is not None:
             self._wait(READING)
-            data = {**form.fields, "choice": choice}
+            form, pressed = found
             where = urljoin(page.request.url, form.action)
+            data = {**form.fields, pressed.name: pressed.value}
             page = self._client.post(*_place(where), data=data, follow_redirects=True)
-            # To undo on a later visit takes a second press.
-            form = next((form for form in forms_in(page.text) if choice in form.buttons), None)
+            # To undo on a later visit takes a second press, on a page whose buttons are known by their words alone.
+            found = _button(page, label=pressed.label)
         return page
 
     def _wait(self, seconds: float) -> None:
@@ -124,6 +125,14 @@ def broken_store() -> AbstractContextManager[None]:
     return _broken(current_state().store)
 
 
+def forget_data_key() -> None:
+    """Let the app at hand begin anew, as a restart does, after a test has dropped its tables and made them again.
+
+    An app reads the data key of its store once; without this, it refuses tables that are not those of that key.
+    """
+    current_state().forget()
+
+
 def scanner_visits(client: FlaskClient, url: str) -> list[Finding]:
     """Let mail scanners visit a candidate's link through a test client, and tell what each of them changed.
 
@@ -159,6 +168,14 @@ def _broken(store: Store) -> Iterator[None]:
     finally:
         store.engine = engine
         nowhere.dispose()
+
+
+def _button(page: TestResponse, choice: str = "", label: str = "") -> tuple[Form, Button] | None:
+    """A button with this choice, or one with this label on a page that asks to press once more."""
+    found = ((form, button) for form in forms_in(page.text) for button in form.buttons)
+    if choice:
+        return next(((form, button) for form, button in found if button.value == choice), None)
+    return next(((form, button) for form, button in found if button.name != "choice" and button.label == label), None)
 
 
 def _place(url: str) -> tuple[str, str | None]:

@@ -36,40 +36,48 @@ def optout_client(app: Flask) -> Iterator[Candidate]:
 
 
 @pytest.fixture
-def mute(app: Flask) -> Callable[[Recipient, str], None]:
-    """``mute(address, opportunity)``, see :func:`flask_optout.testing.mute`."""
+def optout_mute(app: Flask) -> Callable[[Recipient, str], None]:
+    """``optout_mute(address, opportunity)``, see :func:`flask_optout.testing.mute`."""
     from .. import testing
 
     return _in_context(app, testing.mute)
 
 
 @pytest.fixture
-def assert_not_sent(app: Flask) -> Callable[..., None]:
-    """``assert_not_sent(outbox, address)``, see :func:`flask_optout.testing.assert_not_sent`."""
+def optout_assert_not_sent(app: Flask) -> Callable[..., None]:
+    """``optout_assert_not_sent(outbox, address)``, see :func:`flask_optout.testing.assert_not_sent`."""
     from .. import testing
 
     return _in_context(app, testing.assert_not_sent)
 
 
 @pytest.fixture
-def assert_sent_with_link(app: Flask) -> Callable[..., str]:
-    """``assert_sent_with_link(outbox, address, opportunity)`` gives the link, see :mod:`flask_optout.testing`."""
+def optout_assert_sent_with_link(app: Flask) -> Callable[..., str]:
+    """``optout_assert_sent_with_link(outbox, address, opportunity)`` gives the link, see :mod:`flask_optout.testing`."""
     from .. import testing
 
     return _in_context(app, testing.assert_sent_with_link)
 
 
 @pytest.fixture
-def broken_store(app: Flask) -> Callable[[], AbstractContextManager[None]]:
-    """``with broken_store():``, see :func:`flask_optout.testing.broken_store`."""
+def optout_broken_store(app: Flask) -> Callable[[], AbstractContextManager[None]]:
+    """``with optout_broken_store():``, see :func:`flask_optout.testing.broken_store`."""
     from .. import testing
 
     return _in_context(app, testing.broken_store)
 
 
 @pytest.fixture
-def scanner_visits() -> Callable[[FlaskClient, str], list[Finding]]:
-    """``scanner_visits(client, url)``, see :func:`flask_optout.testing.scanner_visits`."""
+def optout_forget_data_key(app: Flask) -> Callable[[], None]:
+    """``optout_forget_data_key()``, see :func:`flask_optout.testing.forget_data_key`."""
+    from .. import testing
+
+    return _in_context(app, testing.forget_data_key)
+
+
+@pytest.fixture
+def optout_scanner_visits() -> Callable[[FlaskClient, str], list[Finding]]:
+    """``optout_scanner_visits(client, url)``, see :func:`flask_optout.testing.scanner_visits`."""
     from .. import testing
 
     return testing.scanner_visits

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -206,15 +207,18 @@ class StandardLibrary:
 
     def _send_message(self, host: Host, smtp: Mailbox, messages: list[Any]) -> list[bytes]:
         with self._connected(host, smtp) as (connection, left):
-            for message in host.optout.cleared(messages):
-                connection.send_message(message)
+            host.optout.send_invitations(messages, connection.send_message)
         return left
 
     def _sendmail(self, host: Host, smtp: Mailbox, messages: list[Any]) -> list[bytes]:
         with self._connected(host, smtp) as (connection, left):
-            for message in host.optout.cleared(messages):
-                connection.sendmail("team@example.org", [message["To"].addresses[0].addr_spec], message.as_bytes())
+            host.optout.send_invitations(messages, partial(self._by_sendmail, connection))
         return left
+
+    @staticmethod
+    def _by_sendmail(connection: smtplib.SMTP, message: EmailMessage) -> None:
+        [to] = message["To"].addresses
+        connection.sendmail("team@example.org", [to.addr_spec], message.as_bytes())
 
     @contextmanager
     def _connected(self, host: Host, smtp: Mailbox) -> Iterator[tuple[smtplib.SMTP, list[bytes]]]:

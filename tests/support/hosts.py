@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -30,11 +31,13 @@ from flask_optout.addresses import parse
 from flask_optout.choices.repository import Statement
 from flask_optout.links.tokens import Claim, Door
 from flask_optout.mailers.flask_mail import Invitation, Mail
-from flask_optout.presses.judge import Page
+from flask_optout.presses.nonces import Nonce, Page
 from flask_optout.wiring import current_state
 
 KEY = "a key of a test host, 32 bytes or more"
 OLD = "a key that this host had before, 32 bytes or more"
+#: The visit that the pages of a test belong to, unless it says otherwise.
+VISIT = "aaaaaaaaaaaa"
 BASE_URL = "https://invite.example.org"
 OPPORTUNITIES = {
     "beta-42": {"title": "Pixel Beta", "summary": "Try the new camera.", "link": "https://example.org/beta-42"},
@@ -88,13 +91,17 @@ class Host:
         opportunity: str = "beta-42",
         page: Page = Page.OPENED,
         age: float = 5.0,
+        visit: str = VISIT,
     ) -> dict[str, str]:
         """The form of a candidate's page that was opened ``age`` seconds ago, with one button pressed."""
-        return self._form(choice, self.claim(to, opportunity), page, age)
+        return self._form(choice, self.claim(to, opportunity), page, age, visit)
 
-    def _form(self, choice: str, claim: Claim, page: Page, age: float) -> dict[str, str]:
+    def _form(self, choice: str, claim: Claim, page: Page, age: float, visit: str = VISIT) -> dict[str, str]:
         state = current_state()
-        return {"nonce": state.nonces.issue(claim, page, state.clock() - age), "scripts": "", "choice": choice}
+        nonce = state.nonces.issue(claim, Nonce(page, state.clock() - age, visit))
+        word = partial(state.nonces.word, nonce)
+        button = {word("name"): word(choice)} if page is Page.REPEAT else {"choice": choice}
+        return {"nonce": nonce, "scripts": "", **button}
 
 
 def say(

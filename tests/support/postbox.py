@@ -8,7 +8,7 @@ from email import policy
 from email.message import EmailMessage
 from email.utils import parseaddr
 
-from flask_optout.mailers.wire import VERBATIM
+from flask_optout.mailers.wire import verbatim
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Message:
     headers: dict[str, str] = field(default_factory=dict)
 
     def payload(self) -> bytes:
-        message = EmailMessage(VERBATIM + policy.SMTP)
+        message = EmailMessage(verbatim(policy.SMTP))
         message["From"], message["To"], message["Subject"] = self.sender, ", ".join(self.to), self.subject
         for name, value in self.headers.items():
             message[name] = value

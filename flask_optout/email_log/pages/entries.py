@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response, current_app, make_response, request, url_for
 
-from ...addresses import parse
+from ...addresses import holds_control, parse
 from ...links.tokens import Door
 from ...wiring import current_state
 from ..records import Email
@@ -94,7 +94,8 @@ def download(id: int) -> Response:
     for line in email.headers.split("\n"):
         name, _, value = line.partition(": ")
         if name not in message and name.lower() not in OF_THE_PARTS:
-            message[name] = " ".join(value.splitlines())  # at line separators that SMTP does not know
+            value = " ".join(value.splitlines())  # at line separators that SMTP does not know
+            message[name] = value.replace("=?", "= ?") if holds_control(value) else value
     if email.text is not None:
         message.set_content(email.text)
     if email.html is not None and email.text is not None:

@@ -21,8 +21,8 @@ from ...pages.rendering import render
 from ...wiring import current_state
 from ..log_store import reason
 from ..records import Email
-from ..redaction import restore
 from ..resends import Refusal, refusal
+from ..slots import filled
 from .base import blueprint, found, page
 
 ROUTE = "/<int:id>/send-again"
@@ -67,8 +67,8 @@ def _letters(email: Email) -> tuple[Letter, Letter]:
             recipients=[email.recipient],
             opportunity=email.opportunity,
             subject=email.subject,
-            text=email.text and f"{render('mail/preface.txt')}\n\n{restore(email.text, url)}",
-            html=email.html and _with_preface(restore(email.html, url)),
+            text=email.text_pieces and f"{render('mail/preface.txt')}\n\n{filled(email.text_pieces, url)}",
+            html=email.html_pieces and _with_preface(filled(email.html_pieces, url)),
             sender=sender,
             reply_to=reply_to,
             language=language,

@@ -26,8 +26,8 @@ class Times:
         return cls(ZoneInfo(current_app.config["OPTOUT_TIMEZONE"]))
 
     def text(self, moment: datetime.datetime) -> str:
-        """A moment as the wall clock shows it, to the second."""
-        return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")
+        """A moment as the wall clock shows it, to the minute."""
+        return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
 
     def start(self, day: datetime.date, time: datetime.time | None) -> datetime.datetime:
         """The first moment, in UTC, at or after a minute of a day, or of the day."""

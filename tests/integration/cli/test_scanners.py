@@ -1,0 +1,108 @@
+"""What an operator can do about scanners: see at which domain, and ask everybody there, whatever they answered."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_optout.addresses import parse
+from flask_optout.presses.domain_alarm import WEEK
+from flask_optout.wiring import current_state
+from tests.support.hosts import Host, Mailbox, say
+
+STAFF = [f"person{number}@acme.example" for number in range(5)]
+
+
+@pytest.fixture
+def invited(host: Host, smtp: Mailbox) -> Mailbox:
+    """Five people of one domain and one of another were invited; what they got is forgotten."""
+    for to, opportunity in [
+        *((to, "beta-42") for to in STAFF),
+        ("jane@other.example", "beta-42"),
+        (STAFF[1], "study-7"),
+    ]:
+        host.mail.send(host.invitation(to, opportunity))
+    smtp.received.clear()
+    return smtp
+
+
+def run(host: Host, *arguments: str, text: str | None = None) -> tuple[int, str]:
+    result = host.app.test_cli_runner().invoke(args=["optout", *arguments], input=text)
+    return result.exit_code, result.output
+
+
+def test_alarms_names_a_day_a_domain_and_a_number(host: Host, invited: Mailbox) -> None:
+    assert run(host, "alarms") == (0, "No alarm.\n")
+    for to in STAFF[:4]:
+        host.app.test_client().post(host.path(to), data=host.form("mute", to))
+    current_state().presses.prune()
+    host.wait(86_400)
+    code, output = run(host, "alarms")
+    assert code == 0 and "acme.example: at least 3 opted out" in output and "person" not in output
+
+
+def test_a_notice_goes_to_all_who_were_invited_alike(host: Host, invited: Mailbox) -> None:
+    for to in STAFF[:3]:
+        say(host, True, to=to)
+    code, output = run(host, "notify-domain", "acme.example", "--yes")
+    assert code == 0 and "Asked 5 people at acme.example." in output
+    assert sorted(mail.rcpt_to[0] for mail in invited.received) == STAFF
+    for mail in invited.received:
+        text = mail.part("plain")
+        assert host.optout.link(mail.rcpt_to[0], "beta-42") in text and "Pixel Beta" in text
+        assert (host.optout.link(mail.rcpt_to[0], "study-7") in text) is (mail.rcpt_to == [STAFF[1]])
+        assert mail.message["Auto-Submitted"] == "auto-generated"
+    words = [without_links(mail.part("plain")) for mail in invited.received if mail.rcpt_to != [STAFF[1]]]
+    assert all(each == words[0] for each in words)
+    assert [host.optout.may_invite(to, "beta-42") for to in STAFF] == [False] * 3 + [True] * 2
+
+
+def test_it_names_the_sender_and_the_opportunity(host: Host, invited: Mailbox) -> None:
+    run(host, "notify-domain", "acme.example", "--yes")
+    subjects = {mail.rcpt_to[0]: mail.message["Subject"] for mail in invited.received}
+    assert subjects[STAFF[0]] == "Your invitation to Pixel Beta from The team"
+    assert subjects[STAFF[1]] == "Your invitations from The team"
+    assert all(mail.part("plain").startswith("The team invited you.") for mail in invited.received)
+
+
+@pytest.mark.parametrize(("answer", "mails"), [("y\n", 5), ("n\n", 0), ("", 0)])
+def test_it_says_how_many_it_will_mail_and_asks(host: Host, invited: Mailbox, answer: str, mails: int) -> None:
+    code, output = run(host, "notify-domain", "acme.example", text=answer)
+    assert "Mail 5 people at acme.example?" in output and code == (0 if mails else 1)
+    assert len(invited.received) == mails
+
+
+def test_a_dry_run_mails_nobody_and_uses_up_nothing(host: Host, invited: Mailbox) -> None:
+    assert run(host, "notify-domain", "acme.example", "--dry-run") == (
+        0,
+        "5 people at acme.example would be asked.\n",
+    )
+    assert invited.received == []
+    assert run(host, "notify-domain", "acme.example", "--yes")[0] == 0
+
+
+def test_it_goes_once_a_week(host: Host, invited: Mailbox) -> None:
+    run(host, "notify-domain", "ACME.example", "--yes")
+    code, output = run(host, "notify-domain", "acme.example", "--yes")
+    assert code == 1 and "within the last week" in output and len(invited.received) == 5
+    host.wait(WEEK * 86_400)
+    assert run(host, "notify-domain", "acme.example", "--yes")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("domain", "words"), [("nobody.example", "The Email Log names nobody"), ("not a domain", "is not a domain")]
+)
+def test_bad_input_mails_nobody(host: Host, invited: Mailbox, domain: str, words: str) -> None:
+    code, output = run(host, "notify-domain", domain, "--yes")
+    assert code == 1 and words in output and invited.received == []
+
+
+def test_parse_is_what_decides_who_is_at_a_domain(host: Host, smtp: Mailbox) -> None:
+    for to in ("jane@xn--strae-oqa.de", "bob@strasse.de", "ann@sub.straße.de"):
+        host.mail.send(host.invitation(to))
+    smtp.received.clear()
+    run(host, "notify-domain", "straße.de", "--yes")
+    assert [mail.rcpt_to for mail in smtp.received] == [[parse("jane@straße.de").deliverable]]
+
+
+def without_links(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line and "/optout/" not in line]

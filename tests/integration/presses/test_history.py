@@ -1,0 +1,349 @@
+"""What comes of presses, over HTTP: the choice, what the page says, and what is kept for how long."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, expect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from flask_optout.addresses import parse
+from flask_optout.doctor.scan import Form, forms_in
+from flask_optout.links.tokens import Door
+from flask_optout.presses.commands import WINDOW
+from flask_optout.presses.history import EVERY, KEPT, MOST
+from flask_optout.presses.nonces import Page
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost, page_of
+from tests.support.hosts import Host, say
+
+AGAIN = "Please press once more to confirm."
+Press = Callable[..., str]
+
+
+@pytest.fixture
+def press(host: Host, client: FlaskClient) -> Press:
+    def press(choice: str, page: Page = Page.OPENED, age: float = 5.0, visit: str = "", **headers: str) -> str:
+        form = host.form(choice, page=page, age=age, **({"visit": visit} if visit else {}))
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.post(host.path(), data=form, headers=named, follow_redirects=True).text
+
+    return press
+
+
+def is_muted(host: Host, opportunity: str = "beta-42") -> bool:
+    return not host.optout.may_invite("jane@example.org", opportunity)
+
+
+def rows(host: Host) -> list[Any]:
+    with host.db.engine.connect() as connection:
+        return list(connection.execute(sa.text("SELECT * FROM optout_recent_press")))
+
+
+def asked_form(page: str) -> Form:
+    """The form of the page that asks to press once more."""
+    [form] = [form for form in forms_in(page) if any(button.name != "choice" for button in form.buttons)]
+    return form
+
+
+@pytest.mark.parametrize(
+    ("choices", "before", "after"),
+    [
+        (["mute", "keep"], False, False),
+        (["keep", "mute"], False, False),
+        (["mute", "undo"], False, False),
+        (["none", "mute"], False, False),
+        (["mute", "mute-all", "keep"], False, False),
+        (["undo", "leave"], True, True),
+        (["undo", "mute"], True, True),
+        (["undo", "mute", "keep", "none", "mute"], True, True),
+        (["mute", "leave"], False, True),
+        (["mute", "none"], False, True),
+        (["leave"], True, True),
+        (["none"], True, True),
+        (["keep"], False, False),
+    ],
+    ids=str,
+)
+def test_opposite_presses_of_one_page_leave_what_was_found(
+    host: Host, press: Press, choices: list[str], before: bool, after: bool
+) -> None:
+    if before:
+        say(host, True, to="jane@example.org")
+    for choice in choices:
+        press(choice, page=Page.RESULT)
+    assert is_muted(host) is after
+
+
+class TestVisitors:
+    """Who presses is told by the visit of the page, or by address and user agent; both only for half an hour."""
+
+    @pytest.fixture
+    def proxied(self, make: MakeHost) -> Host:
+        host = make()
+        host.app.wsgi_app = ProxyFix(host.app.wsgi_app)  # type: ignore[method-assign]
+        return host
+
+    def send(self, host: Host, choice: str, **headers: str) -> str:
+        """Press a button of a page that is opened by the same client just before."""
+        with host.app.app_context():
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            client = host.app.test_client()
+            page = client.get(host.path(), headers=named)
+            host.wait(2)
+            form = next(form for form in forms_in(page.text) if any(each.value == choice for each in form.buttons))
+            data = {**form.fields, "choice": choice, "scripts": "trusted"}
+            return client.post(host.path(), data=data, headers=named, follow_redirects=True).text
+
+    @pytest.mark.parametrize(
+        ("first", "second", "asks"),
+        [
+            ({"X_Forwarded_For": "198.51.100.7"}, {"X_Forwarded_For": "198.51.100.7"}, False),
+            ({"X_Forwarded_For": "198.51.100.7"}, {"X_Forwarded_For": "203.0.113.9"}, True),
+            ({"User_Agent": "Firefox"}, {"User_Agent": "Firefox"}, False),
+            ({"User_Agent": "Firefox"}, {"User_Agent": "Edge"}, True),
+        ],
+        ids=["one client", "two addresses", "one browser", "two browsers"],
+    )
+    def test_only_the_same_client_takes_back_at_once_what_it_pressed(
+        self, proxied: Host, first: dict[str, str], second: dict[str, str], asks: bool
+    ) -> None:
+        self.send(proxied, "mute", **first)
+        assert (AGAIN in self.send(proxied, "undo", **second)) is asks
+
+    def test_behind_a_proxy_that_hides_addresses_only_the_visit_counts(self, make: MakeHost) -> None:
+        host = make()
+        self.send(host, "mute", X_Forwarded_For="198.51.100.7")
+        assert AGAIN in self.send(host, "undo", X_Forwarded_For="198.51.100.7")
+
+    def test_no_address_and_no_user_agent_is_kept(self, proxied: Host) -> None:
+        self.send(proxied, "mute", X_Forwarded_For="198.51.100.7", User_Agent="Firefox")
+        with proxied.app.app_context():
+            [row] = rows(proxied)
+        assert "198.51" not in str(row) and "Firefox" not in str(row)
+
+    def test_the_same_client_at_another_link_is_somebody_else(self, host: Host, client: FlaskClient) -> None:
+        for to in ("jane@example.org", "bob@example.org"):
+            client.post(host.path(to), data=host.form("mute", to))
+        one, another = (json.loads(row.presses)[0] for row in rows(host))
+        assert one[2] != another[2]
+
+
+class TestAskedOnceMore:
+    def test_it_is_the_same_url_with_few_words_and_the_reason_behind_them(
+        self, host: Host, client: FlaskClient
+    ) -> None:
+        response = client.post(host.path(), data={"choice": "mute"})
+        page = response.text
+        assert response.status_code == 200 and AGAIN in page and "autofocus" in page and "hx-post" not in page
+        assert page.index("<details>") < page.index("Programs that check mail") < page.index("</details>")
+
+    def test_its_order_and_the_words_of_its_form_vary_and_first_and_last_are_no_answers(
+        self, host: Host, press: Press
+    ) -> None:
+        labels, names, values = set(), set(), set()
+        for _ in range(40):
+            buttons = asked_form(press("mute", age=0.1)).buttons
+            labels.add(tuple(button.label for button in buttons if not button.label.startswith("Not for people")))
+            names |= {button.name for button in buttons}
+            values |= {button.value for button in buttons}
+            assert buttons[0].label == buttons[-1].label == "Not for people: changes nothing"
+        assert labels == {("Not Interested?", "Keep me invited"), ("Keep me invited", "Not Interested?")}
+        assert len(names) == 40 and len(values) == 200
+
+    @pytest.mark.parametrize("at", [0, -1])
+    @pytest.mark.parametrize(
+        "headers", [{"User_Agent": "python-requests/2.31"}, {"User_Agent": "Barracuda"}, {"Sec_Purpose": "prefetch"}]
+    )
+    def test_what_answers_by_position_gets_nowhere(
+        self, host: Host, client: FlaskClient, press: Press, headers: dict[str, str], at: int
+    ) -> None:
+        page = press("mute", **headers)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        for _ in range(5):
+            host.wait(2)
+            form = asked_form(page) if AGAIN in page else forms_in(page)[at]
+            button = form.buttons[at]
+            page = client.post(host.path(), data={**form.fields, button.name: button.value}, headers=named).text
+        assert not is_muted(host)
+
+    @pytest.mark.parametrize("answer", ["Not Interested?", "Keep me invited"])
+    def test_an_answer_by_its_words_is_obeyed(
+        self, host: Host, client: FlaskClient, press: Press, answer: str
+    ) -> None:
+        form = asked_form(press("mute", age=0.1))
+        host.wait(2)
+        [button] = [button for button in form.buttons if button.label == answer]
+        client.post(host.path(), data={**form.fields, button.name: button.value})
+        assert is_muted(host) is (answer == "Not Interested?")
+
+    @pytest.mark.parametrize(("choice", "label"), [("undo", "I've changed my mind."), ("mute-all", "Stop all")])
+    def test_it_asks_for_the_same_thing(self, host: Host, press: Press, choice: str, label: str) -> None:
+        say(host, True, to="jane@example.org")
+        labels = [button.label.replace("&#39;", "'") for button in asked_form(press(choice, age=0.1)).buttons]
+        assert any(each.startswith(label) for each in labels) and "Leave it as it is" in labels
+
+    def test_an_open_tab_from_last_month_costs_one_more_press(self, host: Host, press: Press) -> None:
+        assert AGAIN in press("mute", age=40 * 86_400)
+        press("mute", page=Page.REPEAT, age=1)
+        assert is_muted(host)
+
+    def test_a_text_browser_is_shown_no_button_that_is_not_for_people(self, host: Host, press: Press) -> None:
+        assert "Not for people" not in press("mute", age=0.1, User_Agent="Lynx/2.9.0dev.12 libwww-FM/2.14")
+
+    @pytest.mark.long
+    def test_the_plea_gets_the_focus(self, served: Host, browser: Browser) -> None:
+        with page_of(browser) as page:
+            page.goto(served.optout.link("jane@example.org", "beta-42"))
+            page.get_by_role("button", name="Not Interested?").evaluate("button => button.click()")
+            expect(page.locator(".optout-again")).to_be_focused()
+
+
+class TestWhatWasDone:
+    """Every press says what it did: in the region that is there already, after the redirect and with htmx."""
+
+    WORDS = [
+        ("undo", True, "You will be invited to Pixel Beta again."),
+        ("keep", False, "You stay invited."),
+        ("leave", True, "Nothing has changed."),
+        ("none", False, "Nothing has changed."),
+        ("mute", False, ""),
+    ]
+
+    @pytest.mark.parametrize(("choice", "muted", "words"), WORDS)
+    def test_after_the_redirect(self, host: Host, press: Press, choice: str, muted: bool, words: str) -> None:
+        if muted:
+            say(host, True, to="jane@example.org")
+        page = press(choice, page=Page.RESULT)
+        [status] = re.findall(r'<div role="status"[^>]*>(.*?)</div>', page, re.DOTALL)
+        assert re.sub("<[^>]+>", "", status) == words
+        assert ("You will get no more invitations to" in page) is (choice in ("mute", "leave"))
+
+    @pytest.mark.long
+    @pytest.mark.parametrize("scripts", [True, False])
+    def test_in_a_browser(self, served: Host, browser: Browser, scripts: bool) -> None:
+        with page_of(browser, java_script_enabled=scripts) as page:
+            page.goto(served.optout.link("jane@example.org", "beta-42"))
+            for name, words in [
+                ("Not Interested?", ""),
+                ("I've changed my mind.", "You will be invited to Pixel Beta again."),
+                ("Keep me invited", "You stay invited."),
+            ]:
+                page.wait_for_timeout(500)
+                page.get_by_role("button", name=name).click()
+                expect(page.get_by_role("status")).to_have_text(words)
+
+    def test_nothing_is_said_that_is_no_longer_true(self, host: Host, client: FlaskClient) -> None:
+        say(host, True, to="jane@example.org")
+        location = client.post(host.path(), data=host.form("undo", page=Page.RESULT)).headers["Location"]
+        say(host, True, to="jane@example.org")
+        assert "again" not in client.get(location).text.replace("press again", "")
+
+
+class TestPage:
+    @pytest.mark.parametrize(
+        ("source", "words"),
+        [("page", "with the button on this page"), ("one-click", "with the button of your mail program")],
+    )
+    def test_it_says_what_was_recorded_when_and_by_which_door(
+        self, host: Host, client: FlaskClient, press: Press, source: str, words: str
+    ) -> None:
+        if source == "page":
+            press("mute")
+        else:
+            current_state().presses.one_click(host.claim())
+        [choice] = current_state().choices.read(host.claim().person).values()
+        page = client.get(host.path()).text
+        assert f'<time datetime="{choice.day}">' in page and words in page
+
+    def test_on_a_later_visit_the_undo_is_folded_away(self, host: Host, client: FlaskClient) -> None:
+        say(host, True, to="jane@example.org")
+        page = client.get(host.path()).text
+        assert page.index("<details>") < page.index('value="undo"') < page.index("</details>")
+        assert page.index("</details>") < page.index('value="leave"')
+
+    def test_on_the_page_that_the_press_led_to_it_is_at_hand_and_when_that_is_loaded_anew(
+        self, host: Host, client: FlaskClient, press: Press
+    ) -> None:
+        for page in (press("mute"), client.get(host.path()).text):
+            assert page.index('value="leave"') < page.index('value="undo"') < page.index("<details>")
+        page = client.get(host.path(), headers={"User-Agent": "another"}).text
+        assert page.index("<details>") < page.index('value="undo"')
+
+    def test_the_decoy_is_out_of_reach_and_comes_first(self, host: Host, client: FlaskClient) -> None:
+        page = client.get(host.path()).text
+        decoy = page[page.index("<form") : page.index("</form>")]
+        assert 'value="none"' in decoy and 'aria-hidden="true"' in decoy and 'tabindex="-1"' in decoy
+        with client.get("/optout/static/optout.css") as stylesheet:
+            assert b".optout-decoy { position: absolute" in stylesheet.data
+
+    def test_the_result_of_a_press_ends(self, host: Host, client: FlaskClient) -> None:
+        location = client.post(host.path(), data=host.form("mute")).headers["Location"]
+        host.wait(WINDOW + 1)
+        assert client.get(location).text.index('value="undo"') < client.get(location).text.index("<details>")
+        host.wait(600)
+        assert "Change this" in client.get(location).text
+
+
+class TestKept:
+    """Presses are bounded for each link, and gone within the hour by whatever the app does next."""
+
+    def test_a_link_keeps_a_few_of_whoever_presses_most(self, host: Host, press: Press) -> None:
+        press("mute", User_Agent="a person")
+        for number in range(3 * MOST):
+            press("leave", visit=f"{number:012x}", User_Agent="a scanner")
+        [row] = rows(host)
+        presses = json.loads(row.presses)
+        assert len(presses) == MOST and presses[0][3] == "mute" and len(row.presses) < 2_000
+
+    def test_one_click_leaves_nothing_however_often(self, host: Host, client: FlaskClient) -> None:
+        url = current_state().links.url(Door.ONE_CLICK, parse("jane@example.org"), "beta-42")
+        for _ in range(50):
+            assert client.post(url, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+        assert is_muted(host) and rows(host) == []
+
+    def test_a_doubtful_press_leaves_nothing(self, host: Host, press: Press) -> None:
+        assert AGAIN in press("mute", age=0.1)
+        assert rows(host) == [] and not is_muted(host)
+        assert list(host.optout.invitable(["jane@example.org"], "beta-42")) == ["jane@example.org"]
+
+    def other_press(self, host: Host) -> None:
+        host.app.test_client().post(host.path("bob@example.org"), data=host.form("keep", "bob@example.org"))
+
+    def own_page(self, host: Host) -> None:
+        host.app.test_client().get(host.path())
+
+    def pruning(self, host: Host) -> None:
+        assert host.app.test_cli_runner().invoke(args=["optout", "prune"]).exit_code == 0
+
+    @pytest.mark.parametrize("act", [other_press, own_page, pruning])
+    def test_they_go_by_whatever_the_app_does_next(
+        self, host: Host, press: Press, act: Callable[[TestKept, Host], None]
+    ) -> None:
+        press("mute")
+        host.wait(KEPT - 60)
+        act(self, host)
+        assert "mute" in str(rows(host))
+        host.wait(61 + EVERY)
+        act(self, host)
+        assert "mute" not in str(rows(host)) and is_muted(host)
+
+    def test_a_page_deletes_no_more_than_its_own(self, host: Host, client: FlaskClient, press: Press) -> None:
+        press("mute")
+        host.wait(KEPT + 1)
+        client.get(host.path("bob@example.org"))
+        assert len(rows(host)) == 1
+
+    def test_presses_that_have_expired_count_for_nothing(self, host: Host, press: Press) -> None:
+        press("mute")
+        host.wait(KEPT + 1)
+        assert AGAIN not in press("undo", User_Agent="another", age=1, page=Page.RESULT)
+        assert not is_muted(host)
+        [row] = rows(host)
+        assert len(json.loads(row.presses)) == 1

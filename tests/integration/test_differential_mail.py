@@ -1,0 +1,89 @@
+"""A mail is no worse for being an invitation: the same message, plain and as invitation, on a real server's wire."""
+
+from __future__ import annotations
+
+import quopri
+from base64 import b64decode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flask_optout.addresses import parse
+from tests.support.hosts import Host, Mailbox
+from tests.support.written_mail import SENDERS, Wire, Written, on_the_wire, write
+
+#: What an invitation has more than the message, and what is anew in each message.
+ADDED = (b"List-Unsubscribe:", b"List-Unsubscribe-Post:", b"List-Id:", b"Auto-Submitted:")
+ANEW = (b"Message-ID:", b"Date:")
+FOOTER = b"Not Interested?"
+ENCODING = b"Content-Transfer-Encoding:"
+each_library = pytest.mark.parametrize("library", SENDERS)
+
+
+def compare(host: Host, smtp: Mailbox, library: str, written: Written) -> str:
+    """What became of a message: ``same``, or ``refused`` where the library alone cannot send it either."""
+    make = SENDERS[library]
+    try:
+        make(host, False)(written)
+    except Exception:  # CPython's and the libraries' own faults stay
+        return "refused"
+    plain = on_the_wire(smtp)
+    make(host, True)(written)
+    invitation = on_the_wire(smtp)
+    assert invitation.recipients == plain.recipients == [parse(written.to).deliverable]
+    left = [field for field in invitation.fields if not field.startswith((*ADDED, *ANEW, ENCODING, b"Content-Type"))]
+    wanted = [field for field in plain.fields if not field.startswith((*ANEW, ENCODING, b"Content-Type"))]
+    assert left == wanted
+    assert [field.partition(b" ")[0] for field in invitation.fields if field.startswith(ADDED)] == list(ADDED)
+    compare_parts(plain, invitation)
+    return "same"
+
+
+def compare_parts(plain: Wire, invitation: Wire) -> None:
+    assert len(plain.parts) == len(invitation.parts)
+    footers = 0
+    for (head, body), (new_head, new_body) in zip(plain.parts, invitation.parts, strict=True):
+        if (head, body) == (new_head, new_body):
+            continue
+        old = decoded(plain, head, body)
+        new = decoded(invitation, new_head, new_body)
+        start, footer, rest = new.partition(FOOTER)
+        assert footer, (old, new)
+        before = start[: start.rindex(b"\n<p")] if b"\n<p" in start else start.rstrip(b"\n")
+        assert old.startswith(before)
+        end = rest.partition(b"</p>\n")[2] if b"</p>\n" in rest else b""
+        assert old.rstrip(b"\n").endswith(end.rstrip(b"\n"))
+        assert old.rstrip(b"\n") in (
+            before.rstrip(b"\n") + b"\n" + end.rstrip(b"\n"),
+            before + end.rstrip(b"\n"),
+            before,
+        )
+        footers += 1
+    assert footers
+
+
+def decoded(wire: Wire, head: bytes, body: bytes) -> bytes:
+    fields = b"\r\n".join([head] if len(wire.parts) > 1 else wire.fields).lower()
+    if b"encoding: base64" in fields:
+        body = b64decode(body)
+    elif b"encoding: quoted-printable" in fields:
+        body = quopri.decodestring(body)
+    return body.replace(b"\r\n", b"\n")
+
+
+@each_library
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 10**9))
+def test_an_invitation_differs_only_in_what_is_added(library: str, host: Host, smtp: Mailbox, seed: int) -> None:
+    smtp.received.clear()
+    compare(host, smtp, library, write(seed))
+
+
+@pytest.mark.long
+@each_library
+def test_thousands_of_invitations_differ_only_in_what_is_added(library: str, host: Host, smtp: Mailbox) -> None:
+    verdicts = [compare(host, smtp, library, write(seed)) for seed in range(2_000)]
+    counts = {verdict: verdicts.count(verdict) for verdict in set(verdicts)}
+    print(library, counts)
+    assert counts["same"] > 1_000

@@ -1,0 +1,202 @@
+"""What hosts write into invitations, and what becomes of it: long lines, lazy strings, other scripts, bad headers."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from collections.abc import Iterator
+from email.message import EmailMessage
+from typing import Any
+
+import flask_mail
+import flask_mailman
+import pytest
+from aiosmtpd.controller import Controller
+from flask_babel import Babel, lazy_gettext
+
+from flask_optout import AddressError, OptOutError
+from flask_optout.mailers import flask_mail as gated_mail
+from flask_optout.mailers import flask_mailman as gated_mailman
+from flask_optout.mailers import stdlib
+from tests.conftest import MakeHost
+from tests.support.adapters import LIBRARIES
+from tests.support.email_log import rows
+from tests.support.hosts import Host, Mailbox, free_port, say
+from tests.support.library import Library, Wanted
+
+each_library = pytest.mark.parametrize("library", LIBRARIES[:3], ids=lambda library: library.name)
+
+
+def send(library: Library, host: Host, smtp: Mailbox, wanted: Wanted) -> list[bytes]:
+    return next(iter(library.ways.values()))(host, smtp, [library.invitation(wanted)])
+
+
+@each_library
+@pytest.mark.parametrize("size", [100, 700, 880, 990, 998, 999, 5_000, 200_000])
+@pytest.mark.parametrize("letter", ["x", "ä"])
+def test_no_line_is_longer_than_a_mail_server_takes(
+    library: Library, size: int, letter: str, host: Host, smtp: Mailbox
+) -> None:
+    html = f"<html><body>{letter * (size // len(letter.encode()))}</body></html>"
+    [raw] = send(library, host, smtp, Wanted(html=html, text=letter * size))
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    arrived = smtp.received[0].part("html").replace("\r\n", "\n")
+    before, footer, _ = arrived.partition("\n<p ")
+    assert bool(footer) and before + "</body></html>" == html
+
+
+INJECTIONS = {
+    "Q": "=?utf-8?q?a=0d=0aBcc:_x@example.org?=",
+    "B": "=?utf-8?b?YQ0KQmNjOiB4QGV4YW1wbGUub3Jn?=",
+    "capitals": "=?UTF-8?Q?a=0D=0ABcc:_x@example.org?=",
+    "a language": "=?utf-8*en?q?a=0aBcc:_x@example.org?=",
+    "another charset": "=?iso-8859-1?q?a=0dBcc:_x@example.org?=",
+    "UTF-7": "=?utf-7?q?a+AA0ACg-Bcc:_x@example.org?=",
+    "UTF-16": "=?utf-16-le?b?YQANAAoAQgBjAGMAOgA=?=",
+    "an unknown charset": "=?nonsense?q?a=0aBcc:_x@example.org?=",
+    "in the middle": "Join =?utf-8?q?us=0a?= now",
+    "twice encoded": "=?utf-8?q?=3D=3Futf-8=3Fq=3Fa=3D0aBcc=3A_x=3F=3D?=",
+    "NUL": "=?utf-8?q?a=00b?=",
+    "a line separator": "=?utf-8?q?a=E2=80=A8Bcc:_x@example.org?=",
+    "a bare line separator": "a\u2028Bcc: x@example.org",
+    "a bare next line": "a\x85Bcc: x@example.org",
+}
+
+
+@each_library
+@pytest.mark.parametrize("row", INJECTIONS)
+@pytest.mark.parametrize("place", ["subject", "header", "name"])
+def test_a_value_that_hides_a_line_break_is_refused(
+    library: Library, row: str, place: str, host: Host, smtp: Mailbox
+) -> None:
+    value = INJECTIONS[row]
+    wanted = {
+        "subject": Wanted(subject=value),
+        "header": Wanted(headers={"X-A": value}),
+        "name": Wanted([(value, "jane@example.org")]),
+    }[place]
+    with pytest.raises((OptOutError, ValueError)):
+        send(library, host, smtp, wanted)
+    assert (smtp.received, rows()) == ([], [])
+
+
+@pytest.mark.parametrize("value", ["=?utf-8?q?J=C3=A4?=", "1 =? 2", "=?=", "=?x?", "a=?utf-8?q?b?=c"])
+def test_what_hides_nothing_is_not(host: Host, smtp: Mailbox, value: str) -> None:
+    host.mail.send(host.invitation(extra_headers={"X-A": value}))
+    assert f"X-A: {value}\r\n".encode() in smtp.received[0].raw
+
+
+def lazy_invitations(host: Host, text: Any) -> Iterator[Any]:
+    args: dict[str, Any] = {"opportunity": "beta-42", "body": text}
+    yield gated_mail.Invitation(text, [(text, "jane@example.org")], html=text, **args)
+    gated_mailman.Mail(host.app)
+    mail = gated_mailman.Invitation(text, to=["jane@example.org"], **args)
+    mail.attach_alternative(text, "text/html")
+    yield mail
+
+
+def test_lazy_strings_are_texts(host: Host, smtp: Mailbox) -> None:
+    Babel(host.app)
+    flask, mailman = lazy_invitations(host, lazy_gettext("Grüße"))
+    host.mail.send(flask)
+    mailman.send()
+    for mail in smtp.received:
+        assert mail.message["Subject"] == "Grüße"
+        assert all(mail.part(kind).splitlines()[0] == "Grüße" for kind in ("plain", "html"))
+
+
+@pytest.fixture
+def smtputf8() -> Iterator[Mailbox]:
+    mailbox = Mailbox(port=free_port())
+    server = Controller(mailbox, hostname=mailbox.host, port=mailbox.port, enable_SMTPUTF8=True)
+    server.start()
+    yield mailbox
+    server.stop()
+
+
+@pytest.mark.parametrize("to", ["josé@example.org", "用户@example.org", "josé@straße.de"])
+@each_library
+def test_an_address_in_another_script_is_delivered_or_refused_by_name(
+    library: Library, to: str, make: MakeHost, smtputf8: Mailbox
+) -> None:
+    host = make(MAIL_SERVER=smtputf8.host, MAIL_PORT=smtputf8.port)
+    with host.app.app_context():
+        if library.name == "smtplib":
+            send(library, host, smtputf8, Wanted([to]))
+            assert smtputf8.received[0].rcpt_to == [to.replace("straße", "xn--strae-oqa")]
+            say(host, True, to)
+            assert send(library, host, smtputf8, Wanted([to])) == []
+        else:
+            with pytest.raises(AddressError, match="SMTPUTF8"):
+                send(library, host, smtputf8, Wanted([to]))
+
+
+@pytest.mark.parametrize("muted", [False, True])
+def test_without_smtputf8_it_fails_for_everybody_alike(muted: bool, host: Host, smtp: Mailbox) -> None:
+    say(host, muted, "josé@example.org")
+    with pytest.raises(smtplib.SMTPNotSupportedError):
+        send(LIBRARIES[2], host, smtp, Wanted(["josé@example.org"]))
+
+
+def ordinary(host: Host, kind: str, text: str) -> None:
+    if kind == "Flask-Mail":
+        host.mail.send_message("Hi", ["jane@example.org"], text)
+    elif kind == "Flask-Mailman":
+        gated_mailman.Mail(host.app)
+        flask_mailman.EmailMessage("Hi", text, None, ["jane@example.org"]).send()
+    else:
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = "team@example.org", "jane@example.org", "Hi"
+        message.set_content(text)
+        with smtplib.SMTP(host.app.config["MAIL_SERVER"], host.app.config["MAIL_PORT"]) as connection:
+            stdlib.send_invitations([message], connection.send_message)
+
+
+@pytest.mark.parametrize("kind", ["Flask-Mail", "Flask-Mailman", "smtplib"])
+def test_an_ordinary_message_with_a_candidates_link_is_warned_about_once(
+    kind: str, host: Host, smtp: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    ordinary(host, kind, "No link.")
+    assert caplog.records == []
+    link = host.optout.link("jane@example.org", "beta-42")
+    for _ in range(2):
+        ordinary(host, kind, f"Here: {link}")
+    [record] = caplog.records
+    assert "Invitation" in record.getMessage() and "jane" not in record.getMessage()
+    assert len(smtp.received) == 3
+
+
+def test_ordinary_mail_needs_no_setting_of_ours(make: MakeHost, smtp: Mailbox) -> None:
+    host = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port)
+    del host.app.extensions["optout"]
+    with host.app.app_context():
+        for kind in ("Flask-Mail", "Flask-Mailman"):
+            ordinary(host, kind, "Hi.")
+    assert len(smtp.received) == 2
+
+
+def test_the_connection_counts_and_reconnects_alike(make: MakeHost, smtp: Mailbox) -> None:
+    host = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port, MAIL_MAX_EMAILS=2)
+    with host.app.app_context():
+        for muted in (False, True):
+            say(host, muted, "jane@example.org")
+            counts, connections = [], []
+            with host.mail.connect() as connection:
+                for _ in range(5):
+                    connection.send(host.invitation())
+                    counts.append(connection.num_emails)
+                    connections.append(connection.host)
+            assert counts == [1, 0, 1, 0, 1]
+            assert [one is two for one, two in zip(connections, connections[1:], strict=False)] == [False, True] * 2
+
+
+def test_a_suppressed_connection_counts_alike(make: MakeHost) -> None:
+    host = make(MAIL_SUPPRESS_SEND=True)
+    with host.app.app_context():
+        for muted in (False, True):
+            say(host, muted, "jane@example.org")
+            with host.mail.connect() as connection:
+                connection.send(host.invitation())
+                assert connection.num_emails == 1
+    assert issubclass(gated_mail.Cleared, flask_mail.Message)

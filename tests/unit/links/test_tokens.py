@@ -1,0 +1,198 @@
+"""A token proves one invitation at one door; every other string is a bad token, and nobody learns why."""
+
+from __future__ import annotations
+
+import base64
+import string
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_optout.addresses import parse
+from flask_optout.errors import BadToken, OpportunityError
+from flask_optout.links.keys import ALL, DataKey
+from flask_optout.links.tokens import LONGEST_OPPORTUNITY, LONGEST_TOKEN, SHORTEST_TOKEN, Door, Tokens
+
+KEY = DataKey(b"k" * 32)
+JANE = parse("jane@x.org")
+tokens = Tokens(KEY)
+TOKEN = tokens.mint(Door.LANDING, JANE, "beta-42")
+
+
+def test_a_token_claims_what_it_was_minted_for() -> None:
+    claim = tokens.read(Door.LANDING, TOKEN)
+    assert claim.opportunity == "beta-42"
+    assert claim.person == (
+        (KEY.scope("beta-42"), KEY.digest("beta-42", "jane@x.org")),
+        (KEY.scope(ALL), KEY.digest(ALL, "jane@x.org")),
+    )
+    assert claim.base is None
+    assert claim.domain_tag == KEY.domain_tag(JANE.domain)
+
+
+def test_a_tagged_address_carries_the_marks_of_the_address_without_its_tag() -> None:
+    claim = tokens.read(Door.LANDING, tokens.mint(Door.LANDING, parse("jane+2@x.org"), "beta-42"))
+    assert claim.base == tokens.read(Door.LANDING, TOKEN).person
+    assert claim.person != claim.base
+
+
+def test_a_token_is_short_lower_case_base32_and_names_nobody() -> None:
+    assert set(TOKEN) <= set(string.ascii_lowercase + "234567")
+    assert len(TOKEN) <= 110
+    raw = base64.b32decode(TOKEN.upper() + "=" * (-len(TOKEN) % 8))
+    assert b"jane" not in raw and b"x.org" not in raw
+
+
+@given(
+    st.text(min_size=1, max_size=40).filter(lambda id: id.isprintable() and len(id.encode()) <= LONGEST_OPPORTUNITY)
+)
+def test_every_printable_id_makes_the_round_trip(opportunity: str) -> None:
+    token = tokens.mint(Door.ONE_CLICK, JANE, opportunity)
+    assert SHORTEST_TOKEN <= len(token) <= LONGEST_TOKEN
+    assert tokens.read(Door.ONE_CLICK, token).opportunity == opportunity
+
+
+@pytest.mark.parametrize(
+    "opportunity", ["", "a\nb", "a\0", "é" * 65, "x" * 129, 42, None, b"beta", "\udc80"], ids=ascii
+)
+def test_an_id_that_cannot_stand_in_a_link_is_refused(opportunity: str) -> None:
+    with pytest.raises(OpportunityError, match="1 to 128"):
+        tokens.mint(Door.LANDING, JANE, opportunity)
+
+
+#: What stands behind a link in real mails, in any script and in any encoding on the way.
+BEHIND = [
+    *".,;:!?)>]}'\"*_/|~^`+-\\&#@$0189",
+    *"。、，！？」』】）”’»›…‥·–—„“«،؟۔।๏°²¹½™®Жяéßñアあ字한\N{KELVIN SIGN}\N{LATIN SMALL LETTER LONG S}",
+    *"\N{NO-BREAK SPACE}\N{ZERO WIDTH SPACE}\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NO-BREAK SPACE}\N{SOFT HYPHEN}",
+    *"\N{RIGHT-TO-LEFT MARK}\N{IDEOGRAPHIC SPACE}\N{LINE SEPARATOR}\t\r\n\0 ",
+    *("&gt;", "&gt", "&#62;", "&#x3E;", "&nbsp;", "&quot;", "&rdquo;", "&amp;gt;", "&lt;/a&gt;"),
+    *("%20", "%3E", "%E2%80%9D", "%E2%80%8B", "%C2%A0", "%ff", "%00", "%", "%2520", "%253E", "%25E2%2580%259D"),
+    *("=3D", "=3d", "=20", "=E2=80=9D", "=", "==", "=\r\n"),
+    *("</a>", ").", "!?>", "?utm_source=x", "#top", ".html", "/index.html"),
+]
+#: The same before the token.
+BEFORE = [
+    *"<([{«“„'\"*_.。、（「【é字\N{NO-BREAK SPACE}\N{ZERO WIDTH SPACE}\N{SOFT HYPHEN} =",
+    *("&lt;", "&lt", "&#60;", "&quot;", "&nbsp;", "%3C", "%20", "%E2%80%9C", "%253C", "=3D", "=3d", "=20", "=3D=20"),
+]
+
+
+@pytest.mark.parametrize("case", [str, str.upper, str.title, str.swapcase])
+@pytest.mark.parametrize("behind", BEHIND, ids=ascii)
+def test_what_mail_programs_put_behind_a_link_is_dropped(behind: str, case: Callable[[str], str]) -> None:
+    assert tokens.read(Door.LANDING, case(TOKEN) + behind) == tokens.read(Door.LANDING, TOKEN)
+
+
+@pytest.mark.parametrize("case", [str, str.upper, str.title, str.swapcase])
+@pytest.mark.parametrize("before", BEFORE, ids=ascii)
+def test_what_they_put_before_it_is_dropped_too(before: str, case: Callable[[str], str]) -> None:
+    assert tokens.read(Door.LANDING, before + case(TOKEN)) == tokens.read(Door.LANDING, TOKEN)
+    assert tokens.read(Door.LANDING, before + case(TOKEN) + before) == tokens.read(Door.LANDING, TOKEN)
+
+
+@given(st.text(st.characters(exclude_characters=string.ascii_letters + "234567=&%")))
+def test_nothing_that_cannot_belong_to_a_token_does_harm(text: str) -> None:
+    claim = tokens.read(Door.LANDING, TOKEN)
+    assert tokens.read(Door.LANDING, TOKEN + text) == claim
+    assert tokens.read(Door.LANDING, text.replace("/", "")[:2_000] + TOKEN) == claim
+
+
+def test_a_token_is_the_first_segment_of_the_path() -> None:
+    with pytest.raises(BadToken):
+        tokens.read(Door.LANDING, f"elsewhere/{TOKEN}")
+
+
+def test_no_other_letter_passes_for_one_of_the_alphabet() -> None:
+    """The Kelvin sign and the long s are k and s in another case, but nobody's mail program makes them."""
+    token = next(token for token in map(token_of, range(99)) if "k" in token and "s" in token)
+    for own, other in (("k", "\N{KELVIN SIGN}"), ("s", "\N{LATIN SMALL LETTER LONG S}"), ("a", "ａ"), ("2", "２")):
+        with pytest.raises(BadToken):
+            tokens.read(Door.LANDING, token.replace(own, other, 1))
+
+
+def token_of(number: int) -> str:
+    return tokens.mint(Door.LANDING, parse(f"person{number}@x.org"), "beta-42")
+
+
+@pytest.mark.parametrize("case", [str.upper, str.title, str.swapcase])
+def test_case_folding_does_no_harm(case: object) -> None:
+    assert callable(case)
+    assert tokens.read(Door.LANDING, case(TOKEN)) == tokens.read(Door.LANDING, TOKEN)
+
+
+BAD = [
+    "",
+    ".",
+    TOKEN[:-1],
+    TOKEN[:-3],
+    TOKEN[: len(TOKEN) // 2],
+    TOKEN[1:],
+    "3D" + TOKEN,
+    TOKEN[:20] + "=\n" + TOKEN[20:],
+    TOKEN.replace("a", "\N{LATIN SMALL LETTER A WITH ACUTE}", 1),
+    TOKEN.replace("k", "\N{KELVIN SIGN}", 1) if "k" in TOKEN else "\N{KELVIN SIGN}" + TOKEN[1:],
+    TOKEN + TOKEN,
+    "a" * 8_000,
+    "a" * 2_000_000,
+    "<script>alert(1)</script>",
+    "{{7*7}}",
+    "../../etc/passwd",
+    "eyJhbGciOiJIUzI1NiJ9.e30.ZRrHA1JJJW8opsbCGfG_HACGpVUMN_a9IV7pAx_Zmeo",
+]
+
+
+@pytest.mark.parametrize("token", BAD, ids=lambda token: ascii(token)[:40])
+def test_a_damaged_token_is_bad(token: str) -> None:
+    with pytest.raises(BadToken):
+        tokens.read(Door.LANDING, token)
+
+
+def test_no_other_character_fits_in_any_place() -> None:
+    """Of every character but its own in every place, none opens the link: there is one canonical spelling."""
+    for place, own in enumerate(TOKEN):
+        for other in (string.ascii_lowercase + string.digits + ".").replace(own, ""):
+            with pytest.raises(BadToken):
+                tokens.read(Door.LANDING, TOKEN[:place] + other + TOKEN[place + 1 :])
+
+
+def test_no_door_opens_another() -> None:
+    every_door = Tokens(KEY, tuple(Door))
+    for minted in Door:
+        for other in set(Door) - {minted}:
+            with pytest.raises(BadToken):
+                every_door.read(other, every_door.mint(minted, JANE, "beta-42"))
+
+
+def test_no_token_with_the_pseudonyms_of_choices_is_made_for_operators() -> None:
+    with pytest.raises(KeyError):
+        tokens.mint(Door.ASK, JANE, "beta-42")
+
+
+def test_a_claim_is_reissued_for_another_door() -> None:
+    claim = tokens.read(Door.ONE_CLICK, tokens.mint(Door.ONE_CLICK, JANE, "beta-42"))
+    assert tokens.reissue(Door.LANDING, claim) == TOKEN
+
+
+def test_another_data_key_opens_nothing() -> None:
+    with pytest.raises(BadToken):
+        Tokens(DataKey(b"o" * 32)).read(Door.LANDING, TOKEN)
+
+
+def test_the_parts_of_two_tokens_do_not_mix() -> None:
+    other = tokens.mint(Door.LANDING, parse("bob@x.org"), "beta-42")
+    for cut in range(1, len(TOKEN)):
+        if TOKEN[:cut] + other[cut:] in (TOKEN, other):
+            continue
+        with pytest.raises(BadToken):
+            tokens.read(Door.LANDING, TOKEN[:cut] + other[cut:])
+
+
+@pytest.mark.parametrize("version", [0, 2, 99])
+def test_a_signed_token_of_another_version_is_bad(version: int) -> None:
+    claim = tokens.read(Door.LANDING, TOKEN)
+    payload = bytes((version,)) + claim.payload[1:]
+    with pytest.raises(BadToken):
+        tokens.read(Door.LANDING, tokens._sign(Door.LANDING, payload))
