@@ -25,7 +25,7 @@ RING = KeyRing.of([b"the key of the benchmarks, 32 bytes."])
 
 def rows() -> Iterator[Row]:
     tokens = Tokens(RING)
-    links = Links(tokens, lambda door: PREFIX)
+    links = Links(lambda: tokens, lambda door: PREFIX, bool)
     addresses = [parse(f"candidate{number}@example.org") for number in range(CALLS)]
     minted = [tokens.mint(Door.LANDING, address, OPPORTUNITY) for address in addresses]
     bad = [token[:-1] + ("a" if token[-1] != "a" else "b") for token in minted]

@@ -21,9 +21,9 @@ from .errors import ConfigurationError
 from .invitations.gate import OnError
 from .links.log_filter import LinkFilter
 from .links.tokens import Door
+from .links.urls import tag_of
 from .mailers.stdlib import send_invitations
 from .pages.ask import blueprint
-from .pages.languages import tag_of
 from .pages.toggle import optout_control
 from .wiring import State, Tables, current_state
 

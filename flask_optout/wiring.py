@@ -36,7 +36,7 @@ from .links.tokens import Claim, Door, Tokens, bad_token
 from .links.urls import Links
 from .pages.ask_limit import AskLimit
 from .pages.background import Background
-from .pages.languages import speaking
+from .pages.languages import speaking, spoken
 from .pages.rendering import render
 from .pages.routing import Place
 from .presses.domain_alarm import Alarms
@@ -179,7 +179,7 @@ class State:
 
     @cached_property
     def links(self) -> Links:
-        return Links(self.tokens, self._prefix)
+        return Links(lambda: self.tokens, self._prefix, spoken)
 
     @cached_property
     def ask_tokens(self) -> Tokens:
@@ -188,7 +188,7 @@ class State:
 
     @cached_property
     def ask_links(self) -> Links:
-        return Links(self.ask_tokens, self._prefix)
+        return Links(lambda: self.ask_tokens, self._prefix, spoken)
 
     @cached_property
     def gate(self) -> Gate:

@@ -254,3 +254,15 @@ def test_the_manual_does_what_it_says(
     assert result.output.startswith("Inviting")
     dispose(host)
     assert [mail.rcpt_to for mail in smtp.received] == [["ann@example.com"], ["cy@example.com"]]
+
+
+def test_what_came_before_an_error_of_the_hosts_own_iterable_leaves(host: Host, smtp: Watched) -> None:
+    def invitations() -> Iterator[Any]:
+        for person in PEOPLE[:3]:
+            yield host.invitation(person)
+        raise LookupError("the host's own")
+
+    with pytest.raises(LookupError, match="the host's own"):
+        host.mail.send_invitations(invitations())
+    assert [mail.rcpt_to for mail in smtp.received] == [[person] for person in PEOPLE[:3]]
+    assert len(rows()) == 3

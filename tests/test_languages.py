@@ -15,9 +15,10 @@ from flask_babel import Babel, force_locale
 from markupsafe import Markup
 
 from flask_optout import InvitationError
+from flask_optout.links.urls import TAG, joined, split, tag_of
 from flask_optout.mailers import flask_mailman as mailman
 from flask_optout.mailers import stdlib
-from flask_optout.pages.languages import TAG, joined, split, tag_of, translate
+from flask_optout.pages.languages import translate
 from tests.conftest import MakeHost
 from tests.support.hosts import BASE_URL, Host
 from tests.support.walk import Form

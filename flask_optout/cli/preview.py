@@ -7,8 +7,9 @@ from flask.cli import with_appcontext
 
 from ..doctor.walls import NOBODY
 from ..invitations.compose import Draft, Letter
+from ..links.urls import tag_of
 from ..mailers.delivery import default_sender
-from ..pages.languages import spoken, tag_of
+from ..pages.languages import spoken
 from ..wiring import current_state
 from .told import told
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 
 from ..links.tokens import ALPHABET
-from ..pages.languages import TAG
+from ..links.urls import TAG
 from .finding import Finding, Severity, ok
 from .sample import Sample
 

@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 from ..addresses import Address, Recipient, ascii_domain, parse
 from ..errors import AddressError, ConfigurationError, InvitationError
 from ..links.tokens import ALPHABET, Door, checked_opportunity
-from ..links.urls import Links
-from ..pages.languages import TAG, joined, split, tag_of
+from ..links.urls import TAG, Links, joined, split, tag_of
 from .headers import checked_sender, host_headers, unfolded
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}

@@ -11,7 +11,7 @@ import logging
 import re
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from email.utils import formatdate, quote
 from typing import Any, TypeVar
@@ -83,7 +83,12 @@ class Gate:
         failures = Failures(on_error)
         ready: list[tuple[S, Letter, M]] = []
         number = 0
-        for source in sources:
+
+        def flush() -> None:
+            self._hand_off(ready, leave, failures.tell)
+            ready.clear()
+
+        for source in _pulled(sources, flush):
             number += 1
             try:
                 said = draft(source)
@@ -93,11 +98,10 @@ class Gate:
                 failures.tell(source, error)
                 continue
             if said is None or len(ready) >= TOGETHER:
-                self._hand_off(ready, leave, failures.tell)
-                ready = []
+                flush()
             if said is None:
                 leave(source, True)
-        self._hand_off(ready, leave, failures.tell)
+        flush()
         failures.raise_any(number)
         return number - failures.total
 
@@ -148,6 +152,15 @@ class Gate:
                     "A message with a candidate's link in it left without passing the gate, as it is not an "
                     "Invitation. If it invites people, send it as an Invitation of flask_optout.mailers."
                 )
+
+
+def _pulled(sources: Iterable[S], flush: Callable[[], None]) -> Iterator[S]:
+    """The sources; where the host's own iterable raises, what it gave before is handed off first."""
+    try:
+        yield from sources
+    except Exception:
+        flush()
+        raise
 
 
 class Failures:

@@ -1,38 +1,61 @@
-"""The URLs of the doors: a prefix, the language of the invitation if it was said, and the token."""
+"""URLs of links: a prefix, the language of the invitation if it was given, and the token."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from functools import cached_property
 from urllib.parse import urlsplit
 
 from ..addresses import Address
-from ..pages.languages import joined, spoken
 from .tokens import Door, Tokens
+
+#: A language tag (RFC 5646 section 2.1), as far as catalogues are named by it.
+TAG = r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}"
+#: A path behind a door: the language of the invitation, if it was given, and the token.
+PATH = re.compile(rf"(?:({TAG})/)?([^/].*)", re.IGNORECASE | re.DOTALL)
 
 
 class Links:
     """The URLs of one app's doors.
 
+    :param tokens: gives what mints the tokens.
     :param prefix: gives the URL of a door without its token, ending in a slash.
+    :param speaks: whether there are words for a language.
     """
 
-    def __init__(self, tokens: Tokens, prefix: Callable[[Door], str]) -> None:
+    def __init__(
+        self, tokens: Callable[[], Tokens], prefix: Callable[[Door], str], speaks: Callable[[str], bool]
+    ) -> None:
         self._tokens = tokens
-        self._prefix = prefix
-
-    def prefix(self, door: Door) -> str:
-        """The URL of a door up to its token."""
-        return self._prefix(door)
+        self.prefix: Callable[[Door], str] = prefix
+        self._speaks = speaks
 
     def url(self, door: Door, address: Address, opportunity: str, language: str = "") -> str:
         """The URL of one person's link.
 
         :param language: the tag of the language that its page speaks; one for which there are no words is left out.
         """
-        token = self._tokens.mint(door, address, opportunity)
-        return self._prefix(door) + joined(language if spoken(language) else "", token)
+        token = self._tokens().mint(door, address, opportunity)
+        return self.prefix(door) + joined(language if self._speaks(language) else "", token)
 
-    @cached_property
+    @property
     def host(self) -> str:
-        return urlsplit(self._prefix(Door.LANDING)).hostname or "localhost"
+        """The host of the links."""
+        return urlsplit(self.prefix(Door.LANDING)).hostname or "localhost"
+
+
+def tag_of(language: object) -> str:
+    """A language tag in the spelling that links and catalogues have, or an empty one for what is none."""
+    tag = str(language or "").replace("_", "-")
+    return tag.lower() if re.fullmatch(TAG, tag, re.IGNORECASE) else ""
+
+
+def split(path: str) -> tuple[str, str]:
+    """The language that stands before a token, or an empty one, and what should be the token."""
+    found = PATH.fullmatch(path)
+    return ((found[1] or "").lower(), found[2]) if found else ("", path)
+
+
+def joined(language: str, token: str) -> str:
+    """What :func:`split` takes apart."""
+    return f"{language}/{token}" if language else token

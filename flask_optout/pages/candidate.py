@@ -12,13 +12,14 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
 from ..links.tokens import Claim, Door
+from ..links.urls import split
 from ..presses.commands import COMMANDS, Command
 from ..presses.evidence import observe, visitor
 from ..presses.judge import Verdict
 from ..presses.nonces import Nonce, Page, new_visit
 from ..wiring import current_state
 from .assets import HOME, serve_assets
-from .languages import OF_LINK, of_browser, of_link, speaking, split, spoken
+from .languages import OF_LINK, of_browser, of_link, speaking, spoken
 from .one_click import LONGEST_SIGNAL, UNSIGNED, is_signal
 from .rendering import render
 from .routing import PlacedBlueprint

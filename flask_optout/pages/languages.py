@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import functools
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +12,11 @@ from typing import Any, NamedTuple
 from flask import current_app, request
 from markupsafe import Markup, escape
 
+from ..links.urls import tag_of
+
 #: Our message catalogues, of the domain ``optout``.
 CATALOGUES = Path(__file__).parents[1] / "translations"
 DOMAIN = "optout"
-#: A language tag (RFC 5646 section 2.1), as far as catalogues are named by it.
-TAG = r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}"
-#: A path behind a door: the language of the invitation, if it was said, and the token.
-PATH = re.compile(rf"(?:({TAG})/)?([^/].*)", re.IGNORECASE | re.DOTALL)
 #: A host's catalogue that translates this one speaks its language on our pages.
 PROBE = "Not Interested?"
 #: Languages of a browser that are looked at; nobody reads more.
@@ -36,23 +33,6 @@ class Language(NamedTuple):
 
 
 ENGLISH = Language("en", "ltr")
-
-
-def tag_of(language: object) -> str:
-    """A language tag in the spelling that links and catalogues have, or an empty one for what is none."""
-    tag = str(language or "").replace("_", "-")
-    return tag.lower() if re.fullmatch(TAG, tag, re.IGNORECASE) else ""
-
-
-def split(path: str) -> tuple[str, str]:
-    """The language that stands before a token, or an empty one, and what should be the token."""
-    found = PATH.fullmatch(path)
-    return ((found[1] or "").lower(), found[2]) if found else ("", path)
-
-
-def joined(language: str, token: str) -> str:
-    """What :func:`split` takes apart."""
-    return f"{language}/{token}" if language else token
 
 
 def spoken(tag: str) -> bool:

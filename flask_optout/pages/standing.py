@@ -15,11 +15,12 @@ from werkzeug.exceptions import HTTPException
 from ..choices.repository import Choice
 from ..links.keys import ALL
 from ..links.tokens import Claim, Door
+from ..links.urls import joined
 from ..presses.commands import Command
 from ..presses.evidence import has_muted, shows_everything, visitor
 from ..presses.nonces import Nonce, Page
 from ..wiring import current_state
-from .languages import joined, of_link
+from .languages import of_link
 
 
 @dataclass(frozen=True)

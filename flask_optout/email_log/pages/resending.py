@@ -15,8 +15,9 @@ from ...addresses import parse
 from ...invitations.compose import Draft, Letter
 from ...invitations.link_letter import link_letter
 from ...links.tokens import Door
+from ...links.urls import tag_of
 from ...mailers.delivery import deliver
-from ...pages.languages import of_app, speaking, tag_of
+from ...pages.languages import of_app, speaking
 from ...pages.rendering import render
 from ...wiring import current_state
 from ..log_store import reason
