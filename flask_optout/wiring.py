@@ -29,9 +29,11 @@ from .email_log.resends import Resends
 from .email_log.saved_filters import SavedFilters
 from .email_log.tables import LogTables
 from .errors import ConfigurationError
+from .inbound.messages import receive
 from .invitations.compose import Composer
 from .invitations.gate import Gate
 from .links.keys import DataKey
+from .links.mailto import MailtoDoor
 from .links.tokens import Claim, Door, Tokens, bad_token
 from .links.urls import Links
 from .pages.ask_limit import AskLimit
@@ -191,8 +193,30 @@ class State:
         return Links(lambda: self.ask_tokens, self._prefix, spoken)
 
     @cached_property
+    def mailto(self) -> MailtoDoor:
+        """The addresses that take opt-outs by mail.
+
+        :raises ConfigurationError: when there are none.
+        """
+        template = self._app.config["OPTOUT_MAILTO"]
+        if template is None:
+            raise ConfigurationError(
+                "OPTOUT_MAILTO is not set.",
+                "A mail is an opt-out only when it was sent to an address that an invitation names for it.",
+                "Set it to such as 'optout+{token}@in.example.org'.",
+            )
+        return MailtoDoor(self.key, template)
+
+    def receive(self, message: bytes, recipients: list[str], sender: str | None = None) -> bool:
+        """As :func:`flask_optout.inbound.messages.receive`; a store without a data key has made no address."""
+        if self.key_slots.find() is None:
+            raise bad_token()
+        return receive(self.choices, self.mailto, message, recipients, sender)
+
+    @cached_property
     def gate(self) -> Gate:
-        composer = Composer(self.links, _footer, self._app.config["OPTOUT_SPLIT"])
+        mailto = None if self._app.config["OPTOUT_MAILTO"] is None else self.mailto.address
+        composer = Composer(self.links, _footer, self._app.config["OPTOUT_SPLIT"], mailto)
         return Gate(self.choices, composer, self.email_log, self._app.logger)
 
     @cached_property

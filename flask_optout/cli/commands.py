@@ -10,6 +10,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from ..doctor.command import doctor
 from ..wiring import current_state
+from .inbound import receive
 from .lists import import_list, mute
 from .preview import preview
 from .progress import progress
@@ -33,7 +34,7 @@ optout_cli: AppGroup = AppGroup(
     """,
 )
 
-for _command in (alarms, doctor, import_list, mute, notify_domain, preview, scan_me):
+for _command in (alarms, doctor, import_list, mute, notify_domain, preview, receive, scan_me):
     optout_cli.add_command(_command)
 
 

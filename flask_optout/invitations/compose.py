@@ -107,10 +107,18 @@ class Composer:
 
     :param footer: renders the footer, as ``"txt"`` or ``"html"``, with a link in it, and in the language of this tag.
     :param split: whether a draft to several people becomes a letter for each, instead of being refused.
+    :param mailto: gives the address that takes this person's opt-out by mail, where there is such a door.
     """
 
-    def __init__(self, links: Links, footer: Callable[[str, str, str], str], split: bool = False) -> None:
+    def __init__(
+        self,
+        links: Links,
+        footer: Callable[[str, str, str], str],
+        split: bool = False,
+        mailto: Callable[[Address, str], str] | None = None,
+    ) -> None:
         self._links = links
+        self._mailto = mailto
         self._footer = footer
         self._split = split
 
@@ -148,7 +156,7 @@ class Composer:
                 html=self._html(draft.html, url, language) if draft.html else draft.html,
                 sender=sender,
                 reply_to=draft.reply_to,
-                headers={**headers, **self._headers(one_click, opportunity)},
+                headers={**headers, **self._headers(one_click, address, opportunity)},
                 recipient=recipient,
                 links=(url, one_click),
                 message_id=_message_id(sender),
@@ -212,9 +220,11 @@ class Composer:
         """Whether there is a link to somebody's landing page in ``text``."""
         return self._with_own_link(text, "")[1]
 
-    def _headers(self, one_click: str, opportunity: str) -> dict[str, str]:
+    def _headers(self, one_click: str, address: Address, opportunity: str) -> dict[str, str]:
+        # RFC 2369 section 2: the one to use first stands first.
+        by_mail = "" if self._mailto is None else f", <mailto:{self._mailto(address, opportunity)}>"
         return {
-            "List-Unsubscribe": f"<{one_click}>",
+            "List-Unsubscribe": f"<{one_click}>{by_mail}",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
             "List-Id": f"<{_list_label(opportunity)}.optout.{self._links.host}>",
             "Auto-Submitted": "auto-generated",
