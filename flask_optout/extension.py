@@ -23,7 +23,7 @@ from .links.log_filter import LinkFilter
 from .links.tokens import Door, checked_opportunity
 from .links.urls import tag_of
 from .mailers.stdlib import send_invitations
-from .pages.ask import blueprint
+from .pages.find_link import blueprint
 from .pages.toggle import optout_control
 from .wiring import State, Tables, current_state
 

@@ -24,6 +24,7 @@ from .choices.tables import ChoiceTables
 from .config import Keys
 from .email_log.invited import Invited
 from .email_log.log_store import LogStore
+from .email_log.people import People
 from .email_log.records import EmailLog
 from .email_log.resends import Resends
 from .email_log.saved_filters import SavedFilters
@@ -230,6 +231,10 @@ class State:
     @cached_property
     def invited(self) -> Invited:
         return Invited(self._log_store)
+
+    @cached_property
+    def people(self) -> People:
+        return People(self._log_store)
 
     @cached_property
     def resends(self) -> Resends:

@@ -12,6 +12,7 @@ from ..doctor.command import doctor
 from ..wiring import current_state
 from .inbound import receive
 from .lists import import_list, mute
+from .people import erase, export
 from .preview import preview
 from .progress import progress
 from .scanners import alarms, notify_domain, scan_me
@@ -34,7 +35,7 @@ optout_cli: AppGroup = AppGroup(
     """,
 )
 
-for _command in (alarms, doctor, import_list, mute, notify_domain, preview, receive, scan_me):
+for _command in (alarms, doctor, erase, export, import_list, mute, notify_domain, preview, receive, scan_me):
     optout_cli.add_command(_command)
 
 
