@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flask_optout.mailers.flask_mail import Invitation
-from tests.support.hosts import Host, Mailbox, dispose, make_host, smtp_server
-from tests.test_choices import say
+from tests.support.hosts import Host, Mailbox, dispose, make_host, say, smtp_server
 
 MUTED_BEFORE, MUTED_DURING = 1_000, 5_000
 TOKEN = re.compile(rb"/optout/(?:one-click/)?([a-z2-7]{50,})")

@@ -6,8 +6,8 @@ import secrets
 
 import sqlalchemy as sa
 
-from flask_optout.choices.tables import Tables
-from flask_optout.links.keys import ALL, Key
+from flask_optout.choices.tables import ChoiceTables
+from flask_optout.links.keys import ALL, DataKey
 
 from .peers.task import OTHERS
 
@@ -18,8 +18,8 @@ SERIES = {
     "postgresql": "WITH n(i) AS (SELECT generate_series(1, :count))",
 }
 CHANCE = {"sqlite": "randomblob(16)", "postgresql": "uuid_send(gen_random_uuid())"}
-INSERT = "INSERT INTO optout_choice (scope, digest, muted, source, day, domain_tag, key_id, sequence)"
-VALUES = "true, 'page', date('2026-01-01'), :tag, :key"
+INSERT = "INSERT INTO optout_choice (scope, digest, muted, source, day)"
+VALUES = "true, 'page', date('2026-01-01')"
 
 
 def for_all(rows: int) -> int:
@@ -27,33 +27,22 @@ def for_all(rows: int) -> int:
     return rows // 1_000
 
 
-def fill(engine: sa.Engine, tables: Tables, key: Key, opportunity: str, muted: list[str], rows: int) -> None:
+def fill(
+    engine: sa.Engine, tables: ChoiceTables, key: DataKey, opportunity: str, muted: list[str], rows: int
+) -> None:
     """The mutes of the opportunity, one in a thousand for all invitations, and the rest for two hundred others."""
-    for index in tables.choice.indexes:
-        index.drop(engine)
     digests = sorted(key.digests(opportunity, [address.encode() for address in muted]))
     scope = key.scope(opportunity)
+    statement = sa.text(f"{INSERT} VALUES (:scope, :digest, {VALUES})")
     for start in range(0, len(digests), AT_ONCE):
-        _insert(engine, key, scope, digests[start : start + AT_ONCE], start)
-    share, sequence = (rows - len(muted) - for_all(rows)) // OTHERS, len(muted)
+        part = [{"scope": scope, "digest": digest} for digest in digests[start : start + AT_ONCE]]
+        with engine.begin() as connection:
+            connection.execute(statement, part)
+    share = (rows - len(muted) - for_all(rows)) // OTHERS
     scopes = {key.scope(ALL): for_all(rows)} | {secrets.token_bytes(len(scope)): share for _ in range(OTHERS)}
-    for other, count in scopes.items():
-        _by_chance(engine, key, other, count, sequence)
-        sequence += count
-    for index in tables.choice.indexes:
-        index.create(engine)
-
-
-def _by_chance(engine: sa.Engine, key: Key, scope: bytes, count: int, sequence: int) -> None:
     dialect = engine.dialect.name
-    select = f"SELECT :scope, {CHANCE[dialect]}, {VALUES}, :sequence + i FROM n"
-    values = {"count": count, "scope": scope, "tag": b"tag.", "key": key.id, "sequence": sequence}
+    by_chance = sa.text(f"{INSERT} {SERIES[dialect]} SELECT :scope, {CHANCE[dialect]}, {VALUES} FROM n")
     with engine.begin() as connection:
-        connection.execute(sa.text(f"{INSERT} {SERIES[dialect]} {select}"), values)
-
-
-def _insert(engine: sa.Engine, key: Key, scope: bytes, digests: list[bytes], sequence: int) -> None:
-    statement = sa.text(f"{INSERT} VALUES (:scope, :digest, {VALUES}, :sequence)")
-    same = {"scope": scope, "tag": b"tag.", "key": key.id}
-    with engine.begin() as connection:
-        connection.execute(statement, [{**same, "digest": d, "sequence": n} for n, d in enumerate(digests, sequence)])
+        for other, count in sorted(scopes.items()):
+            if count:
+                connection.execute(by_chance, {"scope": other, "count": count})

@@ -28,10 +28,10 @@ PACKAGES = ("Flask", "Flask-SQLAlchemy", "SQLAlchemy", "Flask-Mail", "itsdangero
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: a path of ours, what it was measured against, the ratio, and what it should reach.
+    """One figure: a path of ours, what it was measured against, the ratio, and what was asked of it.
 
-    ``most`` or ``least`` bounds the ratio. ``note`` says more, such as absolute figures. What could not be run here
-    has no ratio, and a note that says why.
+    ``most`` or ``least`` bounds the ratio. ``note`` says in a sentence what the figure means. What could not be run
+    here has no ratio, and a note that says why.
     """
 
     path: str
@@ -43,7 +43,7 @@ class Row:
     note: str = ""
 
     @property
-    def reach(self) -> str:
+    def asked(self) -> str:
         if self.most is not None:
             return f"≤ {self.most:g}{self.unit}"
         return f"≥ {self.least:g}{self.unit}" if self.least is not None else ""
@@ -122,11 +122,14 @@ def package_version(name: str) -> str:
 
 def table(rows: Iterable[Row]) -> str:
     """The rows in Markdown."""
-    lines = ["| path | measured against | ratio | reach | met | note |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        "| path | measured against | asked | now | met | what it means |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for row in rows:
-        met = "" if not row.reach or row.ratio is None else "yes" if row.meets() else "**no**"
-        ratio = "not run" if row.ratio is None else f"{row.ratio:.3g}{row.unit}"
-        lines.append(f"| {row.path} | {row.against} | {ratio} | {row.reach} | {met} | {row.note} |")
+        met = "" if not row.asked or row.ratio is None else "yes" if row.meets() else "**no**"
+        now = "not run" if row.ratio is None else f"{row.ratio:.3g}{row.unit}"
+        lines.append(f"| {row.path} | {row.against} | {row.asked} | {now} | {met} | {row.note} |")
     return "\n".join(lines)
 
 

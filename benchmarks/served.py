@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, redirect, render_template_string
+from flask import Flask, redirect, render_template
 from flask_sqlalchemy import SQLAlchemy
 from werkzeug.wrappers import Response
 
@@ -29,11 +29,12 @@ PLAIN = sa.Table(
 def plain_upsert(connection: sa.Connection, person: str) -> None:
     """As SQLAlchemy's manual has it."""
     dialect: Any = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
-    row = {"opportunity": OPPORTUNITY, "person": person, "muted": True}
-    insert = dialect.insert(PLAIN).values(row)
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=["opportunity", "person"], set_={"muted": insert.excluded.muted})
-    )
+    insert = dialect.insert(PLAIN).values({"opportunity": OPPORTUNITY, "person": person, "muted": True})
+    if connection.dialect.name == "mysql":
+        connection.execute(insert.on_duplicate_key_update(muted=insert.inserted.muted))
+        return
+    keys = ["opportunity", "person"]
+    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_={"muted": insert.excluded.muted}))
 
 
 def _app() -> tuple[Flask, SQLAlchemy]:
@@ -50,13 +51,14 @@ def ours() -> Flask:
 
 
 def bare() -> Flask:
-    """GET renders a template as long as our page; POST does one upsert and its commit, then redirects."""
+    """GET does one SELECT and renders a template as long as our page; POST does one upsert and its commit."""
     app, db = _app()
-    page = "<h1>{{ person }}</h1>" + "x" * int(os.environ["BARE_PAGE_BYTES"])
+    page = app.jinja_env.from_string("<h1>{{ person }}</h1>{{ muted }}" + "x" * int(os.environ["BARE_PAGE_BYTES"]))
 
     @app.get("/bare/<person>")
     def look(person: str) -> str:
-        return render_template_string(page, person=person)
+        query = sa.select(PLAIN.c.muted).where(PLAIN.c.opportunity == OPPORTUNITY, PLAIN.c.person == person)
+        return render_template(page, person=person, muted=db.session.scalar(query))
 
     @app.post("/bare/<person>")
     def mute(person: str) -> Response:

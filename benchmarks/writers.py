@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from flask.ctx import AppContext
 
 from flask_optout.addresses import parse
+from flask_optout.choices.repository import Statement
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 
 from .harness import Elsewhere, Row, interleave, say
-from .hosting import hosted
+from .hosting import SQLITE, hosted
 from .served import OPPORTUNITY, PLAIN, plain_upsert
 
 WRITERS, ROUNDS = 64, 5
@@ -69,10 +70,13 @@ def ours(context: Callable[[], AppContext]) -> Write:
 def rows(full: bool) -> Iterator[Row]:
     say(f"{WRITERS} writers on sqlite")
     each = 20 if full else 5
-    with hosted("sqlite") as host:
+    with hosted(SQLITE) as host:
         bare, mute = plain(host.db.engine), ours(host.app.app_context)
         contenders = {"bare": Elsewhere(lambda: p99(bare, each)), "mute": Elsewhere(lambda: p99(mute, each))}
         times = interleave(contenders, ROUNDS)
-    note = f"99 of 100 within {times.seconds('mute') * 1e3:.0f} ms, no error in {WRITERS * each * ROUNDS:,}"
-    path, against = f"sqlite: {WRITERS} concurrent mutes, p99", "the same upsert without us"
-    yield Row(path, against, times.ratio("mute", "bare"), most=1.5, note=note)
+    note = (
+        f"99 of 100 mutes are stored within {times.seconds('mute') * 1e3:.0f} ms, {times.seconds('bare') * 1e3:.0f} "
+        f"without us; no error in {WRITERS * each * ROUNDS:,}."
+    )
+    path, against = f"{SQLITE}: {WRITERS} concurrent mutes, p99", "the same upsert without us"
+    yield Row(path, against, times.ratio("mute", "bare"), most=1, note=note)

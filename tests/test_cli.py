@@ -35,6 +35,7 @@ def deployed(make: MakeHost, smtp: Mailbox, folder: Path) -> Iterator[Host]:
     host = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port, OPTOUT_JOURNAL=str(folder / "journal"))
     with host.app.app_context():
         assert run(host, "replay", "--new").exit_code == 0
+        host.mail.send(host.invitation("kim@example.org"))
         yield host
 
 
@@ -90,7 +91,7 @@ STATUS = [
     (["mute", "kim@example.org", "beta-42"], 0),
     (["erase", "kim@example.org", "--yes"], 0),
     (["export", "kim@example.org"], 0),
-    (["receive", "--recipient", "kim@example.org"], 67),
+    (["receive", "--recipient", "kim@example.org"], 75),
     (["alarms"], 0),
     (["notify-domain", "example.org", "--yes"], 0),
     (["import", "headless.csv"], 2),

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from flask import redirect
 
 from tests.conftest import MakeHost
-from tests.doctor.test_message import eml
+from tests.doctor.samples import eml
 from tests.support.dns_server import dns_server
-from tests.support.hosts import Host
+from tests.support.hosts import Host, free_port
 from tools.doctor_demo import ZONE
 
 
@@ -21,7 +22,9 @@ def run(host: Host, *options: str) -> Result:
 
 def test_all_is_well_or_something_fails(make: MakeHost) -> None:
     assert run(make(), "--offline").exit_code == 0
-    assert run(make(OPTOUT_BASE_URL=None), "--offline").exit_code == 1
+    walled = make()
+    walled.app.before_request(lambda: redirect("/login"))
+    assert run(walled, "--offline").exit_code == 1
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,7 @@ def test_all_is_well_or_something_fails(make: MakeHost) -> None:
         ["--message", "missing.eml"],
         ["--message", "."],
         ["--nameserver", "dns.example"],
+        ["--block-list", "not a zone"],
         ["--status", "jane@example.org"],
         ["extra"],
     ],
@@ -46,18 +50,30 @@ def test_json_of_a_domain_and_a_sample(make: MakeHost, tmp_path: Path) -> None:
     with dns_server(ZONE) as server:
         address = f"127.0.0.1:{server.address[1]}"
         result = run(
-            make(OPTOUT_BASE_URL=None),
+            make(OPTOUT_BASE_URL=f"https://127.0.0.1:{free_port()}"),
             *("--json", "--domain", "broken.example", "--message", str(sample), "--nameserver", address),
         )
     said = json.loads(result.output)
     found = {finding["id"]: finding for finding in said["findings"]}
     assert (said["domain"], said["exit_status"], result.exit_code) == ("broken.example", 1, 1)
-    assert found["domain.spf.lookups"]["severity"] == "fail"
+    assert found["domain.spf.several"]["severity"] == "fail"
+    assert found["domain.spf.several"]["facts"]["count"] == "2"
     assert {finding["group"] for finding in said["findings"]} == {"setup", "domain", "message", "doors"}
     assert "jane" not in result.output
 
 
 def test_the_text_names_the_mend(make: MakeHost) -> None:
-    result = run(make(OPTOUT_BASE_URL=None), "--offline")
-    assert "OPTOUT_BASE_URL is not set" in result.output
-    assert "Set OPTOUT_BASE_URL to where candidates reach this app" in result.output
+    host = make()
+    host.app.before_request(lambda: redirect("/login"))
+    result = run(host, "--offline")
+    assert "does not reach Flask-OptOut" in " ".join(result.output.split())
+    assert "could not be told" in result.output.splitlines()[-1]
+
+
+def test_block_lists_are_asked_when_they_are_named(make: MakeHost) -> None:
+    with dns_server({**ZONE, "mended.example.bl.example A": ["127.0.0.2"]}) as server:
+        host = make(OPTOUT_BASE_URL=f"https://127.0.0.1:{free_port()}")
+        address = f"127.0.0.1:{server.address[1]}"
+        options = ("--domain", "mended.example", "--nameserver", address)
+        assert "bl.example" not in run(host, *options).output
+        assert "bl.example lists mended.example" in run(host, *options, "--block-list", "bl.example").output

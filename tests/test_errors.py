@@ -56,7 +56,7 @@ def test_every_message_of_the_source_has_an_entry() -> None:
     [
         ("OPTOUT_BASEURL", "Did you mean OPTOUT_BASE_URL?"),
         ("OPTOUT_KEY", "Did you mean OPTOUT_KEYS?"),
-        ("OPTOUT_TIME_OUT", "Did you mean OPTOUT_TIMEOUT?"),
+        ("OPTOUT_LOG_DAY", "Did you mean OPTOUT_LOG_DAYS?"),
         ("OPTOUT_XYZZY_PLUGH", "Those that there are: OPTOUT_BASE_URL, "),
     ],
 )

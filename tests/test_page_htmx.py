@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
 from flask_optout.pages.assets import VERSIONS
+from flask_optout.testing import broken_store
 from flask_optout.wiring import current_state
 from tests.conftest import page_of
 from tests.support.hosts import Host
@@ -133,10 +134,9 @@ def test_on_a_fault_the_old_state_stays_with_words_and_a_second_press_goes_throu
 def test_when_the_store_is_back_the_button_tries_again(served: Host, browser: Browser) -> None:
     page = browser.new_context().new_page()
     page.goto(current_state().links.url(Door.ONE_CLICK, parse("jane@example.org"), "beta-42"))
-    served.db.drop_all()
-    press(page, NO)
-    expect(page.get_by_role("heading", name="Nothing changed.")).to_be_focused()
-    served.db.create_all()
+    with broken_store():
+        press(page, NO)
+        expect(page.get_by_role("heading", name="Nothing changed.")).to_be_focused()
     press(page, "Try again")
     if page.locator(".optout-again").is_visible():
         press(page, NO)

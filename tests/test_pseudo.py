@@ -3,7 +3,6 @@ translation and what does not fit."""
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ from flask_babel import Babel
 from playwright.sync_api import Browser, Page
 
 from flask_optout.addresses import parse
-from flask_optout.email_log.pages import counts
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost, page_of
@@ -146,12 +144,10 @@ def test_what_goes_wrong(host: Host, browser: Browser) -> None:
     context.close()
 
 
-def test_the_operators_pages(host: Host, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_operators_pages(host: Host, page: Page) -> None:
     base = host.optout.link("jane@example.org", "beta-42").partition("/optout/")[0] + LOG
     page.goto(base)
     check(page, "an empty log")
-    page.goto(f"{base}counts")
-    check(page, "no counts")
     for to in ("jane@example.org", "joan@example.org", "kofi@example.org"):
         host.mail.send(host.invitation(to))
     page.goto(base)
@@ -167,10 +163,6 @@ def test_the_operators_pages(host: Host, page: Page, monkeypatch: pytest.MonkeyP
     check(page, "nothing found")
     page.goto(f"{base}?recipient=x&opportunity=%07&from=1&to_time=1")
     check(page, "a filter that cannot be")
-    monkeypatch.setattr(counts, "_this_week", lambda: datetime.date(9999, 1, 1))
-    host.press(host.path(), "mute")
-    page.goto(f"{base}counts")
-    check(page, "counts")
     entry = f"{base}{rows()[0].id}"
     for part in ("text", "html", "headers"):
         page.goto(f"{entry}?part={part}")

@@ -18,7 +18,6 @@ from types import ModuleType
 import pytest
 from playwright.sync_api import Page, expect
 
-from flask_optout.extension import DEFAULTS
 from tests.support.hosts import Mailbox, free_port, listens
 from tests.test_benchmark_scanners import COMMAND as SCANNERS
 from tests.test_example import COMMAND as EXAMPLE
@@ -159,11 +158,6 @@ def test_every_command_is_run_somewhere() -> None:
 
 def test_the_code_is_all_in_blocks_that_are_run() -> None:
     assert set(re.findall(r"^```(\w+)$", README, re.MULTILINE)) == {"shell", "python", "text"}
-
-
-def test_the_settings_and_their_defaults_are_those_of_the_code() -> None:
-    rows = re.findall(r"^\| `(OPTOUT_\w+)` \| `(.+?)` \| .+ \|$", README, re.MULTILINE)
-    assert [(name, default.strip('"')) for name, default in rows] == [(n, str(d)) for n, d in DEFAULTS.items()]
 
 
 def test_every_picture_and_file_it_points_to_is_there() -> None:

@@ -26,7 +26,8 @@ from flask_sqlalchemy import SQLAlchemy
 
 from flask_optout import OptOut
 from flask_optout.addresses import parse
-from flask_optout.links.tokens import Door, Tokens
+from flask_optout.links.tokens import Door
+from flask_optout.wiring import current_state
 from tests.conftest import missing
 from tests.support.hosts import BASE_URL, KEY, Mailbox, smtp_server
 
@@ -83,9 +84,13 @@ class Crew:
         calls = "\n".join(f"{call}('{person}@example.org', 'beta-42')" for person in people)
         self.run(f"from {module} import invite_later\n{calls}")
 
+    def token(self, person: str) -> str:
+        with self.web.app_context():
+            return current_state().tokens.mint(Door.ONE_CLICK, parse(f"{person}@example.org"), "beta-42")
+
     def mute(self, person: str) -> None:
         """What the candidate's mail program sends to the web server."""
-        token = Tokens(KeyRing.of([KEY])).mint(Door.ONE_CLICK, parse(f"{person}@example.org"), "beta-42")
+        token = self.token(person)
         data = {"List-Unsubscribe": "One-Click"}
         assert self.web.test_client().post(f"/optout/one-click/{token}", data=data).status_code == 200
 

@@ -84,7 +84,7 @@ def looked_at(name: str, server: Nameserver) -> Report:
         sender_is_explicit=True,
         nameservers=(server.address,),
     )
-    return Report(name, list(domain(case, Resolver(time.monotonic() + 10, case.nameservers))))
+    return Report.of(name, domain(case, Resolver(time.monotonic() + 10, case.nameservers)))
 
 
 def main() -> None:
@@ -105,7 +105,7 @@ def main() -> None:
 
 def draw(reports: list[Report], picture: Path) -> None:
     """Draw reports as a terminal shows them."""
-    console = Console(record=True, width=112, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console = Console(record=True, width=90, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     for report in reports:
         console.print(f"$ flask optout doctor --domain {report.domain}\n", highlight=False)
         for style, line in lines(report):
@@ -115,7 +115,7 @@ def draw(reports: list[Report], picture: Path) -> None:
         page_file = Path(folder) / "terminal.html"
         page_file.write_text(console.export_html(code_format=PAGE, inline_styles=True))
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1280, "height": 600})
+        page = browser.new_page(viewport={"width": 800, "height": 600})
         page.goto(page_file.as_uri())
         page.screenshot(path=picture, full_page=True)
         browser.close()

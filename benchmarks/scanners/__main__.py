@@ -45,7 +45,7 @@ def run(seed: int, browser: Browser | None, quick: bool, ablation: bool) -> bool
         residue(here, report)
         print(report, flush=True)
         if ablation:
-            ablate(here, browser_too=not quick)
+            ablate(here, quick)
     return report.good
 
 

@@ -88,11 +88,21 @@ def beside(world: World, report: Report, quick: bool) -> None:
             for mutes in (True, False):
                 addresses = [OFFICE, ELSEWHERE]
                 if name in machines.PROFILES:
-                    if name.startswith("P6") or (quick and when != "during"):
+                    if name.startswith("P6") or (quick and (when != "during" or name.startswith(SLOW))):
                         continue
                     addresses = [world.dice.choice(addresses)]
                 for address in addresses:
                     meet_scanner(world, report, f"{name}, {when}", visit, mutes, address)
+    readers(world, report)
+
+
+def readers(world: World, report: Report) -> None:
+    """What acts like a person and comes while somebody reads, or after: what they were told stands all the same."""
+    for when in TIMES[1:]:
+        for mutes in (True, False):
+            for address in (OFFICE, ELSEWHERE):
+                visit = partial(_scan, press_like_a_reader)
+                meet_scanner(world, report, f"R1 patient program, {when}", visit, mutes, address)
 
 
 def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: bool, address: str) -> None:
@@ -106,7 +116,10 @@ def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: b
     def act() -> None:
         page = reader.open()
         world.wait(world.dice.uniform(1, 20))
-        reader.press(page, _offered(page.text, "mute" if mutes else "undo", "leave" if mutes else "keep"))
+        wanted = ("mute", "leave") if mutes else ("undo", "keep")
+        choice = next((each for each in wanted if each in scan.offered(page.text)), None)
+        if choice is not None:  # what they want, or, where it stands already, what leaves it so
+            reader.press(page, choice)
         world.wait(world.dice.uniform(5, 115))
 
     world.address = address
@@ -129,11 +142,6 @@ def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: b
         report.untold.append(f"{name}, {'same' if address == OFFICE else 'other'} network")
 
 
-def _offered(text: str, wanted: str, otherwise: str) -> str:
-    """The button that a person presses who wants it; where it stands already, the one that leaves it so."""
-    return wanted if wanted in scan.offered(text) else otherwise
-
-
 def profiles(world: World, browser_too: bool) -> dict[str, Visit]:
     """The scanners by name, those with a browser where there is one."""
     plain = {name: partial(_scan, profile) for name, profile in scan.PROFILES.items()}
@@ -145,6 +153,14 @@ def press_first_button(scanner: scan.Scanner) -> None:
     """Opens the page with an old browser's name, waits like a reader and sends the first form once."""
     page = scanner.get(scanner.link, scan.OLD_CHROME)
     form = scan.forms_in(page.text)[0]
+    scanner.wait(scanner.dice.uniform(1, 20))
+    scanner.press(page, form, form.buttons[0], scan.OLD_CHROME)
+
+
+def press_like_a_reader(scanner: scan.Scanner) -> None:
+    """Knows the words of the buttons, waits like a reader and mutes or undoes once."""
+    page = scanner.get(scanner.link, scan.OLD_CHROME)
+    form = scan.forms_in(page.text)[-1]
     scanner.wait(scanner.dice.uniform(1, 20))
     scanner.press(page, form, form.buttons[0], scan.OLD_CHROME)
 
@@ -178,24 +194,23 @@ def residue(world: World, report: Report) -> None:
         report.residue = f"R1 patient click {muted} of {RECIPIENTS}"
 
 
-def ablate(world: World, browser_too: bool) -> None:
+def ablate(world: World, quick: bool) -> None:
     """Switch each layer off in turn, and show what it was worth."""
     print(f"\n{'switched off':24} {'opt-outs':>14} {'undos':>14} {'told':>14}")
     for layer in (None, SAFE_READS, *LAYERS):
         with world.without(layer):
             report = Report()
-            _ablated(world, report, browser_too)
+            _ablated(world, report, quick)
         failed = {"visits": report.opted_out, "visits to the muted": report.undone, "told": report.untold}
         row = [f"{len(names):6} of {report.counts[visits]:4}" for visits, names in failed.items()]
         print(f"{layer.name if layer else 'nothing':24} {' '.join(row)}", flush=True)
 
 
-def _ablated(world: World, report: Report, browser_too: bool) -> None:
-    browser, world.browser = world.browser, world.browser if browser_too else None
-    for name, visit in profiles(world, browser_too).items():
+def _ablated(world: World, report: Report, quick: bool) -> None:
+    for name, visit in profiles(world, browser_too=not quick).items():
         if name.startswith(SLOW):
             continue
-        for muted in (False, True) * (1 if name in machines.PROFILES else ROUNDS):
+        for muted in (False, True) * (1 if quick or name in machines.PROFILES else ROUNDS):
             candidate = world.candidate()
             if muted:
                 candidate.said(True)
@@ -203,8 +218,9 @@ def _ablated(world: World, report: Report, browser_too: bool) -> None:
             report.counts["visits to the muted" if muted else "visits"] += 1
             _note(report, candidate, name, muted)
             if name not in machines.PROFILES:
-                meet_scanner(world, report, f"{name}, {world.dice.choice(TIMES)}", visit, muted, ELSEWHERE)
-    world.browser = browser
+                for when in TIMES:
+                    meet_scanner(world, report, f"{name}, {when}", visit, muted, ELSEWHERE)
+    readers(world, report)
 
 
 def _scan(profile: Callable[[scan.Scanner], None], world: World, candidate: Candidate) -> None:

@@ -3,102 +3,80 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from html.parser import HTMLParser
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
-from ..links.tokens import ALPHABET
-from ..links.urls import TAG
-from .finding import Finding, Severity, ok
+from .finding import Finding, tell, unknown
+from .providers import by_host, unwrapped
 from .sample import Sample
+from .styles import visible_links
 
-WHY = "Gmail and Yahoo ask for a clearly visible link in the message itself, and many people never see a button."
-PAGE = "https://support.google.com/a/answer/81126"
 LONGEST_BODY = 500_000
-URL = re.compile(r"https?://[!-;=?-~]{1,1000}")
-UNSEEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0\s*(;|$)", re.I)
-#: Elements without an end tag.
-VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+#: Octets of html behind which Gmail shows a link to the rest.
+CLIPPED = 102_000
+URL = re.compile(r"https?://[!-;=?-~]{1,2000}")
+#: A path of a link that only a machine has written.
+LONG_PATH = 40
 
 
-class _Links(HTMLParser):
-    """Gathers what a person can press: the href of each link that has something to see in it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.visible: list[str] = []
-        self._hidden: list[bool] = []
-        self._open: str | None = None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
-        hidden = "hidden" in attributes or UNSEEN.search(attributes.get("style") or "") is not None
-        if tag not in VOID:
-            self._hidden.append(hidden or bool(self._hidden and self._hidden[-1]))
-        if tag == "a":
-            self._open = attributes.get("href")
-        elif tag == "img" and not hidden:
-            self._see()
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID and self._hidden:
-            self._hidden.pop()
-        if tag == "a":
-            self._open = None
-
-    def handle_data(self, data: str) -> None:
-        if data.strip():
-            self._see()
-
-    def _see(self) -> None:
-        if self._open and not (self._hidden and self._hidden[-1]):
-            self.visible.append(self._open)
-
-
-def bodies(sample: Sample, prefix: str | None) -> Iterator[Finding]:
+def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
     """What is wrong with the links in the text and the html of a sample.
 
-    :param prefix: what a candidate's link starts with, where it is known.
+    :param ours: tells whether a URL is a candidate's link of this app.
     """
     if not (sample.texts or sample.htmls):
-        seen = "The message has neither a text nor an html part."
-        yield Finding("message.body", Severity.FAIL, seen, WHY, "Give it a body, an html part, or both.", PAGE)
-    start = re.escape(prefix) if prefix else r"https?://[^\s<>]{1,400}/"
-    mine = re.compile(rf"{start}(?:{TAG}/)?{ALPHABET.pattern}", re.IGNORECASE)
+        yield tell("message.body")
     shown: list[str] = []
-    for kind, parts in (("text", sample.texts), ("html", sample.htmls)):
-        if parts:
-            links = [link for part in parts for link in _visible(kind, part[:LONGEST_BODY]) if mine.match(link)]
-            shown += links
-            yield _part(kind, bool(links))
+    for kind, parts in (("text", sample.texts), ("html", sample.htmls), ("amp", sample.amps)):
+        if not parts:
+            continue
+        read = URL.findall if kind == "text" else visible_links
+        links = [link for part in parts for link in read(part[:LONGEST_BODY])]
+        plain = {link: unwrapped(link) for link in links}
+        mine = [link for link, _ in plain.values() if ours(link)]
+        shown += mine
+        scanners = sorted({scanner for _, scanner in plain.values() if scanner})
+        yield from _part(kind, links, bool(mine), scanners)
+    size = max((len(part.encode()) for part in sample.htmls), default=0)
+    if size > CLIPPED:
+        yield tell("message.clipped", size=size // 1_000)
     header = re.findall(r"<(https:[^<>\s]*)>", sample.first("List-Unsubscribe"))
     if set(shown) & set(header):
-        yield Finding(
-            "message.link.same",
-            Severity.FAIL,
-            "The link in the body is the one in List-Unsubscribe.",
-            "A scanner that posts to the links of a message would opt the candidate out.",
-            "Let Flask-OptOut put its links in, or use optout.link(address, opportunity) in the body.",
-            "RFC 8058 section 3.1",
+        yield tell("message.link.same")
+
+
+def _part(kind: str, links: list[str], found: bool, scanners: list[str]) -> Iterator[Finding]:
+    if scanners:
+        yield tell("message.scanner", scanners=" and ".join(scanners), kind=kind)
+    tracker = _tracker(links)
+    if found:
+        yield tell(f"message.link.{kind}")
+    elif scanners:
+        mend = "Save a sample in a mailbox without such a scanner, or look at the page behind each link."
+        yield unknown(
+            f"message.link.{kind}", f"whether the {kind} part shows the link", f"{scanners[0]} rewrote it", mend
         )
+    elif tracker is not None:
+        name, setting = tracker
+        yield tell("message.link.tracked", kind=kind, name=name, setting=setting)
+    else:
+        yield tell("message.amp.none" if kind == "amp" else "message.link.none", kind=kind)
 
 
-def _visible(kind: str, part: str) -> list[str]:
-    if kind == "text":
-        return URL.findall(part)
-    parser = _Links()
-    parser.feed(part)
-    return parser.visible
-
-
-def _part(kind: str, has_link: bool) -> Finding:
-    if has_link:
-        return ok(f"message.link.{kind}", f"The {kind} part shows the candidate's link.")
-    return Finding(
-        f"message.link.{kind}",
-        Severity.FAIL,
-        f"The {kind} part shows no link of the candidate's.",
-        WHY,
-        "Let Flask-OptOut add its footer, or put optout.link(address, opportunity) where people see it; "
-        "OPTOUT_BASE_URL must be where the link leads.",
-        PAGE,
-    )
+def _tracker(links: list[str]) -> tuple[str, str] | None:
+    """Whose click tracking the links lead over, and what turns it off."""
+    places = []
+    for link in links:
+        try:
+            places.append(urlsplit(link))
+        except ValueError:
+            continue
+    web = [place for place in places if place.scheme in ("http", "https")]
+    for place in web:
+        provider = by_host(place.hostname or "", place.path)
+        if provider is not None and (place.query or len(place.path) > LONG_PATH):
+            return provider.name, provider.setting
+    machine = [place for place in web if len(place.path) + len(place.query) > LONG_PATH]
+    if len({place.hostname for place in machine}) == 1 and len(machine) == len(web):
+        return machine[0].netloc, "Switch click tracking off for this link where mail leaves."
+    return None

@@ -11,20 +11,15 @@ from ..addresses import parse
 from ..errors import AddressError
 from .sample import Sample, Unreadable, domain_of
 
-#: What a host may set for the doctor, with its defaults.
-SETTINGS: dict[str, Any] = {
-    "OPTOUT_BOUNCE_DOMAIN": None,
-    "OPTOUT_DKIM_SELECTORS": (),
-    "OPTOUT_SENDING_HOST": None,
-}
-
 
 @dataclass(frozen=True)
 class Case:
     """What to look at.
 
     ``author`` is the domain in From, ``bounce`` the one in MAIL FROM (RFC 7208 section 2.4) where it is known,
-    ``unreadable`` why the sample could not be read.
+    ``signers`` the domains that sign the sample, ``helo`` the name that the sending host gave itself, ``unreadable``
+    why the sample could not be read. ``sender_is_explicit`` says that the sending host is known to send, and is not
+    only the one that the app hands its mail to.
     """
 
     author: str | None = None
@@ -32,6 +27,9 @@ class Case:
     selectors: list[tuple[str, str]] = field(default_factory=list)
     sending_host: str | None = None
     sender_is_explicit: bool = False
+    signers: list[str] = field(default_factory=list)
+    helo: str | None = None
+    block_lists: tuple[str, ...] = ()
     sample: Sample | None = None
     unreadable: str | None = None
     nameservers: tuple[tuple[str, int], ...] = ()
@@ -43,6 +41,7 @@ class Case:
         domain: str | None = None,
         message: bytes | None = None,
         nameservers: tuple[tuple[str, int], ...] = (),
+        block_lists: tuple[str, ...] = (),
     ) -> Case:
         """The case of settings, options and a sample; options win over the sample, the sample over settings."""
         sample, unreadable = None, None
@@ -52,19 +51,31 @@ class Case:
             except Unreadable as error:
                 unreadable = str(error)
         author = domain or (sample and sample.author) or _default_author(config)
-        bounce = (sample and sample.bounce) or config["OPTOUT_BOUNCE_DOMAIN"] or None
+        # What the receiver saw of a forwarded sample is the forwarder.
+        seen = sample.received_spf if sample and not sample.forwarded else {}
+        host = config["OPTOUT_SENDING_HOST"] or _address(seen.get("client-ip", ""))
         listed = config["OPTOUT_DKIM_SELECTORS"]
-        selectors = [(name, author) for name in ([listed] if isinstance(listed, str) else listed) if author]
+        names = [(name, author) for name in ([listed] if isinstance(listed, str) else listed) if author]
         return cls(
             author=author,
-            bounce=bounce,
-            selectors=list(dict.fromkeys([*selectors, *(sample.selectors if sample else ())])),
-            sending_host=config["OPTOUT_SENDING_HOST"] or config.get("MAIL_SERVER"),
-            sender_is_explicit=config["OPTOUT_SENDING_HOST"] is not None,
+            bounce=(sample and not sample.forwarded and sample.bounce) or config["OPTOUT_BOUNCE_DOMAIN"] or None,
+            selectors=list(dict.fromkeys([*names, *(sample.selectors if sample else ())])),
+            sending_host=host or config.get("MAIL_SERVER"),
+            sender_is_explicit=host is not None,
+            signers=list(dict.fromkeys(signer for _, signer in sample.selectors)) if sample else [],
+            helo=seen.get("helo"),
+            block_lists=block_lists,
             sample=sample,
             unreadable=unreadable,
             nameservers=nameservers,
         )
+
+
+def _address(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text.removeprefix("IPv6:")))
+    except ValueError:
+        return None
 
 
 def _default_author(config: Mapping[str, Any]) -> str | None:

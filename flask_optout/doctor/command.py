@@ -37,6 +37,13 @@ class _Checked(click.ParamType[Any]):
 @click.option(
     "--nameserver", type=_Checked("address", checked_nameserver), help="Ask this one, as 9.9.9.9 or 9.9.9.9:53."
 )
+@click.option(
+    "--block-list",
+    "block_lists",
+    type=_Checked("zone", checked_domain),
+    multiple=True,
+    help="Ask this DNS block list too, such as zen.spamhaus.org; may be given several times.",
+)
 @click.option("--json", "for_programs", is_flag=True, help="Write JSON; docs/doctor.md describes it.")
 @click.option("--offline", is_flag=True, help="Ask neither DNS nor the deployed app.")
 @with_appcontext
@@ -44,6 +51,7 @@ def doctor(
     domain: str | None,
     message: BinaryIO | None,
     nameserver: tuple[str, int] | None,
+    block_lists: tuple[str, ...],
     for_programs: bool,
     offline: bool,
 ) -> None:
@@ -60,7 +68,7 @@ def doctor(
     from .report import Progress, as_json, write
 
     raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
-    case = Case.of(current_app.config, domain, raw, () if nameserver is None else (nameserver,))
+    case = Case.of(current_app.config, domain, raw, () if nameserver is None else (nameserver,), block_lists)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     with Progress(sys.stderr) as progress:
         report = examine(app, current_state(), case, offline, progress.done)

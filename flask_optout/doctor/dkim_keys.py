@@ -6,15 +6,19 @@ import base64
 import binascii
 import logging
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import dkim
-from dkim.crypto import UnparsableKeyError, parse_public_key
+from dkim.util import InvalidTagValueList
 
-from .finding import Finding, Severity, ok, tag_list, unknown
+from .finding import Finding, tell, unknown
+from .providers import by_host, by_selector
+from .records import flawed, paste_of
 from .resolver import Resolver, Unsure
+from .sample import tag_list
 
-WHY = "Without a signature that holds, mail programs show no opt-out button, and invitations go to spam."
 SHORTEST_KEY = 1024
 GOOD_KEY = 2048
 #: dkimpy reads blanks again from each blank, so what has many of them would take it hours.
@@ -22,9 +26,90 @@ LONGEST_SIGNATURE = 3_000
 BLANKS_IN_HEAD = re.compile(rb"\s{100}")
 BLANKS_IN_BODY = re.compile(rb"[ \t]{200}")
 MOST_SIGNATURES = 5
-NEW_KEY = "Make a new key, publish it in a record of this form under a new selector, then sign with dkim.pem."
-COMMAND = "openssl genrsa -out dkim.pem 2048; openssl rsa -in dkim.pem -pubout -outform DER | base64 -w0"
-PAGE = "https://support.google.com/a/answer/81126"
+#: Prints a TXT record in strings that fit DNS.
+NEW_KEY = """openssl genrsa -out dkim.pem 2048
+(printf '"v=DKIM1; k=rsa; p="'; openssl rsa -in dkim.pem -pubout -outform DER |
+  base64 -w 240 | sed 's/.*/ "&"/') | tr -d '\\n'"""
+NO_NACL = "PyNaCl is not installed"
+#: dkimpy's words for why a signature does not hold, and the ends of the ids that say so.
+CAUSES = (("x= value is past", "expired"), ("body hash mismatch", "body"))
+
+
+class Key(NamedTuple):
+    """What a key record holds: a size where it is a key, else the end of an id and what is wrong."""
+
+    kind: str = ""
+    bits: int = 0
+    wrong: str = ""
+    reason: str = ""
+    #: The record as it should be, where only its writing is wrong.
+    record: str = ""
+
+
+def read(records: list[str]) -> Key:
+    """Read what DNS has for a selector."""
+    if len(records) != 1:
+        wrong, reason = ("several", "there are several") if records else ("absent", "it is absent")
+        return Key(wrong=wrong, reason=reason)
+    key = _parsed(records[0])
+    if (
+        key.wrong == "syntax"
+        and (found := flawed(records[0], "dkim1", lambda text: not _parsed(text).wrong))
+        and found[1]
+    ):
+        return Key(wrong="flawed", reason=found[0], record=found[1])
+    return key
+
+
+def _parsed(record: str) -> Key:
+    tags = tag_list(record)
+    key = re.sub(r"\s", "", tags.get("p", ""))
+    kind = tags.get("k", "rsa").lower()
+    hashes = [name.strip().lower() for name in tags.get("h", "sha256").split(":")]
+    services = {name.strip().lower() for name in tags.get("s", "*").split(":")}
+    if "p" in tags and not key:
+        return Key(wrong="revoked", reason="it is revoked")
+    try:
+        raw = base64.b64decode(key, validate=True)
+        # The names of kinds may be in capitals (RFC 6376 section 3.6.1), which dkimpy does not take.
+        text = re.sub(r"(?i)(^|;)(\s*k\s*=\s*)(rsa|ed25519)\b", lambda k: k[1] + k[2] + k[3].lower(), record)
+        _, bits, kind_read, _ = dkim.evaluate_pk("", text.encode())
+    except dkim.NaClNotFoundError:
+        return Key(kind, 256, "unknown", NO_NACL)
+    except (dkim.DKIMException, InvalidTagValueList, binascii.Error, ValueError, LookupError, TypeError) as error:
+        return _unread(tags, key, kind, error)
+    if (len(raw) == 32) != (kind == "ed25519"):
+        return Key(wrong="type", reason=f"k={kind}, but p= holds a key of another type")
+    if "sha256" not in hashes:
+        return Key(wrong="hash", reason="it forbids sha256")
+    if not {"*", "email"} & services:
+        return Key(wrong="service", reason="it is not meant for mail")
+    return Key(kind_read.decode(), bits)
+
+
+def _unread(tags: dict[str, str], key: str, kind: str, error: Exception) -> Key:
+    size = len(base64.b64decode(key + "=" * (-len(key) % 4))) if re.fullmatch(r"[A-Za-z0-9+/]+=*", key) else 0
+    if kind in ("rsa", "ed25519") and size and (size == 32) == (kind == "rsa"):
+        return Key(wrong="type", reason=f"k={kind}, but p= holds a key of another type")
+    if "p" not in tags:
+        return Key(wrong="syntax", reason="it has no p=")
+    if tags.get("v", "DKIM1") != "DKIM1":
+        return Key(wrong="syntax", reason=f"it begins with v={tags['v']}, and must begin with v=DKIM1")
+    if kind not in ("rsa", "ed25519"):
+        return Key(wrong="syntax", reason=f"k={kind} is no kind of key")
+    return Key(wrong="syntax", reason=f"its p= is no key ({type(error).__name__})" if size else "its p= is no base64")
+
+
+def _how(resolver: Resolver, selector: str, name: str) -> tuple[str, str]:
+    """What makes a new key, and the command to paste: the provider that holds it has a page, else openssl does."""
+    try:
+        target = next((record.target.to_text() for record in resolver.records(name, "CNAME")), "")
+    except Unsure:
+        target = ""
+    provider = by_host(target) if target else by_selector(selector)
+    if provider is not None:
+        return f"Publish the record that {provider.name} shows for your domain: {provider.keys}", ""
+    return f"Make a new key, publish the line that this prints at {name}, and sign with it.", NEW_KEY
 
 
 def keys(resolver: Resolver, selectors: list[tuple[str, str]]) -> Iterator[Finding]:
@@ -33,167 +118,96 @@ def keys(resolver: Resolver, selectors: list[tuple[str, str]]) -> Iterator[Findi
     :param selectors: pairs of selector and signing domain.
     """
     if not selectors:
-        yield Finding(
-            "domain.dkim.selector",
-            Severity.WARN,
-            "Could not tell whether DKIM keys are right: no selector is known, and DNS cannot list them.",
-            WHY,
-            "Name the selectors (s= in your signatures), or give a delivered sample with --message.",
-            "RFC 6376 section 3.6.2.1",
-            paste='OPTOUT_DKIM_SELECTORS = ["(selector)"]',
-        )
+        yield tell("domain.dkim.selector")
     kinds = set()
     for selector, domain in selectors:
         name = f"{selector}._domainkey.{domain}"
         try:
             records = resolver.texts(name)
         except Unsure as trouble:
-            yield unknown("domain.dkim.key", f"which DKIM key {name} holds", str(trouble))
+            yield unknown("domain.dkim", f"which DKIM key {name} holds", trouble)
             kinds.add("unknown")
             continue
-        if records:
-            kinds.add(tag_list(records[0]).get("k", "rsa").lower())
-        yield from _key(name, records)
+        key = read(records)
+        kinds.add(key.kind)
+        yield _said(resolver, selector, name, records, key)
+        if records and "y" in tag_list(records[0]).get("t", "").lower().split(":"):
+            yield tell("domain.dkim.test", name=name)
     if kinds == {"ed25519"}:
-        yield Finding(
-            "domain.dkim.ed25519",
-            Severity.WARN,
-            "Every known key is an Ed25519 key.",
-            "Many mail servers cannot check such a signature, and take the invitation for unsigned.",
-            "Sign with an RSA key of 2048 bits as well.",
-            "RFC 8463 section 5",
-        )
+        yield tell("domain.dkim.ed25519")
 
 
-def _key(name: str, records: list[str]) -> Iterator[Finding]:
-    if not records:
-        yield _wrong("record", name, "holds no key", "", "RFC 6376 section 3.6.2.2")
-        return
-    if len(records) > 1:
-        mend = "Remove all TXT records at this name but the key."
-        yield _wrong("several", name, "holds several records", mend, "RFC 6376 section 3.6.2.2")
-        return
-    tags = tag_list(records[0])
-    section = "RFC 6376 section 3.6.1"
-    hashes = [hash.strip().lower() for hash in tags.get("h", "sha256").split(":")]
-    services = [service.strip().lower() for service in tags.get("s", "*").split(":")]
-    if not re.sub(r"\s", "", tags.get("p", "")):
-        what = "is revoked (its p= is empty)" if "p" in tags else "holds no key (it has no p=)"
-        yield _wrong("revoked" if "p" in tags else "syntax", name, what, "", section)
-    elif tags.get("v", "DKIM1") != "DKIM1":
-        yield _wrong("syntax", name, "does not begin with v=DKIM1", "Write v=DKIM1 in front.", section)
-    elif "sha256" not in hashes:
-        yield _wrong("hash", name, "forbids sha256", "Remove its h= tag.", "RFC 8301 section 3.1")
-    elif not {"*", "email"} & set(services):
-        yield _wrong("service", name, "is not meant for mail", "Remove its s= tag.", section)
-    else:
-        yield _strength(name, tags)
-    if "y" in tags.get("t", "").lower().split(":"):
-        yield Finding(
-            "domain.dkim.test",
-            Severity.WARN,
-            f"The key at {name} is in test mode (t=y).",
-            "Mail servers may treat what it signs as unsigned.",
-            "Remove t=y from the record.",
-            section,
-        )
+def _said(resolver: Resolver, selector: str, name: str, records: list[str], key: Key) -> Finding:
+    shown = tuple(records)
+    if key.wrong == "unknown":
+        mend = "Run: pip install 'Flask-OptOut[doctor]'"
+        return unknown("domain.dkim", f"whether {name} holds a good Ed25519 key", key.reason, mend)
+    if key.wrong == "flawed":
+        return tell("domain.dkim.flawed", shown, paste_of(name, key.record), name=name, reason=key.reason)
+    if key.wrong or (key.kind == "rsa" and key.bits < GOOD_KEY):
+        how, command = _how(resolver, selector, name)
+        end = key.wrong or ("short" if key.bits < SHORTEST_KEY else "low")
+        details = shown if end in ("syntax", "several", "type", "hash", "service") else ()
+        command = "" if end in ("several", "hash", "service") else command
+        return tell(f"domain.dkim.{end}", details, command, name=name, reason=key.reason, bits=key.bits, how=how)
+    return tell(
+        "domain.dkim.key",
+        name=name,
+        kind="an Ed25519 key" if key.kind == "ed25519" else f"an RSA key of {key.bits} bits",
+    )
 
 
-def _strength(name: str, tags: dict[str, str]) -> Finding:
-    kind = tags.get("k", "rsa").lower()
-    if kind == "ed25519":
-        return ok("domain.dkim.key", f"{name} holds an Ed25519 key.")
-    bits = _bits(tags["p"]) if kind == "rsa" else None
-    if bits is None:
-        what = "cannot be read" if kind == "rsa" else f"is of an unknown kind (k={kind})"
-        return _wrong("syntax", name, what, "", "RFC 6376 section 3.6.1")
-    if bits < SHORTEST_KEY:
-        what = f"holds a key of {bits} bits, and mail servers ignore keys below {SHORTEST_KEY}"
-        return _wrong("short", name, what, "", f"RFC 8301 section 3.2; {PAGE}")
-    if bits < GOOD_KEY:
-        return Finding(
-            "domain.dkim.short",
-            Severity.WARN,
-            f"The key at {name} has {bits} bits.",
-            "It is at the lower limit, below which mail servers take invitations for unsigned.",
-            NEW_KEY,
-            f"RFC 8301 section 3.2; {PAGE}",
-            paste=_new(name),
-        )
-    return ok("domain.dkim.key", f"{name} holds an RSA key of {bits} bits.")
-
-
-def _bits(base64_text: str) -> int | None:
-    try:
-        der = base64.b64decode(re.sub(r"\s", "", base64_text), validate=True)
-        modulus = parse_public_key(der)["modulus"]
-        return int(modulus).bit_length()
-    except (binascii.Error, UnparsableKeyError, ValueError, TypeError, LookupError):
-        return None
-
-
-def _wrong(end: str, name: str, what: str, mend: str, source: str) -> Finding:
-    """A record that does not work; without a ``mend`` it takes a new key."""
-    seen = f"The DKIM record {name} {what}."
-    if mend:
-        return Finding(f"domain.dkim.{end}", Severity.FAIL, seen, WHY, mend, source)
-    return Finding(f"domain.dkim.{end}", Severity.FAIL, seen, WHY, NEW_KEY, source, paste=_new(name))
-
-
-def _new(name: str) -> str:
-    return f'{COMMAND}\n{name}. IN TXT "v=DKIM1; k=rsa; p=(what it prints)"'
-
-
-def signatures(resolver: Resolver, message: bytes, headers: list[str]) -> Iterator[Finding]:
+def signatures(resolver: Resolver, message: bytes, headers: list[str], held: Iterable[str] = ()) -> Iterator[Finding]:
     """Whether the signatures of a message hold.
 
     :param headers: its DKIM-Signature headers, from the top.
+    :param held: signing domains whose signature held when the message arrived, as the receiver says.
     """
     head, _, body = message.partition(b"\r\n\r\n")
     if BLANKS_IN_HEAD.search(head) or BLANKS_IN_BODY.search(body):
         reason = "hundreds of blanks follow one another in the message"
-        yield unknown(
-            "message.dkim.valid", "whether a signature holds", reason, "Take them out, and send a new sample."
-        )
+        yield unknown("message.dkim", "whether a signature holds", reason, "Take them out, and send a new sample.")
         return
     for index, header in enumerate(headers[:MOST_SIGNATURES]):
         if len(header) > LONGEST_SIGNATURE:
-            yield unknown("message.dkim.valid", "whether a signature holds", "it is too long to be one")
+            yield unknown("message.dkim", "whether a signature holds", "it is too long to be one")
             continue
         tags = tag_list(header)
-        who = f"The DKIM signature of {tags.get('d', '(no domain)')} (s={tags.get('s', '')})"
-        before = len(resolver.trouble)
+        domain, selector = tags.get("d", "").lower(), tags.get("s", "")
+        facts = {"domain": domain or "(no domain)", "selector": selector}
         try:
-            valid, reason = _holds(resolver, message, index), "the message was changed, or the key is another one"
-        except dkim.NaClNotFoundError:
-            yield unknown("message.dkim.valid", "whether an Ed25519 signature holds", "PyNaCl is not installed")
+            end, reason = _judged(resolver, message, index, tags)
+        except Unsure as trouble:
+            yield unknown("message.dkim", f"whether the signature of {facts['domain']} holds", trouble)
             continue
-        except (dkim.DKIMException, ValueError, LookupError, TypeError, AttributeError) as error:
-            valid, reason = False, str(error)
-        if resolver.trouble[before:]:
-            yield unknown("message.dkim.valid", "whether a signature holds", resolver.trouble[-1])
-        elif valid:
-            yield ok("message.dkim.valid", f"{who} holds.")
-        else:
-            yield Finding(
-                "message.dkim.valid",
-                Severity.FAIL,
-                f"{who} does not hold: {reason}",
-                WHY,
-                "Sign last, behind everything that changes a message (footers, scanners, mailing lists).",
-                "RFC 6376 section 6.1",
-            )
+        if end != "valid" and domain in held:
+            end = "since"
+        yield tell(f"message.dkim.{end}", **facts, reason=reason)
 
 
-def _holds(resolver: Resolver, message: bytes, index: int) -> bool:
-    def text(name: bytes, timeout: float) -> bytes | None:
-        try:
-            records = resolver.texts(name.decode("ascii"))
-        except Unsure:
-            return None
-        return records[0].encode("latin-1") if records else None
+def _judged(resolver: Resolver, message: bytes, index: int, tags: dict[str, str]) -> tuple[str, str]:
+    """Whether a signature holds, as the end of an id, and why not.
 
+    :raises Unsure: when nobody can tell.
+    """
+    records = resolver.texts(f"{tags.get('s', '')}._domainkey.{tags.get('d', '')}")
+    key = read(records)
+    if key.wrong == "unknown":
+        raise Unsure(key.reason)
+    if key.wrong:
+        return "key", key.reason
+    if not tags.get("a", "").lower().startswith(key.kind):
+        return "type", f"it says a={tags.get('a')}, and the key is an {key.kind} key"
+    ends = tags.get("x", "")
+    if ends.isascii() and ends.isdigit() and int(ends[:12]) < time.time():
+        return "expired", f"x={ends}"
     quiet = logging.getLogger(f"{__name__}.quiet")
     quiet.disabled = True
-    # Short keys are judged where the key is; here the question is whether the message is as it was signed.
-    return bool(dkim.DKIM(message, logger=quiet, minkey=0).verify(index, dnsfunc=text))
+    try:
+        # Short keys are judged where the key is; here the question is whether the message is as it was signed.
+        verifier = dkim.DKIM(message, logger=quiet, minkey=0)
+        valid = verifier.verify(index, dnsfunc=lambda name, timeout: records[0].encode())
+    except (dkim.DKIMException, ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = str(error)
+        return next((end for words, end in CAUSES if words in reason), "invalid"), reason
+    return ("valid", "") if valid else ("header", "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,10 +12,11 @@ from ..errors import OptOutError
 from ..links.tokens import Door
 from ..wiring import State
 from .case import Case
-from .doors import PROBE, PROBE_OPPORTUNITY, doors
-from .finding import Finding, Severity, unknown
+from .doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
+from .finding import Finding, Severity, no_extra, tell, unknown
 from .http import knock
 from .message import message
+from .parallel import side_by_side
 from .setup import setup
 
 #: In all; DNS stops some seconds earlier, so that what was seen by then is told.
@@ -28,13 +28,19 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What was looked at, and what was seen."""
+    """What was looked at, and what was seen: each thing once, the worst first."""
 
     domain: str | None
     findings: list[Finding]
 
-    def count(self, severity: Severity) -> int:
-        return sum(finding.severity is severity for finding in self.findings)
+    @classmethod
+    def of(cls, domain: str | None, findings: Iterable[Finding]) -> Report:
+        once = {(finding.id, finding.seen): finding for finding in findings}
+        order = list(Severity)
+        return cls(domain, sorted(once.values(), key=lambda finding: order.index(finding.severity)))
+
+    def count(self, *severities: Severity) -> int:
+        return sum(finding.severity in severities for finding in self.findings)
 
     @property
     def exit_status(self) -> int:
@@ -48,37 +54,41 @@ def examine(app: Flask, state: State, case: Case, offline: bool, progress: Progr
     :param offline: ask neither DNS nor the deployed app.
     :param progress: is told each group that is done.
     """
-    end = time.monotonic() + SECONDS
-    prefix = _prefix(state)
+    missing = _missing()
     work: dict[str, Callable[[], Iterable[Finding]]] = {
         "setup": lambda: _in_context(app, state),
-        "domain": lambda: _skipped("domain") if offline else _domain(case),
-        "message": lambda: _message(case, prefix, offline),
-        "doors": lambda: _skipped("doors") if offline else _doors(state),
+        "domain": lambda: [tell("domain.offline")] if offline else _domain(case, _links(app, state), missing),
+        "message": lambda: _message(case, _links(app, state), missing, offline),
+        "doors": lambda: [tell("doors.offline")] if offline else _doors(state, _links(app, state)),
     }
-    found: dict[str, list[Finding]] = {group: [] for group in GROUPS}
-    threads = {
-        group: threading.Thread(target=_gather, args=(group, work[group], found[group]), daemon=True)
-        for group in GROUPS
-    }
-    for thread in threads.values():
-        thread.start()
-    for group, thread in threads.items():
-        thread.join(max(0.0, end - time.monotonic()))
-        if thread.is_alive():
-            reason = f"it took longer than {SECONDS:.0f} seconds"
-            found[group] = [*found[group], unknown(f"{group}.time", "the rest", reason)]
+    findings: list[Finding] = []
+    for group, found in side_by_side(work, SECONDS):
+        findings += found
         progress(group)
-    return Report(case.author, [finding for group in GROUPS for finding in found[group]])
+    return Report.of(case.author, findings)
 
 
-def _gather(group: str, work: Callable[[], Iterable[Finding]], found: list[Finding]) -> None:
+def _missing() -> ImportError | None:
+    """What the extra lacks; asked for before there are threads, whose failing imports would disturb each other."""
     try:
-        for finding in work():
-            found.append(finding)
-    # What comes from outside is hostile: whatever a reader of it stumbles over ends as a finding, never as a trace.
-    except Exception as error:
-        found.append(unknown(f"{group}.trouble", "the rest", f"it cannot be read ({type(error).__name__})"))
+        from .bodies import bodies  # noqa: F401
+        from .domain import domain  # noqa: F401
+        from .evidence import evidence  # noqa: F401
+    except ImportError as error:
+        return error
+    return None
+
+
+def _links(app: Flask, state: State) -> list[Probe] | OptOutError:
+    """The links of the two probes, or why there are none."""
+    with app.app_context():
+        try:
+            return [
+                Probe(*(state.links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
+                for opportunity in (PROBE_OPPORTUNITY, READER_OPPORTUNITY)
+            ]
+        except OptOutError as error:
+            return error
 
 
 def _in_context(app: Flask, state: State) -> Iterator[Finding]:
@@ -86,59 +96,39 @@ def _in_context(app: Flask, state: State) -> Iterator[Finding]:
         yield from setup(app, state)
 
 
-def _skipped(group: str) -> list[Finding]:
-    seen = "Not looked at, as --offline says."
-    return [Finding(f"{group}.offline", Severity.NOTE, seen, "It may be wrong.", "Leave --offline out.")]
-
-
-def _domain(case: Case) -> Iterator[Finding]:
-    try:
-        from .domain import domain
-        from .resolver import Resolver
-    except ImportError as error:
-        yield _no_extra("domain", error)
+def _domain(case: Case, links: list[Probe] | OptOutError, missing: ImportError | None) -> Iterator[Finding]:
+    if missing is not None:
+        yield no_extra("domain", missing)
         return
-    yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers))
+    from .domain import domain
+    from .resolver import Resolver
+
+    link = None if isinstance(links, OptOutError) else links[0].landing
+    yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), link)
 
 
-def _message(case: Case, prefix: str | None, offline: bool) -> Iterator[Finding]:
-    yield from message(case, prefix)
-    if case.sample is None or not case.sample.signatures:
+def _message(
+    case: Case, links: list[Probe] | OptOutError, missing: ImportError | None, offline: bool
+) -> Iterator[Finding]:
+    prefix = None if isinstance(links, OptOutError) else f"{links[0].landing.rpartition('/')[0]}/"
+    yield from message(case, prefix, missing)
+    if case.sample is None or not case.sample.signatures or missing is not None:
         return
     if offline:
-        yield from _skipped("message.dkim")
+        yield tell("message.offline")
         return
-    try:
-        from .dkim_keys import signatures
-        from .resolver import Resolver
-    except ImportError as error:
-        yield _no_extra("message.dkim", error)
-        return
+    from .dkim_keys import signatures
+    from .evidence import held
+    from .resolver import Resolver
+
     resolver = Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers)
-    yield from signatures(resolver, case.sample.raw, case.sample.all("DKIM-Signature"))
+    yield from signatures(resolver, case.sample.raw, case.sample.all("DKIM-Signature"), held(case.sample))
 
 
-def _no_extra(part: str, error: ImportError) -> Finding:
-    seen = f"Could not tell anything that needs DNS: {error.name} is not installed."
-    why, mend = "What could not be seen may be wrong.", "Install what asks DNS."
-    return Finding(f"{part}.extra", Severity.WARN, seen, why, mend, paste="pip install 'Flask-OptOut[doctor]'")
-
-
-def _doors(state: State) -> Iterator[Finding]:
-    try:
-        landing, one_click = (
-            state.links.url(door, PROBE, PROBE_OPPORTUNITY) for door in (Door.LANDING, Door.ONE_CLICK)
-        )
-    except OptOutError as error:
-        yield unknown("doors.page", "what candidates see", error.what, error.mend)
+def _doors(state: State, links: list[Probe] | OptOutError) -> Iterator[Finding]:
+    if isinstance(links, OptOutError):
+        yield unknown("doors.page", "what candidates see", links.what, links.mend)
         return
-    email_log = None if state.operator is None else f"{landing.rpartition('/')[0]}/operator/"
-    yield from doors(landing, one_click, email_log, knock)
-
-
-def _prefix(state: State) -> str | None:
-    try:
-        url = state.links.url(Door.LANDING, PROBE, PROBE_OPPORTUNITY)
-    except OptOutError:
-        return None
-    return url.rpartition("/")[0] + "/"
+    probe, reader = links
+    email_log = None if state.operator is None else f"{probe.landing.rpartition('/')[0]}/operator/"
+    yield from doors(probe, reader, email_log, knock)

@@ -3,38 +3,53 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.utils import getaddresses
+from urllib.parse import urlsplit
 
-from .finding import Finding, Severity, ok
+from .finding import Finding, tell
+from .providers import by_host
 from .sample import Sample
 
-NO_BUTTON = "Gmail, Yahoo and Apple Mail show their opt-out button only then; without it people press Spam instead."
-OURS = "Send it through the Mail, Connection or cleared() of Flask-OptOut, and let nothing rewrite this header."
+#: RFC 8058 section 4 wants them signed.
+MUST_SIGN = ("From", "List-Unsubscribe", "List-Unsubscribe-Post")
 #: RFC 6376 section 5.4: a header that is not signed can be changed on its way.
 SHOULD_SIGN = ("Subject", "Date", "To", "Message-ID", "List-Id", "Feedback-ID")
 #: RFC 5322 section 2.1.1.
 LONGEST_LINE = 998
 
 
-def headers(sample: Sample) -> Iterator[Finding]:
-    """What is wrong with a sample's headers."""
-    yield from _list_unsubscribe(sample)
-    yield from _post(sample)
-    yield from _list_id(sample)
-    yield from _automatic(sample)
-    yield from _feedback_id(sample)
+def headers(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
+    """What is wrong with a sample's headers.
+
+    :param ours: tells whether a URL is a candidate's link of this app.
+    """
+    yield from _list_unsubscribe(sample, ours)
+    posts = [re.sub(r"\s", "", value) for value in sample.all("List-Unsubscribe-Post")]
+    if posts == ["List-Unsubscribe=One-Click"]:
+        yield tell("message.list-unsubscribe-post")
+    else:
+        what = "is not exactly List-Unsubscribe=One-Click" if posts else "is missing"
+        yield tell("message.list-unsubscribe-post.wrong", what=what)
+    ids = sample.all("List-Id")
+    named = len(ids) == 1 and re.search(r"<[A-Za-z0-9_-]+(\.[A-Za-z0-9-]+)+>$", ids[0])
+    yield tell("message.list-id" if named else "message.list-id.wrong")
+    automatic = sample.first("Auto-Submitted").lower().startswith("auto-generated")
+    yield tell("message.auto-submitted" if automatic else "message.auto-submitted.wrong")
+    if feedback := sample.all("Feedback-ID"):
+        parts = feedback[0].split(":")
+        good = len(feedback) == 1 and len(parts) == 4 and 5 <= len(parts[3].strip()) <= 15
+        yield tell("message.feedback-id" if good else "message.feedback-id.wrong")
     yield from _one_recipient(sample)
     yield from _lines(sample)
     yield from _signatures(sample)
 
 
-def _list_unsubscribe(sample: Sample) -> Iterator[Finding]:
-    id, section = "message.list-unsubscribe", "RFC 8058 section 3.1"
+def _list_unsubscribe(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
     found = sample.all("List-Unsubscribe")
     if len(found) != 1:
-        many = f"{len(found)} List-Unsubscribe headers" if found else "no List-Unsubscribe header"
-        yield Finding(id, Severity.FAIL, f"The message has {many}, and needs one.", NO_BUTTON, OURS, section)
+        many = f"there are {len(found)} of it" if found else "there is none"
+        yield tell("message.list-unsubscribe.wrong", what=f"must be there once, and {many}")
         return
     value = found[0]
     uris = re.findall(r"<([^<>]*)>", value)
@@ -50,82 +65,23 @@ def _list_unsubscribe(sample: Sample) -> Iterator[Finding]:
     elif any(re.search(r"\s", uri) for uri in uris):
         wrong = "has a space inside the angle brackets, which Outlook.com does not read"
     if wrong:
-        yield Finding(
-            id, Severity.FAIL, f"List-Unsubscribe {wrong}.", NO_BUTTON, OURS, f"{section}; RFC 2369 section 2"
-        )
-        return
-    yield ok(id, "List-Unsubscribe holds one https link.")
-    mail = [uri for uri in uris if uri.lower().startswith("mailto:")]
-    if mail and "?" in mail[0]:
-        yield Finding(
-            "message.list-unsubscribe.mailto",
-            Severity.WARN,
-            "The mailto: link says who opts out behind its question mark.",
-            "Apple Mail sends an empty subject and Outlook drops it, so such an opt-out is lost.",
-            "Put what you need to know before the @, at most 64 characters, or leave mailto: out.",
-            "RFC 2369 section 2",
-        )
-
-
-def _post(sample: Sample) -> Iterator[Finding]:
-    id = "message.list-unsubscribe-post"
-    found = sample.all("List-Unsubscribe-Post")
-    if [re.sub(r"\s", "", value) for value in found] == ["List-Unsubscribe=One-Click"]:
-        yield ok(id, "List-Unsubscribe-Post asks for one click.")
+        yield tell("message.list-unsubscribe.wrong", what=wrong)
+    elif not ours(web[0]):
+        host = _host(web[0])
+        provider = by_host(host)
+        whose = f"{host} ({provider.name})" if provider is not None else host
+        yield tell("message.list-unsubscribe.other", whose=whose)
     else:
-        seen = "is not exactly List-Unsubscribe=One-Click" if found else "is missing"
-        paste = "List-Unsubscribe-Post: List-Unsubscribe=One-Click"
-        seen = f"List-Unsubscribe-Post {seen}."
-        yield Finding(id, Severity.FAIL, seen, NO_BUTTON, OURS, "RFC 8058 section 3.1", paste=paste)
+        yield tell("message.list-unsubscribe")
+    if not wrong and any(uri.lower().startswith("mailto:") and "?" in uri for uri in uris):
+        yield tell("message.list-unsubscribe.mailto")
 
 
-def _list_id(sample: Sample) -> Iterator[Finding]:
-    found = sample.all("List-Id")
-    if len(found) == 1 and re.search(r"<[A-Za-z0-9_-]+(\.[A-Za-z0-9-]+)+>$", found[0]):
-        yield ok("message.list-id", "List-Id names the opportunity.")
-        return
-    yield Finding(
-        "message.list-id",
-        Severity.WARN,
-        "The message has several List-Id headers." if found[1:] else "List-Id is missing or not a name in brackets.",
-        "Gmail then takes one opt-out for all your mail, password resets too.",
-        OURS,
-        "RFC 2919 section 3; https://support.google.com/a/answer/15263077",
-    )
-
-
-def _automatic(sample: Sample) -> Iterator[Finding]:
-    if sample.first("Auto-Submitted").lower().startswith("auto-generated"):
-        yield ok("message.auto-submitted", "Auto-Submitted says that a program sent it.")
-    else:
-        yield Finding(
-            "message.auto-submitted",
-            Severity.WARN,
-            "Auto-Submitted is not auto-generated.",
-            "Holiday notices answer it, and some look like a bounce.",
-            OURS,
-            "RFC 3834 section 5",
-            paste="Auto-Submitted: auto-generated",
-        )
-
-
-def _feedback_id(sample: Sample) -> Iterator[Finding]:
-    found = sample.all("Feedback-ID")
-    if not found:
-        return
-    parts = found[0].split(":")
-    if len(found) == 1 and len(parts) == 4 and 5 <= len(parts[3].strip()) <= 15:
-        yield ok("message.feedback-id", "Feedback-ID has four parts.")
-        return
-    yield Finding(
-        "message.feedback-id",
-        Severity.WARN,
-        "Feedback-ID is not one header of four parts that ends in a sender's id of 5 to 15 characters.",
-        "Gmail's Postmaster Tools then count no complaints for these invitations.",
-        "Send it as one header of this form, or not at all.",
-        "https://support.google.com/mail/answer/6254652",
-        paste="Feedback-ID: (campaign):(opportunity):(kind of mail):(sender's id)",
-    )
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or "no host"
+    except ValueError:
+        return "no host"
 
 
 def _one_recipient(sample: Sample) -> Iterator[Finding]:
@@ -133,79 +89,32 @@ def _one_recipient(sample: Sample) -> Iterator[Finding]:
         count = len(getaddresses(sample.all("To") + sample.all("Cc") + sample.all("Bcc")))
     except RecursionError:  # brackets in brackets in brackets
         count = 0
-    if count == 1:
-        yield ok("message.recipient", "The message is for one person.")
-    else:
-        yield Finding(
-            "message.recipient",
-            Severity.FAIL,
-            f"The message names {count} recipients, and an invitation is for one person.",
-            "Its links are personal: whoever else gets it can opt its recipient out.",
-            "Send one invitation for each candidate: recipients=[address], no cc, no bcc.",
-            "RFC 8058 section 6",
-        )
+    yield tell("message.recipient" if count == 1 else "message.recipient.wrong", count=count)
 
 
 def _lines(sample: Sample) -> Iterator[Finding]:
-    head = sample.raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
-    wrong = None
+    head = sample.raw[: sample.raw.find(b"\r\n\r\n")].split(b"\r\n")
     if any(len(line) > LONGEST_LINE for line in head):
-        wrong = f"is longer than {LONGEST_LINE} octets"
+        yield tell("message.lines", what=f"is longer than {LONGEST_LINE} octets")
     elif any(max(line, default=0) > 127 for line in head):
-        wrong = "holds a character outside ASCII"
-    if wrong:
-        seen = f"A line of the headers {wrong}."
-        why = "Servers on the way break or refuse such a message, and its signature no longer holds."
-        mend = "Shorten OPTOUT_BASE_URL and the opportunity's id, and let your mail library encode names."
-        yield Finding("message.lines", Severity.WARN, seen, why, mend, "RFC 5322 section 2.1.1")
+        yield tell("message.lines", what="holds a character outside ASCII")
 
 
 def _signatures(sample: Sample) -> Iterator[Finding]:
     """What the signatures cover; whether they hold is another question, that needs DNS."""
-    section = "RFC 8058 section 4"
-    if not sample.signatures:
-        yield Finding(
-            "message.dkim",
-            Severity.FAIL,
-            "The message has no DKIM signature.",
-            NO_BUTTON,
-            "Sign where mail leaves (your provider's settings, or OpenDKIM), and save the sample where it arrived.",
-            section,
-        )
+    signatures = sample.signatures
+    if not signatures:
+        yield tell("message.dkim.none")
         return
-    covered = [{name.strip().lower() for name in tags.get("h", "").split(":")} for tags in sample.signatures]
-    best = max(covered, key=lambda names: len(names & {"from", "list-unsubscribe", "list-unsubscribe-post"}))
-    missing = [name for name in ("From", "List-Unsubscribe", "List-Unsubscribe-Post") if name.lower() not in best]
+    covered = [{name.strip().lower() for name in tags.get("h", "").split(":")} for tags in signatures]
+    best = max(covered, key=lambda names: len(names & {name.lower() for name in MUST_SIGN}))
+    missing = [name for name in MUST_SIGN if name.lower() not in best]
     present = [name for name in SHOULD_SIGN if sample.all(name) and name.lower() not in best]
-    mend = f"Add to the headers that are signed (h=): {', '.join([*missing, *present])}"
-    if missing:
-        seen = f"No DKIM signature covers {' and '.join(missing)}."
-        yield Finding("message.dkim.covers", Severity.FAIL, seen, NO_BUTTON, mend, section)
-    else:
-        yield ok("message.dkim.covers", "A DKIM signature covers both List-Unsubscribe headers.")
+    names = {"missing": " and ".join(missing), "present": ", ".join(present), "all": ", ".join([*missing, *present])}
+    yield tell("message.dkim.uncovered" if missing else "message.dkim.covers", **names)
     if present:
-        why = "Whoever relays the message can change them, and filters trust it less."
-        seen = f"The DKIM signature leaves out {', '.join(present)}."
-        yield Finding("message.dkim.leaves-out", Severity.WARN, seen, why, mend, "RFC 6376 section 5.4.1")
-    yield from _dangers(sample.signatures)
-
-
-def _dangers(signatures: list[dict[str, str]]) -> Iterator[Finding]:
+        yield tell("message.dkim.leaves-out", **names)
     if any("l" in tags for tags in signatures):
-        yield Finding(
-            "message.dkim.length",
-            Severity.WARN,
-            "A DKIM signature covers only the beginning of the body (l=).",
-            "Anybody can append another link to a signed invitation.",
-            "Switch the body length limit of your signer off.",
-            "RFC 6376 section 8.2",
-        )
+        yield tell("message.dkim.length")
     if all(tags.get("a", "").lower() == "rsa-sha1" for tags in signatures):
-        yield Finding(
-            "message.dkim.sha1",
-            Severity.FAIL,
-            "The DKIM signature uses rsa-sha1, which mail servers ignore.",
-            NO_BUTTON,
-            "Switch your signer to rsa-sha256.",
-            "RFC 8301 section 3.1",
-        )
+        yield tell("message.dkim.sha1")

@@ -11,33 +11,51 @@ from urllib.parse import urlsplit
 
 SECONDS = 5.0
 LONGEST_PAGE = 300_000
+#: What a candidate's browser calls itself, and a program.
+BROWSER = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+)
+PROGRAM = "flask-optout-doctor"
+#: Ends of the ids for what OpenSSL finds wrong with a certificate, by its X509_V_ERR numbers.
+CERTIFICATE_ERRORS = {
+    **dict.fromkeys((9, 10), "expired"),
+    **dict.fromkeys((62, 64), "name"),
+    18: "self-signed",
+    **dict.fromkeys((19, 20, 21), "chain"),
+}
 
 
 class NoAnswer(Exception):
-    """Nothing that speaks HTTP answered; ``certain`` when that is no matter of time or of DNS."""
+    """Nothing that speaks HTTP answered; ``certain`` when that is no matter of time or of DNS.
 
-    def __init__(self, reason: str, certain: bool) -> None:
+    ``certificate`` is the end of the id that says what is wrong with the certificate, where that is why.
+    """
+
+    def __init__(self, reason: str, certain: bool, certificate: str = "") -> None:
         super().__init__(reason)
         self.certain = certain
+        self.certificate = certificate
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; header names are lower case."""
+    """What came back; header names are lower case, ``expires`` is when the certificate ends, as a Unix time."""
 
     status: int
     headers: list[tuple[str, str]]
     text: str
+    expires: float | None = None
 
-    def all(self, name: str) -> str:
-        """The values of a header, joined as RFC 9110 section 5.3 joins them."""
-        return ", ".join(value for key, value in self.headers if key == name)
+    def values(self, name: str) -> list[str]:
+        """The values of a header, in their order; a list with commas is taken apart (RFC 9110 section 5.3)."""
+        values = (value for key, value in self.headers if key == name)
+        return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
-    def has(self, name: str) -> bool:
-        return any(key == name for key, _ in self.headers)
+    def first(self, name: str) -> str:
+        return next((value for key, value in self.headers if key == name), "")
 
 
-def knock(method: str, url: str, body: tuple[str, str] | None) -> Answer:
+def knock(method: str, url: str, body: tuple[str, str] | None = None, agent: str = BROWSER) -> Answer:
     """Send one request.
 
     :param body: the body and its type.
@@ -46,16 +64,21 @@ def knock(method: str, url: str, body: tuple[str, str] | None) -> Answer:
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=SECONDS)
-    headers = {"User-Agent": "flask-optout-doctor", "Accept": "text/html, */*"}
+    headers = {"User-Agent": agent, "Accept": "text/html, */*"}
     text, kind_of_text = body or (None, None)
     if kind_of_text is not None:
         headers["Content-Type"] = kind_of_text
     try:
+        connection.connect()
+        certificate = connection.sock.getpeercert() if isinstance(connection.sock, ssl.SSLSocket) else None
         connection.request(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, text, headers)
         response = connection.getresponse()
         page = _read(response)
+    except ssl.SSLCertVerificationError as error:
+        end = CERTIFICATE_ERRORS.get(error.verify_code, "broken")
+        raise NoAnswer(error.verify_message or str(error), certain=True, certificate=end) from None
     except ssl.SSLError as error:
-        raise NoAnswer(f"its certificate is not good: {error.reason or error}", certain=True) from None
+        raise NoAnswer(f"it speaks no TLS ({error.reason or error})", certain=True) from None
     except (TimeoutError, socket.gaierror) as error:
         raise NoAnswer(f"it did not answer ({type(error).__name__})", certain=False) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -63,7 +86,8 @@ def knock(method: str, url: str, body: tuple[str, str] | None) -> Answer:
     finally:
         connection.close()
     answered = [(name.lower(), value) for name, value in response.getheaders()]
-    return Answer(response.status, answered, page.decode("utf-8", "replace"))
+    expires = ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None
+    return Answer(response.status, answered, page.decode("utf-8", "replace"), expires)
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:

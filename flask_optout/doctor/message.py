@@ -1,28 +1,44 @@
-"""A sample of an invitation: its headers, its bodies, its signatures."""
+"""A sample of an invitation: what its receiver says, its headers, its bodies."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 
-from .bodies import bodies
+from ..links.tokens import ALPHABET
+from ..links.urls import TAG
 from .case import Case
-from .finding import Finding, Severity
+from .finding import Finding, no_extra, tell
 from .headers import headers
 
 
-def message(case: Case, prefix: str | None) -> Iterator[Finding]:
+def ours(prefix: str | None) -> Callable[[str], bool]:
+    """Tells whether a URL is a candidate's link of this app, for people or for mail programs.
+
+    :param prefix: what such a link starts with, where it is known.
+    """
+    start = re.escape(prefix) if prefix else r"https?://[^\s<>]{1,400}/"
+    link = re.compile(rf"{start}(?:one-click/)?(?:{TAG}/)?{ALPHABET.pattern}", re.IGNORECASE)
+    return lambda url: link.match(url) is not None
+
+
+def message(case: Case, prefix: str | None, missing: ImportError | None = None) -> Iterator[Finding]:
     """What is wrong with a sample, as far as it can be seen without DNS.
 
-    :param prefix: what a candidate's link starts with, where it is known.
+    :param missing: what is not installed of the extra, which its receiver's verdict and its bodies need.
     """
-    how = "Send an invitation to yourself, save it with all its headers, and run this."
-    command = "flask optout doctor --message invitation.eml"
     if case.unreadable is not None:
-        seen = f"The sample cannot be read: {case.unreadable}."
-        yield Finding("message.unreadable", Severity.FAIL, seen, "Nothing can be said about it.", how, paste=command)
-    elif case.sample is None:
-        why = "Only a delivered message shows what mail servers on the way make of headers and signatures."
-        yield Finding("message.none", Severity.NOTE, "No sample was given.", why, how, paste=command)
-    else:
-        yield from headers(case.sample)
-        yield from bodies(case.sample, prefix)
+        yield tell("message.unreadable", reason=case.unreadable)
+        return
+    if case.sample is None:
+        yield tell("message.none")
+        return
+    yield from headers(case.sample, ours(prefix))
+    if missing is not None:
+        yield no_extra("message", missing)
+        return
+    from .bodies import bodies
+    from .evidence import evidence
+
+    yield from evidence(case.sample)
+    yield from bodies(case.sample, ours(prefix))

@@ -8,19 +8,25 @@ from collections.abc import Iterator
 from typing import Self, TextIO
 
 from .examine import GROUPS, Report
-from .finding import Finding, Severity
+from .finding import Finding, Severity, clean
 
 #: Of the JSON; it grows by one when something in it changes its meaning or goes away.
 VERSION = 1
 TITLES = {
     "setup": "Set-up",
     "domain": "Sending domain",
-    "message": "The message",
-    "doors": "The doors",
+    "message": "Message",
+    "doors": "Doors",
 }
-STYLES = {Severity.OK: "green", Severity.NOTE: "cyan", Severity.WARN: "yellow", Severity.FAIL: "bold red"}
-WIDTH = 110
-INDENT = 13
+STYLES = {
+    Severity.FAIL: "bold red",
+    Severity.WARN: "yellow",
+    Severity.NOTE: "cyan",
+    Severity.UNKNOWN: "magenta",
+    Severity.OK: "green",
+}
+WIDTH = 80
+INDENT = 15
 
 
 def as_json(report: Report) -> str:
@@ -41,6 +47,7 @@ def as_json(report: Report) -> str:
                     "mend": finding.mend,
                     "paste": finding.paste,
                     "source": finding.source,
+                    "facts": {name: clean(value) for name, value in finding.facts.items()},
                     "details": list(finding.details),
                 }
                 for finding in report.findings
@@ -50,35 +57,49 @@ def as_json(report: Report) -> str:
     )
 
 
+def summary(report: Report) -> str:
+    """One line that says how much is wrong."""
+    mend, look = report.count(Severity.FAIL), report.count(Severity.WARN, Severity.NOTE)
+    well, untold = report.count(Severity.OK), report.count(Severity.UNKNOWN)
+    things = f"{mend} thing{'' if mend == 1 else 's'}"
+    return f"{things} to mend, {look} to look at, {well} well, {untold} could not be told"
+
+
 def lines(report: Report, width: int = WIDTH) -> Iterator[tuple[str, str]]:
-    """The report as pairs of style and line; what is to be pasted is never broken."""
-    for group in GROUPS:
-        findings = [finding for finding in report.findings if finding.group == group]
-        if findings:
-            about = f": {report.domain}" if group == "domain" and report.domain else ""
-            yield "bold", f"{TITLES[group]}{about}"
-        for finding in findings:
-            said = list(_finding(finding, width))
-            yield from said
-            if said[1:] or finding is findings[-1]:
-                yield "", ""
-    yield "bold", ", ".join(f"{report.count(severity)} {severity.value}" for severity in reversed(Severity))
+    """The report as pairs of style and line, the worst first; what is to be pasted is never broken."""
+    if report.domain:
+        yield "bold", f"{report.domain}:"
+    for finding in report.findings:
+        yield from _finding(finding, width)
+        if finding.severity is not Severity.OK:
+            yield "", ""
+    yield "bold", summary(report)
 
 
 def _finding(finding: Finding, width: int) -> Iterator[tuple[str, str]]:
-    first, *rest = textwrap.wrap(finding.seen, width - 8, break_long_words=False, break_on_hyphens=False) or [""]
-    yield STYLES[finding.severity], f"  {finding.severity.value:<5} {first}"
-    for line in rest:
-        yield STYLES[finding.severity], f"        {line}"
+    style, about = STYLES[finding.severity], TITLES[finding.group]
+    wrapped = textwrap.wrap(f"{about}: {finding.seen}", width - 10, break_on_hyphens=False)
+    for number, line in enumerate(wrapped):
+        yield style, f"{'' if number else finding.severity.value:<8}  {line}"
+    if finding.severity is Severity.OK:
+        return
     for line in finding.details:
-        yield "cyan", f"          {line}"
-    for label, text in (("why", finding.why), ("mend", finding.mend)):
-        for number, line in enumerate(textwrap.wrap(text, width - INDENT)):
-            yield "", f"        {'' if number else label:<5}{line}"
-    for line in finding.paste.splitlines():
-        yield "bold", f"{' ' * INDENT}{line}"
-    if finding.source:
-        yield "dim", f"        {'see':<5}{finding.source}"
+        indent = " " * (12 + len(line) - len(line.lstrip()))
+        wrapped = textwrap.wrap(
+            line.strip(),
+            width,
+            initial_indent=indent,
+            subsequent_indent=f"{indent}    ",
+            break_on_hyphens=False,
+        )
+        yield from (("cyan", part) for part in wrapped)
+    for label, text in (("why", finding.why), ("mend", finding.mend), ("see", finding.source)):
+        for number, line in enumerate(
+            textwrap.wrap(text, width - INDENT, break_on_hyphens=False, break_long_words=False)
+        ):
+            yield "dim" if label == "see" else "", f"{'':<10}{'' if number else label:<5}{line}"
+        if label == "mend":
+            yield from (("bold", f"{'':<{INDENT}}{line}".rstrip()) for line in finding.paste.splitlines())
 
 
 def write(report: Report, out: TextIO) -> None:

@@ -12,11 +12,12 @@ from email.utils import parseaddr
 
 from ..addresses import parse
 from ..errors import AddressError
-from .finding import tag_list
 
 #: What is longer is no invitation, and is not read.
-LONGEST_MESSAGE = 2_000_000
+LONGEST_MESSAGE = 25_000_000
 LONGEST_HEAD = 100_000
+COMMENT = re.compile(r"\([^()]*\)")
+RECEIVED_SPF = re.compile(r"([A-Za-z-]+)=(\"[^\"]*\"|[^;\s]+)")
 MOST_PARTS = 40
 
 
@@ -32,6 +33,7 @@ class Sample:
     headers: dict[str, list[str]] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
     htmls: list[str] = field(default_factory=list)
+    amps: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, raw: bytes) -> Sample:
@@ -51,10 +53,10 @@ class Sample:
                 headers.setdefault(name.lower(), []).append(_unfolded(str(value)))
             if "from" not in headers:
                 raise Unreadable("it has no From header")
-            texts, htmls = list(_bodies(message, "plain")), list(_bodies(message, "html"))
+            bodies = [list(_bodies(message, kind)) for kind in ("plain", "html", "x-amp-html")]
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise Unreadable(f"its parts cannot be told apart ({type(error).__name__})") from None
-        return cls(raw, headers, texts, htmls)
+        return cls(raw, headers, *bodies)
 
     def all(self, name: str) -> list[str]:
         return self.headers.get(name.lower(), [])
@@ -73,6 +75,28 @@ class Sample:
         return domain_of(self.first("Return-Path"))
 
     @property
+    def received_spf(self) -> dict[str, str]:
+        """What the topmost Received-SPF says: ``result``, ``client-ip``, ``helo`` and more (RFC 7208 section 9.1)."""
+        result, _, rest = self.first("Received-SPF").partition(" ")
+        pairs = RECEIVED_SPF.findall(COMMENT.sub(" ", rest))
+        return (
+            {"result": result.lower(), **{name.lower(): value.strip('"') for name, value in pairs}} if result else {}
+        )
+
+    @property
+    def receivers(self) -> list[str]:
+        """The names of the servers that judged it, first the one that delivered it (RFC 8601 section 2.5)."""
+        judged = [*self.all("Authentication-Results"), *self.all("ARC-Authentication-Results")]
+        names = [re.sub(r"^\s*i\s*=\s*\d+\s*;", "", value).partition(";")[0].split() for value in judged]
+        return [name[0].lower() for name in names if name and "=" not in name[0]]
+
+    @property
+    def forwarded(self) -> bool:
+        """Whether another server judged it before the one that delivered it did."""
+        names = self.receivers
+        return any(name.split(".")[-2:] != names[0].split(".")[-2:] for name in names[1:])
+
+    @property
     def signatures(self) -> list[dict[str, str]]:
         """The tags of its DKIM signatures."""
         return [tag_list(value) for value in self.all("DKIM-Signature")]
@@ -82,6 +106,16 @@ class Sample:
         """Pairs of selector and signing domain."""
         pairs = [(tags.get("s", "").lower(), tags.get("d", "").lower()) for tags in self.signatures]
         return list(dict.fromkeys((selector, domain) for selector, domain in pairs if selector and domain))
+
+
+def tag_list(text: str) -> dict[str, str]:
+    """The tags of a DKIM signature, a key record or a DMARC record (RFC 6376 section 3.2); of two, the first."""
+    tags: dict[str, str] = {}
+    for part in text.split(";"):
+        name, equals, value = part.partition("=")
+        if equals:
+            tags.setdefault(name.strip().lower(), value.strip())
+    return tags
 
 
 def domain_of(header: str) -> str | None:

@@ -225,7 +225,11 @@ def crawl_everything_that_follows(scanner: Scanner) -> None:
 
 
 def blind_poster(scanner: Scanner) -> None:
-    """Posts to every URL without looking at it."""
+    """Posts to every URL without looking at it, and sends what forms there are without a button."""
+    page = scanner.get(scanner.link, OLD_CHROME)
+    for form in forms_in(page.text):
+        scanner.wait(scanner.dice.uniform(0.5, 2.0))
+        scanner.press(page, form, Button("go", ""), OLD_CHROME)
     for agent in scanner.dice.sample([CHROME, OLD_CHROME, REQUESTS, ""], 4):
         for body, kind in (*BLIND, SIGNAL):
             scanner.post(scanner.link, agent, body, kind)

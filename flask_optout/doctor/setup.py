@@ -12,10 +12,9 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import OptOutError
-from ..links.tokens import Door
 from ..wiring import State
-from .doors import PROBE, PROBE_OPPORTUNITY
-from .finding import Finding, Severity, of_error, ok, unknown
+from .engines import time_outs
+from .finding import Finding, of_error, tell, unknown
 from .walls import find_wall
 
 MOST_SECONDS_APART = 120
@@ -24,78 +23,39 @@ LIBRARIES = {"mail": "flask_mail", "mailman": "flask_mailman"}
 
 
 def keys(app: Flask, state: State) -> Iterator[Finding]:
-    """Whether there are keys, and ones of their own."""
-    try:
-        count = len(state.key_slots.keys)
-    except OptOutError as error:
-        yield of_error("setup.keys", error)
-        return
-    if app.config["OPTOUT_KEYS"] is not None:
-        yield ok("setup.keys", f"OPTOUT_KEYS holds {count} key{'s' if count > 1 else ''}.")
-        return
-    yield Finding(
-        "setup.keys",
-        Severity.WARN,
-        "The keys come from SECRET_KEY.",
-        "Whoever replaces SECRET_KEY stops all invitations, until the old one is back among its fallbacks.",
-        "Put a key of its own in front of SECRET_KEY and its fallbacks, restart every process, then run this.",
-        paste='OPTOUT_KEYS = ["(a new key)", SECRET_KEY, *SECRET_KEY_FALLBACKS]\nflask optout rotate-key',
-    )
+    """Whether the keys are ones of their own."""
+    count = len(state.key_slots.keys)
+    own = app.config["OPTOUT_KEYS"] is not None
+    yield tell("setup.keys" if own else "setup.keys.shared", count=f"{count} key{'s' if count > 1 else ''}")
 
 
 def address(app: Flask, state: State) -> Iterator[Finding]:
     """Whether links lead to where candidates are."""
-    try:
-        url = urlsplit(state.links.url(Door.LANDING, PROBE, PROBE_OPPORTUNITY))
-    except OptOutError as error:
-        yield of_error("setup.base-url", error)
-        return
-    if url.scheme == "https":
-        yield ok("setup.base-url", f"Links lead to https://{url.netloc}.")
-        return
-    yield Finding(
-        "setup.base-url",
-        Severity.WARN,
-        f"Links lead to http://{url.netloc}, which is this machine.",
-        "No candidate can open them, and mail programs show their opt-out button for https alone.",
-        "Set it to where candidates reach this app.",
-        "RFC 8058 section 3.1",
-        paste='OPTOUT_BASE_URL = "https://jobs.example.org"',
-    )
+    url = urlsplit(app.config["OPTOUT_BASE_URL"])
+    yield tell("setup.base-url" if url.scheme == "https" else "setup.base-url.local", host=url.netloc)
 
 
 def store(app: Flask, state: State) -> Iterator[Finding]:
-    """Whether the choices can be kept and read."""
+    """Whether the choices can be kept and read, and whether a database that hangs ends a wait."""
     try:
         engine = state.engine()
         with engine.connect() as connection:
             lacking = list(_lacking(sa.inspect(connection), state.tables.all()))
+        waits = list(time_outs(engine))
     except SQLAlchemyError as error:
-        yield Finding(
-            "setup.store",
-            Severity.FAIL,
-            f"The database cannot be reached ({type(error).__name__}).",
-            "Nobody can tell who opted out, so no invitation leaves.",
-            "Check SQLALCHEMY_DATABASE_URI, and that the database runs.",
-        )
+        yield tell("setup.store.unreachable", reason=type(error).__name__)
         return
+    yield from waits
     if lacking:
-        yield Finding(
-            "setup.tables",
-            Severity.FAIL,
-            f"The database lacks {', '.join(lacking)}.",
-            "Without them no choice is kept, so no invitation leaves.",
-            "Create them; where Flask-Migrate keeps the tables, with flask db migrate and flask db upgrade.",
-            paste="flask optout init-db",
-        )
+        yield tell("setup.tables.missing", missing=", ".join(lacking))
         return
-    yield ok("setup.tables", f"The {engine.dialect.name} database has all tables.")
+    yield tell("setup.tables", kind=engine.dialect.name)
     try:
         state.choices.read([])
     except OptOutError as error:
         yield of_error("setup.store", error)
     else:
-        yield ok("setup.store", "The choices can be read with these keys.")
+        yield tell("setup.store")
 
 
 def journal(app: Flask, state: State) -> Iterator[Finding]:
@@ -107,17 +67,7 @@ def journal(app: Flask, state: State) -> Iterator[Finding]:
     except OptOutError as error:
         yield of_error("setup.journal", error)
         return
-    if kept is not None:
-        yield ok("setup.journal", "The journal of choices can be read.")
-        return
-    yield Finding(
-        "setup.journal",
-        Severity.NOTE,
-        "There is no journal of choices.",
-        "Nobody notices when the database is restored from an old backup, and later opt-outs are lost.",
-        "Name a file that is backed up apart from the database, then begin it.",
-        paste='OPTOUT_JOURNAL = "/var/lib/(your app)/optout.journal"\nflask optout replay --new',
-    )
+    yield tell("setup.journal.none" if kept is None else "setup.journal")
 
 
 def _lacking(inspector: sa.Inspector, tables: list[sa.Table]) -> Iterator[str]:
@@ -141,19 +91,9 @@ def clock(app: Flask, state: State) -> Iterator[Finding]:
     except SQLAlchemyError:
         yield unknown("setup.clock", "whether the clocks agree", "the database cannot be reached")
         return
-    if seconds is None:
-        return
-    if seconds <= MOST_SECONDS_APART:
-        yield ok("setup.clock", "This machine and the database agree on the time.")
-        return
-    yield Finding(
-        "setup.clock",
-        Severity.WARN,
-        f"The clocks of this machine and of the database are {seconds:.0f} seconds apart.",
-        "The days of choices come out wrong, and signatures with a date in the future are refused.",
-        "Let both set their clocks by NTP.",
-        paste="timedatectl set-ntp true",
-    )
+    if seconds is not None:
+        wrong = seconds > MOST_SECONDS_APART
+        yield tell("setup.clock.wrong" if wrong else "setup.clock", seconds=f"{seconds:.0f}")
 
 
 def apart(connection: sa.Connection) -> float | None:
@@ -174,50 +114,32 @@ def mailer(app: Flask, state: State) -> Iterator[Finding]:
     """Whether the app's mail passes the gate."""
     mails = {name: app.extensions[key] for key, name in LIBRARIES.items() if key in app.extensions}
     if not mails:
-        seen = "This app has neither Flask-Mail nor Flask-Mailman."
-        why = "Invitations that leave by another way must pass the gate too."
-        yield Finding("setup.mail", Severity.NOTE, seen, why, "Hand messages off by optout.send_invitations().")
+        yield tell("setup.mail.none")
     for name, mail in mails.items():
         if not any(kind.__module__.startswith("flask_optout.mailers.") for kind in type(mail).__mro__):
-            yield Finding(
-                "setup.mail",
-                Severity.FAIL,
-                f"The app's Mail is that of {name}, which does not know the gate.",
-                "It refuses every invitation: one that it sent would reach people who opted out.",
-                "Make your mail object with the Mail of Flask-OptOut, which takes the same settings.",
-                paste=f"from flask_optout.mailers.{name} import Mail",
-            )
+            yield tell("setup.mail.ungated", name=name)
         elif getattr(mail, "suppress", False):
-            seen = "Mail is suppressed in this app (MAIL_SUPPRESS_SEND, or TESTING)."
-            paste = "MAIL_SUPPRESS_SEND = False"
-            yield Finding("setup.mail.suppressed", Severity.WARN, seen, "No invitation leaves.", paste=paste)
+            yield tell("setup.mail.suppressed")
         else:
-            yield ok("setup.mail", f"The app's Mail ({name}) passes the gate.")
+            yield tell("setup.mail", name=name)
 
 
 def operator(app: Flask, state: State) -> Iterator[Finding]:
     """Whether operators can find and send again what was sent."""
-    if state.operator is not None:
-        yield ok("setup.operator", "The Email Log has pages, behind the guard of this app.")
-        return
-    seen = "The Email Log has no pages, as OptOut was given no guard."
-    why = "Operators cannot find an invitation that a candidate has lost, or send it again."
-    mend = "Say who is an operator, with a function or a decorator of your login library."
-    yield Finding("setup.operator", Severity.NOTE, seen, why, mend, paste="OptOut(db, app, operator=login_required)")
+    yield tell("setup.operator.none" if state.operator is None else "setup.operator")
 
 
 def wall(app: Flask, state: State) -> Iterator[Finding]:
     """Whether the host's own hooks let candidates and mail programs through."""
     try:
         found = find_wall(app)
-    except OptOutError:  # said of the base URL, or of the keys
+    except OptOutError:  # said of the store
         return
     if found is None:
-        yield ok("setup.wall", "No login, CSRF check or other hook of this app stands before the candidate's pages.")
+        yield tell("setup.wall")
         return
     mend, _, code = found.mend.partition("\n")
-    paste = textwrap.dedent(code)
-    yield Finding("setup.wall", Severity.FAIL, found.what, found.why, mend, "RFC 8058 section 3.2", paste=paste)
+    yield tell("setup.wall.found", (), textwrap.dedent(code), what=found.what, why=found.why, mend=mend)
 
 
 Check = Callable[[Flask, State], Iterator[Finding]]

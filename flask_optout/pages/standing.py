@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -101,18 +100,17 @@ def standing(claim: Claim, nonce: Nonce, control: bool = False) -> Standing:
 
 
 def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[AnswerButton]:
-    """The press that is asked for once more and its opposite, in an order that varies with the page.
+    """The press that is asked for once more, behind its opposite, among decoys in places that vary with the page.
 
-    What takes the first button or the last one gets a decoy.
+    What takes the first button that there is, the first that is in sight, or the last one, changes nothing.
     """
     word = partial(current_state().nonces.word, nonce)
     other = Command.LEAVE if muted or asked.muted is not True else Command.KEEP
-    answers = [(each.choice, word(each.choice)) for each in (asked, other)]
-    first, middle, last = ((Command.DECOY.choice, word(f"decoy {number}")) for number in range(3))
+    answers = [(each.choice, word(each.choice)) for each in (other, asked)]
     if decoys:
-        answers = [first, *sorted([*answers, middle], key=itemgetter(1)), last]
-    else:
-        answers.sort(key=itemgetter(1))
+        first, middle, last = ((Command.DECOY.choice, word(f"decoy {number}")) for number in range(3))
+        answers.insert(int(middle[1][1:], 16) % 3, middle)
+        answers = [first, *answers, last]
     return [AnswerButton(choice, word("name"), value) for choice, value in answers]
 
 

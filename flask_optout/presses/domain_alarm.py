@@ -10,14 +10,13 @@ import datetime
 import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Container, Iterable, Iterator
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from ..addresses import parse
 from ..choices.store import Store
-from ..choices.tables import KeyTaken, insert
+from ..choices.tables import KeyTaken, insert, upsert
 from ..links.keys import DataKey
 from ..links.tokens import Claim
 from .tables import DOMAIN_SIZE, PERSON_SIZE, PressTables
@@ -81,13 +80,9 @@ class Alarms:
         self._counted: set[Row] = set()
         self._stored: set[Row] = set()
 
-    def would_count(self, claim: Claim) -> bool:
-        """Whether :meth:`count` would count the holder of a link."""
-        return claim.domain_tag not in self._public and self._row(claim) not in self._counted | self._stored
-
     def count(self, claim: Claim) -> None:
         """Count that the holder of a link opted out, once a day, whatever their link says behind a ``+``."""
-        if self.would_count(claim):
+        if claim.domain_tag not in self._public:
             self._counted.add(self._row(claim))
 
     def _row(self, claim: Claim) -> Row:
@@ -106,17 +101,16 @@ class Alarms:
 
         :raises StoreUnavailable: when the database does not take it; then it is kept for the next time.
         """
-        today = self._today()
-        for row in sorted(self._counted):
+        rows = sorted(self._counted - self._stored)
 
-            def write(connection: sa.Connection, row: Row = row) -> None:
-                insert(connection, self._alarm, row._asdict())
+        def write(connection: sa.Connection) -> None:
+            for row in rows:  # another process may have counted the same person
+                upsert(connection, self._alarm, row._asdict())
 
-            with suppress(KeyTaken):  # counted by another process
-                self._store.write(write)
-            self._counted.discard(row)
-            self._stored.add(row)
-        self._stored = {row for row in self._stored if row.day == today}
+        if rows:
+            self._store.write(write)
+        self._stored = {row for row in self._stored.union(rows) if row.day == self._today()}
+        self._counted.difference_update(rows)
 
     def raised(self) -> Iterator[Alarm]:
         """The alarms of the days before today, newest first.

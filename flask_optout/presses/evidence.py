@@ -105,7 +105,7 @@ def observe(request: Request, command: Command | None, nonce: Nonce | None, now:
         scripts=_scripts(request.form.get("scripts", "")),
         htmx="HX-Request" in headers,
         client=client(request.user_agent),
-        secure=request.is_secure or urlsplit(request.url).hostname in LOOPBACK,
+        secure=request.is_secure or urlsplit(f"//{request.host}").hostname in LOOPBACK,
         fetch_site=headers.get("Sec-Fetch-Site", ""),
         fetch_mode=headers.get("Sec-Fetch-Mode", ""),
         fetch_user=headers.get("Sec-Fetch-User") == "?1",

@@ -86,8 +86,7 @@ class RecentPresses:
         number = self._choices.journal_number()
 
         def work(connection: sa.Connection) -> tuple[Judgement, list[Statement]]:
-            if connection.dialect.name == "sqlite":
-                connection.execute(self._lock)
+            self._lock_sqlite(connection)
             choices, row = self._read(connection, claim, number)
             recent = self._unexpired(row)
             known = replace(evidence, visitor=visitor(recent.salt))
@@ -114,12 +113,16 @@ class RecentPresses:
 
         :raises OptOutError: as :meth:`Choices.transact`.
         """
-        mark = claim.person[0]
-        if self._alarms.would_count(claim):
-            choice = self._choices.read([mark]).get(mark)
-            if choice is None or not choice.muted:
-                self._alarms.count(claim)
-        self._choices.transact(lambda connection: (None, [Statement(mark, True, "one-click")]))
+        number, mark = self._choices.journal_number(), claim.person[0]
+
+        def work(connection: sa.Connection) -> tuple[bool, list[Statement]]:
+            self._lock_sqlite(connection)
+            rows = connection.execute(self._choices.select(1), self._choices.parameters([mark])).all()
+            choice = self._choices.found(rows, number).get(mark)
+            return choice is not None and choice.muted, [Statement(mark, True, "one-click")]
+
+        if not self._choices.transact(work):
+            self._alarms.count(claim)
         self.forget_expired()
 
     def forget_expired(self) -> None:
@@ -202,9 +205,13 @@ class RecentPresses:
         elif connection.execute(self._update, {**_at(mark, recent.version), **values}).rowcount == 0:
             raise KeyTaken
 
+    def _lock_sqlite(self, connection: sa.Connection) -> None:
+        """SQLite waits for its one writer only where a transaction begins with a write; this changes no row."""
+        if connection.dialect.name == "sqlite":
+            connection.execute(self._lock)
+
     @cached_property
     def _lock(self) -> sa.Update:
-        """Changes no row; SQLite waits for its one writer only where a transaction begins with a write."""
         return self._recent.update().where(sa.false()).values(version=0)
 
     @cached_property

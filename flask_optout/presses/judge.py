@@ -62,23 +62,11 @@ def _submitter(case: Weighed) -> tuple[Verdict, str] | None:
     return None if case.evidence.pressed else (Verdict.SHOW, "no button")
 
 
-def _nonce(case: Weighed) -> tuple[Verdict, str] | None:
-    """L2: a press comes from a page that was looked at."""
-    return (_doubt(case), "no page") if case.evidence.page is None else None
-
-
 def _negative(case: Weighed) -> tuple[Verdict, str] | None:
     """L5: what a person's press never looks like; each cause asks for a second press and none refuses it."""
     forgiven = FORGIVEN if case.evidence.page is Page.REPEAT else ()
     cause = next((name for name, holds in CAUSES.items() if holds(case.evidence) and name not in forgiven), None)
     return None if cause is None else (_doubt(case), cause)
-
-
-def _decoy(case: Weighed) -> tuple[Verdict, str] | None:
-    """L4: no person sees or reaches a decoy, so whoever presses one is doubtful from then on."""
-    if case.evidence.command is Command.DECOY:
-        return Verdict.SHOW, "decoy"
-    return None
 
 
 def _others(case: Weighed) -> tuple[Verdict, str] | None:
@@ -147,6 +135,7 @@ def _hurry(evidence: Evidence) -> bool:
 
 #: What a person's press never looks like, by name. Safari, text browsers and old browsers send none of these signals.
 CAUSES: dict[str, Callable[[Evidence], bool]] = {
+    "no page": lambda evidence: evidence.page is None,
     "untrusted click": _untrusted,
     "no gesture": _no_gesture,
     "no fetch metadata": _no_metadata,
@@ -159,15 +148,13 @@ CAUSES: dict[str, Callable[[Evidence], bool]] = {
 FORGIVEN = {"no fetch metadata", "scanner", "prefetch", "another site"}
 
 SUBMITTER = Layer("L1 submitter", _submitter)
-NONCE = Layer("L2 page nonce", _nonce)
-NEGATIVE = Layer("L5 negative evidence", _negative)
-DECOY = Layer("L4 decoy", _decoy, remembers=True)
+NEGATIVE = Layer("L2, L5 negative evidence", _negative)
 OTHERS = Layer("L3 other visitors", _others, remembers=True)
 CONTRADICTION = Layer("L3 contradiction", _contradiction, remembers=True)
-DOUBTFUL = Layer("L4 doubtful visitor", _doubtful, remembers=True)
+DOUBTFUL = Layer("L4 decoy", _doubtful, remembers=True)
 LATER_UNDO = Layer("L9 later undo", _later_undo)
 #: In the order in which they are asked.
-LAYERS = (SUBMITTER, NONCE, NEGATIVE, DECOY, OTHERS, CONTRADICTION, DOUBTFUL, LATER_UNDO)
+LAYERS = (SUBMITTER, NEGATIVE, OTHERS, CONTRADICTION, DOUBTFUL, LATER_UNDO)
 
 
 def _doubt(case: Weighed) -> Verdict:

@@ -53,7 +53,7 @@ def optout_assert_not_sent(app: Flask) -> Callable[..., None]:
 
 @pytest.fixture
 def optout_assert_sent_with_link(app: Flask) -> Callable[..., str]:
-    """``optout_assert_sent_with_link(outbox, address, opportunity)`` gives the link, see :mod:`flask_optout.testing`."""
+    """``optout_assert_sent_with_link(outbox, address, opportunity)`` gives the link."""
     from .. import testing
 
     return _in_context(app, testing.assert_sent_with_link)

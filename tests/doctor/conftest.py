@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 
 from flask_optout.doctor import resolver
-from flask_optout.doctor.finding import Finding
+from flask_optout.doctor.finding import Finding, Severity
 from flask_optout.doctor.resolver import Resolver
 from tests.support.dns_server import SILENCE, Nameserver, Zone, dns_server
 
@@ -35,13 +35,14 @@ def ask(nameserver: Nameserver, monkeypatch: pytest.MonkeyPatch) -> Ask:
     return ask
 
 
-def severities(findings: Iterable[Finding]) -> dict[str, str]:
-    """Each finding's id and the worst of its severities."""
-    worst: dict[str, str] = {}
-    order = ["ok", "note", "warn", "fail"]
-    for finding in findings:
-        worst[finding.id] = max(worst.get(finding.id, "ok"), finding.severity.value, key=order.index)
-    return worst
+def ids(findings: Iterable[Finding]) -> set[str]:
+    """The ids of findings; an id has one severity and one text."""
+    return {finding.id for finding in findings}
+
+
+def not_well(findings: Iterable[Finding]) -> set[str]:
+    """The ids of what is not as it should be, or could not be told."""
+    return {finding.id for finding in findings if finding.severity != Severity.OK}
 
 
 def the(findings: Iterable[Finding], id: str) -> Finding:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from flask_optout.doctor.case import SETTINGS, Case, checked_domain, checked_nameserver
-from tests.doctor.test_message import eml
+from flask_optout.doctor.case import Case, checked_domain, checked_nameserver
+from tests.doctor.samples import SETTINGS, eml
 
 FULL = {
     "MAIL_DEFAULT_SENDER": ("Team", "team@set.example"),
@@ -53,6 +53,31 @@ FULL = {
 def test_a_case(config: dict[str, Any], domain: str | None, sample: bytes | None, expected: tuple[Any, ...]) -> None:
     case = Case.of({**SETTINGS, **config}, domain, sample)
     assert (case.author, case.bounce, case.selectors, case.sending_host, case.sender_is_explicit) == expected
+
+
+RECEIVED = 'pass (mx.example: ok) client-ip=192.0.2.77; envelope-from="b@mail.example.org"; helo=out.example.org;'
+
+
+def test_what_the_receiver_saw_tells_the_sending_host_and_its_name() -> None:
+    case = Case.of(FULL | {"OPTOUT_SENDING_HOST": None}, None, eml(Received_SPF=RECEIVED))
+    assert (case.sending_host, case.sender_is_explicit, case.helo) == ("192.0.2.77", True, "out.example.org")
+
+
+def test_what_the_receiver_of_a_forwarded_sample_saw_is_the_forwarder() -> None:
+    sample = eml(
+        Received_SPF=RECEIVED,
+        Authentication_Results="mx.example; spf=fail",
+        ARC_Authentication_Results="i=1; forwarder.test; spf=pass",
+    )
+    case = Case.of(FULL | {"OPTOUT_SENDING_HOST": None}, None, sample)
+    assert (case.sending_host, case.sender_is_explicit, case.helo) == ("smtp.set.example", False, None)
+    assert case.bounce == "bounce.set.example"
+
+
+def test_who_signs_is_told_by_the_sample_alone() -> None:
+    config = {**SETTINGS, **FULL}
+    assert Case.of(config).signers == []
+    assert Case.of(config, None, eml()).signers == ["example.org"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +14,26 @@ import pytest
 import sqlalchemy as sa
 from flask import redirect, request
 
+from flask_optout.doctor.engines import time_outs
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.setup import apart, setup
 from flask_optout.mailers.flask_mailman import Mail
 from tests.conftest import MakeHost, missing
-from tests.doctor.conftest import severities, the
+from tests.doctor.conftest import ids, the
 from tests.support.hosts import Host
 
 KEY = "a key of the choices alone, 32 bytes or more"
 FINE = {
-    "setup.keys": "ok",
-    "setup.base-url": "ok",
-    "setup.tables": "ok",
-    "setup.store": "ok",
-    "setup.journal": "note",
-    "setup.mail": "ok",
-    "setup.wall": "ok",
-    "setup.operator": "note",
+    "setup.keys",
+    "setup.base-url",
+    "setup.tables",
+    "setup.store",
+    "setup.journal.none",
+    "setup.mail",
+    "setup.wall",
+    "setup.operator.none",
+    "setup.time-outs",
+    "setup.wal",
 }
 SERVERS = {
     "postgresql": os.environ.get("OPTOUT_TEST_POSTGRESQL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"),
@@ -48,18 +53,13 @@ def without_table(host: Host) -> None:
 
 def without_column(host: Host) -> None:
     with host.app.app_context(), host.db.engine.begin() as connection:
-        connection.execute(sa.text("alter table optout_choice drop column domain_tag"))
+        connection.execute(sa.text("alter table optout_choice drop column source"))
 
 
 def without_primary_key(host: Host) -> None:
     with host.app.app_context(), host.db.engine.begin() as connection:
         connection.execute(sa.text("drop table optout_meta"))
         connection.execute(sa.text("create table optout_meta (name varchar(32) not null, value text)"))
-
-
-def without_the_key_that_wrote(host: Host) -> None:
-    with host.app.app_context(), host.db.engine.begin() as connection:
-        connection.execute(sa.text("insert into optout_meta (name, value) values ('key.0', '00000000')"))
 
 
 def ungated(host: Host) -> None:
@@ -87,38 +87,30 @@ def without_mail(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "spoil", "expected"),
+    ("settings", "spoil", "lost", "found"),
     [
-        ({}, None, {}),
-        ({"OPTOUT_KEYS": None}, None, {"setup.keys": "warn"}),
-        (
-            {"OPTOUT_KEYS": None, "SECRET_KEY": None},
-            None,
-            {"setup.keys": "fail", "setup.base-url": "fail", "setup.store": "fail", "setup.wall": ""},
-        ),
-        ({"OPTOUT_BASE_URL": None}, None, {"setup.base-url": "fail", "setup.wall": ""}),
-        ({"OPTOUT_BASE_URL": "http://localhost:5000"}, None, {"setup.base-url": "warn"}),
-        ({}, without_table, {"setup.tables": "fail", "setup.store": ""}),
-        ({}, without_column, {"setup.tables": "fail", "setup.store": ""}),
-        ({}, without_primary_key, {"setup.tables": "fail", "setup.store": ""}),
-        ({}, without_the_key_that_wrote, {"setup.store": "fail"}),
-        ({}, ungated, {"setup.mail": "fail"}),
-        ({}, without_mail, {"setup.mail": "note"}),
-        ({}, ungated_mailman, {"setup.mail": "fail"}),
-        ({}, gated_mailman, {}),
-        ({}, login_wall, {"setup.wall": "fail"}),
-        ({}, csrf_check, {"setup.wall": "fail"}),
-        ({"MAIL_SUPPRESS_SEND": True}, None, {"setup.mail": "", "setup.mail.suppressed": "warn"}),
+        ({}, None, set(), set()),
+        ({"OPTOUT_KEYS": None}, None, {"setup.keys"}, {"setup.keys.shared"}),
+        ({"OPTOUT_BASE_URL": "http://localhost:5000"}, None, {"setup.base-url"}, {"setup.base-url.local"}),
+        ({}, without_table, {"setup.tables", "setup.store", "setup.wall"}, {"setup.tables.missing"}),
+        ({}, without_column, {"setup.tables", "setup.store", "setup.wall"}, {"setup.tables.missing"}),
+        ({}, without_primary_key, {"setup.tables", "setup.store"}, {"setup.tables.missing"}),
+        ({}, ungated, {"setup.mail"}, {"setup.mail.ungated"}),
+        ({}, without_mail, {"setup.mail"}, {"setup.mail.none"}),
+        ({}, ungated_mailman, set(), {"setup.mail.ungated"}),
+        ({}, gated_mailman, set(), set()),
+        ({}, login_wall, {"setup.wall"}, {"setup.wall.found"}),
+        ({}, csrf_check, {"setup.wall"}, {"setup.wall.found"}),
+        ({"MAIL_SUPPRESS_SEND": True}, None, {"setup.mail"}, {"setup.mail.suppressed"}),
     ],
 )
 def test_what_is_wrong_with_a_set_up(
-    make: MakeHost, settings: dict[str, Any], spoil: Any, expected: dict[str, str]
+    make: MakeHost, settings: dict[str, Any], spoil: Any, lost: set[str], found: set[str]
 ) -> None:
     host = make(**{"OPTOUT_KEYS": [KEY], **settings})
     if spoil is not None:
         spoil(host)
-    wanted = {id: severity for id, severity in {**FINE, **expected}.items() if severity}
-    assert severities(looked_at(host)) == wanted
+    assert ids(looked_at(host)) == FINE - lost | found
 
 
 def test_a_database_that_cannot_be_reached(make: MakeHost, tmp_path: Path) -> None:
@@ -127,36 +119,113 @@ def test_a_database_that_cannot_be_reached(make: MakeHost, tmp_path: Path) -> No
         host.db.engine.dispose()
     (tmp_path / "host.db").unlink()
     (tmp_path / "host.db").mkdir()
-    found = looked_at(host)
-    assert {id: severity for id, severity in severities(found).items() if severity in ("warn", "fail")} == {
-        "setup.store": "fail",
-        "setup.clock": "warn",
-    }
+    assert {"setup.store.unreachable", "setup.clock.unknown"} <= ids(looked_at(host))
 
 
 def test_the_mend_of_a_wall_is_code_to_paste(make: MakeHost) -> None:
     host = make()
     login_wall(host)
-    finding = the(looked_at(host), "setup.wall")
+    finding = the(looked_at(host), "setup.wall.found")
     assert finding.paste == 'if request.blueprint == "optout":\n    return None'
 
 
 def test_a_journal_is_there_or_missing(make: MakeHost, tmp_path: Path) -> None:
     host = make(OPTOUT_JOURNAL=str(tmp_path / "journal"))
-    assert severities(looked_at(host))["setup.journal"] == "fail"
+    assert "setup.journal.error" in ids(looked_at(host))
     assert host.app.test_cli_runner().invoke(args=["optout", "replay", "--new"]).exit_code == 0
-    assert severities(looked_at(host))["setup.journal"] == "ok"
+    assert "setup.journal" in ids(looked_at(host))
 
 
 def test_operators_have_pages(make: MakeHost) -> None:
-    assert severities(looked_at(make(operator=lambda: True)))["setup.operator"] == "ok"
+    assert "setup.operator" in ids(looked_at(make(operator=lambda: True)))
 
 
 def test_what_the_database_lacks_is_named(make: MakeHost) -> None:
     host = make()
     without_column(host)
-    finding = the(looked_at(host), "setup.tables")
-    assert finding.seen == "The database lacks the column optout_choice.domain_tag."
+    finding = the(looked_at(host), "setup.tables.missing")
+    assert finding.seen == "The database lacks the column optout_choice.source."
+
+
+@pytest.fixture
+def engine_of() -> Iterator[Callable[..., sa.Engine]]:
+    engines: list[sa.Engine] = []
+
+    def engine_of(server: str, **options: Any) -> sa.Engine:
+        engines.append(sa.create_engine(SERVERS.get(server, server), **options))
+        return engines[-1]
+
+    yield engine_of
+    for engine in engines:
+        engine.dispose()
+
+
+WAITS = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}
+READS = {"connect_timeout": 5, "read_timeout": 10, "write_timeout": 10}
+
+
+@pytest.mark.parametrize(
+    ("server", "options", "missing_ones"),
+    [
+        ("postgresql", {}, "connect_timeout, statement_timeout"),
+        ("postgresql", {"connect_args": {"connect_timeout": 5}}, "statement_timeout"),
+        ("postgresql", {"connect_args": WAITS}, None),
+        ("postgresql", {"connect_args": WAITS, "pool_timeout": 600}, "pool_timeout"),
+        ("mariadb", {}, "read_timeout, write_timeout"),
+        ("mariadb", {"connect_args": READS}, None),
+        ("mariadb", {"connect_args": READS, "pool_timeout": 600}, "pool_timeout"),
+    ],
+)
+def test_time_outs_that_are_missing_on_a_server_are_named(
+    engine_of: Callable[..., sa.Engine], server: str, options: dict[str, Any], missing_ones: str | None
+) -> None:
+    try:
+        found = list(time_outs(engine_of(server, **options)))
+    except sa.exc.OperationalError:
+        missing(server, f"start it, or set OPTOUT_TEST_{server.upper()} to its URL")
+    [finding] = found
+    assert finding.facts.get("missing") == missing_ones
+    assert finding.id == ("setup.time-outs.missing" if missing_ones else "setup.time-outs")
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_line_to_paste_sets_them(engine_of: Callable[..., sa.Engine], server: str) -> None:
+    try:
+        paste = the(time_outs(engine_of(server)), "setup.time-outs.missing").paste
+    except sa.exc.OperationalError:
+        missing(server, f"start it, or set OPTOUT_TEST_{server.upper()} to its URL")
+    options = ast.literal_eval(paste.removeprefix("SQLALCHEMY_ENGINE_OPTIONS = "))
+    assert ids(time_outs(engine_of(server, **options))) == {"setup.time-outs"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "mode", "expected"),
+    [
+        (5, "wal", {"setup.time-outs"}),
+        (5, "delete", {"setup.time-outs", "setup.wal"}),
+        (0, "wal", {"setup.time-outs.missing"}),
+        (3_600, "wal", {"setup.time-outs.missing"}),
+    ],
+)
+def test_sqlite_waits_and_its_log(
+    engine_of: Callable[..., sa.Engine], tmp_path: Path, seconds: int, mode: str, expected: set[str]
+) -> None:
+    engine = engine_of(f"sqlite:///{tmp_path / 'waits.db'}", connect_args={"timeout": seconds})
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA journal_mode={mode}")
+    assert ids(time_outs(engine)) == expected
+
+
+def test_the_line_to_paste_gives_sqlite_its_log(engine_of: Callable[..., sa.Engine], tmp_path: Path) -> None:
+    engine = engine_of(f"sqlite:///{tmp_path / 'log.db'}")
+    paste = the(time_outs(engine), "setup.wal").paste
+    with engine.connect() as connection:
+        connection.exec_driver_sql(paste)
+    assert ids(time_outs(engine)) == {"setup.time-outs"}
+
+
+def test_a_database_in_memory_needs_no_log(engine_of: Callable[..., sa.Engine]) -> None:
+    assert ids(time_outs(engine_of("sqlite://"))) == {"setup.time-outs"}
 
 
 @pytest.mark.parametrize("server", SERVERS)

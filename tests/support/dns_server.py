@@ -28,6 +28,7 @@ Zone = Mapping[str, Sequence[Rdata]]
 #: In a zone: answer nothing at all, or that the server failed.
 SILENCE = "SILENCE"
 SERVFAIL = "SERVFAIL"
+MOST_ALIASES = 12
 
 
 class Nameserver:
@@ -41,22 +42,30 @@ class Nameserver:
     def answer(self, wire: bytes, longest: int) -> bytes | None:
         query = dns.message.from_wire(wire)
         question = query.question[0]
-        name = question.name.to_text(omit_final_dot=True).lower()
         kind = dns.rdatatype.to_text(question.rdtype)
-        self.asked.append(f"{name} {kind}")
         reply = dns.message.make_response(query, recursion_available=True)
+        owner = question.name
+        name = _text(owner)
+        self.asked.append(f"{name} {kind}")
+        for _ in range(MOST_ALIASES):
+            if f"{name} CNAME" not in self.zone:
+                break
+            target = _rdata(dns.rdatatype.CNAME, self.zone[f"{name} CNAME"][0])
+            reply.answer.append(dns.rrset.from_rdata(owner, 60, target))
+            owner = target.target  # type: ignore[attr-defined]
+            name = _text(owner)
         found = self.zone.get(f"{name} {kind}", self.zone.get(f"* {kind}", ()))
         if SILENCE in found:
             return None
         if SERVFAIL in found:
             reply.set_rcode(dns.rcode.SERVFAIL)
         elif found:
-            rrset = dns.rrset.RRset(question.name, dns.rdataclass.IN, question.rdtype)
+            rrset = dns.rrset.RRset(owner, dns.rdataclass.IN, question.rdtype)
             rrset.update_ttl(60)
             for value in found:
                 rrset.add(_rdata(question.rdtype, value))
             reply.answer.append(rrset)
-        elif not any(
+        elif not reply.answer and not any(
             held.partition(" ")[0] == name or held.partition(" ")[0].endswith(f".{name}") for held in self.zone
         ):
             reply.set_rcode(dns.rcode.NXDOMAIN)
@@ -66,6 +75,10 @@ class Nameserver:
             reply.answer.clear()
             reply.flags |= dns.flags.TC
             return reply.to_wire()
+
+
+def _text(name: dns.name.Name) -> str:
+    return b".".join(name.labels[:-1]).decode("latin-1").lower()
 
 
 def _rdata(kind: dns.rdatatype.RdataType, value: Rdata) -> dns.rdata.Rdata:

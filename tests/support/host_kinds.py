@@ -167,10 +167,6 @@ def url_prefix(plan: Plan) -> Flask:
     return plan.plain(OPTOUT_URL_PREFIX="/mail/no")
 
 
-def root_prefix(plan: Plan) -> Flask:
-    return plan.plain(OPTOUT_URL_PREFIX="/")
-
-
 def open_wall(plan: Plan) -> Flask:
     app = plan.plain()
     login = LoginManager(app)
@@ -266,7 +262,6 @@ HOSTS: dict[str, Build] = {
     "ProxyFix with a prefix": proxy,
     "APPLICATION_ROOT under a dispatcher": application_root,
     "OPTOUT_URL_PREFIX": url_prefix,
-    "OPTOUT_URL_PREFIX at the root": root_prefix,
     "subdomain matching, on a subdomain": subdomain,
     "subdomain matching, on the server name": no_subdomain,
     "host matching": host_matching,

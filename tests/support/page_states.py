@@ -234,7 +234,6 @@ OPERATOR: dict[str, Bring] = {
     "entry, headers": at(lambda stage: stage.sent("jane") + "?part=headers"),
     "send again": at(lambda stage: stage.sent("zoe.martin") + "/send-again"),
     "send again, refused": sent_again,
-    "counts": at(lambda stage: stage.log("counts")),
     "nothing there": at(lambda stage: stage.log("1")),
     "stale form": stale_form,
     "log, no store": at(lambda stage: f"{stage.broken.app.config['OPTOUT_BASE_URL']}/optout/operator/"),

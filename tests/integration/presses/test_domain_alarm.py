@@ -12,6 +12,7 @@ from flask_optout.links.tokens import Door
 from flask_optout.presses.domain_alarm import KEPT, PUBLIC, WEEK
 from flask_optout.presses.history import EVERY
 from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
 from tests.support.hosts import Host, say
 
 DAY = 86_400.0
@@ -92,6 +93,18 @@ def test_who_presses_again_and_again_is_counted_once_a_day(host: Host) -> None:
         one_click(host, *(f"person0+{number}@acme.example" for number in range(3)), "person1@acme.example")
         host.wait(EVERY)
     assert raised(host) == []
+    assert stored(host) == 2
+
+
+def test_two_processes_that_count_the_same_person_store_one_row(host: Host, make: MakeHost) -> None:
+    other = make()
+    one_click(host, "jane@acme.example")
+    with other.app.app_context():
+        say(other, False, to="jane@acme.example")
+        one_click(other, "jane@acme.example", "ann@acme.example")
+    for each in (host, other):
+        with each.app.app_context():
+            current_state().alarms.store()
     assert stored(host) == 2
 
 

@@ -14,14 +14,12 @@ from flask_optout.presses.judge import (
     BUSY,
     CAUSES,
     CONTRADICTION,
-    DECOY,
     DOUBTFUL,
     FORGIVEN,
     HURRY,
     LATER_UNDO,
     LAYERS,
     NEGATIVE,
-    NONCE,
     OTHERS,
     SUBMITTER,
     Judgement,
@@ -101,7 +99,7 @@ def test_a_person_mutes_with_one_press(evidence: Evidence) -> None:
     ("layer", "found", "verdict"),
     [
         (SUBMITTER, case(replace(TEXT, pressed=False)), Verdict.SHOW),
-        (NONCE, case(replace(CHROME, page=None)), Verdict.ASK),
+        (NEGATIVE, case(replace(CHROME, page=None)), Verdict.ASK),
         (NEGATIVE, case(replace(CHROME, scripts=Scripts.RAN)), Verdict.ASK),
         (NEGATIVE, case(replace(HTMX, scripts=Scripts.SILENT)), Verdict.ASK),
         (NEGATIVE, case(replace(SAFARI, fetch_mode="cors")), Verdict.ASK),
@@ -112,7 +110,6 @@ def test_a_person_mutes_with_one_press(evidence: Evidence) -> None:
         (NEGATIVE, case(replace(TEXT, client=Client.SCANNER)), Verdict.ASK),
         (NEGATIVE, case(replace(CHROME, prefetch=True)), Verdict.ASK),
         (NEGATIVE, case(replace(CHROME, fetch_site="cross-site")), Verdict.ASK),
-        (DECOY, case(replace(TEXT, command=Command.DECOY)), Verdict.SHOW),
         (OTHERS, case(replace(CHROME, command=Command.UNDO), other(Command.MUTE), muted=MUTED), Verdict.ASK),
         (OTHERS, case(CHROME, other(Command.UNDO)), Verdict.ASK),
         (OTHERS, case(CHROME, other(Command.KEEP)), Verdict.ASK),
@@ -158,10 +155,11 @@ def test_the_second_press_is_judged_alike_but_forgives_what_a_person_cannot_mend
         "prefetch": replace(CHROME, prefetch=True),
         "another site": replace(CHROME, fetch_site="cross-site"),
         "hurry": replace(CHROME, seen=0.1),
+        "no page": replace(CHROME, page=None),
     }[cause]
     judgement = judge(case(doubtful))
     assert judgement.cause == cause and not judgement.sets and judgement.press is None
-    again = judge(case(replace(doubtful, page=Page.REPEAT))).verdict
+    again = judge(case(replace(doubtful, page=Page.REPEAT if doubtful.page else None))).verdict
     assert again is (Verdict.ACCEPT if cause in FORGIVEN else Verdict.ASK)
 
 

@@ -15,7 +15,7 @@ from tests.support.hosts import Mailbox
 
 pytestmark = pytest.mark.long
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_killed_at_each_marked_point_and_restarted(database: Database, smtp: Mailbox, tmp_path: Path) -> None:

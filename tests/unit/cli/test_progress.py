@@ -11,21 +11,18 @@ from pathlib import Path
 import pytest
 from flask.cli import ScriptInfo
 
-from flask_optout.choices import recovery, rotation
+from flask_optout.choices import recovery
 from flask_optout.cli.commands import optout_cli
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
-from tests.support.hosts import KEY, Host, say
+from tests.support.hosts import Host, say
 
 LONG = {
     "import": "Reading",
-    "notify-domain": "Asking",
     "prune": "Deleting",
     "replay": "Putting mutes back",
     "replay --new": "Beginning the journal",
-    "rotate-key": "Bringing choices over",
 }
-NEWER = "a newer key of this host, 32 bytes"
 
 
 def on_terminal(host: Host, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
@@ -64,23 +61,20 @@ def prepared(make: MakeHost, folder: Path, command: str, muted: int, people: int
                 say(old, False, to=f"person{number}@acme.example")
     if command == "replay --new":
         (folder / "journal").unlink()
-    ring = [NEWER, KEY] if command == "rotate-key" else None
     host = make(
         OPTOUT_JOURNAL=str(folder / "journal"),
         SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder / 'host.db'}",
-        OPTOUT_KEYS=ring,
         MAIL_SUPPRESS_SEND=True,
     )
     invited = folder / "invited.csv"
     rows = "".join(f"person{number}@acme.example,beta-42\n" for number in range(5))
     invited.write_text("email,opportunity\n" * (command == "import") + rows)
-    given = {"import": [str(invited), "--yes"], "notify-domain": ["acme.example", str(invited)]}
+    given = {"import": [str(invited), "--yes"]}
     return host, [*command.split(), *given.get(command, [])]
 
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rotation, "BATCH", 2)
     monkeypatch.setattr(recovery, "BATCH", 2)
 
 
