@@ -12,7 +12,6 @@ from sqlalchemy.exc import IntegrityError
 
 from ..links.keys import DIGEST_SIZE, SCOPE_SIZE
 
-
 #: Characters of a file's name that are kept.
 NAME_SIZE = 80
 

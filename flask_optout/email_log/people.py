@@ -35,7 +35,9 @@ class People:
         :raises StoreUnavailable: when the database does not answer.
         """
         email = self._tables.email.c
-        query = sa.select(email.opportunity).where(email.mailbox == mailbox[:ADDRESS_SIZE]).group_by(email.opportunity)
+        query = (
+            sa.select(email.opportunity).where(email.mailbox == mailbox[:ADDRESS_SIZE]).group_by(email.opportunity)
+        )
         newest = query.order_by(sa.func.max(email.id).desc()).limit(limit)
         return self._store.read(lambda connection: list(connection.scalars(newest)))
 
@@ -63,7 +65,12 @@ class People:
         query = sa.select(resend.opportunity, resend.moment, resend.operator, resend.failure)
         rows = self._rows(query.where(resend.mailbox == mailbox[:ADDRESS_SIZE]).order_by(resend.moment))
         return [
-            {"time": time_of(moment).isoformat(timespec="minutes"), "opportunity": about, "operator": by, "failure": why}
+            {
+                "time": time_of(moment).isoformat(timespec="minutes"),
+                "opportunity": about,
+                "operator": by,
+                "failure": why,
+            }
             for about, moment, by, why in rows
         ]
 
