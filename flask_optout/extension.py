@@ -133,7 +133,7 @@ class OptOut:
         """Mute somebody who asked for it in another way; it neither tells nor changes what stood before.
 
         :param opportunity: its id; ``"*"`` for all invitations.
-        :param source: how it is known, in at most 16 characters, such as ``"phone"``.
+        :param source: how it is known, as at most 16 letters, digits and hyphens, such as ``"phone"``.
         :raises OptOutError: when the address or the id is malformed, or the database does not take it.
         """
         current_state().choices.add_mutes([(parse(address), checked_opportunity(opportunity))], source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -17,10 +18,12 @@ from ..links.tokens import checked_opportunity
 from .journal import Entry, Journal, advance, check_number, journaled
 from .key_slots import KEY_SCOPE, KeySlots, choices_lost, key_mark
 from .store import Store
-from .tables import ChoiceTables, upsert
+from .tables import SOURCE_SIZE, ChoiceTables, upsert
 
 T = TypeVar("T")
 Put = Callable[[sa.Connection, "Sequence[Statement]"], None]
+#: What cannot stand in a source, which is a word in a line of the journal.
+UNFIT = re.compile(r"[^A-Za-z0-9-]+")
 #: Marks in one statement: SQLite before 3.32 takes 999 parameters.
 BATCH = 900
 
@@ -206,9 +209,11 @@ class Choices:
     def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str) -> None:
         """Mute people for opportunities; a choice that mutes already stays as it is, and is no import's any more.
 
+        :param source: by which door; it is stored as at most 16 letters, digits and hyphens.
         :raises OptOutError: as :meth:`transact`.
         """
         marks = sorted({self.key().mark(address, about) for address, about in entries})
+        source = UNFIT.sub("-", source)[:SOURCE_SIZE]
 
         def mute(connection: sa.Connection) -> tuple[None, list[Statement]]:
             standing = self.mutes_among(connection, marks)

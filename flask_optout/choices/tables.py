@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from ..links.keys import DIGEST_SIZE, SCOPE_SIZE
 
-#: Characters of a file's name that are kept.
-NAME_SIZE = 80
+#: Characters of a choice's door, and of an import's name.
+SOURCE_SIZE, NAME_SIZE = 16, 80
 
 
 def _dialect(name: str) -> Any:
@@ -66,7 +66,7 @@ class ChoiceTables:
                 sa.Column("scope", binary(SCOPE_SIZE), primary_key=True),
                 sa.Column("digest", binary(DIGEST_SIZE), primary_key=True),
                 sa.Column("muted", sa.Boolean, nullable=False),
-                sa.Column("source", sa.String(16), nullable=False),
+                sa.Column("source", sa.String(SOURCE_SIZE), nullable=False),
                 sa.Column("day", sa.Date, nullable=False),
                 # Of an import, so that it can be taken back.
                 sa.Column("batch", sa.Integer),

@@ -19,9 +19,7 @@ LONGEST_HEADERS = 65_536
 
 
 @click.command("receive")
-@click.option(
-    "--recipient", help="Of the envelope; unset, ORIGINAL_RECIPIENT or the headers X-Original-To and so on."
-)
+@click.option("--recipient", help="Of the envelope; unset, ORIGINAL_RECIPIENT or a header such as X-Original-To.")
 @click.option("--sender", help="Of the envelope; unset, the header Return-Path.")
 @with_appcontext
 def receive(recipient: str | None, sender: str | None) -> None:

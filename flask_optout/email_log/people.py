@@ -35,10 +35,8 @@ class People:
         :raises StoreUnavailable: when the database does not answer.
         """
         email = self._tables.email.c
-        query = (
-            sa.select(email.opportunity).where(email.mailbox == mailbox[:ADDRESS_SIZE]).group_by(email.opportunity)
-        )
-        newest = query.order_by(sa.func.max(email.id).desc()).limit(limit)
+        query = sa.select(email.opportunity).where(email.mailbox == mailbox[:ADDRESS_SIZE])
+        newest = query.group_by(email.opportunity).order_by(sa.func.max(email.id).desc()).limit(limit)
         return self._store.read(lambda connection: list(connection.scalars(newest)))
 
     def invitations(self, mailbox: str) -> Iterator[dict[str, Any]]:
@@ -54,7 +52,7 @@ class People:
                 values = row._asdict()
                 last = values.pop("id")
                 texts = {name: text and shown(text) for name in ("text", "html") for text in [values[name]]}
-                yield {"time": time_of(last).isoformat(timespec="minutes"), **values, **texts}
+                yield {"time": _time(last), **values, **texts}
 
     def resends(self, mailbox: str) -> list[dict[str, Any]]:
         """Every time an invitation was sent to them again.
@@ -62,17 +60,11 @@ class People:
         :raises StoreUnavailable: when the database does not answer.
         """
         resend = self._tables.resend.c
-        query = sa.select(resend.opportunity, resend.moment, resend.operator, resend.failure)
-        rows = self._rows(query.where(resend.mailbox == mailbox[:ADDRESS_SIZE]).order_by(resend.moment))
-        return [
-            {
-                "time": time_of(moment).isoformat(timespec="minutes"),
-                "opportunity": about,
-                "operator": by,
-                "failure": why,
-            }
-            for about, moment, by, why in rows
-        ]
+        columns = resend.opportunity, resend.operator, resend.failure
+        query = sa.select(resend.moment, *columns).where(resend.mailbox == mailbox[:ADDRESS_SIZE])
+        names = [column.name for column in columns]
+        rows = self._rows(query.order_by(resend.moment))
+        return [{"time": _time(moment), **dict(zip(names, more, strict=True))} for moment, *more in rows]
 
     def erase(self, mailbox: str, slots: Sequence[bytes]) -> Erased:
         """Remove a person's invitations, resends and asks; what they chose stays.
@@ -92,3 +84,7 @@ class People:
 
     def _rows(self, query: sa.Select[Any]) -> list[Any]:
         return self._store.read(lambda connection: list(connection.execute(query)))
+
+
+def _time(id: int) -> str:
+    return time_of(id).isoformat(timespec="minutes")

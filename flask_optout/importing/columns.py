@@ -47,17 +47,17 @@ STATE = re.compile("state$|status|reason|^event|type$|disposition")
 NO_STATE = re.compile("link|url|token|hash|campaign|^.*id$")
 
 OUT_WORDS = words(
-    "unsubscribed unsubscribe unsub unsubscribes optedout optout out blocklisted blacklisted blocked disabled complained",
-    "complaint complaints spam spamcomplaint spamreport abuse manualsuppression suppressed muted revoked withdrawn",
-    "donotcontact donotemail",
+    "unsubscribed unsubscribe unsub unsubscribes optedout optout out blocklisted blacklisted blocked disabled",
+    "complained complaint complaints spam spamcomplaint spamreport abuse manualsuppression suppressed muted revoked",
+    "withdrawn donotcontact donotemail",
 )
 IN_WORDS = words(
     "subscribed subscribe active enabled confirmed unconfirmed pending neversubscribed nonsubscribed notsubscribed",
     "optedin optin transactional implicit explicit",
 )
 BOUNCE_WORDS = words(
-    "bounced bounce hardbounce softbounce hard soft cleaned invalid undeliverable undelivered dropped deferred failed",
-    "permanent transient",
+    "bounced bounce hardbounce softbounce hard soft cleaned invalid undeliverable undelivered dropped deferred",
+    "failed permanent transient",
 )
 YES, NO = words("yes y true t x on"), words("no n false f off none null nil na never")
 #: The codes of a mail server (RFC 5321 section 4.2, RFC 3463).

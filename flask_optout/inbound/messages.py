@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from email.message import Message
 from email.parser import BytesHeaderParser
 
 from ..choices.repository import Choices, Statement
 from ..errors import BadToken
+from ..links.keys import Mark
 from ..links.mailto import MailtoDoor
 from ..links.tokens import bad_token
 
@@ -48,13 +50,15 @@ def receive(choices: Choices, door: MailtoDoor, message: bytes, recipients: list
     :raises BadToken: when none of the recipients is an address of the door.
     :raises OptOutError: as :meth:`Choices.transact`.
     """
+    mark = _first(door, recipients)
+    if is_bounce(headers_of(message), sender):
+        return False
+    choices.transact(lambda connection: (None, [Statement(mark, True, SOURCE)]))
+    return True
+
+
+def _first(door: MailtoDoor, recipients: list[str]) -> Mark:
     for recipient in recipients:
-        try:
-            mark = door.read(recipient)
-        except BadToken:
-            continue
-        if is_bounce(headers_of(message), sender):
-            return False
-        choices.transact(lambda connection: (None, [Statement(mark, True, SOURCE)]))
-        return True
+        with suppress(BadToken):
+            return door.read(recipient)
     raise bad_token()

@@ -261,7 +261,6 @@ def test_a_process_that_is_killed_blocks_nobody_and_tells_nobody(
 def test_one_number_a_transaction(make: MakeHost, tmp_path: Path) -> None:
     host = begun(make, tmp_path)
     with host.app.app_context():
-        choices = current_state().choices
         for batch in (1, 2):
             people = [(parse(f"person{n}.{batch}@x.org"), "beta-42") for n in range(5)]
             current_state().imports.add(batch, people)

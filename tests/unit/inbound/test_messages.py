@@ -6,7 +6,7 @@ import pytest
 
 from flask_optout.inbound.messages import headers_of, is_bounce, recipients_of
 
-APPLE = b"Return-Path: <jane@x.org>\nFrom: jane@x.org\nTo: optout+x@in.example.org\nSubject:\n\nApple Mail sent this email.\n"
+APPLE = b"Return-Path: <jane@x.org>\nFrom: jane@x.org\nSubject:\n\nApple Mail sent this email.\n"
 OPT_OUTS = {
     "Apple Mail": APPLE,
     "no subject, no body": b"From: jane@x.org\n\n",
@@ -42,6 +42,7 @@ def test_the_sender_of_the_envelope_is_believed_first(sender: str, bounce: bool)
 
 def test_recipients_are_those_of_the_envelope() -> None:
     headers = headers_of(
-        b"Delivered-To: box@x.org\nX-Original-To: a@x.org\nDelivered-To: b@x.org\nEnvelope-To: c@x.org\nTo: d@x.org\n\n"
+        b"Delivered-To: box@x.org\nX-Original-To: a@x.org\nDelivered-To: b@x.org\n"
+        b"Envelope-To: c@x.org\nTo: d@x.org\n\n"
     )
     assert [*recipients_of(headers)] == ["a@x.org", "box@x.org", "b@x.org", "c@x.org"]
