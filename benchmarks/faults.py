@@ -13,16 +13,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from flask_optout.addresses import parse
-from flask_optout.wiring import current_state
 from tests.support.crashes import MARKS
 from tests.support.databases import KINDS, Database, NoServer, database_of
+from tests.support.deploys import deploy
 from tests.support.differential import compare
 from tests.support.faults import FAULTS, Tally, rehearse, scene
-from tests.support.hosts import Mailbox, dispose, make_host, smtp_server
+from tests.support.hosts import KEY, OLD, Host, Mailbox, dispose, make_host, smtp_server
 from tests.support.races import crowd, race
 
 ROOT = Path(__file__).parents[1]
@@ -43,11 +43,12 @@ class Amounts(NamedTuple):
     pairs: int
     crowds: int
     crashes: int
+    turns: int
     addresses: int
 
 
-FULL = Amounts(rounds=10, pairs=10_000, crowds=50, crashes=1_008, addresses=100_000)
-QUICK = Amounts(rounds=1, pairs=1_000, crowds=5, crashes=96, addresses=10_000)
+FULL = Amounts(rounds=10, pairs=2_000, crowds=50, crashes=1_001, turns=200, addresses=100_000)
+QUICK = Amounts(rounds=1, pairs=200, crowds=5, crashes=99, turns=20, addresses=10_000)
 
 
 def faults(database: Database, smtp: Mailbox, folder: Path, amounts: Amounts) -> Iterator[Row]:
@@ -100,21 +101,18 @@ def crashes(database: Database, smtp: Mailbox, folder: Path, amounts: Amounts) -
 
 
 def rotations(database: Database, smtp: Mailbox, folder: Path, amounts: Amounts) -> Iterator[Row]:
-    """Stop a rotation after each batch, and look at everybody each time."""
-    people = [f"person{number}@example.org" for number in range(1_000)]
-    tried = lost = 0
-    keys = [f"key number {number} of the rotations, 32 bytes" for number in range(4)]
-    for newest in range(1, len(keys) + 1):
-        host = make_host(folder, SQLALCHEMY_DATABASE_URI=database.uri, OPTOUT_KEYS=keys[:newest][::-1])
-        with host.app.app_context():
-            state = current_state()
-            if newest == 1:
-                state.choices.add_mutes([(parse(person), "beta-42") for person in people], "import")
-            for _ in state.rotation.run():
-                tried += 1
-                lost += sum(1 for _ in host.optout.invitable(people, "beta-42"))
-        dispose(host)
-    yield Row("rotation stopped after each batch", database.kind, tried, lost, 0, lost)
+    """A key is added and the old one dropped while invitations leave and people press."""
+    with ExitStack() as stack:
+
+        def start(**config: Any) -> Host:
+            config |= {"MAIL_SERVER": smtp.host, "MAIL_PORT": smtp.port}
+            host = make_host(folder, SQLALCHEMY_DATABASE_URI=database.uri, **config)
+            stack.callback(dispose, host)
+            return host
+
+        load = deploy(start, smtp, [{"OPTOUT_KEYS": keys} for keys in ([OLD], [KEY, OLD], [KEY])], amounts.turns)
+    invited = load.lost.pop("invitation to somebody muted", 0)
+    yield Row("key added and old one dropped", database.kind, load.turns, invited, 0, load.lost.total())
 
 
 def addresses(smtp: Mailbox, folder: Path, amounts: Amounts) -> Row:

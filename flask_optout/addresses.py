@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,6 +15,9 @@ from .errors import AddressError
 Recipient = str | tuple[str, str]
 
 ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
+_ATOM = rf"[{ATEXT.translate({43: None, 63: None})}]+"
+#: Lines of addresses in ASCII without "+", a tag, and "?", of encoded words; their domains are checked apart.
+PLAIN_LINES = re.compile(rf"(?:{_ATOM}(?:\.{_ATOM})*+@[a-zA-Z0-9.-]++(?:\n|\Z))+", re.ASCII)
 PLAIN = re.compile(rf"([{ATEXT}]+(?:\.[{ATEXT}]+)*)@([A-Za-z0-9.-]+)")
 #: A local part that needs no quotes, in ASCII (RFC 5322 section 3.2.3) and in any script (RFC 6531 section 3.3).
 DOT_ATOM = re.compile(rf"[{ATEXT}]+(?:\.[{ATEXT}]+)*")
@@ -236,3 +240,21 @@ def _malformed(what: str) -> AddressError:
         "An invitation goes to one person, so its recipient must be one well-formed address.",
         "Give one address per recipient, such as 'jane@example.org' or ('Jane', 'jane@example.org').",
     )
+
+
+def plain_people(recipients: Sequence[Recipient]) -> list[str] | None:
+    """The canonical spelling of many addresses, as :func:`parse` gives it but faster.
+
+    ``None`` when one of them is malformed or not plain: not in ASCII, with a name, quotes, a tag.
+    """
+    try:
+        text = "\n".join(recipients)  # type: ignore[arg-type]
+        if PLAIN_LINES.fullmatch(text) is None:
+            return None
+        people = text.lower().split("\n")
+        domains = {person.rpartition("@")[2] for person in people}
+        fits = len(people) == len(recipients) and max(map(len, people)) <= LONGEST_ADDRESS
+        plain = fits and all(ascii_domain(domain) == domain for domain in domains)
+    except (TypeError, AddressError):
+        return None
+    return people if plain else None

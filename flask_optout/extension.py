@@ -24,6 +24,7 @@ from .links.tokens import Door, checked_opportunity
 from .links.urls import tag_of
 from .mailers.stdlib import send_invitations
 from .pages.find_link import blueprint
+from .pages.routing import optout_url
 from .pages.toggle import optout_control
 from .wiring import State, Tables, current_state
 
@@ -95,7 +96,7 @@ class OptOut:
         state.register(blueprint, prefix)
         if self._operator is not None:
             state.register(operators.blueprint, f"{prefix}/operator")
-        app.context_processor(lambda: {"optout_control": optout_control})
+        app.context_processor(lambda: {"optout_control": optout_control, "optout_url": optout_url})
         app.cli.add_command(optout_cli)
         for name in (*ACCESS_LOGS, app.name):
             logging.getLogger(name).addFilter(LINK_FILTER)

@@ -271,10 +271,8 @@ class State:
 
     @cached_property
     def _prefixes(self) -> dict[Door, str]:
-        base = str(self._app.config["OPTOUT_BASE_URL"]).rstrip("/")
-        adapter = self._place.adapter(self._app)
         return {
-            door: base + adapter.build(endpoint, {"token": "-"}).removesuffix("-")
+            door: self._place.origin + self._place.build(self._app, endpoint, {"token": "-"}).removesuffix("-")
             for door, endpoint in ENDPOINTS.items()
         }
 

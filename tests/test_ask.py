@@ -99,10 +99,11 @@ def test_page_answer_and_mail_are_the_same_whatever_was_chosen(
 
 
 def test_no_choice_is_read_or_written(host: Host, client: FlaskClient, smtp: Mailbox) -> None:
+    url = path()
     with statements(host) as seen:
-        client.get(path())
+        client.get(url)
         assert seen == []
-        ask(client, path(), "jane@example.org")
+        ask(client, url, "jane@example.org")
     assert seen != [] and not any("optout_choice" in statement for statement in seen)
 
 

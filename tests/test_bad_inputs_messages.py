@@ -237,15 +237,6 @@ def test_a_base_url_is_normalised(make: MakeHost, url: str) -> None:
         assert host.optout.link("jane@example.org", "beta-42").startswith(url.rstrip("/") + "/optout/")
 
 
-def test_without_a_base_url_no_invitation_leaves(make: MakeHost, smtp: Mailbox) -> None:
-    host = make(OPTOUT_BASE_URL=None, MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port)
-    with host.app.app_context(), pytest.raises(ConfigurationError, match="OPTOUT_BASE_URL"):
-        host.mail.send(host.invitation())
-    with host.app.test_request_context(headers={"Host": "evil.example"}), pytest.raises(ConfigurationError):
-        host.mail.send(host.invitation())
-    assert smtp.received == []
-
-
 def test_the_refusal_says_what_to_do(host: Host) -> None:
     with pytest.raises(InvitationError) as refused:
         host.mail.send(host.invitation(body="", html=""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -11,8 +12,8 @@ from flask import redirect
 
 from tests.conftest import MakeHost
 from tests.doctor.samples import eml
-from tests.support.dns_server import dns_server
-from tests.support.hosts import Host, free_port
+from tests.support.dns_server import Zone, dns_server
+from tests.support.hosts import Host, free_port, http_server
 from tools.doctor_demo import ZONE
 
 
@@ -68,6 +69,38 @@ def test_the_text_names_the_mend(make: MakeHost) -> None:
     result = run(host, "--offline")
     assert "does not reach Flask-OptOut" in " ".join(result.output.split())
     assert "could not be told" in result.output.splitlines()[-1]
+
+
+BAD = "mx.example; spf=fail smtp.mailfrom=x.example; dkim=fail header.d=x.example; dmarc=fail header.from=x.example"
+PERMERROR = {"mended.example TXT": ["v=spf1 ip4:192.0.2.0/24 -all moo"]}
+NO_PTR = {name: records for name, records in ZONE.items() if not name.startswith("25.2.0.192")}
+
+
+@pytest.mark.parametrize(
+    ("zone", "settings", "sample", "status"),
+    [
+        (ZONE, {"OPTOUT_SENDING_HOST": "192.0.2.25"}, None, 0),
+        ({**ZONE, **PERMERROR}, {"OPTOUT_SENDING_HOST": "192.0.2.25"}, None, 1),
+        ({**ZONE, **PERMERROR}, {}, None, 1),
+        # A relay that has no name, or that SPF does not know, says nothing about the host that delivers.
+        (NO_PTR, {"MAIL_SERVER": "192.0.2.25"}, None, 0),
+        (ZONE, {"MAIL_SERVER": "192.0.2.99"}, None, 0),
+        (NO_PTR, {"OPTOUT_SENDING_HOST": "192.0.2.25"}, None, 1),
+        (ZONE, {"OPTOUT_SENDING_HOST": "192.0.2.25"}, eml(Authentication_Results=BAD), 1),
+        (ZONE, {"OPTOUT_SENDING_HOST": "192.0.2.25"}, eml(X_Spam_Flag="YES"), 1),
+    ],
+)
+def test_the_exit_status_of_a_deployed_app(
+    make: MakeHost, tmp_path: Path, zone: Zone, settings: dict[str, Any], sample: bytes | None, status: int
+) -> None:
+    port = free_port()
+    host = make(OPTOUT_BASE_URL=f"http://127.0.0.1:{port}", **settings)
+    (tmp_path / "sample.eml").write_bytes(sample or b"")
+    given = ["--message", str(tmp_path / "sample.eml")] if sample else []
+    with dns_server(zone) as server, http_server(host.app, port):
+        address = f"127.0.0.1:{server.address[1]}"
+        result = run(host, "--domain", "mended.example", "--nameserver", address, *given)
+    assert result.exit_code == status, result.output
 
 
 def test_block_lists_are_asked_when_they_are_named(make: MakeHost) -> None:

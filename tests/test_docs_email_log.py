@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from flask_optout import OptOut
 from flask_optout.links.tokens import ALPHABET
 from flask_optout.mailers.flask_mail import Invitation, Mail
+from flask_optout.testing import mute
 from tests.support.hosts import KEY
 
 PAGE = (Path(__file__).parents[1] / "docs" / "email-log.md").read_text()
@@ -39,8 +40,7 @@ def module(tmp_path: Path) -> Iterator[dict[str, Any]]:
     mail = Mail(app)
     with app.app_context():
         names["db"].create_all()
-        client = app.test_client()
-        client.post(names["optout"].link("jane@example.org", "beta-42"), data={"choice": "mute"})
+        mute("jane@example.org", "beta-42")
         assert not names["optout"].may_invite("jane@example.org", "beta-42")
         for to in ("jane@example.org", "joan@example.org"):
             mail.send(Invitation("Join us", recipients=[to], body="Come and try it.", opportunity="beta-42"))

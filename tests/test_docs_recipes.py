@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 import sys
 import time
 import urllib.error
@@ -20,10 +18,12 @@ import sentry_sdk
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
+from flask_optout import testing
 from flask_optout.email_log.slots import SLOT
 from flask_optout.links.tokens import ALPHABET
 from tests.conftest import missing
-from tests.support.hosts import KEY, Host, Mailbox, free_port, listens
+from tests.support.hosts import KEY, Host, Mailbox, free_port
+from tests.support.proxies import NoNginx, nginx
 from tests.test_story import link_in
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -150,37 +150,21 @@ def raise_in(recipe: ModuleType, link: str) -> None:
 
 def mute(recipe: ModuleType, address: str) -> None:
     with recipe.app.app_context():
-        link = recipe.optout.link(address, "camera")
-        for _ in range(2):
-            recipe.app.test_client().post(link, data={"choice": "mute"})
+        testing.mute(address, "camera")
         assert not recipe.optout.may_invite(address, "camera")
 
 
 @pytest.fixture
 def proxied(served: Host, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """The manual's nginx before a served host: where it listens, and its access log."""
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin") or ""
-    if not nginx:
-        missing("nginx", "apt-get install nginx-light")
     port, log = free_port(), tmp_path / "access.log"
     conf = NGINX.replace("listen 8080", f"listen 127.0.0.1:{port}").replace("/var/log/nginx/access.log", str(log))
     conf = conf.replace("http://127.0.0.1:8000", served.app.config["OPTOUT_BASE_URL"])
-    temporary = "".join(
-        f"{name}_temp_path {tmp_path / name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    file = tmp_path / "nginx.conf"
-    file.write_text(
-        f"daemon off; pid {tmp_path / 'pid'}; error_log stderr;"
-        f"events {{}} http {{ access_log off; {temporary}\n{conf}}}"
-    )
-    subprocess.run([nginx, "-t", "-q", "-c", file], check=True)
-    process = subprocess.Popen([nginx, "-c", file])
     try:
-        until(lambda: listens(port))
-        yield f"http://127.0.0.1:{port}", log
-    finally:
-        process.terminate()
-        process.wait()
+        with nginx(tmp_path, port, conf):
+            yield f"http://127.0.0.1:{port}", log
+    except NoNginx:
+        missing("nginx", "apt-get install nginx-light")
 
 
 def test_nginx_keeps_no_link_and_names_other_pages(served: Host, proxied: tuple[str, Path]) -> None:

@@ -223,7 +223,7 @@ def screens(host: Host) -> Iterator[str]:
     """Every operator route, for every invitation there is."""
     operator = operator_of(host)
     entries = operator.get(LOG).text
-    paths = [LOG, f"{LOG}?recipient=jane@example.org", f"{LOG}counts"]
+    paths = [LOG, f"{LOG}?recipient=jane@example.org"]
     for id in sorted(set(re.findall(rf"{LOG}(\d+)", entries))):
         path = LOG + id
         paths += [

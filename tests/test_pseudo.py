@@ -55,7 +55,6 @@ def host(request: pytest.FixtureRequest, make: MakeHost, smtp: Mailbox, tmp_path
         MAIL_SERVER=smtp.host,
         MAIL_PORT=smtp.port,
         OPTOUT_BASE_URL=f"http://127.0.0.1:{port}",
-        OPTOUT_COUNT_FLOOR=(1, 1),
     )
     Babel(
         host.app,

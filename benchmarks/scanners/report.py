@@ -23,8 +23,8 @@ WALK_ROUNDS = 10
 TIMES = ("before", "during", "after")
 #: Its presses are hours apart or it walks through everything, so that it is not tried in every order.
 SLOW = ("P6", "P11 clicks everything")
-#: Gives itself no name and has all the time of the world.
-NAMELESS = "P7 form crawler without a name"
+#: Gives itself no name, reads the buttons and has all the time of the world.
+NAMELESS = "R1 patient program"
 
 
 @dataclass
@@ -66,6 +66,8 @@ def scanners(world: World, report: Report, quick: bool) -> None:
             continue
         for _ in range(1 if quick or name in machines.PROFILES else ROUNDS):
             for muted in (False, True):
+                if name == NAMELESS and not muted:  # see residue
+                    continue
                 candidate = world.candidate()
                 if muted:
                     candidate.said(True)
@@ -87,22 +89,14 @@ def beside(world: World, report: Report, quick: bool) -> None:
         for when in TIMES:
             for mutes in (True, False):
                 addresses = [OFFICE, ELSEWHERE]
+                if name == NAMELESS and when == "before":
+                    continue
                 if name in machines.PROFILES:
                     if name.startswith("P6") or (quick and (when != "during" or name.startswith(SLOW))):
                         continue
                     addresses = [world.dice.choice(addresses)]
                 for address in addresses:
                     meet_scanner(world, report, f"{name}, {when}", visit, mutes, address)
-    readers(world, report)
-
-
-def readers(world: World, report: Report) -> None:
-    """What acts like a person and comes while somebody reads, or after: what they were told stands all the same."""
-    for when in TIMES[1:]:
-        for mutes in (True, False):
-            for address in (OFFICE, ELSEWHERE):
-                visit = partial(_scan, press_like_a_reader)
-                meet_scanner(world, report, f"R1 patient program, {when}", visit, mutes, address)
 
 
 def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: bool, address: str) -> None:
@@ -120,7 +114,7 @@ def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: b
         choice = next((each for each in wanted if each in scan.offered(page.text)), None)
         if choice is not None:  # what they want, or, where it stands already, what leaves it so
             reader.press(page, choice)
-        world.wait(world.dice.uniform(5, 115))
+        world.wait(world.dice.uniform(5, 90))  # then a scanner reads, and presses before two minutes are over
 
     world.address = address
     if when == "during":
@@ -145,16 +139,8 @@ def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: b
 def profiles(world: World, browser_too: bool) -> dict[str, Visit]:
     """The scanners by name, those with a browser where there is one."""
     plain = {name: partial(_scan, profile) for name, profile in scan.PROFILES.items()}
-    nameless = {NAMELESS: partial(_scan, press_first_button)}
+    nameless = {NAMELESS: partial(_scan, press_like_a_reader)}
     return {**plain, **nameless, **(machines.PROFILES if browser_too and world.browser is not None else {})}
-
-
-def press_first_button(scanner: scan.Scanner) -> None:
-    """Opens the page with an old browser's name, waits like a reader and sends the first form once."""
-    page = scanner.get(scanner.link, scan.OLD_CHROME)
-    form = scan.forms_in(page.text)[0]
-    scanner.wait(scanner.dice.uniform(1, 20))
-    scanner.press(page, form, form.buttons[0], scan.OLD_CHROME)
 
 
 def press_like_a_reader(scanner: scan.Scanner) -> None:
@@ -211,6 +197,8 @@ def _ablated(world: World, report: Report, quick: bool) -> None:
         if name.startswith(SLOW):
             continue
         for muted in (False, True) * (1 if quick or name in machines.PROFILES else ROUNDS):
+            if name == NAMELESS and not muted:
+                continue
             candidate = world.candidate()
             if muted:
                 candidate.said(True)
@@ -218,9 +206,8 @@ def _ablated(world: World, report: Report, quick: bool) -> None:
             report.counts["visits to the muted" if muted else "visits"] += 1
             _note(report, candidate, name, muted)
             if name not in machines.PROFILES:
-                for when in TIMES:
+                for when in TIMES[name == NAMELESS :]:
                     meet_scanner(world, report, f"{name}, {when}", visit, muted, ELSEWHERE)
-    readers(world, report)
 
 
 def _scan(profile: Callable[[scan.Scanner], None], world: World, candidate: Candidate) -> None:

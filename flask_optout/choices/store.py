@@ -61,12 +61,12 @@ class Store:
         :raises StoreUnavailable: when the database does not answer.
         """
         engine = self.engine()
-        if engine.dialect.name != "sqlite":
-            # Where reads begin a transaction, a later read would see what an earlier one saw.
-            engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         with ExitStack() as stack:
             with _reported(engine):  # and not what the caller does while it holds the connection
                 connection = stack.enter_context(_reading(engine))
+                if engine.dialect.name != "sqlite":
+                    # Where reads begin a transaction, a later read would see what an earlier one saw.
+                    connection.execution_options(isolation_level="AUTOCOMMIT")
 
             def attempt(work: Work[Any]) -> Any:
                 try:
@@ -192,9 +192,9 @@ def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         with _sharing(engine, _driver_connection(engine)) as connection:
             yield connection
         return
-    if engine.dialect.name == "postgresql":  # elsewhere the change of the isolation level costs more than it saves
-        engine = engine.execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":  # elsewhere the change costs more than it saves
+            connection.execution_options(isolation_level="AUTOCOMMIT")
         yield connection
 
 

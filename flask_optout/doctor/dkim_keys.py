@@ -182,7 +182,7 @@ def signatures(resolver: Resolver, message: bytes, headers: list[str], held: Ite
             continue
         if end != "valid" and domain in held:
             end = "since"
-        yield tell(f"message.dkim.{end}", **facts, reason=reason)
+        yield tell(f"message.dkim.{end}", **facts, reason=reason or "a signed header was changed")
 
 
 def _judged(resolver: Resolver, message: bytes, index: int, tags: dict[str, str]) -> tuple[str, str]:

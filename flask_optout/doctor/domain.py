@@ -40,7 +40,7 @@ def domain(case: Case, resolver: Resolver, link: str | None = None) -> Iterator[
     if case.helo is not None:
         yield from helo(resolver, case.helo, addresses)
     host = urlsplit(link).hostname if link else None
-    if host and "." in host:
+    if host and host.rpartition(".")[2].isalpha():  # a name, and no address
         yield from _link(resolver, host, author)
     names = list(dict.fromkeys(name for name in (author, bounce, host) if name))
     yield from block_lists(resolver, case.block_lists, addresses if case.sender_is_explicit else [], names)

@@ -45,7 +45,7 @@ UNDO = ("undo", "undo-all")
 #: Seconds to wait where the server is asked too often, how many times, and for each check in all.
 WAIT = 1.0
 MOST_WAITS = 2
-SECONDS_PER_CHECK = 12.0
+SECONDS_PER_CHECK = 10.0
 BUSY = (429, 503)
 #: What a firewall answers with when it asks whether a person is there.
 REFUSED = (202, 401, 403, 405, *BUSY)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from ..errors import OptOutError
+from ..errors import BadToken, OptOutError
 from ..links.tokens import Door
 from ..wiring import State
 from .case import Case
@@ -58,7 +58,7 @@ def examine(app: Flask, state: State, case: Case, offline: bool, progress: Progr
     work: dict[str, Callable[[], Iterable[Finding]]] = {
         "setup": lambda: _in_context(app, state),
         "domain": lambda: [tell("domain.offline")] if offline else _domain(case, _links(app, state), missing),
-        "message": lambda: _message(case, _links(app, state), missing, offline),
+        "message": lambda: _message(app, state, case, missing, offline),
         "doors": lambda: [tell("doors.offline")] if offline else _doors(state, _links(app, state)),
     }
     findings: list[Finding] = []
@@ -107,11 +107,20 @@ def _domain(case: Case, links: list[Probe] | OptOutError, missing: ImportError |
     yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), link)
 
 
-def _message(
-    case: Case, links: list[Probe] | OptOutError, missing: ImportError | None, offline: bool
-) -> Iterator[Finding]:
+def _message(app: Flask, state: State, case: Case, missing: ImportError | None, offline: bool) -> Iterator[Finding]:
+    def made_here(url: str) -> bool:
+        with app.app_context():
+            try:
+                state.claim(Door.ONE_CLICK, url.rpartition("/")[2])
+            except BadToken:
+                return False
+            except OptOutError:  # said of the store
+                pass
+            return True
+
+    links = _links(app, state)
     prefix = None if isinstance(links, OptOutError) else f"{links[0].landing.rpartition('/')[0]}/"
-    yield from message(case, prefix, missing)
+    yield from message(case, prefix, missing, made_here)
     if case.sample is None or not case.sample.signatures or missing is not None:
         return
     if offline:

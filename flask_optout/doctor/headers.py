@@ -19,12 +19,13 @@ SHOULD_SIGN = ("Subject", "Date", "To", "Message-ID", "List-Id", "Feedback-ID")
 LONGEST_LINE = 998
 
 
-def headers(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
+def headers(sample: Sample, ours: Callable[[str], bool], made_here: Callable[[str], bool]) -> Iterator[Finding]:
     """What is wrong with a sample's headers.
 
-    :param ours: tells whether a URL is a candidate's link of this app.
+    :param ours: tells whether a URL is a candidate's link of this app, by its form.
+    :param made_here: tells whether such a URL was made with this app's keys.
     """
-    yield from _list_unsubscribe(sample, ours)
+    yield from _list_unsubscribe(sample, ours, made_here)
     posts = [re.sub(r"\s", "", value) for value in sample.all("List-Unsubscribe-Post")]
     if posts == ["List-Unsubscribe=One-Click"]:
         yield tell("message.list-unsubscribe-post")
@@ -45,7 +46,9 @@ def headers(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
     yield from _signatures(sample)
 
 
-def _list_unsubscribe(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
+def _list_unsubscribe(
+    sample: Sample, ours: Callable[[str], bool], made_here: Callable[[str], bool]
+) -> Iterator[Finding]:
     found = sample.all("List-Unsubscribe")
     if len(found) != 1:
         many = f"there are {len(found)} of it" if found else "there is none"
@@ -71,6 +74,8 @@ def _list_unsubscribe(sample: Sample, ours: Callable[[str], bool]) -> Iterator[F
         provider = by_host(host)
         whose = f"{host} ({provider.name})" if provider is not None else host
         yield tell("message.list-unsubscribe.other", whose=whose)
+    elif not made_here(web[0]):
+        yield tell("message.list-unsubscribe.other-key")
     else:
         yield tell("message.list-unsubscribe")
     if not wrong and any(uri.lower().startswith("mailto:") and "?" in uri for uri in uris):

@@ -22,9 +22,15 @@ def ours(prefix: str | None) -> Callable[[str], bool]:
     return lambda url: link.match(url) is not None
 
 
-def message(case: Case, prefix: str | None, missing: ImportError | None = None) -> Iterator[Finding]:
+def message(
+    case: Case,
+    prefix: str | None,
+    missing: ImportError | None = None,
+    made_here: Callable[[str], bool] = lambda url: True,
+) -> Iterator[Finding]:
     """What is wrong with a sample, as far as it can be seen without DNS.
 
+    :param made_here: tells whether a one-click URL was made with this app's keys.
     :param missing: what is not installed of the extra, which its receiver's verdict and its bodies need.
     """
     if case.unreadable is not None:
@@ -33,7 +39,7 @@ def message(case: Case, prefix: str | None, missing: ImportError | None = None) 
     if case.sample is None:
         yield tell("message.none")
         return
-    yield from headers(case.sample, ours(prefix))
+    yield from headers(case.sample, ours(prefix), made_here)
     if missing is not None:
         yield no_extra("message", missing)
         return

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
 from collections.abc import Iterator
 from typing import Self, TextIO
+
+import click
 
 from .examine import GROUPS, Report
 from .finding import Finding, Severity, clean
@@ -65,20 +68,20 @@ def summary(report: Report) -> str:
     return f"{things} to mend, {look} to look at, {well} well, {untold} could not be told"
 
 
-def lines(report: Report, width: int = WIDTH) -> Iterator[tuple[str, str]]:
+def lines(report: Report) -> Iterator[tuple[str, str]]:
     """The report as pairs of style and line, the worst first; what is to be pasted is never broken."""
     if report.domain:
         yield "bold", f"{report.domain}:"
     for finding in report.findings:
-        yield from _finding(finding, width)
+        yield from _finding(finding)
         if finding.severity is not Severity.OK:
             yield "", ""
     yield "bold", summary(report)
 
 
-def _finding(finding: Finding, width: int) -> Iterator[tuple[str, str]]:
+def _finding(finding: Finding) -> Iterator[tuple[str, str]]:
     style, about = STYLES[finding.severity], TITLES[finding.group]
-    wrapped = textwrap.wrap(f"{about}: {finding.seen}", width - 10, break_on_hyphens=False)
+    wrapped = textwrap.wrap(f"{about}: {finding.seen}", WIDTH - 10, break_on_hyphens=False)
     for number, line in enumerate(wrapped):
         yield style, f"{'' if number else finding.severity.value:<8}  {line}"
     if finding.severity is Severity.OK:
@@ -87,7 +90,7 @@ def _finding(finding: Finding, width: int) -> Iterator[tuple[str, str]]:
         indent = " " * (12 + len(line) - len(line.lstrip()))
         wrapped = textwrap.wrap(
             line.strip(),
-            width,
+            WIDTH,
             initial_indent=indent,
             subsequent_indent=f"{indent}    ",
             break_on_hyphens=False,
@@ -95,7 +98,7 @@ def _finding(finding: Finding, width: int) -> Iterator[tuple[str, str]]:
         yield from (("cyan", part) for part in wrapped)
     for label, text in (("why", finding.why), ("mend", finding.mend), ("see", finding.source)):
         for number, line in enumerate(
-            textwrap.wrap(text, width - INDENT, break_on_hyphens=False, break_long_words=False)
+            textwrap.wrap(text, WIDTH - INDENT, break_on_hyphens=False, break_long_words=False)
         ):
             yield "dim" if label == "see" else "", f"{'':<10}{'' if number else label:<5}{line}"
         if label == "mend":
@@ -103,20 +106,15 @@ def _finding(finding: Finding, width: int) -> Iterator[tuple[str, str]]:
 
 
 def write(report: Report, out: TextIO) -> None:
-    """Write the report for people: in colours on a terminal, where rich is installed, plain elsewhere."""
-    if out.isatty():
-        try:
-            from rich.console import Console
-        except ImportError:
-            pass
-        else:
-            console = Console(file=out)
-            for style, line in lines(report, min(console.width, WIDTH)):
-                console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
-            return
+    """Write the report for people: in colours on a terminal, unless NO_COLOR is set; plain elsewhere."""
     encoding = out.encoding or "utf-8"
-    for _, line in lines(report):
-        print(line.encode(encoding, "replace").decode(encoding), file=out)
+    colours = out.isatty() and not os.environ.get("NO_COLOR")
+    for style, line in lines(report):
+        text = line.encode(encoding, "replace").decode(encoding)
+        words = style.split()
+        colour = next((word for word in words if word not in ("bold", "dim")), None)
+        styled = click.style(text, fg=colour, bold="bold" in words or None, dim="dim" in words or None)
+        click.echo(styled, file=out, color=colours)
 
 
 class Progress:

@@ -52,6 +52,8 @@ class Verdict:
     reason: str
     lookups: int
     tree: list[str]
+    #: The domain whose record is wrong, and the record, where one is.
+    broken: tuple[str, str] | None
 
 
 class _Question(pyspf.query):  # type: ignore[misc]
@@ -62,6 +64,7 @@ class _Question(pyspf.query):  # type: ignore[misc]
         self._resolver = resolver
         self._depth = 0
         self.tree: list[str] = []
+        self.broken: tuple[str, str] | None = None
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
         try:
@@ -88,6 +91,9 @@ class _Question(pyspf.query):  # type: ignore[misc]
         self._depth += 1
         try:
             return super().check1(spf, domain, recursion)
+        except pyspf.PermError:
+            self.broken = self.broken or (domain, str(spf))
+            raise
         finally:
             self._depth -= 1
             spent = self.lookups - before
@@ -118,7 +124,7 @@ def ask(
     if result == "temperror":
         raise Unsure(resolver.trouble[-1] if resolver.trouble else "DNS did not answer")
     reason = str(question.perm_error or "") if result == "permerror" else ""
-    return Verdict(result, reason, question.lookups, question.tree)
+    return Verdict(result, reason, question.lookups, question.tree, question.broken)
 
 
 def is_spf(record: str) -> bool:
@@ -161,7 +167,10 @@ def _record(
 ) -> Iterator[Finding]:
     """What the record says, whoever sends."""
     tree = tuple(all_of_it.tree)
-    facts = {"domain": domain, "record": record, "reason": nobody.reason, "lookups": str(all_of_it.lookups)}
+    whose, broken = nobody.broken or (domain, record)
+    owner = domain if whose == domain else f"{whose}, which that of {domain} leads to,"
+    facts = {"domain": domain, "owner": owner, "record": broken, "reason": nobody.reason}
+    facts["lookups"] = str(all_of_it.lookups)
     if nobody.result != "permerror":
         yield tell("domain.spf.record", tree, **facts)
     elif any(verdict.result != "permerror" for verdict in verdicts.values()):

@@ -14,7 +14,7 @@ import tinycss2
 import tinycss2.color3
 from cssselect2.parser import SelectorError
 
-MOST_RULES = 1_000
+MOST_RULES = 500
 MOST_ELEMENTS = 20_000
 #: Sizes in CSS pixels: of the text where nothing says one, and below which nobody can read it.
 USUAL_SIZE = 16.0
@@ -93,20 +93,24 @@ def _matcher(root: Any) -> Any:
             if rule.type != "qualified-rule" or count >= MOST_RULES:
                 continue
             count += 1
+            declarations = _declarations(rule.content)
             try:
                 selectors = cssselect2.compile_selector_list(rule.prelude)
             except SelectorError:
                 continue
             for selector in selectors:
                 if selector.pseudo_element is None:
-                    matcher.add_selector(selector, rule.content)
+                    matcher.add_selector(selector, declarations)
     return matcher
+
+
+def _declarations(block: Any) -> list[Any]:
+    return [line for line in tinycss2.parse_blocks_contents(block) if line.type == "declaration"]
 
 
 def _declared(element: Any, matches: list[Any]) -> Declarations:
     """What counts for an element: its attributes, its rules, its own style, and then whatever is important."""
-    blocks = [*(match[-1] for match in matches), element.get("style") or ""]
-    said = [line for block in blocks for line in tinycss2.parse_blocks_contents(block) if line.type == "declaration"]
+    said = [line for match in matches for line in match[-1]] + _declarations(element.get("style") or "")
     declared = {name: tinycss2.parse_component_value_list(value) for name, value in _attributes(element)}
     for important in (False, True):
         declared |= {line.lower_name: line.value for line in said if line.important == important}
@@ -124,6 +128,8 @@ def _attributes(element: Any) -> Iterator[tuple[str, str]]:
 
 
 def _styled(element: Any, above: _Style, declared: Declarations) -> _Style:
+    if not declared and element.tag not in (*NOT_SHOWN, "a"):
+        return above
     word = {name: tinycss2.serialize(value).strip().lower() for name, value in declared.items()}
     shorthand = next((part for part in word.get("font", "").split("/")[0].split() if part[:1].isdigit()), "")
     size = _length(word.get("font-size", shorthand), above.size, above.size)

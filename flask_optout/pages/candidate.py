@@ -22,8 +22,8 @@ from .assets import HOME, serve_assets
 from .languages import OF_LINK, of_browser, of_link, speaking, spoken
 from .one_click import LONGEST_SIGNAL, UNSIGNED, is_signal
 from .rendering import render
-from .routing import PlacedBlueprint
-from .standing import own_path, standing
+from .routing import PlacedBlueprint, optout_url
+from .standing import own_url, standing
 
 #: No form of ours is longer, and a longer body is read no further.
 LONGEST_FORM = 16_384
@@ -79,7 +79,7 @@ def press(token: str) -> BaseResponse:
     result = Nonce(Page.RESULT, state.clock(), visit, said)
     if judgement.verdict is Verdict.SHOW or "HX-Request" in request.headers:
         return _page(claim, result if judgement.press is not None else result._replace(page=Page.OPENED))
-    return redirect(f"{own_path(claim)}?pressed={state.nonces.issue(claim, result)}", 303)
+    return redirect(f"{own_url(claim)}?pressed={state.nonces.issue(claim, result)}", 303)
 
 
 def _command(nonce: Nonce | None, text: str) -> Command | None:
@@ -146,7 +146,8 @@ def unavailable(error: StoreUnavailable | ConfigurationError | JournalError) -> 
     template = "_unavailable.html" if "HX-Request" in request.headers else "unavailable.html"
     form = {name: request.form.get(name) for name in ("nonce", "control")}
     button = next(((name, value) for name, value in request.form.items() if name not in FIELDS), None)
-    response = make_response(show(template, button=button, **form), 503)
+    action = optout_url(request.endpoint or "", **(request.view_args or {}))
+    response = make_response(show(template, action=action, button=button, **form), 503)
     response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
 

@@ -1,23 +1,28 @@
-"""Where our pages stand in the host's URL map: under which prefix, and on which subdomain or host."""
+"""Where our pages stand: on which subdomain or host, and at which URLs browsers reach them."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, current_app, request
 from flask.sansio.blueprints import BlueprintSetupState
-from werkzeug.routing import MapAdapter
 from werkzeug.sansio.utils import get_host
 
 from ..errors import ConfigurationError
 
 
 class Place(NamedTuple):
-    """The domain part of our routes in an app: where ``OPTOUT_BASE_URL`` leads, if the app tells domains apart."""
+    """Where ``OPTOUT_BASE_URL`` leads.
+
+    ``subdomain`` and ``host`` are the domain part of our routes, if the app tells domains apart. ``origin`` and
+    ``path`` are the two parts of the base URL; neither ends with a slash.
+    """
 
     subdomain: str | None
     host: str | None
+    origin: str
+    path: str
 
     @classmethod
     def in_app(cls, app: Flask) -> Place:
@@ -25,8 +30,9 @@ class Place(NamedTuple):
 
         :raises ConfigurationError: when the app matches hosts and nothing says which one is ours.
         """
-        base = urlsplit(app.config["OPTOUT_BASE_URL"] or "")
-        host = get_host(base.scheme, base.netloc.lower())
+        url = str(app.config["OPTOUT_BASE_URL"] or "").rstrip("/")
+        base = urlsplit(url)
+        host, parts = get_host(base.scheme, base.netloc.lower()), (url.removesuffix(base.path), base.path)
         if app.url_map.host_matching:
             if not host:
                 raise ConfigurationError(
@@ -34,19 +40,37 @@ class Place(NamedTuple):
                     "With host_matching each route belongs to a host, and links must lead to that of our pages.",
                     "Set OPTOUT_BASE_URL before init_app, such as 'https://jobs.example.org'.",
                 )
-            return cls(None, host)
+            return cls(None, host, *parts)
         served = app.config["SERVER_NAME"] or ""
         if app.subdomain_matching and served and host.endswith(f".{served}"):
-            return cls(host.removesuffix(f".{served}"), None)
-        return cls(None, None)
+            return cls(host.removesuffix(f".{served}"), None, *parts)
+        return cls(None, None, *parts)
 
     def register(self, app: Flask, blueprint: Blueprint, prefix: str) -> None:
         """Put a blueprint there."""
         app.register_blueprint(blueprint, url_prefix=prefix, subdomain=self.subdomain, host=self.host)
 
-    def adapter(self, app: Flask) -> MapAdapter:
-        """Builds paths of our routes, without the domain and without what the server mounts the app under."""
-        return app.url_map.bind(self.host or "", subdomain=self.subdomain, script_name="/")
+    def build(self, app: Flask, endpoint: str, values: dict[str, Any]) -> str:
+        """The path of a page of ours, that of the base URL included.
+
+        What the server mounts the app under is left out: a proxy that strips a prefix need not tell of it.
+        """
+        adapter = app.url_map.bind(self.host or "", subdomain=self.subdomain, script_name=self.path or "/")
+        return adapter.build(endpoint, values)
+
+
+def optout_url(endpoint: str, **values: Any) -> str:
+    """The URL of a page or file of ours, as pages name it: its path, below that of ``OPTOUT_BASE_URL``.
+
+    It is absolute on a page of the host's where the app tells domains apart, as that page may stand on another one.
+    """
+    place = Place.in_app(current_app)
+    current_app.inject_url_defaults(endpoint, values)
+    path = place.build(current_app, endpoint, values)
+    if place.host is None and place.subdomain is None:
+        return path
+    ours = isinstance(current_app.blueprints.get(request.blueprint or ""), PlacedBlueprint)
+    return path if ours else place.origin + path
 
 
 class PlacedBlueprint(Blueprint):

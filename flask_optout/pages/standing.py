@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from flask import current_app, request, url_for
+from flask import current_app, request
 from werkzeug.exceptions import HTTPException
 
 from ..choices.repository import Choice
@@ -20,6 +20,7 @@ from ..presses.evidence import has_muted, shows_everything, visitor
 from ..presses.nonces import Nonce, Page
 from ..wiring import current_state
 from .languages import of_link
+from .routing import optout_url
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def standing(claim: Claim, nonce: Nonce, control: bool = False) -> Standing:
         everything=muted.get(everything),
         by_base=any(mark in muted for mark in claim.base or ()),
         only_everything=claim.opportunity == ALL,
-        action=own_path(claim),
+        action=own_url(claim),
         nonce=text,
         said=None if repeats else nonce.said,
         answers=_answers(nonce.said or Command.MUTE, text, bool(muted), decoys) if repeats else [],
@@ -114,9 +115,9 @@ def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[Answ
     return [AnswerButton(choice, word("name"), value) for choice, value in answers]
 
 
-def own_path(claim: Claim) -> str:
-    """The path of the page of this link's holder, in the language that this page speaks by its link."""
-    return url_for("optout.landing", token=joined(of_link(), current_state().tokens.reissue(Door.LANDING, claim)))
+def own_url(claim: Claim) -> str:
+    """The URL of the page of this link's holder, in the language that this page speaks by its link."""
+    return optout_url("optout.landing", token=joined(of_link(), current_state().tokens.reissue(Door.LANDING, claim)))
 
 
 def opportunity_of(id: str) -> Opportunity:

@@ -52,6 +52,8 @@ def test_a_bounce_domain_that_is_not_known_is_said_to_be_taken_for_granted(ask: 
         ("https://mended.example/optout/x", False),
         ("https://jobs.mended.example/optout/x", False),
         ("https://mended-jobs.example/optout/x", True),
+        ("http://127.0.0.1:5000/optout/x", False),
+        ("http://[::1]/optout/x", False),
         (None, False),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from typing import Any
@@ -23,7 +24,7 @@ from tests.conftest import MakeHost
 from tests.doctor.conftest import ids, not_well
 from tests.doctor.samples import SETTINGS, eml
 from tests.support.dns_server import SILENCE, Nameserver, Zone
-from tests.support.hosts import Host, free_port
+from tests.support.hosts import Host, Mailbox, free_port
 from tools.doctor_demo import ZONE, looked_at
 
 D = "invite.example"
@@ -126,6 +127,19 @@ SPOILT: dict[str, bytes] = {
     "a charset that is none": eml(Content_Type="text/plain; charset=x\x00y"),
     "open tags": eml("<a " * 200_000, Content_Type="text/html"),
     "open comments": eml("<!--" * 100_000, Content_Type="text/html"),
+    "rules without end": eml(
+        "<style>" + "a{color:red}" * 20_000 + "</style>" + "<a>x</a>" * 20_000, Content_Type="text/html"
+    ),
+    "elements in elements": eml("<div>" * 90_000 + "<a href=x>x", Content_Type="text/html"),
+    "selectors of selectors": eml(
+        "<style>" + "* * * * a{color:red}" * 3_000 + "</style>" + "<div>" * 200 + "<a>x</a>" * 3_000,
+        Content_Type="text/html",
+    ),
+    "colours of nothing": eml(
+        "<p style='color:;background:url(;font:/;font-size:1e999px'>" * 5_000, Content_Type="text/html"
+    ),
+    "verdicts without end": eml(Authentication_Results="mx.example; " + "dkim=pass header.d=x.example; " * 2_000),
+    "brackets in a verdict": eml(Authentication_Results="(" * 20_000),
     "less than": eml("<" * 300_000, Content_Type="text/html"),
     "base64 that is none": eml("=" * 1_000, Content_Transfer_Encoding="base64"),
     "a list of 10000 people": eml(To=", ".join("a@b.example" for _ in range(5_000))),
@@ -189,6 +203,21 @@ def test_a_group_that_breaks_or_does_not_end_says_so(host: Host, monkeypatch: py
     assert not any("secret" in finding.seen for finding in report.findings)
 
 
+@pytest.mark.parametrize("same_key", [True, False])
+def test_a_link_of_another_key_is_not_taken_for_ours(make: MakeHost, smtp: Mailbox, same_key: bool) -> None:
+    sender = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port)
+    with sender.app.app_context():
+        sender.mail.send(sender.invitation())
+    sample = smtp.received[0].raw
+    if not same_key:
+        sample = re.sub(
+            rb"(/one-click/[a-z2-7]{9})([a-z2-7])", lambda m: m[1] + (b"y" if m[2] == b"x" else b"x"), sample
+        )
+    found = ids(examined(sender, Case.of(sender.app.config, message=sample), offline=True).findings)
+    assert ("message.list-unsubscribe" in found) is same_key
+    assert ("message.list-unsubscribe.other-key" in found) is not same_key
+
+
 def test_offline_asks_nobody(host: Host, nameserver: Nameserver) -> None:
     nameserver.asked.clear()
     case = Case.of(host.app.config, message=eml(), nameservers=(nameserver.address,))
@@ -202,7 +231,7 @@ def test_without_the_extra_the_rest_still_runs(host: Host, monkeypatch: pytest.M
     for name in [name for name in sys.modules if name.startswith("flask_optout.doctor.")]:
         if name.rpartition(".")[2] in needs:
             monkeypatch.delitem(sys.modules, name)
-    for name in ("authres", "checkdmarc", "cssselect2", "dkim", "dns", "lxml", "rich", "spf", "tinycss2"):
+    for name in ("authres", "checkdmarc", "cssselect2", "dkim", "dns", "lxml", "spf", "tinycss2"):
         monkeypatch.setitem(sys.modules, name, None)
     found = ids(examined(host, Case.of(host.app.config, message=eml())).findings)
     assert {"domain.extra", "message.extra", "setup.store", "message.list-id", "doors.unreachable"} <= found

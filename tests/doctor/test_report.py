@@ -103,23 +103,18 @@ def test_an_old_terminal_gets_what_it_can_show() -> None:
         assert b"?? mx" in raw.getvalue()
 
 
-@pytest.mark.parametrize("rich", [True, False])
-def test_on_a_terminal_it_has_colours_where_rich_is_installed(rich: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not rich:
-        monkeypatch.setitem(__import__("sys").modules, "rich.console", None)
-    monkeypatch.setenv("TERM", "xterm-256color")
+def test_on_a_terminal_it_has_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     said = on_terminal()
-    assert ("\x1b[1;31m" in said) is rich
+    assert "\x1b[31m\x1b[1mfail" in said
     assert "[bold]invite.example[/bold]" in said
     assert "\x1b[KLooking at: set-up, sending domain" in said
 
 
 def test_no_colour_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     """https://no-color.org"""
-    monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("NO_COLOR", "1")
-    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", on_terminal())
+    assert not re.search(r"\x1b\[[0-9;]*m", on_terminal())
 
 
 def on_terminal() -> str:

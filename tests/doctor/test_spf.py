@@ -130,6 +130,13 @@ def test_the_reason_is_that_of_the_evaluation(ask: Ask) -> None:
     assert "moo" in finding.seen
 
 
+def test_it_is_said_whose_record_is_wrong(ask: Ask) -> None:
+    zone = record("v=spf1 include:esp.example -all", esp="v=spf1 ip4:192.0.2.0/24 moo -all")
+    finding = the(looked_at(ask, zone, sender="198.51.100.1"), "domain.spf.syntax")
+    assert f"The SPF record of esp.example, which that of {D} leads to," in finding.seen
+    assert "v=spf1 ip4:192.0.2.0/24 moo -all" in finding.mend
+
+
 @pytest.mark.parametrize("senders", [[], [SENDER]])
 def test_the_syntax_is_asked_for_whether_the_sender_is_known_or_not(ask: Ask, senders: list[str]) -> None:
     zone = record("v=spf1 ip4:192.0.2.0/24 -all moo")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from flask_optout.choices.key_slots import KEY_SCOPE, SLOT
 from flask_optout.links.keys import AppKey, DataKey
 from flask_optout.wiring import current_state
 from tests.support.databases import Database
+from tests.support.deploys import MUTED, deploy, rotate
 from tests.support.hosts import Host, Mailbox, dispose, make_host, say
 
 A, B, C = (
@@ -49,7 +49,7 @@ def start(database: Database, tmp_path: Path, smtp: Mailbox) -> Iterator[Start]:
     hosts: list[Host] = []
 
     def start(**config: Any) -> Host:
-        mail = {"MAIL_SERVER": smtp.host, "MAIL_PORT": smtp.port}
+        mail: dict[str, Any] = {"MAIL_SERVER": smtp.host, "MAIL_PORT": smtp.port}
         hosts.append(make_host(tmp_path, SQLALCHEMY_DATABASE_URI=database.uri, **mail, **config))
         return hosts[-1]
 
@@ -68,12 +68,6 @@ def slots(host: Host) -> dict[str, str]:
     query = sa.text("SELECT name, value FROM optout_meta WHERE name LIKE 'slot.%'")
     with host.app.app_context(), host.db.engine.connect() as connection:
         return {name.removeprefix(SLOT): value for name, value in connection.execute(query)}
-
-
-def rotate(host: Host) -> str:
-    result = host.app.test_cli_runner().invoke(args=["optout", "rotate-key"])
-    assert result.exit_code == 0, result.output
-    return str(result.output)
 
 
 def first_start(uri: str, folder: Path, barrier: Any, found: Any) -> None:
@@ -115,82 +109,18 @@ def test_two_processes_that_start_at_once_on_an_empty_store_agree(
         assert process.exitcode == 0
 
 
-class Load:
-    """Sends, looks and presses all the time, through whatever processes run just now."""
-
-    def __init__(self, hosts: list[Host], smtp: Mailbox) -> None:
-        self.hosts, self.smtp = hosts, smtp
-        self.errors: list[str] = []
-        self.sent = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Load:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def wait(self, rounds: int = 4) -> None:
-        """Until so many more invitations have left."""
-        until = self.sent + rounds
-        while self.sent < until and self._thread.is_alive():
-            self._stop.wait(0.01)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            for host in list(self.hosts):
-                try:
-                    self._turn(host)
-                except OptOutError as error:
-                    self.errors.append(str(error))
-                self.sent += 1
-
-    def _turn(self, host: Host) -> None:
-        person = f"person{self.sent}@example.org"
-        with host.app.app_context():
-            host.mail.send(host.invitation(person))
-            host.mail.send(host.invitation("muted@example.org"))
-            path = host.path(person)
-            status, _ = host.press(path, "mute")
-        for other in list(self.hosts):
-            with other.app.app_context():
-                if other.optout.may_invite(person, "beta-42") is (status == 200):
-                    self.errors.append("a mute is lost")
-            if other.app.test_client().get(path).status_code != 200:
-                self.errors.append("a link is dead")
-        if len(self.smtp.to(person)) != 1:
-            self.errors.append("a send is lost")
-
-
-@pytest.mark.parametrize("deploy", DEPLOYS)
-def test_a_deploy_of_a_new_key_loses_no_send_no_link_and_no_mute(start: Start, smtp: Mailbox, deploy: str) -> None:
-    first, both, last = DEPLOYS[deploy]
-    old = start(**first)
-    with old.app.app_context():
-        say(old, True, "muted@example.org")
-        path = old.path("muted@example.org")
-    hosts = [old]
-    with Load(hosts, smtp) as load:
-        load.wait()
-        new = start(**both)
-        hosts.append(new)  # a rolling deploy: the old process runs on and never hears of B
-        load.wait()
-        assert {AppKey(A).id, AppKey(B).id} == set(slots(new))
-        assert "Remove the older keys" in rotate(new)
-        load.wait()
-        hosts.append(start(**last))
-        load.wait()
-        del hosts[:2]
-        load.wait()
-    assert load.errors == []
-    assert smtp.to("muted@example.org") == []
-    assert hosts[0].app.test_client().get(path).status_code == 200
-    assert set(slots(hosts[0])) == {AppKey(B).id}
-    with start(**first).app.app_context(), pytest.raises(ConfigurationError, match="No key of .* opens"):
-        hosts[0].optout.may_invite("muted@example.org", "beta-42")
+@pytest.mark.parametrize("settings", DEPLOYS.values(), ids=DEPLOYS)
+def test_a_deploy_of_a_new_key_loses_no_send_no_link_and_no_mute(
+    start: Start, smtp: Mailbox, settings: list[dict[str, Any]]
+) -> None:
+    load = deploy(start, smtp, settings, turns=4)
+    assert load.turns >= 20 and +load.lost == {}
+    [last] = load.hosts
+    assert set(slots(last)) == {AppKey(B).id}
+    with last.app.app_context():
+        assert last.app.test_client().get(last.path(MUTED)).status_code == 200
+    with start(**settings[0]).app.app_context(), pytest.raises(ConfigurationError, match="No key of .* opens"):
+        last.optout.may_invite(MUTED, "beta-42")
 
 
 def test_whoever_has_only_the_old_key_opens_nothing_after_a_rotation(start: Start) -> None:

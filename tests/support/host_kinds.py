@@ -129,6 +129,13 @@ def proxy(plan: Plan) -> Flask:
     return app
 
 
+def silent_proxy(plan: Plan) -> Flask:
+    plan.public = "https://jobs.example.org/app"
+    plan.web.strip = "/app"
+    plan.web.forward = {"Host": "10.0.0.7:8000"}
+    return plan.plain()
+
+
 def application_root(plan: Plan) -> Flask:
     plan.public = "http://127.0.0.1/app"
     app = plan.plain(APPLICATION_ROOT="/app")
@@ -260,6 +267,7 @@ HOSTS: dict[str, Build] = {
     "a login wall that lets our pages through": open_wall,
     "a maintenance page that lets our pages through": maintenance,
     "ProxyFix with a prefix": proxy,
+    "a proxy that strips a prefix and does not say so": silent_proxy,
     "APPLICATION_ROOT under a dispatcher": application_root,
     "OPTOUT_URL_PREFIX": url_prefix,
     "subdomain matching, on a subdomain": subdomain,

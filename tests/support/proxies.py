@@ -1,12 +1,17 @@
-"""A TCP proxy that delays, swallows, cuts or refuses, as networks do."""
+"""Proxies: one that delays, swallows, cuts or refuses, as networks do, and nginx."""
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.hosts import listens
 
 
 class Proxy:
@@ -79,3 +84,36 @@ class Proxy:
             with contextlib.suppress(OSError):
                 side.shutdown(socket.SHUT_RDWR)
             side.close()
+
+
+class NoNginx(Exception):
+    """This machine has no nginx."""
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, port: int, conf: str) -> Iterator[None]:
+    """Run nginx with this in its ``http`` block, which listens on this port, until the block is left.
+
+    :raises NoNginx: when there is none.
+    """
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
+        raise NoNginx
+    names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "".join(f"{name}_temp_path {folder / name};" for name in names)
+    file = folder / "nginx.conf"
+    file.write_text(
+        f"daemon off; pid {folder / 'pid'}; error_log stderr;"
+        f"events {{}} http {{ access_log off; {temporary}\n{conf}}}"
+    )
+    subprocess.run([program, "-t", "-q", "-c", file], check=True)
+    process = subprocess.Popen([program, "-c", file])
+    try:
+        deadline = time.monotonic() + 20
+        while not listens(port):
+            assert time.monotonic() < deadline, "nginx did not start"
+            time.sleep(0.02)
+        yield
+    finally:
+        process.terminate()
+        process.wait()

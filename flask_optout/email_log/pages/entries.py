@@ -7,10 +7,11 @@ from email import policy
 from email.message import EmailMessage
 from typing import Any
 
-from flask import Response, current_app, make_response, request, url_for
+from flask import Response, current_app, make_response, request
 
 from ...addresses import holds_control, parse
 from ...links.tokens import Door
+from ...pages.routing import optout_url
 from ...wiring import current_state
 from ..records import Email
 from .base import CSP, blueprint, found, page
@@ -32,7 +33,7 @@ def entries() -> str | Response:
     if "HX-Request" not in request.headers:
         return entries_page(wanted)
     response = make_response(page("_entries.html", **_found(wanted), swapped=True))
-    response.headers["HX-Push-Url"] = f"{url_for('.entries')}?{wanted.query_string}"
+    response.headers["HX-Push-Url"] = f"{optout_url('optout_operator.entries')}?{wanted.query_string}"
     return response
 
 

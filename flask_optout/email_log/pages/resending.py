@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from flask import current_app, g, redirect, url_for
+from flask import current_app, g, redirect
 from werkzeug.wrappers import Response
 
 from ...addresses import parse
@@ -19,6 +19,7 @@ from ...links.urls import tag_of
 from ...mailers.delivery import deliver
 from ...pages.languages import of_app, speaking
 from ...pages.rendering import render
+from ...pages.routing import optout_url
 from ...wiring import current_state
 from ..log_store import reason
 from ..records import Email
@@ -51,7 +52,7 @@ def send_again(id: int) -> Response | tuple[str, int]:
         resends.record_failure(email, begun, error)
         current_app.logger.error("An invitation could not be sent again (%s).", reason(error))
         return page("send_again.html", email=email, refused=None, failure=reason(error)), 502
-    return redirect(url_for(".entry", id=id, _anchor="sent-again"), 303)
+    return redirect(f"{optout_url('optout_operator.entry', id=id)}#sent-again", 303)
 
 
 def _letters(email: Email) -> tuple[Letter, Letter]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import redirect, request, url_for
+from flask import redirect, request
 from werkzeug.wrappers import Response
 
 from ...pages.languages import translate
+from ...pages.routing import optout_url
 from ...wiring import current_state
 from ..saved_filters import SavedFilter
 from ..tables import NAME_SIZE
@@ -24,11 +25,15 @@ def save_filter() -> Response | tuple[str, int]:
         return entries_page(wanted, translate("A filter needs a name of at most 80 characters.")), 400
     scope = wanted.values["opportunity"] if request.form.get("scope") == "opportunity" else ""
     current_state().saved_filters.save(SavedFilter(scope, name, wanted.query_string))
-    return redirect(f"{url_for('.entries')}?{wanted.query_string}", 303)
+    return _list(wanted)
 
 
 @blueprint.post("/filters/delete")
 def delete_filter() -> Response:
     """Delete a saved filter; what it found stays."""
     current_state().saved_filters.delete(request.form.get("opportunity", ""), request.form.get("name", ""))
-    return redirect(f"{url_for('.entries')}?{Filter(request.form, Times.of_app()).query_string}", 303)
+    return _list(Filter(request.form, Times.of_app()))
+
+
+def _list(wanted: Filter) -> Response:
+    return redirect(f"{optout_url('optout_operator.entries')}?{wanted.query_string}", 303)

@@ -39,7 +39,7 @@ def write_ahead(engine: sa.Engine) -> None:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
 
-MEMORY = {
+MEMORY: dict[str, dict[str, Any]] = {
     "in memory, StaticPool": {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}},
     "in memory, SingletonThreadPool": {"poolclass": SingletonThreadPool},
 }
