@@ -102,6 +102,7 @@ def crashes(database: Database, smtp: Mailbox, folder: Path, amounts: Amounts) -
 
 def rotations(database: Database, smtp: Mailbox, folder: Path, amounts: Amounts) -> Iterator[Row]:
     """A key is added and the old one dropped while invitations leave and people press."""
+    smtp.received.clear()
     with ExitStack() as stack:
 
         def start(**config: Any) -> Host:

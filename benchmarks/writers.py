@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from flask.ctx import AppContext
 
 from flask_optout.addresses import parse
-from flask_optout.choices.repository import Statement
 from flask_optout.links.tokens import Door
+from flask_optout.presses.commands import Command
+from flask_optout.presses.evidence import Evidence
+from flask_optout.presses.judge import Verdict
 from flask_optout.wiring import current_state
 
 from .harness import Elsewhere, Row, interleave, say
@@ -56,13 +58,15 @@ def plain(engine: sa.Engine) -> Write:
 
 
 def ours(context: Callable[[], AppContext]) -> Write:
+    """The press of somebody who has read their page for a minute."""
     state = current_state()
 
     def write(person: str) -> None:
         with context():
-            tokens = state.tokens
+            tokens, now = state.tokens, state.clock()
             claim = tokens.read(Door.LANDING, tokens.mint(Door.LANDING, parse(person), OPPORTUNITY))
-            state.choices.transact(lambda connection: (None, [Statement(claim.person[0], True, "page")]))
+            evidence = Evidence(Command.MUTE, at=now, issued=now - 60)
+            assert state.presses.press(claim, evidence, lambda salt: person).verdict is Verdict.ACCEPT
 
     return write
 
@@ -70,7 +74,7 @@ def ours(context: Callable[[], AppContext]) -> Write:
 def rows(full: bool) -> Iterator[Row]:
     say(f"{WRITERS} writers on sqlite")
     each = 20 if full else 5
-    with hosted(SQLITE) as host:
+    with hosted(SQLITE, SQLALCHEMY_ENGINE_OPTIONS={"connect_args": {"timeout": 60}}) as host:
         bare, mute = plain(host.db.engine), ours(host.app.app_context)
         contenders = {"bare": Elsewhere(lambda: p99(bare, each)), "mute": Elsewhere(lambda: p99(mute, each))}
         times = interleave(contenders, ROUNDS)

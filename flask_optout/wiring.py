@@ -136,7 +136,10 @@ class State:
     @cached_property
     def choices(self) -> Choices:
         has_journal = self._app.config["OPTOUT_JOURNAL"] is not None
-        return Choices(self.store, self.tables.choices, self.key_slots, self._journal if has_journal else None)
+        journal = self._journal if has_journal else None
+        return Choices(
+            self.store, self.tables.choices, self.key_slots, journal, lambda: self.presses.forget_expired()
+        )
 
     def _journal(self) -> Journal:
         if self.journal is None:
@@ -195,10 +198,7 @@ class State:
 
     @cached_property
     def mailto(self) -> MailtoDoor:
-        """The addresses that take opt-outs by mail.
-
-        :raises ConfigurationError: when there are none.
-        """
+        """The addresses that take opt-outs by mail; :raises ConfigurationError: when there are none."""
         template = self._app.config["OPTOUT_MAILTO"]
         if template is None:
             raise ConfigurationError(

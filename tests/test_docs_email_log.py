@@ -60,8 +60,8 @@ def rows_of(text: str) -> list[list[str]]:
 
 
 def same(rows: list[list[str]]) -> bool:
-    """Whether the rows of the two candidates differ in time and name only."""
-    (_, joan, *rest), (_, jane, *others) = rows
+    """Whether the rows of the two candidates differ in time and name only; their order says nothing."""
+    (_, jane, *others), (_, joan, *rest) = sorted(rows, key=lambda row: row[1])
     return (joan, jane, rest) == ("joan@example.org", "jane@example.org", others)
 
 

@@ -116,6 +116,15 @@ def test_our_headers_stand_on_one_line(library: Library, size: int, make: MakeHo
 
 
 @each_library
+@pytest.mark.parametrize("size", [60, 998, 3_000])
+def test_no_line_is_longer_than_mail_servers_take(library: Library, size: int, host: Host, smtp: Mailbox) -> None:
+    text, html = "Žluťoučký kůň".ljust(size, "é"), f"<p>{'x' * size}</p>"
+    (raw,) = send(library, host, smtp, Wanted(text=text, html=html))
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    assert text in everything(raw) and html in everything(raw)
+
+
+@each_library
 @pytest.mark.parametrize(
     ("written", "delivered"),
     [

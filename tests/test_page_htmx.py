@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Iterator
 
@@ -196,15 +195,6 @@ class TestAssets:
     def test_another_version_is_kept_by_nobody(self, client: FlaskClient, host: Host, query: str) -> None:
         with client.get(f"/optout/static/optout.css{query}") as response:
             assert response.headers["Cache-Control"] == "no-cache"
-
-    def test_it_is_compressed_for_whoever_can_read_it(self, client: FlaskClient, host: Host) -> None:
-        url = "/optout/static/htmx.min.js"
-        with client.get(url) as plain, client.get(url, headers={"Accept-Encoding": "br, gzip"}) as packed:
-            assert "Content-Encoding" not in plain.headers and packed.headers["Content-Encoding"] == "gzip"
-            assert gzip.decompress(packed.data) == plain.data and len(packed.data) < 15_000
-            assert "Accept-Encoding" in plain.vary and "Accept-Encoding" in packed.vary
-        with client.get(url, headers={"Accept-Encoding": "gzip;q=0"}) as refused:
-            assert "Content-Encoding" not in refused.headers
 
     def test_a_file_that_is_not_there_is_not_kept(self, client: FlaskClient, host: Host) -> None:
         response = client.get("/optout/static/none.css?v=0")

@@ -108,13 +108,15 @@ def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: b
     when = name.rpartition(", ")[2]
 
     def act() -> None:
+        opened = world.now()
         page = reader.open()
         world.wait(world.dice.uniform(1, 20))
         wanted = ("mute", "leave") if mutes else ("undo", "keep")
         choice = next((each for each in wanted if each in scan.offered(page.text)), None)
         if choice is not None:  # what they want, or, where it stands already, what leaves it so
             reader.press(page, choice)
-        world.wait(world.dice.uniform(5, 90))  # then a scanner reads, and presses before two minutes are over
+        passed = world.now() - opened
+        world.wait(world.dice.uniform(max(5.0, passed), 115.0) - passed)
 
     world.address = address
     if when == "during":

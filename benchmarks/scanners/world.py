@@ -41,7 +41,7 @@ class World:
     """One run: all that is random comes from ``dice``, all times from a clock that :meth:`wait` puts forward.
 
     :param address: of the client that acts, as the proxy in front of the app tells it.
-    :param meanwhile: what happens between a scanner's opening of its first page and what it does next.
+    :param meanwhile: what happens instead of a scanner's first pause, which is after it has opened its first page.
     """
 
     host: Host
@@ -67,7 +67,8 @@ class World:
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
             meanwhile()
-        self._ahead += seconds
+        else:
+            self._ahead += seconds
 
     def candidate(self, domain: str | None = None) -> Candidate:
         """Somebody who was invited and has said nothing yet; by default nobody else has their mail domain."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import chain, islice
-from operator import length_hint
+from operator import length_hint, or_
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,8 +27,6 @@ WORTH = 6
 MAX_AGE = 60.0
 #: Digests in one statement: SQLite before 3.32 takes 999 parameters.
 BATCH = 900
-#: The canonical address, and the same without its +tag where it has one.
-Person = tuple[bytes, bytes | None]
 
 
 class Filter:
@@ -51,15 +49,14 @@ class Filter:
     ) -> Iterator[list[Recipient]]:
         position = 0
         while chunk := list(islice(source, CHUNK)):
-            people, malformed = _parsed(chunk)
-            expected = max(expected, position + len(people))
+            names, bases, malformed = _parsed(chunk)
+            expected = max(expected, position + len(names))
+            barred = self._barred([*names, *bases.values()], mutes, expected)
             # Somebody with a +tag is barred by the choice of the address without it, too.
-            bases = {place: base for place, (_, base) in enumerate(people) if base is not None}
-            barred = self._barred([person for person, _ in people] + list(bases.values()), mutes, expected)
-            for at, place in enumerate(bases, len(people)):
+            for at, place in enumerate(bases, len(names)):
                 barred[place] |= barred[at]
-            yield [recipient for recipient, bar in zip(chunk, barred, strict=False) if not bar]
-            position += len(people)
+            yield [recipient for recipient, _, bar in zip(chunk, names, barred, strict=False) if not bar]
+            position += len(names)
             if malformed is not None:
                 raise AddressError(f"Address {position + 1}: {malformed.what}", malformed.why, malformed.mend)
 
@@ -72,7 +69,7 @@ class Filter:
         for about, each in mutes.items():
             digests = self._choices.key().digests(about, people)
             if muted := each.among(digests, expected):
-                barred = [bar or digest in muted for bar, digest in zip(barred, digests, strict=True)]
+                barred = list(map(or_, barred, map(muted.__contains__, digests)))
         return barred
 
 
@@ -132,18 +129,21 @@ class _Mutes:
         return {found for part in parts for found in connection.scalars(self._query.where(digest.in_(part)))}
 
 
-def _parsed(recipients: Sequence[Recipient]) -> tuple[list[Person], AddressError | None]:
-    """The people up to the first malformed recipient, and what is wrong with it."""
-    people: list[Person] = []
+def _parsed(recipients: Sequence[Recipient]) -> tuple[list[bytes], dict[int, bytes], AddressError | None]:
+    """The canonical addresses, by their place those with a +tag without it, and what is wrong with the next one."""
+    names: list[bytes] = []
+    bases: dict[int, bytes] = {}
     for start in range(0, len(recipients), PIECE):
         piece = recipients[start : start + PIECE]
         if (plain := plain_people(piece)) is not None:
-            people += [(person.encode(), None) for person in plain]
+            names += plain
             continue
         for recipient in piece:
             try:
                 address = parse(recipient)
             except AddressError as error:
-                return people, error
-            people.append((address.canonical.encode(), None if address.base is None else address.base.encode()))
-    return people, None
+                return names, bases, error
+            if address.base is not None:
+                bases[len(names)] = address.base.encode()
+            names.append(address.canonical.encode())
+    return names, bases, None

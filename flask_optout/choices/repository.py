@@ -49,15 +49,22 @@ class Choices:
     """The choices of one app.
 
     :param journal: where they are written a second time, if anywhere.
+    :param afterwards: is called after every look and every change.
     """
 
     def __init__(
-        self, store: Store, tables: ChoiceTables, slots: KeySlots, journal: Callable[[], Journal] | None = None
+        self,
+        store: Store,
+        tables: ChoiceTables,
+        slots: KeySlots,
+        journal: Callable[[], Journal] | None,
+        afterwards: Callable[[], None],
     ) -> None:
         self.store = store
         self.tables = tables
         self._slots = slots
         self._journal = journal
+        self._afterwards = afterwards
 
     def key(self) -> DataKey:
         """The data key of the store; made in a store that never had one.
@@ -98,13 +105,16 @@ class Choices:
                 return any(choice.muted for choice in found.values())
 
             yield muted
+        self._afterwards()
 
     def read(self, marks: Sequence[Mark]) -> dict[Mark, Choice]:
         """The choices at these marks.
 
         :raises OptOutError: as :meth:`muted`.
         """
-        return self._compared(self.store.read, marks)
+        found = self._compared(self.store.read, marks)
+        self._afterwards()
+        return found
 
     def check(self) -> None:
         """Check that the store holds the choices of its data key and is no older than the journal.
@@ -176,8 +186,13 @@ class Choices:
             return result, said
 
         if self._journal is None:
-            return self.store.write(write)[0]
-        journal = self._journal()
+            result, _ = self.store.write(write)
+        else:
+            result = self._journaled(self._journal(), write)
+        self._afterwards()
+        return result
+
+    def _journaled(self, journal: Journal, write: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:
         with journal.writing() as pen:
 
             def numbered(connection: sa.Connection) -> tuple[T, Sequence[Statement], int]:

@@ -80,9 +80,10 @@ class Store:
 
             yield read
 
-    def write(self, work: Work[T]) -> T:
+    def write(self, work: Work[T], single: bool = False) -> T:
         """Commit ``work`` in a transaction of its own; it is run again after a deadlock.
 
+        :param single: whether it is one statement, which PostgreSQL commits without BEGIN and COMMIT.
         :raises StoreUnavailable: when the database does not take it, or when, on SQLite, the host's own transaction
             has written to this database and is still open.
         """
@@ -92,13 +93,13 @@ class Store:
             if host is not None and (_in_memory(engine) or not _begins_for_reads(host)):
                 raise _commit_first()
             try:
-                return _retried(lambda: _transaction(engine, work))
+                return _retried(lambda: _transaction(engine, work, single))
             except OperationalError as error:
                 if host is None or not _is_conflict(error):
                     raise
         raise _commit_first()
 
-    def record(self, work: Work[T]) -> T:
+    def record(self, work: Work[T], single: bool = False) -> T:
         """Write a row of the Email Log.
 
         On SQLite, where the host's own transaction has written to this database and is still open, the row goes into
@@ -109,7 +110,7 @@ class Store:
         engine = self.engine()
         driver = self._host_driver(engine)
         if driver is None:
-            return self.write(work)
+            return self.write(work, single)
         with _reported(engine):
             if _begins_for_reads(driver) and not _in_memory(engine):  # then the host may have only read
                 with suppress(OperationalError):
@@ -149,7 +150,10 @@ def _commit_first() -> StoreUnavailable:
     )
 
 
-def _transaction(engine: sa.Engine, work: Work[T]) -> T:
+def _transaction(engine: sa.Engine, work: Work[T], single: bool) -> T:
+    if single and engine.dialect.name == "postgresql":
+        with _reading(engine) as connection:
+            return work(connection)
     if not _in_memory(engine):
         with engine.connect() as connection:
             if "AUTOCOMMIT" in (engine.get_execution_options().get("isolation_level"), _set_at_connect(engine)):

@@ -76,6 +76,7 @@ def prune() -> None:
                 reach(deleted / max(outdated, deleted))
             state.resends.prune()
         state.presses.prune()
+        state.alarms.prune()
     click.echo(f"Invitations deleted from the Email Log: {deleted}.")
 
 

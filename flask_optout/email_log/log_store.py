@@ -67,14 +67,14 @@ class LogStore:
         with _unavailable():
             return self._store.read(work)
 
-    def write(self, work: Callable[[sa.Connection], Result]) -> Result:
+    def write(self, work: Callable[[sa.Connection], Result], single: bool = False) -> Result:
         """Do ``work`` so that it stays whatever the host does with its own transaction.
 
         :param work: what to do; doing it twice must be the same as doing it once.
         :raises StoreUnavailable: when the database does not take it.
         """
         with _unavailable():
-            return self._store.record(work)
+            return self._store.record(work, single)
 
 
 class KeyTaken(Exception):

@@ -139,7 +139,7 @@ class EmailLog:
                 def write(connection: sa.Connection, numbered: list[dict[str, Any]] = numbered) -> None:
                     insert(connection, self._email, *numbered)
 
-                self._store.write(write)
+                self._store.write(write, single=len(rows) == 1)
                 return ids
 
     def forget(self, ids: Sequence[int]) -> None:

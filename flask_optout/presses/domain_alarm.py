@@ -45,18 +45,10 @@ class Alarm(NamedTuple):
     at_least: int
 
 
-class Row(NamedTuple):
-    """Somebody who opted out: pseudonyms of their domain, and of them on this day."""
-
-    domain: bytes
-    day: datetime.date
-    person: bytes
-
-
 class Alarms:
     """The domain alarms of one app.
 
-    Who opts out is counted in memory and stored now and then, so that a press does not wait for it.
+    Every method raises StoreUnavailable when the database does not answer.
 
     :param invited: gives the canonical address of each invitation from one day to another.
     :param clock: gives the seconds since the epoch.
@@ -77,46 +69,24 @@ class Alarms:
         self._invited = invited
         self._clock = clock
         self._public = {key.domain_tag(domain) for domain in PUBLIC.split()}
-        self._counted: set[Row] = set()
-        self._stored: set[Row] = set()
 
-    def count(self, claim: Claim) -> None:
+    def count(self, connection: sa.Connection, claim: Claim) -> None:
         """Count that the holder of a link opted out, once a day, whatever their link says behind a ``+``."""
-        if claim.domain_tag not in self._public:
-            self._counted.add(self._row(claim))
-
-    def _row(self, claim: Claim) -> Row:
+        if claim.domain_tag in self._public:
+            return
         person, today = (claim.base or claim.person)[1], self._today()
-        return Row(
-            self._tag(claim.domain_tag, DOMAIN_SIZE),
-            today,
-            self._tag(person.digest + today.isoformat().encode(), PERSON_SIZE),
-        )
+        row = {
+            "domain": self._tag(claim.domain_tag, DOMAIN_SIZE),
+            "day": today,
+            "person": self._tag(person.digest + today.isoformat().encode(), PERSON_SIZE),
+        }
+        upsert(connection, self._alarm, row)
 
     def _tag(self, data: bytes, size: int) -> bytes:
         return hashlib.blake2b(data, digest_size=size, key=self._secret).digest()
 
-    def store(self) -> None:
-        """Store what was counted.
-
-        :raises StoreUnavailable: when the database does not take it; then it is kept for the next time.
-        """
-        rows = sorted(self._counted - self._stored)
-
-        def write(connection: sa.Connection) -> None:
-            for row in rows:  # another process may have counted the same person
-                upsert(connection, self._alarm, row._asdict())
-
-        if rows:
-            self._store.write(write)
-        self._stored = {row for row in self._stored.union(rows) if row.day == self._today()}
-        self._counted.difference_update(rows)
-
     def raised(self) -> Iterator[Alarm]:
-        """The alarms of the days before today, newest first.
-
-        :raises StoreUnavailable: when the database does not answer.
-        """
+        """The alarms of the days before today, newest first."""
         alarm, today = self._alarm.c, self._today()
         people = sa.func.count()
         query = (
@@ -148,27 +118,21 @@ class Alarms:
         return self._tag(self._key.domain_tag(domain), DOMAIN_SIZE)
 
     def prune(self) -> None:
-        """Delete alarms that are older than a month.
-
-        :raises StoreUnavailable: when the database does not take it.
-        """
+        """Delete alarms that are older than a month."""
         alarm = self._alarm
         old = alarm.delete().where(alarm.c.day < self._today() - datetime.timedelta(KEPT))
         self._store.write(lambda connection: connection.execute(old))
 
     def take_notice(self, domain: str) -> bool:
-        """Whether a notice may go to this domain now: once a week, alarm or not, so that asking tells nothing.
-
-        :raises StoreUnavailable: when the database does not answer.
-        """
+        """Whether a notice may go to this domain now: once a week, alarm or not, so that asking tells nothing."""
         today, alarm = self._today(), self._alarm.c
         tag = self._tag(b"notice" + self._key.domain_tag(domain), DOMAIN_SIZE)
         lately = sa.select(alarm.day).where(alarm.domain == tag, alarm.day > today - datetime.timedelta(WEEK))
         if self._rows(lately):
             return False
-        row = Row(tag, today, bytes(PERSON_SIZE))
+        row = {"domain": tag, "day": today, "person": bytes(PERSON_SIZE)}
         try:
-            self._store.write(lambda connection: insert(connection, self._alarm, row._asdict()))
+            self._store.write(lambda connection: insert(connection, self._alarm, row))
         except KeyTaken:  # by somebody else, just now
             return False
         return True

@@ -30,8 +30,8 @@ BY_MAIL = ("one-click", "mailto")
 KEPT = 1800
 #: Presses that are kept of one link.
 MOST = 16
-#: Seconds between two deletions of what has expired, and rows in one of them.
-EVERY, BATCH = 60.0, 100
+#: Seconds between two deletions of what has expired.
+EVERY = 60.0
 
 
 class Recent(NamedTuple):
@@ -50,7 +50,7 @@ class Look(NamedTuple):
 
 
 class RecentPresses:
-    """The recent presses of one app's links.
+    """The recent presses of one app's links. Every method raises the errors of :class:`Choices`.
 
     :param clock: gives the seconds since the epoch.
     """
@@ -63,17 +63,11 @@ class RecentPresses:
         self._next = 0.0
 
     def look(self, claim: Claim) -> Look:
-        """What stands for the holder of a link; presses that have expired are deleted.
-
-        :raises OptOutError: as :meth:`Choices.read`.
-        """
+        """What stands for the holder of a link, and what was pressed of late."""
         number = self._choices.journal_number()
         choices, row = self._choices.store.read(lambda connection: self._read(connection, claim, number))
-        recent = self._unexpired(row)
-        if row is not None and not recent.presses:
-            with suppress(StoreUnavailable):
-                self._delete([claim.person[0]])
-        return Look(choices, recent)
+        self.forget_expired()
+        return Look(choices, self._unexpired(row))
 
     def press(
         self, claim: Claim, evidence: Evidence, visitor: Callable[[bytes], str], layers: Sequence[Layer] = LAYERS
@@ -81,7 +75,6 @@ class RecentPresses:
         """Judge a press and do what the judgement says, in one transaction; when this returns, it is committed.
 
         :param visitor: gives the pseudonym of who presses, under the salt of the link's recent presses.
-        :raises OptOutError: as :meth:`Choices.transact`.
         """
         number = self._choices.journal_number()
 
@@ -94,6 +87,8 @@ class RecentPresses:
             muted = _both(choice is not None and choice.muted for choice in standing)
             mailed = _both(choice is not None and choice.source in BY_MAIL for choice in standing)
             judgement = judge(Weighed(known, muted, recent.presses, mailed), layers)
+            if judgement.verdict is Verdict.ACCEPT and True in judgement.sets.values():
+                self._alarms.count(connection, claim)
             if judgement.press is not None:
                 self._write(connection, claim.person[0], recent, judgement.press)
             said = [Statement(claim.person[which], muted, "page") for which, muted in judgement.sets.items()]
@@ -101,64 +96,35 @@ class RecentPresses:
 
         while True:
             with suppress(KeyTaken):  # somebody else has pressed at the same time, and was faster
-                judgement = self._choices.transact(work)
-                break
-        if judgement.verdict is Verdict.ACCEPT and True in judgement.sets.values():
-            self._alarms.count(claim)
-        self.forget_expired()
-        return judgement
+                return self._choices.transact(work)
 
     def one_click(self, claim: Claim) -> None:
-        """Mute at once: a mail program may not send the signal without its user's word (RFC 8058 section 3.2).
-
-        :raises OptOutError: as :meth:`Choices.transact`.
-        """
+        """Mute at once: a mail program may not send the signal without its user's word (RFC 8058 section 3.2)."""
         number, mark = self._choices.journal_number(), claim.person[0]
 
-        def work(connection: sa.Connection) -> tuple[bool, list[Statement]]:
+        def work(connection: sa.Connection) -> tuple[None, list[Statement]]:
             self._lock_sqlite(connection)
             rows = connection.execute(self._choices.select(1), self._choices.parameters([mark])).all()
             choice = self._choices.found(rows, number).get(mark)
-            return choice is not None and choice.muted, [Statement(mark, True, "one-click")]
+            if choice is None or not choice.muted:
+                self._alarms.count(connection, claim)
+            return None, [Statement(mark, True, "one-click")]
 
-        if not self._choices.transact(work):
-            self._alarms.count(claim)
-        self.forget_expired()
+        self._choices.transact(work)
 
     def forget_expired(self) -> None:
-        """Delete presses that have expired and store what the alarm has counted, at most once a minute."""
-        now = self._clock()
-        if now >= self._next:
-            self._next = now + EVERY
+        """Delete the presses that have expired, at most once a minute; what the app is doing never fails by it."""
+        if self._clock() >= self._next:
+            self._next = self._clock() + EVERY
             with suppress(StoreUnavailable):
-                self._forget()
-                self._alarms.store()
+                self.prune()
 
     def prune(self) -> None:
-        """Delete all presses and alarms that have expired.
-
-        :raises StoreUnavailable: when the database does not answer.
-        """
-        while self._forget() == BATCH:
-            pass
-        self._alarms.store()
-        self._alarms.prune()
-
-    def _forget(self) -> int:
-        recent = self._recent.c
-        query = sa.select(recent.scope, recent.digest).where(recent.expires <= self._clock()).limit(BATCH)
-        rows = self._choices.store.read(lambda connection: connection.execute(query).all())
-        self._delete([Mark(bytes(scope), bytes(digest)) for scope, digest in rows])
-        return len(rows)
-
-    def _delete(self, marks: list[Mark]) -> None:
-        """Delete rows that have expired, by primary key and in one order, so that two deletions cannot deadlock."""
-        recent = self._recent.c
-        at = (recent.scope == sa.bindparam("at_scope"), recent.digest == sa.bindparam("at_digest"))
-        delete = self._recent.delete().where(*at, recent.expires <= self._clock())
-        values = [{"at_scope": mark.scope, "at_digest": mark.digest} for mark in sorted(marks)]
-        if values:
-            self._choices.store.write(lambda connection: connection.execute(delete, values))
+        """Delete the presses that have expired."""
+        expired = self._recent.c.expires <= int(self._clock())
+        some = sa.select(self._recent.c.version).where(expired).limit(1)
+        if self._choices.store.read(lambda connection: connection.execute(some).first()):
+            self._choices.store.write(lambda connection: connection.execute(self._recent.delete().where(expired)))
 
     @cached_property
     def _select(self) -> Callable[[int], sa.Select[Any]]:

@@ -33,15 +33,17 @@ REFUSED = "refused@example.org"
 
 @dataclass
 class Taken:
-    """What a vendor took: whom it mails, which headers and bodies it adds."""
+    """What a vendor took; ``people`` are those of To, From and Reply-To, as names and addresses."""
 
-    to: list[tuple[str, str]]
-    sender: list[tuple[str, str]]
-    reply_to: list[tuple[str, str]]
+    people: list[list[tuple[str, str]]]
     subject: str
     headers: dict[str, str]
     text: str
     html: str
+
+    @property
+    def to(self) -> list[tuple[str, str]]:
+        return self.people[0]
 
 
 def from_ses(body: Any) -> Taken:
@@ -50,16 +52,16 @@ def from_ses(body: Any) -> Taken:
     assert isinstance(message, EmailMessage)
     text, html = message.get_body(("plain",)), message.get_body(("html",))
     assert text is not None and html is not None
-    people = {name: getaddresses([str(message[name] or "")]) for name in ("To", "From", "Reply-To")}
-    assert body["Destination"] == {"ToAddresses": [address for _, address in people["To"]]}
-    return Taken(*people.values(), message["Subject"], dict(message.items()), text.get_content(), html.get_content())
+    people = [getaddresses([str(message[name] or "")]) for name in ("To", "From", "Reply-To")]
+    assert body["Destination"] == {"ToAddresses": [address for _, address in people[0]]}
+    return Taken(people, message["Subject"], dict(message.items()), text.get_content(), html.get_content())
 
 
 def from_postmark(body: Any) -> Taken:
     assert body["MessageStream"] and body["TrackLinks"] == "None"
-    people = (getaddresses([body.get(name, "")]) for name in ("To", "From", "ReplyTo"))
+    people = [getaddresses([body.get(name, "")]) for name in ("To", "From", "ReplyTo")]
     headers = {header["Name"]: header["Value"] for header in body["Headers"]}
-    return Taken(*people, body["Subject"], headers, body["TextBody"], body["HtmlBody"])
+    return Taken(people, body["Subject"], headers, body["TextBody"], body["HtmlBody"])
 
 
 def from_sendgrid(body: Any) -> Taken:
@@ -70,13 +72,13 @@ def from_sendgrid(body: Any) -> Taken:
     assert [part["type"] for part in body["content"]] == ["text/plain", "text/html"]
     assert not any(setting["enable"] for setting in body["tracking_settings"].values())
     lists = (person["to"], [body["from"]], [body["reply_to"]] if "reply_to" in body else [])
-    people = ([(who.get("name", ""), who["email"]) for who in each] for each in lists)
-    return Taken(*people, body["subject"], body["headers"], *(part["value"] for part in body["content"]))
+    people = [[(who.get("name", ""), who["email"]) for who in each] for each in lists]
+    return Taken(people, body["subject"], body["headers"], *(part["value"] for part in body["content"]))
 
 
 def from_resend(body: Any) -> Taken:
-    people = (getaddresses(each) for each in (body["to"], [body["from"]], [body.get("reply_to", "")]))
-    return Taken(*people, body["subject"], body["headers"], body["text"], body["html"])
+    people = [getaddresses(each) for each in (body["to"], [body["from"]], [body.get("reply_to", "")])]
+    return Taken(people, body["subject"], body["headers"], body["text"], body["html"])
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def serving(vendor: Vendor) -> Iterator[Server]:
         server.server_close()
 
 
-@pytest.fixture(params=VENDORS.values(), ids=VENDORS)
+@pytest.fixture(params=VENDORS.values(), ids=[*VENDORS])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     with serving(request.param) as server:
         yield server
@@ -202,7 +204,7 @@ def test_an_invitation_arrives_whole(recipe: ModuleType, server: Server) -> None
     invite(recipe, "jane@example.org")
     assert recipe.failed == []
     (taken,) = server.taken
-    assert (taken.to, taken.sender) == ([("", "jane@example.org")], [("The team", "team@example.org")])
+    assert taken.people[:2] == [[("", "jane@example.org")], [("The team", "team@example.org")]]
     assert taken.subject == "Join us"
     assert [name for name in taken.headers if name in OURS] == list(OURS)
     assert re.fullmatch(r"<https://jobs\.example\.org/optout/one-click/[a-z2-7]+>", taken.headers["List-Unsubscribe"])
@@ -227,8 +229,8 @@ def test_names_headers_and_long_lines_arrive_as_they_are(recipe: ModuleType, ser
     invite(recipe, Address("Doe, Žofie", "jane", "example.org"))
     assert recipe.failed == []
     (taken,) = server.taken
-    assert taken.to == [("Doe, Žofie", "jane@example.org")]
-    assert taken.reply_to == [("Ask, us", "ask@example.org")]
+    to, _, reply_to = taken.people
+    assert (to, reply_to) == ([("Doe, Žofie", "jane@example.org")], [("Ask, us", "ask@example.org")])
     assert taken.headers["X-Campaign"] == "spring"
     assert text in taken.text and text in taken.html
 

@@ -8,8 +8,6 @@ from email import policy
 from email.message import EmailMessage
 from email.utils import parseaddr
 
-from flask_optout.mailers.wire import verbatim
-
 
 @dataclass
 class Message:
@@ -22,16 +20,16 @@ class Message:
     html: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
-    def payload(self) -> bytes:
-        message = EmailMessage(verbatim(policy.SMTP))
+    def message(self) -> EmailMessage:
+        message = EmailMessage(policy.SMTP)
         message["From"], message["To"], message["Subject"] = self.sender, ", ".join(self.to), self.subject
         for name, value in self.headers.items():
             message[name] = value
         if self.text is not None:
-            message.set_content(self.text)
+            message.set_content(self.text, cte="8bit")
         if self.html is not None:
-            message.add_alternative(self.html, subtype="html")
-        return message.as_bytes()
+            message.add_alternative(self.html, subtype="html", cte="8bit")
+        return message
 
 
 class Client:
@@ -46,4 +44,4 @@ class Client:
 
     def deliver(self, message: Message) -> None:
         everybody = [parseaddr(to)[1] for to in (*message.to, *message.cc, *message.bcc)]
-        self._smtp.sendmail(parseaddr(message.sender)[1], everybody, message.payload())
+        self._smtp.sendmail(parseaddr(message.sender)[1], everybody, message.message().as_bytes())

@@ -60,7 +60,8 @@ def write(seed: int) -> Written:
 
     def text() -> str:
         lines = [" ".join(dice.choices(WORDS, k=dice.randrange(12))) for _ in range(dice.randrange(1, 9))]
-        return dice.choice(["\n", "\n", "\r\n"]).join(lines) + dice.choice(["", "\n", "\n\n"])
+        written = dice.choice(["\n", "\n", "\r\n"]).join(lines) + dice.choice(["", "\n", "\n\n"])
+        return written or "Hi"  # what says nothing is no invitation
 
     html = f"<html><body><p>{text()}</p>{'<b>x</b>' * dice.choice([0, 3, 109, 110, 111, 125, 400])}</body></html>"
     kind = dice.randrange(3)

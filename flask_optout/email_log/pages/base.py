@@ -66,7 +66,7 @@ def page(template: str, **context: Any) -> str:
     return render(
         f"operator/{template}",
         times=Times.of_app(),
-        form_token=_forms().dumps(g.optout_operator),
+        form_token=lambda: _forms().dumps(g.optout_operator),  # a page without a form needs no store for its key
         wtf_token=current_app.jinja_env.globals.get("csrf_token") if "csrf" in current_app.extensions else None,
         **context,
     )

@@ -6,7 +6,6 @@ import pytest
 
 from flask_optout.addresses import parse
 from flask_optout.presses.domain_alarm import WEEK
-from flask_optout.wiring import current_state
 from tests.support.hosts import Host, Mailbox, say
 
 STAFF = [f"person{number}@acme.example" for number in range(5)]
@@ -34,7 +33,6 @@ def test_alarms_names_a_day_a_domain_and_a_number(host: Host, invited: Mailbox) 
     assert run(host, "alarms") == (0, "No alarm.\n")
     for to in STAFF[:4]:
         host.app.test_client().post(host.path(to), data=host.form("mute", to))
-    current_state().presses.prune()
     host.wait(86_400)
     code, output = run(host, "alarms")
     assert code == 0 and "acme.example: at least 3 opted out" in output and "person" not in output

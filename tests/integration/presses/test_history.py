@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import sqlalchemy as sa
@@ -21,7 +23,7 @@ from flask_optout.presses.history import EVERY, KEPT, MOST
 from flask_optout.presses.nonces import Page
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost, page_of
-from tests.support.hosts import Host, say
+from tests.support.hosts import Host, Mailbox, say
 
 AGAIN = "Please press once more to confirm."
 Press = Callable[..., str]
@@ -315,32 +317,46 @@ class TestKept:
         assert rows(host) == [] and not is_muted(host)
         assert list(host.optout.invitable(["jane@example.org"], "beta-42")) == ["jane@example.org"]
 
-    def other_press(self, host: Host) -> None:
-        host.app.test_client().post(host.path("bob@example.org"), data=host.form("keep", "bob@example.org"))
+    ACTS: ClassVar[dict[str, Callable[[Host], object]]] = {
+        "may_invite": lambda host: host.optout.may_invite("bob@example.org", "beta-42"),
+        "invitable": lambda host: list(host.optout.invitable(["bob@example.org"], "beta-42")),
+        "a mail": lambda host: host.mail.send(host.invitation("bob@example.org")),
+        "another link's page": lambda host: host.app.test_client().get(host.path("bob@example.org")),
+        "the link's own page": lambda host: host.app.test_client().get(host.path()),
+        "another's press": lambda host: host.app.test_client().post(
+            host.path("bob@example.org"), data=host.form("keep", "bob@example.org")
+        ),
+        "one-click": lambda host: current_state().presses.one_click(host.claim("bob@example.org")),
+        "an import": lambda host: current_state().choices.add_mutes([(parse("bob@example.org"), "b")], "import"),
+        "prune": lambda host: host.app.test_cli_runner().invoke(args=["optout", "prune"]),
+    }
 
-    def own_page(self, host: Host) -> None:
-        host.app.test_client().get(host.path())
-
-    def pruning(self, host: Host) -> None:
-        assert host.app.test_cli_runner().invoke(args=["optout", "prune"]).exit_code == 0
-
-    @pytest.mark.parametrize("act", [other_press, own_page, pruning])
-    def test_they_go_by_whatever_the_app_does_next(
-        self, host: Host, press: Press, act: Callable[[TestKept, Host], None]
-    ) -> None:
+    @pytest.mark.parametrize("act", ACTS)
+    def test_they_go_by_whatever_the_app_does_next(self, host: Host, press: Press, act: str) -> None:
         press("mute")
         host.wait(KEPT - 60)
-        act(self, host)
+        self.ACTS[act](host)
         assert "mute" in str(rows(host))
-        host.wait(61 + EVERY)
-        act(self, host)
+        host.wait(3_600 - KEPT + 60)
+        self.ACTS[act](host)
         assert "mute" not in str(rows(host)) and is_muted(host)
 
-    def test_a_page_deletes_no_more_than_its_own(self, host: Host, client: FlaskClient, press: Press) -> None:
+    def test_nothing_else_tells_a_time_of_that_hour(self, host: Host, smtp: Mailbox, press: Press) -> None:
+        """Elsewhere there are days, and in the Email Log minutes."""
+        began = time.time()
+        host.mail.send(host.invitation("jane@example.org"))
         press("mute")
-        host.wait(KEPT + 1)
-        client.get(host.path("bob@example.org"))
-        assert len(rows(host)) == 1
+        host.wait(KEPT)
+        press("undo", visit="c0ffee", User_Agent="another")
+        host.wait(KEPT + EVERY)
+        host.optout.may_invite("bob@example.org", "beta-42")
+        with host.db.engine.connect() as connection:
+            for table in current_state().tables.all():
+                for row in connection.execute(table.select()):
+                    assert not any(isinstance(value, datetime.datetime) for value in row)
+                    for digits in re.findall(r"\d{8,}", str(tuple(row))):
+                        for unit in (1, 1_000, 1_000_000):
+                            assert not began - 60 <= int(digits) / unit <= began + 2 * 3_600, table.name
 
     def test_presses_that_have_expired_count_for_nothing(self, host: Host, press: Press) -> None:
         press("mute")

@@ -42,8 +42,7 @@ def plain(host: Host) -> None:
 
 def dispatch(host: Host) -> None:
     """A dispatcher mounts the app, which then knows its SCRIPT_NAME."""
-    mounts = {"/jobs": host.app.wsgi_app}
-    host.app.wsgi_app = DispatcherMiddleware(NotFound(), mounts)  # type: ignore[method-assign]
+    host.app.wsgi_app = DispatcherMiddleware(NotFound(), {"/jobs": host.app.wsgi_app})  # type: ignore[method-assign]
 
 
 def told(host: Host) -> None:
@@ -95,7 +94,7 @@ class Reached:
         return parts._replace(scheme="", netloc="", path=parts.path.removeprefix(self._deployment.stripped)).geturl()
 
 
-@pytest.fixture(params=DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+@pytest.fixture(params=DEPLOYMENTS.values(), ids=[*DEPLOYMENTS])
 def reached(request: pytest.FixtureRequest, make: MakeHost) -> Iterator[Reached]:
     base = f"{ORIGIN}{request.param.path}"
     host = make(OPTOUT_BASE_URL=base, MAIL_SUPPRESS_SEND=True, operator=lambda: True)
