@@ -25,8 +25,8 @@ from ..wiring import current_state
 from .progress import Reach, progress
 from .told import told
 
-#: People in one transaction.
-TOGETHER = 20_000
+#: People in one transaction: on SQLite each rewrites most of the table, and other writers wait for it.
+TOGETHER = 50_000
 #: What Python calls it.
 STANDARD_INPUT = "<stdin>"
 #: Line numbers that are named for one reason.
