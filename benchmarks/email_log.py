@@ -17,7 +17,7 @@ import click
 import sqlalchemy as sa
 
 from flask_optout.choices.store import Store
-from flask_optout.email_log.log_store import PER_MINUTE, LogStore, id_at, now
+from flask_optout.email_log.ids import PER_MINUTE, id_at, now
 from flask_optout.email_log.records import PAGE, WINDOW, Criteria, EmailLog
 from flask_optout.email_log.slots import cut
 from flask_optout.email_log.tables import LogTables
@@ -74,7 +74,7 @@ def filled(url: sa.URL, rows: int) -> Iterator[tuple[EmailLog, sa.Engine]]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE" if server else "ANALYZE")
     try:
-        yield EmailLog(LogStore(Store(lambda: engine, lambda: None), tables)), engine
+        yield EmailLog(Store(lambda: engine, lambda: None), tables), engine
     finally:
         engine.dispose()
         if server:

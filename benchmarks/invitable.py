@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from flask_optout.choices.bulk import invitable
 from flask_optout.links.keys import ALL, DIGEST_SIZE
 from flask_optout.wiring import current_state
 
@@ -68,7 +69,7 @@ class World:
     muted: list[str]
 
     def ours(self) -> list[Any]:
-        return list(current_state().filter.invitable(self.asked, OPPORTUNITY))
+        return list(invitable(current_state().choices, self.asked, OPPORTUNITY))
 
 
 @contextmanager
@@ -159,7 +160,7 @@ def _peak(addresses: int) -> int:
     """Bytes."""
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    for _ in current_state().filter.invitable((person(number) for number in range(addresses)), OPPORTUNITY):
+    for _ in invitable(current_state().choices, (person(number) for number in range(addresses)), OPPORTUNITY):
         pass
     peak = tracemalloc.get_traced_memory()[1] - before
     tracemalloc.stop()

@@ -14,7 +14,7 @@ from .errors import (
     StoreUnavailable,
 )
 from .extension import OptOut
-from .pages.standing import Opportunity
+from .pages.context import Opportunity
 
 __all__ = [
     "AddressError",

@@ -19,10 +19,10 @@ _ATOM = rf"[{ATEXT.translate({43: None, 63: None})}]+"
 #: Lines of addresses in ASCII without "+", a tag, and "?", of encoded words; their domains are checked apart.
 PLAIN_LINES = re.compile(rf"(?:{_ATOM}(?:\.{_ATOM})*+@[a-zA-Z0-9.-]++(?:\n|\Z))+", re.ASCII)
 DOMAIN = re.compile(r"@(.*)")
-PLAIN = re.compile(rf"([{ATEXT}]+(?:\.[{ATEXT}]+)*)@([A-Za-z0-9.-]+)")
 #: A local part that needs no quotes, in ASCII (RFC 5322 section 3.2.3) and in any script (RFC 6531 section 3.3).
 DOT_ATOM = re.compile(rf"[{ATEXT}]+(?:\.[{ATEXT}]+)*")
 DOT_ATOM_INTL = re.compile(rf"[{ATEXT}\u0080-\U0010ffff]+(?:\.[{ATEXT}\u0080-\U0010ffff]+)*")
+PLAIN = re.compile(rf"({DOT_ATOM.pattern})@([A-Za-z0-9.-]+)")
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 MAILBOX = re.compile(rf'((?:{QUOTED.pattern}|[^<>"()])*)(?:<((?:{QUOTED.pattern}|[^<>"()])*)>\s*)?', re.DOTALL)
 #: What ends a header line for some program that reads it, but for the tab, which may stand in one.
@@ -83,32 +83,16 @@ def parse(recipient: Recipient) -> Address:
     return _address(local.strip(), domain.strip(), name)
 
 
-def canonical(recipient: Recipient) -> str:
-    """The one spelling that every spelling of this mailbox shares.
-
-    :raises AddressError: as :func:`parse`.
-    """
-    return parse(recipient).canonical
-
-
 def _address(local: str, domain: str, name: str = "") -> Address:
     host = ascii_domain(domain)
-    if DOT_ATOM.fullmatch(local) is not None:
-        key = local.lower()
-    else:
-        local = _local(local)
-        key = _fold(local)
+    local, key = (local, local.lower()) if DOT_ATOM.fullmatch(local) else _folded(local)
     if "=?" in local:
         raise _malformed("The part before the @ looks like an encoded word, which mail libraries decode.")
     if len(local.encode()) + 1 + len(host) > LONGEST_ADDRESS:
         raise _malformed("A recipient's address is too long.")
-    tagged = _without_tag(key)
-    return Address(
-        deliverable=f"{local}@{host}",
-        canonical=f"{key}@{host}",
-        base=None if tagged is None else f"{tagged}@{host}",
-        name=name,
-    )
+    stem, plus, _ = unquoted(key).partition("+")
+    base = f"{_quote(stem)}@{host}" if plus and stem else None
+    return Address(f"{local}@{host}", f"{key}@{host}", base, name)
 
 
 @lru_cache(maxsize=65_536)
@@ -123,13 +107,16 @@ def ascii_domain(domain: str) -> str:
             raise ValueError
         mapped = idna.uts46_remap(domain, std3_rules=True, transitional=False).removesuffix(".")
         checked = email_validator.validate_email(f"a@{mapped}", check_deliverability=False)
-    except (ValueError, idna.IDNAError):
+    except ValueError:  # IDNAError is one
         raise _malformed("The part after the @ is not a domain that mail can be sent to.") from None
     return checked.ascii_domain.lower()
 
 
-def _local(local: str) -> str:
-    """A local part in NFC with the quotes and escapes that it needs and no others (RFC 5321 section 4.1.2)."""
+def _folded(local: str) -> tuple[str, str]:
+    """A local part in NFC with no more quotes than it needs (RFC 5321 section 4.1.2), and the one that is compared.
+
+    That is NFKC and lower case until nothing changes; not casefold, by which "weiß" and "weiss" would be one person.
+    """
     import email_validator
 
     try:
@@ -138,23 +125,14 @@ def _local(local: str) -> str:
         )
     except ValueError:
         raise _malformed("The part before the @ is not valid.") from None
-    return checked.local_part
-
-
-def _fold(local: str) -> str:
-    """NFKC and lower case until nothing changes; not casefold, by which "weiß" and "weiss" would be one person."""
-    text = _unquote(local)
+    text = unquoted(checked.local_part)
     while (folded := unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())) != text:
         text = folded
-    return _quote(text)
+    return checked.local_part, _quote(text)
 
 
-def _without_tag(key: str) -> str | None:
-    stem, plus, _ = _unquote(key).partition("+")
-    return _quote(stem) if plus and stem else None
-
-
-def _unquote(local: str) -> str:
+def unquoted(local: str) -> str:
+    """A local part without its quotes and escapes, if it has any."""
     return re.sub(r"\\(.)", r"\1", local[1:-1], flags=re.DOTALL) if local.startswith('"') else local
 
 
@@ -163,7 +141,10 @@ def _quote(local: str) -> str:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Separate a display name from an addr-spec, dropping comments (RFC 5322 section 3.4)."""
+    """Separate a display name from an addr-spec, without comments (RFC 5322 section 3.4).
+
+    email-validator knows no comments, and takes a name in another script, or with a dot, only in quotes.
+    """
     if len(text) > LONGEST:
         raise _malformed("A recipient is far too long.")
     _refuse_controls(text)
@@ -171,40 +152,28 @@ def _split(text: str) -> tuple[str, str]:
     if mailbox is None:
         raise _malformed("A recipient's brackets or quotes do not match.")
     outside, inside = mailbox[1].strip(), mailbox[2]
-    name, spec = ("", outside) if inside is None else (_display_name(outside), inside.strip())
-    if re.search(r"[,;:]|^@", QUOTED.sub("quoted", spec)):
-        raise _malformed("A recipient names a list, a group or a route.")
-    return name, spec
+    if inside is None:
+        return "", outside
+    if re.search(r"[@,;:\[\]\\]", QUOTED.sub("quoted", outside)):
+        raise _malformed("A display name with a special character is not in quotes.")
+    return QUOTED.sub(lambda quoted: unquoted(quoted[0]), outside), inside.strip()
 
 
 def _without_comments(text: str) -> str:
     """Drop comments, which nest (RFC 5322 section 3.2.2); in them a quote is a character like any other."""
     kept: list[str] = []
     depth, quoted = 0, False
-    characters = iter(text)
-    for character in characters:
-        if character == "\\" and (quoted or depth):
-            character += next(characters, "")
-        elif character == '"' and not depth:
-            quoted = not quoted
-        elif character == "(" and not quoted:
-            depth += 1
-        elif character == ")" and not quoted:
-            depth -= 1
-            character = ""
+    for piece in re.findall(r"\\.|.", text, re.DOTALL):  # a quoted pair is one piece
+        quoted ^= piece == '"' and not depth
+        depth += piece == "(" and not quoted
+        if depth == 0:
+            kept.append(piece)
+        depth -= piece == ")" and not quoted
         if depth < 0:
             break
-        if not depth:
-            kept.append(character)
-    if depth:
+    if depth != 0:
         raise _malformed("A recipient's comments do not match.")
     return "".join(kept)
-
-
-def _display_name(text: str) -> str:
-    if re.search(r"[@,;:\[\]\\]", QUOTED.sub("quoted", text)):
-        raise _malformed("A display name with a special character is not in quotes.")
-    return QUOTED.sub(lambda quoted: _unquote(quoted[0]), text)
 
 
 def holds_control(text: str) -> bool:
@@ -219,12 +188,9 @@ def holds_control(text: str) -> bool:
 
 def _decoded(word: re.Match[str]) -> str:
     charset, encoding, text = word.groups()
+    raw: bytes = text.encode("ascii", "replace")
     try:
-        raw = text.encode("ascii", "replace")
         raw = binascii.a2b_qp(raw, header=True) if encoding in "qQ" else binascii.a2b_base64(raw + b"==")
-    except binascii.Error:
-        return ""
-    try:
         return raw.decode(charset.partition("*")[0])  # RFC 2231 section 5: a language may follow
     except (LookupError, ValueError, Warning):
         return raw.decode("latin-1")

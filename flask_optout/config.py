@@ -37,16 +37,16 @@ LONGEST_RETENTION = 36_500
 class Setting(NamedTuple):
     """One setting.
 
-    ``meaning``: the sentence of the README's table. ``expected``: completes "... is not". ``fits``: whether a value
-    that is set can work.
+    ``meaning``: the sentence of the README's table. ``fits``: whether a value that is set can work. ``expected``:
+    completes "... is not".
     """
 
     name: str
     default: Any
     meaning: str
+    fits: Callable[[Any], bool]
     expected: str
     example: str
-    fits: Callable[[Any], bool]
 
 
 class Keys(NamedTuple):
@@ -102,111 +102,57 @@ def _is_zone(value: Any) -> bool:
 
 
 def _is_days(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LONGEST_RETENTION
+    return type(value) is int and 1 <= value <= LONGEST_RETENTION
 
 
-def _are_keys(value: Any) -> bool:
-    return isinstance(value, str | bytes | list | tuple)
+def _is_one_of(*types: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, types)
 
 
+# fmt: off
 SETTINGS = (
-    Setting(
-        "OPTOUT_BASE_URL",
-        None,
-        "Where candidates reach this app; https, except on this machine. It must be set.",
-        "an absolute https URL of host and, if need be, port and path (http only on this machine)",
-        "https://jobs.example.org",
-        _is_base_url,
-    ),
-    Setting(
-        "OPTOUT_JOURNAL",
-        None,
-        "A file outside the database where choices are written a second time; see [Backups](docs/operations.md).",
-        "the path of a file",
-        "/var/lib/app/optout.journal",
-        lambda value: isinstance(value, str | PathLike),
-    ),
-    Setting(
-        "OPTOUT_KEYS",
-        None,
-        "A list of keys, newest first, that open the store. Unset, `SECRET_KEY` and its fallbacks do.",
-        "a list of keys",
-        "[the output of python -c 'import secrets; print(secrets.token_hex())']",
-        _are_keys,
-    ),
-    Setting(
-        "OPTOUT_SPLIT",
-        False,
-        "Whether an invitation to several people becomes a message for each; otherwise it is refused.",
-        "True or False",
-        "True",
-        lambda value: isinstance(value, bool),
-    ),
-    Setting(
-        "OPTOUT_MAILTO",
-        None,
-        "The addresses that take opt-outs by mail; see [Opt-outs by mail](docs/mailto.md).",
-        "an address with {token} before the @, where at most 9 characters stand beside it",
-        "optout+{token}@in.example.org",
-        _is_mailto,
-    ),
-    Setting(
-        "OPTOUT_FIND_LINK",
-        False,
-        "Whether candidates find their links again at the prefix; see [Lost links](docs/find-link.md).",
-        "True or False",
-        "True",
-        lambda value: isinstance(value, bool),
-    ),
-    Setting(
-        "OPTOUT_URL_PREFIX",
-        "/optout",
-        "Where the candidate's pages stand in this app.",
-        "a path in lower case that begins with a slash and does not end with one",
-        "/optout",
-        _is_prefix,
-    ),
-    Setting(
-        "OPTOUT_LOG_DAYS",
-        90,
-        "How long the Email Log keeps an invitation.",
-        "a whole number of days, 1 or more",
-        "90",
-        _is_days,
-    ),
-    Setting(
-        "OPTOUT_TIMEZONE",
-        "UTC",
-        'The zone of the Email Log\'s dates and times, such as `"Europe/Berlin"`.',
-        "the name of a time zone that this machine knows (the package tzdata brings them)",
-        "Europe/Berlin",
-        _is_zone,
-    ),
-    Setting(
-        "OPTOUT_BOUNCE_DOMAIN",
-        None,
-        "For the doctor: the domain that bounces go to, where it is not the one in From.",
-        "a domain",
-        "bounces.example.org",
-        lambda value: isinstance(value, str),
-    ),
-    Setting(
-        "OPTOUT_DKIM_SELECTORS",
-        (),
-        "For the doctor: the selectors of your DKIM keys.",
-        "a list of selectors",
-        "['mail']",
-        lambda value: isinstance(value, str | list | tuple),
-    ),
-    Setting(
-        "OPTOUT_SENDING_HOST",
-        None,
-        "For the doctor: the host that delivers your mail, where it is not `MAIL_SERVER`.",
-        "the name or the address of a host",
-        "out.example.org",
-        lambda value: isinstance(value, str),
-    ),
+    Setting("OPTOUT_BASE_URL", None,
+            "Where candidates reach this app; https, except on this machine. It must be set.",
+            _is_base_url, "an absolute https URL of host and, if need be, port and path (http only on this machine)",
+            "https://jobs.example.org"),
+    Setting("OPTOUT_JOURNAL", None,
+            "A file outside the database where choices are written a second time; see [Backups](docs/operations.md).",
+            _is_one_of(str, PathLike), "the path of a file", "/var/lib/app/optout.journal"),
+    Setting("OPTOUT_KEYS", None,
+            "A list of keys, newest first, that open the store. Unset, `SECRET_KEY` and its fallbacks do.",
+            _is_one_of(str, bytes, list, tuple), "a list of keys",
+            "[the output of python -c 'import secrets; print(secrets.token_hex())']"),
+    Setting("OPTOUT_SPLIT", False,
+            "Whether an invitation to several people becomes a message for each; otherwise it is refused.",
+            _is_one_of(bool), "True or False", "True"),
+    Setting("OPTOUT_MAILTO", None,
+            "The addresses that take opt-outs by mail; see [Opt-outs by mail](docs/mailto.md).",
+            _is_mailto, "an address with {token} before the @, where at most 9 characters stand beside it",
+            "optout+{token}@in.example.org"),
+    Setting("OPTOUT_FIND_LINK", False,
+            "Whether candidates find their links again at the prefix; see [Lost links](docs/find-link.md).",
+            _is_one_of(bool), "True or False", "True"),
+    Setting("OPTOUT_URL_PREFIX", "/optout",
+            "Where the candidate's pages stand in this app.",
+            _is_prefix, "a path in lower case that begins with a slash and does not end with one", "/optout"),
+    Setting("OPTOUT_LOG_DAYS", 90,
+            "How long the Email Log keeps an invitation.",
+            _is_days, "a whole number of days, 1 or more", "90"),
+    Setting("OPTOUT_TIMEZONE", "UTC",
+            'The zone of the Email Log\'s dates and times, such as `"Europe/Berlin"`.',
+            _is_zone, "the name of a time zone that this machine knows (the package tzdata brings them)",
+            "Europe/Berlin"),
+    Setting("OPTOUT_BOUNCE_DOMAIN", None,
+            "For the doctor: the domain that bounces go to, where it is not the one in From.",
+            _is_one_of(str), "a domain", "bounces.example.org"),
+    Setting("OPTOUT_DKIM_SELECTORS", (),
+            "For the doctor: the selectors of your DKIM keys.",
+            _is_one_of(str, list, tuple), "a list of selectors", "['mail']"),
+    Setting("OPTOUT_SENDING_HOST", None,
+            "For the doctor: the host that delivers your mail, where it is not `MAIL_SERVER`.",
+            _is_one_of(str), "the name or the address of a host", "out.example.org"),
 )
+# fmt: on
 
 
 def apply(app: Flask) -> Keys:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from . import config
 from .addresses import Recipient, parse
+from .choices.bulk import invitable
 from .choices.schema import keep_mutes
 from .cli.commands import optout_cli
 from .email_log import pages as operators
@@ -23,9 +24,9 @@ from .links.log_filter import LinkFilter
 from .links.tokens import Door, checked_opportunity
 from .links.urls import tag_of
 from .mailers.stdlib import send_invitations
+from .pages.context import optout_control
 from .pages.find_link import blueprint
 from .pages.routing import optout_url
-from .pages.toggle import optout_control
 from .wiring import State, Tables, current_state
 
 #: The access logs of servers that log through Python; Flask's own log names the URL where a view failed.
@@ -39,10 +40,8 @@ class Database(Protocol):
 
     @property
     def engine(self) -> sa.Engine: ...
-
     @property
     def engines(self) -> Mapping[Any, sa.Engine]: ...
-
     @property
     def session(self) -> Session | scoped_session[Any]: ...
 
@@ -73,15 +72,14 @@ class OptOut:
         self._operator = None if operator is None else checked(operator)
         keep_mutes()
         self._tables = Tables.on(_metadata(db, bind_key) if metadata is None else metadata)
-        self._loader: Loader | None = None
+        self._loader: Loader = lambda id: None
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
         """Give the app the candidate's pages and the ``flask optout`` commands.
 
-        :raises ConfigurationError: when it has an OptOut already, a setting that cannot work, or one whose name
-            starts with ``OPTOUT_`` and is none of ours.
+        :raises ConfigurationError: when it has an OptOut already, or a setting is unknown or cannot work.
         """
         if "optout" in app.extensions or blueprint.name in app.blueprints:
             raise ConfigurationError(
@@ -90,7 +88,9 @@ class OptOut:
                 "Call init_app once for each app, and give your own blueprint another name.",
             )
         keys = config.apply(app)
-        state = State(app, keys, self._engine, self._session, self._tables, self._load, self._operator)
+        state = State(
+            app, keys, self._engine, self._session, self._tables, lambda id: self._loader(id), self._operator
+        )
         app.extensions["optout"] = state
         prefix = app.config["OPTOUT_URL_PREFIX"]
         state.register(blueprint, prefix)
@@ -115,16 +115,12 @@ class OptOut:
 
         :param opportunity: its id, 1 to 128 bytes; ``"*"`` for all invitations.
         :param language: the tag of the language that the page speaks; without it, the browser's.
-        :raises AddressError: when the address is malformed.
-        :raises OpportunityError: when the id cannot stand in a link.
-        :raises ConfigurationError: when the base URL or the key is missing.
+        :raises OptOutError: when the address is malformed, the id cannot stand in a link, or there is no data key.
         """
         return current_state().links.url(Door.LANDING, parse(address), opportunity, tag_of(language))
 
     def may_invite(self, address: Recipient, opportunity: str) -> bool:
-        """Whether this person may be invited to this opportunity just now.
-
-        For the app's own use: shown to an operator, it would tell who opted out.
+        """Whether this person may be invited just now; shown to an operator, it would tell who opted out.
 
         :raises OptOutError: when the address is malformed, or when nobody can tell.
         """
@@ -154,7 +150,7 @@ class OptOut:
 
         :raises OptOutError: at the first malformed address, or when nobody can tell.
         """
-        return current_state().filter.invitable(addresses, opportunity)
+        return invitable(current_state().choices, addresses, opportunity)
 
     def send_invitations(
         self,
@@ -164,12 +160,10 @@ class OptOut:
     ) -> None:
         """Hand off messages of the standard library by ``send``, each invitation as the gate clears it.
 
-        One that fails stops no other.
-
         :param send: hands off one message. For a person who is muted, the mail server of ``smtp.send_message`` hears
             all but the text of the message; any other function is not called.
-        :param on_error: is called with each message that could not be sent, and the error. What it raises ends the
-            run.
+        :param on_error: is called with each message that could not be sent, and the error; the others are sent. What
+            it raises ends the run.
         :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.
         """
         send_invitations(messages, send, on_error)
@@ -183,9 +177,6 @@ class OptOut:
         if isinstance(session, scoped_session):
             return session() if session.registry.has() else None
         return session
-
-    def _load(self, id: str) -> Any:
-        return None if self._loader is None else self._loader(id)
 
 
 def _metadata(db: Database, bind_key: str | None) -> sa.MetaData:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,6 @@ import sqlalchemy as sa
 from flask import Blueprint, Flask, current_app
 from sqlalchemy.orm import Session
 
-from .choices.bulk import Filter
 from .choices.imports import Imports
 from .choices.journal import Journal
 from .choices.key_slots import KeySlots
@@ -22,8 +22,6 @@ from .choices.schema import create_tables
 from .choices.store import Store
 from .choices.tables import ChoiceTables
 from .config import Keys
-from .email_log.invited import Invited
-from .email_log.log_store import LogStore
 from .email_log.people import People
 from .email_log.records import EmailLog
 from .email_log.resends import Resends
@@ -37,19 +35,13 @@ from .links.keys import DataKey
 from .links.mailto import MailtoDoor
 from .links.tokens import Claim, Door, Tokens, bad_token
 from .links.urls import Links
-from .pages.ask_limit import AskLimit
-from .pages.background import Background
-from .pages.languages import speaking, spoken
-from .pages.rendering import render
+from .pages.languages import render, speaking, spoken
 from .pages.routing import Place
 from .presses.domain_alarm import Alarms
 from .presses.history import RecentPresses
 from .presses.judge import LAYERS, Layer
 from .presses.nonces import Nonces
 from .presses.tables import PressTables
-
-#: The endpoint behind each door.
-ENDPOINTS = {Door.LANDING: "optout.landing", Door.ONE_CLICK: "optout.one_click", Door.ASK: "optout.ask"}
 
 
 class Tables(NamedTuple):
@@ -68,52 +60,38 @@ class Tables(NamedTuple):
         return [*self.choices.all(), *self.presses.all(), *self.log.all()]
 
 
+@dataclass(eq=False)
 class State:
     """The parts of one app.
 
-    :param keys: the app's keys.
-    :param engine: gives the engine of the current app.
-    :param session: gives the host's session of the current app, or ``None`` when there is none yet.
-    :param load: gives what the host knows about an opportunity.
-    :param operator: the host's guard of the operator pages; without it, they do not exist.
+    ``engine`` and ``session`` give the current app's engine and the host's session, ``None`` when there is none yet;
+    ``load`` what the host knows about an opportunity. ``operator`` guards the operator pages; without it, they do not
+    exist.
     """
 
-    def __init__(
-        self,
-        app: Flask,
-        keys: Keys,
-        engine: Callable[[], sa.Engine],
-        session: Callable[[], Session | None],
-        tables: Tables,
-        load: Callable[[str], Any],
-        operator: Callable[[], Any] | None,
-    ) -> None:
-        self._app = app
-        self._keys = keys
-        self.engine = engine
-        self._session = session
-        self.tables = tables
-        self.load = load
-        self.operator = operator
-        self.clock: Callable[[], float] = time.time
-        self.layers: Sequence[Layer] = LAYERS
+    app: Flask
+    keys: Keys
+    engine: Callable[[], sa.Engine]
+    session: Callable[[], Session | None]
+    tables: Tables
+    load: Callable[[str], Any]
+    operator: Callable[[], Any] | None
+    clock: Callable[[], float] = time.time
+    layers: Sequence[Layer] = LAYERS
 
     @cached_property
     def store(self) -> Store:
-        return Store(self.engine, self._session)
+        return Store(self.engine, self.session)
 
     @cached_property
     def key_slots(self) -> KeySlots:
         used = self.tables.choices.choice, self.tables.log.email
-        return KeySlots(self.store, self.tables.choices, used, *self._keys)
+        return KeySlots(self.store, self.tables.choices, used, *self.keys)
 
     @property
     def key(self) -> DataKey:
-        """The data key; made in a store that never had one.
-
-        :raises OptOutError: as :meth:`KeySlots.open`.
-        """
-        return self.key_slots.find() or self.key_slots.open()
+        """The data key; made in a store that never had one."""
+        return self.choices.key()
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -122,7 +100,7 @@ class State:
     def claim(self, door: Door, path: str) -> Claim:
         """What the token in a path claims; a store without a data key has made no link, and gets none by this.
 
-        :raises OptOutError: as :meth:`Tokens.read` and :meth:`KeySlots.find`.
+        :raises BadToken: for a link that cannot be read.
         """
         if self.key_slots.find() is None:
             raise bad_token()
@@ -130,16 +108,16 @@ class State:
 
     @cached_property
     def journal(self) -> Journal | None:
-        path = self._app.config["OPTOUT_JOURNAL"]
+        path = self.app.config["OPTOUT_JOURNAL"]
         return None if path is None else Journal(Path(path), self.key)
 
     @cached_property
     def choices(self) -> Choices:
-        has_journal = self._app.config["OPTOUT_JOURNAL"] is not None
-        journal = self._journal if has_journal else None
-        return Choices(
-            self.store, self.tables.choices, self.key_slots, journal, lambda: self.presses.forget_expired()
-        )
+        journal = None if self.app.config["OPTOUT_JOURNAL"] is None else self._journal
+        return Choices(self.store, self.tables.choices, self.key_slots, journal, self._forget_presses)
+
+    def _forget_presses(self) -> None:
+        self.presses.forget_expired()
 
     def _journal(self) -> Journal:
         if self.journal is None:
@@ -155,20 +133,12 @@ class State:
         return Imports(self.choices)
 
     @cached_property
-    def filter(self) -> Filter:
-        return Filter(self.choices)
-
-    @cached_property
     def recovery(self) -> Recovery:
-        """What makes the database and the journal agree.
-
-        :raises ConfigurationError: when there is no journal.
-        """
         return Recovery(self.store, self.tables.choices, self._journal())
 
     @cached_property
-    def _place(self) -> Place:
-        return Place.in_app(self._app)
+    def place(self) -> Place:
+        return Place.in_app(self.app)
 
     @cached_property
     def nonces(self) -> Nonces:
@@ -180,8 +150,8 @@ class State:
 
     @cached_property
     def alarms(self) -> Alarms:
-        invited = self.invited.between
-        return Alarms(self.store, self.tables.presses, self.key, invited, lambda: self.clock())
+        between = self.email_log.invited_between
+        return Alarms(self.store, self.tables.presses, self.key, between, lambda: self.clock())
 
     @cached_property
     def links(self) -> Links:
@@ -198,8 +168,7 @@ class State:
 
     @cached_property
     def mailto(self) -> MailtoDoor:
-        """The addresses that take opt-outs by mail; :raises ConfigurationError: when there are none."""
-        template = self._app.config["OPTOUT_MAILTO"]
+        template = self.app.config["OPTOUT_MAILTO"]
         if template is None:
             raise ConfigurationError(
                 "OPTOUT_MAILTO is not set.",
@@ -216,41 +185,25 @@ class State:
 
     @cached_property
     def gate(self) -> Gate:
-        mailto = None if self._app.config["OPTOUT_MAILTO"] is None else self.mailto.address
-        composer = Composer(self.links, _footer, self._app.config["OPTOUT_SPLIT"], mailto)
-        return Gate(self.choices, composer, self.email_log, self._app.logger)
-
-    @cached_property
-    def _log_store(self) -> LogStore:
-        return LogStore(self.store, self.tables.log)
+        mailto = None if self.app.config["OPTOUT_MAILTO"] is None else self.mailto.address
+        composer = Composer(self.links, _footer, self.app.config["OPTOUT_SPLIT"], mailto)
+        return Gate(self.choices, composer, self.email_log, self.app.logger)
 
     @cached_property
     def email_log(self) -> EmailLog:
-        return EmailLog(self._log_store)
-
-    @cached_property
-    def invited(self) -> Invited:
-        return Invited(self._log_store)
+        return EmailLog(self.store, self.tables.log)
 
     @cached_property
     def people(self) -> People:
-        return People(self._log_store)
+        return People(self.store, self.tables.log)
 
     @cached_property
     def resends(self) -> Resends:
-        return Resends(self._log_store)
+        return Resends(self.store, self.tables.log)
 
     @cached_property
     def saved_filters(self) -> SavedFilters:
-        return SavedFilters(self._log_store)
-
-    @cached_property
-    def ask_limit(self) -> AskLimit:
-        return AskLimit(self._log_store)
-
-    @cached_property
-    def background(self) -> Background:
-        return Background()
+        return SavedFilters(self.store, self.tables.log)
 
     def forget(self) -> None:
         """Make all parts anew when they are next used, as after a restart of the process."""
@@ -259,25 +212,18 @@ class State:
 
     def register(self, blueprint: Blueprint, prefix: str) -> None:
         """Register a blueprint of ours on the host or subdomain that links lead to."""
-        self._place.register(self._app, blueprint, prefix)
+        self.place.register(self.app, blueprint, prefix)
 
     def create_tables(self) -> None:
-        """Create what is missing of the tables, and the data key.
-
-        :raises OptOutError: when the database does not take them, or a table cannot be used.
-        """
-        self.store.write(partial(create_tables, tables=self.tables.all()))
+        """Create what is missing of the tables, and the data key."""
+        create_tables(self.store, self.tables.all())
         self.key_slots.open()
 
     @cached_property
-    def _prefixes(self) -> dict[Door, str]:
-        return {
-            door: self._place.origin + self._place.build(self._app, endpoint, {"token": "-"}).removesuffix("-")
-            for door, endpoint in ENDPOINTS.items()
-        }
-
-    def _prefix(self, door: Door) -> str:
-        return self._prefixes[door]
+    def _prefix(self) -> Callable[[Door], str]:
+        build = self.place.adapter.build
+        paths = {door: build(f"optout.{door.name.lower()}", {"token": "-"}) for door in Door}
+        return {door: self.place.origin + path.removesuffix("-") for door, path in paths.items()}.__getitem__
 
 
 def current_state() -> State:

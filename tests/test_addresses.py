@@ -8,8 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_optout.addresses import Address, canonical, parse
+from flask_optout.addresses import Address, Recipient, parse
 from flask_optout.errors import AddressError
+
+
+def canonical(recipient: Recipient) -> str:
+    return parse(recipient).canonical
+
 
 SPELLINGS = [
     ("jane@x.org", "JANE@X.ORG"),

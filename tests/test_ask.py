@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from threading import Event
+from threading import BoundedSemaphore, Event
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,8 +14,8 @@ from flask_babel import Babel
 from flask_optout import BadToken
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
-from flask_optout.pages.ask import MOST, MOST_IN_ALL
-from flask_optout.pages.background import LONGEST_QUEUE, Background
+from flask_optout.pages import ask as ask_page
+from flask_optout.pages.ask import LONGEST_QUEUE, MOST, MOST_IN_ALL
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.email_log import statements
@@ -28,8 +28,11 @@ def path(to: str = "jane@example.org", opportunity: str = "beta-42") -> str:
 
 
 def settle() -> None:
-    """Wait until the background has nothing to do."""
-    vars(current_state()).pop("background")._pool.shutdown(wait=True)
+    """Wait until no thread has anything to do."""
+    for _ in range(LONGEST_QUEUE):
+        ask_page._places.acquire()
+    for _ in range(LONGEST_QUEUE):
+        ask_page._places.release()
 
 
 def ask(client: FlaskClient, url: str, typed: str) -> bytes:
@@ -191,22 +194,22 @@ def test_a_missing_sender_is_logged_with_its_mend(make: MakeHost, caplog: pytest
 
 
 def test_a_flood_is_refused_alike(host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Background, "submit", lambda self, work: False)
+    monkeypatch.setattr(ask_page, "_places", BoundedSemaphore(0))
     answers = {client.post(path(), data={"address": to}).data for to in ("jane@example.org", "joan@example.org")}
     assert len(answers) == 1
     assert client.post(path(), data={"address": "jane@example.org"}).status_code == 503
 
 
-def test_the_background_holds_a_bounded_number_of_things_to_do() -> None:
-    background, go = Background(), Event()
+def test_a_bounded_number_of_letters_waits() -> None:
+    go = Event()
 
     def wait() -> None:
         go.wait(10)
 
-    accepted = [background.submit(wait) for _ in range(LONGEST_QUEUE + 3)]
+    accepted = [ask_page._submit(wait) for _ in range(LONGEST_QUEUE + 3)]
     assert accepted == [True] * LONGEST_QUEUE + [False] * 3
     go.set()
-    background._pool.shutdown(wait=True)
+    settle()
 
 
 def test_the_pseudonyms_in_its_tokens_are_others_than_those_of_choices(host: Host) -> None:

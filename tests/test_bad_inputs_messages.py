@@ -6,6 +6,7 @@ import pickle
 import re
 from typing import Any
 
+import flask_mail
 import pytest
 from flask.testing import FlaskClient
 
@@ -82,12 +83,26 @@ def test_a_subject_arrives_on_one_line(host: Host, smtp: Mailbox, subject: str, 
     assert mail.rcpt_to == ["jane@example.org"] and mail.message["Bcc"] is None
 
 
-@pytest.mark.parametrize("value", ["José", "\ufffd", "日本語" * 50], ids=ascii)
-def test_a_header_that_is_not_ascii_arrives_encoded(host: Host, smtp: Mailbox, value: str) -> None:
+def test_a_header_that_is_not_ascii_arrives_encoded(host: Host, smtp: Mailbox) -> None:
+    value = "日本語" * 50
     host.mail.send(host.invitation(extra_headers={"X-Name": value}))
     [mail] = smtp.received
     assert mail.raw.partition(b"\r\n\r\n")[0].isascii()
     assert re.sub(r"\s", "", str(mail.message["X-Name"])) == value
+
+
+@pytest.mark.parametrize("value", ["José", "\ufffd", "José <jose@example.org>"], ids=ascii)
+def test_a_header_that_the_library_alone_cannot_encode_is_refused_for_everybody(
+    host: Host, smtp: Mailbox, value: str
+) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        flask_mail.Message("Hi", ["jane@example.org"], "Hi", extra_headers={"X-Name": value}).as_bytes()
+    for muted in (False, True):
+        say(host, muted, to="jane@example.org")
+        with pytest.raises(InvitationError, match="character that cannot stand there") as refused:
+            host.mail.send(host.invitation(extra_headers={"X-Name": value}))
+        assert "jose@" not in str(refused.value)
+    assert smtp.received == []
 
 
 TITLES = {
@@ -195,7 +210,7 @@ def test_d15_a_muted_recipient_in_the_middle_stops_nobody(host: Host, smtp: Mail
     assert [mail.rcpt_to for mail in smtp.received] == [["a@example.org"], ["c@example.org"]]
 
 
-URLS = {
+URLS: dict[str, str | None] = {
     "D8 http": "http://invite.example.org",
     "D9 a space": "https://invite.example.org/a b",
     "D9 a bracket": "https://invite.example.org/>",
@@ -212,6 +227,7 @@ URLS = {
     "E5 no host": "https://",
     "E5 ftp": "ftp://invite.example.org",
     "E5 not ASCII": "https://invité.example.org",
+    "not set": None,
 }
 
 

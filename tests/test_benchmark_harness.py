@@ -18,7 +18,7 @@ def test_work_elsewhere_counts_what_it_says_it_took() -> None:
 
 def test_what_was_not_run_breaks_no_bound_and_says_why() -> None:
     assert NOT_RUN.meets()
-    assert table([NOT_RUN]).splitlines()[-1] == "| filtering | a peer | not run | ≥ 1× |  | needs a package |"
+    assert table([NOT_RUN]).splitlines()[-1] == "| filtering | a peer | ≥ 1× | not run |  | needs a package |"
 
 
 def test_a_figure_past_its_bound_is_told_from_one_within() -> None:

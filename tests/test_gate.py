@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from flask_optout import StoreUnavailable
-from flask_optout.email_log.log_store import LogStore
+from flask_optout.choices.store import Store
 from flask_optout.email_log.records import Criteria
 from flask_optout.email_log.slots import SLOT
 from flask_optout.wiring import current_state
@@ -145,14 +145,14 @@ def test_an_unreadable_choice_is_a_failed_hand_off(host: Host, smtp: Mailbox) ->
 
 
 def test_the_first_error_is_raised_even_where_it_cannot_be_noted(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, calls = LogStore.write, iter([True, False])
+    write, calls = Store.record, iter([True, False])
 
-    def failing(self: LogStore, work: Any) -> Any:
+    def failing(self: Store, work: Any, single: bool = False) -> Any:
         if next(calls):
-            return write(self, work)
+            return write(self, work, single)
         raise StoreUnavailable("", "", "")
 
-    monkeypatch.setattr(LogStore, "write", failing)
+    monkeypatch.setattr(Store, "record", failing)
     monkeypatch.setattr(smtplib.SMTP, "sendmail", lambda *args: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         host.mail.send(host.invitation())

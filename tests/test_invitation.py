@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flask_optout import AddressError, ConfigurationError, InvitationError, OptOutError
-from flask_optout.invitations.compose import Draft, Letter, base_url
+from flask_optout import AddressError, InvitationError, OptOutError
+from flask_optout.invitations.compose import Draft, Letter
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 
@@ -134,50 +134,6 @@ def test_a_library_without_smtputf8_refuses_what_it_cannot_deliver() -> None:
     assert letter(recipients=["josé@x.org"]).address.deliverable == "josé@x.org"
     with pytest.raises(AddressError, match="SMTPUTF8"):
         letter(recipients=["josé@x.org"], smtputf8=False)
-
-
-@pytest.mark.parametrize(
-    ("setting", "base"),
-    [
-        ("https://jobs.example.org", "https://jobs.example.org"),
-        ("https://jobs.example.org/", "https://jobs.example.org"),
-        ("https://jobs.example.org:8443/app/", "https://jobs.example.org:8443/app"),
-        ("http://localhost:5000", "http://localhost:5000"),
-        ("http://127.0.0.1", "http://127.0.0.1"),
-        ("http://[::1]:5000", "http://[::1]:5000"),
-    ],
-)
-def test_a_base_url_is_taken_without_its_trailing_slash(setting: str, base: str) -> None:
-    assert base_url(setting) == base
-
-
-@pytest.mark.parametrize(
-    "setting",
-    [
-        "jobs.example.org",
-        "/app",
-        "//jobs.example.org",
-        "javascript:alert(1)",
-        "ftp://jobs.example.org",
-        "http://jobs.example.org",
-        "https://user:secret@jobs.example.org",
-        "https://user@jobs.example.org",
-        "https://",
-        "https://jobs.example.org/?a=b",
-        "https://jobs.example.org/#a",
-        "https://jobs.example.org/#",
-        "https://jobs.example.org/a b",
-        "https://jobs.example.org/>",
-        "https://jobs.example.org/\r\nBcc:",
-        "https://jobs.example.org:port",
-        "https://[::1",
-        "https://jöbs.example.org",
-        "https://jobs.example.org/" + "a" * 400,
-    ],
-)
-def test_a_base_url_that_cannot_work_names_the_setting(setting: str) -> None:
-    with pytest.raises(ConfigurationError, match="OPTOUT_BASE_URL"):
-        base_url(setting)
 
 
 def test_every_error_says_what_why_and_how_to_mend_it() -> None:

@@ -6,8 +6,7 @@ import pytest
 
 from flask_optout import ConfigurationError
 from flask_optout.addresses import parse
-from flask_optout.invitations.link_letter import link_letter
-from flask_optout.mailers.delivery import deliver
+from flask_optout.mailers.delivery import deliver, link_letter
 from flask_optout.mailers.flask_mailman import Mail
 from tests.support.hosts import Host, Mailbox
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -36,7 +36,7 @@ class Report:
     undone: list[str] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    missing: Counter[str] = field(default_factory=Counter)
     residue: str = ""
 
     @property
@@ -54,7 +54,7 @@ class Report:
             f"second presses: {counts['walks asked']} of {counts['walks']} ordinary walks; "
             f"{counts['beside asked']} of {counts['beside']} presses beside a scanner",
             f"residue (not prevented): {self.residue}",
-            *(f"left out: {name}, as this machine lacks {what}" for name, what in _pairs(self.missing)),
+            *(f"left out: {count} people, as this machine lacks {what}" for what, count in self.missing.items()),
         ]
         return "\n".join(line.rstrip() for line in lines)
 
@@ -119,7 +119,7 @@ def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: b
         world.wait(world.dice.uniform(max(5.0, passed), 115.0) - passed)
 
     world.address = address
-    if when == "during":
+    if when == "during":  # a scanner that reads for 5 to 115 seconds, with the person's press in between
         world.meanwhile = act
     elif when == "after":
         act()
@@ -157,7 +157,7 @@ def people(world: World, report: Report, quick: bool) -> None:
     """Let people with real browsers press, and many over plain HTTP."""
     for name, person in PEOPLE.items():
         if not is_there(person, world):
-            report.missing += [name, person.needs]
+            report.missing[person.needs] += 1
             continue
         outcome = meet(person, world)
         report.counts["people"] += 1
@@ -183,7 +183,7 @@ def residue(world: World, report: Report) -> None:
 
 
 def ablate(world: World, quick: bool) -> None:
-    """Switch each layer off in turn, and show what it was worth."""
+    """Switch each layer off in turn, and show what it is worth; when quick, beside people only while they read."""
     print(f"\n{'switched off':24} {'opt-outs':>14} {'undos':>14} {'told':>14}")
     for layer in (None, SAFE_READS, *LAYERS):
         with world.without(layer):
@@ -208,7 +208,7 @@ def _ablated(world: World, report: Report, quick: bool) -> None:
             report.counts["visits to the muted" if muted else "visits"] += 1
             _note(report, candidate, name, muted)
             if name not in machines.PROFILES:
-                for when in TIMES[name == NAMELESS :]:
+                for when in ("during",) if quick else TIMES[name == NAMELESS :]:
                     meet_scanner(world, report, f"{name}, {when}", visit, muted, ELSEWHERE)
 
 
@@ -218,7 +218,3 @@ def _scan(profile: Callable[[scan.Scanner], None], world: World, candidate: Cand
 
 def _names(names: list[str]) -> str:
     return f"({'; '.join(sorted(set(names)))})" if names else ""
-
-
-def _pairs(flat: list[str]) -> Iterator[tuple[str, str]]:
-    return zip(flat[::2], flat[1::2], strict=True)

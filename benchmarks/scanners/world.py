@@ -38,7 +38,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 
 @dataclass
 class World:
-    """One run: all that is random comes from ``dice``, all times from a clock that :meth:`wait` puts forward.
+    """One run: all that is random comes from ``dice``, all times from a clock that only :meth:`wait` puts forward.
 
     :param address: of the client that acts, as the proxy in front of the app tells it.
     :param meanwhile: what happens instead of a scanner's first pause, which is after it has opened its first page.
@@ -52,7 +52,7 @@ class World:
     meanwhile: Callable[[], None] | None = None
     asked: Counter[str] = field(default_factory=Counter)
     reading_mutes: bool = False
-    _ahead: float = 0.0
+    _now: float = field(default_factory=time.time)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -60,7 +60,7 @@ class World:
         return current_state()
 
     def now(self) -> float:
-        return time.time() + self._ahead
+        return self._now
 
     def wait(self, seconds: float) -> None:
         """Let time pass for the app, without waiting."""
@@ -68,7 +68,7 @@ class World:
         if meanwhile is not None:
             meanwhile()
         else:
-            self._ahead += seconds
+            self._now += seconds
 
     def candidate(self, domain: str | None = None) -> Candidate:
         """Somebody who was invited and has said nothing yet; by default nobody else has their mail domain."""

@@ -29,48 +29,44 @@ MAX_AGE = 60.0
 BATCH = 900
 
 
-class Filter:
-    """Filters many addresses for one app."""
+def invitable(choices: Choices, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
+    """Those of ``addresses`` that may be invited.
 
-    def __init__(self, choices: Choices) -> None:
-        self._choices = choices
+    :raises AddressError: at the first malformed address, after everything before it was yielded.
+    :raises OptOutError: as :meth:`Choices.muted`.
+    """
+    mutes = [_Mutes(choices, about) for about in (checked_opportunity(opportunity), ALL)]
+    return chain.from_iterable(_passing(choices, iter(addresses), mutes, length_hint(addresses)))
 
-    def invitable(self, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
-        """Those of ``addresses`` that may be invited.
 
-        :raises AddressError: at the first malformed address, after everything before it was yielded.
-        :raises OptOutError: as :meth:`Choices.muted`.
-        """
-        mutes = {about: _Mutes(self._choices, about) for about in (checked_opportunity(opportunity), ALL)}
-        return chain.from_iterable(self._passing(iter(addresses), mutes, length_hint(addresses)))
+def _passing(
+    choices: Choices, source: Iterator[Recipient], mutes: list[_Mutes], expected: int
+) -> Iterator[list[Recipient]]:
+    position = 0
+    while chunk := list(islice(source, CHUNK)):
+        names, bases, malformed = _parsed(chunk)
+        expected = max(expected, position + len(names))
+        barred = _barred(choices, [*names, *bases.values()], mutes, expected)
+        # Somebody with a +tag is barred by the choice of the address without it, too.
+        for at, place in enumerate(bases, len(names)):
+            barred[place] |= barred[at]
+        yield [recipient for recipient, _, bar in zip(chunk, names, barred, strict=False) if not bar]
+        position += len(names)
+        if malformed is not None:
+            raise AddressError(f"Address {position + 1}: {malformed.what}", malformed.why, malformed.mend)
 
-    def _passing(
-        self, source: Iterator[Recipient], mutes: dict[str, _Mutes], expected: int
-    ) -> Iterator[list[Recipient]]:
-        position = 0
-        while chunk := list(islice(source, CHUNK)):
-            names, bases, malformed = _parsed(chunk)
-            expected = max(expected, position + len(names))
-            barred = self._barred([*names, *bases.values()], mutes, expected)
-            # Somebody with a +tag is barred by the choice of the address without it, too.
-            for at, place in enumerate(bases, len(names)):
-                barred[place] |= barred[at]
-            yield [recipient for recipient, _, bar in zip(chunk, names, barred, strict=False) if not bar]
-            position += len(names)
-            if malformed is not None:
-                raise AddressError(f"Address {position + 1}: {malformed.what}", malformed.why, malformed.mend)
 
-    def _barred(self, people: list[bytes], mutes: dict[str, _Mutes], expected: int) -> list[bool]:
-        barred = [False] * len(people)
-        if self._choices.is_new():
-            return barred
-        if not all(each.fresh for each in mutes.values()):
-            self._choices.check()
-        for about, each in mutes.items():
-            digests = self._choices.key().digests(about, people)
-            if muted := each.among(digests, expected):
-                barred = list(map(or_, barred, map(muted.__contains__, digests)))
+def _barred(choices: Choices, people: list[bytes], mutes: list[_Mutes], expected: int) -> list[bool]:
+    barred = [False] * len(people)
+    if choices.is_new():
         return barred
+    if not all(each.fresh for each in mutes):
+        choices.read(())  # which checks that they are there and no older than the journal
+    for each in mutes:
+        digests = choices.key().digests(each.about, people)
+        if muted := each.among(digests, expected):
+            barred = list(map(or_, barred, map(muted.__contains__, digests)))
+    return barred
 
 
 class _Mutes:
@@ -78,7 +74,7 @@ class _Mutes:
 
     def __init__(self, choices: Choices, about: str) -> None:
         self._choices = choices
-        self._about = about
+        self.about = about
         self._all: set[bytes] | None = None
         self._read_at = float("-inf")
         self._more_than = 0
@@ -91,7 +87,7 @@ class _Mutes:
     @cached_property
     def _query(self) -> sa.Select[Any]:
         choice = self._choices.tables.choice.c
-        return sa.select(choice.digest).where(choice.scope == self._choices.key().scope(self._about), choice.muted)
+        return sa.select(choice.digest).where(choice.scope == self._choices.key().scope(self.about), choice.muted)
 
     def among(self, digests: list[bytes], expected: int) -> set[bytes]:
         """A set that holds those of the digests that are muted, and perhaps others.

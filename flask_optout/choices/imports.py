@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from ..addresses import Address
 from ..errors import ListError
 from ..links.keys import Mark
-from .key_slots import KEY_SCOPE
-from .repository import Choices, Statement, today
+from .key_slots import KEY_SCOPE, today
+from .repository import Choices, Statement
 from .tables import NAME_SIZE, KeyTaken, insert, upsert
 
 SOURCE = "import"
@@ -53,7 +53,7 @@ class Imports:
             insert(connection, batch, row._asdict())
             return number
 
-        self._choices.check()
+        self._choices.read(())
         while True:
             with suppress(KeyTaken):  # by another import
                 return self._choices.store.write(write)

@@ -1,31 +1,29 @@
 """A journal of choices outside the database, so that a restored old backup is noticed and nobody's mute is lost.
 
-One line for each choice, pseudonyms only, each with a keyed checksum. A choice is journaled when it is committed and
-before anybody is told, so the journal is never ahead of the database that it belongs to.
+A file of one line for each choice, pseudonyms only, each line with a keyed checksum. A choice is journaled when it is
+committed and before anybody is told, so the journal is never ahead of the database that it belongs to.
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import hashlib
 import os
-import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import sqlalchemy as sa
 
 from ..errors import JournalError, StoreUnavailable
 from ..links.keys import DataKey
 
-#: Octets after which a new file begins; the old ones stay, as they hold what a backup may lack.
-LONGEST_FILE = 64 * 1024 * 1024
-HEADER = "flask-optout-journal"
-FORMAT = "1"
+#: The first line of a journal: what it is, and the version of its format.
+HEADER = "flask-optout-journal 1"
+#: Bytes from the end of the file in which its last whole line is found.
+TAIL = 4_096
 #: Seconds to wait for another process that writes.
 TIMEOUT = 5.0
 #: The row of optout_meta that holds the number of the newest line that the database knows.
@@ -46,199 +44,122 @@ class Entry(NamedTuple):
 class Journal:
     """The journal of one app.
 
-    :param path: the file that is written; older ones stand beside it with a number behind the name.
+    Reading raises JournalError when the file is missing or damaged; writing raises StoreUnavailable when it fails.
     """
 
     def __init__(self, path: Path, key: DataKey) -> None:
         self._path = path
         self._key = key.derive("journal")
-        self._lock = threading.Lock()
-        self._seen: tuple[int, int, int] = (0, 0, 0)
 
     def number(self) -> int:
-        """The number of the newest line; reads only what was added since the last call.
-
-        :raises JournalError: when the journal is missing or damaged.
-        """
-        with self._lock:
-            inode, offset, highest = self._seen
-            try:
-                with self._path.open("rb") as file:
-                    status = os.fstat(file.fileno())
-                    if (status.st_ino, status.st_size) == (inode, offset):
-                        return highest
-                    if status.st_ino != inode or status.st_size < offset:
-                        offset = highest = 0
-                    file.seek(offset)
-                    # A line without its end is being written just now.
-                    data = file.read(status.st_size - offset).rpartition(b"\n")[0]
-            except FileNotFoundError:
-                raise _damaged(f"The journal {self._path.name} is missing.") from None
-            except OSError as error:
-                raise _damaged(f"The journal {self._path.name} cannot be read ({error.strerror}).") from None
-            lines = data.splitlines()
-            highest = max([highest, *(self._number_of(line) for line in lines)])
-            self._seen = (status.st_ino, offset + len(data) + bool(data), highest)
-            return highest
-
-    @contextmanager
-    def writing(self) -> Iterator[Pen]:
-        """Keep other writers out; the pen it gives appends.
-
-        :raises StoreUnavailable: when the journal cannot be written.
-        :raises JournalError: when it is missing.
-        """
-        if not self._path.exists():
-            raise _damaged(f"The journal {self._path.name} is missing.")
-        with self._locked():
-            yield Pen(self, self._path)
+        """The number of the newest line, 0 in a new journal."""
+        with self._opened() as file:
+            last, _ = _last_line(file)
+        return 0 if last == self._line(HEADER) else self._entry(last, self._path.name).number
 
     def entries(self) -> Iterator[Entry]:
-        """What was journaled, oldest first.
-
-        :raises JournalError: when a line is damaged; names the file and the line.
-        """
-        for path in [*self._older(), self._path]:
-            try:
-                lines = path.read_bytes().splitlines(keepends=True)
-            except OSError:
-                raise _damaged(f"The journal {path.name} is missing or cannot be read.") from None
-            for number, line in enumerate(lines, 1):
+        """What was journaled, oldest first."""
+        with self._opened() as file:
+            for number, line in enumerate(file, 2):
                 if line.endswith(b"\n"):  # else it was never finished, and nobody was told
-                    fields = self._fields(line.rstrip(b"\n"), f"{path.name}, line {number}")
-                    if fields[0] != HEADER:
-                        yield _entry(fields)
+                    yield self._entry(line, f"{self._path.name}, line {number}")
+
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[Iterable[Entry]], None]]:
+        """Keep other writers out; gives the function that appends entries, which are on the disk when it returns."""
+        import fcntl  # there is none on Windows, where no journal is asked for
+
+        deadline = time.monotonic() + TIMEOUT
+        try:
+            with self._beside("lock").open("ab") as lock:
+                while True:
+                    try:
+                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        break
+                    except BlockingIOError:
+                        if time.monotonic() > deadline:
+                            raise
+                    time.sleep(0.002)
+                yield self._append
+        except OSError as error:
+            raise StoreUnavailable(
+                f"The journal {self._path.name} could not be written ({error.strerror}).",
+                "A choice that is not journaled could be lost with the database, so nobody is told that it was "
+                "recorded.",
+                "Make the file named by OPTOUT_JOURNAL and its folder writable for the app, and try again.",
+            ) from None
 
     def begin(self, entries: Iterable[Entry]) -> None:
         """Make a new journal that holds ``entries``.
 
         :raises JournalError: when there is one already.
-        :raises StoreUnavailable: when it cannot be written.
         """
-        if self._path.exists():
-            raise JournalError(
-                f"The journal {self._path.name} is there already.",
-                "A new one would forget what the old one holds.",
-                "Run 'flask optout replay' without --new; only if the file is damaged beyond repair, move it away.",
-            )
-        with self._locked():
-            Pen(self, self._path).begin(0)
-            Pen(self, self._path).append(entries)
+        with self.writing():
+            if self._path.exists():
+                raise JournalError(
+                    f"The journal {self._path.name} is there already.",
+                    "A new one would forget what the old one holds.",
+                    "Run 'flask optout replay' without --new; only if the file is damaged beyond repair, move it "
+                    "away.",
+                )
+            with self._beside("new").open("wb") as file:
+                file.write(self._line(HEADER))
+                self._write(file, entries)
+            self._beside("new").replace(self._path)
 
-    def line(self, *fields: object) -> bytes:
-        text = " ".join(str(field) for field in fields)
-        return f"{text} {self._checksum(text)}\n".encode()
+    def _append(self, entries: Iterable[Entry]) -> None:
+        with self._path.open("r+b") as file:
+            _, end = _last_line(file)
+            file.truncate(end)  # what a killed process began was told to nobody
+            file.seek(end)
+            self._write(file, entries)
 
-    def numbered(self) -> Path:
-        """Where the file goes when the next one begins."""
-        return self._path.with_name(f"{self._path.name}.{len(self._older()) + 1:06}")
-
-    def _older(self) -> list[Path]:
-        return sorted(self._path.parent.glob(f"{self._path.name}.[0-9][0-9][0-9][0-9][0-9][0-9]"))
+    def _write(self, file: BinaryIO, entries: Iterable[Entry]) -> None:
+        for number, scope, digest, muted, source, day in entries:
+            state = "mute" if muted else "undo"
+            file.write(self._line(f"{number} {scope.hex()} {digest.hex()} {state} {source} {day}"))
+        file.flush()
+        os.fsync(file.fileno())
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        import fcntl  # there is none on Windows, where no journal is asked for
-
-        deadline = time.monotonic() + TIMEOUT
+    def _opened(self) -> Iterator[BinaryIO]:
+        """The file behind its header."""
         try:
-            with self._path.with_name(f"{self._path.name}.lock").open("ab") as lock:
-                while True:
-                    with contextlib.suppress(BlockingIOError):
-                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        break
-                    if time.monotonic() > deadline:
-                        raise unwritable(self._path, "another process keeps it")
-                    time.sleep(0.002)
-                yield
+            with self._path.open("rb") as file:
+                if file.readline() != self._line(HEADER):
+                    raise self._damaged(self._path.name)
+                yield file
         except OSError as error:
-            raise unwritable(self._path, error.strerror or type(error).__name__) from None
+            raise _unusable(f"The journal {self._path.name} cannot be read ({error.strerror}).") from None
 
-    def _number_of(self, line: bytes) -> int:
-        return int(self._fields(line, self._path.name)[2 if line.startswith(HEADER.encode()) else 0])
+    def _beside(self, suffix: str) -> Path:
+        return self._path.with_name(f"{self._path.name}.{suffix}")
 
-    def _fields(self, line: bytes, where: str) -> list[str]:
-        text, _, checksum = line.decode("ascii", "replace").rpartition(" ")
-        fields = text.split(" ")
-        if checksum != self._checksum(text) or fields[:2] == [HEADER, FORMAT] and len(fields) != 3:
-            raise _damaged(f"The journal is damaged ({where}).")
-        return fields
+    def _line(self, text: str) -> bytes:
+        checksum = hashlib.blake2b(text.encode(), digest_size=8, key=self._key, person=b"optout.journal")
+        return f"{text} {checksum.hexdigest()}\n".encode()
 
-    def _checksum(self, text: str) -> str:
-        return hashlib.blake2b(text.encode(), digest_size=8, key=self._key, person=b"optout.journal").hexdigest()
+    def _entry(self, line: bytes, where: str) -> Entry:
+        text = line.decode("ascii", "replace").rpartition(" ")[0]
+        if line != self._line(text):
+            raise self._damaged(where)
+        number, scope, digest, state, source, day = text.split(" ")
+        marks = bytes.fromhex(scope), bytes.fromhex(digest)
+        return Entry(int(number), *marks, state == "mute", source, datetime.date.fromisoformat(day))
 
-
-class Pen:
-    """Appends to the journal while its writer keeps others out."""
-
-    def __init__(self, journal: Journal, path: Path) -> None:
-        self._journal = journal
-        self._path = path
-
-    def append(self, entries: Iterable[Entry]) -> None:
-        """Append entries; when this returns, they are on the disk."""
-        lines = [
-            self._journal.line(
-                entry.number,
-                entry.scope.hex(),
-                entry.digest.hex(),
-                "mute" if entry.muted else "undo",
-                entry.source,
-                entry.day,
-            )
-            for entry in entries
-        ]
-        with self._path.open("r+b") as file:
-            end = file.seek(0, os.SEEK_END)
-            file.seek(max(0, end - 1))
-            if file.read(1) != b"\n":  # what a killed process began was told to nobody
-                end = self._path.read_bytes().rfind(b"\n") + 1
-                file.truncate(end)
-            file.seek(end)
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-            full = file.tell() > LONGEST_FILE
-        if full:
-            os.link(self._path, self._journal.numbered())
-            self.begin(self._journal.number())
-
-    def begin(self, highest: int) -> None:
-        """Begin a file; its first line says how far the files before it go."""
-        new = self._path.with_name(f"{self._path.name}.new")
-        with new.open("wb") as file:
-            file.write(self._journal.line(HEADER, FORMAT, highest))
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    def _damaged(self, where: str) -> JournalError:
+        return _unusable(f"The journal is damaged ({where}).")
 
 
-def _entry(fields: list[str]) -> Entry:
-    number, scope, digest, state, source, day = fields
-    return Entry(
-        int(number),
-        bytes.fromhex(scope),
-        bytes.fromhex(digest),
-        state == "mute",
-        source,
-        datetime.date.fromisoformat(day),
-    )
+def _last_line(file: BinaryIO) -> tuple[bytes, int]:
+    """The last line that is whole, and the position behind it; one that is being written just now is not."""
+    start = max(0, file.seek(0, os.SEEK_END) - TAIL)
+    file.seek(start)
+    whole = file.read().rpartition(b"\n")[0] + b"\n"
+    return whole[whole.rfind(b"\n", 0, -1) + 1 :], start + len(whole)
 
 
-def unwritable(path: Path, reason: str) -> StoreUnavailable:
-    return StoreUnavailable(
-        f"The journal {path.name} could not be written ({reason}).",
-        "A choice that is not journaled could be lost with the database, so nobody is told that it was recorded.",
-        "Make the file named by OPTOUT_JOURNAL and its folder writable for the app, and try again.",
-    )
-
-
-def _damaged(what: str) -> JournalError:
+def _unusable(what: str) -> JournalError:
     return JournalError(
         what,
         "Without it nobody can tell whether the database is an old backup, so no invitation leaves.",
@@ -259,7 +180,7 @@ def advance(connection: sa.Connection, meta: sa.Table, newest: int) -> int:
     :param newest: the number of the journal's newest line.
     :raises JournalError: when the database does not know that line.
     """
-    stored = connection.scalar(sa.select(meta.c.value).where(meta.c.name == NUMBER))
+    stored = connection.scalar(sa.select(journaled(meta)))
     check_number(stored, newest)
     number = int(stored or 0) + 1
     connection.execute(meta.update().where(meta.c.name == NUMBER).values(value=str(number)))
@@ -272,12 +193,8 @@ def check_number(stored: str | None, newest: int) -> None:
     :raises JournalError: when the database is older than the journal.
     """
     if stored is None or int(stored) < newest:
-        raise _behind()
-
-
-def _behind() -> JournalError:
-    return JournalError(
-        "The database is older than the journal.",
-        "A backup was restored, and people who opted out since then would be invited.",
-        "Run 'flask optout replay', which puts their mutes back.",
-    )
+        raise JournalError(
+            "The database is older than the journal.",
+            "A backup was restored, and people who opted out since then would be invited.",
+            "Run 'flask optout replay', which puts their mutes back.",
+        )

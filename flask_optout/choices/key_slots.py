@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,65 +21,41 @@ SLOT = "slot."
 FIRST = "data key"
 #: The scope of the row of optout_choice that belongs to the data key; its digest is the key's id.
 KEY_SCOPE = bytes(SCOPE_SIZE)
+Row = dict[str, Any]
 
 
-class _Stored(NamedTuple):
-    """``slots``: the wrapped data key by the id of the app's key. ``owners``: ids of data keys that own choices.
-
-    ``used``: whether invitations were sent or choices stored.
-    """
-
-    slots: dict[str, str]
-    owners: set[bytes]
-    used: bool = False
-
-
+@dataclass(eq=False)
 class KeySlots:
     """Opens the data key of a store with the keys of the app, and caches it for the life of the process.
 
-    :param used: tables that are empty in a store that never had a data key.
-    :param keys: the app's keys that may open a slot, newest first; each of the first ``writes`` gets one when the
-        data key is made.
-    :param setting: the name of the setting that holds the newest one.
+    Every method raises StoreUnavailable when the database does not answer, and ConfigurationError when no key opens a
+    slot, or tables or rows are missing.
+
+    ``used``: tables that are empty in a store that never had a data key. ``keys``: the app's keys that may open a
+    slot, newest first; each of the first ``writes`` gets one when the data key is made. ``setting``: the name of the
+    setting that holds the newest one.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        tables: ChoiceTables,
-        used: Sequence[sa.Table],
-        keys: Sequence[AppKey],
-        writes: int,
-        setting: str,
-    ) -> None:
-        self._store = store
-        self._tables = tables
-        self._used = used
-        self.keys = keys
-        self._writes = writes
-        self._setting = setting
-        self._data_key: DataKey | None = None
-        self._lacks_newest = False
+    store: Store
+    tables: ChoiceTables
+    used: Sequence[sa.Table]
+    keys: Sequence[AppKey]
+    writes: int
+    setting: str
+    _data_key: DataKey | None = field(default=None, init=False)
+    _lacks_newest: bool = field(default=False, init=False)
 
     def find(self) -> DataKey | None:
-        """The data key, or ``None`` in a store that never had one; writes nothing.
-
-        :raises StoreUnavailable: when the database does not answer.
-        :raises ConfigurationError: when no key opens a slot, or tables or rows are missing.
-        """
+        """The data key, or ``None`` in a store that never had one; writes nothing."""
         if self._data_key is None:
-            self._data_key = self._open(self._store.read(self._read))
+            self._data_key = self.store.read(self._read)
         return self._data_key
 
     def open(self) -> DataKey:
-        """The data key; made in a store that never had one, and wrapped under the newest key if it was not.
-
-        :raises StoreUnavailable: as :meth:`find`.
-        :raises ConfigurationError: as :meth:`find`.
-        """
+        """The data key; made in a store that never had one, and wrapped under the newest key if it was not."""
         found = self.find()
         if found is None:
-            self._insert(self._new(DataKey(secrets.token_bytes(DATA_KEY_SIZE))))
+            self._make()
             found = self.find()
             assert found is not None
         if self._lacks_newest:
@@ -87,101 +64,92 @@ class KeySlots:
         return found
 
     def rotate(self) -> int:
-        """Delete the slots of all keys but the newest one; gives how many there were.
-
-        :raises StoreUnavailable: as :meth:`find`.
-        :raises ConfigurationError: as :meth:`find`.
-        """
+        """Delete the slots of all keys but the newest one; gives how many there were."""
         data_key = self.open()
         if self._lacks_newest:
             self._add_newest(data_key)
-        meta = self._tables.meta.c
-        old = self._tables.meta.delete().where(
-            meta.name.startswith(SLOT, autoescape=True), meta.name != SLOT + self.keys[0].id
-        )
-        return self._store.write(lambda connection: connection.execute(old).rowcount)
+        old = self.tables.meta.delete().where(self._is_slot, self.tables.meta.c.name != SLOT + self.keys[0].id)
+        return self.store.write(lambda connection: connection.execute(old).rowcount)
 
-    def _read(self, connection: sa.Connection) -> _Stored:
-        stored = self._rows(connection)
-        if stored.slots or not (stored.owners or self._is_used(connection)):
-            return stored
-        # Another process may have made the key between two of these statements.
-        return self._rows(connection)._replace(used=True)
-
-    def _rows(self, connection: sa.Connection) -> _Stored:
-        meta, choice = self._tables.meta.c, self._tables.choice.c
-        slots = sa.select(meta.name, meta.value).where(meta.name.startswith(SLOT, autoescape=True))
-        owners = sa.select(choice.digest).where(choice.scope == KEY_SCOPE)
-        return _Stored(
-            slots={name.removeprefix(SLOT): value for name, value in connection.execute(slots)},
-            owners={bytes(id) for id in connection.scalars(owners)},
-        )
-
-    def _is_used(self, connection: sa.Connection) -> bool:
-        one = (sa.select(sa.literal(1)).select_from(table).limit(1) for table in self._used)
-        return any(connection.scalar(query) is not None for query in one)
-
-    def _open(self, stored: _Stored) -> DataKey | None:
-        if not stored.slots and not stored.owners and not stored.used:
-            return None
-        key = next((key for key in self.keys if key.id in stored.slots), None)
+    def _read(self, connection: sa.Connection) -> DataKey | None:
+        slots, owners = self._rows(connection)
+        if not slots:
+            used = (sa.select(sa.literal(1)).select_from(table).limit(1) for table in self.used)
+            if not owners and all(connection.scalar(query) is None for query in used):
+                return None
+            # Another process may have made the key between two of these statements.
+            slots, owners = self._rows(connection)
+        key = next((key for key in self.keys if key.id in slots), None)
         if key is None:
-            raise self._locked(stored)
-        data_key = key.unwrap(stored.slots[key.id])
-        if data_key.id not in stored.owners:
+            raise self._locked(slots)
+        data_key = key.unwrap(slots[key.id])
+        if data_key.id not in owners:
             raise choices_lost()
-        self._lacks_newest = self.keys[0].id not in stored.slots
+        self._lacks_newest = self.keys[0].id not in slots
         return data_key
 
-    def _add_newest(self, data_key: DataKey) -> None:
-        self._insert([(self._tables.meta, self._slot(self.keys[0], data_key))])
-        self._lacks_newest = False
+    def _rows(self, connection: sa.Connection) -> tuple[dict[str, str], set[bytes]]:
+        """The wrapped data key by the id of the app's key, and the ids of the data keys that own choices."""
+        meta, choice = self.tables.meta.c, self.tables.choice.c
+        slots = connection.execute(sa.select(meta.name, meta.value).where(self._is_slot))
+        wrapped = {name.removeprefix(SLOT): value for name, value in slots}
+        owners = connection.scalars(sa.select(choice.digest).where(choice.scope == KEY_SCOPE))
+        return wrapped, {bytes(id) for id in owners}
 
-    def _locked(self, stored: _Stored) -> ConfigurationError:
+    @property
+    def _is_slot(self) -> sa.ColumnElement[bool]:
+        return self.tables.meta.c.name.startswith(SLOT, autoescape=True)
+
+    def _locked(self, slots: Iterable[str]) -> ConfigurationError:
         why = "The choices cannot be read without it, so nobody can tell who opted out, and no invitation leaves."
-        if not stored.slots:
+        if not slots:
             return ConfigurationError(
                 "The data key is missing in optout_meta, but the store holds choices or has sent invitations.",
                 why,
                 "Restore the tables optout_meta and optout_choice from one backup. To begin anew, empty "
                 "optout_choice and the Email Log as well; links that were sent before open nothing any more.",
             )
-        ids = ", ".join(sorted(stored.slots))
         return ConfigurationError(
-            f"No key of {self._setting} opens this database; it opens with the key {ids}.",
+            f"No key of {self.setting} opens this database; it opens with the key {', '.join(sorted(slots))}.",
             why,
             "Put the key that this database was last used with, or that a restored backup was made with, back behind "
             "the newest one in OPTOUT_KEYS (or in SECRET_KEY_FALLBACKS); 'flask optout rotate-key' says when it may "
             "be removed.",
         )
 
-    def _new(self, data_key: DataKey) -> list[tuple[sa.Table, dict[str, Any]]]:
-        meta = self._tables.meta
-        slots = [(meta, self._slot(key, data_key)) for key in self.keys[: self._writes]]
-        return [(meta, {"name": FIRST, "value": data_key.id.hex()}), *slots, (self._tables.choice, _owner(data_key))]
+    def _make(self) -> None:
+        data_key = DataKey(secrets.token_bytes(DATA_KEY_SIZE))
+        owner = {**key_mark(data_key)._asdict(), "muted": False, "source": "key", "day": today()}
+        slots = [self._slot(key, data_key) for key in self.keys[: self.writes]]
+        self._insert([{"name": FIRST, "value": data_key.id.hex()}, *slots], [owner])
 
-    def _slot(self, key: AppKey, data_key: DataKey) -> dict[str, Any]:
+    def _add_newest(self, data_key: DataKey) -> None:
+        self._insert([self._slot(self.keys[0], data_key)], [])
+        self._lacks_newest = False
+
+    def _slot(self, key: AppKey, data_key: DataKey) -> Row:
         return {"name": SLOT + key.id, "value": key.wrap(data_key)}
 
-    def _insert(self, rows: list[tuple[sa.Table, dict[str, Any]]]) -> None:
+    def _insert(self, meta: list[Row], owners: list[Row]) -> None:
         """Insert all rows, or none where another process was faster."""
 
         def write(connection: sa.Connection) -> None:
-            for table, row in rows:
-                insert(connection, table, row)
+            insert(connection, self.tables.meta, *meta)
+            if owners:
+                insert(connection, self.tables.choice, *owners)
 
         with suppress(KeyTaken):
-            self._store.write(write)
+            self.store.write(write)
+
+
+def today() -> datetime.date:
+    """The day of a choice, in UTC."""
+    return datetime.datetime.now(datetime.UTC).date()
 
 
 def key_mark(data_key: DataKey) -> Mark:
     """Where the row of ``optout_choice`` stands that proves that the table belongs to this data key."""
     return Mark(KEY_SCOPE, data_key.id)
-
-
-def _owner(data_key: DataKey) -> dict[str, Any]:
-    today = datetime.datetime.now(datetime.UTC).date()
-    return {**key_mark(data_key)._asdict(), "muted": False, "source": "key", "day": today}
 
 
 def choices_lost() -> ConfigurationError:

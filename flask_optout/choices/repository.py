@@ -6,7 +6,8 @@ import datetime
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from itertools import groupby, islice
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,12 +17,11 @@ from ..addresses import Address
 from ..links.keys import DataKey, Mark
 from ..links.tokens import checked_opportunity
 from .journal import Entry, Journal, advance, check_number, journaled
-from .key_slots import KEY_SCOPE, KeySlots, choices_lost, key_mark
-from .store import Store
+from .key_slots import KEY_SCOPE, KeySlots, choices_lost, key_mark, today
+from .store import Read, Store
 from .tables import SOURCE_SIZE, ChoiceTables, upsert
 
 T = TypeVar("T")
-Put = Callable[[sa.Connection, "Sequence[Statement]"], None]
 #: What cannot stand in a source, which is a word in a line of the journal.
 UNFIT = re.compile(r"[^A-Za-z0-9-]+")
 #: Marks in one statement: SQLite before 3.32 takes 999 parameters.
@@ -45,106 +45,74 @@ class Statement(NamedTuple):
     batch: int | None = None
 
 
+@dataclass(frozen=True)
 class Choices:
     """The choices of one app.
 
-    :param journal: where they are written a second time, if anywhere.
-    :param afterwards: is called after every look and every change.
+    Reading and writing raise StoreUnavailable when the database does not answer, ConfigurationError when no key opens
+    the store or its choices are gone, and JournalError when the journal is missing or damaged, or the database is
+    older than it.
+
+    ``journal`` gives where they are written a second time, if anywhere; ``afterwards`` is called after every look and
+    every change.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        tables: ChoiceTables,
-        slots: KeySlots,
-        journal: Callable[[], Journal] | None,
-        afterwards: Callable[[], None],
-    ) -> None:
-        self.store = store
-        self.tables = tables
-        self._slots = slots
-        self._journal = journal
-        self._afterwards = afterwards
+    store: Store
+    tables: ChoiceTables
+    slots: KeySlots
+    journal: Callable[[], Journal] | None
+    afterwards: Callable[[], None]
 
     def key(self) -> DataKey:
-        """The data key of the store; made in a store that never had one.
-
-        :raises OptOutError: as :meth:`KeySlots.open`.
-        """
-        return self._slots.find() or self._slots.open()
+        """The data key of the store; made in a store that never had one."""
+        return self.slots.find() or self.slots.open()
 
     def is_new(self) -> bool:
-        """Whether nobody can have said anything yet, as the store never had a data key.
+        """Whether nobody can have said anything yet, as the store never had a data key."""
+        return self.journal is None and self.slots.find() is None
 
-        :raises OptOutError: as :meth:`KeySlots.find`.
-        """
-        return self._journal is None and self._slots.find() is None
-
-    def muted(self, address: Address, opportunity: str) -> bool:
+    def muted(self, address: Address, opportunity: str, over: Read | None = None) -> bool:
         """Whether a choice forbids to invite this address to this opportunity.
 
-        :raises StoreUnavailable: when the database does not answer.
-        :raises ConfigurationError: when no key opens the store, or its choices are gone.
-        :raises JournalError: when the journal is missing or damaged, or the database is older than it.
+        :param over: as in :meth:`read`.
         """
         about = checked_opportunity(opportunity)
         if self.is_new():
             return False
-        marks = self._slots.open().marks(address, about)
-        return any(choice.muted for choice in self.read(marks).values())
+        marks = self.slots.open().marks(address, about)
+        return any(choice.muted for choice in self.read(marks, over).values())
 
     @contextmanager
     def looking(self) -> Iterator[Callable[[Address, str], bool]]:
         """:meth:`muted` over one connection, for many in a row."""
-        key = self._slots.open()
+        self.slots.open()
         with self.store.held() as read:
+            yield partial(self.muted, over=read)
+        self.afterwards()
 
-            def muted(address: Address, opportunity: str) -> bool:
-                marks = key.marks(address, checked_opportunity(opportunity))
-                found = self._compared(read, marks)
-                return any(choice.muted for choice in found.values())
-
-            yield muted
-        self._afterwards()
-
-    def read(self, marks: Sequence[Mark]) -> dict[Mark, Choice]:
+    def read(self, marks: Sequence[Mark], over: Read | None = None) -> dict[Mark, Choice]:
         """The choices at these marks.
 
-        :raises OptOutError: as :meth:`muted`.
+        :param over: reads over a connection that is held; unset, one is taken from the pool.
         """
-        found = self._compared(self.store.read, marks)
-        self._afterwards()
-        return found
-
-    def check(self) -> None:
-        """Check that the store holds the choices of its data key and is no older than the journal.
-
-        :raises OptOutError: as :meth:`muted`.
-        """
-        self.read(())
-
-    def _compared(self, read: Callable[..., Any], marks: Sequence[Mark]) -> dict[Mark, Choice]:
         # The journal first, or a choice that is made meanwhile would make it seem ahead of the database.
         number = self.journal_number()
-
-        def look(connection: sa.Connection) -> list[Any]:
-            return list(connection.execute(self.select(len(marks)), self.parameters(marks)))
-
-        return self.found(read(look), number)
+        query, values = self.select(len(marks)), self.parameters(marks)
+        rows = (over or self.store.read)(lambda connection: connection.execute(query, values).all())
+        if over is None:
+            self.afterwards()
+        return self.found(rows, number)
 
     def journal_number(self) -> int | None:
-        """The number of the newest line of the journal, to be read before the choices; ``None`` without a journal.
-
-        :raises JournalError: when it is missing or damaged.
-        """
-        return None if self._journal is None else self._journal().number()
+        """The number of the newest line of the journal, to be read before the choices; ``None`` without a journal."""
+        return None if self.journal is None else self.journal().number()
 
     def select(self, places: int) -> sa.Select[Any]:
         """The statement that reads the choices at so many marks, the row of the data key and the journal's number.
 
         More columns and joins may be added; the first six columns are for :meth:`found`.
         """
-        return _select(self.tables, places, self._journal is not None)
+        return _select(self.tables, places, self.journal is not None)
 
     def parameters(self, marks: Sequence[Mark]) -> dict[str, Any]:
         """The parameters of :meth:`select`."""
@@ -157,8 +125,6 @@ class Choices:
         """The choices in the rows of :meth:`select`.
 
         :param number: of :meth:`journal_number`, read before.
-        :raises ConfigurationError: when the row of the data key is missing.
-        :raises JournalError: when the database is older than the journal.
         """
         choices = {Mark(bytes(row[0]), bytes(row[1])): row for row in rows}
         owner = choices.pop(key_mark(self.key()), None)
@@ -168,32 +134,33 @@ class Choices:
             check_number(owner[5], number)
         return {mark: Choice(*row[2:5]) for mark, row in choices.items()}
 
-    def transact(self, work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]], put: Put | None = None) -> T:
+    def transact(
+        self,
+        work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]],
+        put: Callable[[sa.Connection, Sequence[Statement]], None] | None = None,
+    ) -> T:
         """Run ``work`` and store the statements that it returns, in one transaction; gives its other result.
 
         When this returns, they are committed. ``work`` may be run again after a conflict.
 
         :param put: stores the statements; by default, each as the row of its mark.
-        :raises StoreUnavailable: when the database or the journal does not take them.
-        :raises ConfigurationError: as :meth:`muted`.
-        :raises JournalError: as :meth:`muted`.
         """
-        self._slots.open()
+        self.slots.open()
 
         def write(connection: sa.Connection) -> tuple[T, Sequence[Statement]]:
             result, said = work(connection)
             (put or self._put)(connection, said)
             return result, said
 
-        if self._journal is None:
+        if self.journal is None:
             result, _ = self.store.write(write)
         else:
-            result = self._journaled(self._journal(), write)
-        self._afterwards()
+            result = self._journaled(self.journal(), write)
+        self.afterwards()
         return result
 
     def _journaled(self, journal: Journal, write: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:
-        with journal.writing() as pen:
+        with journal.writing() as append:
 
             def numbered(connection: sa.Connection) -> tuple[T, Sequence[Statement], int]:
                 result, said = write(connection)
@@ -201,20 +168,13 @@ class Choices:
 
             result, said, number = self.store.write(numbered)
             if said:
-                pen.append(Entry(number, *one.mark, one.muted, one.source, today()) for one in said)
+                append(Entry(number, *one.mark, one.muted, one.source, today()) for one in said)
             return result
 
     def _put(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
         # Sorted by pseudonym, so that the order of the rows says nothing and two writers cannot deadlock.
         rows = [
-            {
-                "scope": one.mark.scope,
-                "digest": one.mark.digest,
-                "muted": one.muted,
-                "source": one.source,
-                "day": today(),
-                "batch": one.batch,
-            }
+            {**one.mark._asdict(), "muted": one.muted, "source": one.source, "day": today(), "batch": one.batch}
             for one in sorted(said)
         ]
         # What a candidate says while an import runs is theirs.
@@ -225,9 +185,9 @@ class Choices:
         """Mute people for opportunities; a choice that mutes already stays as it is, and is no import's any more.
 
         :param source: by which door; it is stored as at most 16 letters, digits and hyphens.
-        :raises OptOutError: as :meth:`transact`.
         """
-        marks = sorted({self.key().mark(address, about) for address, about in entries})
+        key = self.key()
+        marks = sorted({key.mark(address, about) for address, about in entries})
         source = UNFIT.sub("-", source)[:SOURCE_SIZE]
 
         def mute(connection: sa.Connection) -> tuple[None, list[Statement]]:
@@ -237,10 +197,7 @@ class Choices:
         self.transact(mute)
 
     def mutes_among(self, connection: sa.Connection, marks: Sequence[Mark]) -> dict[Mark, int | None]:
-        """Those of the marks at which a choice mutes, each with the number of its import.
-
-        :raises ConfigurationError: when the row of the data key is missing.
-        """
+        """Those of the marks at which a choice mutes, each with the number of its import."""
         choice, owner = self.tables.choice.c, key_mark(self.key())
         at = choice.scope == owner.scope, choice.digest == owner.digest
         if connection.scalar(sa.select(sa.literal(1)).where(*at)) is None:
@@ -276,7 +233,3 @@ def _select(tables: ChoiceTables, places: int, journal: bool) -> sa.Select[Any]:
     number = journaled(tables.meta) if journal else sa.null()
     columns = choice.scope, choice.digest, choice.muted, choice.source, choice.day, number
     return sa.select(*columns).where(sa.or_(owner, *at))
-
-
-def today() -> datetime.date:
-    return datetime.datetime.now(datetime.UTC).date()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, StoreUnavailable
+from .store import Store
 
 #: Without one of these nobody could tell who opted out.
 KEPT = ("optout_choice", "optout_meta")
@@ -15,20 +17,28 @@ KEPT = ("optout_choice", "optout_meta")
 COPY = "_alembic_tmp_"
 
 
-def create_tables(connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
+def create_tables(store: Store, tables: Iterable[sa.Table]) -> None:
     """Create what is missing of these tables.
 
+    :raises StoreUnavailable: when the database does not take them.
     :raises ConfigurationError: when a table lacks its primary key.
     """
     for table in tables:
-        table.create(connection, checkfirst=True)
-        key = [column.name for column in table.primary_key]
-        if sa.inspect(connection).get_pk_constraint(table.name, table.schema)["constrained_columns"] != key:
-            raise ConfigurationError(
-                f"The table {table.name} lacks its primary key.",
-                "Without it one person could have two choices, and the wrong one could count.",
-                f"Give {table.name} the primary key ({', '.join(key)}).",
-            )
+        try:
+            store.write(partial(_create, table=table))
+        except StoreUnavailable:  # another process may have created it meanwhile
+            store.write(partial(_create, table=table))
+
+
+def _create(connection: sa.Connection, table: sa.Table) -> None:
+    table.create(connection, checkfirst=True)
+    key = [column.name for column in table.primary_key]
+    if sa.inspect(connection).get_pk_constraint(table.name, table.schema)["constrained_columns"] != key:
+        raise ConfigurationError(
+            f"The table {table.name} lacks its primary key.",
+            "Without it one person could have two choices, and the wrong one could count.",
+            f"Give {table.name} the primary key ({', '.join(key)}).",
+        )
 
 
 def keep_mutes() -> None:
@@ -41,12 +51,8 @@ def _refuse_to_drop(table: sa.Table, connection: sa.Connection | None, **context
     runner = context.get("_ddl_runner")
     if table.name not in KEPT or not type(runner).__module__.startswith("alembic."):
         return
-    writes_sql_only = getattr(runner, "as_sql", False)
-    if (
-        connection is not None
-        and not writes_sql_only
-        and (_copied(connection, table) or not _mutes(connection, table.schema))
-    ):
+    looked_at = None if getattr(runner, "as_sql", False) else connection
+    if looked_at is not None and (_is_copied(looked_at, table) or not _has_mutes(looked_at, table)):
         return
     raise ConfigurationError(
         f"This migration would drop {table.name}, in which it is stored who opted out.",
@@ -56,19 +62,16 @@ def _refuse_to_drop(table: sa.Table, connection: sa.Connection | None, **context
     )
 
 
-def _mutes(connection: sa.Connection, schema: str | None) -> bool:
-    choice = sa.table("optout_choice", sa.column("muted", sa.Boolean), schema=schema)
-    if not sa.inspect(connection).has_table(choice.name, schema):
-        return False
-    return connection.scalar(sa.select(sa.literal(1)).select_from(choice).where(choice.c.muted).limit(1)) is not None
+def _has_mutes(connection: sa.Connection, dropped: sa.Table) -> bool:
+    choice = sa.table("optout_choice", sa.column("muted", sa.Boolean), schema=dropped.schema)
+    mute = sa.select(sa.literal(1)).select_from(choice).where(choice.c.muted).limit(1)
+    return sa.inspect(connection).has_table(choice.name, choice.schema) and connection.scalar(mute) is not None
 
 
-def _copied(connection: sa.Connection, table: sa.Table) -> bool:
+def _is_copied(connection: sa.Connection, table: sa.Table) -> bool:
     """Whether Alembic drops a table after it has copied every row of it."""
-    copy = COPY + table.name
-    if not sa.inspect(connection).has_table(copy, table.schema):
+    copy = sa.table(COPY + table.name, schema=table.schema)
+    if not sa.inspect(connection).has_table(copy.name, copy.schema):
         return False
-    count = sa.select(sa.func.count())
-    tables = (sa.table(name, schema=table.schema) for name in (table.name, copy))
-    old, new = (connection.scalar(count.select_from(each)) for each in tables)
+    old, new = (connection.scalar(sa.select(sa.func.count()).select_from(each)) for each in (table, copy))
     return old == new

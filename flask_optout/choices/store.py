@@ -30,7 +30,8 @@ RETRY_SECONDS = 2.0
 class Store:
     """The database of one app's choices and of its Email Log.
 
-    Every call takes a connection from the host's pool; how long it may wait is set on the host's engine.
+    Every call takes a connection from the host's pool; how long it may wait is set on the host's engine. Every method
+    raises StoreUnavailable when the database does not answer.
 
     :param engine: gives the engine of the current app.
     :param session: gives the host's session of the current app, or ``None`` when there is none yet.
@@ -41,10 +42,7 @@ class Store:
         self._session = session
 
     def read(self, work: Work[T]) -> T:
-        """What ``work`` returns, given a connection; it must fetch all rows.
-
-        :raises StoreUnavailable: when the database does not answer.
-        """
+        """What ``work`` returns, given a connection; it must fetch all rows."""
         engine = self.engine()
 
         def attempt() -> T:
@@ -56,10 +54,7 @@ class Store:
 
     @contextmanager
     def held(self) -> Iterator[Read]:
-        """A connection for many reads; each of them sees what was committed before it began.
-
-        :raises StoreUnavailable: when the database does not answer.
-        """
+        """A connection for many reads; each of them sees what was committed before it began."""
         engine = self.engine()
         with ExitStack() as stack:
             with _reported(engine):  # and not what the caller does while it holds the connection
@@ -84,38 +79,39 @@ class Store:
         """Commit ``work`` in a transaction of its own; it is run again after a deadlock.
 
         :param single: whether it is one statement, which PostgreSQL commits without BEGIN and COMMIT.
-        :raises StoreUnavailable: when the database does not take it, or when, on SQLite, the host's own transaction
-            has written to this database and is still open.
+        :raises StoreUnavailable: on SQLite also when the host's own transaction has written here and is still open.
         """
         engine = self.engine()
         with _reported(engine):
             host = self._host_driver(engine)
-            if host is not None and (_in_memory(engine) or not _begins_for_reads(host)):
-                raise _commit_first()
-            try:
-                return _retried(lambda: _transaction(engine, work, single))
-            except OperationalError as error:
-                if host is None or not _is_conflict(error):
-                    raise
-        raise _commit_first()
+            if host is None or _may_have_only_read(engine, host):
+                try:
+                    return _retried(lambda: _transaction(engine, work, single))
+                except OperationalError as error:
+                    if host is None or not _is_conflict(error):
+                        raise
+        raise StoreUnavailable(
+            "The app's own database transaction is open, and nothing else can be written before it ends.",
+            "SQLite has one writer at a time, and what a candidate says must stand whatever becomes of the app's "
+            "rows.",
+            "Commit the session before you call Flask-OptOut.",
+        )
 
     def record(self, work: Work[T], single: bool = False) -> T:
         """Write a row of the Email Log.
 
         On SQLite, where the host's own transaction has written to this database and is still open, the row goes into
         a savepoint of it and shares its fate; elsewhere as :meth:`write`.
-
-        :raises StoreUnavailable: when the database does not take it.
         """
         engine = self.engine()
-        driver = self._host_driver(engine)
-        if driver is None:
+        host = self._host_driver(engine)
+        if host is None:
             return self.write(work, single)
         with _reported(engine):
-            if _begins_for_reads(driver) and not _in_memory(engine):  # then the host may have only read
+            if _may_have_only_read(engine, host):
                 with suppress(OperationalError):
-                    return _transaction_at_once(engine, work)
-            with _sharing(engine, driver) as connection, connection.begin_nested():
+                    return _transaction(engine, work, wait=False)
+            with _sharing(engine, host) as connection, connection.begin_nested():
                 return work(connection)
 
     def _host_driver(self, engine: sa.Engine) -> Any:
@@ -136,58 +132,38 @@ class Store:
         return None if found is None else found.connection.driver_connection
 
 
-def _begins_for_reads(driver: Any) -> bool:
-    """Whether the host, and not the driver, begins transactions: then one that is open may have only read."""
+def _may_have_only_read(engine: sa.Engine, host: Any) -> bool:
+    """Whether the host's open transaction may not have written: the host began it, and not the driver at a write."""
     legacy = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL; Python 3.11 has no other way
-    return driver.isolation_level is None or getattr(driver, "autocommit", legacy) != legacy
+    begun_by_host = host.isolation_level is None or getattr(host, "autocommit", legacy) != legacy
+    return begun_by_host and not _in_memory(engine)
 
 
-def _commit_first() -> StoreUnavailable:
-    return StoreUnavailable(
-        "The app's own database transaction is open, and nothing else can be written before it ends.",
-        "SQLite has one writer at a time, and what a candidate says must stand whatever becomes of the app's rows.",
-        "Commit the session before you call Flask-OptOut.",
-    )
+def _transaction(engine: sa.Engine, work: Work[T], single: bool = False, wait: bool = True) -> T:
+    """Commit ``work``.
 
-
-def _transaction(engine: sa.Engine, work: Work[T], single: bool) -> T:
+    :param wait: ``False`` to fail at once where the lock of an SQLite file is taken.
+    """
     if single and engine.dialect.name == "postgresql":
         with _reading(engine) as connection:
             return work(connection)
-    if not _in_memory(engine):
-        with engine.connect() as connection:
-            if "AUTOCOMMIT" in (engine.get_execution_options().get("isolation_level"), _set_at_connect(engine)):
-                connection.execution_options(isolation_level=connection.default_isolation_level)
-            with connection.begin():
-                return work(connection)
-    driver = _driver_connection(engine)
-    with _sharing(engine, driver) as connection:
-        driver.execute("BEGIN")
-        try:
-            result = work(connection)
-        except BaseException:
-            driver.rollback()
-            raise
-        driver.commit()
-        return result
-
-
-def _set_at_connect(engine: sa.Engine) -> str | None:
-    """The isolation level that the host gave to create_engine; SQLAlchemy tells it nowhere else."""
-    return getattr(engine.dialect, "_on_connect_isolation_level", None)
-
-
-def _transaction_at_once(engine: sa.Engine, work: Work[T]) -> T:
-    """As :func:`_transaction`, on an SQLite file, without waiting for its lock."""
-    with engine.connect() as connection:
-        driver: Any = connection.connection.driver_connection
-        (wait,) = driver.execute("PRAGMA busy_timeout").fetchone()
-        driver.execute("PRAGMA busy_timeout = 0")
-        try:
-            with connection.begin():
-                return work(connection)
-        finally:
-            driver.execute(f"PRAGMA busy_timeout = {wait}")
+    if _in_memory(engine):
+        shared = _driver_connection(engine)
+        with _sharing(engine, shared) as connection, shared:  # which commits at the end, or rolls back
+            shared.execute("BEGIN")
+            return work(connection)
+    with engine.connect() as connection, ExitStack() as stack:
+        # SQLAlchemy tells nowhere else which isolation level the host gave to create_engine.
+        at_connect = getattr(engine.dialect, "_on_connect_isolation_level", None)
+        if "AUTOCOMMIT" in (engine.get_execution_options().get("isolation_level"), at_connect):
+            connection.execution_options(isolation_level=connection.default_isolation_level)
+        if not wait:
+            driver: Any = connection.connection.driver_connection
+            (timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
+            driver.execute("PRAGMA busy_timeout = 0")
+            stack.callback(driver.execute, f"PRAGMA busy_timeout = {timeout}")
+        with connection.begin():
+            return work(connection)
 
 
 @contextmanager
@@ -233,16 +209,12 @@ def _retried(attempt: Callable[[], T]) -> T:
         try:
             return attempt()
         except DBAPIError as error:
-            if not _may_pass(error) or time.monotonic() > deadline:
+            # A connection breaks for example by a restart of the server while it lay in the pool.
+            may_pass = error.connection_invalidated or _is_conflict(error)
+            if not may_pass or time.monotonic() > deadline:
                 raise
         time.sleep(random.uniform(0, pause))
         pause = min(0.05, 2 * pause)
-
-
-def _may_pass(error: DBAPIError) -> bool:
-    """Whether the same transaction may succeed when it is run again."""
-    # A connection breaks for example by a restart of the server while it lay in the pool.
-    return error.connection_invalidated or _is_conflict(error)
 
 
 def _is_conflict(error: DBAPIError) -> bool:

@@ -104,9 +104,7 @@ class ChoiceTables:
 
 def table(metadata: sa.MetaData, name: str, *columns: sa.schema.SchemaItem, **options: Any) -> sa.Table:
     """The table of this name on the metadata, made unless it is there; a schema of the metadata applies to it."""
-    key = name if metadata.schema is None else f"{metadata.schema}.{name}"
-    existing = metadata.tables.get(key)
-    return existing if existing is not None else sa.Table(name, metadata, *columns, **options)
+    return sa.Table(name, metadata, *columns, keep_existing=True, **options)
 
 
 class KeyTaken(Exception):
@@ -114,10 +112,7 @@ class KeyTaken(Exception):
 
 
 def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) -> None:
-    """Insert rows.
-
-    :raises KeyTaken: when another row has the key of one.
-    """
+    """Insert rows, or raise KeyTaken when another row has the key of one."""
     try:
         connection.execute(table.insert(), rows)
     except IntegrityError:

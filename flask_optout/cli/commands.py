@@ -14,9 +14,8 @@ from .inbound import receive
 from .lists import import_list, mute
 from .people import erase, export
 from .preview import preview
-from .progress import progress
 from .scanners import alarms, notify_domain, scan_me
-from .told import told
+from .terminal import progress, told
 
 optout_cli: AppGroup = AppGroup(
     "optout",
@@ -25,9 +24,7 @@ optout_cli: AppGroup = AppGroup(
     There is deliberately no list: who opted out is for nobody but themselves to know, and a list leaks. There is no
     unmute either: only the candidate can undo what they said, with their own link.
 
-    \b
-    Exit status of every command: 0 when it did what it says, 1 when
-    something is wrong, 2 when it was used wrongly.
+    Exit status of every command: 0 when it did what it says, 1 when something is wrong, 2 when it was used wrongly.
 
     \b
     Example:
@@ -74,9 +71,8 @@ def prune() -> None:
             for batch in state.email_log.prune(days):
                 deleted += batch
                 reach(deleted / max(outdated, deleted))
-            state.resends.prune()
-        state.presses.prune()
-        state.alarms.prune()
+        for part in (state.resends, state.presses, state.alarms):
+            part.prune()
     click.echo(f"Invitations deleted from the Email Log: {deleted}.")
 
 
@@ -87,9 +83,7 @@ def rotate_key() -> None:
 
     Run it when every process of the app has the new key in front of the old ones. Links and choices stay as they are.
 
-    \b
-    Exit status: 0 when only the newest key opens the store, 1 when no key
-    does or the database does not answer.
+    Exit status: 0 when only the newest key opens the store, 1 when none does or the database does not answer.
 
     \b
     Example:
@@ -116,9 +110,7 @@ def replay(new: bool) -> None:
 
     It un-mutes nobody, and it may be stopped and run again at any time.
 
-    \b
-    Exit status: 0 when journal and database agree, 1 when one of them
-    cannot be used.
+    Exit status: 0 when journal and database agree, 1 when one of them cannot be used.
 
     \b
     Example:
@@ -127,8 +119,5 @@ def replay(new: bool) -> None:
     with told():
         recovery = current_state().recovery
         with progress("Beginning the journal" if new else "Putting mutes back") as reach:
-            if new:
-                recovery.begin(reach)
-            else:
-                recovery.replay(reach)
+            (recovery.begin if new else recovery.replay)(reach)
     click.echo("The journal and the database agree.")

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -22,8 +22,7 @@ from ..errors import AddressError, ListError
 from ..importing.lists import FORMATS, Entry, MuteList, Skipped
 from ..links.tokens import checked_opportunity
 from ..wiring import current_state
-from .progress import Reach, progress
-from .told import told
+from .terminal import progress, told
 
 #: People in one transaction: on SQLite each rewrites most of the table, and other writers wait for it.
 TOGETHER = 50_000
@@ -102,7 +101,7 @@ def _import(file: BinaryIO, name: str, how: tuple[str | None, ...], dry_run: boo
         file.seek(0)
         return MuteList(file, *how)
 
-    def measured(reach: Reach) -> Iterator[Entry | Skipped]:
+    def measured(reach: Callable[[float], None]) -> Iterator[Entry | Skipped]:
         for count, row in enumerate(rows()):
             yield row
             if count % 1_000 == 0:

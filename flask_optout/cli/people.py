@@ -11,7 +11,7 @@ from ..addresses import parse
 from ..pages.ask import slots_of
 from ..pages.find_link import slot_of
 from ..wiring import current_state
-from .told import told
+from .terminal import told
 
 #: Opportunities of one person; each of them may have asks.
 MOST = 10_000

@@ -6,12 +6,12 @@ import click
 from flask.cli import with_appcontext
 
 from ..doctor.walls import NOBODY
-from ..invitations.compose import Draft, Letter
+from ..invitations.compose import Draft
 from ..links.urls import tag_of
 from ..mailers.delivery import default_sender
 from ..pages.languages import spoken
 from ..wiring import current_state
-from .told import told
+from .terminal import told
 
 BODY = "(Your text.)"
 
@@ -26,9 +26,7 @@ def preview(opportunity: str, html: bool, language: str | None) -> None:
 
     Its recipient is nobody@example.com, so the links in it answer for nobody.
 
-    \b
-    Exit status: 0 when it is shown, 1 when it could not leave either,
-    2 when the command was used wrongly.
+    Exit status: 0 when it is shown, 1 when it could not leave either, 2 when the command was used wrongly.
 
     \b
     Example:
@@ -37,24 +35,19 @@ def preview(opportunity: str, html: bool, language: str | None) -> None:
     if language and not spoken(tag_of(language)):
         raise click.UsageError(f"This app has no words in the language {language}.")
     with told():
-        letter = _letter(opportunity, language)
+        [letter] = current_state().gate.letters(
+            Draft(
+                recipients=[NOBODY],
+                opportunity=opportunity,
+                subject="(Your subject)",
+                text=BODY,
+                html=f"<p>{BODY}</p>",
+                sender=default_sender(),
+                language=language,
+            )
+        )
     if not html:
         for name, value in {"To": NOBODY, "Subject": letter.subject, **letter.headers}.items():
             click.echo(f"{name}: {value}")
         click.echo()
     click.echo(letter.html if html else letter.text)
-
-
-def _letter(opportunity: str, language: str | None) -> Letter:
-    [letter] = current_state().gate.letters(
-        Draft(
-            recipients=[NOBODY],
-            opportunity=opportunity,
-            subject="(Your subject)",
-            text=BODY,
-            html=f"<p>{BODY}</p>",
-            sender=default_sender(),
-            language=language,
-        )
-    )
-    return letter

@@ -12,18 +12,17 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from ..addresses import Address, parse
+from ..config import LOOPBACK
 from ..doctor.scan import Answer, Scanner, scan
 from ..errors import OptOutError
-from ..invitations.compose import LOOPBACK, Letter
+from ..invitations.compose import Letter
 from ..links.keys import ALL
 from ..links.tokens import Door
 from ..mailers.delivery import default_sender, deliver
-from ..pages.languages import translate
-from ..pages.rendering import render
-from ..pages.standing import opportunity_of
+from ..pages.context import opportunity_of
+from ..pages.languages import render, translate
 from ..wiring import current_state
-from .progress import progress
-from .told import told
+from .terminal import progress, told
 
 STATUS = "Exit status: 0 when it did what it says, 1 when it could not, 2 when it was used wrongly."
 EXAMPLE = "\n\n\b\nExample:\n    flask optout"
@@ -60,10 +59,9 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
     with told():
         domain = parse(f"anybody@{domain}").domain
         invited: dict[str, tuple[Address, list[str]]] = {}
-        for recipient, opportunity in state.invited.at(domain):
+        for recipient, opportunity in state.email_log.invited_at(domain):
             address = parse(recipient)
-            _, opportunities = invited.setdefault(address.canonical, (address, []))
-            opportunities.append(opportunity)
+            invited.setdefault(address.canonical, (address, []))[1].append(opportunity)
         if not invited:
             raise click.ClickException(f"The Email Log names nobody at {domain}, so nobody was asked.")
         if dry_run:
@@ -134,21 +132,14 @@ def scan_me(url: str, host: str | None) -> None:
         )
 
 
-class _Hold(urllib.request.HTTPErrorProcessor):
-    """Lets every status pass, redirects excepted."""
-
-    def http_response(self, request: urllib.request.Request, response: object) -> object:
-        status = getattr(response, "status", 0)
-        return super().http_response(request, response) if 300 <= status < 400 else response  # type: ignore[arg-type]
-
-    https_response = http_response
-
-
 def _send(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-    request = urllib.request.Request(url, body, {"User-Agent": "", **headers}, method=method)
-    if body is not None and "Content-Type" not in headers:
-        request.add_header("Content-Type", "")
-    with urllib.request.build_opener(_Hold).open(request, timeout=30) as response:
+    kind = {} if body is None else {"Content-Type": ""}
+    request = urllib.request.Request(url, body, {"User-Agent": "", **kind, **headers}, method=method)
+    try:
+        response = urllib.request.urlopen(request, timeout=30)
+    except urllib.error.HTTPError as error:  # which is an answer, too
+        response = error
+    with response:
         return Answer(response.status, response.url, response.read().decode(errors="replace"))
 
 

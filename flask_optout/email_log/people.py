@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from .log_store import LogStore, time_of
+from ..choices.store import Store
+from .ids import time_of
 from .slots import shown
-from .tables import ADDRESS_SIZE
+from .tables import ADDRESS_SIZE, LogTables
 
 #: Rows that are read at once.
 PAGE = 100
@@ -23,27 +24,23 @@ class Erased(NamedTuple):
 
 
 class People:
-    """The Email Log of one app, person by person; a person is a canonical address."""
+    """The Email Log of one app, person by person; a person is a canonical address.
 
-    def __init__(self, store: LogStore) -> None:
-        self._store = store
-        self._tables = store.tables
+    Every method raises StoreUnavailable when the database does not answer.
+    """
+
+    def __init__(self, store: Store, tables: LogTables) -> None:
+        self._store, self._tables = store, tables
 
     def opportunities(self, mailbox: str, limit: int) -> list[str]:
-        """What a person was invited to, of what is kept, the newest first.
-
-        :raises StoreUnavailable: when the database does not answer.
-        """
+        """What a person was invited to, of what is kept, the newest first."""
         email = self._tables.email.c
         query = sa.select(email.opportunity).where(email.mailbox == mailbox[:ADDRESS_SIZE])
         newest = query.group_by(email.opportunity).order_by(sa.func.max(email.id).desc()).limit(limit)
         return self._store.read(lambda connection: list(connection.scalars(newest)))
 
     def invitations(self, mailbox: str) -> Iterator[dict[str, Any]]:
-        """Every invitation that is kept, oldest first, with a mark in place of personal links.
-
-        :raises StoreUnavailable: when the database does not answer.
-        """
+        """Every invitation that is kept, oldest first, with a mark in place of personal links."""
         email = self._tables.email.c
         query = sa.select(self._tables.email).where(email.mailbox == mailbox[:ADDRESS_SIZE]).order_by(email.id)
         last = -1
@@ -55,10 +52,7 @@ class People:
                 yield {"time": _time(last), **values, **texts}
 
     def resends(self, mailbox: str) -> list[dict[str, Any]]:
-        """Every time an invitation was sent to them again.
-
-        :raises StoreUnavailable: when the database does not answer.
-        """
+        """Every time an invitation was sent to them again."""
         resend = self._tables.resend.c
         columns = resend.opportunity, resend.operator, resend.failure
         query = sa.select(resend.moment, *columns).where(resend.mailbox == mailbox[:ADDRESS_SIZE])
@@ -70,7 +64,6 @@ class People:
         """Remove a person's invitations, resends and asks; what they chose stays.
 
         :param slots: under which their asks are counted.
-        :raises StoreUnavailable: when the database does not take it.
         """
         mailbox = mailbox[:ADDRESS_SIZE]
         email, resend, asked = self._tables.email, self._tables.resend, self._tables.asked

@@ -6,25 +6,28 @@ A row is written before anybody asks what its recipient has chosen, so it is the
 from __future__ import annotations
 
 import datetime
+import smtplib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from ..addresses import Address
-from .log_store import LARGEST_ID, KeyTaken, LogStore, id_at, insert, new_id, now, reason, time_of
+from ..choices.store import Store
+from ..choices.tables import KeyTaken, insert
+from .ids import LARGEST_ID, id_at, new_id, now, time_of
 from .slots import SLOT, cut, masked, shown
-from .tables import ADDRESS_SIZE
+from .tables import ADDRESS_SIZE, NAME_SIZE, LogTables
 
 #: Rows on one page.
 PAGE = 50
 #: Rows whose subjects one page looks at: words have no index, so a page's work is bounded and the next page goes on.
 WINDOW = 10_000
-#: Rows deleted in one transaction: each holds the write lock for some milliseconds.
+#: Rows read or deleted in one transaction: a delete holds the write lock for some milliseconds.
 BATCH = 5_000
 #: Headers whose value is a link of the candidate's, whatever it looks like (RFC 8058, RFC 2369).
 PERSONAL_HEADERS = ("list-unsubscribe", "list-unsubscribe-post")
@@ -103,8 +106,13 @@ class Criteria:
     since: int = 0
     until: int = LARGEST_ID
 
+    def fits(self, subject: str) -> bool:
+        """Whether all words stand in this subject."""
+        folded = subject.casefold()
+        return all(word in folded for word in self.words)
 
-class Page(NamedTuple):
+
+class SearchResult(NamedTuple):
     """Some entries, newest first; ``older`` continues after them, unless there is no more.
 
     ``searched_to`` is the time of the oldest row looked at where words are wanted and more is left to search.
@@ -116,53 +124,40 @@ class Page(NamedTuple):
 
 
 class EmailLog:
-    """The Email Log of one app."""
+    """The Email Log of one app. Every method raises StoreUnavailable when the database does not answer."""
 
-    def __init__(self, store: LogStore) -> None:
+    def __init__(self, store: Store, tables: LogTables) -> None:
         self._store = store
-        self._email = store.tables.email
+        self._email = tables.email
         # Built once: SQLAlchemy would take longer over each than the database does.
         self._newest = {shape: self._newest_of(*shape) for shape in product((False, True), repeat=2)}
 
     def record(self, outgoing: Sequence[Outgoing]) -> list[int]:
-        """Keep invitations that are about to leave, in one transaction; return the ids of their rows.
-
-        :raises StoreUnavailable: when the rows cannot be written; then none is.
-        """
+        """Keep invitations that are about to leave, all or none; return the ids of their rows."""
         rows = list(map(_row, outgoing))
         while True:
             with suppress(KeyTaken):
-                ids = [new_id() for _ in rows]
-                # In the order of their ids, which is random: that of a batch would tell who of it was muted.
-                numbered = [{"id": id, **row} for id, row in sorted(zip(ids, rows, strict=True), key=itemgetter(0))]
+                return self._insert(rows)
 
-                def write(connection: sa.Connection, numbered: list[dict[str, Any]] = numbered) -> None:
-                    insert(connection, self._email, *numbered)
-
-                self._store.write(write, single=len(rows) == 1)
-                return ids
+    def _insert(self, rows: list[dict[str, Any]]) -> list[int]:
+        ids = [new_id() for _ in rows]
+        # In the order of their ids, which is random: that of a batch would tell who of it was muted.
+        numbered = [{"id": id, **row} for id, row in sorted(zip(ids, rows, strict=True), key=itemgetter(0))]
+        self._store.record(lambda connection: insert(connection, self._email, *numbered), single=len(rows) == 1)
+        return ids
 
     def forget(self, ids: Sequence[int]) -> None:
-        """Remove the rows of invitations that were not even begun to be sent.
-
-        :raises StoreUnavailable: when they cannot be removed.
-        """
-        delete = self._email.delete().where(self._email.c.id.in_(ids))
-        self._store.write(lambda connection: connection.execute(delete))
+        """Remove the rows of invitations that were not even begun to be sent."""
+        self._change(self._email.delete().where(self._email.c.id.in_(ids)))
 
     def record_failure(self, id: int, error: BaseException) -> None:
-        """Note on a row why its hand-off failed.
+        """Note on a row why its hand-off failed."""
+        self._change(self._email.update().where(self._email.c.id == id).values(failure=reason(error)))
 
-        :raises StoreUnavailable: when the row cannot be written.
-        """
-        update = self._email.update().where(self._email.c.id == id).values(failure=reason(error))
-        self._store.write(lambda connection: connection.execute(update))
-
-    def search(self, wanted: Criteria, before: int | None = None) -> Page:
+    def search(self, wanted: Criteria, before: int | None = None) -> SearchResult:
         """The newest entries that fit, at any depth at the cost of the first page.
 
         :param before: where to go on: the ``older`` of the page before.
-        :raises StoreUnavailable: when the database does not answer.
         """
         limit = WINDOW if wanted.words else PAGE
         query = self._newest[wanted.mailbox is not None, wanted.opportunity is not None]
@@ -173,18 +168,14 @@ class EmailLog:
             "before": wanted.until if before is None else max(0, min(before, wanted.until)),
             "limit": limit + 1,
         }
-        rows = self._store.read(lambda connection: connection.execute(query, values).fetchall())
-        entries: list[Entry] = []
-        looked_at = 0
-        for row in rows[:limit]:
-            looked_at += 1
-            subject = row.subject.casefold() if wanted.words else ""
-            if all(word in subject for word in wanted.words):
-                entries.append(Entry(*row))
-                if len(entries) == PAGE:
-                    break
-        older = rows[looked_at - 1].id if looked_at < len(rows) else None
-        return Page(entries, older, time_of(older) if older and wanted.words else None)
+        rows = self._rows(query, values)
+        if not rows:
+            return SearchResult([], None, None)
+        fitting = (Entry(*row) for row in rows[:limit] if wanted.fits(row.subject))
+        entries = list(islice(fitting, PAGE))
+        last = (entries if len(entries) == PAGE else rows[:limit])[-1].id
+        older = None if last == rows[-1].id else last
+        return SearchResult(entries, older, time_of(older) if older and wanted.words else None)
 
     def _newest_of(self, mailbox: bool, opportunity: bool) -> sa.Select[Any]:
         email = self._email.c
@@ -198,44 +189,42 @@ class EmailLog:
         return query.order_by(email.id.desc()).limit(sa.bindparam("limit"))
 
     def get(self, id: int) -> Email | None:
-        """One invitation, or ``None`` when it is not kept.
-
-        :raises StoreUnavailable: when the database does not answer.
-        """
+        """One invitation, or ``None`` when it is not kept."""
         email = self._email.c
         query = sa.select(*(email[name.removesuffix("_pieces")] for name in Email._fields)).where(email.id == id)
-        row = self._store.read(lambda connection: connection.execute(query).one_or_none())
-        return None if row is None else Email(*row)
+        return next((Email(*row) for row in self._rows(query)), None)
 
-    def opportunities(self, limit: int, after: str = "") -> list[str]:
-        """The opportunities that somebody was invited to, by name, read by skips through the index.
-
-        :raises StoreUnavailable: when the database does not answer.
-        """
+    def opportunities(self, limit: int) -> list[str]:
+        """The first opportunities, by name, that somebody was invited to, read by skips through the index."""
         name = self._email.c.opportunity
-        first = sa.select(sa.func.min(name).label("name"), sa.literal(1).label("rank")).where(name > after)
-        skip = first.cte("skip", recursive=True)
+        skip = sa.select(sa.func.min(name).label("name"), sa.literal(1).label("rank")).cte("skip", recursive=True)
         following = sa.select(sa.func.min(name)).where(name > skip.c.name).correlate(skip).scalar_subquery()
         skip = skip.union_all(
             sa.select(following, skip.c.rank + 1).where(skip.c.name.is_not(None), skip.c.rank < limit)
         )
-        found = sa.select(skip.c.name).where(skip.c.name.is_not(None))
-        return self._store.read(lambda connection: list(connection.scalars(found)))
+        return [found for (found,) in self._rows(sa.select(skip.c.name).where(skip.c.name.is_not(None)))]
 
-    def invited(self, opportunity: str) -> int:
-        """How many people were invited to an opportunity, of those that are kept.
+    def invited_between(self, first: datetime.date, last: datetime.date) -> Iterator[str]:
+        """The canonical address of each invitation from the first to the last day (UTC)."""
+        email = self._email.c
+        after, before = _midnight(first) - 1, _midnight(last + datetime.timedelta(1))
+        query = sa.select(email.id, email.mailbox).where(email.id < before).order_by(email.id).limit(BATCH)
+        while rows := self._rows(query.where(email.id > after)):
+            yield from (row.mailbox for row in rows)
+            after = rows[-1].id
 
-        :raises StoreUnavailable: when the database does not answer.
+    def invited_at(self, domain: str) -> list[tuple[str, str]]:
+        """Recipient and opportunity of every invitation to a mail domain, each once.
+
+        :param domain: as its A-label, in lower case.
         """
         email = self._email.c
-        query = sa.select(sa.func.count(email.mailbox.distinct())).where(email.opportunity == opportunity)
-        return self._store.read(lambda connection: connection.scalar(query)) or 0
+        query = sa.select(email.recipient, email.opportunity).distinct()
+        found = self._rows(query.where(email.mailbox.endswith(f"@{domain}", autoescape=True)))
+        return sorted((recipient, opportunity) for recipient, opportunity in found)
 
     def outdated(self, days: int) -> int:
-        """How many invitations are older than so many days.
-
-        :raises StoreUnavailable: when the database does not answer.
-        """
+        """How many invitations are older than so many days."""
         query = sa.select(sa.func.count()).where(self._email.c.id < _oldest(days))
         return self._store.read(lambda connection: connection.scalar(query) or 0)
 
@@ -243,20 +232,31 @@ class EmailLog:
         """Delete what is older than so many days; gives how many invitations each bounded batch deleted.
 
         No link needs a row here, so none breaks.
-
-        :raises StoreUnavailable: when the database does not take it.
         """
         oldest = _oldest(days)
-        while batch := self._store.write(lambda connection: self._prune_batch(connection, oldest)):
+        while batch := self._store.record(lambda connection: self._prune_batch(connection, oldest)):
             yield batch
 
     def _prune_batch(self, connection: sa.Connection, oldest: int) -> int:
         email = self._email.c
         ids = sa.select(email.id).where(email.id < oldest).order_by(email.id).limit(BATCH)
         last = connection.scalar(sa.select(sa.func.max(ids.subquery().c.id)))
-        if last is None:
-            return 0
-        return connection.execute(self._email.delete().where(email.id <= last)).rowcount
+        return 0 if last is None else connection.execute(self._email.delete().where(email.id <= last)).rowcount
+
+    def _rows(self, query: sa.Select[Any], values: dict[str, Any] | None = None) -> list[Any]:
+        return self._store.read(lambda connection: list(connection.execute(query, values)))
+
+    def _change(self, statement: sa.Executable) -> None:
+        self._store.record(lambda connection: connection.execute(statement))
+
+
+def reason(error: BaseException) -> str:
+    """Why a hand-off failed: the kind of error and the server's code (RFC 5321 section 4.2), never an address."""
+    code = getattr(error, "smtp_code", None)
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code = next((code for code, _ in error.recipients.values()), None)
+    name = type(error).__name__
+    return (f"{name} {code}" if isinstance(code, int) else name)[:NAME_SIZE]
 
 
 def _row(outgoing: Outgoing) -> dict[str, Any]:
@@ -271,6 +271,10 @@ def _row(outgoing: Outgoing) -> dict[str, Any]:
         "text": None if outgoing.text is None else cut(outgoing.text, links[0]),
         "html": None if outgoing.html is None else cut(outgoing.html, links[0]),
     }
+
+
+def _midnight(day: datetime.date) -> int:
+    return id_at(datetime.datetime.combine(day, datetime.time(), datetime.UTC))
 
 
 def _oldest(days: int) -> int:

@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from .log_store import KeyTaken, LogStore, insert, new_id, now, reason, time_of
-from .records import Email
-from .tables import NAME_SIZE
+from ..choices.store import Store
+from ..choices.tables import KeyTaken, insert
+from .ids import new_id, now, time_of
+from .records import Email, reason
+from .tables import NAME_SIZE, LogTables
 
-#: A candidate who does not answer has been asked often enough.
+#: How often one candidate gets the invitation to one opportunity again, and how long apart.
 MOST = 3
 APART = datetime.timedelta(days=1)
 
@@ -38,24 +40,18 @@ class Resend(NamedTuple):
 
 
 class Resends:
-    """The audit of what one app's operators sent again."""
+    """What one app's operators sent again. Every method raises StoreUnavailable when the database does not answer."""
 
-    def __init__(self, store: LogStore) -> None:
+    def __init__(self, store: Store, tables: LogTables) -> None:
         self._store = store
-        self._resend = store.tables.resend
+        self._email, self._resend = tables.email, tables.resend
 
     def of(self, email: Email) -> list[Resend]:
-        """All that was sent again to the candidate of this invitation for its opportunity.
-
-        :raises StoreUnavailable: when the database does not answer.
-        """
+        """All that was sent again to the candidate of this invitation for its opportunity."""
         return self._store.read(lambda connection: self._rows(connection, email))
 
     def begin(self, email: Email, operator: str) -> int | Refusal:
-        """Note that an operator has this sent again, before it is; give its number, or why it may not be.
-
-        :raises StoreUnavailable: when the database does not take it.
-        """
+        """Note that an operator has this sent again, before it is; give its number, or why it may not be."""
 
         def write(connection: sa.Connection) -> int | Refusal:
             earlier = self._rows(connection, email)
@@ -74,27 +70,20 @@ class Resends:
             return len(earlier) + 1
 
         try:
-            return self._store.write(write)
+            return self._store.record(write)
         except KeyTaken:
             return Refusal.TODAY
 
     def record_failure(self, email: Email, number: int, error: BaseException) -> None:
-        """Note why a hand-off failed.
-
-        :raises StoreUnavailable: when the database does not take it.
-        """
-        resend = self._resend.c
-        update = self._resend.update().where(*self._candidate(email), resend.number == number)
-        self._store.write(lambda connection: connection.execute(update.values(failure=reason(error))))
+        """Note why a hand-off failed."""
+        update = self._resend.update().where(*self._candidate(email), self._resend.c.number == number)
+        self._store.record(lambda connection: connection.execute(update.values(failure=reason(error))))
 
     def prune(self) -> None:
-        """Forget the candidates of whom the Email Log keeps no invitation to the opportunity any more.
-
-        :raises StoreUnavailable: when the database does not take it.
-        """
-        email, resend = self._store.tables.email.c, self._resend.c
+        """Forget the candidates of whom the Email Log keeps no invitation to the opportunity any more."""
+        email, resend = self._email.c, self._resend.c
         kept = sa.exists().where(email.opportunity == resend.opportunity, email.mailbox == resend.mailbox)
-        self._store.write(lambda connection: connection.execute(self._resend.delete().where(~kept)))
+        self._store.record(lambda connection: connection.execute(self._resend.delete().where(~kept)))
 
     def _rows(self, connection: sa.Connection, email: Email) -> list[Resend]:
         resend = self._resend.c

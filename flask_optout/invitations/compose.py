@@ -9,17 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..addresses import Address, Recipient, ascii_domain, parse
-from ..errors import AddressError, ConfigurationError, InvitationError
+from ..errors import AddressError, InvitationError
 from ..links.tokens import ALPHABET, Door, checked_opportunity
 from ..links.urls import TAG, Links, joined, split, tag_of
 from .headers import checked_sender, host_headers, unfolded
 
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-#: Leaves a token of the longest opportunity's id below the 998 octets of a line (RFC 5322 section 2.1.1).
-LONGEST_BASE_URL = 400
 #: Where the html footer goes; a comment may hold a tag that is none.
 END = re.compile(r"<!--.*?-->|</(body|html)\b", re.IGNORECASE | re.DOTALL)
 LINE_ENDS = re.compile(r"(?:\r?\n)*\Z")
@@ -69,39 +65,6 @@ class Letter:
         return (self.address.name, self.address.deliverable) if self.address.name else self.address.deliverable
 
 
-def base_url(setting: str) -> str:
-    """Check OPTOUT_BASE_URL and drop its trailing slash.
-
-    :raises ConfigurationError: when links that start with it could not work in a mail.
-    """
-    try:
-        parts = urlsplit(setting)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        parts, host = urlsplit(""), None
-    fits = (
-        host
-        and parts.scheme in ("http", "https")
-        and len(setting) <= LONGEST_BASE_URL
-        and re.fullmatch(r"[!-~]+", setting)
-        and not re.search(r"[\"'<>\\^`{|}]", setting)
-        and not (parts.username or parts.password or parts.query or parts.fragment or setting.endswith("#"))
-    )
-    if not fits:
-        raise ConfigurationError(
-            "OPTOUT_BASE_URL is not an absolute URL of scheme, host and, if need be, port and path.",
-            "Every link in an invitation starts with it.",
-            "Set it to where candidates reach this app, such as 'https://jobs.example.org'.",
-        )
-    if parts.scheme == "http" and host not in LOOPBACK:
-        raise ConfigurationError(
-            "OPTOUT_BASE_URL is plain http on a host that is not this machine.",
-            "Mail programs show their own opt-out button only for https (RFC 8058), and a link is a credential.",
-            "Serve the app over https and set OPTOUT_BASE_URL to its https URL.",
-        )
-    return setting.rstrip("/")
-
-
 class Composer:
     """Turns a draft into letters.
 
@@ -129,40 +92,35 @@ class Composer:
         :raises InvitationError: when it has no recipient or more than it may, no sender, no text to carry the link,
             or a header that breaks the message or stands in for one of ours.
         """
-        opportunity = checked_opportunity(draft.opportunity)
-        language = _checked_language(draft.language)
         people = self._people(draft)
-        draft = _plain(draft)
+        draft = _checked(draft)
         sender = checked_sender(draft.sender, draft.reply_to)
-        if not (draft.text or draft.html):
-            raise InvitationError(
-                "An invitation has neither a text nor an html part.",
-                "The link must be visible in the message itself.",
-                "Give it a body, an html part, or both.",
-            )
-        unfolded(draft.subject)
-        headers = host_headers(draft.headers)
-        if language and not any(name.lower() == "content-language" for name in headers):
-            headers["Content-Language"] = language
-        letters = []
-        for recipient, address in people:
-            doors = (Door.LANDING, Door.ONE_CLICK)
-            url, one_click = (self._links.url(door, address, opportunity, language) for door in doors)
-            letter = Letter(
-                address=address,
-                opportunity=opportunity,
-                subject=draft.subject,
-                text=self._text(draft.text, url, language) if draft.text else draft.text,
-                html=self._html(draft.html, url, language) if draft.html else draft.html,
-                sender=sender,
-                reply_to=draft.reply_to,
-                headers={**headers, **self._headers(one_click, address, opportunity)},
-                recipient=recipient,
-                links=(url, one_click),
-                message_id=_message_id(sender),
-            )
-            letters.append(letter)
-        return letters
+        return [self._letter(draft, sender, who, address) for who, address in people]
+
+    def _letter(self, draft: Draft, sender: Recipient, recipient: Recipient, address: Address) -> Letter:
+        about, language = draft.opportunity, draft.language or ""
+        url, one_click = (self._links.url(door, address, about, language) for door in (Door.LANDING, Door.ONE_CLICK))
+        # RFC 2369 section 2: the one to use first stands first.
+        by_mail = "" if self._mailto is None else f", <mailto:{self._mailto(address, about)}>"
+        own = {
+            "List-Unsubscribe": f"<{one_click}>{by_mail}",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            "List-Id": f"<{_list_label(about)}.optout.{self._links.host}>",
+            "Auto-Submitted": "auto-generated",
+        }
+        return Letter(
+            address=address,
+            opportunity=about,
+            subject=draft.subject,
+            text=self._text(draft.text, url, language) if draft.text else draft.text,
+            html=self._html(draft.html, url, language) if draft.html else draft.html,
+            sender=sender,
+            reply_to=draft.reply_to,
+            headers={**draft.headers, **own},
+            recipient=recipient,
+            links=(url, one_click),
+            message_id=_message_id(sender),
+        )
 
     def _people(self, draft: Draft) -> list[tuple[Recipient, Address]]:
         none = not draft.recipients or isinstance(draft.recipients, str)
@@ -220,16 +178,6 @@ class Composer:
         """Whether there is a link to somebody's landing page in ``text``."""
         return self._with_own_link(text, "")[1]
 
-    def _headers(self, one_click: str, address: Address, opportunity: str) -> dict[str, str]:
-        # RFC 2369 section 2: the one to use first stands first.
-        by_mail = "" if self._mailto is None else f", <mailto:{self._mailto(address, opportunity)}>"
-        return {
-            "List-Unsubscribe": f"<{one_click}>{by_mail}",
-            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-            "List-Id": f"<{_list_label(opportunity)}.optout.{self._links.host}>",
-            "Auto-Submitted": "auto-generated",
-        }
-
 
 def _text_of(value: Any) -> Any:
     """A lazy string, or a lazy name in a pair, as a string; anything else as it is."""
@@ -238,9 +186,21 @@ def _text_of(value: Any) -> Any:
     return str(value) if hasattr(value, "casefold") else value
 
 
-def _plain(draft: Draft) -> Draft:
-    texts = {name: _text_of(getattr(draft, name)) for name in ("subject", "text", "html", "sender", "reply_to")}
-    return replace(draft, **texts, headers={name: _text_of(value) for name, value in draft.headers.items()})
+def _checked(draft: Draft) -> Draft:
+    """The draft with plain strings for lazy ones, and the headers that its letters get beside ours."""
+    fields = {name: _text_of(getattr(draft, name)) for name in ("subject", "text", "html", "sender", "reply_to")}
+    if not (fields["text"] or fields["html"]):
+        raise InvitationError(
+            "An invitation has neither a text nor an html part.",
+            "The link must be visible in the message itself.",
+            "Give it a body, an html part, or both.",
+        )
+    unfolded(fields["subject"])
+    opportunity, language = checked_opportunity(draft.opportunity), _checked_language(draft.language)
+    headers = host_headers({name: _text_of(value) for name, value in draft.headers.items()})
+    if language and not any(name.lower() == "content-language" for name in headers):
+        headers["Content-Language"] = language
+    return replace(draft, **fields, opportunity=opportunity, language=language, headers=headers)
 
 
 def _message_id(sender: Recipient) -> str:

@@ -1,7 +1,7 @@
-"""The gate that every invitation passes as it is sent: it clears it or drops it, and knows no mail library.
+"""The gate: every invitation passes it as it is sent, and is cleared or dropped. It knows no mail library.
 
 A mailer asks for the letters, makes its library's messages of them, and hands each off only if the gate clears it.
-All that can fail comes before the choice is read, and so does the row of the Email Log: an invitation that cannot be
+Everything that can fail, and the row of the Email Log, come before the choice is read: an invitation that cannot be
 sent fails for everybody alike, the row is the same for everybody, and the choice is as fresh as can be.
 """
 
@@ -18,14 +18,13 @@ from typing import Any, TypeVar
 
 from ..addresses import Recipient, parse
 from ..choices.repository import Choices
-from ..email_log.log_store import reason
-from ..email_log.records import EmailLog, Outgoing
+from ..email_log.records import EmailLog, Outgoing, reason
 from ..errors import NotAllSent, OptOutError, StoreUnavailable
 from .compose import Composer, Draft, Letter
 from .headers import unfolded
 
-#: Letters recorded in one transaction before they are handed off: it costs the disk as much as one does. So many rows
-#: at most tell of a mail that did not leave when the process dies.
+#: Rows of the Email Log written in one transaction, which costs the disk as much as one row. If the process dies,
+#: at most so many rows tell of a mail that did not leave.
 TOGETHER = 50
 #: What a display name may hold only in quotes (RFC 5322 section 3.2.3).
 SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
@@ -37,7 +36,7 @@ OnError = Callable[[Any, Exception], object]
 
 
 class Gate:
-    """Obeys the choices of one app."""
+    """Clears the invitations of one app, or drops them."""
 
     def __init__(self, choices: Choices, composer: Composer, log: EmailLog, logger: logging.Logger) -> None:
         self._choices = choices
@@ -54,10 +53,7 @@ class Gate:
         return not self._choices.muted(parse(recipient), opportunity)
 
     def letters(self, draft: Draft) -> list[Letter]:
-        """A letter for each recipient.
-
-        :raises OptOutError: when the draft cannot be sent as it is.
-        """
+        """A letter for each recipient; raises what :meth:`Composer.letters` does."""
         return self._composer.letters(draft)
 
     def hand_off(
@@ -103,7 +99,7 @@ class Gate:
                 leave(source, True)
         flush()
         failures.raise_any(number)
-        return number - failures.total
+        return number - failures.reasons.total()
 
     def _hand_off(
         self, ready: list[tuple[S, Letter, M]], leave: Callable[[S | M, bool], object], tell: OnError
@@ -134,13 +130,6 @@ class Gate:
             with suppress(StoreUnavailable):
                 self._log.forget(rows)
 
-    def either(self, letter: Letter, neutral: Letter) -> Letter:
-        """The letter if it may leave now, else the neutral one, which invites nobody to anything.
-
-        :raises OptOutError: when nobody can tell.
-        """
-        return neutral if self._choices.muted(letter.address, letter.opportunity) else letter
-
     def look_at_ordinary(self, texts: Iterable[object]) -> None:
         """Warn, once, about a message that is no invitation and yet carries a candidate's link."""
         if self._warned:
@@ -169,50 +158,44 @@ class Failures:
     def __init__(self, on_error: OnError | None) -> None:
         self._on_error = on_error
         self._last: Exception | None = None
-        self._reasons: Counter[str] = Counter()
-
-    @property
-    def total(self) -> int:
-        return self._reasons.total()
+        self.reasons: Counter[str] = Counter()
 
     def tell(self, source: object, error: Exception) -> None:
         self._last = error
-        self._reasons[reason(error)] += 1
+        self.reasons[reason(error)] += 1
         if self._on_error is not None:
             self._on_error(source, error)
 
     def raise_any(self, number: int) -> None:
-        """Raise what nobody was told.
-
-        :param number: of how many.
-        """
+        """Raise what nobody was told, of so many messages."""
         if self._last is None or self._on_error is not None:
             return
         if number == 1:
             raise self._last
-        reasons = ", ".join(f"{name}: {count}" for name, count in self._reasons.most_common())
+        reasons = ", ".join(f"{name}: {count}" for name, count in self.reasons.most_common())
         raise NotAllSent(
-            f"Of {number} messages, {self.total} could not be sent ({reasons}).",
+            f"Of {number} messages, {self.reasons.total()} could not be sent ({reasons}).",
             "The others were handed off, so sending all of them again would send those twice.",
             "Pass on_error to be told each message that failed and its error, and send only those again.",
         )
 
 
 def _outgoing(letter: Letter) -> Outgoing:
-    address, kept = letter.address, letter.headers.items()
+    subject = unfolded(letter.subject)
     own = {
         "From": _shown(letter.sender),
         "To": _shown(letter.named),
         "Reply-To": _shown(letter.reply_to) if letter.reply_to else None,
-        "Subject": unfolded(letter.subject),
+        "Subject": subject,
         "Date": formatdate(time.time() // 60 * 60),
         "Message-ID": letter.message_id,
     }
-    host = {name: unfolded(value) for name, value in kept if name.lower() != "date"}  # which would tell the second
+    # Not the host's date, which would tell the second.
+    host = {name: unfolded(value) for name, value in letter.headers.items() if name.lower() != "date"}
     return Outgoing(
-        address,
+        letter.address,
         letter.opportunity,
-        subject=unfolded(letter.subject),
+        subject=subject,
         message_id=letter.message_id,
         headers=[(name, value) for name, value in {**own, **host}.items() if value],
         text=letter.text or None,

@@ -50,8 +50,7 @@ def checked_sender(sender: Recipient | None, reply_to: Recipient | None) -> Reci
         )
     for who in (sender, reply_to):
         for part in (who,) if isinstance(who, str) else who or ():
-            # A folded name is legal, but the mail library takes it for an injected header.
-            if unfolded(part) != part:
+            if unfolded(part) != part:  # legal, but mail libraries take a folded name for an injected header
                 raise broken_line()
     return sender
 
@@ -61,7 +60,6 @@ def host_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
     :raises InvitationError: when one breaks the message, stands in for one of ours, or names another recipient.
     """
-    kept = {}
     for name, value in headers.items():
         if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
             raise InvitationError(
@@ -82,6 +80,5 @@ def host_headers(headers: Mapping[str, str]) -> dict[str, str]:
                 "Leave To, Cc, Bcc and the Resent- headers out of the extra headers.",
             )
         unfolded(value)
-        kept[name] = value
     # A message that leaves has an id of its own, or a loop over one draft would send a thousand with the same.
-    return {name: value for name, value in kept.items() if name.lower() != "message-id"}
+    return {name: value for name, value in headers.items() if name.lower() != "message-id"}

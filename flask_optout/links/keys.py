@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -121,14 +121,12 @@ class DataKey:
         return Mark(self.scope(opportunity), self.digest(opportunity, address.canonical))
 
     def marks(self, address: Address, opportunity: str) -> list[Mark]:
-        """Where a choice may stand that forbids this invitation: 2 places, or 4 for an address with a +tag.
+        """Where a choice may stand that forbids this invitation.
 
-        About this opportunity and about all, by the address and by the address without its tag.
+        About this opportunity and about all, by the address and, if it has a +tag, by the address without it.
         """
         people = (address.canonical,) if address.base is None else (address.canonical, address.base)
-        return [
-            Mark(self.scope(about), self.digest(about, person)) for person in people for about in (opportunity, ALL)
-        ]
+        return [Mark(self.scope(about), self.digest(about, who)) for who in people for about in (opportunity, ALL)]
 
     @cached_property
     def _prefix(self) -> Callable[[str], hashlib.blake2b]:
@@ -140,14 +138,7 @@ class DataKey:
         return lru_cache(CACHED)(prefix)
 
     def _hash(self, data: bytes, size: int, purpose: bytes) -> hashlib.blake2b:
-        state = self._keyed(size, purpose).copy()
-        state.update(data)
-        return state
-
-    @cached_property
-    def _keyed(self) -> Callable[[int, bytes], hashlib.blake2b]:
-        # The key is a block of its own (RFC 7693 section 2.9), so that it is hashed once for each purpose.
-        return cache(lambda size, purpose: hashlib.blake2b(digest_size=size, key=self._people, person=purpose))
+        return hashlib.blake2b(data, digest_size=size, key=self._people, person=purpose)
 
 
 def _derived(secret: bytes, purpose: str, size: int = 32) -> bytes:

@@ -76,11 +76,8 @@ def checked_opportunity(opportunity: object) -> str:
 
     :raises OpportunityError: when it is not a string of 1 to 128 UTF-8 bytes, or holds a control character.
     """
-    if isinstance(opportunity, str) and opportunity.isprintable():
-        try:
-            size = len(opportunity.encode())
-        except UnicodeEncodeError:
-            size = 0
+    if isinstance(opportunity, str) and opportunity.isprintable():  # and so without lone surrogates
+        size = len(opportunity.encode())
         if 0 < size <= LONGEST_OPPORTUNITY:
             return opportunity
     raise OpportunityError(
@@ -103,15 +100,11 @@ class Tokens:
 
     def __init__(self, key: DataKey, doors: tuple[Door, ...] = CANDIDATE_DOORS) -> None:
         self.key = key
-        self.doors = doors
         self._signature = Signature()
         self._link_keys = {door: key.derive(f"link.{door}") for door in doors}
 
     def mint(self, door: Door, address: Address, opportunity: str) -> str:
-        """The token of one person's link to one door.
-
-        :raises OpportunityError: as :func:`checked_opportunity`.
-        """
+        """The token of one person's link to one door."""
         name = checked_opportunity(opportunity).encode()
         marks = self.key.marks(address, opportunity)
         version, length = bytes((VERSION, len(marks) // 2)), bytes((len(name),))
@@ -139,11 +132,10 @@ class Tokens:
         return self._unpack(payload)
 
     def _unpack(self, payload: bytes) -> Claim:
-        if payload[0] != VERSION or payload[1] not in (1, 2):
-            raise bad_token()
         tag_at = 2 + 2 * payload[1] * DIGEST_SIZE
         name_at = tag_at + TAG_SIZE + 1
-        if len(payload) <= name_at or len(payload) != name_at + payload[name_at - 1]:
+        is_whole = len(payload) > name_at and len(payload) == name_at + payload[name_at - 1]
+        if payload[0] != VERSION or payload[1] not in (1, 2) or not is_whole:
             raise bad_token()
         try:
             opportunity = _named(payload[name_at:])
@@ -160,14 +152,13 @@ class Tokens:
 
 def _token_in(path: str) -> str:
     """The token in a path, in lower case, without what cannot belong to it at either end."""
-    if ALPHABET.fullmatch(path) is None:
-        # Percent-encoded once more by a link rewriter, or cut out of HTML or of quoted-printable text.
-        text = html.unescape(unquote(unquote(path[:LONGEST_PATH])))
-        found = WHOLE.match(QUOTED_OCTET.sub(" ", text))
-        if found is None:
-            raise bad_token()
-        path = found[1].lower()
-    return path
+    if ALPHABET.fullmatch(path):
+        return path
+    # Percent-encoded once more by a link rewriter, or cut out of HTML or of quoted-printable text.
+    text = html.unescape(unquote(unquote(path[:LONGEST_PATH])))
+    if found := WHOLE.match(QUOTED_OCTET.sub(" ", text)):
+        return found[1].lower()
+    raise bad_token()
 
 
 def _decoded(text: str) -> bytes:

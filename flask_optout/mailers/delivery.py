@@ -1,4 +1,4 @@
-"""Hand off a letter that is no invitation, such as the ask page's, by whichever mail library the host has."""
+"""Mails of our own, which bring a candidate their link: they leave by whichever mail library the host has."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from email.utils import formataddr
 
 from flask import current_app
 
-from ..addresses import Recipient
+from ..addresses import Address, Recipient
 from ..errors import ConfigurationError
 from ..invitations.compose import Letter
+from ..pages.languages import render, translate
 
 
 def deliver(letter: Letter) -> None:
-    """Hand off a letter as it is, past the gate.
+    """Hand off a letter as it is; the gate is not asked.
 
     :raises ConfigurationError: when the host has neither Flask-Mail nor Flask-Mailman.
     """
@@ -28,8 +29,32 @@ def deliver(letter: Letter) -> None:
         )
 
 
+def link_letter(
+    address: Address,
+    opportunity: str,
+    *links: tuple[str, str],
+    sender: Recipient,
+    reply_to: Recipient | None = None,
+) -> Letter:
+    """A letter with nothing in it but links: no invitation, so it may go to anybody, whatever they chose.
+
+    :param opportunity: that of the first link.
+    :param links: each with the title of its opportunity, or an empty one, and the URL of this address's landing page.
+    """
+    return Letter(
+        address=address,
+        opportunity=opportunity,
+        subject=translate("Your link"),
+        text=render("mail/link.txt", links=links),
+        html=render("mail/link.html", links=links),
+        sender=sender,
+        reply_to=reply_to,
+        headers={"Auto-Submitted": "auto-generated"},
+    )
+
+
 def default_sender() -> Recipient:
-    """Who sends the letters that no host's code has written.
+    """The sender of a mail that no code of the host has written.
 
     :raises ConfigurationError: when MAIL_DEFAULT_SENDER is not set.
     """
@@ -46,7 +71,7 @@ def default_sender() -> Recipient:
 def _by_flask_mail(letter: Letter) -> None:
     from .flask_mail import Cleared, Invitation
 
-    carrier = Invitation(opportunity=letter.opportunity, sender=letter.sender, reply_to=letter.reply_to)
+    carrier = Invitation(opportunity=letter.opportunity)
     current_app.extensions["mail"].send(Cleared(carrier, letter))
 
 
@@ -54,12 +79,10 @@ def _by_flask_mailman(letter: Letter) -> None:
     from .flask_mailman import Cleared
     from .mailman_library import EmailMultiAlternatives
 
-    reply_to = [_text(letter.reply_to)] if letter.reply_to else None
-    carrier = EmailMultiAlternatives(from_email=_text(letter.sender), reply_to=reply_to)
+    sender, reply_to = (
+        formataddr(who) if isinstance(who, tuple) else who for who in (letter.sender, letter.reply_to)
+    )
+    carrier = EmailMultiAlternatives(from_email=sender, reply_to=[reply_to] if reply_to else None)
     if letter.html:
         carrier.attach_alternative(letter.html, "text/html")
     Cleared(carrier, letter).send()
-
-
-def _text(who: Recipient) -> str:
-    return who if isinstance(who, str) else formataddr(who)

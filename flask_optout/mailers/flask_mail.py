@@ -48,7 +48,7 @@ class Connection(flask_mail.Connection):
     """A connection that hands off an invitation only after the gate has cleared it."""
 
     def send(self, message: flask_mail.Message, envelope_from: Recipient | None = None) -> None:
-        """Send a message; an invitation as :meth:`Mail.send_invitations` sends many."""
+        """Send one message; an invitation passes the gate."""
         if isinstance(message, Invitation):
             return self.send_invitations([message], envelope_from=envelope_from)
         if not isinstance(message, Cleared) and "optout" in current_app.extensions:
@@ -93,9 +93,7 @@ class _Gated(flask_mail._MailMixin):
         return Connection(super().connect().mail)
 
     def send_invitations(self, invitations: Iterable[flask_mail.Message], on_error: OnError | None = None) -> None:
-        """Send many over one connection, each checked as it leaves; one to a muted person is dropped without a trace.
-
-        One that fails stops no other.
+        """Send many over one connection, each checked as it leaves; one that fails stops no other.
 
         :param on_error: is called with each invitation that could not be sent, and the error. What it raises ends
             the run.
@@ -130,20 +128,8 @@ class Cleared(flask_mail.Message):
         self.msgId: str = letter.message_id or invitation.msgId
         if self.has_bad_headers():  # such as a subject that is folded at LF alone
             self.subject = unfolded(letter.subject)
-        if self.has_bad_headers():
-            raise flask_mail.BadHeaderError
         with serialising():
-            self._bytes = self._serialised()
-
-    def _serialised(self) -> bytes:
-        try:
-            return super().as_bytes()
-        except UnicodeError:  # the library encodes only long values; one with an @ may hold an address
-            headers = (self.extra_headers or {}).items()
-            self.extra_headers = {
-                name: value if "@" in value else flask_mail.sanitize_subject(value) for name, value in headers
-            }
-            return super().as_bytes()
+            self._bytes = super().as_bytes()
 
     def as_bytes(self) -> bytes:
         return self._bytes

@@ -42,7 +42,7 @@ class Invitation(Inviting, mailman_library.EmailMultiAlternatives):
 
 
 class _GatedBackend:
-    """Goes in front of a backend; with an ``opportunity``, each message sent through it is an invitation to that."""
+    """A mixin for a backend; if it has an ``opportunity``, each message sent through it is an invitation to that."""
 
     def __init__(self, *args: Any, opportunity: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -76,7 +76,7 @@ class _GatedBackend:
                     silent += send([message]) == 0
 
         def draft(message: mailman_library.EmailMessage) -> Draft | None:
-            about = self._about(message)
+            about = getattr(message, "opportunity", self.opportunity)
             return None if about is None else _draft(message, about)
 
         with closing(self) if self.open() else nullcontext():
@@ -84,9 +84,6 @@ class _GatedBackend:
             if getattr(self, "connection", True) is None:
                 return 0
             return int(current_state().gate.hand_off(messages, draft, Cleared, leave, on_error) - silent)
-
-    def _about(self, message: mailman_library.EmailMessage) -> str | None:
-        return getattr(message, "opportunity", self.opportunity)
 
 
 class _Gated(mailman_library._MailMixin):
@@ -96,16 +93,14 @@ class _Gated(mailman_library._MailMixin):
     def send_invitations(
         self, invitations: Iterable[mailman_library.EmailMessage], on_error: OnError | None = None
     ) -> int:
-        """Send many over one connection, each checked as it leaves; one to a muted person is dropped without a trace.
-
-        One that fails stops no other.
+        """Send many over one connection, each checked as it leaves; one that fails stops no other.
 
         :param on_error: is called with each invitation that could not be sent, and the error. What it raises ends
             the run.
         :return: how many were sent, one to a muted person among them.
         :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.
         """
-        connection: Any = self.get_connection()
+        connection: Any = self.get_connection()  # a _GatedBackend
         return int(connection.send_invitations(invitations, on_error))
 
 
@@ -149,9 +144,9 @@ class Cleared(mailman_library.EmailMultiAlternatives):
 def _recipient(letter: Letter, encoding: Any) -> str:
     """The recipient as the host wrote it, if the library sends that to the address that was checked."""
     named = letter.named if isinstance(letter.named, str) else formataddr(letter.named)
-    for who in (letter.recipient, named):
+    for who in (letter.recipient if isinstance(letter.recipient, str) else named, named):
         with suppress(ValueError):  # the library takes it for no address
-            if isinstance(who, str) and is_proved([mailman_library.sanitize_address(who, encoding)], letter.address):
+            if is_proved([mailman_library.sanitize_address(who, encoding)], letter.address):
                 return who
     raise unproved()
 

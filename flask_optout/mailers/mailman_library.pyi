@@ -9,7 +9,6 @@ from typing import Any, Self
 from flask import Flask
 
 __all__ = [
-    "DNS_NAME",
     "BaseEmailBackend",
     "EmailMessage",
     "EmailMultiAlternatives",
@@ -18,8 +17,6 @@ __all__ = [
     "_MailMixin",
     "sanitize_address",
 ]
-
-DNS_NAME: object
 
 def sanitize_address(addr: str | tuple[str, str], encoding: str) -> str: ...
 

@@ -1,4 +1,4 @@
-"""The standard library: an ``EmailMessage`` that invites, and what of it may leave, by smtplib or any other way."""
+"""The standard library: an ``EmailMessage`` that invites, and what sends it, by smtplib or any other way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from email.policy import EmailPolicy
 from email.utils import getaddresses
 from typing import Any
 
-from ..addresses import Recipient, holds_control
+from ..addresses import Recipient, holds_control, unquoted
 from ..errors import AddressError, InvitationError
 from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
@@ -103,10 +103,8 @@ def _address(ready: EmailMessage, letter: Letter) -> None:
     if _leads_to(ready, letter):
         return
     local, _, domain = letter.address.deliverable.rpartition("@")
-    if local.startswith('"'):
-        local = re.sub(r"\\(.)", r"\1", local[1:-1])
     del ready["To"]
-    ready["To"] = HeaderAddress(letter.address.name, local, domain)
+    ready["To"] = HeaderAddress(letter.address.name, unquoted(local), domain)
     if not _leads_to(ready, letter):
         raise unproved()
 

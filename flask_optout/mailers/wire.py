@@ -24,7 +24,7 @@ WAY_OUT = re.compile(r"(?!_).*(?:send|deliver|dispatch|connect|queue|submit)")
 
 
 class _Verbatim:
-    """Goes in front of a policy, which would fold our long URLs into encoded words that no mail program reads."""
+    """A mixin for an email policy, which would fold our long URLs into encoded words that no mail program reads."""
 
     linesep: str
 
@@ -93,7 +93,7 @@ def unproved() -> AddressError:
 
 
 class Inviting:
-    """Goes in front of a library's message, and makes it an invitation.
+    """A mixin that makes a library's message an invitation.
 
     :param opportunity: its id, 1 to 128 bytes.
     :param language: the recipient's, as a tag such as ``"de"``: of the footer, and of the page that its link opens.
@@ -126,7 +126,8 @@ def serialising() -> Iterator[None]:
         raise InvitationError(
             "A header of an invitation has a character that cannot stand there.",
             "The mail library cannot write it, so the invitation would reach nobody.",
-            "Look at the sender and Reply-To: a name with an @ or a comma needs quotes, a domain its ASCII form.",
+            "Look at the sender and Reply-To, where a name with an @ or a comma needs quotes and a domain its ASCII "
+            "form, and at your own headers, which some mail libraries take in ASCII alone.",
         ) from None
 
 

@@ -8,22 +8,30 @@ there was one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import BoundedSemaphore
 
+import sqlalchemy as sa
 from flask import Response, copy_current_request_context, current_app, make_response, request
 
 from ..addresses import Address, parse
+from ..choices.tables import KeyTaken, insert
+from ..email_log.ids import now
 from ..errors import AddressError, OptOutError
-from ..invitations.link_letter import link_letter
 from ..links.keys import ALL, Mark
 from ..links.tokens import Claim, Door
-from ..mailers.delivery import default_sender, deliver
+from ..mailers.delivery import default_sender, deliver, link_letter
 from ..wiring import current_state
 from .candidate import LONGEST_FORM, blueprint, show
 from .languages import of_browser, speaking
 
 #: Links mailed on one day to one address: for one opportunity, and for all.
 MOST, MOST_IN_ALL = 3, 10
+#: Requests of one process that wait for a thread; a flood is refused before it fills the memory.
+LONGEST_QUEUE = 100
+_places = BoundedSemaphore(LONGEST_QUEUE)
+_threads = ThreadPoolExecutor(2, thread_name_prefix="optout")
 
 
 @blueprint.get("/ask/<path:token>")
@@ -46,9 +54,17 @@ def mailed(mail: Callable[[Address], None]) -> Response:
     """
     request.max_content_length = LONGEST_FORM
     work = copy_current_request_context(partial(_mail, mail, request.form.get("address", "")))
-    if not current_state().background.submit(work):
-        return make_response(show("unavailable.html", choice=None), 503)
+    if not _submit(work):
+        return make_response(show("unavailable.html"), 503)
     return make_response(show("ask.html", answered=True))
+
+
+def _submit(work: Callable[[], None]) -> bool:
+    """Have work done by a thread; say whether there was a place for it."""
+    if not _places.acquire(blocking=False):
+        return False
+    _threads.submit(work).add_done_callback(lambda _: _places.release())
+    return True
 
 
 def _mail(mail: Callable[[Address], None], typed: str) -> None:
@@ -68,7 +84,7 @@ def _mail_link(claim: Claim, address: Address) -> None:
     invited, anything = claim.person
     if invited != state.ask_tokens.key.mark(address, claim.opportunity):
         return
-    if not state.ask_limit.allows([(_slot(invited), MOST), (_slot(anything), MOST_IN_ALL)]):
+    if not may_mail([(_slot(invited), MOST), (_slot(anything), MOST_IN_ALL)]):
         return
     url = state.links.url(Door.LANDING, address, claim.opportunity)
     with speaking(of_browser()):
@@ -85,3 +101,26 @@ def slots_of(address: Address, opportunities: Iterable[str]) -> list[bytes]:
 def _slot(mark: Mark) -> bytes:
     """A pseudonym that cannot be computed from the token, which operators see."""
     return current_state().key.digest("asked", mark.digest.hex())
+
+
+def may_mail(slots: Iterable[tuple[bytes, int]]) -> bool:
+    """Whether each slot has had fewer than its number of mails today; if so, count one more for each."""
+    state = current_state()
+    table, day = state.tables.log.asked, now().date()
+
+    def count(connection: sa.Connection) -> bool:
+        connection.execute(table.delete().where(table.c.day < day))
+        rows = []
+        for slot, most in slots:
+            counted = sa.select(sa.func.count()).where(table.c.day == day, table.c.slot == slot)
+            number = connection.scalar(counted) or 0
+            if number >= most:
+                return False
+            rows.append({"day": day, "slot": slot, "number": number + 1})
+        insert(connection, table, *rows)
+        return True
+
+    try:
+        return state.store.record(count)
+    except KeyTaken:
+        return False

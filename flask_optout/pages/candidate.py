@@ -19,19 +19,19 @@ from ..presses.judge import Verdict
 from ..presses.nonces import Nonce, Page, new_visit
 from ..wiring import current_state
 from .assets import HOME, serve_assets
-from .languages import OF_LINK, of_browser, of_link, speaking, spoken
+from .context import own_url, page_context
+from .languages import OF_LINK, of_browser, of_link, render, speaking, spoken
 from .one_click import LONGEST_SIGNAL, UNSIGNED, is_signal
-from .rendering import render
 from .routing import PlacedBlueprint, optout_url
-from .standing import own_url, standing
 
 #: No form of ours is longer, and a longer body is read no further.
 LONGEST_FORM = 16_384
-#: Seconds for which the page that a press led to is its result, reloads included.
+#: Seconds for which a reload of the page after a press still says what the press did.
 RESULT_AGE = 600.0
-#: The fields of our forms that are no button.
+#: The fields of our forms other than the button.
 FIELDS = {"nonce", "scripts", "seen", "control"}
 RETRY_AFTER = 60
+CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
 blueprint: PlacedBlueprint = PlacedBlueprint(
     "optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates"
@@ -124,7 +124,7 @@ def show(template: str, **context: Any) -> str:
 def _page(claim: Claim, nonce: Nonce) -> Response:
     part = "HX-Request" in request.headers
     template, control = "_choice.html" if part else "landing.html", part and "control" in request.form
-    return make_response(show(template, standing=standing(claim, nonce, control), part=part))
+    return make_response(show(template, page=page_context(claim, nonce, control), part=part))
 
 
 def _plain(text: str, status: int) -> Response:
@@ -164,7 +164,7 @@ def exempt_from_csrf(endpoint: str | None, values: dict[str, Any] | None) -> Non
 
 
 @blueprint.after_request
-def guard(response: Response) -> Response:
+def protect(response: Response) -> Response:
     """Keep pages out of caches, indexes, frames and referrers; they name nobody, but their URL is a credential."""
     if request.endpoint == f"{request.blueprint}.static":
         return response
@@ -172,9 +172,8 @@ def guard(response: Response) -> Response:
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
-    )
+    # The frame of a message in the Email Log has its own.
+    response.headers.setdefault("Content-Security-Policy", CSP)
     response.vary.add("HX-Request")
     if "babel" in current_app.extensions and not of_link():
         response.vary.add("Accept-Language")

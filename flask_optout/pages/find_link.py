@@ -10,14 +10,13 @@ from functools import partial
 from flask import Response, current_app, request
 
 from ..addresses import Address
-from ..invitations.link_letter import link_letter
 from ..links.tokens import Door, bad_token
-from ..mailers.delivery import default_sender, deliver
+from ..mailers.delivery import default_sender, deliver, link_letter
 from ..wiring import current_state
-from .ask import mailed
+from .ask import mailed, may_mail
 from .candidate import blueprint, show
+from .context import opportunity_of
 from .languages import of_browser, speaking
-from .standing import opportunity_of
 
 #: The candidate's blueprint, with this page and the ask page on it.
 __all__ = ["blueprint"]
@@ -50,7 +49,7 @@ def _mail_links(client: str, address: Address) -> None:
     state = current_state()
     opportunities = state.people.opportunities(address.canonical, LINKS)
     limits = [(slot_of(address), MOST), (state.key.digest("find-link.client", client), MOST_FOR_CLIENT)]
-    if not opportunities or not state.ask_limit.allows(limits):
+    if not opportunities or not may_mail(limits):
         return
     links = [(opportunity_of(id).title, state.links.url(Door.LANDING, address, id)) for id in opportunities]
     with speaking(of_browser()):

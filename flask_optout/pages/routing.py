@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, current_app, request
 from flask.sansio.blueprints import BlueprintSetupState
+from werkzeug.routing import MapAdapter
 from werkzeug.sansio.utils import get_host
 
 from ..errors import ConfigurationError
@@ -15,14 +16,15 @@ from ..errors import ConfigurationError
 class Place(NamedTuple):
     """Where ``OPTOUT_BASE_URL`` leads.
 
-    ``subdomain`` and ``host`` are the domain part of our routes, if the app tells domains apart. ``origin`` and
-    ``path`` are the two parts of the base URL; neither ends with a slash.
+    ``subdomain`` and ``host`` are the domain part of our routes, if the app tells domains apart. ``origin`` is the
+    base URL up to its path. ``adapter`` builds paths of our pages, that of the base URL included; what the server
+    mounts the app under is left out, as a proxy that strips a prefix need not tell of it.
     """
 
     subdomain: str | None
     host: str | None
     origin: str
-    path: str
+    adapter: MapAdapter
 
     @classmethod
     def in_app(cls, app: Flask) -> Place:
@@ -32,7 +34,8 @@ class Place(NamedTuple):
         """
         url = str(app.config["OPTOUT_BASE_URL"] or "").rstrip("/")
         base = urlsplit(url)
-        host, parts = get_host(base.scheme, base.netloc.lower()), (url.removesuffix(base.path), base.path)
+        host = get_host(base.scheme, base.netloc.lower())
+        origin, script = url.removesuffix(base.path), base.path or "/"
         if app.url_map.host_matching:
             if not host:
                 raise ConfigurationError(
@@ -40,23 +43,16 @@ class Place(NamedTuple):
                     "With host_matching each route belongs to a host, and links must lead to that of our pages.",
                     "Set OPTOUT_BASE_URL before init_app, such as 'https://jobs.example.org'.",
                 )
-            return cls(None, host, *parts)
+            return cls(None, host, origin, app.url_map.bind(host, script_name=script))
         served = app.config["SERVER_NAME"] or ""
         if app.subdomain_matching and served and host.endswith(f".{served}"):
-            return cls(host.removesuffix(f".{served}"), None, *parts)
-        return cls(None, None, *parts)
+            subdomain = host.removesuffix(f".{served}")
+            return cls(subdomain, None, origin, app.url_map.bind("", subdomain=subdomain, script_name=script))
+        return cls(None, None, origin, app.url_map.bind("", script_name=script))
 
     def register(self, app: Flask, blueprint: Blueprint, prefix: str) -> None:
         """Put a blueprint there."""
         app.register_blueprint(blueprint, url_prefix=prefix, subdomain=self.subdomain, host=self.host)
-
-    def build(self, app: Flask, endpoint: str, values: dict[str, Any]) -> str:
-        """The path of a page of ours, that of the base URL included.
-
-        What the server mounts the app under is left out: a proxy that strips a prefix need not tell of it.
-        """
-        adapter = app.url_map.bind(self.host or "", subdomain=self.subdomain, script_name=self.path or "/")
-        return adapter.build(endpoint, values)
 
 
 def optout_url(endpoint: str, **values: Any) -> str:
@@ -64,9 +60,9 @@ def optout_url(endpoint: str, **values: Any) -> str:
 
     It is absolute on a page of the host's where the app tells domains apart, as that page may stand on another one.
     """
-    place = Place.in_app(current_app)
+    place: Place = current_app.extensions["optout"].place
     current_app.inject_url_defaults(endpoint, values)
-    path = place.build(current_app, endpoint, values)
+    path = place.adapter.build(endpoint, values)
     if place.host is None and place.subdomain is None:
         return path
     ours = isinstance(current_app.blueprints.get(request.blueprint or ""), PlacedBlueprint)

@@ -75,10 +75,6 @@ class Evidence:
     fetch_user: bool = False
     prefetch: bool = False
 
-    @property
-    def ran_scripts(self) -> bool:
-        return self.htmx or self.scripts is not Scripts.SILENT or self.fetch_mode not in ("", "navigate")
-
     def is_by_same(self, press: Press) -> bool:
         """Whether an earlier press is of the same visit, or of the same visitor who has seen what came of it.
 

@@ -20,7 +20,7 @@ from ..links.tokens import Claim
 from .commands import COMMANDS, Muted, Outcome, Press
 from .domain_alarm import Alarms
 from .evidence import Evidence
-from .judge import LAYERS, Judgement, Layer, Verdict, judge
+from .judge import Judgement, Layer, Verdict, judge
 from .tables import SALT_SIZE, PressTables
 from .weighing import Weighed
 
@@ -42,13 +42,6 @@ class Recent(NamedTuple):
     presses: tuple[Press, ...]
 
 
-class Look(NamedTuple):
-    """What stands for the holder of a link, and the recent presses."""
-
-    choices: dict[Mark, Choice]
-    recent: Recent
-
-
 class RecentPresses:
     """The recent presses of one app's links. Every method raises the errors of :class:`Choices`.
 
@@ -62,15 +55,15 @@ class RecentPresses:
         self._clock = clock
         self._next = 0.0
 
-    def look(self, claim: Claim) -> Look:
+    def look(self, claim: Claim) -> tuple[dict[Mark, Choice], Recent]:
         """What stands for the holder of a link, and what was pressed of late."""
         number = self._choices.journal_number()
         choices, row = self._choices.store.read(lambda connection: self._read(connection, claim, number))
         self.forget_expired()
-        return Look(choices, self._unexpired(row))
+        return choices, self._unexpired(row)
 
     def press(
-        self, claim: Claim, evidence: Evidence, visitor: Callable[[bytes], str], layers: Sequence[Layer] = LAYERS
+        self, claim: Claim, evidence: Evidence, visitor: Callable[[bytes], str], layers: Sequence[Layer]
     ) -> Judgement:
         """Judge a press and do what the judgement says, in one transaction; when this returns, it is committed.
 
@@ -127,21 +120,20 @@ class RecentPresses:
             self._choices.store.write(lambda connection: connection.execute(self._recent.delete().where(expired)))
 
     @cached_property
-    def _select(self) -> Callable[[int], sa.Select[Any]]:
+    def _selects(self) -> dict[int, sa.Select[Any]]:
         recent = self._recent.c
         of_link = sa.and_(recent.scope == sa.bindparam("scope0"), recent.digest == sa.bindparam("digest0"))
         choice = self._choices.tables.choice
-        statements = {
+        return {
             places: self._choices.select(places)
             .add_columns(recent.version, recent.expires, recent.salt, recent.presses)
             .select_from(choice.outerjoin(self._recent, of_link))
             for places in (2, 4)
         }
-        return statements.__getitem__
 
     def _read(self, connection: sa.Connection, claim: Claim, number: int | None) -> tuple[dict[Mark, Choice], Any]:
         marks = [*claim.person, *(claim.base or ())]
-        rows = connection.execute(self._select(len(marks)), self._choices.parameters(marks)).all()
+        rows = connection.execute(self._selects[len(marks)], self._choices.parameters(marks)).all()
         choices = self._choices.found(rows, number)
         return choices, rows[0][6:] if rows[0][6] is not None else None
 
@@ -160,37 +152,25 @@ class RecentPresses:
 
         :raises KeyTaken: when another press was added since the recent ones were read.
         """
-        kept = [_row(each) for each in _bounded([*recent.presses, press])]
+        presses = _bounded([*recent.presses, press])
         values = {
             "expires": int(self._clock()) + KEPT,
             "salt": recent.salt,
-            "presses": json.dumps(kept, separators=(",", ":")),
+            "presses": json.dumps([_row(each) for each in presses], separators=(",", ":")),
         }
         if recent.version is None:
             insert(connection, self._recent, {**mark._asdict(), "version": 0, **values})
-        elif connection.execute(self._update, {**_at(mark, recent.version), **values}).rowcount == 0:
+            return
+        row = self._recent.c
+        at = row.scope == mark.scope, row.digest == mark.digest, row.version == recent.version
+        update = self._recent.update().where(*at).values(version=recent.version + 1, **values)
+        if connection.execute(update).rowcount == 0:
             raise KeyTaken
 
     def _lock_sqlite(self, connection: sa.Connection) -> None:
         """SQLite waits for its one writer only where a transaction begins with a write; this changes no row."""
         if connection.dialect.name == "sqlite":
-            connection.execute(self._lock)
-
-    @cached_property
-    def _lock(self) -> sa.Update:
-        return self._recent.update().where(sa.false()).values(version=0)
-
-    @cached_property
-    def _update(self) -> sa.Update:
-        recent = self._recent.c
-        seen: dict[str, Any] = {name: sa.bindparam(f"seen_{name}") for name in ("scope", "digest", "version")}
-        statement = self._recent.update().where(*(recent[name] == value for name, value in seen.items()))
-        names = ("expires", "salt", "presses")
-        return statement.values(version=recent.version + 1, **{name: sa.bindparam(name) for name in names})
-
-
-def _at(mark: Mark, version: int) -> dict[str, Any]:
-    return {"seen_scope": mark.scope, "seen_digest": mark.digest, "seen_version": version}
+            connection.execute(self._recent.update().where(sa.false()).values(version=0))
 
 
 def _row(press: Press) -> list[Any]:

@@ -114,7 +114,8 @@ def _later_undo(case: Weighed) -> tuple[Verdict, str] | None:
 
 
 def _untrusted(evidence: Evidence) -> bool:
-    return evidence.ran_scripts and evidence.scripts is not Scripts.TRUSTED
+    by_script = evidence.htmx or evidence.scripts is Scripts.RAN or evidence.fetch_mode not in ("", "navigate")
+    return by_script and evidence.scripts is not Scripts.TRUSTED
 
 
 def _no_gesture(evidence: Evidence) -> bool:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import secrets
 from enum import Enum
 from typing import NamedTuple
 
-from ..links.tokens import SIGNATURE_SIZE, Claim, Signature
+from itsdangerous import BadData, URLSafeSerializer
+
+from ..links.tokens import Claim
 from .commands import COMMANDS, Command
 
 #: Seconds; a tab may stay open for weeks, and an outdated nonce costs one more press.
 LIFE = 30 * 86_400.0
-#: Page, command, issue time in ms, visit.
-VISIT_SIZE = 6
-BODY_SIZE = 1 + 1 + 6 + VISIT_SIZE
-SAID = (None, *COMMANDS.values())
 
 
 class Page(Enum):
@@ -38,7 +34,7 @@ class Nonce(NamedTuple):
 
 
 def new_visit() -> str:
-    return secrets.token_hex(VISIT_SIZE)
+    return secrets.token_hex(6)
 
 
 class Nonces:
@@ -49,27 +45,23 @@ class Nonces:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._signature = Signature()
+
+    def _signed(self, claim: Claim) -> URLSafeSerializer:
+        signing = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+        return URLSafeSerializer(self._key, salt=claim.payload, signer_kwargs=signing)
 
     def issue(self, claim: Claim, nonce: Nonce) -> str:
-        issued = int(nonce.issued * 1000).to_bytes(6, "big")
-        body = bytes((nonce.page.value, SAID.index(nonce.said))) + issued + bytes.fromhex(nonce.visit)
-        signed = body + self._signature.get_signature(self._key, body + claim.payload)
-        return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
+        said = None if nonce.said is None else nonce.said.choice
+        return str(self._signed(claim).dumps([nonce.page.value, int(nonce.issued * 1000), nonce.visit, said]))
 
     def read(self, claim: Claim, text: str, now: float) -> Nonce | None:
         """What a nonce proves, or ``None`` when it is damaged, outdated or of another link's page."""
         try:
-            signed = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), b"-_", validate=True)
-        except (UnicodeEncodeError, binascii.Error):
+            page, issued, visit, said = self._signed(claim).loads(text)
+        except BadData:
             return None
-        if len(signed) != BODY_SIZE + SIGNATURE_SIZE:
-            return None
-        body, signature = signed[:BODY_SIZE], signed[BODY_SIZE:]
-        if not self._signature.verify_signature(self._key, body + claim.payload, signature):
-            return None
-        issued = int.from_bytes(body[2:8], "big") / 1000
-        return Nonce(Page(body[0]), issued, body[8:].hex(), SAID[body[1]]) if now - issued <= LIFE else None
+        nonce = Nonce(Page(page), issued / 1000, visit, COMMANDS.get(said))
+        return nonce if now - nonce.issued <= LIFE else None
 
     def word(self, nonce: str, meaning: str) -> str:
         """What stands for a meaning in the form of this one page, so that no answer can be known in advance."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from .commands import OBEYED, WINDOW, Command, Muted, Outcome, Press
@@ -40,7 +39,15 @@ class Weighed(NamedTuple):
     @property
     def own(self) -> tuple[Press, ...]:
         """The presses of the same visitor that led to this one, each within the window of the next."""
-        return chain(self.recent, self.evidence)
+        presses: list[Press] = []
+        later = self.evidence.at
+        for press in reversed(self.recent):
+            if self.evidence.is_by_same(press):
+                if later - press.at > WINDOW:
+                    break
+                presses.insert(0, press)
+                later = press.at
+        return tuple(presses)
 
     @property
     def weighed(self) -> tuple[Press, ...]:
@@ -68,9 +75,8 @@ class Weighed(NamedTuple):
         return tuple(press for press in self.weighed if press.at > self.evidence.issued)
 
     def _contradicts(self, press: Press) -> bool:
-        command = self.evidence.command
+        command, pair = self.evidence.command, {self.evidence.command, press.command}
         if press in self.blind:
-            pair = {command, press.command}
             return command.muted is not press.command.muted and pair != MUTE_AND_LEAVE and Command.DECOY not in pair
         return command.contradicts(press.command) and not self._read(press)
 
@@ -93,16 +99,3 @@ class Weighed(NamedTuple):
             and press.at > max(self.asked, self.evidence.at - WINDOW)
             and not any(press.visit == one.visit or press.visitor == one.visitor for one in doubtful)
         )
-
-
-def chain(recent: Sequence[Press], evidence: Evidence) -> tuple[Press, ...]:
-    """The recent presses of the same visitor, each within the window of the next, the last one within it of now."""
-    presses: list[Press] = []
-    later = evidence.at
-    for press in reversed(recent):
-        if evidence.is_by_same(press):
-            if later - press.at > WINDOW:
-                break
-            presses.insert(0, press)
-            later = press.at
-    return tuple(presses)

@@ -14,7 +14,6 @@ import pytest
 
 from flask_optout import JournalError, StoreUnavailable
 from flask_optout.addresses import parse
-from flask_optout.choices import journal
 from flask_optout.choices.journal import Entry, Journal
 from flask_optout.choices.store import Store
 from flask_optout.links.keys import DataKey
@@ -202,29 +201,10 @@ def test_without_the_setting_replay_says_what_to_set(host: Host) -> None:
     assert code == 1 and "Set OPTOUT_JOURNAL" in output
 
 
-def test_a_full_file_is_followed_by_another_and_all_are_replayed(
-    make: MakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(journal, "LONGEST_FILE", 800)
-    host = begun(make, tmp_path)
-    people = [f"person{n}@example.org" for n in range(30)]
-    with host.app.app_context():
-        backup(host, tmp_path)
-        for person in people:
-            say(host, True, to=person)
-        files = sorted(path.name for path in tmp_path.glob("journal.0*"))
-        assert len(files) >= 3 and files[0] == "journal.000001"
-        restore(host, tmp_path)
-        with pytest.raises(JournalError):
-            host.optout.may_invite(people[0], "beta-42")
-        assert cli(host)[0] == 0
-        assert not any(host.optout.may_invite(person, "beta-42") for person in people)
-
-
 #: Where a process is killed while it stores a choice, and whether the choice may have come into the database.
 KILLED: dict[str, tuple[type[Any], str, bool]] = {
     "before the transaction": (Store, "write", False),
-    "between the commit and the line": (journal.Pen, "append", True),
+    "between the commit and the line": (Journal, "_append", True),
 }
 
 
@@ -343,8 +323,8 @@ def test_looks_and_presses_at_once_are_never_behind(make: MakeHost, tmp_path: Pa
 def append(path: str, worker: int) -> None:
     written = Journal(Path(path), DataKey(b"k" * 32))
     for _ in range(50):
-        with written.writing() as pen:
-            pen.append([entry(written.number() + 1)])
+        with written.writing() as append_all:
+            append_all([entry(written.number() + 1)])
 
 
 def entry(number: int) -> Entry:

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from flask_optout.email_log.log_store import PER_MINUTE
+from flask_optout.email_log.ids import PER_MINUTE
 from flask_optout.email_log.slots import SLOT
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from flask_optout.addresses import parse
-from flask_optout.email_log.log_store import LARGEST_ID, PER_MINUTE, id_at, now
+from flask_optout.email_log.ids import LARGEST_ID, PER_MINUTE, id_at, now
 from flask_optout.email_log.records import Outgoing
 from flask_optout.email_log.slots import SLOT
 from flask_optout.links.tokens import ALPHABET

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask import Flask
 
-from flask_optout.email_log.log_store import LARGEST_ID, id_at
-from flask_optout.email_log.pages.filters import Filter
+from flask_optout.email_log.ids import LARGEST_ID, id_at
+from flask_optout.email_log.pages.filters import FilterForm
 from flask_optout.email_log.pages.times import Times
 from flask_optout.email_log.records import Criteria
 
@@ -73,8 +73,8 @@ def app_context() -> Iterator[None]:
         yield
 
 
-def filtered(**values: str) -> Filter:
-    return Filter({name.removesuffix("_"): value for name, value in values.items()}, Times(ZoneInfo("UTC")))
+def filtered(**values: str) -> FilterForm:
+    return FilterForm({name.removesuffix("_"): value for name, value in values.items()}, Times(ZoneInfo("UTC")))
 
 
 @pytest.mark.parametrize(

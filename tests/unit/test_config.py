@@ -39,14 +39,24 @@ def test_defaults_are_set_and_work() -> None:
 BAD: dict[str, list[Any]] = {
     "OPTOUT_BASE_URL": [
         "jobs.example.org",
+        "/app",
+        "//jobs.example.org",
+        "javascript:alert(1)",
         "http://jobs.example.org",
         "https://",
         "https://x:y/",
+        "https://[::1",
         "https://u:p@x.org",
+        "https://u@x.org",
         "https://x.org?a",
+        "https://x.org/?a=b",
+        "https://x.org/#a",
         "https://x.org/#",
         "ftp://x.org",
         "https://x.org/a b",
+        "https://x.org/>",
+        "https://x.org/\r\nBcc:",
+        "https://jöbs.example.org",
         f"https://x.org/{'a' * 400}",
         5,
         b"https://x.org",
@@ -92,6 +102,20 @@ def test_h6_a_setting_that_cannot_work_is_named_at_init_app(name: str, value: An
 
 def test_every_setting_has_bad_values_above() -> None:
     assert set(BAD) == {setting.name for setting in SETTINGS}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://jobs.example.org",
+        "https://jobs.example.org:8443/app/",
+        "http://localhost:5000",
+        "http://127.0.0.1",
+        "http://[::1]:5000",
+    ],
+)
+def test_a_base_url_is_https_or_leads_to_this_machine(url: str) -> None:
+    apply(app(OPTOUT_BASE_URL=url))
 
 
 def test_a_missing_base_url_is_named() -> None:

@@ -11,24 +11,23 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.exceptions import BadRequest, NotFound
 
 from ...errors import ConfigurationError, StoreUnavailable
-from ...pages.candidate import LONGEST_FORM, exempt_from_csrf, show
-from ...pages.candidate import guard as candidate_headers
-from ...pages.rendering import render
+from ...pages.candidate import LONGEST_FORM, exempt_from_csrf, protect, show
+from ...pages.languages import render
 from ...pages.routing import PlacedBlueprint
 from ...wiring import current_state
-from ..log_store import LARGEST_ID
+from ..ids import LARGEST_ID
 from ..records import Email
 from .guard import operator_name
 from .times import Times
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-#: A form stands open no longer than a working day.
+#: Seconds for which a form can be sent after it was shown: a working day.
 FORM_AGE = 12 * 60 * 60
-CSP = "Content-Security-Policy"
 
 blueprint: PlacedBlueprint = PlacedBlueprint("optout_operator", __name__)
 # Flask-WTF would answer outsiders before the guard does; it is asked after it.
 blueprint.url_value_preprocessor(exempt_from_csrf)
+blueprint.after_request(protect)
 
 
 @blueprint.before_request
@@ -51,23 +50,12 @@ def nothing(rest: str) -> str:
     abort(404)
 
 
-@blueprint.after_request
-def headers(response: Response) -> Response:
-    """The candidate's page headers, and a page's own Content-Security-Policy where it has one."""
-    own = response.headers.get(CSP)
-    response = candidate_headers(response)
-    if own is not None:
-        response.headers[CSP] = own
-    return response
-
-
 def page(template: str, **context: Any) -> str:
     """Render a page with what every operator page needs."""
     return render(
         f"operator/{template}",
         times=Times.of_app(),
         form_token=lambda: _forms().dumps(g.optout_operator),  # a page without a form needs no store for its key
-        wtf_token=current_app.jinja_env.globals.get("csrf_token") if "csrf" in current_app.extensions else None,
         **context,
     )
 

@@ -1,4 +1,4 @@
-"""The list of the Email Log, and one invitation of it."""
+"""The list of the Email Log with its saved filters, and one invitation of it."""
 
 from __future__ import annotations
 
@@ -7,50 +7,69 @@ from email import policy
 from email.message import EmailMessage
 from typing import Any
 
-from flask import Response, current_app, make_response, request
+from flask import Response, current_app, make_response, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
 
 from ...addresses import holds_control, parse
 from ...links.tokens import Door
+from ...pages.languages import translate
 from ...pages.routing import optout_url
 from ...wiring import current_state
-from ..records import Email
-from .base import CSP, blueprint, found, page
-from .filters import Filter
+from ..saved_filters import SavedFilter
+from ..tables import NAME_SIZE
+from .base import blueprint, found, page
+from .filters import FilterForm
 from .times import Times
 
 #: Known opportunities that the filter's field suggests.
 SUGGESTIONS = 50
 #: Headers that say how parts are encoded, which is done anew.
 OF_THE_PARTS = ("mime-version", "content-type", "content-transfer-encoding")
-#: The message was written by the host, and by whoever the host quotes: nothing in it may run, ask or leave.
-PREVIEW_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src {images}; frame-ancestors 'self'; sandbox"
+#: A message may quote anybody, so in its frame no script runs, no form is sent and no link is followed.
+PREVIEW_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:{others}; frame-ancestors 'self'; sandbox"
 
 
 @blueprint.get("/", strict_slashes=False)  # a redirect would tell outsiders
 def entries() -> str | Response:
     """List what fits the filter in the URL, newest first."""
-    wanted = Filter(request.args, Times.of_app())
+    wanted = FilterForm(request.args, Times.of_app())
     if "HX-Request" not in request.headers:
-        return entries_page(wanted)
+        return _list(wanted)
     response = make_response(page("_entries.html", **_found(wanted), swapped=True))
-    response.headers["HX-Push-Url"] = f"{optout_url('optout_operator.entries')}?{wanted.query_string}"
+    response.headers["HX-Push-Url"] = _list_url(wanted)
     return response
 
 
-def entries_page(wanted: Filter, error: str | None = None) -> str:
-    """The list, and the form that filters it.
+@blueprint.post("/filters")
+def save_filter() -> BaseResponse | tuple[str, int]:
+    """Save a filter for the whole app, or for the opportunity that it is about."""
+    wanted, name = FilterForm(request.form, Times.of_app()), request.form.get("name", "").strip()
+    if wanted.errors or not 0 < len(name) <= NAME_SIZE or not name.isprintable():
+        return _list(wanted, translate("A filter needs a name of at most 80 characters.")), 400
+    scope = wanted.values["opportunity"] if request.form.get("scope") == "opportunity" else ""
+    current_state().saved_filters.save(SavedFilter(scope, name, wanted.query_string))
+    return redirect(_list_url(wanted), 303)
 
-    :param error: what went wrong with a form on it.
-    """
+
+@blueprint.post("/filters/delete")
+def delete_filter() -> BaseResponse:
+    """Delete a saved filter; what it found stays."""
+    current_state().saved_filters.delete(request.form.get("opportunity", ""), request.form.get("name", ""))
+    return redirect(_list_url(FilterForm(request.form, Times.of_app())), 303)
+
+
+def _list(wanted: FilterForm, error: str | None = None) -> str:
     state = current_state()
-    context = _found(wanted)
     saved = state.saved_filters.of(wanted.values["opportunity"])
-    return page(
-        "entries.html", saved=saved, opportunities=state.email_log.opportunities(SUGGESTIONS), error=error, **context
-    )
+    opportunities = state.email_log.opportunities(SUGGESTIONS)
+    return page("entries.html", saved=saved, opportunities=opportunities, error=error, **_found(wanted))
 
 
-def _found(wanted: Filter) -> dict[str, Any]:
+def _list_url(wanted: FilterForm) -> str:
+    return f"{optout_url('optout_operator.entries')}?{wanted.query_string}"
+
+
+def _found(wanted: FilterForm) -> dict[str, Any]:
     before = request.args.get("before", type=int)
     found = None if wanted.errors else current_state().email_log.search(wanted.criteria, before)
     return {"filter": wanted, "found": found, "before": before, "kept": _kept_for()}
@@ -59,12 +78,7 @@ def _found(wanted: Filter) -> dict[str, Any]:
 @blueprint.get("/<int:id>")
 def entry(id: int) -> str:
     """Show one invitation: its text, its html in a frame where nothing runs, or its headers."""
-    return entry_page(found(id))
-
-
-def entry_page(email: Email) -> str:
-    """One invitation, and what can be done with it."""
-    state = current_state()
+    email, state = found(id), current_state()
     parts = [part for part in ("text", "html", "headers") if getattr(email, part)]
     part = request.args.get("part", "")
     return page(
@@ -83,7 +97,8 @@ def entry_page(email: Email) -> str:
 def preview(id: int) -> Response:
     """The html part, for the frame; pictures from elsewhere only when asked for."""
     response = make_response(found(id).html or "")
-    response.headers[CSP] = PREVIEW_CSP.format(images="data: https: http:" if "remote" in request.args else "data:")
+    others = " https: http:" if "remote" in request.args else ""
+    response.headers["Content-Security-Policy"] = PREVIEW_CSP.format(others=others)
     return response
 
 

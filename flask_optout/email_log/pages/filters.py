@@ -6,11 +6,11 @@ import datetime
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from ...addresses import canonical
+from ...addresses import parse
 from ...errors import AddressError, OpportunityError
 from ...links.tokens import checked_opportunity
 from ...pages.languages import translate
-from ..log_store import LARGEST_ID, id_at
+from ..ids import LARGEST_ID, id_at
 from ..records import Criteria
 from .times import EARLIEST, LATEST, Times
 
@@ -19,7 +19,7 @@ FIELDS = ("recipient", "opportunity", "subject", "from", "from_time", "to", "to_
 LONGEST_FIELD = 998
 
 
-class Filter:
+class FilterForm:
     """What an operator looks for.
 
     ``values`` are the fields as they were typed, ``errors`` says for a field what is wrong with it; ``criteria`` is
@@ -52,7 +52,7 @@ class Filter:
     def _mailbox(self) -> str | None:
         typed = self.values["recipient"]
         try:
-            return canonical(typed) if typed else None
+            return parse(typed).canonical if typed else None
         except AddressError:
             self.errors["recipient"] = translate("This is not a whole email address, such as jane@example.org.")
             return None

@@ -13,16 +13,13 @@ from werkzeug.wrappers import Response
 
 from ...addresses import parse
 from ...invitations.compose import Draft, Letter
-from ...invitations.link_letter import link_letter
 from ...links.tokens import Door
 from ...links.urls import tag_of
-from ...mailers.delivery import deliver
-from ...pages.languages import of_app, speaking
-from ...pages.rendering import render
+from ...mailers.delivery import deliver, link_letter
+from ...pages.languages import of_app, render, speaking
 from ...pages.routing import optout_url
 from ...wiring import current_state
-from ..log_store import reason
-from ..records import Email
+from ..records import Email, reason
 from ..resends import Refusal, refusal
 from ..slots import filled
 from .base import blueprint, found, page
@@ -47,7 +44,8 @@ def send_again(id: int) -> Response | tuple[str, int]:
     if isinstance(begun, Refusal):
         return page("send_again.html", email=email, refused=begun, failure=None), 409
     try:
-        deliver(current_state().gate.either(again, neutral))
+        invitable = current_state().gate.may_invite(email.recipient, email.opportunity)
+        deliver(again if invitable else neutral)
     except Exception as error:
         resends.record_failure(email, begun, error)
         current_app.logger.error("An invitation could not be sent again (%s).", reason(error))

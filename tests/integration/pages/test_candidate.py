@@ -156,7 +156,7 @@ class TestOpportunityLoader:
 
     def test_without_a_loader_the_page_works(self, make: MakeHost) -> None:
         host = make()
-        host.optout._loader = None
+        host.optout.opportunity_loader(lambda id: None)
         with host.app.app_context():
             assert "Not Interested?" in host.app.test_client().get(host.path()).text
 

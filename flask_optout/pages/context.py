@@ -1,26 +1,32 @@
-"""What the holder of a link is shown: what they said, and what the host says about the opportunity."""
+"""Page context: what the holder of a link is shown, on our page or in the control on a page of the host's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from flask import current_app, request
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
+from ..addresses import Recipient, parse
 from ..choices.repository import Choice
+from ..errors import ConfigurationError, JournalError, StoreUnavailable
 from ..links.keys import ALL
 from ..links.tokens import Claim, Door
 from ..links.urls import joined
 from ..presses.commands import Command
 from ..presses.evidence import has_muted, shows_everything, visitor
-from ..presses.nonces import Nonce, Page
+from ..presses.nonces import Nonce, Page, new_visit
 from ..wiring import current_state
-from .languages import of_link
+from .languages import of_link, render
 from .routing import optout_url
+
+#: What the host says about an opportunity.
+FIELDS = ("title", "summary", "link")
 
 
 @dataclass(frozen=True)
@@ -41,9 +47,13 @@ class AnswerButton(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What is true for the holder of a link just now; a choice stands here only while it mutes.
+class PageContext:
+    """What a page shows to the holder of a link.
 
+    :param this: their choice about this opportunity, while it mutes.
+    :param everything: their choice about all invitations, while it mutes.
+    :param by_base: whether a choice for the same address without its +tag mutes.
+    :param only_everything: whether the link is for all invitations, and for no opportunity.
     :param said: the press that led to this page, if one did.
     :param answers: the buttons of the page that asks for that press once more; empty where it does not.
     :param decoys: whether there are buttons that no person sees; a text browser would show them.
@@ -71,7 +81,7 @@ class Standing:
         return self.this is not None or self.everything is not None
 
 
-def standing(claim: Claim, nonce: Nonce, control: bool = False) -> Standing:
+def page_context(claim: Claim, nonce: Nonce, control: bool = False) -> PageContext:
     """What to show to the holder of a link.
 
     :param nonce: which page it is for.
@@ -84,7 +94,7 @@ def standing(claim: Claim, nonce: Nonce, control: bool = False) -> Standing:
     repeats = nonce.page is Page.REPEAT
     led_by_mute = nonce.page is Page.RESULT and nonce.said is not None and nonce.said.muted is True
     same = has_muted(recent.presses, nonce, visitor(request, nonce.visit, recent.salt))
-    return Standing(
+    return PageContext(
         opportunity=opportunity_of(claim.opportunity),
         this=muted.get(this),
         everything=muted.get(everything),
@@ -124,8 +134,8 @@ def opportunity_of(id: str) -> Opportunity:
     """What the host says about an opportunity; links outlive opportunities, so nothing it says may break the page."""
     try:
         found = current_state().load(id)
-        fields = found if isinstance(found, Mapping) else _Attributes(found)
-        title, summary, link = (str(fields.get(name) or "") for name in ("title", "summary", "link"))
+        fields = found if isinstance(found, Mapping) else {name: getattr(found, name, None) for name in FIELDS}
+        title, summary, link = (str(fields.get(name) or "") for name in FIELDS)
     except HTTPException:  # such as get_or_404 for one that is gone
         return Opportunity("")
     except Exception:
@@ -134,9 +144,21 @@ def opportunity_of(id: str) -> Opportunity:
     return Opportunity(title, summary, link if urlsplit(link).scheme in ("http", "https", "") else "")
 
 
-class _Attributes:
-    def __init__(self, found: object) -> None:
-        self._found = found
+def optout_control(address: Recipient, opportunity: str) -> Markup:
+    """What this person is shown about this opportunity, and the button, for a page that they alone see.
 
-    def get(self, name: str) -> Any:
-        return getattr(self._found, name, None)
+    It holds their link and tells their choice, so it stands on a signed-in candidate's own page and on no operator's.
+    Without a store it says that nothing changed, and the rest of the page stands.
+
+    :param opportunity: its id, 1 to 128 bytes; ``"*"`` for all invitations.
+    :raises AddressError: when the address is malformed.
+    :raises OpportunityError: when the id cannot stand in a link.
+    """
+    try:
+        state = current_state()
+        claim = state.tokens.read(Door.LANDING, state.tokens.mint(Door.LANDING, parse(address), opportunity))
+        context = page_context(claim, Nonce(Page.OPENED, state.clock(), new_visit()), control=True)
+    except (StoreUnavailable, ConfigurationError, JournalError) as error:
+        current_app.logger.error("%s", error)
+        context = None
+    return Markup(render("control.html", page=context, control=True))

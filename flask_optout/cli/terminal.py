@@ -1,4 +1,4 @@
-"""How a command that takes long shows on a terminal how far it is."""
+"""How a command tells an error, and how far it is."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ from contextlib import contextmanager
 
 import click
 
-#: A bar is told which share of the work is done, from 0 to 1.
-Reach = Callable[[float], None]
+from ..errors import OptOutError
+
 PARTS = 100
 
 
 @contextmanager
-def progress(label: str) -> Iterator[Reach]:
-    """A bar on a terminal; elsewhere its label alone.
+def told() -> Iterator[None]:
+    """Turn an error into its three sentences and exit status 1."""
+    try:
+        yield
+    except OptOutError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[float], None]]:
+    """A bar on a terminal, which is told the share that is done, from 0 to 1; elsewhere its label alone.
 
     Each hundredth is drawn in turn, and no other figure, so it writes the same however many people there are.
     """
