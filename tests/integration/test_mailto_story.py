@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flask_optout.wiring import current_state
 from tests.conftest import missing
-from tests.support.hosts import Host, Mailbox, dispose, make_host
+from tests.support.hosts import Host, Mailbox, dispose, make_host, settle
 from tests.support.postfix import USER, NoPostfix, Postfix, interpreter, postfix_server
 
 pytestmark = pytest.mark.long
@@ -80,7 +79,7 @@ def test_the_button_of_a_mail_program_blocks_the_next_invitation(host: Host, smt
     assert len(smtp.received) == 1
     client = host.app.test_client()
     client.post("/optout/", data={"address": "jane@example.org"})
-    vars(current_state()).pop("background")._pool.shutdown(wait=True)
+    settle()
     [mail] = smtp.to("jane@example.org")[1:]
     found = re.search(r"https://\S+", mail.part("plain"))
     assert found is not None
