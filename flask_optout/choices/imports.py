@@ -33,7 +33,7 @@ class Import(NamedTuple):
 
 
 class Imports:
-    """The imports of one app."""
+    """The imports of one app. Every method raises what :meth:`Choices.transact` raises."""
 
     def __init__(self, choices: Choices) -> None:
         self._choices = choices
@@ -43,7 +43,6 @@ class Imports:
         """Note an import before its first mute, so that one that was killed can be taken back; gives its number.
 
         :param name: of its file.
-        :raises OptOutError: as :meth:`Choices.transact`.
         """
         batch = self._tables.batch
 
@@ -59,10 +58,7 @@ class Imports:
                 return self._choices.store.write(write)
 
     def add(self, number: int, entries: Iterable[tuple[Address, str]]) -> None:
-        """Mute people for opportunities; a choice that mutes already stays as it is.
-
-        :raises OptOutError: as :meth:`Choices.transact`.
-        """
+        """Mute people for opportunities; a choice that mutes already stays as it is."""
         mark_of = self._choices.key().mark
         marks = sorted({mark_of(address, about) for address, about in entries})
 
@@ -81,7 +77,6 @@ class Imports:
         What another import would have muted as well becomes a mute of that one. It may be killed and run again.
 
         :raises ListError: when there is no such import.
-        :raises OptOutError: as :meth:`Choices.transact`.
         """
         batch, repeat = self._tables.batch, self._tables.repeat
         if not any(number == each.number for each in self.all()):
@@ -101,10 +96,7 @@ class Imports:
         self._choices.store.write(end)
 
     def all(self) -> list[Import]:
-        """Every import, oldest first.
-
-        :raises StoreUnavailable: when the database does not answer.
-        """
+        """Every import, oldest first."""
         batch = self._tables.batch.c
         query = sa.select(*(batch[name] for name in Import._fields)).order_by(batch.number)
         return [Import(*row) for row in self._choices.store.read(lambda connection: list(connection.execute(query)))]

@@ -79,7 +79,7 @@ class Columns(NamedTuple):
 
     @property
     def known(self) -> bool:
-        return bool(self.out or self.other or self.states or self.bounces)
+        return bool(self.deciding)
 
     @property
     def deciding(self) -> list[int]:
@@ -91,10 +91,10 @@ class Columns(NamedTuple):
         said |= {_flag(cells[place], Meaning.NO_OPT_OUT, Meaning.UNCLEAR) for place in self.other}
         said |= {_state(cells[place]) for place in self.states}
         said |= {_flag(cells[place], Meaning.BOUNCE, Meaning.NO_OPT_OUT) for place in self.bounces}
-        return next((meaning for meaning in Meaning if meaning in said), self._of_blanks)
-
-    @property
-    def _of_blanks(self) -> Meaning:
+        for meaning in Meaning:
+            if meaning in said:
+                return meaning
+        # All of them are blank.
         if self.out or self.other:
             return Meaning.NO_OPT_OUT
         return Meaning.BOUNCE if self.bounces else Meaning.UNCLEAR

@@ -88,20 +88,19 @@ class MuteList:
         first = next(self._rows(), (0, []))
         if any(map(looks_like_address, first[1])):  # a row like the others
             self._sample = [first, *islice(self._rows(), SAMPLE)]
-            names = [""] * max(len(cells) for _, cells in self._sample)
+            self.names = [""] * max(len(cells) for _, cells in self._sample)
         else:
-            names = self.names = first[1]
+            self.names = first[1]
             self._sample = [*islice(self._rows(), SAMPLE)]
-        self.names = names
-        columns = columns_of(names, [self._fitted(cells) for _, cells in self._sample], column)
+        columns = columns_of(self.names, [self._fitted(cells) for _, cells in self._sample], column)
         if columns is None:
             raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
         self.columns: Columns = columns
         self._opportunity = opportunity
         if (opportunity is None) == (columns.opportunity is None):
-            what = "has a column for the opportunity, and one was given as well"
-            what = "has no column for the opportunity" if opportunity is None else what
-            raise _unclear(f"The list {what}.", "--opportunity beta-42")
+            both = "The list has a column for the opportunity, and one was given as well."
+            what = "The list has no column for the opportunity." if opportunity is None else both
+            raise _unclear(what, "--opportunity beta-42")
         #: Whether the columns say who opted out; without that, each row counts.
         self.decided: bool = format == EXPORT or (format is None and columns.known)
         if format == EXPORT and not columns.known:

@@ -50,14 +50,14 @@ def receive(choices: Choices, door: MailtoDoor, message: bytes, recipients: list
     :raises BadToken: when none of the recipients is an address of the door.
     :raises OptOutError: as :meth:`Choices.transact`.
     """
-    mark = _first(door, recipients)
+    mark = _first_mark(door, recipients)
     if is_bounce(headers_of(message), sender):
         return False
     choices.transact(lambda connection: (None, [Statement(mark, True, SOURCE)]))
     return True
 
 
-def _first(door: MailtoDoor, recipients: list[str]) -> Mark:
+def _first_mark(door: MailtoDoor, recipients: list[str]) -> Mark:
     for recipient in recipients:
         with suppress(BadToken):
             return door.read(recipient)
