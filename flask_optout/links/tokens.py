@@ -100,6 +100,7 @@ class Tokens:
 
     def __init__(self, key: DataKey, doors: tuple[Door, ...] = CANDIDATE_DOORS) -> None:
         self.key = key
+        self.doors = doors
         self._signature = Signature()
         self._link_keys = {door: key.derive(f"link.{door}") for door in doors}
 
