@@ -97,10 +97,14 @@ class MuteList:
             raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
         self.columns: Columns = columns
         self._opportunity = opportunity
-        if (opportunity is None) == (columns.opportunity is None):
-            both = "The list has a column for the opportunity, and one was given as well."
-            what = "The list has no column for the opportunity." if opportunity is None else both
-            raise _unclear(what, "--opportunity beta-42")
+        if opportunity is None and columns.opportunity is None:
+            raise _unclear("The list has no column for the opportunity.", "--opportunity beta-42")
+        if opportunity is not None and columns.opportunity is not None:
+            raise ListError(
+                "The list has a column for the opportunity, and one was given as well.",
+                "Each row must say who wants no invitation to what.",
+                "Leave out --opportunity, or rename that column.",
+            )
         #: Whether the columns say who opted out; without that, each row counts.
         self.decided: bool = format == EXPORT or (format is None and columns.known)
         if format == EXPORT and not columns.known:
