@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import groupby, islice
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -17,11 +19,13 @@ from ..links.tokens import checked_opportunity
 from .journal import Entry, Journal, advance, check_number, journaled
 from .key_slots import KEY_SCOPE, KeySlots, choices_lost, key_mark, today
 from .store import Read, Store
-from .tables import ChoiceTables, upsert
+from .tables import SOURCE_SIZE, ChoiceTables, upsert
 
 T = TypeVar("T")
+#: What cannot stand in a source, which is a word in a line of the journal.
+UNFIT = re.compile(r"[^A-Za-z0-9-]+")
 #: Marks in one statement: SQLite before 3.32 takes 999 parameters.
-BATCH = 400
+BATCH = 900
 
 
 class Choice(NamedTuple):
@@ -130,66 +134,92 @@ class Choices:
             check_number(owner[5], number)
         return {mark: Choice(*row[2:5]) for mark, row in choices.items()}
 
-    def transact(self, work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:
+    def transact(
+        self,
+        work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]],
+        put: Callable[[sa.Connection, Sequence[Statement]], None] | None = None,
+    ) -> T:
         """Run ``work`` and store the statements that it returns, in one transaction; gives its other result.
 
         When this returns, they are committed. ``work`` may be run again after a conflict.
+
+        :param put: stores the statements; by default, each as the row of its mark.
         """
         self.slots.open()
+
+        def write(connection: sa.Connection) -> tuple[T, Sequence[Statement]]:
+            result, said = work(connection)
+            (put or self._put)(connection, said)
+            return result, said
+
         if self.journal is None:
-            result, _ = self.store.write(lambda connection: self._put(connection, *work(connection)))
+            result, _ = self.store.write(write)
         else:
-            result = self._journaled(self.journal(), work)
+            result = self._journaled(self.journal(), write)
         self.afterwards()
         return result
 
-    def _journaled(self, journal: Journal, work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:
+    def _journaled(self, journal: Journal, write: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:
         with journal.writing() as append:
 
-            def write(connection: sa.Connection) -> tuple[T, list[Entry]]:
-                result, said = self._put(connection, *work(connection))
-                number = advance(connection, self.tables.meta, journal.number()) if said else 0
-                return result, [Entry(number, *one.mark, one.muted, one.source, today()) for one in said]
+            def numbered(connection: sa.Connection) -> tuple[T, Sequence[Statement], int]:
+                result, said = write(connection)
+                return result, said, advance(connection, self.tables.meta, journal.number()) if said else 0
 
-            result, entries = self.store.write(write)
-            if entries:
-                append(entries)
+            result, said, number = self.store.write(numbered)
+            if said:
+                append(Entry(number, *one.mark, one.muted, one.source, today()) for one in said)
             return result
 
-    def _put(self, connection: sa.Connection, result: T, said: Sequence[Statement]) -> tuple[T, Sequence[Statement]]:
+    def _put(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
         # Sorted by pseudonym, so that the order of the rows says nothing and two writers cannot deadlock.
-        for one in sorted(said):
-            row = {"muted": one.muted, "source": one.source, "day": today(), "batch": one.batch}
-            upsert(connection, self.tables.choice, {**one.mark._asdict(), **row})
-        return result, said
+        rows = [
+            {**one.mark._asdict(), "muted": one.muted, "source": one.source, "day": today(), "batch": one.batch}
+            for one in sorted(said)
+        ]
+        # What a candidate says while an import runs is theirs.
+        imported = any(one.batch is not None for one in said)
+        upsert(connection, self.tables.choice, *rows, keep="muted" if imported else None)
 
-    def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str, batch: int | None = None) -> None:
-        """Mute people for opportunities; a choice that mutes already stays as it is.
+    def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str) -> None:
+        """Mute people for opportunities; a choice that mutes already stays as it is, and is no import's any more.
 
-        :param batch: the number of the import.
+        :param source: by which door; it is stored as at most 16 letters, digits and hyphens.
         """
         key = self.key()
         marks = sorted({key.mark(address, about) for address, about in entries})
+        source = UNFIT.sub("-", source)[:SOURCE_SIZE]
 
         def mute(connection: sa.Connection) -> tuple[None, list[Statement]]:
-            muted = self._muted_among(connection, marks)
-            return None, [Statement(mark, True, source, batch) for mark in marks if mark not in muted]
+            standing = self.mutes_among(connection, marks)
+            return None, [Statement(mark, True, source) for mark in marks if standing.get(mark, 0) is not None]
 
         self.transact(mute)
 
-    def _muted_among(self, connection: sa.Connection, marks: Sequence[Mark]) -> set[Mark]:
+    def mutes_among(self, connection: sa.Connection, marks: Sequence[Mark]) -> dict[Mark, int | None]:
+        """Those of the marks at which a choice mutes, each with the number of its import."""
         choice, owner = self.tables.choice.c, key_mark(self.key())
-        muted: set[Mark] = set()
-        for start in range(0, len(marks), BATCH):
-            part = [owner, *marks[start : start + BATCH]]
-            query = sa.select(choice.scope, choice.digest, choice.muted)
-            query = query.where(choice.scope.in_({mark.scope for mark in part}))
-            rows = connection.execute(query.where(choice.digest.in_([mark.digest for mark in part])))
-            found = {Mark(bytes(scope), bytes(digest)): is_muted for scope, digest, is_muted in rows}
-            if owner not in found:
-                raise choices_lost()
-            muted.update(mark for mark, is_muted in found.items() if is_muted)
-        return muted
+        at = choice.scope == owner.scope, choice.digest == owner.digest
+        if connection.scalar(sa.select(sa.literal(1)).where(*at)) is None:
+            raise choices_lost()
+        mutes: dict[Mark, int | None] = {}
+        for scope, group in groupby(sorted(marks), lambda mark: mark.scope):
+            while digests := [mark.digest for mark in islice(group, BATCH)]:
+                found = connection.execute(self._mutes_at(connection.dialect.name, scope, digests))
+                mutes.update((Mark(scope, bytes(digest)), batch) for digest, batch in found)
+        return mutes
+
+    def _mutes_at(self, dialect: str, scope: bytes, digests: Sequence[bytes]) -> sa.Select[Any]:
+        choice = self.tables.choice.c
+        query = sa.select(choice.digest, choice.batch).where(choice.scope == scope, choice.muted)
+        if dialect != "postgresql":
+            return query.where(choice.digest.in_(digests))
+        # Each by the primary key: PostgreSQL may rather compare every row of the table with the whole list.
+        array = "{" + ",".join([f'"\\\\x{one.hex()}"' for one in digests]) + "}"
+        typed = sa.cast(sa.literal(array, sa.Text), sa.ARRAY(sa.LargeBinary))
+        wanted = sa.func.unnest(typed).table_valued("digest", name="wanted").render_derived()
+        one = query.where(choice.digest == wanted.c.digest).limit(1).lateral()
+        return sa.select(one).select_from(wanted.join(one, sa.true()))
 
 
 @cache

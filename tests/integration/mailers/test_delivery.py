@@ -18,7 +18,7 @@ def test_a_letter_leaves_as_it_is(library: str, sender: str | tuple[str, str], h
         Mail(host.app)
         del host.app.extensions["mail"]
     url = host.optout.link("jane@example.org", "beta-42")
-    deliver(link_letter(parse("jane@example.org"), "beta-42", url, sender=sender, reply_to="help@example.org"))
+    deliver(link_letter(parse("jane@example.org"), "beta-42", ("", url), sender=sender, reply_to="help@example.org"))
     [mail] = smtp.received
     assert mail.rcpt_to == ["jane@example.org"]
     assert mail.message["From"].addresses[0].addr_spec == "team@example.org"
@@ -28,6 +28,6 @@ def test_a_letter_leaves_as_it_is(library: str, sender: str | tuple[str, str], h
 
 def test_without_either_library_it_says_what_to_do(host: Host) -> None:
     del host.app.extensions["mail"]
-    letter = link_letter(parse("jane@example.org"), "beta-42", "https://x.example/", sender="team@example.org")
+    letter = link_letter(parse("jane@example.org"), "beta-42", ("", "https://x.example/"), sender="team@example.org")
     with pytest.raises(ConfigurationError, match="Flask-Mailman"):
         deliver(letter)

@@ -19,20 +19,12 @@ from flask_optout.pages.ask import LONGEST_QUEUE, MOST, MOST_IN_ALL
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.email_log import statements
-from tests.support.hosts import KEY, Host, Mailbox, say
+from tests.support.hosts import KEY, Host, Mailbox, say, settle
 
 
 def path(to: str = "jane@example.org", opportunity: str = "beta-42") -> str:
     """The path of the URL that an operator copies."""
     return urlsplit(current_state().ask_links.url(Door.ASK, parse(to), opportunity)).path
-
-
-def settle() -> None:
-    """Wait until no thread has anything to do."""
-    for _ in range(LONGEST_QUEUE):
-        ask_page._places.acquire()
-    for _ in range(LONGEST_QUEUE):
-        ask_page._places.release()
 
 
 def ask(client: FlaskClient, url: str, typed: str) -> bytes:
@@ -182,7 +174,7 @@ def test_what_fails_in_the_background_is_logged_without_an_address(
     with host.app.app_context():
         ask(host.app.test_client(), path(), "jane@example.org")
     [record] = caplog.records
-    assert record.getMessage() == "The ask page could not mail a link (ConnectionRefusedError)."
+    assert record.getMessage() == "A link that was asked for could not be mailed (ConnectionRefusedError)."
     assert record.exc_info is None
 
 
