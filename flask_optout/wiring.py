@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -43,6 +45,8 @@ from .presses.judge import LAYERS, Layer
 from .presses.nonces import Nonces
 from .presses.tables import PressTables
 
+LONGEST_QUEUE = 100
+
 
 class Tables(NamedTuple):
     """All tables of Flask-OptOut on one metadata."""
@@ -78,6 +82,16 @@ class State:
     operator: Callable[[], Any] | None
     clock: Callable[[], float] = time.time
     layers: Sequence[Layer] = LAYERS
+
+    @cached_property
+    def threads(self) -> ThreadPoolExecutor:
+        """Send the mails that a page's answer must not wait for."""
+        return ThreadPoolExecutor(2, thread_name_prefix="optout")
+
+    @cached_property
+    def places(self) -> BoundedSemaphore:
+        """Requests that may wait for one of the threads; a flood is refused before it fills the memory."""
+        return BoundedSemaphore(LONGEST_QUEUE)
 
     @cached_property
     def store(self) -> Store:

@@ -22,15 +22,15 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "compatibility.md"
 EXTRAS = ("mail", "mailman")
-HEAD = """# What was walked, and on which versions
+HEAD = """# Tested configurations
 
 Made by `python -m tools.compatibility`, which runs the tests of each row in two environments: one with the lowest
 versions that `pyproject.toml` allows, one with the newest that pip finds. A tick means that they passed:
 
 - On a path, an invitation leaves with its link, one to a muted person leaves nothing, and ordinary mail is untouched.
-- In a host and under a server, the whole story was walked over HTTP.
+- In a host and under a server, the whole story was run over HTTP.
 - In a worker, each attempt was checked, also after a SIGKILL.
-- With a database, our writes stay whatever the host does, and the host's are its own.
+- With a database, our writes stay where the manual says so, and the host's are its own.
 """
 
 

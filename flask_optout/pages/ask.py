@@ -8,9 +8,7 @@ there was one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import BoundedSemaphore
 
 import sqlalchemy as sa
 from flask import Response, copy_current_request_context, current_app, make_response, request
@@ -28,10 +26,6 @@ from .languages import of_browser, speaking
 
 #: Links mailed on one day to one address: for one opportunity, and for all.
 MOST, MOST_IN_ALL = 3, 10
-#: Requests of one process that wait for a thread; a flood is refused before it fills the memory.
-LONGEST_QUEUE = 100
-_places = BoundedSemaphore(LONGEST_QUEUE)
-_threads = ThreadPoolExecutor(2, thread_name_prefix="optout")
 
 
 @blueprint.get("/ask/<path:token>")
@@ -61,9 +55,10 @@ def mailed(mail: Callable[[Address], None]) -> Response:
 
 def _submit(work: Callable[[], None]) -> bool:
     """Have work done by a thread; say whether there was a place for it."""
-    if not _places.acquire(blocking=False):
+    state = current_state()
+    if not state.places.acquire(blocking=False):
         return False
-    _threads.submit(work).add_done_callback(lambda _: _places.release())
+    state.threads.submit(work).add_done_callback(lambda _: state.places.release())
     return True
 
 

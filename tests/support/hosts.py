@@ -31,10 +31,8 @@ from flask_optout.addresses import parse
 from flask_optout.choices.repository import Statement
 from flask_optout.links.tokens import Claim, Door
 from flask_optout.mailers.flask_mail import Invitation, Mail
-from flask_optout.pages import ask as ask_page
-from flask_optout.pages.ask import LONGEST_QUEUE
 from flask_optout.presses.nonces import Nonce, Page
-from flask_optout.wiring import current_state
+from flask_optout.wiring import LONGEST_QUEUE, current_state
 
 KEY = "a key of a test host, 32 bytes or more"
 OLD = "a key that this host had before, 32 bytes or more"
@@ -267,6 +265,6 @@ def example(*arguments: str, **environment: str) -> Iterator[Example]:
 def settle() -> None:
     """Wait until every mail with a link that was asked for has left."""
     for _ in range(LONGEST_QUEUE):
-        ask_page._places.acquire()
+        current_state().places.acquire()
     for _ in range(LONGEST_QUEUE):
-        ask_page._places.release()
+        current_state().places.release()

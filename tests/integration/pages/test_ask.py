@@ -15,8 +15,8 @@ from flask_optout import BadToken
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
 from flask_optout.pages import ask as ask_page
-from flask_optout.pages.ask import LONGEST_QUEUE, MOST, MOST_IN_ALL
-from flask_optout.wiring import current_state
+from flask_optout.pages.ask import MOST, MOST_IN_ALL
+from flask_optout.wiring import LONGEST_QUEUE, current_state
 from tests.conftest import MakeHost
 from tests.support.email_log import statements
 from tests.support.hosts import KEY, Host, Mailbox, say, settle
@@ -186,13 +186,13 @@ def test_a_missing_sender_is_logged_with_its_mend(make: MakeHost, caplog: pytest
 
 
 def test_a_flood_is_refused_alike(host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ask_page, "_places", BoundedSemaphore(0))
+    monkeypatch.setattr(current_state(), "places", BoundedSemaphore(0))
     answers = {client.post(path(), data={"address": to}).data for to in ("jane@example.org", "joan@example.org")}
     assert len(answers) == 1
     assert client.post(path(), data={"address": "jane@example.org"}).status_code == 503
 
 
-def test_a_bounded_number_of_letters_waits() -> None:
+def test_a_bounded_number_of_letters_waits(host: Host) -> None:
     go = Event()
 
     def wait() -> None:
