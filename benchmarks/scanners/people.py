@@ -238,7 +238,7 @@ def in_text_browser(program: str, *labels: str, muted: bool = False, wants: bool
 
 
 def press_by_words(world: World, keyboard: Callable[[str], str], label: str) -> None:
-    """Look for a button, read and press it; in lynx, which goes to the first button of a line, past those before it."""
+    """Find a button, read, and press it; lynx goes to the first button of a line, and on from there by Tab."""
     for _ in range(10):  # lynx rests for a second now and then to show a message
         screen = re.sub(r"\x1b[\[(][0-9;?]*[A-Za-z]|[\x0e\x0f]", "", keyboard(REDRAW))
         line = next((line for line in screen.splitlines() if label in line), None)
