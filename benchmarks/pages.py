@@ -159,5 +159,5 @@ def measure(kind: str, number: int) -> Iterator[Row]:
 
 
 def rows(full: bool) -> Iterator[Row]:
-    number = 1_000 if full else 100
+    number = 500 if full else 100
     yield from on_databases("serving pages", KINDS, lambda kind: measure(kind, number))

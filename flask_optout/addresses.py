@@ -17,7 +17,7 @@ Recipient = str | tuple[str, str]
 ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
 _ATOM = rf"[{ATEXT.translate({43: None, 63: None})}]+"
 #: Lines of addresses in ASCII without "+", a tag, and "?", of encoded words; their domains are checked apart.
-PLAIN_LINES = re.compile(rf"(?:{_ATOM}(?:\.{_ATOM})*+@[a-zA-Z0-9.-]++(?:\n|\Z))+", re.ASCII)
+PLAIN_LINES = re.compile(rf"(?:{_ATOM}(?:\.{_ATOM})*+@[a-zA-Z0-9.-]++(?:\n(?!\Z)|\Z))+", re.ASCII)
 DOMAIN = re.compile(r"@(.*)")
 #: A local part that needs no quotes, in ASCII (RFC 5322 section 3.2.3) and in any script (RFC 6531 section 3.3).
 DOT_ATOM = re.compile(rf"[{ATEXT}]+(?:\.[{ATEXT}]+)*")
@@ -219,9 +219,9 @@ def plain_people(recipients: Sequence[Recipient]) -> list[bytes] | None:
         if PLAIN_LINES.fullmatch(text) is None:
             return None
         text = text.lower()
-        people = text.encode().split(b"\n")
-        fits = len(people) == len(recipients) and max(map(len, people)) <= LONGEST_ADDRESS
-        plain = fits and all(ascii_domain(domain) == domain for domain in set(DOMAIN.findall(text)))
+        people, domains = text.encode().split(b"\n"), DOMAIN.findall(text)
+        fits = len(domains) == len(people) == len(recipients) and max(map(len, people)) <= LONGEST_ADDRESS
+        plain = fits and all(ascii_domain(domain) == domain for domain in set(domains))
     except (TypeError, AddressError):
         return None
     return people if plain else None

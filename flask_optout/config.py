@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 
-from .errors import ConfigurationError
+from .addresses import parse
+from .errors import AddressError, ConfigurationError
 from .links.keys import AppKey, app_keys
+from .links.mailto import FIELD, LONGEST_LOCAL_PART, TOKEN_LENGTH
 
 PREFIX = "OPTOUT_"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -81,6 +83,17 @@ def _is_prefix(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"(?:/[a-z0-9._~-]+)+", value) is not None
 
 
+def _is_mailto(value: Any) -> bool:
+    if not isinstance(value, str) or not value.isascii() or value.partition("@")[0].count(FIELD) != 1:
+        return False
+    filled = value.replace(FIELD, TOKEN_LENGTH * "a")
+    try:
+        # In lower case, as some mail programs send an address in lower case.
+        return parse(filled).deliverable == filled.lower() == filled and filled.find("@") <= LONGEST_LOCAL_PART
+    except AddressError:
+        return False
+
+
 def _is_zone(value: Any) -> bool:
     try:
         return bool(ZoneInfo(value))
@@ -111,6 +124,13 @@ SETTINGS = (
             "[the output of python -c 'import secrets; print(secrets.token_hex())']"),
     Setting("OPTOUT_SPLIT", False,
             "Whether an invitation to several people becomes a message for each; otherwise it is refused.",
+            _is_one_of(bool), "True or False", "True"),
+    Setting("OPTOUT_MAILTO", None,
+            "The addresses that take opt-outs by mail; see [Opt-outs by mail](docs/mailto.md).",
+            _is_mailto, "an address with {token} before the @, where at most 9 characters stand beside it",
+            "optout+{token}@in.example.org"),
+    Setting("OPTOUT_FIND_LINK", False,
+            "Whether candidates find their links again at the prefix; see [Lost links](docs/find-link.md).",
             _is_one_of(bool), "True or False", "True"),
     Setting("OPTOUT_URL_PREFIX", "/optout",
             "Where the candidate's pages stand in this app.",

@@ -21,11 +21,11 @@ from .email_log.pages import Guard, checked
 from .errors import ConfigurationError
 from .invitations.gate import OnError
 from .links.log_filter import LinkFilter
-from .links.tokens import Door
+from .links.tokens import Door, checked_opportunity
 from .links.urls import tag_of
 from .mailers.stdlib import send_invitations
-from .pages.ask import blueprint
 from .pages.context import optout_control
+from .pages.find_link import blueprint
 from .pages.routing import optout_url
 from .wiring import State, Tables, current_state
 
@@ -125,6 +125,25 @@ class OptOut:
         :raises OptOutError: when the address is malformed, or when nobody can tell.
         """
         return not current_state().choices.muted(parse(address), opportunity)
+
+    def mute(self, address: Recipient, opportunity: str, source: str = "host") -> None:
+        """Mute somebody who asked for it in another way; it neither tells nor changes what stood before.
+
+        :param opportunity: its id; ``"*"`` for all invitations.
+        :param source: how it is known, as at most 16 letters, digits and hyphens, such as ``"phone"``.
+        :raises OptOutError: when the address or the id is malformed, or the database does not take it.
+        """
+        current_state().choices.add_mutes([(parse(address), checked_opportunity(opportunity))], source)
+
+    def receive(self, message: bytes, recipient: str, sender: str | None = None) -> bool:
+        """Take a mail to ``OPTOUT_MAILTO``: mute whom it was sent for; give whether it was an opt-out, and no bounce.
+
+        :param recipient: of the envelope.
+        :param sender: of the envelope; without it, as the header Return-Path says.
+        :raises BadToken: when the recipient is no such address.
+        :raises OptOutError: when the database does not take it.
+        """
+        return current_state().receive(message, [recipient], sender)
 
     def invitable(self, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
         """Those who may be invited, in their order, lazily and in bounded memory.

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from flask import Blueprint, Flask, current_app
 from sqlalchemy.orm import Session
 
+from .choices.imports import Imports
 from .choices.journal import Journal
 from .choices.key_slots import KeySlots
 from .choices.recovery import Recovery
@@ -21,14 +22,17 @@ from .choices.schema import create_tables
 from .choices.store import Store
 from .choices.tables import ChoiceTables
 from .config import Keys
+from .email_log.people import People
 from .email_log.records import EmailLog
 from .email_log.resends import Resends
 from .email_log.saved_filters import SavedFilters
 from .email_log.tables import LogTables
 from .errors import ConfigurationError
+from .inbound.messages import receive
 from .invitations.compose import Composer
 from .invitations.gate import Gate
 from .links.keys import DataKey
+from .links.mailto import MailtoDoor
 from .links.tokens import Claim, Door, Tokens, bad_token
 from .links.urls import Links
 from .pages.languages import render, speaking, spoken
@@ -125,6 +129,10 @@ class State:
         return self.journal
 
     @cached_property
+    def imports(self) -> Imports:
+        return Imports(self.choices)
+
+    @cached_property
     def recovery(self) -> Recovery:
         return Recovery(self.store, self.tables.choices, self._journal())
 
@@ -159,13 +167,35 @@ class State:
         return Links(lambda: self.ask_tokens, self._prefix, spoken)
 
     @cached_property
+    def mailto(self) -> MailtoDoor:
+        template = self.app.config["OPTOUT_MAILTO"]
+        if template is None:
+            raise ConfigurationError(
+                "OPTOUT_MAILTO is not set.",
+                "A mail is an opt-out only when it was sent to an address that an invitation names for it.",
+                "Set it to such as 'optout+{token}@in.example.org'.",
+            )
+        return MailtoDoor(self.key, template)
+
+    def receive(self, message: bytes, recipients: list[str], sender: str | None = None) -> bool:
+        """As :func:`flask_optout.inbound.messages.receive`; a store without a data key has made no address."""
+        if self.key_slots.find() is None:
+            raise bad_token()
+        return receive(self.choices, self.mailto, message, recipients, sender)
+
+    @cached_property
     def gate(self) -> Gate:
-        composer = Composer(self.links, _footer, self.app.config["OPTOUT_SPLIT"])
+        mailto = None if self.app.config["OPTOUT_MAILTO"] is None else self.mailto.address
+        composer = Composer(self.links, _footer, self.app.config["OPTOUT_SPLIT"], mailto)
         return Gate(self.choices, composer, self.email_log, self.app.logger)
 
     @cached_property
     def email_log(self) -> EmailLog:
         return EmailLog(self.store, self.tables.log)
+
+    @cached_property
+    def people(self) -> People:
+        return People(self.store, self.tables.log)
 
     @cached_property
     def resends(self) -> Resends:

@@ -2,7 +2,7 @@
 
 The wheel must hold the package with its assets and nothing else, the sdist the tests and the example too; installed
 into a clean environment, the wheel must work with the standard library's mail alone, and then, with Flask-Mail,
-render the page and serve htmx and the stylesheet, and carry tests/test_adoption.py.
+render the page and serve htmx and the stylesheet, and carry tests/integration/docs/test_adoption.py.
 """
 
 from __future__ import annotations
@@ -101,7 +101,15 @@ def main() -> None:
 def walk(python: Path) -> None:
     """A newcomer's walk with the wheel, in its environment."""
     subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest"], check=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_adoption.py"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/integration/docs/test_adoption.py",
+    ]
     subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "OPTOUT_ADOPTER": str(python)})
 
 

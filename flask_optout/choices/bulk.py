@@ -18,7 +18,7 @@ from ..links.tokens import checked_opportunity
 from .repository import Choices
 
 #: Addresses looked at together, as many as mutes that the driver holds at once, and addresses parsed together.
-CHUNK, PIECE = 5_000, 100
+CHUNK, PIECE = 5_000, 250
 #: Mutes that are read into a set, which takes about 90 MB then; beyond it, each chunk is looked up in the table.
 LARGEST_SET = 1_000_000
 #: Reading one mute costs about a sixth of looking one up, so no more than this many for each address are read.

@@ -6,6 +6,7 @@ import datetime
 import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,40 +24,31 @@ KEY_SCOPE = bytes(SCOPE_SIZE)
 Row = dict[str, Any]
 
 
+@dataclass(eq=False)
 class KeySlots:
     """Opens the data key of a store with the keys of the app, and caches it for the life of the process.
 
     Every method raises StoreUnavailable when the database does not answer, and ConfigurationError when no key opens a
     slot, or tables or rows are missing.
 
-    :param used: tables that are empty in a store that never had a data key.
-    :param keys: the app's keys that may open a slot, newest first; each of the first ``writes`` gets one when the
-        data key is made.
-    :param setting: the name of the setting that holds the newest one.
+    ``used``: tables that are empty in a store that never had a data key. ``keys``: the app's keys that may open a
+    slot, newest first; each of the first ``writes`` gets one when the data key is made. ``setting``: the name of the
+    setting that holds the newest one.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        tables: ChoiceTables,
-        used: Sequence[sa.Table],
-        keys: Sequence[AppKey],
-        writes: int,
-        setting: str,
-    ) -> None:
-        self._store = store
-        self._tables = tables
-        self._used = used
-        self.keys = keys
-        self._writes = writes
-        self._setting = setting
-        self._data_key: DataKey | None = None
-        self._lacks_newest = False
+    store: Store
+    tables: ChoiceTables
+    used: Sequence[sa.Table]
+    keys: Sequence[AppKey]
+    writes: int
+    setting: str
+    _data_key: DataKey | None = field(default=None, init=False)
+    _lacks_newest: bool = field(default=False, init=False)
 
     def find(self) -> DataKey | None:
         """The data key, or ``None`` in a store that never had one; writes nothing."""
         if self._data_key is None:
-            self._data_key = self._store.read(self._read)
+            self._data_key = self.store.read(self._read)
         return self._data_key
 
     def open(self) -> DataKey:
@@ -76,13 +68,13 @@ class KeySlots:
         data_key = self.open()
         if self._lacks_newest:
             self._add_newest(data_key)
-        old = self._tables.meta.delete().where(self._is_slot, self._tables.meta.c.name != SLOT + self.keys[0].id)
-        return self._store.write(lambda connection: connection.execute(old).rowcount)
+        old = self.tables.meta.delete().where(self._is_slot, self.tables.meta.c.name != SLOT + self.keys[0].id)
+        return self.store.write(lambda connection: connection.execute(old).rowcount)
 
     def _read(self, connection: sa.Connection) -> DataKey | None:
         slots, owners = self._rows(connection)
         if not slots:
-            used = (sa.select(sa.literal(1)).select_from(table).limit(1) for table in self._used)
+            used = (sa.select(sa.literal(1)).select_from(table).limit(1) for table in self.used)
             if not owners and all(connection.scalar(query) is None for query in used):
                 return None
             # Another process may have made the key between two of these statements.
@@ -98,7 +90,7 @@ class KeySlots:
 
     def _rows(self, connection: sa.Connection) -> tuple[dict[str, str], set[bytes]]:
         """The wrapped data key by the id of the app's key, and the ids of the data keys that own choices."""
-        meta, choice = self._tables.meta.c, self._tables.choice.c
+        meta, choice = self.tables.meta.c, self.tables.choice.c
         slots = connection.execute(sa.select(meta.name, meta.value).where(self._is_slot))
         wrapped = {name.removeprefix(SLOT): value for name, value in slots}
         owners = connection.scalars(sa.select(choice.digest).where(choice.scope == KEY_SCOPE))
@@ -106,7 +98,7 @@ class KeySlots:
 
     @property
     def _is_slot(self) -> sa.ColumnElement[bool]:
-        return self._tables.meta.c.name.startswith(SLOT, autoescape=True)
+        return self.tables.meta.c.name.startswith(SLOT, autoescape=True)
 
     def _locked(self, slots: Iterable[str]) -> ConfigurationError:
         why = "The choices cannot be read without it, so nobody can tell who opted out, and no invitation leaves."
@@ -118,7 +110,7 @@ class KeySlots:
                 "optout_choice and the Email Log as well; links that were sent before open nothing any more.",
             )
         return ConfigurationError(
-            f"No key of {self._setting} opens this database; it opens with the key {', '.join(sorted(slots))}.",
+            f"No key of {self.setting} opens this database; it opens with the key {', '.join(sorted(slots))}.",
             why,
             "Put the key that this database was last used with, or that a restored backup was made with, back behind "
             "the newest one in OPTOUT_KEYS (or in SECRET_KEY_FALLBACKS); 'flask optout rotate-key' says when it may "
@@ -128,7 +120,7 @@ class KeySlots:
     def _make(self) -> None:
         data_key = DataKey(secrets.token_bytes(DATA_KEY_SIZE))
         owner = {**key_mark(data_key)._asdict(), "muted": False, "source": "key", "day": today()}
-        slots = [self._slot(key, data_key) for key in self.keys[: self._writes]]
+        slots = [self._slot(key, data_key) for key in self.keys[: self.writes]]
         self._insert([{"name": FIRST, "value": data_key.id.hex()}, *slots], [owner])
 
     def _add_newest(self, data_key: DataKey) -> None:
@@ -142,12 +134,12 @@ class KeySlots:
         """Insert all rows, or none where another process was faster."""
 
         def write(connection: sa.Connection) -> None:
-            insert(connection, self._tables.meta, *meta)
+            insert(connection, self.tables.meta, *meta)
             if owners:
-                insert(connection, self._tables.choice, *owners)
+                insert(connection, self.tables.choice, *owners)
 
         with suppress(KeyTaken):
-            self._store.write(write)
+            self.store.write(write)
 
 
 def today() -> datetime.date:

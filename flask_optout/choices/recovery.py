@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import sqlalchemy as sa
@@ -19,16 +20,16 @@ BATCH = 500
 Progress = Callable[[float], None]
 
 
+@dataclass(frozen=True)
 class Recovery:
     """Makes database and journal agree again; it may be killed at any time and run again.
 
     Every method raises an OptOutError when the database or the journal cannot be used.
     """
 
-    def __init__(self, store: Store, tables: ChoiceTables, journal: Journal) -> None:
-        self._store = store
-        self._tables = tables
-        self._journal = journal
+    store: Store
+    tables: ChoiceTables
+    journal: Journal
 
     def replay(self, progress: Progress) -> None:
         """Put back each mute that the database lacks.
@@ -37,14 +38,14 @@ class Recovery:
 
         :param progress: is told a share of the journal's people and not of those who are muted.
         """
-        newest, highest = {}, self._journal.number()
-        for entry in self._journal.entries():
+        newest, highest = {}, self.journal.number()
+        for entry in self.journal.entries():
             newest[Mark(entry.scope, entry.digest)] = entry
             highest = max(highest, entry.number)
             progress(entry.number / max(highest, 1) / 2)
         people = list(newest.values())
         for start in range(0, len(people), BATCH):
-            self._store.write(partial(self._mute, people=people[start : start + BATCH]))
+            self.store.write(partial(self._mute, people=people[start : start + BATCH]))
             progress((1 + start / len(people)) / 2)
         self._agree(highest)
 
@@ -53,31 +54,31 @@ class Recovery:
 
         :param progress: is told which share of them is written.
         """
-        self._journal.begin(self._stored(progress))
+        self.journal.begin(self._stored(progress))
         self._agree(0)
 
     def _mute(self, connection: sa.Connection, people: list[Entry]) -> None:
         for _, scope, digest, muted, source, day in people:
             if muted:  # of no import any more, as the candidate may have said it again since
                 row = {"scope": scope, "digest": digest, "muted": True, "source": source, "day": day, "batch": None}
-                upsert(connection, self._tables.choice, row)
+                upsert(connection, self.tables.choice, row)
 
     def _agree(self, number: int) -> None:
         row = {"name": NUMBER, "value": str(number)}
-        self._store.write(lambda connection: upsert(connection, self._tables.meta, row))
+        self.store.write(lambda connection: upsert(connection, self.tables.meta, row))
 
     def _stored(self, progress: Progress) -> Iterator[Entry]:
-        count = sa.select(sa.func.count()).select_from(self._tables.choice)
-        held, read = self._store.read(lambda connection: connection.scalar(count) or 0), 0
+        count = sa.select(sa.func.count()).select_from(self.tables.choice)
+        held, read = self.store.read(lambda connection: connection.scalar(count) or 0), 0
         after = Mark(KEY_SCOPE, b"\xff" * 16)  # behind the row of the data key
-        while rows := self._store.read(partial(self._page, after=after)):
+        while rows := self.store.read(partial(self._page, after=after)):
             yield from rows
             read += len(rows)
             progress(read / max(held, read))
             after = Mark(rows[-1].scope, rows[-1].digest)
 
     def _page(self, connection: sa.Connection, after: Mark) -> list[Entry]:
-        choice = self._tables.choice.c
+        choice = self.tables.choice.c
         query = sa.select(*(choice[name] for name in Entry._fields[1:]))
         query = query.where(sa.tuple_(choice.scope, choice.digest) > tuple(after))
         query = query.order_by(choice.scope, choice.digest).limit(BATCH)

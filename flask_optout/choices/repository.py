@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, partial
+from itertools import groupby, islice
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -16,11 +19,13 @@ from ..links.tokens import checked_opportunity
 from .journal import Entry, Journal, advance, check_number, journaled
 from .key_slots import KEY_SCOPE, KeySlots, choices_lost, key_mark, today
 from .store import Read, Store
-from .tables import ChoiceTables, upsert
+from .tables import SOURCE_SIZE, ChoiceTables, upsert
 
 T = TypeVar("T")
+#: What cannot stand in a source, which is a word in a line of the journal.
+UNFIT = re.compile(r"[^A-Za-z0-9-]+")
 #: Marks in one statement: SQLite before 3.32 takes 999 parameters.
-BATCH = 400
+BATCH = 900
 
 
 class Choice(NamedTuple):
@@ -40,6 +45,7 @@ class Statement(NamedTuple):
     batch: int | None = None
 
 
+@dataclass(frozen=True)
 class Choices:
     """The choices of one app.
 
@@ -47,31 +53,23 @@ class Choices:
     the store or its choices are gone, and JournalError when the journal is missing or damaged, or the database is
     older than it.
 
-    :param journal: where they are written a second time, if anywhere.
-    :param afterwards: is called after every look and every change.
+    ``journal`` gives where they are written a second time, if anywhere; ``afterwards`` is called after every look and
+    every change.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        tables: ChoiceTables,
-        slots: KeySlots,
-        journal: Callable[[], Journal] | None,
-        afterwards: Callable[[], None],
-    ) -> None:
-        self.store = store
-        self.tables = tables
-        self._slots = slots
-        self._journal = journal
-        self._afterwards = afterwards
+    store: Store
+    tables: ChoiceTables
+    slots: KeySlots
+    journal: Callable[[], Journal] | None
+    afterwards: Callable[[], None]
 
     def key(self) -> DataKey:
         """The data key of the store; made in a store that never had one."""
-        return self._slots.find() or self._slots.open()
+        return self.slots.find() or self.slots.open()
 
     def is_new(self) -> bool:
         """Whether nobody can have said anything yet, as the store never had a data key."""
-        return self._journal is None and self._slots.find() is None
+        return self.journal is None and self.slots.find() is None
 
     def muted(self, address: Address, opportunity: str, over: Read | None = None) -> bool:
         """Whether a choice forbids to invite this address to this opportunity.
@@ -81,16 +79,16 @@ class Choices:
         about = checked_opportunity(opportunity)
         if self.is_new():
             return False
-        marks = self._slots.open().marks(address, about)
+        marks = self.slots.open().marks(address, about)
         return any(choice.muted for choice in self.read(marks, over).values())
 
     @contextmanager
     def looking(self) -> Iterator[Callable[[Address, str], bool]]:
         """:meth:`muted` over one connection, for many in a row."""
-        self._slots.open()
+        self.slots.open()
         with self.store.held() as read:
             yield partial(self.muted, over=read)
-        self._afterwards()
+        self.afterwards()
 
     def read(self, marks: Sequence[Mark], over: Read | None = None) -> dict[Mark, Choice]:
         """The choices at these marks.
@@ -102,19 +100,19 @@ class Choices:
         query, values = self.select(len(marks)), self.parameters(marks)
         rows = (over or self.store.read)(lambda connection: connection.execute(query, values).all())
         if over is None:
-            self._afterwards()
+            self.afterwards()
         return self.found(rows, number)
 
     def journal_number(self) -> int | None:
         """The number of the newest line of the journal, to be read before the choices; ``None`` without a journal."""
-        return None if self._journal is None else self._journal().number()
+        return None if self.journal is None else self.journal().number()
 
     def select(self, places: int) -> sa.Select[Any]:
         """The statement that reads the choices at so many marks, the row of the data key and the journal's number.
 
         More columns and joins may be added; the first six columns are for :meth:`found`.
         """
-        return _select(self.tables, places, self._journal is not None)
+        return _select(self.tables, places, self.journal is not None)
 
     def parameters(self, marks: Sequence[Mark]) -> dict[str, Any]:
         """The parameters of :meth:`select`."""
@@ -136,66 +134,92 @@ class Choices:
             check_number(owner[5], number)
         return {mark: Choice(*row[2:5]) for mark, row in choices.items()}
 
-    def transact(self, work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:
+    def transact(
+        self,
+        work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]],
+        put: Callable[[sa.Connection, Sequence[Statement]], None] | None = None,
+    ) -> T:
         """Run ``work`` and store the statements that it returns, in one transaction; gives its other result.
 
         When this returns, they are committed. ``work`` may be run again after a conflict.
+
+        :param put: stores the statements; by default, each as the row of its mark.
         """
-        self._slots.open()
-        if self._journal is None:
-            result, _ = self.store.write(lambda connection: self._put(connection, *work(connection)))
+        self.slots.open()
+
+        def write(connection: sa.Connection) -> tuple[T, Sequence[Statement]]:
+            result, said = work(connection)
+            (put or self._put)(connection, said)
+            return result, said
+
+        if self.journal is None:
+            result, _ = self.store.write(write)
         else:
-            result = self._journaled(self._journal(), work)
-        self._afterwards()
+            result = self._journaled(self.journal(), write)
+        self.afterwards()
         return result
 
-    def _journaled(self, journal: Journal, work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:
+    def _journaled(self, journal: Journal, write: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:
         with journal.writing() as append:
 
-            def write(connection: sa.Connection) -> tuple[T, list[Entry]]:
-                result, said = self._put(connection, *work(connection))
-                number = advance(connection, self.tables.meta, journal.number()) if said else 0
-                return result, [Entry(number, *one.mark, one.muted, one.source, today()) for one in said]
+            def numbered(connection: sa.Connection) -> tuple[T, Sequence[Statement], int]:
+                result, said = write(connection)
+                return result, said, advance(connection, self.tables.meta, journal.number()) if said else 0
 
-            result, entries = self.store.write(write)
-            if entries:
-                append(entries)
+            result, said, number = self.store.write(numbered)
+            if said:
+                append(Entry(number, *one.mark, one.muted, one.source, today()) for one in said)
             return result
 
-    def _put(self, connection: sa.Connection, result: T, said: Sequence[Statement]) -> tuple[T, Sequence[Statement]]:
+    def _put(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
         # Sorted by pseudonym, so that the order of the rows says nothing and two writers cannot deadlock.
-        for one in sorted(said):
-            row = {"muted": one.muted, "source": one.source, "day": today(), "batch": one.batch}
-            upsert(connection, self.tables.choice, {**one.mark._asdict(), **row})
-        return result, said
+        rows = [
+            {**one.mark._asdict(), "muted": one.muted, "source": one.source, "day": today(), "batch": one.batch}
+            for one in sorted(said)
+        ]
+        # What a candidate says while an import runs is theirs.
+        imported = any(one.batch is not None for one in said)
+        upsert(connection, self.tables.choice, *rows, keep="muted" if imported else None)
 
-    def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str, batch: int | None = None) -> None:
-        """Mute people for opportunities; a choice that mutes already stays as it is.
+    def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str) -> None:
+        """Mute people for opportunities; a choice that mutes already stays as it is, and is no import's any more.
 
-        :param batch: the number of the import.
+        :param source: by which door; it is stored as at most 16 letters, digits and hyphens.
         """
         key = self.key()
         marks = sorted({key.mark(address, about) for address, about in entries})
+        source = UNFIT.sub("-", source)[:SOURCE_SIZE]
 
         def mute(connection: sa.Connection) -> tuple[None, list[Statement]]:
-            muted = self._muted_among(connection, marks)
-            return None, [Statement(mark, True, source, batch) for mark in marks if mark not in muted]
+            standing = self.mutes_among(connection, marks)
+            return None, [Statement(mark, True, source) for mark in marks if standing.get(mark, 0) is not None]
 
         self.transact(mute)
 
-    def _muted_among(self, connection: sa.Connection, marks: Sequence[Mark]) -> set[Mark]:
+    def mutes_among(self, connection: sa.Connection, marks: Sequence[Mark]) -> dict[Mark, int | None]:
+        """Those of the marks at which a choice mutes, each with the number of its import."""
         choice, owner = self.tables.choice.c, key_mark(self.key())
-        muted: set[Mark] = set()
-        for start in range(0, len(marks), BATCH):
-            part = [owner, *marks[start : start + BATCH]]
-            query = sa.select(choice.scope, choice.digest, choice.muted)
-            query = query.where(choice.scope.in_({mark.scope for mark in part}))
-            rows = connection.execute(query.where(choice.digest.in_([mark.digest for mark in part])))
-            found = {Mark(bytes(scope), bytes(digest)): is_muted for scope, digest, is_muted in rows}
-            if owner not in found:
-                raise choices_lost()
-            muted.update(mark for mark, is_muted in found.items() if is_muted)
-        return muted
+        at = choice.scope == owner.scope, choice.digest == owner.digest
+        if connection.scalar(sa.select(sa.literal(1)).where(*at)) is None:
+            raise choices_lost()
+        mutes: dict[Mark, int | None] = {}
+        for scope, group in groupby(sorted(marks), lambda mark: mark.scope):
+            while digests := [mark.digest for mark in islice(group, BATCH)]:
+                found = connection.execute(self._mutes_at(connection.dialect.name, scope, digests))
+                mutes.update((Mark(scope, bytes(digest)), batch) for digest, batch in found)
+        return mutes
+
+    def _mutes_at(self, dialect: str, scope: bytes, digests: Sequence[bytes]) -> sa.Select[Any]:
+        choice = self.tables.choice.c
+        query = sa.select(choice.digest, choice.batch).where(choice.scope == scope, choice.muted)
+        if dialect != "postgresql":
+            return query.where(choice.digest.in_(digests))
+        # Each by the primary key: PostgreSQL may rather compare every row of the table with the whole list.
+        array = "{" + ",".join([f'"\\\\x{one.hex()}"' for one in digests]) + "}"
+        typed = sa.cast(sa.literal(array, sa.Text), sa.ARRAY(sa.LargeBinary))
+        wanted = sa.func.unnest(typed).table_valued("digest", name="wanted").render_derived()
+        one = query.where(choice.digest == wanted.c.digest).limit(1).lateral()
+        return sa.select(one).select_from(wanted.join(one, sa.true()))
 
 
 @cache

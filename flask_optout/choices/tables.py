@@ -12,6 +12,9 @@ from sqlalchemy.exc import IntegrityError
 
 from ..links.keys import DIGEST_SIZE, SCOPE_SIZE
 
+#: Characters of a choice's door, and of an import's name.
+SOURCE_SIZE, NAME_SIZE = 16, 80
+
 
 def _dialect(name: str) -> Any:
     # Each imports the adapters of all its drivers, so not before a table is made.
@@ -44,10 +47,14 @@ def number() -> sa.types.TypeEngine[int]:
 class ChoiceTables:
     """``choice``: what a candidate last said about one opportunity, one row for each pseudonym, without an address,
     an exact time or an order. ``meta``: the slots of the data key, and the number of the journal's newest line.
+    ``batch``: the imports, by the number that stands in the choices that they made. ``repeat``: which of those
+    choices another import would have made as well.
     """
 
     choice: sa.Table
     meta: sa.Table
+    batch: sa.Table
+    repeat: sa.Table
 
     @classmethod
     def on(cls, metadata: sa.MetaData) -> ChoiceTables:
@@ -59,7 +66,7 @@ class ChoiceTables:
                 sa.Column("scope", binary(SCOPE_SIZE), primary_key=True),
                 sa.Column("digest", binary(DIGEST_SIZE), primary_key=True),
                 sa.Column("muted", sa.Boolean, nullable=False),
-                sa.Column("source", sa.String(16), nullable=False),
+                sa.Column("source", sa.String(SOURCE_SIZE), nullable=False),
                 sa.Column("day", sa.Date, nullable=False),
                 # Of an import, so that it can be taken back.
                 sa.Column("batch", sa.Integer),
@@ -72,17 +79,32 @@ class ChoiceTables:
                 sa.Column("name", sa.String(32), primary_key=True),
                 sa.Column("value", sa.String(255), nullable=False),
             ),
+            batch=table(
+                metadata,
+                "optout_import",
+                sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+                sa.Column("day", sa.Date, nullable=False),
+                sa.Column("name", string(NAME_SIZE), nullable=False),
+                sa.Column("rows", number(), nullable=False),
+                sa.Column("taken_back", sa.Boolean, nullable=False),
+            ),
+            repeat=table(
+                metadata,
+                "optout_import_repeat",
+                sa.Column("scope", binary(SCOPE_SIZE), primary_key=True),
+                sa.Column("digest", binary(DIGEST_SIZE), primary_key=True),
+                sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
+                sqlite_with_rowid=False,
+            ),
         )
 
     def all(self) -> list[sa.Table]:
-        return [self.choice, self.meta]
+        return [self.choice, self.meta, self.batch, self.repeat]
 
 
 def table(metadata: sa.MetaData, name: str, *columns: sa.schema.SchemaItem, **options: Any) -> sa.Table:
     """The table of this name on the metadata, made unless it is there; a schema of the metadata applies to it."""
-    key = name if metadata.schema is None else f"{metadata.schema}.{name}"
-    existing = metadata.tables.get(key)
-    return existing if existing is not None else sa.Table(name, metadata, *columns, **options)
+    return sa.Table(name, metadata, *columns, keep_existing=True, **options)
 
 
 class KeyTaken(Exception):
@@ -90,45 +112,67 @@ class KeyTaken(Exception):
 
 
 def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) -> None:
-    """Insert rows.
-
-    :raises KeyTaken: when another row has the key of one.
-    """
+    """Insert rows, or raise KeyTaken when another row has the key of one."""
     try:
         connection.execute(table.insert(), rows)
     except IntegrityError:
         raise KeyTaken from None
 
 
-def upsert(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> None:
-    """Insert a row, or replace the one with its primary key, in one atomic statement where the database has one."""
-    statement = _upsert(connection.dialect.name, table, tuple(values))
+def upsert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any], keep: str | None = None) -> None:
+    """Insert rows, or replace those with their primary keys, in one atomic statement where the database has one.
+
+    :param keep: a boolean column: a row where it is true stays as it is.
+    """
+    if not rows:
+        return
+    names, dialect = tuple(rows[0]), connection.dialect.name
+    arrays: tuple[str, ...] = ()
+    values: Any = rows
+    if dialect == "postgresql" and len(rows) > 1:
+        # The driver takes longer over many values than the database.
+        arrays = tuple(name for name in names if any(row[name] != rows[0][name] for row in rows))
+        values = {**rows[0], **{name: [row[name] for row in rows] for name in arrays}}
+    statement = _upsert(dialect, table, names, keep, arrays)
     if statement is not None:
         connection.execute(statement, values)
         return
-    at = [column == values[column.name] for column in table.primary_key]
-    update = table.update().where(*at).values(values)
-    if connection.execute(update).rowcount == 0:
-        try:
-            with connection.begin_nested():
-                connection.execute(table.insert().values(values))
-        except IntegrityError:  # another transaction was faster
-            connection.execute(update)
+    for row in rows:
+        at = [column == row[column.name] for column in table.primary_key]
+        kept = connection.scalar(sa.select(table.c[keep]).where(*at)) if keep else False
+        update = table.update().where(*at).values(row)
+        if not kept and connection.execute(update).rowcount == 0:
+            try:
+                with connection.begin_nested():
+                    connection.execute(table.insert().values(row))
+            except IntegrityError:  # another transaction was faster
+                if not keep:
+                    connection.execute(update)
 
 
 @lru_cache(100)
-def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...]) -> Any:
+def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...], keep: str | None, arrays: tuple[str, ...]) -> Any:
     # Cached, as building it takes as long as running it.
     keys = [column.name for column in table.primary_key]
-    rest = [name for name in names if name not in keys] or keys[:1]
-    insert: Any
-    match dialect:
-        case "sqlite" | "postgresql":
-            insert = _dialect(dialect).insert(table)
-            new = {name: insert.excluded[name] for name in rest}
-            return insert.on_conflict_do_update(index_elements=keys, set_=new)
-        case "mysql" | "mariadb":
-            insert = _dialect("mysql").insert(table)
-            return insert.on_duplicate_key_update({name: insert.inserted[name] for name in rest})
-        case _:
-            return None
+    # The kept column last: MySQL assigns from left to right, and sees what it has assigned.
+    rest = sorted({*names} - {*keys}, key=lambda name: name == keep) or keys
+    if dialect not in ("sqlite", "postgresql", "mysql", "mariadb"):
+        return None
+    insert: Any = _dialect("mysql" if dialect == "mariadb" else dialect).insert(table)
+    if arrays:
+        types = {name: table.c[name].type for name in names}
+        columns = (
+            sa.func.unnest(sa.bindparam(name, type_=sa.ARRAY(types[name])))
+            if name in arrays
+            else sa.bindparam(name, type_=types[name])
+            for name in names
+        )
+        insert = insert.from_select(names, sa.select(*columns))
+    new = insert.inserted if dialect in ("mysql", "mariadb") else insert.excluded
+    if keep is None:
+        assigned = [(name, new[name]) for name in rest]
+    else:
+        assigned = [(name, sa.case((table.c[keep], table.c[name]), else_=new[name])) for name in rest]
+    if dialect in ("mysql", "mariadb"):
+        return insert.on_duplicate_key_update(assigned)
+    return insert.on_conflict_do_update(index_elements=keys, set_=dict(assigned))

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections import Counter
-from itertools import islice
-from pathlib import Path
-from typing import BinaryIO
 
 import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
 from ..doctor.command import doctor
-from ..errors import ListError
-from ..importing.exports import NAMES
-from ..importing.lists import Entry, MuteList, Refusal, Skipped
 from ..wiring import current_state
+from .inbound import receive
+from .lists import import_list, mute
+from .people import erase, export
 from .preview import preview
 from .scanners import alarms, notify_domain, scan_me
 from .terminal import progress, told
-
-#: Rows in one transaction of an import.
-IMPORT_BATCH = 500
 
 optout_cli: AppGroup = AppGroup(
     "optout",
@@ -39,7 +32,7 @@ optout_cli: AppGroup = AppGroup(
     """,
 )
 
-for _command in (alarms, doctor, notify_domain, preview, scan_me):
+for _command in (alarms, doctor, erase, export, import_list, mute, notify_domain, preview, receive, scan_me):
     optout_cli.add_command(_command)
 
 
@@ -128,51 +121,3 @@ def replay(new: bool) -> None:
         with progress("Beginning the journal" if new else "Putting mutes back") as reach:
             (recovery.begin if new else recovery.replay)(reach)
     click.echo("The journal and the database agree.")
-
-
-@optout_cli.command("import")
-@click.argument("file", type=click.File("rb"))
-@click.option("--opportunity", help="The opportunity of every row, for a list without that column.")
-@click.option("--format", type=click.Choice(NAMES), help="What kind of file it is; unset, its first line tells.")
-@with_appcontext
-def import_list(file: BinaryIO, opportunity: str | None, format: str | None) -> None:
-    """Add mutes from another system: a CSV FILE, or - for standard input.
-
-    Its first line names the columns: email and opportunity; others are ignored. Exports of SendGrid, Mailgun,
-    Postmark, Mailchimp and listmonk are recognised; those of their rows that are no opt-outs are skipped. It adds
-    mutes and can remove none. Rows that cannot be used are named by their number.
-
-    Exit status: 0 when all rows were used or skipped, 1 when one was not, 2 when nothing could be read.
-
-    \b
-    Example:
-        flask optout import unsubscribes.csv --opportunity beta-42
-    """
-    try:
-        rows = MuteList(file, opportunity, format)
-    except ListError as error:
-        raise click.UsageError(str(error)) from None
-    if rows.ignored:
-        click.echo(f"{len(rows.ignored)} other columns are ignored; an import only adds mutes.", err=True)
-    good = bad = 0
-    skipped: Counter[str] = Counter()
-    # Standard input has no size.
-    entries, path = iter(rows), Path(str(getattr(file, "name", "")))
-    size = path.stat().st_size if path.is_file() else 0
-    with told(), progress("Reading") as reach:
-        while batch := list(islice(entries, IMPORT_BATCH)):
-            refused = [row for row in batch if isinstance(row, Refusal)]
-            mutes = [row for row in batch if isinstance(row, Entry)]
-            skipped.update(row.reason for row in batch if isinstance(row, Skipped))
-            current_state().choices.add_mutes(mutes, "import")
-            for row in refused:
-                click.echo(f"Line {row.line}: {row.reason}", err=True)
-            good, bad = good + len(mutes), bad + len(refused)
-            if size:
-                reach(rows.position / size)
-    for reason, count in sorted(skipped.items()):
-        click.echo(f"{count} rows are no opt-outs and were skipped: {reason}.")
-    # What was stored already is not said: it would tell who had opted out.
-    click.echo(f"{good} rows are muted; {bad} rows could not be used.")
-    if bad:
-        raise click.exceptions.Exit(1)

@@ -14,7 +14,7 @@ from .ids import new_id, now, time_of
 from .records import Email, reason
 from .tables import NAME_SIZE, LogTables
 
-#: A candidate who does not answer has been asked often enough.
+#: How often one candidate gets the invitation to one opportunity again, and how long apart.
 MOST = 3
 APART = datetime.timedelta(days=1)
 

@@ -19,12 +19,13 @@ def cut(text: str, link: str) -> str:
 
 def filled(pieces: str, link: str) -> str:
     """The text again, with this link where the link stood."""
-    return _joined(pieces, link, link.rpartition("/")[2])
+    token = link.rpartition("/")[2]
+    return link.join(token.join(piece) for piece in json.loads(pieces))
 
 
 def shown(pieces: str) -> str:
     """The text with ``SLOT`` where the link stood."""
-    return _joined(pieces, SLOT, SLOT)
+    return filled(pieces, SLOT)
 
 
 def masked(text: str, links: tuple[str, ...]) -> str:
@@ -32,7 +33,3 @@ def masked(text: str, links: tuple[str, ...]) -> str:
     for link in links:
         text = text.replace(link, SLOT).replace(link.rpartition("/")[2], SLOT)
     return text
-
-
-def _joined(pieces: str, link: str, token: str) -> str:
-    return link.join(token.join(piece) for piece in json.loads(pieces))

@@ -70,10 +70,18 @@ class Composer:
 
     :param footer: renders the footer, as ``"txt"`` or ``"html"``, with a link in it, and in the language of this tag.
     :param split: whether a draft to several people becomes a letter for each, instead of being refused.
+    :param mailto: gives the address that takes this person's opt-out by mail, where there is such a door.
     """
 
-    def __init__(self, links: Links, footer: Callable[[str, str, str], str], split: bool = False) -> None:
+    def __init__(
+        self,
+        links: Links,
+        footer: Callable[[str, str, str], str],
+        split: bool = False,
+        mailto: Callable[[Address, str], str] | None = None,
+    ) -> None:
         self._links = links
+        self._mailto = mailto
         self._footer = footer
         self._split = split
 
@@ -92,8 +100,10 @@ class Composer:
     def _letter(self, draft: Draft, sender: Recipient, recipient: Recipient, address: Address) -> Letter:
         about, language = draft.opportunity, draft.language or ""
         url, one_click = (self._links.url(door, address, about, language) for door in (Door.LANDING, Door.ONE_CLICK))
+        # RFC 2369 section 2: the one to use first stands first.
+        by_mail = "" if self._mailto is None else f", <mailto:{self._mailto(address, about)}>"
         own = {
-            "List-Unsubscribe": f"<{one_click}>",
+            "List-Unsubscribe": f"<{one_click}>{by_mail}",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
             "List-Id": f"<{_list_label(about)}.optout.{self._links.host}>",
             "Auto-Submitted": "auto-generated",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ..addresses import Address
@@ -15,28 +16,25 @@ TAG = r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}"
 PATH = re.compile(rf"(?:({TAG})/)?([^/].*)", re.IGNORECASE | re.DOTALL)
 
 
+@dataclass(frozen=True)
 class Links:
     """The URLs of one app's doors.
 
-    :param tokens: gives what mints the tokens.
-    :param prefix: gives the URL of a door without its token, ending in a slash.
-    :param speaks: whether there are words for a language.
+    ``tokens`` gives what mints the tokens; ``prefix`` the URL of a door without its token, ending in a slash;
+    ``speaks`` says whether there are words for a language.
     """
 
-    def __init__(
-        self, tokens: Callable[[], Tokens], prefix: Callable[[Door], str], speaks: Callable[[str], bool]
-    ) -> None:
-        self._tokens = tokens
-        self.prefix: Callable[[Door], str] = prefix
-        self._speaks = speaks
+    tokens: Callable[[], Tokens]
+    prefix: Callable[[Door], str]
+    speaks: Callable[[str], bool]
 
     def url(self, door: Door, address: Address, opportunity: str, language: str = "") -> str:
         """The URL of one person's link.
 
         :param language: the tag of the language that its page speaks; one for which there are no words is left out.
         """
-        token = self._tokens().mint(door, address, opportunity)
-        return self.prefix(door) + joined(language if self._speaks(language) else "", token)
+        token = self.tokens().mint(door, address, opportunity)
+        return self.prefix(door) + joined(language if self.speaks(language) else "", token)
 
     @property
     def host(self) -> str:

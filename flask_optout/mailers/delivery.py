@@ -30,15 +30,23 @@ def deliver(letter: Letter) -> None:
 
 
 def link_letter(
-    address: Address, opportunity: str, url: str, *, sender: Recipient, reply_to: Recipient | None = None
+    address: Address,
+    opportunity: str,
+    *links: tuple[str, str],
+    sender: Recipient,
+    reply_to: Recipient | None = None,
 ) -> Letter:
-    """A letter with nothing in it but this link: no invitation, so it may go to anybody, whatever they chose."""
+    """A letter with nothing in it but links: no invitation, so it may go to anybody, whatever they chose.
+
+    :param opportunity: that of the first link.
+    :param links: each with the title of its opportunity, or an empty one, and the URL of this address's landing page.
+    """
     return Letter(
         address=address,
         opportunity=opportunity,
         subject=translate("Your link"),
-        text=render("mail/link.txt", url=url),
-        html=render("mail/link.html", url=url),
+        text=render("mail/link.txt", links=links),
+        html=render("mail/link.html", links=links),
         sender=sender,
         reply_to=reply_to,
         headers={"Auto-Submitted": "auto-generated"},

@@ -15,19 +15,17 @@ from threading import BoundedSemaphore
 import sqlalchemy as sa
 from flask import Response, copy_current_request_context, current_app, make_response, request
 
-from ..addresses import parse
+from ..addresses import Address, parse
 from ..choices.tables import KeyTaken, insert
 from ..email_log.ids import now
 from ..errors import AddressError, OptOutError
-from ..links.keys import Mark
+from ..links.keys import ALL, Mark
 from ..links.tokens import Claim, Door
 from ..mailers.delivery import default_sender, deliver, link_letter
-from ..wiring import State, current_state
+from ..wiring import current_state
 from .candidate import LONGEST_FORM, blueprint, show
 from .languages import of_browser, speaking
 
-#: The candidate's blueprint, with this page on it.
-__all__ = ["blueprint"]
 #: Links mailed on one day to one address: for one opportunity, and for all.
 MOST, MOST_IN_ALL = 3, 10
 #: Requests of one process that wait for a thread; a flood is refused before it fills the memory.
@@ -46,10 +44,17 @@ def ask(token: str) -> str:
 @blueprint.post("/ask/<path:token>")
 def ask_press(token: str) -> Response:
     """Mail a fresh link to the typed address if it is the invited one; say the same whether or not it is."""
-    claim = current_state().claim(Door.ASK, token)
+    return mailed(partial(_mail_link, current_state().claim(Door.ASK, token)))
+
+
+def mailed(mail: Callable[[Address], None]) -> Response:
+    """Have links mailed to the typed address, after the answer, which is the same for every address.
+
+    :param mail: mails them, if there are any for this address.
+    """
     request.max_content_length = LONGEST_FORM
-    answer = copy_current_request_context(partial(_answer, claim, request.form.get("address", "")))
-    if not _submit(answer):
+    work = copy_current_request_context(partial(_mail, mail, request.form.get("address", "")))
+    if not _submit(work):
         return make_response(show("unavailable.html"), 503)
     return make_response(show("ask.html", answered=True))
 
@@ -62,38 +67,45 @@ def _submit(work: Callable[[], None]) -> bool:
     return True
 
 
-def _answer(claim: Claim, typed: str) -> None:
+def _mail(mail: Callable[[Address], None], typed: str) -> None:
     try:
-        _mail_link(current_state(), claim, typed)
+        # To the canonical spelling, since another one that counts as the same may be another person's mailbox.
+        mail(parse(parse(typed).canonical))
     except AddressError:
         return
     except OptOutError as error:
-        current_app.logger.error("The ask page could not mail a link. %s", error)
+        current_app.logger.error("A link that was asked for could not be mailed. %s", error)
     except Exception as error:  # of the mail library, whose text may hold an address
-        current_app.logger.error("The ask page could not mail a link (%s).", type(error).__name__)
+        current_app.logger.error("A link that was asked for could not be mailed (%s).", type(error).__name__)
 
 
-def _mail_link(state: State, claim: Claim, typed: str) -> None:
-    # To the canonical spelling, since another one that counts as the same may be another person's mailbox.
-    address = parse(parse(typed).canonical)
+def _mail_link(claim: Claim, address: Address) -> None:
+    state = current_state()
     invited, anything = claim.person
     if invited != state.ask_tokens.key.mark(address, claim.opportunity):
         return
-    if not _may_mail(state, [(_slot(state, invited), MOST), (_slot(state, anything), MOST_IN_ALL)]):
+    if not may_mail([(_slot(invited), MOST), (_slot(anything), MOST_IN_ALL)]):
         return
     url = state.links.url(Door.LANDING, address, claim.opportunity)
     with speaking(of_browser()):
-        letter = link_letter(address, claim.opportunity, url, sender=default_sender())
+        letter = link_letter(address, claim.opportunity, ("", url), sender=default_sender())
     deliver(letter)
 
 
-def _slot(state: State, mark: Mark) -> bytes:
+def slots_of(address: Address, opportunities: Iterable[str]) -> list[bytes]:
+    """The pseudonyms under which the mails to an address are counted."""
+    key = current_state().ask_tokens.key
+    return [_slot(key.mark(address, about)) for about in (ALL, *opportunities)]
+
+
+def _slot(mark: Mark) -> bytes:
     """A pseudonym that cannot be computed from the token, which operators see."""
-    return state.key.digest("asked", mark.digest.hex())
+    return current_state().key.digest("asked", mark.digest.hex())
 
 
-def _may_mail(state: State, slots: Iterable[tuple[bytes, int]]) -> bool:
+def may_mail(slots: Iterable[tuple[bytes, int]]) -> bool:
     """Whether each slot has had fewer than its number of mails today; if so, count one more for each."""
+    state = current_state()
     table, day = state.tables.log.asked, now().date()
 
     def count(connection: sa.Connection) -> bool:

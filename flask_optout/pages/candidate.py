@@ -26,9 +26,9 @@ from .routing import PlacedBlueprint, optout_url
 
 #: No form of ours is longer, and a longer body is read no further.
 LONGEST_FORM = 16_384
-#: Seconds for which the page that a press led to is its result, reloads included.
+#: Seconds for which a reload of the page after a press still says what the press did.
 RESULT_AGE = 600.0
-#: The fields of our forms that are no button.
+#: The fields of our forms other than the button.
 FIELDS = {"nonce", "scripts", "seen", "control"}
 RETRY_AFTER = 60
 CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"

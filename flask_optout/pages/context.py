@@ -48,8 +48,12 @@ class AnswerButton(NamedTuple):
 
 @dataclass(frozen=True)
 class PageContext:
-    """What is true for the holder of a link just now; a choice stands here only while it mutes.
+    """What a page shows to the holder of a link.
 
+    :param this: their choice about this opportunity, while it mutes.
+    :param everything: their choice about all invitations, while it mutes.
+    :param by_base: whether a choice for the same address without its +tag mutes.
+    :param only_everything: whether the link is for all invitations, and for no opportunity.
     :param said: the press that led to this page, if one did.
     :param answers: the buttons of the page that asks for that press once more; empty where it does not.
     :param decoys: whether there are buttons that no person sees; a text browser would show them.

@@ -1,4 +1,4 @@
-"""Which language a page or a mail speaks, and its words in it: by Flask-Babel where the host has it, else English."""
+"""The language of a page or a mail, and its translations: by Flask-Babel where the host has it, else English."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ..links.urls import tag_of
 #: Our message catalogues, of the domain ``optout``.
 CATALOGUES = Path(__file__).parents[1] / "translations"
 DOMAIN = "optout"
-#: A host's catalogue that translates this one speaks its language on our pages.
+#: A host's catalogue that translates this message adds its language to our pages.
 PROBE = "Not Interested?"
-#: Languages of a browser that are looked at; nobody reads more.
+#: How many languages of an Accept-Language header are looked at.
 MOST = 10
 #: Where a request keeps the language of the link that opened it.
 OF_LINK = "optout.language"
@@ -36,7 +36,7 @@ ENGLISH = Language("en", "ltr")
 
 
 def spoken(tag: str) -> bool:
-    """Whether there are words for this language, ours or the host's."""
+    """Whether there are translations into this language, ours or the host's."""
     language = tag.partition("-")[0]
     if not language or "babel" not in current_app.extensions:
         return False
@@ -48,7 +48,7 @@ def spoken(tag: str) -> bool:
 
 @contextmanager
 def speaking(tags: Iterable[str]) -> Iterator[None]:
-    """Speak the first of these languages that is spoken; when none is, the one at hand."""
+    """Make the first of these languages that has translations the current one; without any, change nothing."""
     tag = next(filter(spoken, tags), None)
     if tag is None:
         yield
@@ -65,18 +65,18 @@ def of_link() -> str:
 
 
 def of_browser() -> list[str]:
-    """The languages that the browser asks for, the dearest first."""
+    """The languages that the browser asks for, in its order of preference."""
     return [tag_of(tag) for tag, quality in request.accept_languages[:MOST] if quality > 0]
 
 
 def of_app() -> str:
-    """The language of mails that nobody's browser has a say in."""
+    """The app's own language, for a mail that is not sent at its reader's request."""
     babel = current_app.extensions.get("babel")
     return "" if babel is None else tag_of(babel.default_locale)
 
 
-def at_hand() -> Language:
-    """The language that is spoken just now."""
+def current_language() -> Language:
+    """The current language."""
     if "babel" in current_app.extensions:
         from flask_babel import get_locale
 
@@ -87,7 +87,7 @@ def at_hand() -> Language:
 
 
 def translate(message: str, **values: Any) -> str:
-    """The message in the language at hand, with its placeholders filled; it is safe HTML where one of them is."""
+    """The message in the current language, with its placeholders filled; it is safe HTML where one of them is."""
     return _filled(_looked_up("gettext", message), values)
 
 
@@ -98,17 +98,17 @@ def translate_many(one: str, many: str, num: int, **values: Any) -> str:
 
 
 def day(date: datetime.date) -> str:
-    """A day as the language at hand writes it."""
+    """A day as the current language writes it."""
     if "babel" not in current_app.extensions:
         return date.isoformat()
     from babel.dates import format_date
 
-    return format_date(date, "long", _locale(tag_of(at_hand().tag)))
+    return format_date(date, "long", _locale(tag_of(current_language().tag)))
 
 
 def render(template: str, **context: Any) -> str:
-    """Render ``optout/<template>`` in the language at hand; a host's template of the same name wins."""
-    words = {"_": translate, "ngettext": translate_many, "day": day, "language": at_hand()}
+    """Render ``optout/<template>`` in the current language; a host's template of the same name wins."""
+    words = {"_": translate, "ngettext": translate_many, "day": day, "language": current_language()}
     return render_template(f"optout/{template}", **words, **context)
 
 
@@ -119,7 +119,7 @@ def _filled(text: str, values: dict[str, Any]) -> str:
 
 
 def _looked_up(lookup: str, *message: Any) -> str:
-    """The host's words for a message, or ours where it has none."""
+    """The host's translation of a message, or ours where it has none."""
     from_english = message[0] if lookup == "gettext" or message[2] == 1 else message[1]
     if "babel" not in current_app.extensions:
         return str(from_english)

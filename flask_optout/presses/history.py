@@ -24,6 +24,8 @@ from .judge import Judgement, Layer, Verdict, judge
 from .tables import SALT_SIZE, PressTables
 from .weighing import Weighed
 
+#: The doors of mail programs, as they stand in a choice.
+BY_MAIL = ("one-click", "mailto")
 #: Seconds after the last press of a link, after which its presses are deleted.
 KEPT = 1800
 #: Presses that are kept of one link.
@@ -76,7 +78,7 @@ class RecentPresses:
             known = replace(evidence, visitor=visitor(recent.salt))
             standing = [choices.get(mark) for mark in claim.person]
             muted = _both(choice is not None and choice.muted for choice in standing)
-            mailed = _both(choice is not None and choice.source == "one-click" for choice in standing)
+            mailed = _both(choice is not None and choice.source in BY_MAIL for choice in standing)
             judgement = judge(Weighed(known, muted, recent.presses, mailed), layers)
             if judgement.verdict is Verdict.ACCEPT and True in judgement.sets.values():
                 self._alarms.count(connection, claim)

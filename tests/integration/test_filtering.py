@@ -6,7 +6,7 @@ import random
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flask_optout import AddressError, StoreUnavailable
@@ -153,6 +153,7 @@ def recipients() -> st.SearchStrategy[list[Recipient]]:
 
 
 @given(recipients())
+@example(["ann@x.org", ""])
 def test_many_are_read_as_each_of_them_is(asked: list[Recipient]) -> None:
     names, bases, malformed = _parsed(asked)
     expected = []

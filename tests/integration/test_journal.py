@@ -241,11 +241,10 @@ def test_a_process_that_is_killed_blocks_nobody_and_tells_nobody(
 def test_one_number_a_transaction(make: MakeHost, tmp_path: Path) -> None:
     host = begun(make, tmp_path)
     with host.app.app_context():
-        choices = current_state().choices
         for batch in (1, 2):
             people = [(parse(f"person{n}.{batch}@x.org"), "beta-42") for n in range(5)]
-            choices.add_mutes(people, "import", batch)
-        choices.add_mutes(people, "import", 3)  # who are muted already: nothing is written
+            current_state().imports.add(batch, people)
+        current_state().imports.add(3, people)  # who are muted already: nothing is written
         say(host, True)
         written = current_state().journal
         assert written is not None

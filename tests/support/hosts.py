@@ -31,6 +31,8 @@ from flask_optout.addresses import parse
 from flask_optout.choices.repository import Statement
 from flask_optout.links.tokens import Claim, Door
 from flask_optout.mailers.flask_mail import Invitation, Mail
+from flask_optout.pages import ask as ask_page
+from flask_optout.pages.ask import LONGEST_QUEUE
 from flask_optout.presses.nonces import Nonce, Page
 from flask_optout.wiring import current_state
 
@@ -184,6 +186,13 @@ class Mailbox:
         return [mail for mail in self.received if mail.rcpt_to == [address]]
 
 
+class RefusesRecipients(Mailbox):
+    """A mail server without mailboxes."""
+
+    async def handle_RCPT(self, *arguments: Any) -> str:
+        return "550 5.1.1 no such mailbox"
+
+
 @contextmanager
 def smtp_server(kind: type[Box], controller: type[Controller] = Controller) -> Iterator[Box]:
     mailbox = kind(port=free_port())
@@ -253,3 +262,11 @@ def example(*arguments: str, **environment: str) -> Iterator[Example]:
         if process.poll() is None:
             process.terminate()
         process.communicate()
+
+
+def settle() -> None:
+    """Wait until every mail with a link that was asked for has left."""
+    for _ in range(LONGEST_QUEUE):
+        ask_page._places.acquire()
+    for _ in range(LONGEST_QUEUE):
+        ask_page._places.release()

@@ -21,7 +21,7 @@ from .guard import operator_name
 from .times import Times
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-#: A form stands open no longer than a working day.
+#: Seconds for which a form can be sent after it was shown: a working day.
 FORM_AGE = 12 * 60 * 60
 
 blueprint: PlacedBlueprint = PlacedBlueprint("optout_operator", __name__)

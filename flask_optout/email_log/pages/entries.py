@@ -25,7 +25,7 @@ from .times import Times
 SUGGESTIONS = 50
 #: Headers that say how parts are encoded, which is done anew.
 OF_THE_PARTS = ("mime-version", "content-type", "content-transfer-encoding")
-#: The message was written by the host, and by whoever the host quotes: nothing in it may run, ask or leave.
+#: A message may quote anybody, so in its frame no script runs, no form is sent and no link is followed.
 PREVIEW_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:{others}; frame-ancestors 'self'; sandbox"
 
 

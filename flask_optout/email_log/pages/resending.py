@@ -74,7 +74,7 @@ def _letters(email: Email) -> tuple[Letter, Letter]:
             language=language,
         )
         [again] = state.gate.letters(draft)
-        return again, link_letter(address, email.opportunity, url, sender=sender, reply_to=reply_to)
+        return again, link_letter(address, email.opportunity, ("", url), sender=sender, reply_to=reply_to)
 
 
 def _with_preface(html: str) -> str:

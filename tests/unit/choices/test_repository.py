@@ -12,7 +12,7 @@ from flask_optout import AddressError, OpportunityError, StoreUnavailable
 from flask_optout.addresses import Recipient, parse
 from flask_optout.choices.bulk import CHUNK
 from flask_optout.choices.key_slots import KeySlots
-from flask_optout.choices.repository import Choices
+from flask_optout.choices.repository import Choices, Statement
 from flask_optout.choices.store import Store
 from flask_optout.choices.tables import ChoiceTables
 from flask_optout.links.keys import app_keys
@@ -105,7 +105,7 @@ def test_choices_need_no_flask(tmp_path: Path) -> None:
     choices = Choices(store, tables, slots, None, lambda: None)
     jane = parse("jane@x.org")
     assert choices.is_new() and not choices.muted(jane, "beta-42")
-    choices.add_mutes([(jane, "beta-42")], "import", 7)
+    choices.add_mutes([(jane, "beta-42")], "phone")
     assert choices.muted(jane, "beta-42") and not choices.is_new()
     engine.dispose()
 
@@ -142,13 +142,32 @@ def rows(host: Host) -> list[tuple[bool, str, int | None]]:
         return [(bool(muted), source, batch) for muted, source, batch in connection.execute(query)]
 
 
+def test_a_mute_that_is_made_while_an_import_writes_is_the_candidates(database: Database, make: MakeHost) -> None:
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri)
+    with host.app.app_context():
+        key, choices = current_state().key, current_state().choices
+        marks = [key.mark(parse(who), "beta-42") for who in ("jane@x.org", "bob@x.org")]
+        say(host, True)
+        # As where the press was committed after the import had looked.
+        choices.transact(lambda connection: (None, [Statement(mark, True, "import", 7) for mark in marks]))
+        assert rows(host) == [(True, "import", 7), (True, "page", None)]
+        dispose(host)
+
+
 def test_an_import_adds_mutes_and_leaves_one_that_stands_as_it_is(host: Host) -> None:
     say(host, True)
     say(host, False, "bob@x.org")
     people = [(parse(who), "beta-42") for who in ("jane@x.org", "bob@x.org", "ann@x.org", "ann@x.org")]
-    current_state().choices.add_mutes(people, "import", 7)
+    current_state().imports.add(7, people)
     assert rows(host) == [(True, "import", 7), (True, "import", 7), (True, "page", None)]
-    current_state().choices.add_mutes([], "import")
+    current_state().imports.add(8, [])
+
+
+def test_what_host_code_mutes_is_no_imports_any_more(host: Host) -> None:
+    say(host, True)
+    current_state().imports.add(7, [(parse("bob@x.org"), "beta-42")])
+    current_state().choices.add_mutes([(parse(who), "beta-42") for who in ("jane@x.org", "bob@x.org")], "phone")
+    assert rows(host) == [(True, "page", None), (True, "phone", None)]
 
 
 def test_many_mutes_in_one_transaction(database: Database, make: MakeHost) -> None:
@@ -166,11 +185,11 @@ def test_the_order_of_rows_says_nothing_about_the_order_of_an_import(host: Host)
     written: list[bytes] = []
 
     def note(
-        connection: object, cursor: object, statement: str, parameters: tuple[bytes, bytes], *more: object
+        connection: object, cursor: object, statement: str, parameters: list[tuple[bytes, bytes]], *more: object
     ) -> None:
         if statement.startswith("INSERT INTO optout_choice"):
-            written.append(bytes(parameters[1]))
+            written.extend(bytes(each[1]) for each in parameters if isinstance(each, tuple))
 
     sa.event.listen(host.db.engine, "before_cursor_execute", note)
-    current_state().choices.add_mutes(people, "import")
-    assert written[-50:] == sorted(written[-50:])
+    current_state().imports.add(7, people)
+    assert len(written) == 50 and written == sorted(written)

@@ -69,7 +69,7 @@ def prepared(make: MakeHost, folder: Path, command: str, muted: int, people: int
     invited = folder / "invited.csv"
     rows = "".join(f"person{number}@acme.example,beta-42\n" for number in range(5))
     invited.write_text("email,opportunity\n" * (command == "import") + rows)
-    given = {"import": [str(invited)]}
+    given = {"import": [str(invited), "--yes"]}
     return host, [*command.split(), *given.get(command, [])]
 
 

@@ -1,0 +1,83 @@
+"""What the Email Log holds of one person: their opportunities, an export of it, and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from ..choices.store import Store
+from .ids import time_of
+from .slots import shown
+from .tables import ADDRESS_SIZE, LogTables
+
+#: Rows that are read at once.
+PAGE = 100
+
+
+class Erased(NamedTuple):
+    """How many rows were removed; they are the same whatever the person chose."""
+
+    invitations: int
+    resends: int
+
+
+class People:
+    """The Email Log of one app, person by person; a person is a canonical address.
+
+    Every method raises StoreUnavailable when the database does not answer.
+    """
+
+    def __init__(self, store: Store, tables: LogTables) -> None:
+        self._store, self._tables = store, tables
+
+    def opportunities(self, mailbox: str, limit: int) -> list[str]:
+        """What a person was invited to, of what is kept, the newest first."""
+        email = self._tables.email.c
+        query = sa.select(email.opportunity).where(email.mailbox == mailbox[:ADDRESS_SIZE])
+        newest = query.group_by(email.opportunity).order_by(sa.func.max(email.id).desc()).limit(limit)
+        return self._store.read(lambda connection: list(connection.scalars(newest)))
+
+    def invitations(self, mailbox: str) -> Iterator[dict[str, Any]]:
+        """Every invitation that is kept, oldest first, with a mark in place of personal links."""
+        email = self._tables.email.c
+        query = sa.select(self._tables.email).where(email.mailbox == mailbox[:ADDRESS_SIZE]).order_by(email.id)
+        last = -1
+        while rows := self._rows(query.where(email.id > last).limit(PAGE)):
+            for row in rows:
+                values = row._asdict()
+                last = values.pop("id")
+                texts = {name: text and shown(text) for name in ("text", "html") for text in [values[name]]}
+                yield {"time": _time(last), **values, **texts}
+
+    def resends(self, mailbox: str) -> list[dict[str, Any]]:
+        """Every time an invitation was sent to them again."""
+        resend = self._tables.resend.c
+        columns = resend.opportunity, resend.operator, resend.failure
+        query = sa.select(resend.moment, *columns).where(resend.mailbox == mailbox[:ADDRESS_SIZE])
+        names = [column.name for column in columns]
+        rows = self._rows(query.order_by(resend.moment))
+        return [{"time": _time(moment), **dict(zip(names, more, strict=True))} for moment, *more in rows]
+
+    def erase(self, mailbox: str, slots: Sequence[bytes]) -> Erased:
+        """Remove a person's invitations, resends and asks; what they chose stays.
+
+        :param slots: under which their asks are counted.
+        """
+        mailbox = mailbox[:ADDRESS_SIZE]
+        email, resend, asked = self._tables.email, self._tables.resend, self._tables.asked
+
+        def delete(connection: sa.Connection) -> Erased:
+            connection.execute(asked.delete().where(asked.c.slot.in_(slots)))
+            deletes = (table.delete().where(table.c.mailbox == mailbox) for table in (email, resend))
+            return Erased(*(connection.execute(each).rowcount for each in deletes))
+
+        return self._store.write(delete)
+
+    def _rows(self, query: sa.Select[Any]) -> list[Any]:
+        return self._store.read(lambda connection: list(connection.execute(query)))
+
+
+def _time(id: int) -> str:
+    return time_of(id).isoformat(timespec="minutes")

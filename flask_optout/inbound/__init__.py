@@ -1,0 +1,1 @@
+"""Mails that opt somebody out."""

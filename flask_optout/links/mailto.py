@@ -1,0 +1,61 @@
+"""The addresses of the mailto door: each mutes one person for one opportunity, and opens no page.
+
+An address holds the two pseudonyms under which the choice is stored, and a message authentication code over them, as
+55 characters of lower-case base32: a local part has at most 64 octets (RFC 5321 section 4.5.3.1.1).
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+
+from ..addresses import Address
+from .keys import DIGEST_SIZE, SCOPE_SIZE, DataKey, Mark
+from .tokens import bad_token
+
+#: Bytes of the code: nobody can try 2**80 of them by mail.
+MAC_SIZE = 10
+TOKEN_LENGTH = -(-(SCOPE_SIZE + DIGEST_SIZE + MAC_SIZE) * 8 // 5)
+LONGEST_LOCAL_PART = 64
+#: Where the token stands in OPTOUT_MAILTO.
+FIELD = "{token}"
+
+
+class MailtoDoor:
+    """Makes and reads the addresses of one app.
+
+    :param template: the setting OPTOUT_MAILTO.
+    """
+
+    def __init__(self, key: DataKey, template: str) -> None:
+        self._key = key
+        self._secret = key.derive("link.mailto")
+        self._template = template
+        before, after = template.rpartition("@")[0].split(FIELD)
+        self._local_part = re.compile(
+            rf"{re.escape(before)}([a-z2-7]{{{TOKEN_LENGTH}}}){re.escape(after)}", re.IGNORECASE | re.ASCII
+        )
+
+    def address(self, person: Address, opportunity: str) -> str:
+        """Where this person's opt-out from this opportunity is mailed to."""
+        payload = b"".join(self._key.mark(person, opportunity))
+        token = base64.b32encode(payload + self._code(payload)).rstrip(b"=").lower().decode()
+        return self._template.replace(FIELD, token)
+
+    def read(self, recipient: str) -> Mark:
+        """Whose choice about what a mail to this address is; its domain may have been rewritten.
+
+        :raises BadToken: when the address was not made here.
+        """
+        found = self._local_part.fullmatch(recipient.strip().strip("<>").rpartition("@")[0])
+        if found is None:
+            raise bad_token()
+        octets = base64.b32decode(found[1].upper() + "=" * (-TOKEN_LENGTH % 8))
+        payload, code = octets[:-MAC_SIZE], octets[-MAC_SIZE:]
+        if not hmac.compare_digest(code, self._code(payload)):
+            raise bad_token()
+        return Mark(payload[:SCOPE_SIZE], payload[SCOPE_SIZE:])
+
+    def _code(self, payload: bytes) -> bytes:
+        return hmac.digest(self._secret, payload, "sha256")[:MAC_SIZE]

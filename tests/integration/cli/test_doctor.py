@@ -1,0 +1,112 @@
+"""``flask optout doctor``: options, output and exit status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from flask import redirect
+
+from tests.conftest import MakeHost
+from tests.support.dns_server import Zone, dns_server
+from tests.support.hosts import Host, free_port, http_server
+from tests.support.samples import eml
+from tools.doctor_demo import ZONE
+
+
+def run(host: Host, *options: str) -> Result:
+    return host.app.test_cli_runner().invoke(args=["optout", "doctor", *options])
+
+
+def test_all_is_well_or_something_fails(make: MakeHost) -> None:
+    assert run(make(), "--offline").exit_code == 0
+    walled = make()
+    walled.app.before_request(lambda: redirect("/login"))
+    assert run(walled, "--offline").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--domain", "not a domain"],
+        ["--domain", "a\x00b"],
+        ["--message", "missing.eml"],
+        ["--message", "."],
+        ["--nameserver", "dns.example"],
+        ["--block-list", "not a zone"],
+        ["--status", "jane@example.org"],
+        ["extra"],
+    ],
+)
+def test_wrong_use(make: MakeHost, options: list[str]) -> None:
+    assert run(make(), *options).exit_code == 2
+
+
+def test_json_of_a_domain_and_a_sample(make: MakeHost, tmp_path: Path) -> None:
+    sample = tmp_path / "sample.eml"
+    sample.write_bytes(eml(Return_Path=None))
+    with dns_server(ZONE) as server:
+        address = f"127.0.0.1:{server.address[1]}"
+        result = run(
+            make(OPTOUT_BASE_URL=f"https://127.0.0.1:{free_port()}"),
+            *("--json", "--domain", "broken.example", "--message", str(sample), "--nameserver", address),
+        )
+    said = json.loads(result.output)
+    found = {finding["id"]: finding for finding in said["findings"]}
+    assert (said["domain"], said["exit_status"], result.exit_code) == ("broken.example", 1, 1)
+    assert found["domain.spf.several"]["severity"] == "fail"
+    assert found["domain.spf.several"]["facts"]["count"] == "2"
+    assert {finding["group"] for finding in said["findings"]} == {"setup", "domain", "message", "doors"}
+    assert "jane" not in result.output
+
+
+def test_the_text_names_the_mend(make: MakeHost) -> None:
+    host = make()
+    host.app.before_request(lambda: redirect("/login"))
+    result = run(host, "--offline")
+    assert "does not reach Flask-OptOut" in " ".join(result.output.split())
+    assert "could not be told" in result.output.splitlines()[-1]
+
+
+BAD = "mx.example; spf=fail smtp.mailfrom=x.example; dkim=fail header.d=x.example; dmarc=fail header.from=x.example"
+PERMERROR = {"mended.example TXT": ["v=spf1 ip4:192.0.2.0/24 -all moo"]}
+NO_PTR = {name: records for name, records in ZONE.items() if not name.startswith("25.2.0.192")}
+
+
+@pytest.mark.parametrize(
+    ("zone", "settings", "sample", "status"),
+    [
+        (ZONE, {"OPTOUT_SENDING_HOST": "192.0.2.25"}, None, 0),
+        ({**ZONE, **PERMERROR}, {"OPTOUT_SENDING_HOST": "192.0.2.25"}, None, 1),
+        ({**ZONE, **PERMERROR}, {}, None, 1),
+        # A relay that has no name, or that SPF does not know, says nothing about the host that delivers.
+        (NO_PTR, {"MAIL_SERVER": "192.0.2.25"}, None, 0),
+        (ZONE, {"MAIL_SERVER": "192.0.2.99"}, None, 0),
+        (NO_PTR, {"OPTOUT_SENDING_HOST": "192.0.2.25"}, None, 1),
+        (ZONE, {"OPTOUT_SENDING_HOST": "192.0.2.25"}, eml(Authentication_Results=BAD), 1),
+        (ZONE, {"OPTOUT_SENDING_HOST": "192.0.2.25"}, eml(X_Spam_Flag="YES"), 1),
+    ],
+)
+def test_the_exit_status_of_a_deployed_app(
+    make: MakeHost, tmp_path: Path, zone: Zone, settings: dict[str, Any], sample: bytes | None, status: int
+) -> None:
+    port = free_port()
+    host = make(OPTOUT_BASE_URL=f"http://127.0.0.1:{port}", **settings)
+    (tmp_path / "sample.eml").write_bytes(sample or b"")
+    given = ["--message", str(tmp_path / "sample.eml")] if sample else []
+    with dns_server(zone) as server, http_server(host.app, port):
+        address = f"127.0.0.1:{server.address[1]}"
+        result = run(host, "--domain", "mended.example", "--nameserver", address, *given)
+    assert result.exit_code == status, result.output
+
+
+def test_block_lists_are_asked_when_they_are_named(make: MakeHost) -> None:
+    with dns_server({**ZONE, "mended.example.bl.example A": ["127.0.0.2"]}) as server:
+        host = make(OPTOUT_BASE_URL=f"https://127.0.0.1:{free_port()}")
+        address = f"127.0.0.1:{server.address[1]}"
+        options = ("--domain", "mended.example", "--nameserver", address)
+        assert "bl.example" not in run(host, *options).output
+        assert "bl.example lists mended.example" in run(host, *options, "--block-list", "bl.example").output

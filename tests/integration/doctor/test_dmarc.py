@@ -1,0 +1,215 @@
+"""DMARC, line by line of RFC 9989, against a real DNS server."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_optout.doctor.dmarc import aligned, alignment, dmarc, organizational
+from tests.integration.doctor.conftest import Ask, ids, the
+from tests.support.dns_server import SERVFAIL, SILENCE, Zone
+
+D = "mail.invite.example"
+
+
+def at(name: str, *records: str) -> Zone:
+    return {f"_dmarc.{name} TXT": list(records)}
+
+
+GOOD = "v=DMARC1; p=reject; rua=mailto:dmarc@invite.example"
+
+
+WELL = {"domain.dmarc.record"}
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        # Section 4.10: the record that applies.
+        (at(D, GOOD), WELL),
+        (at("invite.example", GOOD), WELL),
+        (at("example", "v=DMARC1; p=reject; psd=y; rua=mailto:dmarc@example"), WELL),
+        ({}, {"domain.dmarc.none"}),
+        (at(D, "v=spf1 -all"), {"domain.dmarc.none"}),
+        (at(D, GOOD, "unrelated"), WELL),
+        (at(D, GOOD, GOOD + "; t=n"), {"domain.dmarc.several"}),
+        ({**at(D, GOOD, GOOD + "; t=n"), **at("invite.example", GOOD)}, WELL | {"domain.dmarc.several"}),
+        ({f"{D} TXT": [GOOD], **at("other", "")}, {"domain.dmarc.none"}),
+        # Section 4.8: the version's letters, and what is typed into forms.
+        (at(D, GOOD.replace("v=", "V =")), WELL),
+        (at(D, GOOD.replace("DMARC1", "dmarc1")), {"domain.dmarc.flawed"}),
+        (at(D, " " + GOOD), {"domain.dmarc.flawed"}),
+        (at(D, f'"{GOOD}"'), {"domain.dmarc.flawed"}),
+        (at(D, GOOD.replace(";", "\\;")), {"domain.dmarc.flawed"}),
+        (at(D, GOOD.replace(";", "", 1)), {"domain.dmarc.flawed"}),
+        (at(D, "DMARC1; p=reject"), {"domain.dmarc.flawed"}),
+        # Section 4.7: values in any letters; bad optional tags are dropped; removed and added tags, test mode.
+        (at(D, GOOD.replace("p=reject", "P=Reject") + "; ADKIM=S; aspf=R; fo=1:D:s"), WELL),
+        (at(D, GOOD + "; adkim=strict"), WELL | {"domain.dmarc.dropped"}),
+        (at(D, GOOD + "; fo=2"), WELL | {"domain.dmarc.dropped"}),
+        (at(D, GOOD + "; psd=x; t=maybe"), WELL | {"domain.dmarc.dropped"}),
+        (at(D, GOOD + "; pct=50"), WELL | {"domain.dmarc.removed"}),
+        (at(D, GOOD + "; rf=afrf; ri=86400"), WELL | {"domain.dmarc.removed"}),
+        (at(D, GOOD + "; np=reject; sp=quarantine"), WELL),
+        (at(D, GOOD + "; t=y"), WELL | {"domain.dmarc.test"}),
+        (at(D, GOOD + "; new=1"), WELL | {"domain.dmarc.unknown-tag"}),
+        (at(D, GOOD + "; p=none"), {"domain.dmarc.twice"}),
+        (at(D, GOOD.replace("p=reject; ", "")), WELL | {"domain.dmarc.no-policy"}),
+        (at(D, GOOD.replace("reject", "none")), WELL | {"domain.dmarc.unenforced"}),
+        (at(D, "v=DMARC1; p=reject"), WELL | {"domain.dmarc.no-reports"}),
+        (at(D, GOOD + "!10m"), WELL | {"domain.dmarc.size"}),
+        (at(D, GOOD.replace("mailto:", "")), WELL | {"domain.dmarc.report-address"}),
+        (at(D, GOOD.replace("reject", "rejekt")), {"domain.dmarc.policy"}),
+        (at(D, GOOD + "; sp=no"), {"domain.dmarc.policy"}),
+        # The policy of the domain at hand: sp where it exists, np where it does not (section 4.10.1).
+        ({**at("invite.example", GOOD + "; sp=none"), f"{D} A": ["192.0.2.1"]}, WELL | {"domain.dmarc.unenforced"}),
+        (at("invite.example", GOOD + "; sp=none; np=reject"), WELL),
+        (at("invite.example", GOOD + "; np=none"), WELL | {"domain.dmarc.unenforced"}),
+        ({**at("invite.example", GOOD + "; np=none"), f"{D} MX": ["1 mx.example."]}, WELL),
+        (at(D, GOOD + "; sp=none; np=none"), WELL),
+        # Reports to another domain: RFC 9990 section 4.
+        (
+            {**at(D, GOOD.replace("invite.example", "reports.test")), "reports.test MX": ["1 mx.reports.test."]},
+            WELL | {"domain.dmarc.reports"},
+        ),
+        (
+            {
+                **at(D, GOOD.replace("invite.example", "reports.test")),
+                "reports.test MX": ["1 mx.reports.test."],
+                f"{D}._report._dmarc.reports.test TXT": ["v=DMARC1"],
+            },
+            WELL,
+        ),
+    ],
+)
+def test_each_line_of_the_standard(ask: Ask, zone: Zone, expected: set[str]) -> None:
+    assert ids(dmarc(ask(zone), D)) == expected
+
+
+@pytest.mark.parametrize(
+    ("zone", "policy"),
+    [
+        (at(D, GOOD), "reject"),
+        ({**at("invite.example", GOOD + "; sp=quarantine"), f"{D} A": ["192.0.2.1"]}, "quarantine"),
+        (at("invite.example", GOOD + "; sp=quarantine; np=none"), "none"),
+        (at("invite.example", GOOD + "; sp=quarantine"), "quarantine"),
+    ],
+)
+def test_the_policy_that_is_told_is_that_of_the_domain_at_hand(ask: Ask, zone: Zone, policy: str) -> None:
+    assert the(dmarc(ask(zone), D), "domain.dmarc.record").facts["policy"] == policy
+
+
+@pytest.mark.parametrize(
+    ("id", "tags", "kept"),
+    [
+        ("removed", "p=reject; pct=50; sp=none", "p=reject; sp=none"),
+        ("removed", "p=reject; pct=0", "p=reject; t=y"),
+        ("removed", "p=Quarantine; pct=0; rua=mailto:a.b@x.example", "p=Quarantine; rua=mailto:a.b@x.example; t=y"),
+        ("dropped", "p=reject; adkim=strict; rua=mailto:a@x.example", "p=reject; rua=mailto:a@x.example"),
+        ("test", "p=reject; t=y", "p=reject"),
+        ("no-reports", "p=reject", f"p=reject; rua=mailto:postmaster@{D}"),
+        ("no-policy", "rua=mailto:a@x.example", "rua=mailto:a@x.example; p=none"),
+    ],
+)
+def test_a_paste_keeps_the_policy_that_stands_and_the_mailboxes(ask: Ask, id: str, tags: str, kept: str) -> None:
+    finding = the(dmarc(ask(at(D, f"v=DMARC1; {tags}")), D), f"domain.dmarc.{id}")
+    assert finding.paste == f'_dmarc.{D}. IN TXT "v=DMARC1; {kept}"'
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        {},
+        at(D, "v=dmarc1; p=reject"),
+        at(D, "v=DMARC1; p=reject; pct=20; adkim=x"),
+        at(D, 'v=DMARC1\\; p=quarantine\\; rua=mailto:"a@x.example"'),
+    ],
+)
+def test_what_is_pasted_is_read_without_a_flaw(ask: Ask, zone: Zone) -> None:
+    for _ in range(5):
+        finding = next((found for found in dmarc(ask(zone), D) if found.paste and found.severity != "note"), None)
+        if finding is None:
+            break
+        zone = at(D, finding.paste.split('"')[1])
+    assert not {found.id for found in dmarc(ask(zone), D) if found.severity in ("fail", "warn")} - {
+        "domain.dmarc.reports"
+    }
+
+
+@pytest.mark.parametrize("trouble", [SILENCE, SERVFAIL])
+@pytest.mark.parametrize(
+    "zone",
+    [
+        at(D, "trouble"),
+        at("invite.example", "trouble"),
+        {
+            **at(D, GOOD.replace("invite.example", "reports.test")),
+            "reports.test MX": ["1 mx.reports.test."],
+            f"{D}._report._dmarc.reports.test TXT": ["trouble"],
+        },
+    ],
+)
+def test_trouble_in_dns_is_could_not_tell(ask: Ask, zone: Zone, trouble: str) -> None:
+    """checkdmarc says that there is no record, or that the reports are not authorised."""
+    troubled = {name: [trouble if value == "trouble" else value for value in values] for name, values in zone.items()}
+    found = [finding for finding in dmarc(ask(troubled), D) if finding.severity != "ok"]
+    assert found
+    assert all(finding.seen.startswith("Could not tell") for finding in found), found
+
+
+@pytest.mark.parametrize(
+    ("zone", "domain", "expected"),
+    [
+        ({}, "a.b.example", "a.b.example"),
+        (at("b.example", GOOD), "a.b.example", "b.example"),
+        ({**at("a.b.example", GOOD), **at("b.example", GOOD)}, "a.b.example", "b.example"),
+        ({**at("a.b.example", "v=DMARC1; psd=n"), **at("b.example", GOOD)}, "x.a.b.example", "a.b.example"),
+        (at("example", "v=DMARC1; psd=y"), "a.b.example", "b.example"),
+        # Eight questions at most: of ten labels the second to the third from the left are skipped.
+        (at("2.3.4.5.6.7.8.9.example", GOOD), "1.2.3.4.5.6.7.8.9.example", "1.2.3.4.5.6.7.8.9.example"),
+        (at("4.5.6.7.8.9.example", GOOD), "1.2.3.4.5.6.7.8.9.example", "4.5.6.7.8.9.example"),
+        ({**at("b.example", GOOD, GOOD + ";t=n")}, "a.b.example", "a.b.example"),
+    ],
+)
+def test_the_tree_walk_finds_the_organizational_domain(ask: Ask, zone: Zone, domain: str, expected: str) -> None:
+    """RFC 9989 section 4.10; checkdmarc would take it from the public suffix list."""
+    assert organizational(ask(zone), domain) == expected
+
+
+@pytest.mark.parametrize(
+    ("author", "other", "strict", "expected"),
+    [
+        ("invite.example", "invite.example", True, True),
+        ("invite.example", "bounce.invite.example", False, True),
+        ("invite.example", "bounce.invite.example", True, False),
+        ("a.invite.example", "b.invite.example", False, True),
+        ("invite.example", "relay.test", False, False),
+    ],
+)
+def test_alignment_of_two_domains(ask: Ask, author: str, other: str, strict: bool, expected: bool) -> None:
+    assert aligned(ask(at("invite.example", GOOD)), author, other, strict) is expected
+
+
+@pytest.mark.parametrize(
+    ("record", "bounce", "signers", "id"),
+    [
+        (GOOD, "bounce.invite.example", [], "domain.alignment"),
+        (GOOD + "; aspf=s", "bounce.invite.example", ["relay.test"], "domain.alignment.none"),
+        (GOOD, "relay.test", ["invite.example"], "domain.alignment"),
+        (GOOD + "; adkim=s", "relay.test", ["mail.invite.example"], "domain.alignment.none"),
+        (GOOD + "; adkim=S", "relay.test", ["mail.invite.example"], "domain.alignment.none"),
+        (GOOD + "; adkim=strict", "relay.test", ["mail.invite.example"], "domain.alignment"),
+        (GOOD, "relay.test", ["relay.test"], "domain.alignment.none"),
+        (GOOD, None, ["relay.test"], "domain.alignment.unknown"),
+        (GOOD, "relay.test", [], "domain.alignment.unknown"),
+    ],
+)
+def test_one_of_spf_and_dkim_must_speak_for_from(
+    ask: Ask, record: str, bounce: str | None, signers: list[str], id: str
+) -> None:
+    found = alignment(ask(at("invite.example", record)), "invite.example", bounce, signers)
+    assert ids(found) == {id}
+
+
+def test_alignment_without_dns_is_could_not_tell(ask: Ask) -> None:
+    zone: Zone = {"_dmarc.invite.example TXT": [SILENCE]}
+    assert ids(alignment(ask(zone), "invite.example", "invite.example", [])) == {"domain.alignment.unknown"}

@@ -1,0 +1,373 @@
+"""The doors of a deployed app, tried over HTTP, and what stands in front of some of them."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask, Response, abort, redirect, request
+
+from flask_optout.doctor import doors as module
+from flask_optout.doctor import http
+from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Knock, Probe, doors
+from flask_optout.doctor.finding import Finding
+from flask_optout.doctor.http import Answer, knock
+from flask_optout.links.keys import DataKey
+from flask_optout.links.tokens import Door, Tokens
+from flask_optout.presses.judge import HURRY
+from tests.conftest import MakeHost
+from tests.integration.doctor.conftest import ids, the
+from tests.support.hosts import Host, free_port, http_server
+
+pytestmark = pytest.mark.long
+
+FINE = {"doors.page", "doors.headers", "doors.reading", "doors.one-click", "doors.cache"}
+
+
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAUSE", HURRY + 0.05)
+    monkeypatch.setattr(module, "WAIT", 0.1)
+
+
+@contextmanager
+def served(make: MakeHost, **config: Any) -> Iterator[Host]:
+    port = free_port()
+    host = make(OPTOUT_BASE_URL=f"http://127.0.0.1:{port}", **config)
+    with http_server(host.app, port), host.app.app_context():
+        yield host
+
+
+def tried(host: Host, knock: Knock = knock) -> list[Finding]:
+    state = host.app.extensions["optout"]
+    probe, reader = (
+        Probe(*(state.links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
+        for opportunity in (PROBE_OPPORTUNITY, READER_OPPORTUNITY)
+    )
+    email_log = probe.landing.rpartition("/")[0] + "/operator/"
+    return list(doors(probe, reader, email_log if state.operator else None, knock))
+
+
+def test_the_doors_of_an_app_as_it_should_be_are_fine_every_time(make: MakeHost) -> None:
+    with served(make) as host:
+        assert ids(tried(host)) == FINE
+        assert ids(tried(host)) == FINE
+        assert host.optout.may_invite("optout-doctor@example.com", PROBE_OPPORTUNITY)
+
+
+def test_the_probe_is_nobody(make: MakeHost) -> None:
+    with served(make) as host:
+        host.optout.link("jane@example.org", "beta-42")  # the first link of a store writes a row of its own
+        count = host.db.text("select count(*) from optout_choice")
+        before = host.db.session.execute(count).scalar_one()
+        host.db.session.rollback()
+        tried(host)
+        assert host.db.session.execute(count).scalar_one() == before + 1
+        assert PROBE.domain == "example.com"
+
+
+def login_wall(app: Flask) -> None:
+    app.before_request(lambda: redirect("/login"))
+
+
+def one_click_wall(app: Flask) -> None:
+    app.before_request(
+        lambda: redirect("/login") if request.method == "POST" and "one-click" in request.path else None
+    )
+
+
+def page_wall(app: Flask) -> None:
+    app.before_request(
+        lambda: ("No", 403) if (request.method, "one-click" in request.path) == ("POST", False) else None
+    )
+
+
+def multipart_wall(app: Flask) -> None:
+    app.before_request(lambda: ("No", 403) if request.mimetype == "multipart/form-data" else None)
+
+
+def csrf_check(app: Flask) -> None:
+    app.before_request(lambda: ("Bad CSRF token", 400) if request.method == "POST" else None)
+
+
+def maintenance(app: Flask) -> None:
+    app.before_request(lambda: ("Back soon", 503))
+
+
+def rate_limit(app: Flask) -> None:
+    """Refuses what comes sooner than a moment after the request before, as nginx's limit_req does."""
+    last = [0.0]
+
+    def limit() -> tuple[str, int] | None:
+        before, last[0] = last[0], time.monotonic()
+        return ("Slow down", 503) if before and last[0] - before < 30 and request.method != "GET" else None
+
+    app.before_request(limit)
+
+
+def too_many(app: Flask) -> None:
+    app.before_request(lambda: ("Too many", 429) if request.query_string else None)
+
+
+def challenge(app: Flask) -> None:
+    app.before_request(lambda: ("<title>Just a moment...</title>", 403, {"cf-mitigated": "challenge"}))
+
+
+def broken(app: Flask) -> None:
+    app.before_request(lambda: ("Oh no", 500))
+
+
+def programs_kept_out(app: Flask) -> None:
+    app.before_request(
+        lambda: ("No bots", 403) if "Mozilla" not in str(request.user_agent) and request.method == "GET" else None
+    )
+
+
+def headers_set(*pairs: tuple[str, str]) -> Callable[[Flask], None]:
+    """Adds headers beside those that are there, as a proxy does."""
+
+    def spoil(app: Flask) -> None:
+        def add(response: Response) -> Response:
+            for name, value in pairs:
+                response.headers.add(name, value)
+            return response
+
+        app.after_request(add)
+
+    return spoil
+
+
+def scripts(source: str) -> Callable[[Flask], None]:
+    def spoil(app: Flask) -> None:
+        def inject(response: Response) -> Response:
+            if response.mimetype == "text/html":
+                response.direct_passthrough = False
+                response.set_data(
+                    response.get_data(as_text=True).replace("</body>", f'<script src="{source}"></script></body>')
+                )
+            return response
+
+        app.after_request(inject)
+
+    return spoil
+
+
+def another_page(app: Flask) -> None:
+    app.before_request(lambda: "<h1>Sign in</h1>")
+
+
+def cookies(app: Flask) -> None:
+    def set_cookie(response: Response) -> Response:
+        response.set_cookie("balancer", "1")
+        return response
+
+    app.after_request(set_cookie)
+
+
+def other_headers(app: Flask) -> None:
+    def set_headers(response: Response) -> Response:
+        response.headers["Cache-Control"] = "max-age=300"
+        response.headers["Content-Security-Policy"] = "require-trusted-types-for 'script'"
+        return response
+
+    app.after_request(set_headers)
+
+
+def caching_proxy(app: Flask) -> None:
+    inner, kept = app.wsgi_app, {}
+
+    def proxy(environ: dict[str, Any], start: Any) -> Any:
+        if environ["REQUEST_METHOD"] != "GET":
+            return inner(environ, start)
+        if environ["PATH_INFO"] not in kept:
+            said: list[Any] = []
+            remember: Any = lambda *args: said.append(args)  # noqa: E731
+            body = b"".join(inner(environ, remember))
+            kept[environ["PATH_INFO"]] = said[0], body
+        (status, headers), body = kept[environ["PATH_INFO"]]
+        start(status, headers)
+        return [body]
+
+    app.wsgi_app = proxy  # type: ignore[assignment,method-assign]
+
+
+def proxy_that_presses(app: Flask) -> None:
+    """Turns whoever opens the one-click link into somebody who posts to it."""
+    inner = app.wsgi_app
+
+    def proxy(environ: dict[str, Any], start: Any) -> Any:
+        if environ["REQUEST_METHOD"] == "GET" and "one-click" in environ["PATH_INFO"]:
+            signal = b"List-Unsubscribe=One-Click"
+            environ |= {
+                "REQUEST_METHOD": "POST",
+                "CONTENT_LENGTH": str(len(signal)),
+                "CONTENT_TYPE": "application/x-www-form-urlencoded",
+                "wsgi.input": io.BytesIO(signal),
+            }
+        return inner(environ, start)
+
+    app.wsgi_app = proxy  # type: ignore[assignment,method-assign]
+
+
+CSP = "Content-Security-Policy"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "lost", "found"),
+    [
+        (login_wall, FINE, {"doors.page.redirect"}),
+        (broken, FINE, {"doors.page.broken"}),
+        (another_page, FINE, {"doors.page.empty"}),
+        (one_click_wall, {"doors.one-click", "doors.cache"}, {"doors.one-click.refused", "doors.one-click.marker"}),
+        (csrf_check, {"doors.one-click", "doors.cache"}, {"doors.one-click.refused"}),
+        (multipart_wall, {"doors.one-click"}, {"doors.one-click.refused"}),
+        (page_wall, set(), {"doors.button"}),
+        (cookies, set(), {"doors.cookie"}),
+        (other_headers, {"doors.headers"}, {"doors.headers.lost", "doors.trusted-types"}),
+        (caching_proxy, {"doors.cache"}, {"doors.cache.stale"}),
+        (proxy_that_presses, {"doors.reading"}, {"doors.reading.changes"}),
+        (programs_kept_out, set(), {"doors.agents"}),
+        # What is busy, limits requests, or asks for a person, is neither well nor broken.
+        (maintenance, FINE, {"doors.page.unknown"}),
+        (challenge, FINE, {"doors.page.unknown"}),
+        (too_many, {"doors.reading"}, {"doors.reading.unknown"}),
+        (
+            rate_limit,
+            {"doors.reading", "doors.one-click", "doors.cache"},
+            {"doors.reading.unknown", "doors.one-click.unknown"},
+        ),
+        # Headers count as a browser joins them.
+        (headers_set(("Referrer-Policy", "unsafe-url")), {"doors.headers"}, {"doors.referrer"}),
+        (headers_set(("Referrer-Policy", "no-such-policy")), set(), set()),
+        (headers_set(("Referrer-Policy", "no-referrer")), set(), set()),
+        (headers_set(("Referrer-Policy", "origin")), {"doors.headers"}, {"doors.headers.lost"}),
+        (headers_set((CSP, "form-action 'none'")), {"doors.headers"}, {"doors.form-blocked"}),
+        (
+            headers_set((CSP, "default-src 'self', form-action https://x.example")),
+            {"doors.headers"},
+            {"doors.form-blocked"},
+        ),
+        (headers_set((CSP, "sandbox allow-scripts")), {"doors.headers"}, {"doors.form-blocked"}),
+        (headers_set((CSP, "sandbox allow-forms; form-action 'self'")), set(), set()),
+        (headers_set((CSP, "form-action http://127.0.0.1:*")), set(), set()),
+        (headers_set((CSP, "default-src 'none'")), set(), set()),
+        (headers_set((CSP, "form-action http://127.0.0.1:*/elsewhere")), {"doors.headers"}, {"doors.form-blocked"}),
+        (headers_set((CSP, "connect-src 'none'")), {"doors.headers"}, {"doors.form-blocked"}),
+        (headers_set((CSP, "connect-src 'none'; script-src 'nonce-abc'")), set(), set()),
+        (headers_set(("X-DataDome", "protected")), set(), set()),
+        (scripts("/cdn-cgi/challenge-platform/scripts/jsd/main.js"), set(), {"doors.scripts"}),
+        (headers_set(("Content-Security-Policy-Report-Only", "form-action 'none'")), set(), set()),
+        (headers_set(("X-Content-Type-Options", "none")), set(), set()),
+        # Scripts of others can read the link.
+        (scripts("https://cdn.analytics.example/a.js"), set(), {"doors.scripts"}),
+        (scripts("/cdn-cgi/scripts/email-decode.min.js"), set(), {"doors.scripts"}),
+    ],
+)
+def test_what_stands_in_front_of_a_door_is_seen(
+    make: MakeHost, spoil: Callable[[Flask], None], lost: set[str], found: set[str]
+) -> None:
+    with served(make) as host:
+        spoil(host.app)
+        assert ids(tried(host)) == FINE - lost | found
+
+
+def test_a_server_that_is_busy_for_a_moment_is_asked_again(make: MakeHost) -> None:
+    seen: Counter[str] = Counter()
+
+    def at_first() -> tuple[str, int] | None:
+        seen[f"{request.method} {request.url}"] += 1
+        return ("Busy", 429) if seen[f"{request.method} {request.url}"] == 1 else None
+
+    with served(make) as host:
+        host.app.before_request(at_first)
+        assert ids(tried(host)) == FINE
+
+
+def test_slow_answers_of_one_check_leave_the_others_their_time(
+    make: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SECONDS_PER_CHECK", 2.5)
+    with served(make) as host:
+        host.app.before_request(lambda: time.sleep(2) if request.query_string else None)
+        found = ids(tried(host))
+    assert found == FINE - {"doors.reading"} | {"doors.reading.time.unknown"}
+
+
+def test_each_form_is_sent_to_its_own_action(make: MakeHost) -> None:
+    posted: list[str] = []
+    with served(make) as host:
+        host.app.before_request(lambda: posted.append(request.path) if request.method == "POST" else None)
+        tried(host)
+        landing = urlsplit(host.optout.link(PROBE.canonical, PROBE_OPPORTUNITY)).path
+    assert posted.count(landing) >= 1
+    assert all(path == landing or "one-click" in path for path in posted)
+
+
+def test_a_deployment_with_other_keys_is_seen(make: MakeHost) -> None:
+    with served(make) as host:
+        door = host.app.extensions["optout"].links.url(Door.LANDING, PROBE, PROBE_OPPORTUNITY).rpartition("/")[0]
+        other = Tokens(DataKey(b"the data key of another app, 32.")).mint(Door.LANDING, PROBE, PROBE_OPPORTUNITY)
+        finding = the(doors(Probe(f"{door}/{other}", ""), Probe("", ""), None, knock), "doors.page.lost")
+        assert "404" in finding.seen
+        assert "OPTOUT_KEYS" in finding.mend
+
+
+@pytest.mark.parametrize(
+    ("guard", "is_open"),
+    [(lambda: False, False), (lambda: True, True), (lambda: "an operator", True), (lambda: abort(401), False)],
+)
+def test_the_email_log_is_closed_to_strangers(make: MakeHost, guard: Callable[[], Any], is_open: bool) -> None:
+    with served(make, operator=guard) as host:
+        assert ("doors.email-log.open" if is_open else "doors.email-log") in ids(tried(host))
+
+
+def test_a_wrong_clock_is_seen(make: MakeHost) -> None:
+    def knock_then(method: str, url: str, body: tuple[str, str] | None, agent: str) -> Answer:
+        return replace(knock(method, url, body, agent), headers=[("date", "Tue, 24 Nov 2020 08:00:00 GMT")])
+
+    with served(make) as host:
+        assert "doors.clock" in ids(tried(host, knock_then))
+
+
+def test_nobody_there() -> None:
+    url = f"http://127.0.0.1:{free_port()}/optout/x"
+    assert ids(doors(Probe(url, url), Probe(url, url), None, knock)) == {"doors.unreachable"}
+
+
+@pytest.mark.parametrize("says", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1_000])
+def test_what_speaks_no_http_or_nothing_at_all(says: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "SECONDS", 5.0 if says else 0.2)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.settimeout(5)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/optout/x"
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(says)
+                connection.recv(1)  # until the doctor has gone
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        found = ids(doors(Probe(url, url), Probe(url, url), None, knock))
+        thread.join()
+    assert found == {"doors.unreachable" if says else "doors.page.unknown"}
+
+
+def test_a_probe_that_cannot_be_freed_leaves_the_effect_unknown(make: MakeHost) -> None:
+    with served(make) as host:
+        page_wall(host.app)
+        tried(host)
+        assert "doors.cache.unknown" in ids(tried(host))

@@ -1,0 +1,134 @@
+"""The doors behind a real nginx, as people set it up."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from flask_optout.doctor import doors as module
+from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
+from flask_optout.doctor.finding import Finding
+from flask_optout.doctor.http import knock
+from flask_optout.links.tokens import Door
+from flask_optout.presses.judge import HURRY
+from tests.conftest import MakeHost, missing
+from tests.integration.doctor.conftest import ids
+from tests.support.hosts import free_port, http_server
+
+pytestmark = pytest.mark.long
+
+FINE = {"doors.page", "doors.headers", "doors.reading", "doors.one-click", "doors.cache"}
+PROGRAMS_OUT = {"doors.agents", "doors.one-click.refused"}
+CONF = """
+daemon off; user root; pid {folder}/pid; error_log {folder}/error.log;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder}; scgi_temp_path {folder};
+  limit_req_zone $binary_remote_addr zone=all:1m rate={rate};
+  proxy_cache_path {folder}/cache keys_zone=cache:1m;
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{
+      proxy_pass http://127.0.0.1:{behind};
+      proxy_set_header Host $http_host;
+      {directives}
+    }}
+  }}
+}}
+"""
+
+
+@contextmanager
+def nginx(folder: Path, behind: int, directives: str, rate: str) -> Iterator[int]:
+    """An nginx in front of a port; gives its own."""
+    program = shutil.which("nginx") or missing("nginx", "install nginx")
+    port = free_port()
+    conf = folder / "nginx.conf"
+    conf.write_text(CONF.format(folder=folder, port=port, behind=behind, directives=directives, rate=rate))
+    server = subprocess.Popen([program, "-p", folder, "-c", conf])
+    try:
+        for _ in range(100):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield port
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture
+def told(make: MakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str], list[Finding]]:
+    """What the doctor says of an app behind an nginx with some directives and a rate of requests."""
+    monkeypatch.setattr(module, "PAUSE", HURRY + 0.05)
+
+    def told(directives: str, rate: str = "1000r/s") -> list[Finding]:
+        behind = free_port()
+        with nginx(tmp_path, behind, directives, rate) as port:
+            host = make(OPTOUT_BASE_URL=f"http://127.0.0.1:{port}")
+            with http_server(host.app, behind), host.app.app_context():
+                links = host.app.extensions["optout"].links
+                probe, reader = (
+                    Probe(*(links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
+                    for opportunity in (PROBE_OPPORTUNITY, READER_OPPORTUNITY)
+                )
+                return list(doors(probe, reader, None, knock))
+
+    return told
+
+
+@pytest.mark.parametrize(
+    ("directives", "lost", "found"),
+    [
+        ("", set(), set()),
+        ("add_header Referrer-Policy unsafe-url always;", {"doors.headers"}, {"doors.referrer"}),
+        (
+            "add_header Content-Security-Policy \"form-action 'none'\" always;",
+            {"doors.headers"},
+            {"doors.form-blocked"},
+        ),
+        ("add_header Set-Cookie balancer=1;", set(), {"doors.cookie"}),
+        ("proxy_hide_header Cache-Control;", {"doors.headers"}, {"doors.headers.lost"}),
+        ("if ($http_user_agent !~ Mozilla) { return 403; }", {"doors.one-click", "doors.cache"}, PROGRAMS_OUT),
+        ("limit_except GET { deny all; }", {"doors.one-click", "doors.cache"}, {"doors.one-click.refused"}),
+        (
+            "proxy_cache cache; proxy_cache_valid 200 10m; proxy_ignore_headers Cache-Control Expires;",
+            {"doors.cache"},
+            {"doors.cache.stale"},
+        ),
+        ("return 301 https://elsewhere.example$request_uri;", FINE, {"doors.page.redirect"}),
+        ("return 503;", FINE, {"doors.page.unknown"}),
+    ],
+)
+def test_what_nginx_does_in_front_of_the_doors_is_told(
+    told: Callable[..., list[Finding]], directives: str, lost: set[str], found: set[str]
+) -> None:
+    assert ids(told(directives)) == FINE - lost | found
+
+
+@pytest.mark.parametrize(
+    ("directives", "rate"),
+    [
+        ("limit_req zone=all burst=20 nodelay;", "10r/s"),
+        ("limit_req zone=all;", "10r/s"),
+        ("limit_req zone=all;", "10r/m"),
+        ("limit_req zone=all burst=6 nodelay; limit_req_status 429;", "10r/m"),
+    ],
+)
+def test_a_limit_on_requests_is_never_taken_for_a_fault(
+    told: Callable[..., list[Finding]], directives: str, rate: str
+) -> None:
+    found = told(directives, rate)
+    assert {finding.severity.value for finding in found} <= {"ok", "unknown"}, ids(found)
+    if rate == "10r/m":
+        assert "doors.reading.unknown" in ids(found)

@@ -1,0 +1,76 @@
+"""The resolver's limits, and what it says where there is no answer."""
+
+from __future__ import annotations
+
+import time
+
+import dns.resolver
+import pytest
+
+from flask_optout.doctor import resolver as module
+from flask_optout.doctor.resolver import MOST_QUESTIONS, MOST_TIMEOUTS, Resolver, Unsure
+from tests.integration.doctor.conftest import Ask
+from tests.support.dns_server import SERVFAIL, SILENCE, Nameserver
+
+
+def test_strings_are_joined_without_a_space(ask: Ask) -> None:
+    assert ask({"a.example TXT": [[b"v=spf1 ip4:", b"192.0.2.1"]]}).texts("A.Example.") == ["v=spf1 ip4:192.0.2.1"]
+
+
+@pytest.mark.parametrize("name", ["gone.example", "here.example", "", "..", "x" * 64 + ".example", "é" * 70, "a\\"])
+def test_a_name_without_records_has_none_and_so_has_one_that_cannot_be(ask: Ask, name: str) -> None:
+    assert ask({"here.example A": ["192.0.2.1"]}).texts(name) == []
+
+
+@pytest.mark.parametrize("trouble", [SILENCE, SERVFAIL])
+def test_whoever_asks_again_is_told_again(ask: Ask, trouble: str) -> None:
+    """Several libraries ask for one name, and each is judged by the trouble that it met."""
+    resolver = ask({"a.example TXT": [trouble]})
+    for asked in (1, 2):
+        with pytest.raises(Unsure, match=r"a\.example TXT"):
+            resolver.texts("a.example")
+        assert len(resolver.trouble) == asked
+
+
+def test_an_answer_is_asked_for_once(ask: Ask, nameserver: Nameserver) -> None:
+    resolver = ask({"a.example TXT": ["x"]})
+    nameserver.asked.clear()
+    assert [resolver.texts("a.example"), resolver.texts("A.example.")] == [["x"], ["x"]]
+    assert nameserver.asked == ["a.example TXT"]
+
+
+def test_questions_have_an_end(ask: Ask) -> None:
+    resolver = ask({"* TXT": ["x"]})
+    for number in range(MOST_QUESTIONS):
+        assert resolver.texts(f"n{number}.example") == ["x"]
+    with pytest.raises(Unsure, match="too long"):
+        resolver.texts("one.more.example")
+
+
+def test_so_has_the_wait_for_a_server_that_says_nothing(
+    ask: Ask, nameserver: Nameserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver = ask({"* TXT": [SILENCE]})
+    monkeypatch.setattr(module, "SECONDS_PER_QUESTION", 0.05)
+    for number in range(MOST_TIMEOUTS):
+        with pytest.raises(Unsure, match="in time"):
+            resolver.texts(f"n{number}.example")
+    nameserver.asked.clear()
+    with pytest.raises(Unsure, match="too long"):
+        resolver.texts("one.more.example")
+    assert nameserver.asked == []
+
+
+def test_after_the_deadline_nothing_is_asked(nameserver: Nameserver) -> None:
+    nameserver.zone = {"a.example TXT": ["x"]}
+    with pytest.raises(Unsure, match="too long"):
+        Resolver(time.monotonic() - 1, [nameserver.address]).texts("a.example")
+
+
+def test_a_machine_without_nameservers_is_could_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_configuration(*_: object) -> None:
+        raise dns.resolver.NoResolverConfiguration
+
+    monkeypatch.setattr(Resolver, "read_resolv_conf", no_configuration)
+    with pytest.raises(Unsure):
+        Resolver(time.monotonic() + 5).texts("a.example")

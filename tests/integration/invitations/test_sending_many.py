@@ -1,0 +1,268 @@
+"""Many invitations over one connection: each is checked as it leaves."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_optout import NotAllSent
+from flask_optout.invitations import gate
+from flask_optout.mailers import flask_mailman
+from tests.conftest import MakeHost
+from tests.support.adapters import LIBRARIES
+from tests.support.email_log import rows
+from tests.support.hosts import KEY, Host, Mailbox, dispose, say, smtp_server
+from tests.support.library import Wanted
+
+PEOPLE = [f"person{number}@example.org" for number in range(60)]
+MANUAL = (Path(__file__).parents[3] / "docs" / "sending.md").read_text()
+FLASK_MAIL, MAILMAN, STDLIB, _ = LIBRARIES
+
+
+@dataclass
+class Watched(Mailbox):
+    """A mail server that says which connection a mail came by, and does something when one comes."""
+
+    on_mail: Callable[[str], None] = lambda to: None
+    connections: set[int] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if address in self.refused:
+            return "550 5.1.1 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.connections.add(session.peer[1])
+        self.on_mail(envelope.rcpt_tos[0])
+        return await super().handle_DATA(server, session, envelope)
+
+
+@pytest.fixture
+def smtp() -> Iterator[Watched]:
+    with smtp_server(Watched) as watched:
+        yield watched
+
+
+def connect(host: Host, invitations: Iterator[Any]) -> None:
+    with host.mail.connect() as connection:
+        for invitation in invitations:
+            connection.send(invitation)
+
+
+def send_invitations(host: Host, invitations: Iterable[Any], on_error: Any = None) -> None:
+    host.mail.send_invitations(invitations, on_error)
+
+
+def send_messages(host: Host, invitations: Iterator[Any]) -> None:
+    assert flask_mailman.Mail(host.app).get_connection().send_messages(invitations) == len(PEOPLE)
+
+
+def open_connection(host: Host, invitations: Iterator[Any]) -> None:
+    with flask_mailman.Mail(host.app).get_connection() as connection:
+        for invitation in invitations:
+            assert connection.send_messages([invitation]) == 1
+
+
+def send_messages_at_once(host: Host, invitations: Iterable[Any], on_error: Any = None) -> None:
+    flask_mailman.Mail(host.app).send_invitations(invitations, on_error)
+
+
+def by_smtplib(host: Host, invitations: Iterable[Any], on_error: Any = None) -> None:
+    with smtplib.SMTP(host.app.config["MAIL_SERVER"], host.app.config["MAIL_PORT"]) as connection:
+        host.optout.send_invitations(invitations, connection.send_message, on_error)
+
+
+@pytest.mark.parametrize(
+    ("library", "send"),
+    [
+        pytest.param(FLASK_MAIL, connect, marks=pytest.mark.walked("Flask-Mail", "Mail.connect, in bulk")),
+        (FLASK_MAIL, send_invitations),
+        pytest.param(MAILMAN, send_messages, marks=pytest.mark.walked("Flask-Mailman", "send_messages, in bulk")),
+        (MAILMAN, open_connection),
+        pytest.param(STDLIB, by_smtplib, marks=pytest.mark.walked("smtplib", "send_invitations, in bulk")),
+    ],
+    ids=lambda value: getattr(value, "name", None) or value.__name__,
+)
+def test_a_choice_made_during_the_run_is_obeyed_from_the_next_message_on(
+    library: Any, send: Callable[[Host, Iterator[Any]], None], host: Host, smtp: Watched
+) -> None:
+    say(host, True, PEOPLE[7])
+    say(host, True, PEOPLE[30])
+
+    def choose(to: str) -> None:
+        """As a mail arrives, the next but nine opts out, and the one after comes back."""
+        number = PEOPLE.index(to)
+        with host.app.app_context():
+            if number == 20:
+                say(host, True, PEOPLE[21])
+            if number == 29:
+                say(host, False, PEOPLE[30])
+
+    smtp.on_mail = choose
+    send(host, (library.invitation(Wanted([person])) for person in PEOPLE))
+    assert [mail.rcpt_to[0] for mail in smtp.received] == [p for p in PEOPLE if p not in (PEOPLE[7], PEOPLE[21])]
+    assert len(smtp.connections) == 1
+
+
+WAYS_TO_SEND_MANY = [(FLASK_MAIL, send_invitations), (MAILMAN, send_messages_at_once), (STDLIB, by_smtplib)]
+each_library_at_once = pytest.mark.parametrize(("library", "send"), WAYS_TO_SEND_MANY)
+
+
+@each_library_at_once
+def test_one_that_is_refused_stops_nobody_else_and_is_told_at_the_end(
+    library: Any, send: Callable[..., None], host: Host, smtp: Watched
+) -> None:
+    say(host, True, PEOPLE[2])
+    smtp.refused = {PEOPLE[1]}
+    people = [PEOPLE[0], "bob@example", *PEOPLE[1:4]]
+    with pytest.raises(NotAllSent) as told:
+        send(host, [library.invitation(Wanted([person])) for person in people])
+    assert [mail.rcpt_to for mail in smtp.received] == [[PEOPLE[0]], [PEOPLE[3]]]
+    assert told.value.what == "Of 5 messages, 2 could not be sent (AddressError: 1, SMTPRecipientsRefused 550: 1)."
+    assert "@" not in str(told.value)
+    assert {row.recipient: row.failure for row in rows()} == {
+        PEOPLE[0]: None,
+        PEOPLE[1]: "SMTPRecipientsRefused 550",
+        PEOPLE[2]: None,
+        PEOPLE[3]: None,
+    }
+
+
+@each_library_at_once
+def test_on_error_is_told_each_one_that_failed(
+    library: Any, send: Callable[..., None], host: Host, smtp: Watched
+) -> None:
+    smtp.refused = {PEOPLE[1], PEOPLE[2]}
+    say(host, True, PEOPLE[2])
+    invitations = [library.invitation(Wanted([person])) for person in PEOPLE[:4]]
+    told: list[tuple[Any, Exception]] = []
+    send(host, invitations, on_error=lambda invitation, error: told.append((invitation, error)))
+    assert [invitation for invitation, _ in told] == invitations[1:3], "muted or not"
+    assert {type(error) for _, error in told} == {smtplib.SMTPRecipientsRefused}
+
+
+@each_library_at_once
+def test_what_on_error_raises_ends_the_run(
+    library: Any, send: Callable[..., None], host: Host, smtp: Watched
+) -> None:
+    smtp.refused = {PEOPLE[1]}
+
+    def stop(invitation: Any, error: Exception) -> None:
+        raise error
+
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        send(host, [library.invitation(Wanted([person])) for person in PEOPLE[:4]], on_error=stop)
+    assert [mail.rcpt_to for mail in smtp.received] == [[PEOPLE[0]]]
+    assert {row.recipient for row in rows()} == set(PEOPLE[:2]), "the rows of those not begun are removed"
+
+
+@pytest.mark.parametrize(("library", "send"), WAYS_TO_SEND_MANY[1:])
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_ordinary_mail_leaves_when_the_store_is_down(
+    library: Any, send: Callable[..., None], order: slice, host: Host, smtp: Watched
+) -> None:
+    messages = [library.invitation(Wanted([PEOPLE[0]])), library.ordinary(PEOPLE[1])][order]
+    with host.db.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE optout_email_log")
+    with pytest.raises(NotAllSent, match="StoreUnavailable: 1"):
+        send(host, messages)
+    assert [mail.rcpt_to for mail in smtp.received] == [[PEOPLE[1]]]
+
+
+def mailman(host: Host, invitations: Iterator[Any]) -> None:
+    flask_mailman.Mail(host.app).get_connection().send_messages(invitations)
+
+
+@pytest.mark.parametrize(("library", "send"), [(FLASK_MAIL, send_invitations), (MAILMAN, mailman)])
+def test_few_invitations_are_made_before_they_leave(
+    library: Any,
+    send: Callable[[Host, Iterator[Any]], None],
+    host: Host,
+    smtp: Watched,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gate, "TOGETHER", 2)
+    left: list[int] = []
+
+    def invitations() -> Iterator[Any]:
+        for person in PEOPLE[:5]:
+            left.append(len(smtp.received))
+            yield library.invitation(Wanted([person]))
+
+    send(host, invitations())
+    assert left == [0, 0, 2, 2, 4]
+    assert len(smtp.received) == 5
+
+
+def test_mailman_keeps_the_order_of_invitations_and_other_mail(host: Host, smtp: Watched) -> None:
+    ann, bob, cy, dan = PEOPLE[:4]
+    say(host, True, bob)
+    messages = [
+        MAILMAN.invitation(Wanted([ann])),
+        MAILMAN.invitation(Wanted([bob])),
+        MAILMAN.ordinary(bob),
+        MAILMAN.invitation(Wanted([cy])),
+        MAILMAN.ordinary(dan),
+    ]
+    assert flask_mailman.Mail(host.app).get_connection().send_messages(messages) == 5
+    assert [mail.rcpt_to[0] for mail in smtp.received] == [ann, bob, cy, dan]
+
+
+def test_no_invitation_leaves_unrecorded(host: Host, smtp: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    with host.db.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE optout_email_log")
+    with pytest.raises(NotAllSent, match=r"60 could not be sent \(StoreUnavailable: 60\)"):
+        send_invitations(host, (FLASK_MAIL.invitation(Wanted([person])) for person in PEOPLE))
+    assert smtp.received == []
+
+
+def test_the_manual_does_what_it_says(
+    tmp_path: Path, smtp: Watched, make: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup, *snippets = re.findall(r"^```python\n(.*?)^```$", MANUAL, re.MULTILINE | re.DOTALL)
+    assert MANUAL.count("```") == 2 * (1 + len(snippets))
+    for name, value in (("SECRET_KEY", KEY), ("MAIL_SERVER", smtp.host), ("MAIL_PORT", smtp.port)):
+        monkeypatch.setenv(f"FLASK_{name}", str(value))
+    monkeypatch.setenv("FLASK_SQLALCHEMY_DATABASE_URI", f"sqlite:///{tmp_path / 'app.db'}")
+    scope: dict[str, Any] = {"__name__": "app"}
+    exec(setup, scope)
+    app: Flask = scope["app"]
+    with app.app_context():
+        scope["db"].create_all()
+    for snippet in snippets:
+        exec(snippet, scope)
+    names = ["jane", "ann", "kim", "lee", "max", "noa"]
+    assert [mail.rcpt_to[0].partition("@")[0] for mail in smtp.received] == names
+
+    addresses = tmp_path / "addresses.txt"
+    addresses.write_text("\n".join(f"{name}@example.com" for name in ("ann", "bob", "cy")))
+    with app.app_context():
+        host = Host(app, scope["db"], scope["optout"], scope["mail"])
+        say(host, True, "bob@example.com", "camera")
+    smtp.received.clear()
+    result = app.test_cli_runner().invoke(args=["invite-all", str(addresses)])
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("Inviting")
+    dispose(host)
+    assert [mail.rcpt_to for mail in smtp.received] == [["ann@example.com"], ["cy@example.com"]]
+
+
+def test_what_came_before_an_error_of_the_hosts_own_iterable_leaves(host: Host, smtp: Watched) -> None:
+    def invitations() -> Iterator[Any]:
+        for person in PEOPLE[:3]:
+            yield host.invitation(person)
+        raise LookupError("the host's own")
+
+    with pytest.raises(LookupError, match="the host's own"):
+        host.mail.send_invitations(invitations())
+    assert [mail.rcpt_to for mail in smtp.received] == [[person] for person in PEOPLE[:3]]
+    assert len(rows()) == 3

@@ -1,0 +1,225 @@
+"""The ask page: it mails the link to whom it belongs, and whoever else opens it learns and changes nothing."""
+
+from __future__ import annotations
+
+import time
+from threading import BoundedSemaphore, Event
+from urllib.parse import urlsplit
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+from flask_babel import Babel
+
+from flask_optout import BadToken
+from flask_optout.addresses import parse
+from flask_optout.links.tokens import Door
+from flask_optout.pages import ask as ask_page
+from flask_optout.pages.ask import LONGEST_QUEUE, MOST, MOST_IN_ALL
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.email_log import statements
+from tests.support.hosts import KEY, Host, Mailbox, say, settle
+
+
+def path(to: str = "jane@example.org", opportunity: str = "beta-42") -> str:
+    """The path of the URL that an operator copies."""
+    return urlsplit(current_state().ask_links.url(Door.ASK, parse(to), opportunity)).path
+
+
+def ask(client: FlaskClient, url: str, typed: str) -> bytes:
+    answer = client.post(url, data={"address": typed})
+    assert answer.status_code == 200
+    settle()
+    return bytes(answer.data)
+
+
+def test_the_invited_address_gets_a_fresh_link(host: Host, client: FlaskClient, smtp: Mailbox) -> None:
+    ask(client, path(), "jane@example.org")
+    [mail] = smtp.received
+    assert mail.rcpt_to == ["jane@example.org"]
+    link = host.optout.link("jane@example.org", "beta-42")
+    assert link in mail.part("plain") and link in mail.part("html")
+    assert mail.message["Subject"] == "Your link"
+    assert mail.message["From"] == "The team <team@example.org>"
+    assert "List-Unsubscribe" not in mail.message
+
+
+@pytest.mark.parametrize(
+    "typed", ["JANE@EXAMPLE.ORG", " Jane <jane@example.org.> ", '"jane"@example.org', "ｊane@example.org"]
+)
+def test_every_spelling_counts_and_the_mail_goes_to_the_plain_one(
+    host: Host, client: FlaskClient, smtp: Mailbox, typed: str
+) -> None:
+    ask(client, path("Jane@Example.org"), typed)
+    assert [mail.rcpt_to for mail in smtp.received] == [["jane@example.org"]]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "joan@example.org",
+        "jane+2@example.org",
+        "jane@example.com",
+        "jane",
+        "",
+        "a@x.org, jane@example.org",
+        "j\0ne@x.org",
+        "x" * 9000,
+    ],
+)
+def test_any_other_address_gets_the_same_answer_and_no_mail(
+    host: Host, client: FlaskClient, smtp: Mailbox, typed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    right = ask(client, path(), "jane@example.org")
+    assert ask(client, path(), typed) == right
+    assert len(smtp.received) == 1
+    assert caplog.records == []
+
+
+def test_page_answer_and_mail_are_the_same_whatever_was_chosen(
+    host: Host, client: FlaskClient, smtp: Mailbox
+) -> None:
+    def walk() -> tuple[bytes, bytes, str]:
+        page = client.get(path()).data
+        answer = ask(client, path(), "jane@example.org")
+        return page, answer, smtp.received[-1].part("plain")
+
+    unmuted = walk()
+    say(host, True, to="jane@example.org")
+    assert walk() == unmuted
+    say(host, True, to="jane@example.org", everything=True)
+    assert walk() == unmuted
+    assert not host.optout.may_invite("jane@example.org", "beta-42")
+
+
+def test_no_choice_is_read_or_written(host: Host, client: FlaskClient, smtp: Mailbox) -> None:
+    url = path()
+    with statements(host) as seen:
+        client.get(url)
+        assert seen == []
+        ask(client, url, "jane@example.org")
+    assert seen != [] and not any("optout_choice" in statement for statement in seen)
+
+
+def test_the_answer_does_not_wait_for_the_mail(
+    host: Host, client: FlaskClient, smtp: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go = Event()
+    monkeypatch.setattr("flask_optout.pages.ask.deliver", lambda letter: may_go.wait(10))
+    started = time.monotonic()
+    assert client.post(path(), data={"address": "jane@example.org"}).status_code == 200
+    assert time.monotonic() - started < 5
+    may_go.set()
+    settle()
+
+
+def test_links_are_mailed_a_few_times_a_day(host: Host, client: FlaskClient, smtp: Mailbox) -> None:
+    answers = {ask(client, path(), "jane@example.org") for _ in range(MOST + 2)}
+    assert (len(answers), len(smtp.received)) == (1, MOST)
+    ask(client, path(opportunity="study-7"), "jane@example.org")
+    ask(client, path("joan@example.org"), "joan@example.org")
+    assert len(smtp.received) == MOST + 2
+    for opportunity in range(MOST_IN_ALL):
+        ask(client, path(opportunity=str(opportunity)), "jane@example.org")
+    assert len(smtp.to("jane@example.org")) == MOST_IN_ALL
+    with host.db.engine.begin() as connection:
+        connection.execute(sa.text("update optout_asked set day = '2020-01-01'"))
+    ask(client, path(), "jane@example.org")
+    assert len(smtp.to("jane@example.org")) == MOST_IN_ALL + 1
+    with host.db.engine.connect() as connection:
+        assert connection.scalar(sa.text("select count(*) from optout_asked")) == 2
+
+
+def test_what_counts_mails_cannot_be_computed_from_what_operators_see(host: Host, client: FlaskClient) -> None:
+    ask(client, path(), "jane@example.org")
+    claim = current_state().ask_tokens.read(Door.ASK, path().rpartition("/")[2])
+    with host.db.engine.connect() as connection:
+        slots = list(connection.scalars(sa.text("select slot from optout_asked")))
+    assert len(slots) == 2
+    assert not any(slot in claim.payload for slot in slots)
+
+
+def test_doors_do_not_open_one_another(host: Host, client: FlaskClient) -> None:
+    asking, landing = path().rpartition("/")[2], host.path().rpartition("/")[2]
+    assert client.get(f"/optout/{asking}").status_code == 404
+    assert client.get(f"/optout/one-click/{asking}").status_code == 404
+    assert client.get(f"/optout/ask/{landing}").status_code == 404
+    assert client.post(f"/optout/ask/{landing}", data={"address": "jane@example.org"}).status_code == 404
+    with pytest.raises(BadToken):
+        current_state().tokens.read(Door.LANDING, asking)
+    with pytest.raises(KeyError):  # with the choices' own pseudonyms no such link can be made
+        current_state().tokens.mint(Door.ASK, parse("jane@example.org"), "beta-42")
+
+
+def test_a_copied_url_outlives_a_new_key(make: MakeHost, smtp: Mailbox) -> None:
+    old = make()
+    with old.app.app_context():
+        url = path()
+    host = make(
+        SECRET_KEY="a newer key of a test host, 32 bytes or more",
+        SECRET_KEY_FALLBACKS=[KEY],
+        MAIL_SERVER=smtp.host,
+        MAIL_PORT=smtp.port,
+    )
+    with host.app.app_context():
+        ask(host.app.test_client(), url, "jane@example.org")
+    assert [mail.rcpt_to for mail in smtp.received] == [["jane@example.org"]]
+
+
+def test_what_fails_in_the_background_is_logged_without_an_address(
+    make: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = make(MAIL_SERVER="127.0.0.1", MAIL_PORT=1)
+    with host.app.app_context():
+        ask(host.app.test_client(), path(), "jane@example.org")
+    [record] = caplog.records
+    assert record.getMessage() == "A link that was asked for could not be mailed (ConnectionRefusedError)."
+    assert record.exc_info is None
+
+
+def test_a_missing_sender_is_logged_with_its_mend(make: MakeHost, caplog: pytest.LogCaptureFixture) -> None:
+    host = make(MAIL_DEFAULT_SENDER=None, MAIL_SUPPRESS_SEND=True)
+    with host.app.app_context():
+        ask(host.app.test_client(), path(), "jane@example.org")
+    assert "MAIL_DEFAULT_SENDER" in caplog.text and "jane" not in caplog.text
+
+
+def test_a_flood_is_refused_alike(host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ask_page, "_places", BoundedSemaphore(0))
+    answers = {client.post(path(), data={"address": to}).data for to in ("jane@example.org", "joan@example.org")}
+    assert len(answers) == 1
+    assert client.post(path(), data={"address": "jane@example.org"}).status_code == 503
+
+
+def test_a_bounded_number_of_letters_waits() -> None:
+    go = Event()
+
+    def wait() -> None:
+        go.wait(10)
+
+    accepted = [ask_page._submit(wait) for _ in range(LONGEST_QUEUE + 3)]
+    assert accepted == [True] * LONGEST_QUEUE + [False] * 3
+    go.set()
+    settle()
+
+
+def test_the_pseudonyms_in_its_tokens_are_others_than_those_of_choices(host: Host) -> None:
+    address, state = parse("jane@example.org"), current_state()
+    true, disguised = (
+        {part for mark in key.marks(address, "beta-42") for part in mark} for key in (state.key, state.ask_tokens.key)
+    )
+    assert not true & disguised
+
+
+def test_page_and_mail_speak_the_language_of_the_browser_that_asked(
+    host: Host, client: FlaskClient, smtp: Mailbox
+) -> None:
+    Babel(host.app, default_locale="fr")
+    japanese = {"Accept-Language": "ja"}
+    assert 'lang="ja"' in client.get(path(), headers=japanese).text
+    client.post(path(), data={"address": "jane@example.org"}, headers=japanese)
+    settle()
+    [mail] = smtp.received
+    assert mail.message["Subject"] == "お客様専用リンクのお知らせ"
+    assert 'lang="ja"' in mail.part("html") and "ご依頼があったため" in mail.part("plain")

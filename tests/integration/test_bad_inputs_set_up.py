@@ -1,0 +1,120 @@
+"""Bad settings and commands: what cannot work says so, names the setting and how to mend it, and sends nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from flask_optout import ConfigurationError, StoreUnavailable
+from flask_optout.cli.commands import optout_cli
+from tests.conftest import MakeHost
+from tests.support.hosts import Host, Mailbox, say
+
+
+def test_e6_registering_twice_is_refused(host: Host) -> None:
+    with pytest.raises(ConfigurationError, match="already has an OptOut"):
+        host.optout.init_app(host.app)
+
+
+@pytest.mark.parametrize("setting", ["MAIL_SUPPRESS_SEND", "TESTING"])
+def test_e8_the_gate_works_where_mail_is_suppressed(make: MakeHost, setting: str) -> None:
+    host = make(**{setting: True})
+    with host.app.app_context(), host.mail.record_messages() as outbox:
+        say(host, True, to="jane@example.org")
+        host.mail.send(host.invitation())
+        host.mail.send(host.invitation("bob@example.org"))
+    assert len(outbox) == 1
+
+
+@pytest.mark.parametrize("table", ["optout_choice", "optout_meta"])
+def test_e10_a_missing_table_says_what_to_run(make: MakeHost, smtp: Mailbox, table: str) -> None:
+    host = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port)
+    with host.app.app_context():
+        with host.db.engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+        with pytest.raises(StoreUnavailable, match="flask optout init-db"):
+            host.mail.send(host.invitation())
+        assert smtp.received == []
+        assert host.app.test_cli_runner().invoke(args=["optout", "init-db"]).exit_code == 0
+        host.mail.send(host.invitation())
+    assert len(smtp.received) == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("options", [["-O"], ["-OO"], ["-W", "error"], ["-X", "dev"], ["-I"]], ids=" ".join)
+def test_e12_the_interpreters_options_change_nothing(tmp_path: Path, options: list[str]) -> None:
+    program = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from pathlib import Path
+from tests.support.hosts import make_host, dispose
+from tests.support.hosts import say
+from flask_optout import AddressError
+host = make_host(Path({str(tmp_path)!r}), MAIL_SUPPRESS_SEND=True)
+with host.app.app_context(), host.mail.record_messages() as outbox:
+    say(host, True, to="jane@example.org")
+    for who in ("jane@example.org", "bob@example.org", "a@x.org, b@y.org"):
+        try:
+            host.mail.send(host.invitation(who))
+        except AddressError:
+            print("refused")
+    print(len(outbox))
+dispose(host)
+"""
+    result = subprocess.run([sys.executable, *options, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (result.stdout, result.stderr) == ("refused\n1\n", "")
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "unmute", "undo", "list", "count", "export", "show", "remove", "delete"]
+)
+def test_g1_g2_no_command_tells_or_undoes_a_choice(host: Host, command: str) -> None:
+    result = host.app.test_cli_runner().invoke(args=["optout", command, "jane@example.org"])
+    assert result.exit_code == 2 and "No such command" in result.output
+    assert command not in optout_cli.commands
+
+
+@pytest.mark.parametrize("command", [["rotate-key"], ["replay"], ["import", "-"], ["init-db"]], ids=" ".join)
+@pytest.mark.parametrize("broken", ["no database", "another key"])
+def test_g3_a_command_that_cannot_work_exits_with_1_and_says_how_to_mend_it(
+    make: MakeHost, broken: str, command: list[str]
+) -> None:
+    host = make()
+    with host.app.app_context():
+        say(host, True)
+    if broken == "another key":
+        host = make(SECRET_KEY="another key of this host, 32 bytes.")
+    else:
+        host.app.extensions["optout"].store.engine = lambda: sa.create_engine("sqlite:////dev/null/nowhere.db")
+    result = host.app.test_cli_runner().invoke(args=["optout", *command], input=b"email,opportunity\njane@x.org,a\n")
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert "Error: " in result.output and "Traceback" not in result.output and "jane" not in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["import", "\udcff"], ["import", "--", "--opportunity"], ["rotate-key", "--", "x"], ["replay", "x"]],
+    ids=ascii,
+)
+def test_g7_odd_arguments_exit_with_2(host: Host, arguments: list[str]) -> None:
+    result = host.app.test_cli_runner().invoke(args=["optout", *arguments])
+    assert result.exit_code == 2 and isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize("command", ["rotate-key", "init-db", "import"])
+def test_g8_without_an_app_it_says_what_to_set(tmp_path: Path, command: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment.pop("FLASK_APP", None)
+    result = subprocess.run(
+        [sys.executable, "-m", "flask", "optout", command],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode != 0 and "FLASK_APP" in result.stderr and "Traceback" not in result.stderr

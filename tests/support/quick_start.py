@@ -1,0 +1,39 @@
+"""The README, its code blocks and its commands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """The code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+QUICK_START, *SNIPPETS = blocks("python")
+COMMANDS = "".join(blocks("shell")).splitlines()
+INIT_DB, RUN, DOCTOR = (command for command in COMMANDS if command.startswith("flask "))
+[MAKE_KEY] = (command for command in COMMANDS if command.startswith("export "))
+TESTS = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest"
+EXAMPLE = "python3 -m venv .venv && .venv/bin/pip install -e '.[example]' && .venv/bin/python -m example_app"
+SCANNERS = ".venv/bin/python -m benchmarks.scanners --seed 11 12 13 14 15"
+
+
+def flask(
+    folder: Path, command: str, settings: dict[str, str], stdout: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", *shlex.split(command)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **settings},
+        stdout=stdout,
+        stderr=subprocess.DEVNULL,
+    )

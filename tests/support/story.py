@@ -1,0 +1,33 @@
+"""What a person does with an invitation in a browser, and the words that they meet."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+#: The label of the mute in each language.
+WORDS = {
+    "en": "Not Interested?",
+    "de": "Kein Interesse?",
+    "fr": "Cela ne vous intéresse pas ?",
+    "es": "¿No le interesa?",
+    "pt": "Não tem interesse?",
+    "ja": "興味がありませんか？",
+    "ar": "غير مهتم؟",
+}
+
+
+def link_in(text: str) -> str:
+    """The candidate's link in a mail."""
+    found = re.search(r"https?://\S+/optout/[a-z2-7]+", text)
+    assert found is not None
+    return found[0]
+
+
+def press(page: Page, name: str) -> None:
+    """Press a button when a person could have read it."""
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name=name).click()

@@ -1,0 +1,119 @@
+"""What settings, options and a sample make of a case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flask_optout.doctor.case import Case, checked_domain, checked_nameserver
+from tests.support.samples import SETTINGS, eml
+
+FULL = {
+    "MAIL_DEFAULT_SENDER": ("Team", "team@set.example"),
+    "MAIL_SERVER": "smtp.set.example",
+    "OPTOUT_BOUNCE_DOMAIN": "bounce.set.example",
+    "OPTOUT_DKIM_SELECTORS": ["one", "two"],
+    "OPTOUT_SENDING_HOST": "192.0.2.25",
+}
+
+
+@pytest.mark.parametrize(
+    ("config", "domain", "sample", "expected"),
+    [
+        ({}, None, None, (None, None, [], None, False)),
+        (
+            FULL,
+            None,
+            None,
+            (
+                "set.example",
+                "bounce.set.example",
+                [("one", "set.example"), ("two", "set.example")],
+                "192.0.2.25",
+                True,
+            ),
+        ),
+        (
+            FULL | {"OPTOUT_DKIM_SELECTORS": "one", "OPTOUT_SENDING_HOST": None},
+            "option.example",
+            None,
+            ("option.example", "bounce.set.example", [("one", "option.example")], "smtp.set.example", False),
+        ),
+        (
+            FULL | {"OPTOUT_DKIM_SELECTORS": ()},
+            None,
+            eml(),
+            ("example.org", "mail.example.org", [("s1", "example.org")], "192.0.2.25", True),
+        ),
+        ({"MAIL_DEFAULT_SENDER": "no address"}, None, None, (None, None, [], None, False)),
+        ({}, None, eml(From="nobody", Return_Path="<>", DKIM_Signature=None), (None, None, [], None, False)),
+    ],
+)
+def test_a_case(config: dict[str, Any], domain: str | None, sample: bytes | None, expected: tuple[Any, ...]) -> None:
+    case = Case.of({**SETTINGS, **config}, domain, sample)
+    assert (case.author, case.bounce, case.selectors, case.sending_host, case.sender_is_explicit) == expected
+
+
+RECEIVED = 'pass (mx.example: ok) client-ip=192.0.2.77; envelope-from="b@mail.example.org"; helo=out.example.org;'
+
+
+def test_what_the_receiver_saw_tells_the_sending_host_and_its_name() -> None:
+    case = Case.of(FULL | {"OPTOUT_SENDING_HOST": None}, None, eml(Received_SPF=RECEIVED))
+    assert (case.sending_host, case.sender_is_explicit, case.helo) == ("192.0.2.77", True, "out.example.org")
+
+
+def test_what_the_receiver_of_a_forwarded_sample_saw_is_the_forwarder() -> None:
+    sample = eml(
+        Received_SPF=RECEIVED,
+        Authentication_Results="mx.example; spf=fail",
+        ARC_Authentication_Results="i=1; forwarder.test; spf=pass",
+    )
+    case = Case.of(FULL | {"OPTOUT_SENDING_HOST": None}, None, sample)
+    assert (case.sending_host, case.sender_is_explicit, case.helo) == ("smtp.set.example", False, None)
+    assert case.bounce == "bounce.set.example"
+
+
+def test_who_signs_is_told_by_the_sample_alone() -> None:
+    config = {**SETTINGS, **FULL}
+    assert Case.of(config).signers == []
+    assert Case.of(config, None, eml()).signers == ["example.org"]
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("Example.ORG", "example.org"),
+        ("example.org.", "example.org"),
+        ("bücher.example.org", "xn--bcher-kva.example.org"),
+    ],
+)
+def test_a_domain_is_taken_as_its_a_label(text: str, domain: str) -> None:
+    assert checked_domain(text) == domain
+
+
+@pytest.mark.parametrize(
+    "text", ["", "example", "a b.example.org", "x@example.org", "a\x00.org", "\udcff.org", "x" * 300]
+)
+def test_what_is_no_domain(text: str) -> None:
+    with pytest.raises(ValueError, match="not a domain"):
+        checked_domain(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("9.9.9.9", ("9.9.9.9", 53)),
+        ("127.0.0.1:5353", ("127.0.0.1", 5353)),
+        ("2620:fe::fe", ("2620:fe::fe", 53)),
+        ("[::1]:5353", ("::1", 5353)),
+    ],
+)
+def test_a_nameserver(text: str, server: tuple[str, int]) -> None:
+    assert checked_nameserver(text) == server
+
+
+@pytest.mark.parametrize("text", ["", "dns.example", "127.0.0.1:x", "127.0.0.1:0", "127.0.0.1:70000", "127.0.0.1:²"])
+def test_what_is_no_nameserver(text: str) -> None:
+    with pytest.raises(ValueError):
+        checked_nameserver(text)

@@ -1,0 +1,48 @@
+"""Which mails to the mailto door are opt-outs: everything but what a mail server wrote by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_optout.inbound.messages import headers_of, is_bounce, recipients_of
+
+APPLE = b"Return-Path: <jane@x.org>\nFrom: jane@x.org\nSubject:\n\nApple Mail sent this email.\n"
+OPT_OUTS = {
+    "Apple Mail": APPLE,
+    "no subject, no body": b"From: jane@x.org\n\n",
+    "an auto-reply": b"Return-Path: <jane@x.org>\nAuto-Submitted: auto-replied\nPrecedence: bulk\n\nI am away.\n",
+    "several parts": b"Return-Path: <j@x.org>\nContent-Type: multipart/mixed; boundary=b\n\n--b--\n",
+    "nothing": b"",
+    "bytes": bytes(range(256)),
+}
+BOUNCES = {
+    "null sender": b"Return-Path: <>\nFrom: jane@x.org\n\n",
+    "null sender with a blank": b"Return-Path:  <> \n\n",
+    "a report of delivery": b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b--\n",
+    "a receipt": b"Content-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n--b--\n",
+}
+
+
+@pytest.mark.parametrize("case", OPT_OUTS)
+def test_an_opt_out(case: str) -> None:
+    assert not is_bounce(headers_of(OPT_OUTS[case]))
+
+
+@pytest.mark.parametrize("case", BOUNCES)
+def test_a_bounce(case: str) -> None:
+    assert is_bounce(headers_of(BOUNCES[case]))
+
+
+@pytest.mark.parametrize(
+    ("sender", "bounce"), [("", True), ("MAILER-DAEMON", True), ("<>", True), ("j@x.org", False)]
+)
+def test_the_sender_of_the_envelope_is_believed_first(sender: str, bounce: bool) -> None:
+    assert is_bounce(headers_of(APPLE), sender) is bounce
+
+
+def test_recipients_are_those_of_the_envelope() -> None:
+    headers = headers_of(
+        b"Delivered-To: box@x.org\nX-Original-To: a@x.org\nDelivered-To: b@x.org\n"
+        b"Envelope-To: c@x.org\nTo: d@x.org\n\n"
+    )
+    assert [*recipients_of(headers)] == ["a@x.org", "box@x.org", "b@x.org", "c@x.org"]
