@@ -228,19 +228,17 @@ def in_text_browser(program: str, *labels: str, muted: bool = False, wants: bool
         with terminal([program, candidate.link]) as keyboard:
             for label in labels:
                 before = candidate.asked
-                world.wait(world.dice.uniform(2, 9))
-                press_by_words(keyboard, label)
+                press_by_words(world, keyboard, label)
                 if asked := candidate.asked - before:
-                    world.wait(world.dice.uniform(2, 9))
-                    press_by_words(keyboard, label)
+                    press_by_words(world, keyboard, label)
                 presses.append(1 + asked)
         return presses
 
     return Person(act, wants, ordinary=not most, needs=program)
 
 
-def press_by_words(keyboard: Callable[[str], str], label: str) -> None:
-    """Look for a button and press it; in lynx, which goes to the first button of a line, past those before it."""
+def press_by_words(world: World, keyboard: Callable[[str], str], label: str) -> None:
+    """Find a button, read, and press it; lynx goes to the first button of a line, and on from there by Tab."""
     for _ in range(10):  # lynx rests for a second now and then to show a message
         screen = re.sub(r"\x1b[\[(][0-9;?]*[A-Za-z]|[\x0e\x0f]", "", keyboard(REDRAW))
         line = next((line for line in screen.splitlines() if label in line), None)
@@ -248,6 +246,7 @@ def press_by_words(keyboard: Callable[[str], str], label: str) -> None:
             break
     else:
         raise AssertionError(f"The page has no {label!r}.")
+    world.wait(world.dice.uniform(2, 9))
     before = len(re.findall(r"\([\w-]+\) ", line.partition(label)[0]))
     for keys in ("/", CLEAR + label, "\r", *["\t"] * (before - 1), "\r"):
         keyboard(keys)

@@ -36,12 +36,13 @@ class Report:
     undone: list[str] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
     missing: Counter[str] = field(default_factory=Counter)
     residue: str = ""
 
     @property
     def good(self) -> bool:
-        few = self.counts["walks asked"] * 1000 <= self.counts["walks"]
+        few = len(self.asked) * 1000 <= self.counts["walks"]
         return few and not (self.opted_out or self.undone or self.untold or self.wrong)
 
     def __str__(self) -> str:
@@ -51,8 +52,8 @@ class Report:
             f"accidental undos: {len(self.undone)} of {counts['visits to the muted']} visits {_names(self.undone)}",
             f"of what a person had been told: {len(self.untold)} of {counts['told']} {_names(self.untold)}",
             f"people right: {counts['people'] - len(self.wrong)} of {counts['people']} {_names(self.wrong)}",
-            f"second presses: {counts['walks asked']} of {counts['walks']} ordinary walks; "
-            f"{counts['beside asked']} of {counts['beside']} presses beside a scanner",
+            f"second presses: {len(self.asked)} of {counts['walks']} ordinary walks {_names(self.asked)}",
+            f"second presses beside a scanner: {counts['beside asked']} of {counts['beside']}",
             f"residue (not prevented): {self.residue}",
             *(f"left out: {count} people, as this machine lacks {what}" for what, count in self.missing.items()),
         ]
@@ -165,9 +166,10 @@ def people(world: World, report: Report, quick: bool) -> None:
             report.wrong.append(name)
         if person.ordinary:
             report.counts["walks"] += 1
-            report.counts["walks asked"] += outcome.asked > 0
+            report.asked += [name] * (outcome.asked > 0)
     figures = ordinary(world, 1 if quick else WALK_ROUNDS)
-    report.counts += Counter({"walks": figures.walks, "walks asked": len(figures.asked), "people": figures.walks})
+    report.counts += Counter({"walks": figures.walks, "people": figures.walks})
+    report.asked += figures.asked
     report.wrong += figures.wrong
 
 
