@@ -167,11 +167,18 @@ def answer(host: Host, who: Any, opportunity: str) -> str:
     return host.app.test_client().get(urlsplit(host.optout.link(who, opportunity)).path).text
 
 
+#: Refused as a recipient, but clear in a list of opt-outs: several people, or one with a stray character.
+CLEAR_IN_A_LIST = {
+    *("C11 a list", "C11 a list with semicolons", "C13 an address as a name", "C13 two in brackets"),
+    *("C25 zero width", "C25 right to left", "C25 a soft hyphen"),
+}
+
+
 def import_one(host: Host, who: str, opportunity: str) -> tuple[int, str]:
     text = io.StringIO()
     csv.writer(text).writerows([["email", "opportunity"], [who, opportunity]])
     data = text.getvalue().encode("utf-8", "surrogatepass")
-    result = host.app.test_cli_runner().invoke(args=["optout", "import", "-"], input=data)
+    result = host.app.test_cli_runner().invoke(args=["optout", "import", "-", "--yes"], input=data)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.output
 
@@ -247,11 +254,11 @@ class TestNoAddress:
             names_nobody(error)
         assert "x.org" not in caplog.text
 
-    def test_is_refused_by_an_import_with_its_line(self, shared: Host, row: str) -> None:
+    def test_is_refused_by_an_import_with_its_line_unless_it_is_clear_in_a_list(self, shared: Host, row: str) -> None:
         if not isinstance(REFUSED[row], str) or row in ("C26 LF", "C26 LF in the domain"):
             return  # cannot stand in a CSV file, or is another row there
         code, output = import_one(shared, REFUSED[row], OPPORTUNITY)
-        assert code == 1 and "Line 2: " in output and "0 rows are muted" in output
+        assert (code, "(line 2)" in output) == ((0, False) if row in CLEAR_IN_A_LIST else (1, True))
         assert "x.org" not in output and "jane" not in output
 
 
