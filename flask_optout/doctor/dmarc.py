@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import checkdmarc.dmarc
 import checkdmarc.utils
@@ -24,7 +25,7 @@ MARK = re.compile(r"[vV]\s*=\s*DMARC1\s*(;|$)")
 REMOVED = ("pct", "rf", "ri")
 POLICIES = ("none", "quarantine", "reject")
 #: The values that a tag may have (section 4.7); of fo it may have several.
-VALUES = {
+VALUES: dict[str, Any] = {
     **dict.fromkeys(("p", "sp", "np"), POLICIES),
     **dict.fromkeys(("adkim", "aspf"), ("r", "s")),
     "psd": ("y", "n", "u"),

@@ -8,10 +8,6 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from ..addresses import Address
 from ..errors import ConfigurationError
 
@@ -40,6 +36,8 @@ class AppKey:
     def __init__(self, secret: str | bytes) -> None:
         self.secret: bytes = secret.encode() if isinstance(secret, str) else secret
         self.id: str = _derived(self.secret, "app key id", 8).hex()
+        from cryptography.fernet import Fernet  # not before it is needed, as its import takes long
+
         self._fernet = Fernet(base64.urlsafe_b64encode(_derived(self.secret, "app key")))
 
     def wrap(self, data_key: DataKey) -> str:
@@ -51,6 +49,8 @@ class AppKey:
 
         :raises ConfigurationError: when it is damaged.
         """
+        from cryptography.fernet import InvalidToken
+
         try:
             return DataKey(self._fernet.decrypt(wrapped.encode()))
         except InvalidToken:
@@ -142,4 +142,7 @@ class DataKey:
 
 
 def _derived(secret: bytes, purpose: str, size: int = 32) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     return HKDF(SHA256(), size, salt=None, info=f"flask-optout {purpose}".encode()).derive(secret)

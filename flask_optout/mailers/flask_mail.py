@@ -32,7 +32,11 @@ WAYS_OUT: dict[Any, str] = {
     flask_mail.Connection: "send send_message",
     flask_mail.Message: "send send_to",
 }
-HOOKS = [(flask_mail.Message, "_message"), (flask_mail.Mail, "init_mail"), (flask_mail, "email_dispatched")]
+HOOKS: list[tuple[Any, str]] = [
+    (flask_mail.Message, "_message"),
+    (flask_mail.Mail, "init_mail"),
+    (flask_mail, "email_dispatched"),
+]
 
 
 class Invitation(Inviting, flask_mail.Message):
@@ -79,12 +83,12 @@ class Connection(flask_mail.Connection):
 
     def _count(self) -> None:
         """Count a message as the library counts those that it hands off, so that it reconnects as often."""
-        self.num_emails += 1
+        self.num_emails: int = self.num_emails + 1
         if self.num_emails == self.mail.max_emails:
             self.num_emails = 0
             if self.host is not None:
                 self.host.quit()
-                self.host = self.configure_host()
+                self.host: Any = self.configure_host()
 
 
 class _Gated(flask_mail._MailMixin):
@@ -127,7 +131,7 @@ class Cleared(flask_mail.Message):
         self.date: float = time.time() if invitation.date is None else invitation.date
         self.msgId: str = letter.message_id or invitation.msgId
         if self.has_bad_headers():  # such as a subject that is folded at LF alone
-            self.subject = unfolded(letter.subject)
+            self.subject: str = unfolded(letter.subject)
         with serialising():
             self._bytes = super().as_bytes()
 

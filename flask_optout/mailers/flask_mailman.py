@@ -31,7 +31,7 @@ WAYS_OUT: dict[Any, str] = {
     mailman_library.EmailMultiAlternatives: "send get_connection",
     mailman_library.BaseEmailBackend: "send_messages",
 }
-HOOKS = [(mailman_library.EmailMessage, "message"), (mailman_library.Mail, "import_backend")]
+HOOKS: list[tuple[Any, str]] = [(mailman_library.EmailMessage, "message"), (mailman_library.Mail, "import_backend")]
 
 
 class Invitation(Inviting, mailman_library.EmailMultiAlternatives):
@@ -130,7 +130,7 @@ class Cleared(mailman_library.EmailMultiAlternatives):
         if letter.message_id:
             self.extra_headers["Message-ID"] = letter.message_id
         encoding: Any = self.encoding or current_app.extensions["mailman"].default_charset
-        self.to = [_recipient(letter, encoding)]
+        self.to: list[str] = [_recipient(letter, encoding)]
         mailman_library.sanitize_address(self.from_email, encoding)  # or it fails as it leaves, and only then
         with serialising():
             self._built = super().message()

@@ -26,8 +26,8 @@ class Command(Enum):
         self.choice = choice
         self.muted = muted
         # "Keep me invited" contradicts every mute, although it sets one choice alone.
-        self.reach = (0, 1) if choice == "keep" else about
-        self.target = about[0]
+        self.reach: tuple[int, ...] = (0, 1) if choice == "keep" else about
+        self.target: int = about[0]
 
     def contradicts(self, other: Command) -> bool:
         """Whether no person presses both within seconds and means both."""

@@ -103,7 +103,8 @@ def end(host: Host, how: str) -> None:
 
 
 def logged(host: Host) -> list[tuple[str, str | None]]:
-    return sorted((entry.recipient, entry.failure) for entry in current_state().email_log.search(Criteria()).entries)
+    found = current_state().email_log.search(Criteria()).entries
+    return sorted(((entry.recipient, entry.failure) for entry in found), key=str)
 
 
 def visited(host: Host) -> bool:
