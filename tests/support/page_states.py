@@ -13,6 +13,7 @@ from playwright.sync_api import Page
 from flask_optout.addresses import parse
 from flask_optout.email_log.records import Criteria
 from flask_optout.links.tokens import Door
+from flask_optout.testing import forget_data_key
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host, Mailbox, dispose, free_port, http_server, make_host, say
 
@@ -66,6 +67,7 @@ def stage(folder: Path, smtp: Mailbox) -> Iterator[Stage]:
         http_server(broken.app, _port(broken)),
         broken.app.app_context(),
     ):
+        broken.optout.link("jane@example.org", "beta-42")  # reads the data key while it is there
         broken.db.drop_all()
         with host.app.app_context():
             _invite(host)
@@ -146,6 +148,7 @@ def no_store(stage: Stage, page: Page) -> None:
 def no_store_for_a_press(stage: Stage, page: Page) -> None:
     with stage.broken.app.app_context():
         stage.broken.db.create_all()
+        forget_data_key()
         page.goto(stage.broken.optout.link("jane@example.org", "beta-42"))
         stage.broken.db.drop_all()
         _pressed(page, NO)

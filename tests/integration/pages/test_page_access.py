@@ -142,12 +142,12 @@ SPOKEN = {
         - heading "Pixel Beta" [level=1]
         - paragraph: Try the new camera for two weeks, and tell us what you would change about it.
         - paragraph:
-          - strong: Please press once more.
+          - strong: Please press once more to confirm.
           - text: Nothing has changed yet.
-        - paragraph: /Programs that check mail/
         - paragraph:
-          - button "Not Interested?"
           - button "Keep me invited"
+          - button "Not Interested?"
+        - group: Why?
     """,
     "no answer": """
       - main:

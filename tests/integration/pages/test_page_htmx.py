@@ -164,12 +164,6 @@ class TestWeight:
                 page.goto(served.optout.link("jane@example.org", "beta-42"), wait_until="networkidle")
             return [(url, size) for url, size in fetched if size and "about:" not in url and "favicon" not in url]
 
-    def test_the_first_visit_brings_25_kb_at_most(self, browser: Browser, served: Host) -> None:
-        fetched = self.fetched(browser, served, 1)
-        print(", ".join(f"{url.rpartition('/')[2][:16]} {size}" for url, size in fetched))
-        assert len(fetched) == 4
-        assert sum(size for _, size in fetched) <= 25_000
-
     def test_the_next_visit_is_one_request(self, browser: Browser, served: Host) -> None:
         [(url, size)] = self.fetched(browser, served, 2)
         assert "/static/" not in url and size < 6_000
