@@ -47,6 +47,7 @@ from flask_sqlalchemy import SQLAlchemy
 import flask_optout
 from flask_optout import OptOut
 from flask_optout.mailers.flask_mail import Invitation, Mail
+from flask_optout.testing import mute
 
 assert "site-packages" in flask_optout.__file__, flask_optout.__file__
 app = Flask(__name__, instance_path=str(Path.cwd()))
@@ -66,7 +67,7 @@ with app.app_context(), mail.record_messages() as outbox:
             assert asset.status_code == 200, name
     for _ in range(2):
         mail.send(Invitation("Join us", recipients=["jane@example.org"], body="Come.", opportunity="beta-42"))
-        client.post(path, data={"choice": "mute"})
+        mute("jane@example.org", "beta-42")
     assert len(outbox) == 1
 """
 
