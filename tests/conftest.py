@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -51,11 +51,24 @@ class Module(pytest.Module):
         try:
             return super().collect()
         except self.CollectError as error:
-            cause = error.__cause__
-            name = (cause.name or "").partition(".")[0] if isinstance(cause, ModuleNotFoundError) else ""
-            if name in ("", "flask_optout", "tests"):
-                raise
-            missing(f"package {name}", "pip install -e '.[integration,dev,benchmarks]'")
+            skip_without_package(error.__cause__)
+            raise
+
+
+def skip_without_package(error: BaseException | None) -> None:
+    """Skip where this error says that a package is missing which an extra brings."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if name not in ("", "flask_optout", "tests"):
+        missing(f"package {name}", "pip install -e '.[integration,dev,benchmarks]'")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    try:
+        return (yield)
+    except ModuleNotFoundError as error:
+        skip_without_package(error)
+        raise
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:

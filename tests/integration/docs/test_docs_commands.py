@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.conftest import missing
+
 ROOT = Path(__file__).parents[3]
 CI = (ROOT / ".ci" / "run").read_text().splitlines()
 
@@ -20,6 +22,8 @@ def shell(page: str) -> list[str]:
 
 
 def test_a_contributors_commands_are_those_of_ci_and_one_that_watches_commits(tmp_path: Path) -> None:
+    if not (Path(sys.prefix) / "bin" / "pre-commit").exists():
+        missing("package pre-commit", "pip install -e '.[dev]'")
     [watch] = (command for command in shell("CONTRIBUTING.md") if command not in CI)
     (tmp_path / ".venv").symlink_to(sys.prefix)
     shutil.copy(ROOT / ".pre-commit-config.yaml", tmp_path)
