@@ -10,8 +10,6 @@ from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.routing import MapAdapter
 from werkzeug.sansio.utils import get_host
 
-from ..errors import ConfigurationError
-
 
 class Place(NamedTuple):
     """Where ``OPTOUT_BASE_URL`` leads.
@@ -28,21 +26,12 @@ class Place(NamedTuple):
 
     @classmethod
     def in_app(cls, app: Flask) -> Place:
-        """Read it off the app's settings.
-
-        :raises ConfigurationError: when the app matches hosts and nothing says which one is ours.
-        """
-        url = str(app.config["OPTOUT_BASE_URL"] or "").rstrip("/")
+        """Read it off the app's settings."""
+        url = str(app.config["OPTOUT_BASE_URL"]).rstrip("/")
         base = urlsplit(url)
         host = get_host(base.scheme, base.netloc.lower())
         origin, script = url.removesuffix(base.path), base.path or "/"
         if app.url_map.host_matching:
-            if not host:
-                raise ConfigurationError(
-                    "OPTOUT_BASE_URL is not set in an app that matches hosts.",
-                    "With host_matching each route belongs to a host, and links must lead to that of our pages.",
-                    "Set OPTOUT_BASE_URL before init_app, such as 'https://jobs.example.org'.",
-                )
             return cls(None, host, origin, app.url_map.bind(host, script_name=script))
         served = app.config["SERVER_NAME"] or ""
         if app.subdomain_matching and served and host.endswith(f".{served}"):

@@ -76,12 +76,6 @@ def test_two_apps_in_a_process_keep_apart(tmp_path: Path, smtp: Mailbox) -> None
             assert optout.link("jane@example.org", "beta-42").startswith(app.config["OPTOUT_BASE_URL"])
 
 
-def test_a_host_that_matches_hosts_must_say_where_we_are(plan: Plan) -> None:
-    plan.public = ""
-    with pytest.raises(ConfigurationError, match="host_matching"):
-        plan.plain(host_matching=True)
-
-
 def test_a_database_object_without_metadata_needs_ours_named(plan: Plan) -> None:
     app = plan.app(SQLALCHEMY_ENGINES={"default": "sqlite://"})
     with pytest.raises(ConfigurationError, match="metadata=Model.metadata"):
