@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import random
 import re
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from urllib.parse import quote
@@ -22,10 +23,10 @@ from tests.support.hosts import Host, Mailbox, say
 
 
 @pytest.fixture
-def host(make: MakeHost, smtp: Mailbox) -> Host:
+def host(make: MakeHost, smtp: Mailbox) -> Iterator[Host]:
     host = make(operator=lambda: "Olga", MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port)
-    host.app.app_context().push()
-    return host
+    with host.app.app_context():
+        yield host
 
 
 @pytest.fixture

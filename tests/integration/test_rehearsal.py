@@ -60,10 +60,10 @@ def server() -> Iterator[Mailbox]:
 
 
 @pytest.fixture
-def heard(make: MakeHost, server: Mailbox) -> Host:
+def heard(make: MakeHost, server: Mailbox) -> Iterator[Host]:
     host = make(MAIL_SERVER=server.host, MAIL_PORT=server.port)
-    host.app.app_context().push()
-    return host
+    with host.app.app_context():
+        yield host
 
 
 def send(library: Library, host: Host, server: Mailbox, wanted: Wanted) -> tuple[list[str], str | None]:
