@@ -13,7 +13,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
 from rich.console import Console
 
 from flask_optout.doctor.case import Case
@@ -111,6 +110,8 @@ def draw(reports: list[Report], picture: Path) -> None:
         for style, line in lines(report):
             console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
         console.print()
+    from playwright.sync_api import sync_playwright  # for the picture alone
+
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page_file = Path(folder) / "terminal.html"
         page_file.write_text(console.export_html(code_format=PAGE, inline_styles=True))
