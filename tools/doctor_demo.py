@@ -22,7 +22,6 @@ from flask_optout.doctor.report import lines, write
 from flask_optout.doctor.resolver import Resolver
 from tests.conftest import CHROMIUM_ARGUMENTS
 from tests.support.dns_server import Nameserver, Zone, dns_server
-from tools.screenshots import find_chromium
 
 SENDER = "192.0.2.25"
 SHORT_KEY = (
@@ -111,6 +110,8 @@ def draw(reports: list[Report], picture: Path) -> None:
             console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
         console.print()
     from playwright.sync_api import sync_playwright  # for the picture alone
+
+    from tools.screenshots import find_chromium
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page_file = Path(folder) / "terminal.html"
