@@ -136,8 +136,9 @@ def served(make: MakeHost, smtp: Mailbox) -> Iterator[Host]:
         yield host
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for one module: while Playwright runs, no other test can call ``asgiref`` in this thread."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         missing("Chromium", "apt-get install chromium, or set CHROMIUM to its path")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,13 +28,6 @@ def plan(tmp_path: Path, smtp: Mailbox) -> Iterator[Plan]:
     "build", [pytest.param(build, id=name, marks=pytest.mark.walked("Host", name)) for name, build in HOSTS.items()]
 )
 def test_the_story_is_walked_in(build: Build, plan: Plan, smtp: Mailbox) -> None:
-    # In a thread of its own: other tests' browser keeps an event loop in this one, and Flask-SQLAlchemy-Lite closes
-    # its async sessions in a loop of its own.
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(walked_in, build, plan, smtp).result()
-
-
-def walked_in(build: Build, plan: Plan, smtp: Mailbox) -> None:
     app = build(plan)
 
     def invite() -> None:
