@@ -38,6 +38,7 @@ from .links.mailto import MailtoDoor
 from .links.tokens import Claim, Door, Tokens, bad_token
 from .links.urls import Links
 from .pages.languages import render, speaking, spoken
+from .pages.opportunities import Opportunity, described
 from .pages.routing import Place
 from .presses.domain_alarm import Alarms
 from .presses.history import RecentPresses
@@ -69,8 +70,8 @@ class State:
     """The parts of one app.
 
     ``engine`` and ``session`` give the current app's engine and the host's session, ``None`` when there is none yet;
-    ``load`` what the host knows about an opportunity. ``operator`` guards the operator pages; without it, they do not
-    exist.
+    ``load`` what the host knows about an opportunity; ``landing_page`` the host's view for it, if there is one.
+    ``operator`` guards the operator pages; without it, they do not exist.
     """
 
     app: Flask
@@ -80,8 +81,13 @@ class State:
     tables: Tables
     load: Callable[[str], Any]
     operator: Callable[[], Any] | None
+    landing_page: Callable[[], Callable[[str], Any] | None]
     clock: Callable[[], float] = time.time
     layers: Sequence[Layer] = LAYERS
+
+    def opportunity(self, id: str) -> Opportunity:
+        """What the host says about an opportunity."""
+        return described(self.load, id)
 
     @cached_property
     def threads(self) -> ThreadPoolExecutor:

@@ -19,7 +19,6 @@ from ..invitations.compose import Letter
 from ..links.keys import ALL
 from ..links.tokens import Door
 from ..mailers.delivery import default_sender, deliver
-from ..pages.context import opportunity_of
 from ..pages.languages import render, translate
 from ..wiring import current_state
 from .terminal import progress, told
@@ -80,10 +79,10 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
 
 def _notice(address: Address, opportunities: list[str]) -> Letter:
     """The mail that asks somebody to check their answers; it names who invited them, and to what."""
-    links, sender = current_state().links, parse(default_sender())
+    state, sender = current_state(), parse(default_sender())
     name = sender.name or sender.deliverable
     about = [
-        (" ".join(opportunity_of(each).title.split()), links.url(Door.LANDING, address, each))
+        (" ".join(state.opportunity(each).title.split()), state.links.url(Door.LANDING, address, each))
         for each in dict.fromkeys(opportunities)
     ]
     titles = [title for title, _ in about if title]

@@ -153,6 +153,6 @@ def test_without_a_store_the_button_stays_below_the_prefix(reached: Reached) -> 
 
 
 def test_a_page_of_the_hosts_finds_our_files_and_our_form(reached: Reached) -> None:
-    page = "{% include 'optout/_head.html' %}{{ optout_control('jane@example.org', 'beta-42') }}"
+    page = "{% include 'optout/_head.html' %}{{ optout_toggle('jane@example.org', 'beta-42') }}"
     with reached.host.app.test_request_context("/account"):
         all_open(reached, render_template_string(page))
