@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from flask import Flask
+from markupsafe import Markup
 from sqlalchemy.orm import Session, scoped_session
 
 from . import config
@@ -19,6 +20,7 @@ from .cli.commands import optout_cli
 from .email_log import pages as operators
 from .email_log.pages import Guard, checked
 from .errors import ConfigurationError
+from .invitations.compose import FOOTER
 from .invitations.gate import OnError
 from .links.log_filter import LinkFilter
 from .links.tokens import Door, checked_opportunity
@@ -32,6 +34,8 @@ from .wiring import State, Tables, current_state
 #: The access logs of servers that log through Python; Flask's own log names the URL where a view failed.
 ACCESS_LOGS = ("werkzeug", "gunicorn.access")
 LINK_FILTER = LinkFilter()
+#: What every template of the host knows of us.
+TEMPLATE_NAMES = {"optout_footer": Markup(FOOTER), "optout_toggle": optout_toggle, "optout_url": optout_url}
 Loader = Callable[[str], Any]
 
 
@@ -96,7 +100,7 @@ class OptOut:
         state.register(blueprint, prefix)
         if self._operator is not None:
             state.register(operators.blueprint, f"{prefix}/operator")
-        app.context_processor(lambda: {"optout_toggle": optout_toggle, "optout_url": optout_url})
+        app.context_processor(lambda: TEMPLATE_NAMES)
         app.cli.add_command(optout_cli)
         for name in (*ACCESS_LOGS, app.name):
             logging.getLogger(name).addFilter(LINK_FILTER)

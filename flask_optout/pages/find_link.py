@@ -50,8 +50,8 @@ def _mail_links(client: str, address: Address) -> None:
     limits = [(slot_of(address), MOST), (state.key.digest("find-link.client", client), MOST_FOR_CLIENT)]
     if not opportunities or not may_mail(limits):
         return
-    links = [(state.opportunity(id).title, state.links.url(Door.LANDING, address, id)) for id in opportunities]
     with speaking(of_browser()):
+        links = [(state.opportunity(id).title, state.links.url(Door.LANDING, address, id)) for id in opportunities]
         letter = link_letter(address, opportunities[0], *links, sender=default_sender())
     deliver(letter)
 

@@ -16,7 +16,7 @@ from ..errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Opportunity:
-    """What a page says about an opportunity.
+    """What pages and mails say about an opportunity.
 
     :param link: leads to the host's own page about it.
     :param picture: the URL of a picture, on the host's own site.
@@ -42,7 +42,7 @@ def described(load: Callable[[str], Any], id: str) -> Opportunity:
     except Exception:
         current_app.logger.exception("The opportunity loader failed; the page goes without title and summary.")
         return Opportunity("")
-    return Opportunity(title, summary, link, picture)
+    return Opportunity(" ".join(title.split()), summary, link, picture)
 
 
 def _fields(found: Any) -> list[Any]:
