@@ -14,7 +14,7 @@ LOOKS = sorted(file.stem for file in FILES.glob("*.css"))
 
 
 def put_on_looks(host: Host) -> None:
-    """Give the host a page in each look, at ``/look?look=...``; a link with that query shows our page in its frame."""
+    """Give the host a page in each look, at ``/look?look=...``; a link with that query is framed so."""
     own = Path("templates/optout/base.html").read_text()
     framed = '{% extends "frame.html" if request.args.get("look") else "own.html" %}'
     loaders = (
