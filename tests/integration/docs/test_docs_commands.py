@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tests.conftest import missing
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 CI = (ROOT / ".ci" / "run").read_text().splitlines()
 
