@@ -25,7 +25,7 @@ from flask_optout.links.keys import DataKey
 from flask_optout.links.tokens import Door, Tokens
 from flask_optout.presses.judge import HURRY
 from tests.conftest import MakeHost
-from tests.integration.doctor.conftest import ids, the
+from tests.support.findings import ids, the
 from tests.support.hosts import Host, free_port, http_server
 
 pytestmark = pytest.mark.long
