@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -19,7 +18,7 @@ from .http import BROWSER, PROGRAM, Answer, NoAnswer
 from .parallel import side_by_side
 from .policies import policies
 from .providers import CHALLENGES
-from .scan import forms_in, offered
+from .scan import forms_in, offered, scripts_in
 
 #: A method, a URL, a body with its type, and what the caller calls itself.
 Knock = Callable[[str, str, tuple[str, str] | None, str], Answer]
@@ -59,19 +58,6 @@ class Probe(NamedTuple):
     one_click: str
 
 
-class _Scripts(HTMLParser):
-    """Gathers where the scripts of a page come from."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "script" and (source := dict(attrs).get("src")):
-            self.found.append(source)
-
-
 def doors(probe: Probe, reader: Probe, email_log: str | None, knock: Knock) -> Iterator[Finding]:
     """Try the doors of a probe, and the operators' door as a stranger.
 
@@ -92,10 +78,11 @@ def doors(probe: Probe, reader: Probe, email_log: str | None, knock: Knock) -> I
     if first.expires is not None:
         days = int((first.expires - time.time()) // 86_400)
         yield tell("doors.certificate" if days >= DAYS_LEFT else "doors.certificate.soon", where=where, days=days)
-    if (wrong := _page(first, where)) is not None:
-        yield wrong
+    end = _wrong(first)
+    target = urlsplit(urljoin(probe.landing, first.first("location"))).netloc
+    yield tell(f"doors.page{end}", where=where, status=first.status, target=target or "nowhere")
+    if end:
         return
-    yield tell("doors.page", where=where)
     yield from policies(first, probe.landing)
     if first.first("set-cookie"):
         yield tell("doors.cookie", what="page")
@@ -141,22 +128,18 @@ def _challenger(answer: Answer, method: str) -> str | None:
     return marks[0] if marks else None
 
 
-def _page(answer: Answer, where: str) -> Finding | None:
-    """What is wrong when a candidate opens the link, if anything is."""
-    facts = {"where": where, "status": answer.status}
+def _wrong(answer: Answer) -> str:
+    """What is wrong when a candidate opens the link, as the end of an id; empty where nothing is."""
     if 300 <= answer.status < 400:
-        target = urlsplit(urljoin(f"https://{where}", answer.first("location"))).netloc
-        return tell("doors.page.redirect", **facts, target=target or "nowhere")
-    if answer.status == 404:
-        return tell("doors.page.lost", **facts)
+        return ".redirect"
     if answer.status != 200:
-        return tell("doors.page.broken", **facts)
-    return None if offered(answer.text) else tell("doors.page.empty", **facts)
+        return ".lost" if answer.status == 404 else ".broken"
+    return "" if offered(answer.text) else ".empty"
 
 
 def _scripts(answer: Answer, landing: str) -> Iterator[Finding]:
     """Scripts of others in the page."""
-    sources = [urlsplit(urljoin(landing, source)) for source in _Scripts(answer.text).found]
+    sources = [urlsplit(urljoin(landing, source)) for source in scripts_in(answer.text)]
     foreign = {source.netloc for source in sources if source.netloc != urlsplit(landing).netloc}
     foreign |= {"/cdn-cgi/" for source in sources if source.path.startswith("/cdn-cgi/")}
     if foreign:

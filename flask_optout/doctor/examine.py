@@ -73,7 +73,9 @@ def examine(app: Flask, state: State, case: Case, offline: bool, progress: Progr
 def _missing() -> str | None:
     """What the extra lacks; asked for before there are threads, whose failing imports would disturb each other."""
     try:
-        from . import bodies, domain, evidence  # noqa: F401
+        from .bodies import bodies  # noqa: F401
+        from .domain import domain  # noqa: F401
+        from .evidence import evidence  # noqa: F401
     except ImportError as error:
         return error.name
     return None
