@@ -14,7 +14,6 @@ from ..wiring import State
 from .case import Case
 from .doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
 from .finding import Finding, Severity, tell
-from .http import knock
 from .message import message
 from .parallel import side_by_side
 from .setup import setup
@@ -59,7 +58,7 @@ def examine(app: Flask, state: State, case: Case, offline: bool, progress: Progr
         prefix = state.links.prefix(Door.LANDING)
     work: dict[str, Callable[[], Iterable[Finding]]] = {
         "setup": lambda: _setup(app, state),
-        "domain": lambda: [tell("domain.offline")] if offline else _domain(case, prefix, missing),
+        "domain": lambda: _domain(case, prefix, missing, offline),
         "message": lambda: _message(app, state, case, prefix, missing, offline),
         "doors": lambda: [tell("doors.offline")] if offline else _doors(app, state, prefix),
     }
@@ -86,9 +85,9 @@ def _setup(app: Flask, state: State) -> Iterator[Finding]:
         yield from setup(app, state)
 
 
-def _domain(case: Case, prefix: str, missing: str | None) -> Iterator[Finding]:
-    if missing is not None:
-        yield tell("domain.extra", package=missing)
+def _domain(case: Case, prefix: str, missing: str | None, offline: bool) -> Iterator[Finding]:
+    if offline or missing:
+        yield tell("domain.offline" if offline else "domain.extra", package=missing)
         return
     from .domain import domain
     from .resolver import Resolver
@@ -133,4 +132,4 @@ def _doors(app: Flask, state: State, prefix: str) -> Iterator[Finding]:
     except OptOutError as error:
         yield tell("doors.page.unknown", where=prefix, reason=error.what)
         return
-    yield from doors(probe, reader, None if state.operator is None else f"{prefix}operator/", knock)
+    yield from doors(probe, reader, None if state.operator is None else f"{prefix}operator/")
