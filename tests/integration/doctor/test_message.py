@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from flask_optout.doctor.case import Case
-from flask_optout.doctor.message import message
+from flask_optout.doctor.examine import message
 from flask_optout.doctor.sample import Sample, Unreadable
 from tests.conftest import MakeHost
 from tests.support.findings import ids, not_well, the
