@@ -26,6 +26,8 @@ from tests.support.hosts import Host, Mailbox, free_port
 from tests.support.samples import SETTINGS, eml
 from tools.doctor_demo import ZONE, looked_at
 
+pytestmark = pytest.mark.long
+
 D = "invite.example"
 
 
