@@ -194,8 +194,9 @@ def alignment(resolver: Resolver, author: str, bounce: str | None, signers: list
     dkim = any(aligned(resolver, author, name, tags.get("adkim") == "s") for name in signers)
     facts = {"author": author, "bounce": bounce, "signers": signers}
     if spf or dkim:
-        speakers = [word for word, speaks in (("bounces", spf), ("signatures", dkim)) if speaks]
-        yield tell("domain.alignment", **facts, speakers=speakers)
+        yield tell(
+            "domain.alignment", **facts, speakers="both" if spf and dkim else "bounces" if spf else "signatures"
+        )
     elif bounce is None or not signers:
         yield tell("domain.alignment.unknown", **facts, reason="bounce" if bounce is None else "signers")
     else:
