@@ -14,6 +14,8 @@ from pathlib import Path
 from tests.support.hosts import free_port, listens
 
 DONE = "the command is done"
+#: Of the mail server and of the app.
+MAIL, WEB = "1025", "5000"
 
 
 class Terminal:
@@ -22,8 +24,8 @@ class Terminal:
     :param python: the Python that has Flask-OptOut.
     """
 
-    def __init__(self, folder: Path, python: str, ports: tuple[str, ...]) -> None:
-        self.ports = {port: str(free_port()) for port in ports}
+    def __init__(self, folder: Path, python: str) -> None:
+        self.ports = {port: str(free_port()) for port in (MAIL, WEB)}
         self._bin = folder / "bin"
         self._bin.mkdir()
         for name, command in (("python", ""), ("flask", "-m flask ")):
@@ -35,7 +37,7 @@ class Terminal:
             env={
                 "PATH": f"{self._bin}:{os.environ['PATH']}",
                 "HOME": str(folder),
-                "FLASK_RUN_PORT": self.ports.get("5000", ""),
+                "FLASK_RUN_PORT": self.ports[WEB],
                 "PYTHONUNBUFFERED": "1",
             },
             stdin=subprocess.PIPE,
@@ -59,14 +61,14 @@ class Terminal:
         assert self._shell.stdin is not None and self._shell.stdout is not None
         self._shell.stdin.write(f'{self.put(line)}\necho "{DONE}: $?"\n')
         self._shell.stdin.flush()
-        said = []
+        said: list[str] = []
         for printed in self._shell.stdout:
             if printed.startswith(DONE):
                 assert printed.strip() == f"{DONE}: 0", "".join(said)
                 break
             said.append(printed)
         if line.endswith("&"):
-            self._await(self.ports["1025" if "1025" in line else "5000"])
+            self._await(self.ports[MAIL if MAIL in line else WEB])
         return "".join(said)
 
     def close(self) -> None:
@@ -81,8 +83,8 @@ class Terminal:
 
 
 @contextmanager
-def terminal(folder: Path, python: str = sys.executable, ports: tuple[str, ...] = ("1025", "5000")) -> Iterator[Terminal]:
-    opened = Terminal(folder, python, ports)
+def terminal(folder: Path, python: str = sys.executable) -> Iterator[Terminal]:
+    opened = Terminal(folder, python)
     try:
         yield opened
     finally:

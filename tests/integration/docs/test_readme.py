@@ -10,7 +10,6 @@ from types import ModuleType
 
 from playwright.sync_api import Page, expect
 
-from tests.support.hosts import Mailbox
 from tests.support.quick_start import (
     DOCTOR,
     EXAMPLE,
@@ -22,7 +21,6 @@ from tests.support.quick_start import (
     SESSION,
     SNIPPETS,
     TESTS,
-    blocks,
     flask,
 )
 from tests.support.story import link_in, press
