@@ -17,6 +17,8 @@ from playwright.sync_api import Page
 from tests.support.story import link_in, press
 from tests.support.terminal import Terminal, terminal
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
 BEFORE, AFTER, TEST = re.findall(r"^```python\n(.*?)^```$", TUTORIAL, re.MULTILINE | re.DOTALL)
