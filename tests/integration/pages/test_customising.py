@@ -167,4 +167,6 @@ def test_a_mail_has_the_button_and_the_footer_where_the_host_wants_them(served: 
     html, text = mail.part("html"), mail.part("plain").replace("\r\n", "\n")
     assert re.findall(r'<a href="([^"]+)"[^>]*>([^<]+)', html) == [(link, "See the invitation"), (link, NO)]
     assert "</td></tr><tr><td>\n<table" in html.replace("\r\n", "\n") and "optout_footer" not in html
-    assert text.count(link) == 2 and text.strip().endswith(f"{link}\n\nThe Example team") and "optout_footer" not in text
+    assert (
+        text.count(link) == 2 and text.strip().endswith(f"{link}\n\nThe Example team") and "optout_footer" not in text
+    )
