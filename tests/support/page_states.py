@@ -46,7 +46,8 @@ HTMLS = {
 style="max-width:100%;background:#fff"><tr><td style="padding:32px;font-family:Georgia,serif"><h1>Pixel Beta</h1>
 <p>Will you try our camera?</p></td></tr></table></body>""",
     "slot": """<body style="margin:0;background:#111827;color:#f3f4f6">
-<table role="presentation" align="center" width="560" style="max-width:100%;background:#1f2937"><tr><td style="padding:32px;font-family:Arial,sans-serif;color:#f3f4f6">
+<table role="presentation" align="center" width="560" style="max-width:100%;background:#1f2937">
+<tr><td style="padding:32px;color:#f3f4f6">
 <h1>Pixel Beta</h1><p>Will you try our camera?</p></td></tr><tr><td style="background:#374151;color:#f3f4f6">
 <!-- optout_footer --></td></tr></table></body>""",
 }
