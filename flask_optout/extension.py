@@ -71,7 +71,7 @@ class OptOut:
         self._bind_key = bind_key
         self._operator = None if operator is None else checked(operator)
         keep_mutes()
-        self._tables = Tables.on(_metadata(db, bind_key) if metadata is None else metadata)
+        self._tables = Tables(_metadata(db, bind_key) if metadata is None else metadata)
         self._loader: Loader = lambda id: None
         if app is not None:
             self.init_app(app)

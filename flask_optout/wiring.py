@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from flask import Blueprint, Flask, current_app
@@ -48,17 +48,13 @@ from .presses.tables import PressTables
 LONGEST_QUEUE = 100
 
 
-class Tables(NamedTuple):
-    """All tables of Flask-OptOut on one metadata."""
+class Tables:
+    """All tables of Flask-OptOut, made once on one metadata, however often this is called."""
 
-    choices: ChoiceTables
-    presses: PressTables
-    log: LogTables
-
-    @classmethod
-    def on(cls, metadata: sa.MetaData) -> Tables:
-        """The tables on this metadata; made once, however often it is called."""
-        return cls(ChoiceTables.on(metadata), PressTables.on(metadata), LogTables.on(metadata))
+    def __init__(self, metadata: sa.MetaData) -> None:
+        self.choices = ChoiceTables(metadata)
+        self.presses = PressTables(metadata)
+        self.log = LogTables(metadata)
 
     def all(self) -> list[sa.Table]:
         return [*self.choices.all(), *self.presses.all(), *self.log.all()]

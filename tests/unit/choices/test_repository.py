@@ -99,7 +99,7 @@ def test_a_store_without_tables_is_unavailable_and_the_error_says_what_to_run(ho
 def test_choices_need_no_flask(tmp_path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'plain.db'}")
     metadata = sa.MetaData()
-    tables, store = ChoiceTables.on(metadata), Store(lambda: engine, lambda: None)
+    tables, store = ChoiceTables(metadata), Store(lambda: engine, lambda: None)
     metadata.create_all(engine)
     slots = KeySlots(store, tables, (tables.choice,), app_keys(["k" * 32]), 1, "SECRET_KEY")
     choices = Choices(store, tables, slots, None, lambda: None)

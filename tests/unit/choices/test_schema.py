@@ -20,7 +20,7 @@ from tests.support.hosts import Host, dispose, say
 
 
 def test_creating_the_tables_twice_changes_nothing() -> None:
-    engine, tables = sa.create_engine("sqlite://"), Tables.on(sa.MetaData()).all()
+    engine, tables = sa.create_engine("sqlite://"), Tables(sa.MetaData()).all()
     for _ in range(2):
         create_tables(Store(lambda: engine, lambda: None), tables)
         assert set(sa.inspect(engine).get_table_names()) == {table.name for table in tables}
@@ -29,7 +29,7 @@ def test_creating_the_tables_twice_changes_nothing() -> None:
 
 def test_two_processes_may_create_the_tables_at_once(database: Database, make: MakeHost) -> None:
     host = make(SQLALCHEMY_DATABASE_URI=database.uri)
-    tables, meeting = Tables.on(host.db.metadata).all(), threading.Barrier(2, timeout=20)
+    tables, meeting = Tables(host.db.metadata).all(), threading.Barrier(2, timeout=20)
     keys: list[bytes] = []
 
     def init_db() -> None:
