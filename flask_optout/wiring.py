@@ -195,9 +195,13 @@ class State:
 
     @cached_property
     def gate(self) -> Gate:
-        mailto = None if self.app.config["OPTOUT_MAILTO"] is None else self.mailto.address
-        composer = Composer(self.links, _footer, self.app.config["OPTOUT_SPLIT"], mailto)
-        return Gate(self.choices, composer, self.email_log, self.app.logger)
+        return Gate(self.choices, self.composer, self.email_log, self.app.logger)
+
+    @cached_property
+    def composer(self) -> Composer:
+        return Composer(
+            self.links, _footer, None if self.app.config["OPTOUT_MAILTO"] is None else self.mailto.address
+        )
 
     @cached_property
     def email_log(self) -> EmailLog:

@@ -66,10 +66,9 @@ class Letter:
 
 
 class Composer:
-    """Turns a draft into letters.
+    """Turns a draft into a letter.
 
     :param footer: renders the footer, as ``"txt"`` or ``"html"``, with a link in it, and in the language of this tag.
-    :param split: whether a draft to several people becomes a letter for each, instead of being refused.
     :param mailto: gives the address that takes this person's opt-out by mail, where there is such a door.
     """
 
@@ -77,27 +76,22 @@ class Composer:
         self,
         links: Links,
         footer: Callable[[str, str, str], str],
-        split: bool = False,
         mailto: Callable[[Address, str], str] | None = None,
     ) -> None:
         self._links = links
         self._mailto = mailto
         self._footer = footer
-        self._split = split
 
-    def letters(self, draft: Draft) -> list[Letter]:
-        """A letter for each recipient; they are the same whether or not those people are muted.
+    def letter(self, draft: Draft) -> Letter:
+        """The letter that leaves; the same whether or not its recipient is muted.
 
-        :raises AddressError: when a recipient is malformed, or the mail library cannot deliver to it.
-        :raises InvitationError: when it has no recipient or more than it may, no sender, no text to carry the link,
-            or a header that breaks the message or stands in for one of ours.
+        :raises AddressError: when the recipient is malformed, or the mail library cannot deliver to it.
+        :raises InvitationError: when it does not have one recipient, has no sender, no text to carry the link, or a
+            header that breaks the message or stands in for one of ours.
         """
-        people = self._people(draft)
+        recipient, address = _one_recipient(draft)
         draft = _checked(draft)
         sender = checked_sender(draft.sender, draft.reply_to)
-        return [self._letter(draft, sender, who, address) for who, address in people]
-
-    def _letter(self, draft: Draft, sender: Recipient, recipient: Recipient, address: Address) -> Letter:
         about, language = draft.opportunity, draft.language or ""
         url, one_click = (self._links.url(door, address, about, language) for door in (Door.LANDING, Door.ONE_CLICK))
         # RFC 2369 section 2: the one to use first stands first.
@@ -121,27 +115,6 @@ class Composer:
             links=(url, one_click),
             message_id=_message_id(sender),
         )
-
-    def _people(self, draft: Draft) -> list[tuple[Recipient, Address]]:
-        none = not draft.recipients or isinstance(draft.recipients, str)
-        if none or (len(draft.recipients) > 1 and not self._split):
-            raise InvitationError(
-                "An invitation does not have exactly one recipient in a list.",
-                "Its link is personal: whoever else got the message could answer for its recipient.",
-                "Send one invitation for each candidate: recipients=[address], no cc, no bcc; or set "
-                "OPTOUT_SPLIT = True, and each recipient gets a message of their own.",
-            )
-        people = [(who, parse(who)) for who in map(_text_of, draft.recipients)]
-        if not (draft.smtputf8 or all(address.is_ascii for _, address in people)):
-            raise AddressError(
-                "A recipient has a character outside ASCII before the @, which takes SMTPUTF8 (RFC 6531).",
-                "This mail library does not speak it, so the invitation would fail on its way.",
-                "Ask this candidate for another address, or send through a library that speaks SMTPUTF8.",
-            )
-        once: dict[str, tuple[Recipient, Address]] = {}  # one who is named twice gets one message
-        for who, address in people:
-            once.setdefault(address.canonical, (who, address))
-        return list(once.values())
 
     def _text(self, text: str, url: str, language: str) -> str:
         text, linked = self._with_own_link(text, url)
@@ -177,6 +150,26 @@ class Composer:
     def holds_link(self, text: str) -> bool:
         """Whether there is a link to somebody's landing page in ``text``."""
         return self._with_own_link(text, "")[1]
+
+
+def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
+    """The recipient as the host wrote it, and parsed."""
+    if isinstance(draft.recipients, str) or len(draft.recipients) != 1:
+        raise InvitationError(
+            "An invitation does not have exactly one recipient in a list.",
+            "Its link is personal: whoever else got the message could answer for its recipient.",
+            "Send one to each candidate, without cc and bcc: for address in addresses: "
+            "mail.send(Invitation(subject, recipients=[address], ...)).",
+        )
+    recipient = _text_of(draft.recipients[0])
+    address = parse(recipient)
+    if not (draft.smtputf8 or address.is_ascii):
+        raise AddressError(
+            "A recipient has a character outside ASCII before the @, which takes SMTPUTF8 (RFC 6531).",
+            "This mail library does not speak it, so the invitation would fail on its way.",
+            "Ask this candidate for another address, or send through a library that speaks SMTPUTF8.",
+        )
+    return recipient, address
 
 
 def _text_of(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """The gate: every invitation passes it as it is sent, and is cleared or dropped. It knows no mail library.
 
-A mailer asks for the letters, makes its library's messages of them, and hands each off only if the gate clears it.
+A mailer asks for each letter, makes its library's messages of them, and hands each off only if the gate clears it.
 Everything that can fail, and the row of the Email Log, come before the choice is read: an invitation that cannot be
 sent fails for everybody alike, the row is the same for everybody, and the choice is as fresh as can be.
 """
@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 from email.utils import formatdate, quote
 from typing import Any, TypeVar
 
-from ..addresses import Recipient, parse
+from ..addresses import Recipient
 from ..choices.repository import Choices
 from ..email_log.records import EmailLog, Outgoing, reason
 from ..errors import NotAllSent, OptOutError, StoreUnavailable
@@ -44,17 +44,6 @@ class Gate:
         self._log = log
         self._logger = logger
         self._warned = False
-
-    def may_invite(self, recipient: Recipient, opportunity: str) -> bool:
-        """Whether this person may be invited to this opportunity.
-
-        :raises OptOutError: when the address is malformed, or when nobody can tell.
-        """
-        return not self._choices.muted(parse(recipient), opportunity)
-
-    def letters(self, draft: Draft) -> list[Letter]:
-        """A letter for each recipient; raises what :meth:`Composer.letters` does."""
-        return self._composer.letters(draft)
 
     def hand_off(
         self,
@@ -89,7 +78,8 @@ class Gate:
             try:
                 said = draft(source)
                 if said is not None:
-                    ready += [(source, letter, make(source, letter)) for letter in self.letters(said)]
+                    letter = self._composer.letter(said)
+                    ready.append((source, letter, make(source, letter)))
             except Exception as error:
                 failures.tell(source, error)
                 continue

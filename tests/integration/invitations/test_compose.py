@@ -23,7 +23,7 @@ DRAFT = Draft(
 
 
 def letter(**changes: Any) -> Letter:
-    [made] = current_state().gate.letters(replace(DRAFT, **changes))
+    made = current_state().composer.letter(replace(DRAFT, **changes))
     return made
 
 
