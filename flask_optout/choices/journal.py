@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -47,9 +48,13 @@ class Journal:
     Reading raises JournalError when the file is missing or damaged; writing raises StoreUnavailable when it fails.
     """
 
-    def __init__(self, path: Path, key: DataKey) -> None:
+    def __init__(self, path: Path, key: Callable[[], DataKey]) -> None:
         self._path = path
-        self._key = key.derive("journal")
+        self._data_key = key
+
+    @cached_property
+    def _key(self) -> bytes:
+        return self._data_key().derive("journal")
 
     def number(self) -> int:
         """The number of the newest line, 0 in a new journal."""

@@ -53,14 +53,14 @@ class Choices:
     the store or its choices are gone, and JournalError when the journal is missing or damaged, or the database is
     older than it.
 
-    ``journal`` gives where they are written a second time, if anywhere; ``afterwards`` is called after every look and
+    ``journal`` is where they are written a second time, if anywhere; ``afterwards`` is called after every look and
     every change.
     """
 
     store: Store
     tables: ChoiceTables
     slots: KeySlots
-    journal: Callable[[], Journal] | None
+    journal: Journal | None
     afterwards: Callable[[], None]
 
     def key(self) -> DataKey:
@@ -105,7 +105,7 @@ class Choices:
 
     def journal_number(self) -> int | None:
         """The number of the newest line of the journal, to be read before the choices; ``None`` without a journal."""
-        return None if self.journal is None else self.journal().number()
+        return None if self.journal is None else self.journal.number()
 
     def select(self, places: int) -> sa.Select[Any]:
         """The statement that reads the choices at so many marks, the row of the data key and the journal's number.
@@ -155,7 +155,7 @@ class Choices:
         if self.journal is None:
             result, _ = self.store.write(write)
         else:
-            result = self._journaled(self.journal(), write)
+            result = self._journaled(self.journal, write)
         self.afterwards()
         return result
 

@@ -139,5 +139,5 @@ def _doors(state: State, links: list[Probe] | OptOutError) -> Iterator[Finding]:
         yield unknown("doors.page", "what candidates see", links.what, links.mend)
         return
     probe, reader = links
-    email_log = None if state.operator is None else f"{probe.landing.rpartition('/')[0]}/operator/"
+    email_log = None if state.hooks.operator is None else f"{probe.landing.rpartition('/')[0]}/operator/"
     yield from doors(probe, reader, email_log, knock)

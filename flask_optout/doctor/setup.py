@@ -126,7 +126,7 @@ def mailer(app: Flask, state: State) -> Iterator[Finding]:
 
 def operator(app: Flask, state: State) -> Iterator[Finding]:
     """Whether operators can find and send again what was sent."""
-    yield tell("setup.operator.none" if state.operator is None else "setup.operator")
+    yield tell("setup.operator.none" if state.hooks.operator is None else "setup.operator")
 
 
 def wall(app: Flask, state: State) -> Iterator[Finding]:

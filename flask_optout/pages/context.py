@@ -133,7 +133,7 @@ def own_url(claim: Claim) -> str:
 def opportunity_of(id: str) -> Opportunity:
     """What the host says about an opportunity; links outlive opportunities, so nothing it says may break the page."""
     try:
-        found = current_state().load(id)
+        found = current_state().hooks.load(id)
         fields = found if isinstance(found, Mapping) else {name: getattr(found, name, None) for name in FIELDS}
         title, summary, link = (str(fields.get(name) or "") for name in FIELDS)
     except HTTPException:  # such as get_or_404 for one that is gone

@@ -20,7 +20,7 @@ from ..links.tokens import Claim
 from .commands import COMMANDS, Muted, Outcome, Press
 from .domain_alarm import Alarms
 from .evidence import Evidence
-from .judge import Judgement, Layer, Verdict, judge
+from .judge import LAYERS, Judgement, Layer, Verdict, judge
 from .tables import SALT_SIZE, PressTables
 from .weighing import Weighed
 
@@ -48,6 +48,8 @@ class RecentPresses:
     :param clock: gives the seconds since the epoch.
     """
 
+    layers: Sequence[Layer] = LAYERS
+
     def __init__(self, choices: Choices, tables: PressTables, alarms: Alarms, clock: Callable[[], float]) -> None:
         self._choices = choices
         self._recent = tables.recent
@@ -62,9 +64,7 @@ class RecentPresses:
         self.forget_expired()
         return choices, self._unexpired(row)
 
-    def press(
-        self, claim: Claim, evidence: Evidence, visitor: Callable[[bytes], str], layers: Sequence[Layer]
-    ) -> Judgement:
+    def press(self, claim: Claim, evidence: Evidence, visitor: Callable[[bytes], str]) -> Judgement:
         """Judge a press and do what the judgement says, in one transaction; when this returns, it is committed.
 
         :param visitor: gives the pseudonym of who presses, under the salt of the link's recent presses.
@@ -79,7 +79,7 @@ class RecentPresses:
             standing = [choices.get(mark) for mark in claim.person]
             muted = _both(choice is not None and choice.muted for choice in standing)
             mailed = _both(choice is not None and choice.source in BY_MAIL for choice in standing)
-            judgement = judge(Weighed(known, muted, recent.presses, mailed), layers)
+            judgement = judge(Weighed(known, muted, recent.presses, mailed), self.layers)
             if judgement.verdict is Verdict.ACCEPT and True in judgement.sets.values():
                 self._alarms.count(connection, claim)
             if judgement.press is not None:

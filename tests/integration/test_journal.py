@@ -321,7 +321,7 @@ def test_looks_and_presses_at_once_are_never_behind(make: MakeHost, tmp_path: Pa
 
 
 def append(path: str, worker: int) -> None:
-    written = Journal(Path(path), DataKey(b"k" * 32))
+    written = Journal(Path(path), lambda: DataKey(b"k" * 32))
     for _ in range(50):
         with written.writing() as append_all:
             append_all([entry(written.number() + 1)])
@@ -333,7 +333,7 @@ def entry(number: int) -> Entry:
 
 def test_several_processes_write_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "journal"
-    written = Journal(path, DataKey(b"k" * 32))
+    written = Journal(path, lambda: DataKey(b"k" * 32))
     written.begin([])
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=append, args=(str(path), n)) for n in range(3)]
