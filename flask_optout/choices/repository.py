@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -24,8 +24,8 @@ from .tables import SOURCE_SIZE, ChoiceTables, upsert
 T = TypeVar("T")
 #: What cannot stand in a source, which is a word in a line of the journal.
 UNFIT = re.compile(r"[^A-Za-z0-9-]+")
-#: Marks in one statement: SQLite before 3.32 takes 999 parameters.
-BATCH = 900
+#: Digests in one statement: SQLite before 3.32 takes 999 parameters, and PostgreSQL gets an array.
+BATCH, ARRAY = 900, 5_000
 
 
 class Choice(NamedTuple):
@@ -204,22 +204,34 @@ class Choices:
             raise choices_lost()
         mutes: dict[Mark, int | None] = {}
         for scope, group in groupby(sorted(marks), lambda mark: mark.scope):
-            while digests := [mark.digest for mark in islice(group, BATCH)]:
-                found = connection.execute(self._mutes_at(connection.dialect.name, scope, digests))
-                mutes.update((Mark(scope, bytes(digest)), batch) for digest, batch in found)
+            found = mutes_at(connection, self.tables, scope, [mark.digest for mark in group])
+            mutes.update((Mark(scope, digest), batch) for digest, batch in found)
         return mutes
 
-    def _mutes_at(self, dialect: str, scope: bytes, digests: Sequence[bytes]) -> sa.Select[Any]:
-        choice = self.tables.choice.c
-        query = sa.select(choice.digest, choice.batch).where(choice.scope == scope, choice.muted)
-        if dialect != "postgresql":
-            return query.where(choice.digest.in_(digests))
-        # Each by the primary key: PostgreSQL may rather compare every row of the table with the whole list.
-        array = "{" + ",".join([f'"\\\\x{one.hex()}"' for one in digests]) + "}"
-        typed = sa.cast(sa.literal(array, sa.Text), sa.ARRAY(sa.LargeBinary))
-        wanted = sa.func.unnest(typed).table_valued("digest", name="wanted").render_derived()
-        one = query.where(choice.digest == wanted.c.digest).limit(1).lateral()
-        return sa.select(one).select_from(wanted.join(one, sa.true()))
+
+def mutes_at(
+    connection: sa.Connection, tables: ChoiceTables, scope: bytes, digests: Sequence[bytes]
+) -> Iterator[tuple[bytes, int | None]]:
+    """Those of the digests at which a choice mutes, each with the number of its import.
+
+    :param digests: sorted, as neighbours stand on one page of the table.
+    """
+    choice = tables.choice.c
+    query = sa.select(choice.digest, choice.batch).where(choice.scope == scope, choice.muted)
+    postgresql = connection.dialect.name == "postgresql"
+    step = ARRAY if postgresql else BATCH
+    for start in range(0, len(digests), step):
+        some = digests[start : start + step]
+        if postgresql:
+            # Each by the primary key: PostgreSQL may rather compare every row of the table with the whole list.
+            array = "{" + ",".join([f'"\\\\x{one.hex()}"' for one in some]) + "}"
+            typed = sa.cast(sa.literal(array, sa.Text), sa.ARRAY(sa.LargeBinary))
+            wanted = sa.func.unnest(typed).table_valued("digest", name="wanted").render_derived()
+            one = query.where(choice.digest == wanted.c.digest).limit(1).lateral()
+            rows = connection.execute(sa.select(one).select_from(wanted.join(one, sa.true())))
+        else:
+            rows = connection.execute(query.where(choice.digest.in_(some)))
+        yield from ((bytes(digest), batch) for digest, batch in rows)
 
 
 @cache

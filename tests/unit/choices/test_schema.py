@@ -61,14 +61,6 @@ def test_two_processes_may_create_the_tables_at_once(database: Database, make: M
         dispose(host)
 
 
-def test_a_table_without_its_primary_key_is_refused(host: Host) -> None:
-    with host.db.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE optout_choice RENAME TO old")
-        connection.exec_driver_sql("CREATE TABLE optout_choice AS SELECT * FROM old")
-    result = host.app.test_cli_runner().invoke(args=["optout", "init-db"])
-    assert result.exit_code == 1 and "primary key (scope, digest)" in result.output
-
-
 @pytest.mark.parametrize("table", ["optout_choice", "optout_meta"])
 def test_a_migration_drops_no_table_while_there_are_mutes(host: Host, table: str) -> None:
     say(host, True)
