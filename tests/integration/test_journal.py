@@ -149,21 +149,11 @@ def test_a_missing_journal_closes_the_gate_and_the_page_says_that_nothing_change
     assert cli(host, "--new")[0] == 1
 
 
-DAMAGES = {
-    "a changed digit": lambda data: data.replace(b"mute", b"undo", 1),
-    "a lost line end": lambda data: data.replace(b"\n", b" ", 1),
-    "garbage": lambda data: data + b"garbage\n",
-    "binary": lambda data: b"\xff\xfe" + data,
-    "another key's": lambda data: data.replace(data.splitlines()[-1][-4:], b"0000"),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_journal_closes_the_gate_and_names_the_file(make: MakeHost, tmp_path: Path, damage: str) -> None:
+def test_a_damaged_journal_closes_the_gate_and_names_the_file(make: MakeHost, tmp_path: Path) -> None:
     host = begun(make, tmp_path)
     with host.app.app_context():
         say(host, True)
-    (tmp_path / "journal").write_bytes(DAMAGES[damage]((tmp_path / "journal").read_bytes()))
+    (tmp_path / "journal").write_bytes((tmp_path / "journal").read_bytes().replace(b"mute", b"undo"))
     again = begun(make, tmp_path)
     with again.app.app_context(), pytest.raises(JournalError, match="damaged.*journal"):
         again.optout.may_invite("jane@x.org", "beta-42")
