@@ -53,8 +53,7 @@ def send_invitations(
     def leave(message: EmailMessage, clear: bool) -> None:
         if clear:
             if not isinstance(message, _Cleared):
-                parts = (message.get_body((kind,)) for kind in ("plain", "html"))
-                current_state().gate.look_at_ordinary(part and part.get_content() for part in parts)
+                current_state().gate.look_at_ordinary(_content(message, kind) for kind in ("plain", "html"))
             send(message)
         elif isinstance(smtp, smtplib.SMTP):
             with rehearsing(smtp):

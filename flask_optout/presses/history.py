@@ -20,9 +20,8 @@ from ..links.tokens import Claim
 from .commands import COMMANDS, Muted, Outcome, Press
 from .domain_alarm import Alarms
 from .evidence import Evidence
-from .judge import LAYERS, Judgement, Layer, Verdict, judge
+from .judge import LAYERS, Judgement, Layer, Verdict, Weighed, judge
 from .tables import SALT_SIZE, PressTables
-from .weighing import Weighed
 
 #: The doors of mail programs, as they stand in a choice.
 BY_MAIL = ("one-click", "mailto")

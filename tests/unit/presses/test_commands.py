@@ -38,6 +38,6 @@ def test_the_value_of_a_button_names_its_command() -> None:
     assert {COMMANDS[command.choice] for command in Command} == {*Command} and len(COMMANDS) == len(Command)
 
 
-@pytest.mark.parametrize(("one", "other"), product(Command, repeat=2))
+@pytest.mark.parametrize(("one", "other"), [*product(Command, repeat=2)])
 def test_some_contradict_each_other_both_ways(one: Command, other: Command) -> None:
     assert one.contradicts(other) is bool({(one, other), (other, one)} & CONTRADICTIONS)
