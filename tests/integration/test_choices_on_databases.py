@@ -17,6 +17,8 @@ from tests.support.bulk import WAYS, take
 from tests.support.databases import Database
 from tests.support.hosts import Host, dispose, say
 
+pytestmark = pytest.mark.long
+
 
 def rows(host: Host) -> list[tuple[bool, str, int | None]]:
     query = sa.text("SELECT muted, source, batch FROM optout_choice WHERE source <> 'key' ORDER BY source")

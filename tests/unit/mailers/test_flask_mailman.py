@@ -43,12 +43,8 @@ def test_an_ordinary_message_is_no_draft() -> None:
 def test_a_draft_names_everybody_whom_the_library_would_address() -> None:
     draft = _draft(invitation(cc=["bob@example.org"], bcc=["cy@example.org"], language="de", reply_to=["a@x.org"]))
     assert draft is not None and draft.recipients == ["jane@example.org", "bob@example.org", "cy@example.org"]
-    assert (draft.opportunity, draft.language, draft.reply_to, draft.html) == (
-        "beta-42",
-        "de",
-        "a@x.org",
-        "<p>Come.</p>",
-    )
+    assert (draft.opportunity, draft.language, draft.reply_to) == ("beta-42", "de", "a@x.org")
+    assert draft.html == "<p>Come.</p>"
 
 
 def test_a_body_of_html_alone_is_the_html_part(host: Host) -> None:
@@ -75,7 +71,6 @@ def test_what_leaves_is_a_message_of_its_own(host: Host) -> None:
     [
         ("Jane <jane@example.org>", "Jane <jane@example.org>"),
         ("jane@EXAMPLE.org", "jane@example.org"),
-        ('"jane"@example.org', "jane@example.org"),
     ],
 )
 def test_a_recipient_stays_as_written_where_the_library_sends_to_the_checked_address(to: str, left: str) -> None:
