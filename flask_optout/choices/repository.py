@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import groupby
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from ..addresses import Address
 from ..links.keys import DataKey, Mark
 from ..links.tokens import checked_opportunity
-from .journal import Entry, Journal, advance, check_number, journaled
+from .journal import NUMBER, Entry, Journal, advance, check_number
 from .key_slots import KEY_SCOPE, KeySlots, choices_lost, key_mark, today
 from .store import Read, Store
 from .tables import SOURCE_SIZE, ChoiceTables, upsert
@@ -95,17 +95,11 @@ class Choices:
 
         :param over: reads over a connection that is held; unset, one is taken from the pool.
         """
-        # The journal first, or a choice that is made meanwhile would make it seem ahead of the database.
-        number = self.journal_number()
         query, values = self.select(len(marks)), self.parameters(marks)
         rows = (over or self.store.read)(lambda connection: connection.execute(query, values).all())
         if over is None:
             self.afterwards()
-        return self.found(rows, number)
-
-    def journal_number(self) -> int | None:
-        """The number of the newest line of the journal, to be read before the choices; ``None`` without a journal."""
-        return None if self.journal is None else self.journal.number()
+        return self.found(rows)
 
     def select(self, places: int) -> sa.Select[Any]:
         """The statement that reads the choices at so many marks, the row of the data key and the journal's number.
@@ -121,17 +115,18 @@ class Choices:
             values[f"scope{place}"], values[f"digest{place}"] = mark
         return values
 
-    def found(self, rows: Iterable[Any], number: int | None) -> dict[Mark, Choice]:
-        """The choices in the rows of :meth:`select`.
-
-        :param number: of :meth:`journal_number`, read before.
-        """
+    def found(self, rows: Iterable[Any]) -> dict[Mark, Choice]:
+        """The choices in the rows of :meth:`select`."""
         choices = {Mark(bytes(row[0]), bytes(row[1])): row for row in rows}
         owner = choices.pop(key_mark(self.key()), None)
         if owner is None:
             raise choices_lost()
-        if number is not None:
-            check_number(owner[5], number)
+        if self.journal is not None:
+            number = self.journal.number()
+            if (
+                owner[5] is None or int(owner[5]) < number
+            ):  # unless by a choice that was made since these rows were read
+                check_number(self.store.read(lambda connection: connection.scalar(_known(self.tables))), number)
         return {mark: Choice(*row[2:5]) for mark, row in choices.items()}
 
     def transact(
@@ -146,30 +141,20 @@ class Choices:
         :param put: stores the statements; by default, each as the row of its mark.
         """
         self.slots.open()
+        journal = self.journal
 
-        def write(connection: sa.Connection) -> tuple[T, Sequence[Statement]]:
+        def write(connection: sa.Connection) -> tuple[T, Sequence[Statement], int]:
             result, said = work(connection)
             (put or self._put)(connection, said)
-            return result, said
+            number = advance(connection, self.tables.meta, journal.number()) if journal and said else 0
+            return result, said, number
 
-        if self.journal is None:
-            result, _ = self.store.write(write)
-        else:
-            result = self._journaled(self.journal, write)
+        with nullcontext() if journal is None else journal.writing() as append:
+            result, said, number = self.store.write(write)
+            if append and said:
+                append(Entry(number, *one.mark, one.muted, one.source, today()) for one in said)
         self.afterwards()
         return result
-
-    def _journaled(self, journal: Journal, write: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:
-        with journal.writing() as append:
-
-            def numbered(connection: sa.Connection) -> tuple[T, Sequence[Statement], int]:
-                result, said = write(connection)
-                return result, said, advance(connection, self.tables.meta, journal.number()) if said else 0
-
-            result, said, number = self.store.write(numbered)
-            if said:
-                append(Entry(number, *one.mark, one.muted, one.source, today()) for one in said)
-            return result
 
     def _put(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
         # Sorted by pseudonym, so that the order of the rows says nothing and two writers cannot deadlock.
@@ -234,6 +219,10 @@ def mutes_at(
         yield from ((bytes(digest), batch) for digest, batch in rows)
 
 
+def _known(tables: ChoiceTables) -> sa.Select[Any]:
+    return sa.select(tables.meta.c.value).where(tables.meta.c.name == NUMBER)
+
+
 @cache
 def _select(tables: ChoiceTables, places: int, journal: bool) -> sa.Select[Any]:
     choice = tables.choice.c
@@ -242,6 +231,6 @@ def _select(tables: ChoiceTables, places: int, journal: bool) -> sa.Select[Any]:
         for place in range(places)
     ]
     owner = sa.and_(choice.scope == sa.literal(KEY_SCOPE, choice.scope.type), choice.digest == sa.bindparam("key"))
-    number = journaled(tables.meta) if journal else sa.null()
+    number = _known(tables).scalar_subquery() if journal else sa.null()
     columns = choice.scope, choice.digest, choice.muted, choice.source, choice.day, number
     return sa.select(*columns).where(sa.or_(owner, *at))

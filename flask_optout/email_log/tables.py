@@ -23,24 +23,7 @@ class LogTables(TableSet):
     """
 
     def __init__(self, metadata: sa.MetaData) -> None:
-        self.email = table(
-            metadata,
-            "optout_email_log",
-            sa.Column("id", number(), primary_key=True, autoincrement=False),
-            sa.Column("opportunity", string(OPPORTUNITY_SIZE), nullable=False),
-            sa.Column("recipient", string(ADDRESS_SIZE), nullable=False),
-            sa.Column("mailbox", string(ADDRESS_SIZE), nullable=False),
-            sa.Column("subject", text(), nullable=False),
-            sa.Column("message_id", text(), nullable=False),
-            sa.Column("failure", string(NAME_SIZE)),
-            # The long columns last: SQLite does not read them for a list of invitations.
-            sa.Column("headers", text(), nullable=False),
-            sa.Column("text", text()),
-            sa.Column("html", text()),
-            sa.Index("optout_email_log_by_mailbox", "mailbox", "id"),
-            sa.Index("optout_email_log_by_opportunity", "opportunity", "id"),
-            sa.Index("optout_email_log_by_candidate", "opportunity", "mailbox", "id"),
-        )
+        self.email = _email(metadata)
         self.saved_filter = table(
             metadata,
             "optout_saved_filter",
@@ -68,3 +51,24 @@ class LogTables(TableSet):
             sa.Column("slot", binary(DIGEST_SIZE), primary_key=True),
             sa.Column("number", sa.SmallInteger, primary_key=True, autoincrement=False),
         )
+
+
+def _email(metadata: sa.MetaData) -> sa.Table:
+    return table(
+        metadata,
+        "optout_email_log",
+        sa.Column("id", number(), primary_key=True, autoincrement=False),
+        sa.Column("opportunity", string(OPPORTUNITY_SIZE), nullable=False),
+        sa.Column("recipient", string(ADDRESS_SIZE), nullable=False),
+        sa.Column("mailbox", string(ADDRESS_SIZE), nullable=False),
+        sa.Column("subject", text(), nullable=False),
+        sa.Column("message_id", text(), nullable=False),
+        sa.Column("failure", string(NAME_SIZE)),
+        # The long columns last: SQLite does not read them for a list of invitations.
+        sa.Column("headers", text(), nullable=False),
+        sa.Column("text", text()),
+        sa.Column("html", text()),
+        sa.Index("optout_email_log_by_mailbox", "mailbox", "id"),
+        sa.Index("optout_email_log_by_opportunity", "opportunity", "id"),
+        sa.Index("optout_email_log_by_candidate", "opportunity", "mailbox", "id"),
+    )

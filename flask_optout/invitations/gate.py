@@ -14,6 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from email.utils import formatdate, quote
+from functools import partial
 from typing import Any, TypeVar
 
 from ..addresses import Recipient
@@ -67,12 +68,7 @@ class Gate:
         """
         failures = Failures(on_error)
         ready: list[tuple[S, Letter, M]] = []
-        number = 0
-
-        def flush() -> None:
-            self._hand_off(ready, leave, failures.tell)
-            ready.clear()
-
+        flush, number = partial(self._hand_off, ready, leave, failures.tell), 0
         for source in _pulled(sources, flush):
             number += 1
             try:
@@ -88,8 +84,7 @@ class Gate:
             if said is None:
                 leave(source, True)
         flush()
-        failures.raise_any(number)
-        return number - failures.reasons.total()
+        return failures.all_but_those(number)
 
     def _hand_off(
         self, ready: list[tuple[S, Letter, M]], leave: Callable[[S | M, bool], object], tell: OnError
@@ -98,6 +93,7 @@ class Gate:
             return
         waiting: deque[int] = deque()
         with ExitStack() as held:
+            held.callback(ready.clear)
             held.callback(self._forget, waiting)
             try:
                 waiting += self._log.record([_outgoing(letter) for _, letter, _ in ready])
@@ -156,10 +152,10 @@ class Failures:
         if self._on_error is not None:
             self._on_error(source, error)
 
-    def raise_any(self, number: int) -> None:
-        """Raise what nobody was told, of so many messages."""
+    def all_but_those(self, number: int) -> int:
+        """How many of so many messages did not fail; raises what nobody was told."""
         if self._last is None or self._on_error is not None:
-            return
+            return number - self.reasons.total()
         if number == 1:
             raise self._last
         reasons = ", ".join(f"{name}: {count}" for name, count in self.reasons.most_common())

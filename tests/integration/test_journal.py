@@ -157,7 +157,7 @@ def test_a_damaged_journal_closes_the_gate_and_names_the_file(make: MakeHost, tm
         say(host, True)
     (tmp_path / "journal").write_bytes((tmp_path / "journal").read_bytes().replace(b"mute", b"undo"))
     again = begun(make, tmp_path)
-    with again.app.app_context(), pytest.raises(JournalError, match="damaged.*journal"):
+    with again.app.app_context(), pytest.raises(JournalError, match="journal is damaged"):
         again.optout.may_invite("jane@x.org", "beta-42")
     code, output = cli(again)
     assert code == 1 and "damaged" in output

@@ -79,9 +79,9 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 def test_a_damaged_one_is_read_no_further(journal: Journal, path: Path, damage: str) -> None:
     add(journal, entry(1))
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
-    with pytest.raises(JournalError, match="damaged.*journal"):
+    with pytest.raises(JournalError, match="journal is damaged"):
         list(journal.entries())
-    with pytest.raises(JournalError, match="damaged.*journal"):
+    with pytest.raises(JournalError, match="journal is damaged"):
         journal.number()
 
 
