@@ -76,7 +76,7 @@ class OptOut:
         state.place.register(app, blueprint, prefix)
         if self._hooks.operator is not None:
             state.place.register(app, operators.blueprint, f"{prefix}/operator")
-        app.context_processor(lambda: {"optout_control": optout_control, "optout_url": optout_url})
+        app.context_processor({"optout_control": optout_control, "optout_url": optout_url}.copy)
         app.cli.add_command(optout_cli)
         for name in (*ACCESS_LOGS, app.name):
             logging.getLogger(name).addFilter(LINK_FILTER)

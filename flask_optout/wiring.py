@@ -155,7 +155,7 @@ class State:
 
         :raises BadToken: for a link that cannot be read.
         """
-        if self.key_slots.find() is None:
+        if (self.key_slots.data_key or self.key_slots.find()) is None:
             raise bad_token()
         return (self.ask_tokens if door is Door.ASK else self.tokens).read(door, path)
 
@@ -167,7 +167,10 @@ class State:
     @cached_property
     def choices(self) -> Choices:
         tables = self.tables.choices
-        return Choices(self.store, tables, self.key_slots, self.journal, lambda: self.presses.forget_expired())
+        return Choices(self.store, tables, self.key_slots, self.journal, self._tidy, lambda: self.clock())
+
+    def _tidy(self) -> None:
+        self.presses.forget_expired()
 
     @cached_property
     def imports(self) -> Imports:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from ..errors import ConfigurationError, StoreUnavailable
-from ..links.keys import DATA_KEY_SIZE, SCOPE_SIZE, AppKey, DataKey, Mark
+from ..links.keys import DATA_KEY_SIZE, SCOPE_SIZE, AppKey, DataKey
 from .store import Store
 from .tables import ChoiceTables, KeyTaken, insert
 
@@ -31,7 +31,7 @@ class KeySlots:
 
     ``used``: tables that are empty in a store that never had a data key. ``keys``: the app's keys that may open a
     slot, newest first; each of the first ``writes`` gets one when the data key is made. ``setting``: the name of the
-    setting that holds the newest one.
+    setting that holds the newest one. ``data_key``: the one that was found.
     """
 
     store: Store
@@ -40,14 +40,14 @@ class KeySlots:
     keys: Sequence[AppKey]
     writes: int
     setting: str
-    _data_key: DataKey | None = field(default=None, init=False)
+    data_key: DataKey | None = field(default=None, init=False)
     _lacks_newest: bool = field(default=False, init=False)
 
     def find(self) -> DataKey | None:
         """The data key, or ``None`` in a store that never had one; writes nothing."""
-        if self._data_key is None:
-            self._data_key = self.store.read(self._read)
-        return self._data_key
+        if self.data_key is None:
+            self.data_key = self.store.read(self._read)
+        return self.data_key
 
     def open(self) -> DataKey:
         """The data key; made in a store that never had one, and wrapped under the newest key if it was not."""
@@ -113,7 +113,7 @@ class KeySlots:
         """Add a slot for each of these keys, or none where another process was faster."""
         slots = [{"name": SLOT + key.id, "value": key.wrap(data_key)} for key in keys]
         first = {"name": FIRST, "value": data_key.id.hex()}
-        owner = {**key_mark(data_key)._asdict(), "muted": False, "source": "key", "day": today()}
+        owner = {"scope": KEY_SCOPE, "digest": data_key.id, "muted": False, "source": "key", "day": today()}
 
         def write(connection: sa.Connection) -> None:
             if is_new:
@@ -129,11 +129,6 @@ class KeySlots:
 def today() -> datetime.date:
     """The day of a choice, in UTC."""
     return datetime.datetime.now(datetime.UTC).date()
-
-
-def key_mark(data_key: DataKey) -> Mark:
-    """Where the row of ``optout_choice`` stands that proves that the table belongs to this data key."""
-    return Mark(KEY_SCOPE, data_key.id)
 
 
 def choices_lost() -> ConfigurationError:

@@ -6,7 +6,7 @@ import datetime
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
@@ -17,7 +17,7 @@ from ..addresses import Address
 from ..links.keys import DataKey, Mark
 from ..links.tokens import checked_opportunity
 from .journal import NUMBER, Entry, Journal, advance, check_number
-from .key_slots import KEY_SCOPE, KeySlots, choices_lost, key_mark, today
+from .key_slots import KEY_SCOPE, KeySlots, choices_lost, today
 from .store import Read, Store
 from .tables import SOURCE_SIZE, ChoiceTables, upsert
 
@@ -26,6 +26,8 @@ T = TypeVar("T")
 UNFIT = re.compile(r"[^A-Za-z0-9-]+")
 #: Digests in one statement: SQLite before 3.32 takes 999 parameters, and PostgreSQL gets an array.
 BATCH, ARRAY = 900, 5_000
+#: Seconds between two deletions of recent presses that have expired.
+EVERY = 60.0
 
 
 class Choice(NamedTuple):
@@ -45,7 +47,7 @@ class Statement(NamedTuple):
     batch: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Choices:
     """The choices of one app.
 
@@ -53,23 +55,31 @@ class Choices:
     the store or its choices are gone, and JournalError when the journal is missing or damaged, or the database is
     older than it.
 
-    ``journal`` is where they are written a second time, if anywhere; ``afterwards`` is called after every look and
-    every change.
+    ``journal`` is where they are written a second time, if anywhere. ``tidy`` deletes recent presses that have
+    expired; it is called after looks and changes. ``clock`` gives the seconds since the epoch.
     """
 
     store: Store
     tables: ChoiceTables
     slots: KeySlots
     journal: Journal | None
-    afterwards: Callable[[], None]
+    tidy: Callable[[], None]
+    clock: Callable[[], float]
+    _next_tidy: float = field(default=0.0, init=False)
 
     def key(self) -> DataKey:
         """The data key of the store; made in a store that never had one."""
-        return self.slots.find() or self.slots.open()
+        return self.slots.data_key or self.slots.open()
 
     def is_new(self) -> bool:
         """Whether nobody can have said anything yet, as the store never had a data key."""
-        return self.journal is None and self.slots.find() is None
+        return self.journal is None and not (self.slots.data_key or self.slots.find())
+
+    def afterwards(self) -> None:
+        """Delete recent presses that have expired, at most once in ``EVERY`` seconds."""
+        if self.clock() >= self._next_tidy:
+            self._next_tidy = self.clock() + EVERY
+            self.tidy()
 
     def muted(self, address: Address, opportunity: str, over: Read | None = None) -> bool:
         """Whether a choice forbids to invite this address to this opportunity.
@@ -118,7 +128,7 @@ class Choices:
     def found(self, rows: Iterable[Any]) -> dict[Mark, Choice]:
         """The choices in the rows of :meth:`select`."""
         choices = {Mark(bytes(row[0]), bytes(row[1])): row for row in rows}
-        owner = choices.pop(key_mark(self.key()), None)
+        owner = choices.pop(Mark(KEY_SCOPE, self.key().id), None)
         if owner is None:
             raise choices_lost()
         if self.journal is not None:
@@ -183,8 +193,8 @@ class Choices:
 
     def mutes_among(self, connection: sa.Connection, marks: Sequence[Mark]) -> dict[Mark, int | None]:
         """Those of the marks at which a choice mutes, each with the number of its import."""
-        choice, owner = self.tables.choice.c, key_mark(self.key())
-        at = choice.scope == owner.scope, choice.digest == owner.digest
+        choice = self.tables.choice.c
+        at = choice.scope == KEY_SCOPE, choice.digest == self.key().id
         if connection.scalar(sa.select(sa.literal(1)).where(*at)) is None:
             raise choices_lost()
         mutes: dict[Mark, int | None] = {}

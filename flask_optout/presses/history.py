@@ -29,8 +29,6 @@ BY_MAIL = ("one-click", "mailto")
 KEPT = 1800
 #: Presses that are kept of one link.
 MOST = 16
-#: Seconds between two deletions of what has expired.
-EVERY = 60.0
 
 
 class Recent(NamedTuple):
@@ -54,12 +52,11 @@ class RecentPresses:
         self._recent = tables.recent
         self._alarms = alarms
         self._clock = clock
-        self._next = 0.0
 
     def look(self, claim: Claim) -> tuple[dict[Mark, Choice], Recent]:
         """What stands for the holder of a link, and what was pressed of late."""
         rows = self._choices.store.read(lambda connection: self._rows(connection, claim))
-        self.forget_expired()
+        self._choices.afterwards()
         return self._choices.found(rows), self._unexpired(rows)
 
     def press(self, claim: Claim, evidence: Evidence, visitor: Callable[[bytes], str]) -> Judgement:
@@ -103,11 +100,9 @@ class RecentPresses:
         self._choices.transact(work)
 
     def forget_expired(self) -> None:
-        """Delete the presses that have expired, at most once a minute; what the app is doing never fails by it."""
-        if self._clock() >= self._next:
-            self._next = self._clock() + EVERY
-            with suppress(StoreUnavailable):
-                self.prune()
+        """As :meth:`prune`; what the app is doing just now never fails by it."""
+        with suppress(StoreUnavailable):
+            self.prune()
 
     def prune(self) -> None:
         """Delete the presses that have expired."""

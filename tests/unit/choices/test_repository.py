@@ -77,7 +77,7 @@ def test_choices_need_no_flask(tmp_path: Path) -> None:
     tables, store = ChoiceTables(metadata), Store(lambda: engine, lambda: None)
     metadata.create_all(engine)
     slots = KeySlots(store, tables, (tables.choice,), app_keys(["k" * 32]), 1, "SECRET_KEY")
-    choices = Choices(store, tables, slots, None, lambda: None)
+    choices = Choices(store, tables, slots, None, lambda: None, lambda: 0.0)
     jane = parse("jane@x.org")
     assert choices.is_new() and not choices.muted(jane, "beta-42")
     choices.add_mutes([(jane, "beta-42")], "phone")

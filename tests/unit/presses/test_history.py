@@ -15,12 +15,13 @@ from flask.testing import FlaskClient
 
 from flask_optout.addresses import parse
 from flask_optout.choices import tables
+from flask_optout.choices.repository import EVERY
 from flask_optout.choices.tables import KeyTaken
 from flask_optout.links.tokens import Door
 from flask_optout.presses import history
 from flask_optout.presses.commands import Command
 from flask_optout.presses.evidence import Evidence
-from flask_optout.presses.history import EVERY, KEPT, MOST
+from flask_optout.presses.history import KEPT, MOST
 from flask_optout.presses.judge import Verdict
 from flask_optout.presses.nonces import Page
 from flask_optout.wiring import current_state
