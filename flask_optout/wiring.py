@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any, Protocol
@@ -33,11 +33,12 @@ from .errors import ConfigurationError
 from .inbound.messages import receive
 from .invitations.compose import Composer
 from .invitations.gate import Gate
-from .links.keys import DataKey
+from .links.keys import CACHED, DataKey
 from .links.mailto import MailtoDoor
 from .links.tokens import Claim, Door, Tokens, bad_token
 from .links.urls import Links
-from .pages.languages import render, speaking, spoken
+from .pages.languages import current_language, render, speaking, spoken
+from .pages.opportunities import Opportunity, described
 from .pages.routing import Place
 from .presses.domain_alarm import Alarms
 from .presses.history import RecentPresses
@@ -46,6 +47,8 @@ from .presses.tables import PressTables
 
 #: Requests that may wait for a thread; a flood is refused before it fills the memory.
 LONGEST_QUEUE = 100
+#: Seconds for which the title of an opportunity in the footer of mails is kept.
+TITLE_AGE = 60
 Loader = Callable[[str], Any]
 
 
@@ -77,7 +80,7 @@ class Hooks:
     """What a host gave to an OptOut, for all of its apps.
 
     ``operator`` guards the operator pages; without it, they do not exist. ``load`` gives what the host knows about an
-    opportunity.
+    opportunity, ``landing_page`` the host's view for it, if there is one.
     """
 
     db: Database
@@ -85,6 +88,7 @@ class Hooks:
     tables: Tables
     operator: Callable[[], Any] | None
     load: Loader
+    landing_page: Loader | None = None
 
 
 @dataclass(eq=False)
@@ -108,6 +112,10 @@ class State:
         if isinstance(session, scoped_session):
             return session() if session.registry.has() else None
         return session
+
+    def opportunity(self, id: str) -> Opportunity:
+        """What the host says about an opportunity."""
+        return described(self.hooks.load, id)
 
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
@@ -231,11 +239,21 @@ class State:
     @cached_property
     def composer(self) -> Composer:
         by_mail = self.app.config["OPTOUT_MAILTO"] is not None
-        return Composer(self.links, _footer, self.mailto.address if by_mail else None)
+        return Composer(self.links, self._footer, self.mailto.address if by_mail else None)
 
     @cached_property
     def gate(self) -> Gate:
         return Gate(self.choices, self.composer, self.email_log, self.app.logger)
+
+    def _footer(self, kind: str, url: str, opportunity: str, language: str) -> str:
+        with speaking([language]):
+            title = self._title(opportunity, current_language().tag, int(self.clock() // TITLE_AGE))
+            return render(f"mail/footer.{kind}", url=url, title=title)
+
+    @cached_property
+    def _title(self) -> Callable[[str, str, int], str]:
+        """The title of an opportunity; a thousand invitations in a row do not ask the host a thousand times."""
+        return lru_cache(CACHED)(lambda opportunity, language, age: self.opportunity(opportunity).title)
 
     @cached_property
     def email_log(self) -> EmailLog:
@@ -283,8 +301,3 @@ def current_state() -> State:
             "Call optout.init_app(app) where the app is made.",
         )
     return state
-
-
-def _footer(kind: str, url: str, language: str) -> str:
-    with speaking([language]):
-        return render(f"mail/footer.{kind}", url=url)

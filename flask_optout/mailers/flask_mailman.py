@@ -132,6 +132,6 @@ def _draft(source: mailman_library.EmailMessage) -> Draft | None:
     parts = {kind: part for part, kind in getattr(source, "alternatives", [])} | {source.content_subtype: source.body}
     html = parts.get("text/html", parts.get("html"))
     who = source.from_email, ", ".join(source.reply_to) or None
-    to, extra = source.to + source.cc + source.bcc, source.extra_headers
-    args = to, source.opportunity, source.subject, parts.get("plain"), html, *who, extra
-    return Draft(*args, smtputf8=False, language=source.language)
+    what, extra = (source.opportunity, source.subject, parts.get("plain"), html), source.extra_headers
+    cc, bcc = source.cc, source.bcc
+    return Draft(source.to, *what, *who, extra, smtputf8=False, language=source.language, cc=cc, bcc=bcc)
