@@ -70,11 +70,10 @@ def test_the_recipient_stays_as_written_where_it_leads_to_the_checked_address(
     assert str(ready["To"]) == written
 
 
-def test_a_single_recipient_in_cc_stands_in_to(host: Host) -> None:
-    source = invitation(Cc="jane@example.org")
-    del source["To"]
-    [ready] = left(source)
-    assert ready["To"] == "jane@example.org" and "Cc" not in ready
+@pytest.mark.parametrize("name", ["Cc", "Bcc"])
+def test_nobody_gets_a_copy(host: Host, name: str) -> None:
+    with pytest.raises(InvitationError, match=f"An invitation has a {name.lower()}"):
+        left(invitation(**{name: "bob@example.org"}))
 
 
 @pytest.mark.parametrize("to", ["a@x.org, b@x.org", "Team: a@x.org;", "a@x.org b@x.org", "", "=?utf-8?q?a?=@x.org"])
