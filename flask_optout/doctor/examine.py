@@ -23,8 +23,6 @@ from .setup import setup
 #: In all; DNS stops some seconds earlier, so that what was seen by then is told.
 SECONDS = 18.0
 SECONDS_FOR_DNS = 14.0
-GROUPS = ("setup", "domain", "message", "doors")
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,9 @@ class Report:
         return int(self.count(Severity.FAIL) > 0)
 
 
-def examine(app: Flask, state: State, case: Case, offline: bool, progress: Progress = lambda group: None) -> Report:
+def examine(
+    app: Flask, state: State, case: Case, offline: bool, progress: Callable[[str], None] = lambda group: None
+) -> Report:
     """Look at all four groups, side by side.
 
     :param offline: ask neither DNS nor the deployed app.
