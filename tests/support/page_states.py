@@ -112,7 +112,7 @@ def _show_mails(host: Host) -> None:
     def mail(name: str) -> str:
         url = host.optout.link("jane@example.org", "beta-42")
         if name in HTMLS:
-            [letter] = current_state().gate.letters(replace(DRAFT, html=HTMLS[name]))
+            letter = current_state().composer.letter(replace(DRAFT, html=HTMLS[name]))
             return f'<!doctype html><html lang="en"><title>Mail</title>{letter.html}'
         ours = link_letter(parse("jane@example.org"), "beta-42", ("Pixel Beta", url), sender=default_sender())
         return ours.html or ""

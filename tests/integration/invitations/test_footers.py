@@ -56,7 +56,7 @@ HTMLS = {
 
 
 def letter(text: str | None = None, html: str | None = None, language: str | None = None) -> Letter:
-    [made] = current_state().gate.letters(replace(DRAFT, text=text, html=html, language=language))
+    made = current_state().composer.letter(replace(DRAFT, text=text, html=html, language=language))
     return made
 
 
