@@ -89,7 +89,8 @@ def test_everybody_can_use_the_toggle_and_read_the_mails(
     page = visit(browser, ready, state)
     rules = {"runOnly": [rule for rule in RULES["runOnly"] if rule != "best-practice"]}  # which are the host's
     ours = ".place" if state.startswith("toggle") else "html"
-    for name, look in LOOKS.items():
+    looks = {name: look for name, look in LOOKS.items() if state in HOSTED or name != "forced colours"}  # no mail has
+    for name, look in looks.items():
         page.emulate_media(**look)
         found = axe.run(page, ours, rules).response["violations"]
         assert not found, (name, [(each["id"], [node["html"] for node in each["nodes"]]) for each in found])
