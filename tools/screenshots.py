@@ -1,4 +1,4 @@
-"""Take pictures of every page: ``python -m tools.screenshots [STATE...]``; needs Chromium.
+"""Take pictures of every page, of toggles and mails: ``python -m tools.screenshots [STATE...]``; needs Chromium.
 
 Each state comes at three widths, light and dark, and at two of them right-to-left, with text at 200 %, in forced
 colours and without scripts. They land in ``build/screenshots``, with a sheet for each state and each look; the
@@ -18,8 +18,10 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.conftest import CHROMIUM_ARGUMENTS
 from tests.support.hosts import Mailbox, example, smtp_server
-from tests.support.page_states import SCRIPTED, STATES, Stage, stage
+from tests.support.page_states import HOSTED, MAILS, SCRIPTED, Stage, stage
+from tests.support.page_states import STATES as OWN
 
+STATES = {**OWN, **HOSTED, **MAILS}
 ROOT = Path(__file__).parents[1]
 DOCS, BUILD = ROOT / "docs", ROOT / "build" / "screenshots"
 SIZE = ViewportSize(width=560, height=400)

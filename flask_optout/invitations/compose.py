@@ -162,14 +162,14 @@ class Composer:
         return before + start + footer() + end_of_line + after
 
     def _with_footer(self, text: str | None, footer: Callable[[], str], url: str) -> tuple[str | None, bool]:
-        """A body with this person's link in each link of ours, or else the footer in its slot; whether it has one."""
+        """A body with this person's link in each link of ours, and the footer in its slot; whether it has either."""
         if not text:
             return text, False
         text, linked = self._with_own_link(text, url)
         before, *after = SLOT.split(text)
         if not after:
             return text, linked
-        return before + ("" if linked else f"\n{footer()}\n") + "".join(after), True
+        return f"{before}\n{footer()}\n{''.join(after)}", True
 
     def _with_own_link(self, text: str, url: str) -> tuple[str, bool]:
         """Point every landing link in ``text`` at ``url``; return the text, and whether there was one.
@@ -196,24 +196,28 @@ def _named(draft: Draft, split: bool) -> list[Recipient]:
     :raises InvitationError: when it is nobody, or more than one and it may not be split.
     """
     fields = {"recipients": draft.recipients, "cc": draft.cc, "bcc": draft.bcc}
-    everybody = [who for field in fields.values() if not isinstance(field, str) for who in field]
-    wrong = next(
-        (f"The {name} of an invitation is a string." for name, of in fields.items() if isinstance(of, str)), ""
-    )
-    if not wrong and not everybody:
-        wrong = "An invitation has no recipient."
-    elif not wrong and not split:
-        copies = next((name for name in ("cc", "bcc") if fields[name]), "")
-        more = f"An invitation has {len(everybody)} recipients." if len(everybody) > 1 else ""
-        wrong = f"An invitation has a {copies}." if copies else more
-    if wrong:
-        raise InvitationError(
-            wrong,
-            "Its link is personal: whoever else got the message could answer for its recipient.",
-            "Send one invitation for each candidate, with recipients=[address], no cc and no bcc; or set "
-            "OPTOUT_SPLIT = True, and everybody in these lists gets a message of their own.",
-        )
+    for name, people in fields.items():
+        if isinstance(people, str):
+            raise _misaddressed(f"The {name} of an invitation is a string, and not a list of addresses.")
+    everybody = [who for people in fields.values() for who in people]
+    if not everybody:
+        raise _misaddressed("An invitation has no recipient.")
+    if draft.cc and not split:
+        raise _misaddressed("An invitation has a cc.")
+    if draft.bcc and not split:
+        raise _misaddressed("An invitation has a bcc.")
+    if len(everybody) > 1 and not split:
+        raise _misaddressed(f"An invitation has {len(everybody)} recipients.")
     return everybody
+
+
+def _misaddressed(what: str) -> InvitationError:
+    return InvitationError(
+        what,
+        "Its link is personal: whoever else got the message could answer for its recipient.",
+        "Send one invitation for each candidate, with recipients=[address], no cc and no bcc; or set "
+        "OPTOUT_SPLIT = True, and everybody in these lists gets a message of their own.",
+    )
 
 
 def _text_of(value: Any) -> Any:

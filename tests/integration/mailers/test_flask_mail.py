@@ -10,7 +10,7 @@ import flask_mail
 import pytest
 from flask_mail import Message
 
-from flask_optout import AddressError, ConfigurationError, InvitationError, NotGated, OptOutError
+from flask_optout import AddressError, ConfigurationError, InvitationError, NotGated, OpportunityError, OptOutError
 from flask_optout.mailers.flask_mail import Invitation, Mail
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, Mailbox, say
@@ -251,3 +251,8 @@ def test_every_refusal_is_an_optout_error() -> None:
 
 def test_the_drop_in_is_a_flask_mail() -> None:
     assert issubclass(Mail, flask_mail.Mail) and issubclass(Invitation, Message)
+
+
+def test_p12_an_invitation_to_nothing_says_what_it_lacks() -> None:
+    with pytest.raises(OpportunityError, match="An Invitation does not say what it invites to.*opportunity='camera'"):
+        Invitation("Join us", recipients=["jane@example.org"], body="Come.")
