@@ -186,6 +186,7 @@ def test_a_keyboard_is_enough(fresh: Example, browser: Browser) -> None:
         expect(skip).to_be_focused()
         expect(skip).to_be_in_viewport()
         page.keyboard.press("Enter")
+        page.keyboard.press("Tab")  # to the title of the first opportunity
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name="Invite Jane Doe").first).to_be_focused()
         assert page.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"
