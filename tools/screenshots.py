@@ -2,8 +2,8 @@
 
 Each state comes at three widths, light and dark, and at two of them right-to-left, with text at 200 %, in forced
 colours and without scripts; each page of the example at three widths, light and dark. They land in
-``build/screenshots``, with a sheet for each state and each look. The README's are taken into ``docs``. States that are
-named are taken alone, and so is ``example``: the pages of the example and the README's two pictures of it.
+``build/screenshots``, with a sheet for each state and each look, and the README's in ``docs``. States that are named
+are taken alone, and so is ``example``: the pages of the example and the README's two pictures of it.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ HTMLS = {
 
 
 def letter(text: str | None = None, html: str | None = None, language: str | None = None) -> Letter:
-    [made] = current_state().gate.letters(replace(DRAFT, text=text, html=html, language=language))
+    made = current_state().composer.letter(replace(DRAFT, text=text, html=html, language=language))
     return made
 
 
@@ -138,7 +138,7 @@ def test_many_invitations_ask_the_host_for_the_title_once(host: Host) -> None:
     asked: list[str] = []
 
     @host.optout.opportunity_loader
-    def about(id: str) -> dict[str, str]:
+    def load(id: str) -> dict[str, str]:
         asked.append(id)
         return {"title": "Pixel <Beta>\nBcc: x"}
 
