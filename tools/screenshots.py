@@ -27,7 +27,7 @@ STATES = {**OWN, **HOSTED, **MAILS}
 ROOT = Path(__file__).parents[1]
 DOCS, BUILD = ROOT / "docs", ROOT / "build" / "screenshots"
 #: Of a browser that visits the example, and of the README's pictures of it.
-VISIT, SIZE = ViewportSize(width=1280, height=800), ViewportSize(width=760, height=760)
+VISIT, SIZE = ViewportSize(width=1280, height=800), ViewportSize(width=640, height=400)
 WIDTHS = (320, 768, 1280)
 
 
@@ -122,7 +122,7 @@ def take_for_docs(browser: Browser) -> None:
             page.locator(".tour").evaluate("tour => tour.remove()")  # it is no part of a host's page
             page.set_viewport_size(SIZE)
             page.mouse.move(0, 0)
-            page.screenshot(path=DOCS / file)
+            page.locator("main").screenshot(path=DOCS / file)
             page.close()
 
 

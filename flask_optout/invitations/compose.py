@@ -174,19 +174,17 @@ class Composer:
 def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
     """The recipient as the host wrote it, and parsed."""
     fields = {"recipients": draft.recipients, "cc": draft.cc, "bcc": draft.bcc}
-    wrong = [f"The {name} of an invitation is a string." for name, of in fields.items() if isinstance(of, str)]
-    if not any(fields.values()):
-        wrong.append("An invitation has no recipient.")
-    wrong += [f"An invitation has a {name}." for name in ("cc", "bcc") if fields[name]]
+    for name, people in fields.items():
+        if isinstance(people, str):
+            raise _misaddressed(f"The {name} of an invitation is a string, and not a list of addresses.")
+    if draft.cc:
+        raise _misaddressed("An invitation has a cc.")
+    if draft.bcc:
+        raise _misaddressed("An invitation has a bcc.")
+    if not draft.recipients:
+        raise _misaddressed("An invitation has no recipient.")
     if len(draft.recipients) > 1:
-        wrong.append(f"An invitation has {len(draft.recipients)} recipients.")
-    if wrong:
-        raise InvitationError(
-            wrong[0],
-            "Its link is personal: whoever else got the message could answer for its recipient.",
-            "Send one to each candidate, without cc and bcc: for address in addresses: "
-            "mail.send(Invitation(subject, recipients=[address], ...)).",
-        )
+        raise _misaddressed(f"An invitation has {len(draft.recipients)} recipients.")
     recipient = _text_of(draft.recipients[0])
     address = parse(recipient)
     if not (draft.smtputf8 or address.is_ascii):
@@ -196,6 +194,15 @@ def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
             "Ask this candidate for another address, or send through a library that speaks SMTPUTF8.",
         )
     return recipient, address
+
+
+def _misaddressed(what: str) -> InvitationError:
+    return InvitationError(
+        what,
+        "Its link is personal: whoever else got the message could answer for its recipient.",
+        "Send one to each candidate, without cc and bcc: for address in addresses: "
+        "mail.send(Invitation(subject, recipients=[address], ...)).",
+    )
 
 
 def _text_of(value: Any) -> Any:

@@ -138,7 +138,7 @@ def test_many_invitations_ask_the_host_for_the_title_once(host: Host) -> None:
     asked: list[str] = []
 
     @host.optout.opportunity_loader
-    def load(id: str) -> dict[str, str]:
+    def about(id: str) -> dict[str, str]:
         asked.append(id)
         return {"title": "Pixel <Beta>\nBcc: x"}
 

@@ -88,9 +88,11 @@ def test_everybody_can_use_the_toggle_and_read_the_mails(
 ) -> None:
     page = visit(browser, ready, state)
     rules = {"runOnly": [rule for rule in RULES["runOnly"] if rule != "best-practice"]}  # which are the host's
-    for name, look in LOOKS.items():
+    ours = ".place" if state.startswith("toggle") else "html"
+    looks = {name: look for name, look in LOOKS.items() if state in HOSTED or name != "forced colours"}  # no mail has
+    for name, look in looks.items():
         page.emulate_media(**look)
-        found = axe.run(page, options=rules).response["violations"]
+        found = axe.run(page, ours, rules).response["violations"]
         assert not found, (name, [(each["id"], [node["html"] for node in each["nodes"]]) for each in found])
     page.set_viewport_size({"width": 320, "height": 256})
     assert page.evaluate(WIDE) == 0
