@@ -59,8 +59,7 @@ class Imports:
 
     def add(self, number: int, entries: Iterable[tuple[Address, str]]) -> None:
         """Mute people for opportunities; a choice that mutes already stays as it is."""
-        mark_of = self._choices.key().mark
-        marks = sorted({mark_of(address, about) for address, about in entries})
+        marks = self._choices.key().marks_of(entries)
 
         def work(connection: sa.Connection) -> tuple[None, list[Statement]]:
             standing = self._choices.mutes_among(connection, marks)

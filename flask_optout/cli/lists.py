@@ -25,7 +25,7 @@ from ..wiring import current_state
 from .terminal import progress, told
 
 #: People in one transaction: each rewrites most of the pages of an SQLite file, and other writers wait for it.
-TOGETHER = 20_000
+TOGETHER = 50_000
 #: What Python calls it.
 STANDARD_INPUT = "<stdin>"
 #: Line numbers that are named for one reason.

@@ -8,22 +8,22 @@ import io
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import BinaryIO, NamedTuple
+from urllib.parse import unquote
 
-from ..addresses import Address
+from ..addresses import Address, parse
 from ..errors import AddressError, ListError, OpportunityError
 from ..links.tokens import checked_opportunity
-from .cells import addresses_in, looks_like_address
-from .columns import Columns, Meaning, columns_of
+from .columns import Columns, Meaning, columns_of, looks_like_address
 
 DELIMITERS = ",;\t|"
 #: Characters in one line; what is longer is no line of a list of people.
 LONGEST_LINE = 65_536
 #: Lines that one quoted field may span before its quote counts as unclosed.
 MOST_LINES = 50
-#: The row that stands for a line that is too long.
-TOO_LONG = ["\N{REPLACEMENT CHARACTER}"]
+#: Stands for an octet that the encoding of the file does not know, and for a line that is too long.
+UNDECODED = "\N{REPLACEMENT CHARACTER}"
 #: Rows by which the columns are understood.
 SAMPLE = 200
 BYTE_ORDER_MARKS = {
@@ -36,6 +36,9 @@ SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 #: What a file is: people all of whom opted out, or an export whose columns say who did.
 LIST, EXPORT = "list", "export"
 FORMATS = (LIST, EXPORT)
+#: What a cell may hold unseen: soft hyphen, zero-width space, word joiner, byte order mark, marks of direction.
+UNSEEN = dict.fromkeys([0xAD, 0x200B, 0x2060, 0xFEFF, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+SEPARATORS = re.compile(r"[,;|\s]+")
 
 
 class Entry(NamedTuple):
@@ -79,19 +82,17 @@ class MuteList:
         self._lines = _Lines(_decoded(file, encoding))
         head = next(self._lines, "")
         if sep := SEP.fullmatch(head):
-            self._lines.begin_row()
             head = next(self._lines, "")
-        self._lines.give_back()
+        self._lines.give_back([head])
         self._delimiter = sep[1] if sep else max(DELIMITERS, key=head.count)
-        self._reader = csv.reader(self._lines, delimiter=self._delimiter, strict=True)
         self.names: Sequence[str] = []
         first = next(self._rows(), (0, []))
+        self._sample = [*islice(self._rows(), SAMPLE)]
         if any(map(looks_like_address, first[1])):  # a row like the others
-            self._sample = [first, *islice(self._rows(), SAMPLE)]
+            self._sample = [first, *self._sample]
             self.names = [""] * max(len(cells) for _, cells in self._sample)
         else:
             self.names = first[1]
-            self._sample = [*islice(self._rows(), SAMPLE)]
         columns = columns_of(self.names, [self._fitted(cells) for _, cells in self._sample], column)
         if columns is None:
             raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
@@ -106,24 +107,19 @@ class MuteList:
                 "Leave out --opportunity, or rename that column.",
             )
         #: Whether the columns say who opted out; without that, each row counts.
-        self.decided: bool = format == EXPORT or (format is None and columns.known)
-        if format == EXPORT and not columns.known:
+        self.decided: bool = format == EXPORT or (format is None and bool(columns.deciding))
+        if format == EXPORT and not columns.deciding:
             raise _unclear("No column says who opted out.", "--format list")
 
     def __iter__(self) -> Iterator[Entry | Skipped]:
-        for number, cells in self._sample:
-            yield self._row(number, cells)
-        for number, cells in self._rows():
-            yield self._row(number, cells)
+        for number, cells in chain(self._sample, self._rows()):
+            yield self._row(number, self._fitted(cells))
 
     def _row(self, number: int, cells: list[str]) -> Entry | Skipped:
-        if cells == TOO_LONG:
+        if cells[0] == UNDECODED and not any(cells[1:]):
             return Skipped(number, "The line is too long", True)
-        cells = self._fitted(cells)
-        if self.decided:
-            meaning = self.columns.meaning(cells)
-            if meaning is not Meaning.OPTED_OUT:
-                return Skipped(number, meaning, meaning is Meaning.UNCLEAR)
+        if self.decided and (meaning := self.columns.meaning(cells)) is not Meaning.OPTED_OUT:
+            return Skipped(number, meaning, meaning is Meaning.UNCLEAR)
         about = self._opportunity
         try:
             if about is None:
@@ -134,61 +130,84 @@ class MuteList:
             return Skipped(number, error.what.rstrip("."), True)
 
     def _fitted(self, cells: list[str]) -> list[str]:
-        """A row without its surplus cells, and with blanks for those that it lacks."""
+        """A row with blanks for the cells that it lacks."""
         missing = len(self.names) - len(cells)
         return cells if missing <= 0 else cells + [""] * missing
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """The rows that are not blank, by the number of their first line."""
-        while True:
-            self._lines.begin_row()
-            try:
-                cells = next(self._reader)
-                if len(self._lines.taken) > 1 and self.names and len(cells) != len(self.names):
-                    raise csv.Error
-            except StopIteration:
-                return
-            except csv.Error:
-                # A stray or unclosed quote: this line is a row as far as it can be read, and so are those behind it.
-                self._lines.give_back(1)
-                cells = next(csv.reader(self._lines.taken, delimiter=self._delimiter), [])
+        for line in self._lines:
+            number = self._lines.number
+            cells = self._quoted(line) if '"' in line else line.rstrip("\n").split(self._delimiter)
             if any(cells):
-                yield self._lines.first, cells
+                yield number, cells
+
+    def _quoted(self, line: str) -> list[str]:
+        """The row that begins with this line; after a stray or unclosed quote it ends with it, too."""
+        taken = [line]
+
+        def lines() -> Iterator[str]:
+            yield line
+            while len(taken) < MOST_LINES and (more := next(self._lines, None)) is not None:
+                taken.append(more)
+                yield more
+
+        try:
+            cells = next(csv.reader(lines(), delimiter=self._delimiter, strict=True))
+            if len(taken) == 1 or not self.names or len(cells) == len(self.names):
+                return cells
+        except csv.Error:
+            pass
+        self._lines.give_back(taken[1:])
+        return next(csv.reader([line], delimiter=self._delimiter), [])
 
 
 class _Lines:
-    """The lines of a text for a CSV reader; lines that it took for one row can be given back."""
+    """The lines of a text; those that were read too many can be given back. ``number``: of the last one, from 1."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
         self._ahead: deque[str] = deque()
-        self._number = 0
-        self.taken: list[str] = []
+        self.number = 0
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        if len(self.taken) >= MOST_LINES:
-            raise csv.Error
         line = self._ahead.popleft() if self._ahead else next(self._lines)
-        self._number += 1
-        self.taken.append(line)
+        self.number += 1
         return line
 
-    def begin_row(self) -> None:
-        self.taken = []
+    def give_back(self, lines: Sequence[str]) -> None:
+        self._ahead.extendleft(reversed(lines))
+        self.number -= len(lines)
 
-    @property
-    def first(self) -> int:
-        """The number of the first line that was taken for this row."""
-        return self._number - len(self.taken) + 1
 
-    def give_back(self, keep: int = 0) -> None:
-        """Give back what was taken for this row but for its first lines."""
-        self._ahead.extendleft(reversed(self.taken[keep:]))
-        self._number -= len(self.taken[keep:])
-        del self.taken[keep:]
+def addresses_in(cell: str) -> list[Address]:
+    """The addresses in a cell: mostly one, or several with nothing but separators between them.
+
+    Blanks, also invisible ones, a ``mailto:`` (RFC 6068) and angle brackets around an address are left out.
+
+    :raises AddressError: when it holds anything else.
+    """
+    if not cell.isascii():
+        if UNDECODED in cell:
+            raise AddressError(
+                "The address has a character that is not in the encoding of the file.",
+                "Another person could be muted in place of the one who opted out.",
+                "Name the encoding with --encoding, such as --encoding cp1252.",
+            )
+        cell = cell.translate(UNSEEN)
+    cell = cell.strip()
+    if cell[:7].lower() == "mailto:":
+        cell = unquote(cell[7:].partition("?")[0])
+    try:
+        return [parse(cell)]
+    except AddressError:
+        parts = [part for part in SEPARATORS.split(cell) if part]
+        if len(parts) < 2 or not all("@" in part for part in parts):
+            raise
+    return [parse(part) for part in parts]
 
 
 def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
@@ -206,7 +225,7 @@ def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
         while line := text.readline(LONGEST_LINE):
             ends = line.endswith("\n")
             if whole:
-                yield line if ends or len(line) < LONGEST_LINE else f"{TOO_LONG[0]}\n"
+                yield line if ends or len(line) < LONGEST_LINE else f"{UNDECODED}\n"
             whole = ends
     finally:
         text.detach()
