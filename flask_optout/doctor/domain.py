@@ -19,6 +19,8 @@ def domain(case: Case, resolver: Resolver, link: str | None = None) -> Iterator[
 
     :param link: a candidate's link, where it is known.
     """
+    if case.mailto is not None:
+        yield from mx(resolver, case.mailto, "domain.mailto")
     author = case.author
     if author is None:
         mend = "Set MAIL_DEFAULT_SENDER, or say: flask optout doctor --domain example.org"

@@ -26,23 +26,23 @@ REFUSED = ipaddress.ip_network("127.255.255.0/24")
 NOT_MINE = "127.0.1.255"
 
 
-def mx(resolver: Resolver, domain: str) -> Iterator[Finding]:
-    """Whether a domain that invitations come from takes mail."""
+def mx(resolver: Resolver, domain: str, subject: str = "domain.mx") -> Iterator[Finding]:
+    """Whether a domain takes mail: one that invitations come from, or that of OPTOUT_MAILTO."""
     try:
         hosts = sorted(
             {record.exchange.to_text(omit_final_dot=True).lower() for record in resolver.records(domain, "MX")}
         )
         lost = [host for host in hosts[:MOST_ADDRESSES] if host not in ("", ".") and not resolver.addresses(host)]
         if set(hosts) & {"", "."}:
-            yield tell("domain.mx.none", domain=domain, what="refuses all mail (a null MX, RFC 7505 section 4.2)")
+            yield tell(f"{subject}.none", domain=domain, what="refuses all mail (a null MX, RFC 7505 section 4.2)")
         elif not hosts and not resolver.addresses(domain):
-            yield tell("domain.mx.none", domain=domain, what="takes no mail: it has no MX record and no address")
+            yield tell(f"{subject}.none", domain=domain, what="takes no mail: it has no MX record and no address")
         elif lost and len(lost) == len(hosts[:MOST_ADDRESSES]):
-            yield tell("domain.mx.none", domain=domain, what=f"takes no mail: {lost[0]} has no address")
+            yield tell(f"{subject}.none", domain=domain, what=f"takes no mail: {lost[0]} has no address")
         else:
-            yield tell("domain.mx", domain=domain, hosts=", ".join(hosts[:MOST_ADDRESSES]) or "its own address")
+            yield tell(subject, domain=domain, hosts=", ".join(hosts[:MOST_ADDRESSES]) or "its own address")
     except Unsure as trouble:
-        yield unknown("domain.mx", f"whether {domain} takes mail", trouble)
+        yield unknown(subject, f"whether {domain} takes mail", trouble)
 
 
 def senders(resolver: Resolver, host: str | None) -> tuple[list[str], list[Finding]]:

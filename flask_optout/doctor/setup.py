@@ -129,6 +129,16 @@ def operator(app: Flask, state: State) -> Iterator[Finding]:
     yield tell("setup.operator.none" if state.operator is None else "setup.operator")
 
 
+def log(app: Flask, state: State) -> Iterator[Finding]:
+    """Whether the Email Log is pruned."""
+    days = app.config["OPTOUT_LOG_DAYS"]
+    try:
+        outdated = state.email_log.outdated(days + 1) > 0  # which leaves cron a day
+    except OptOutError:  # said of the store
+        return
+    yield tell("setup.log.old" if outdated else "setup.log", days=days)
+
+
 def wall(app: Flask, state: State) -> Iterator[Finding]:
     """Whether the host's own hooks let candidates and mail programs through."""
     try:
@@ -144,7 +154,7 @@ def wall(app: Flask, state: State) -> Iterator[Finding]:
 
 Check = Callable[[Flask, State], Iterator[Finding]]
 #: One function for each thing that must be there.
-CHECKS: tuple[Check, ...] = (keys, address, store, journal, clock, mailer, wall, operator)
+CHECKS: tuple[Check, ...] = (keys, address, store, journal, clock, mailer, wall, operator, log)
 
 
 def setup(app: Flask, state: State) -> Iterator[Finding]:

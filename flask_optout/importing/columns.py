@@ -145,7 +145,9 @@ def _kind(name: str, cells: Sequence[str]) -> Kind | None:
         return STATES
     if NO_STATE.search(name):
         return None
-    return next((kind for pattern, kind in ((OUT, OUTS), (IN, INS), (BOUNCED, BOUNCES)) if pattern.search(name)), None)
+    return next(
+        (kind for pattern, kind in ((OUT, OUTS), (IN, INS), (BOUNCED, BOUNCES)) if pattern.search(name)), None
+    )
 
 
 def _chosen(names: Sequence[str], chosen: str) -> int | None:

@@ -97,7 +97,7 @@ class MuteList:
         if columns is None:
             raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
         self.columns: Columns = columns
-        self._opportunity = opportunity
+        self.opportunity = opportunity
         if opportunity is None and columns.opportunity is None:
             raise _unclear("The list has no column for the opportunity.", "--opportunity beta-42")
         if opportunity is not None and columns.opportunity is not None:
@@ -120,7 +120,7 @@ class MuteList:
             return Skipped(number, "The line is too long", True)
         if self.decided and (meaning := self.columns.meaning(cells)) is not Meaning.OPTED_OUT:
             return Skipped(number, meaning, meaning is Meaning.UNCLEAR)
-        about = self._opportunity
+        about = self.opportunity
         try:
             if about is None:
                 assert self.columns.opportunity is not None

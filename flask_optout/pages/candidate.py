@@ -11,6 +11,7 @@ from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
+from ..links.log_filter import log_error
 from ..links.tokens import Claim, Door
 from ..links.urls import split
 from ..presses.commands import COMMANDS, Command
@@ -142,7 +143,7 @@ def dead_link(error: BadToken) -> tuple[str, int]:
 @blueprint.errorhandler(JournalError)
 def unavailable(error: StoreUnavailable | ConfigurationError | JournalError) -> Response:
     """Say that nothing changed, and when to try again."""
-    current_app.logger.error("%s", error)
+    log_error(current_app.logger, error)
     template = "_unavailable.html" if "HX-Request" in request.headers else "unavailable.html"
     form = {name: request.form.get(name) for name in ("nonce", "control")}
     button = next(((name, value) for name, value in request.form.items() if name not in FIELDS), None)

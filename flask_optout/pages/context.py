@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from ..addresses import Recipient, parse
 from ..choices.repository import Choice
 from ..errors import ConfigurationError, JournalError, StoreUnavailable
 from ..links.keys import ALL
+from ..links.log_filter import log, log_error
 from ..links.tokens import Claim, Door
 from ..links.urls import joined
 from ..presses.commands import Command
@@ -139,7 +141,8 @@ def opportunity_of(id: str) -> Opportunity:
     except HTTPException:  # such as get_or_404 for one that is gone
         return Opportunity("")
     except Exception:
-        current_app.logger.exception("The opportunity loader failed; the page goes without title and summary.")
+        failed = "The opportunity loader failed; the page goes without title and summary."
+        log(current_app.logger, logging.ERROR, "loader_failed", failed, exc_info=True)
         return Opportunity("")
     return Opportunity(title, summary, link if urlsplit(link).scheme in ("http", "https", "") else "")
 
@@ -159,6 +162,6 @@ def optout_control(address: Recipient, opportunity: str) -> Markup:
         claim = state.tokens.read(Door.LANDING, state.tokens.mint(Door.LANDING, parse(address), opportunity))
         context = page_context(claim, Nonce(Page.OPENED, state.clock(), new_visit()), control=True)
     except (StoreUnavailable, ConfigurationError, JournalError) as error:
-        current_app.logger.error("%s", error)
+        log_error(current_app.logger, error)
         context = None
     return Markup(render("control.html", page=context, control=True))
