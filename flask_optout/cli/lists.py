@@ -21,7 +21,7 @@ from ..errors import AddressError, ListError
 from ..importing.lists import FORMATS, Entry, MuteList, Skipped
 from ..links.tokens import checked_opportunity
 from ..wiring import current_state
-from .terminal import counted, progress, say, told
+from .terminal import counted, filled, progress, say, told
 
 #: People in one transaction: each rewrites most of the pages of an SQLite file, and other writers wait for it.
 TOGETHER = 50_000
@@ -107,15 +107,15 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
         with progress("Reading", "rows") as reach:
             good, skipped = _counted(measured(reach))
     except ListError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(filled(str(error))) from None
     click.echo(f"{name}:\n{columns}")
     for (reason, _), (count, lines) in sorted(skipped.items()):
         named = f"line{'s' * (count > 1)} {', '.join(map(str, lines))}{', ...' * (count > len(lines))}"
         say(f"{counted(count, 'row does', 'rows do')} not count, {reason[0].lower()}{reason[1:]}: {named}.")
-    say(f"{counted(good, 'row counts as an opt-out', 'rows count as opt-outs')}.")
+    click.echo(f"{counted(good, 'row counts as an opt-out', 'rows count as opt-outs')}.")
     if good and not dry_run:
         if not yes:
-            click.confirm("Mute whom they name?", abort=True)
+            click.confirm("Mute now?", abort=True)
         with told(), progress("Muting", "rows") as reach:
             number = current_state().imports.begin(name, good)
             entries = (row for row in measured(reach) if isinstance(row, Entry))
@@ -123,7 +123,7 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
             while together := list(islice(mutes, TOGETHER)):
                 current_state().imports.add(number, together)
         # What was stored already is not said: it would tell who had opted out.
-        say(f"{counted(good, 'row is', 'rows are')} muted. This is import {number}. To take it back:")
+        click.echo(f"{counted(good, 'row is', 'rows are')} muted. This is import {number}. To take it back:")
         click.echo(f"    flask optout import --undo {number}")
     if any(bad for _, bad in skipped):
         raise click.exceptions.Exit(1)

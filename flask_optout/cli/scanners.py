@@ -23,7 +23,7 @@ from ..mailers.delivery import default_sender, deliver
 from ..pages.context import opportunity_of
 from ..pages.languages import render, translate
 from ..wiring import current_state
-from .terminal import counted, progress, say, told
+from .terminal import counted, progress, told
 
 
 @click.command("alarms")
@@ -47,7 +47,7 @@ def alarms(for_programs: bool) -> None:
         click.echo(json.dumps([each._asdict() for each in found], default=str, indent=2))
         return
     for alarm in found:
-        say(f"{alarm.day}  {alarm.domain}: at least {alarm.at_least} opted out.")
+        click.echo(f"{alarm.day}  {alarm.domain}: at least {alarm.at_least} opted out.")
     if not found:
         click.echo("No alarm.")
 

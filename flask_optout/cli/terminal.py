@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -49,7 +50,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except OptOutError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(filled(str(error))) from None
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -57,9 +58,16 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
+def filled(text: str) -> str:
+    """A text in lines that fit 80 columns, behind the word "Error: "; a quoted command stays whole."""
+    text = re.sub(r"'[^'\n]*'", lambda command: command[0].replace(" ", "\0"), f"Error: {text}")
+    options: dict[str, Any] = {"width": WIDTH, "break_long_words": False, "break_on_hyphens": False}
+    lines = (textwrap.fill(line, **options) for line in text.split("\n"))
+    return "\n".join(lines).replace("\0", " ").removeprefix("Error: ")
+
+
 def say(text: str) -> None:
-    """Write a paragraph of lines that fit a terminal of 80 columns."""
-    click.echo(textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+    click.echo(filled(text))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def without_tokens(line: str) -> str:
 
 
 def log(logger: logging.Logger, level: int, event: str, text: object, exc_info: bool = False) -> None:
-    """Write a line of ours, as "optout.event: text"; the name stays when the words change, and the text names nobody."""
+    """Write a line of ours, as "optout.event: text"; its name stays when the words change, and it names nobody."""
     name = f"optout.{event}"
     # The name is a part of the message and no argument, as Sentry groups by it.
     logger.log(level, f"{name}: %s", text, extra={"optout_event": name}, exc_info=exc_info)
