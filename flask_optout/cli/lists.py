@@ -18,7 +18,7 @@ from flask.cli import with_appcontext
 
 from ..addresses import Address, parse
 from ..errors import AddressError, ListError
-from ..importing.lists import FORMATS, Entry, MuteList, Skipped
+from ..importing.lists import FORMATS, NO_OPT_OUTS, Entry, MuteList, Skipped
 from ..links.tokens import checked_opportunity
 from ..wiring import current_state
 from .terminal import counted, filled, progress, say, told
@@ -109,7 +109,7 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
     except ListError as error:
         raise click.UsageError(filled(str(error))) from None
     click.echo(f"{name}:\n{columns}")
-    for (reason, _), (count, lines) in sorted(skipped.items()):
+    for reason, (count, lines) in sorted(skipped.items()):
         named = f"line{'s' * (count > 1)} {', '.join(map(str, lines))}{', ...' * (count > len(lines))}"
         say(f"{counted(count, 'row does', 'rows do')} not count, {reason[0].lower()}{reason[1:]}: {named}.")
     click.echo(f"{counted(good, 'row counts as an opt-out', 'rows count as opt-outs')}.")
@@ -125,19 +125,19 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
         # What was stored already is not said: it would tell who had opted out.
         click.echo(f"{counted(good, 'row is', 'rows are')} muted. This is import {number}. To take it back:")
         click.echo(f"    flask optout import --undo {number}")
-    if any(bad for _, bad in skipped):
+    if skipped.keys() - NO_OPT_OUTS:
         raise click.exceptions.Exit(1)
 
 
-def _counted(rows: Iterator[Entry | Skipped]) -> tuple[int, dict[tuple[str, bool], tuple[int, list[int]]]]:
-    """How many rows count; of the others by reason, and whether it is bad, how many and the first of their lines."""
-    good, skipped = 0, dict[tuple[str, bool], tuple[int, list[int]]]()
+def _counted(rows: Iterator[Entry | Skipped]) -> tuple[int, dict[str, tuple[int, list[int]]]]:
+    """How many rows count; of the others, by reason, how many and the first of their lines."""
+    good, skipped = 0, dict[str, tuple[int, list[int]]]()
     for row in rows:
         if isinstance(row, Entry):
             good += 1
             continue
-        count, lines = skipped.get((row.reason, row.bad), (0, []))
-        skipped[row.reason, row.bad] = count + 1, lines if count >= NAMED else [*lines, row.line]
+        count, lines = skipped.get(row.reason, (0, []))
+        skipped[row.reason] = count + 1, lines if count >= NAMED else [*lines, row.line]
     return good, skipped
 
 

@@ -26,11 +26,6 @@ MOST_LINES = 50
 UNDECODED = "\N{REPLACEMENT CHARACTER}"
 #: Rows by which the columns are understood.
 SAMPLE = 200
-BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 #: The first line with which Excel is told the delimiter.
 SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 #: What a file is: people all of whom opted out, or an export whose columns say who did.
@@ -49,14 +44,14 @@ class Entry(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """One row that does not count, by the number of its first line; the reason quotes nothing of the row.
-
-    ``bad``: whether it could not be used, and not just is no opt-out.
-    """
+    """One row that does not count, by the number of its first line; the reason quotes nothing of the row."""
 
     line: int
     reason: str
-    bad: bool
+
+
+#: The reasons of rows that could be used, and are just no opt-outs.
+NO_OPT_OUTS = {Meaning.BOUNCE, Meaning.NO_OPT_OUT}
 
 
 class MuteList:
@@ -79,25 +74,13 @@ class MuteList:
         encoding: str | None = None,
         column: str | None = None,
     ) -> None:
+        self.opportunity = opportunity
         self._lines = _Lines(_decoded(file, encoding))
-        head = next(self._lines, "")
-        if sep := SEP.fullmatch(head):
-            head = next(self._lines, "")
-        self._lines.give_back([head])
-        self._delimiter = sep[1] if sep else max(DELIMITERS, key=head.count)
         self.names: Sequence[str] = []
-        first = next(self._rows(), (0, []))
-        self._sample = [*islice(self._rows(), SAMPLE)]
-        if any(map(looks_like_address, first[1])):  # a row like the others
-            self._sample = [first, *self._sample]
-            self.names = [""] * max(len(cells) for _, cells in self._sample)
-        else:
-            self.names = first[1]
+        self._sample = self._begin()
         columns = columns_of(self.names, [self._fitted(cells) for _, cells in self._sample], column)
         if columns is None:
             raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
-        self.columns: Columns = columns
-        self.opportunity = opportunity
         if opportunity is None and columns.opportunity is None:
             raise _unclear("The list has no column for the opportunity.", "--opportunity beta-42")
         if opportunity is not None and columns.opportunity is not None:
@@ -106,10 +89,27 @@ class MuteList:
                 "Each row must say who wants no invitation to what.",
                 "Leave out --opportunity, or rename that column.",
             )
-        #: Whether the columns say who opted out; without that, each row counts.
-        self.decided: bool = format == EXPORT or (format is None and bool(columns.deciding))
         if format == EXPORT and not columns.deciding:
             raise _unclear("No column says who opted out.", "--format list")
+        self.columns: Columns = columns
+        #: Whether the columns say who opted out; without that, each row counts.
+        self.decided: bool = format != LIST and bool(columns.deciding)
+
+    def _begin(self) -> list[tuple[int, list[str]]]:
+        """Read the delimiter, the names of the columns and the first rows; gives the rows."""
+        head = next(self._lines, "")
+        if sep := SEP.fullmatch(head):
+            head = next(self._lines, "")
+        self._lines.give_back([head])
+        self._delimiter = sep[1] if sep else max(DELIMITERS, key=head.count)
+        first = next(self._rows(), (0, []))
+        sample = [*islice(self._rows(), SAMPLE)]
+        if not any(map(looks_like_address, first[1])):
+            self.names = first[1]
+            return sample
+        sample = [first, *sample]  # a row like the others
+        self.names = [""] * max(len(cells) for _, cells in sample)
+        return sample
 
     def __iter__(self) -> Iterator[Entry | Skipped]:
         for number, cells in chain(self._sample, self._rows()):
@@ -117,9 +117,9 @@ class MuteList:
 
     def _row(self, number: int, cells: list[str]) -> Entry | Skipped:
         if cells[0] == UNDECODED and not any(cells[1:]):
-            return Skipped(number, "The line is too long", True)
+            return Skipped(number, "The line is too long")
         if self.decided and (meaning := self.columns.meaning(cells)) is not Meaning.OPTED_OUT:
-            return Skipped(number, meaning, meaning is Meaning.UNCLEAR)
+            return Skipped(number, meaning)
         about = self.opportunity
         try:
             if about is None:
@@ -127,7 +127,7 @@ class MuteList:
                 about = cells[self.columns.opportunity].strip()
             return Entry(addresses_in(cells[self.columns.address]), checked_opportunity(about))
         except (AddressError, OpportunityError) as error:
-            return Skipped(number, error.what.rstrip("."), True)
+            return Skipped(number, error.what.rstrip("."))
 
     def _fitted(self, cells: list[str]) -> list[str]:
         """A row with blanks for the cells that it lacks."""
@@ -215,10 +215,10 @@ def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
     start = file.read(4)
     file.seek(0)
     if encoding is None:
-        encoding = next((name for mark, name in BYTE_ORDER_MARKS.items() if start.startswith(mark)), None)
-    if encoding is None:  # UTF-8, or UTF-16 without a mark
-        zeros = start[:1] == b"\0", start[1:2] == b"\0"
-        encoding = {(False, True): "utf-16-le", (True, False): "utf-16-be"}.get(zeros, "utf-8")
+        zeros = start[:1] == b"\0", start[1:2] == b"\0"  # of UTF-16 without a byte order mark
+        encoding = {(False, True): "utf-16-le", (True, False): "utf-16-be"}.get(zeros, "utf-8-sig")
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            encoding = "utf-16"
     text = io.TextIOWrapper(file, encoding, "replace", newline=None)
     try:
         whole = True
