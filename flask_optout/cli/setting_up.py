@@ -50,7 +50,7 @@ All commands:    flask optout --help"""
 def status() -> None:
     """Say in a line each what this app has and what it lacks."""
     # The doctor's tools are loaded when one asks for them.
-    from ..doctor.report import STYLES
+    from ..doctor.report import COLOURS
     from ..doctor.setup import setup
 
     try:
@@ -62,7 +62,7 @@ def status() -> None:
     click.echo(f'Flask-OptOut in the app "{state.app.name}":\n')
     for finding in found:
         first, *more = textwrap.wrap(finding.seen, WIDTH - 8)
-        colour = STYLES[finding.severity].rpartition(" ")[2]
+        colour = COLOURS[finding.severity]
         click.echo(f"{click.style(f'{finding.severity.value:8}', fg=colour)}{first}")
         for line in more:
             click.echo(f"{'':8}{line}")

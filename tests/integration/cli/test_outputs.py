@@ -77,7 +77,7 @@ SCREENS = {
     "": """\
 Flask-OptOut in the app "host":
 
-ok      OPTOUT_KEYS holds 1 key.
+ok      The keys come from OPTOUT_KEYS (1).
 ok      Links lead to https://invite.example.org.
 note    SQLite writes without a write-ahead log (journal_mode=delete).
 ok      The database's time-outs are set.
