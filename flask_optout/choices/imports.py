@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..addresses import Address
-from ..errors import ListError
 from ..links.keys import Mark
 from .key_slots import KEY_SCOPE, today
 from .repository import Choices, Statement
@@ -74,16 +73,8 @@ class Imports:
         """Remove the mutes that an import made, but for those that a candidate confirmed, made or changed since.
 
         What another import would have muted as well becomes a mute of that one. It may be killed and run again.
-
-        :raises ListError: when there is no such import.
         """
         choice, batch, repeat = self._tables.choice, self._tables.batch, self._tables.repeat
-        if not any(number == each.number for each in self.all()):
-            raise ListError(
-                f"There is no import {number}.",
-                "An import is taken back by the number that it was given.",
-                "Run 'flask optout import --list', which shows the numbers of all imports.",
-            )
         same = repeat.c.scope == choice.c.scope, repeat.c.digest == choice.c.digest, repeat.c.batch != number
         own = sa.select(choice.c.scope, choice.c.digest).where(choice.c.batch == number, ~sa.exists().where(*same))
         after: Mark | None = Mark(KEY_SCOPE, b"\xff" * 16)  # behind the row of the data key

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import PurePath
 from typing import Any, BinaryIO
@@ -31,21 +29,13 @@ STANDARD_INPUT = "<stdin>"
 NAMED = 20
 
 
-def _known(context: click.Context, parameter: click.Parameter, encoding: str | None) -> str | None:
-    try:
-        "".encode(encoding or "utf-8")
-    except (LookupError, ValueError):
-        raise click.BadParameter("there is no such encoding") from None
-    return encoding
-
-
 @click.command("import")
 @click.argument("file", type=click.File("rb"), required=False)
 @click.option("--opportunity", help="The opportunity of every row, for a list without that column.")
 @click.option(
     "--format", type=click.Choice(FORMATS), help="A list: each row counts. An export: its columns say which."
 )
-@click.option("--encoding", callback=_known, help="Unset, UTF-8, or UTF-16 where the file begins so.")
+@click.option("--encoding", help="Unset, UTF-8, or UTF-16 where the file begins so.")
 @click.option("--column", help="The name or the number of the column with the address.")
 @click.option("--dry-run", is_flag=True, help="Say what would be muted, and mute nobody.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -85,29 +75,28 @@ def import_list(
     name = PurePath(getattr(file, "name", STANDARD_INPUT)).name
     if name == STANDARD_INPUT and not (yes or dry_run):
         raise click.UsageError("Standard input brings the file, so it cannot bring an answer: add --yes.")
-    with _seekable(file) as source:
-        _import(source, name, how, dry_run, yes)
+    with tempfile.TemporaryFile() as kept:  # as it is read twice, and may come through a pipe
+        shutil.copyfileobj(file, kept)
+        _import(kept, name, how, dry_run, yes)
 
 
 def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: bool) -> None:
-    size = file.seek(0, os.SEEK_END)
-
-    def rows() -> MuteList:
-        file.seek(0)
-        return MuteList(file, **how)
+    size = file.tell()
 
     def measured(reach: Callable[[float, int], None]) -> Iterator[Entry | Skipped]:
-        for count, row in enumerate(rows()):
+        for count, row in enumerate(MuteList(file, **how)):
             yield row
             if count % 1_000 == 0:
                 reach(file.tell() / size, count)
 
     try:
-        columns = _understood(rows())
+        columns = _understood(MuteList(file, **how))
         with progress("Reading", "rows") as reach:
             good, skipped = _counted(measured(reach))
     except ListError as error:
         raise click.UsageError(filled(str(error))) from None
+    except LookupError:
+        raise click.BadParameter("there is no such encoding", param_hint="--encoding") from None
     click.echo(f"{name}:\n{columns}")
     for reason, (count, lines) in sorted(skipped.items()):
         named = f"line{'s' * (count > 1)} {', '.join(map(str, lines))}{', ...' * (count > len(lines))}"
@@ -155,17 +144,6 @@ def _understood(rows: MuteList) -> str:
         "opt-outs": f"\n{'':15}".join(named(place) for place, _ in columns.deciding) if rows.decided else "each row",
     }
     return "".join(f"  {name:13}{fact}\n" for name, fact in facts.items())
-
-
-@contextmanager
-def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
-    """The file; what comes through a pipe is kept for a second reading."""
-    if file.seekable():
-        yield file
-        return
-    with tempfile.TemporaryFile() as kept:
-        shutil.copyfileobj(file, kept)
-        yield kept
 
 
 def _list(for_programs: bool) -> None:

@@ -14,9 +14,9 @@ from flask.cli import ScriptInfo, with_appcontext
 
 from ..errors import OptOutError
 from ..wiring import State, current_state
-from .terminal import counted, told
+from .terminal import WIDTH, counted, told
 
-WIDTH = 80
+TITLE = 'Flask-OptOut in the app "{app}":\n'
 BEGIN = """\
 {why} Put this where the app is made, with your own names;
 db is your Flask-SQLAlchemy object, and mail replaces the one that you have:
@@ -59,7 +59,7 @@ def status() -> None:
         click.echo(f"{error}\n{NEXT}")
         sys.exit(1)
     found = list(setup(state.app, state))
-    click.echo(f'Flask-OptOut in the app "{state.app.name}":\n')
+    click.echo(TITLE.format(app=state.app.name))
     for finding in found:
         first, *more = textwrap.wrap(finding.seen, WIDTH - 8)
         colour = COLOURS[finding.severity]
@@ -99,6 +99,7 @@ def init(ctx: click.Context) -> None:
             click.echo(_begin("This app has no OptOut.", app))
             ctx.exit(1)
         report = Report.of(None, setup(app, state))
+        click.echo(TITLE.format(app=app.name))
         write(report, sys.stdout)
         days = counted(app.config["OPTOUT_LOG_DAYS"], "day")
         named = f" --app {info.app_import_path}" if info.app_import_path else ""

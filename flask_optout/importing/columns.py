@@ -21,14 +21,10 @@ class Meaning(StrEnum):
     NO_OPT_OUT = "no opt-out"
 
 
-def words(*text: str) -> frozenset[str]:
-    return frozenset(" ".join(text).split())
-
-
 #: Names of columns and states are compared by their ASCII letters alone, in lower case.
 NOT_A_LETTER = re.compile(r"[^a-z]+")
-EMAIL_NAMES = words("email mail emailaddress mailaddress emailadresse emailadress courriel correo correoelectronico")
-ADDRESS_NAMES = words("address adresse recipient subscriber contact user username login")
+EMAIL_NAMES = re.compile(r"e?mail|e?mailaddress|emailadresse?|courriel|correo(?:electronico)?")
+ADDRESS_NAMES = re.compile("address|adresse|recipient|subscriber|contact|user(?:name)?|login")
 OPPORTUNITY = "opportunity"
 LOOKS_LIKE_ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@.,]")
 
@@ -45,35 +41,30 @@ STATE = re.compile("state$|status|reason|^event|type$|disposition")
 #: Such a column stands in exports of every kind.
 NO_STATE = re.compile("link|url|token|hash|campaign|^(?!(?:le|eu)id$).*id$")
 
-OUT_WORDS = words(
-    "unsubscribed unsubscribe unsub unsubscribes optedout optout out blocklisted blacklisted blocked disabled",
-    "complained complaint complaints spam spamcomplaint spamreport abuse manualsuppression suppressed muted revoked",
-    "withdrawn donotcontact donotemail",
-)
-IN_WORDS = words(
-    "subscribed subscribe active enabled confirmed unconfirmed pending neversubscribed nonsubscribed notsubscribed",
-    "optedin optin transactional implicit explicit",
-)
-BOUNCE_WORDS = words(
-    "bounced bounce hardbounce softbounce hard soft cleaned invalid undeliverable undelivered dropped deferred",
-    "failed permanent transient",
-)
+#: What a state means.
 WORDS = {
-    **dict.fromkeys(OUT_WORDS, Meaning.OPTED_OUT),
-    **dict.fromkeys(IN_WORDS, Meaning.NO_OPT_OUT),
-    **dict.fromkeys(BOUNCE_WORDS, Meaning.BOUNCE),
+    word: meaning
+    for meaning, words in {
+        Meaning.OPTED_OUT: "unsubscribed unsubscribe unsub unsubscribes optedout optout out blocklisted blacklisted"
+        " blocked disabled complained complaint complaints spam spamcomplaint spamreport abuse manualsuppression"
+        " suppressed muted revoked withdrawn donotcontact donotemail",
+        Meaning.NO_OPT_OUT: "subscribed subscribe active enabled confirmed unconfirmed pending neversubscribed"
+        " nonsubscribed notsubscribed optedin optin transactional implicit explicit",
+        Meaning.BOUNCE: "bounced bounce hardbounce softbounce hard soft cleaned invalid undeliverable undelivered"
+        " dropped deferred failed permanent transient",
+    }.items()
+    for word in words.split()
 }
-YES, NO = words("yes y true t x on"), words("no n false f off none null nil na never")
+YES, NO = ["yes", "y", "true", "t", "x", "on"], ["no", "n", "false", "f", "off", "none", "null", "nil", "na", "never"]
 #: The codes of a mail server (RFC 5321 section 4.2, RFC 3463).
 CODE = re.compile(r"[45](?:\d\d|\.\d{1,3}\.\d{1,3})(?![\d.])")
 
 
 class Kind(NamedTuple):
-    """What a yes (also a date, a number) and a no in a column mean, and a row where all such columns are blank."""
+    """What a yes (also a date, a number) and a no in a column mean."""
 
     yes: Meaning
     no: Meaning
-    blank: Meaning
 
     def said(self, cell: str) -> Meaning | None:
         """What a cell says; ``None`` for a blank or a link."""
@@ -92,12 +83,8 @@ class Kind(NamedTuple):
         return self.yes if is_yes else Meaning.UNCLEAR
 
 
-OUTS = Kind(Meaning.OPTED_OUT, Meaning.NO_OPT_OUT, Meaning.NO_OPT_OUT)
-INS = Kind(Meaning.NO_OPT_OUT, Meaning.UNCLEAR, Meaning.NO_OPT_OUT)
-BOUNCES = Kind(Meaning.BOUNCE, Meaning.NO_OPT_OUT, Meaning.BOUNCE)
-STATES = Kind(Meaning.UNCLEAR, Meaning.UNCLEAR, Meaning.UNCLEAR)
-#: The position of a meaning.
-RANK = [*Meaning].index
+OUTS, INS = Kind(Meaning.OPTED_OUT, Meaning.NO_OPT_OUT), Kind(Meaning.NO_OPT_OUT, Meaning.UNCLEAR)
+BOUNCES, STATES = Kind(Meaning.BOUNCE, Meaning.NO_OPT_OUT), Kind(Meaning.UNCLEAR, Meaning.UNCLEAR)
 
 
 class Columns(NamedTuple):
@@ -109,10 +96,9 @@ class Columns(NamedTuple):
 
     def meaning(self, cells: Sequence[str]) -> Meaning:
         """What a row says of its person; an opt-out counts, whatever else it says."""
-        said = {kind.said(cells[place]) for place, kind in self.deciding} - {None}
-        if said:
-            return min(filter(None, said), key=RANK)
-        return max((kind.blank for _, kind in self.deciding), key=RANK)
+        said = {kind.said(cells[place]) for place, kind in self.deciding}
+        blank = Meaning.UNCLEAR if all(kind is STATES for _, kind in self.deciding) else Meaning.NO_OPT_OUT
+        return next((meaning for meaning in Meaning if meaning in said), blank)
 
 
 def _letters(text: str) -> str:
@@ -168,9 +154,9 @@ def _address_column(letters: Sequence[str], sample: Sequence[Sequence[str]]) -> 
 
 
 def _rank(name: str) -> int:
-    if name in EMAIL_NAMES:
+    if EMAIL_NAMES.fullmatch(name):
         return 3
-    return 2 if "mail" in name else int(name in ADDRESS_NAMES)
+    return 2 if "mail" in name else int(ADDRESS_NAMES.fullmatch(name) is not None)
 
 
 def looks_like_address(cell: str) -> bool:

@@ -29,8 +29,7 @@ SAMPLE = 200
 #: The first line with which Excel is told the delimiter.
 SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 #: What a file is: people all of whom opted out, or an export whose columns say who did.
-LIST, EXPORT = "list", "export"
-FORMATS = (LIST, EXPORT)
+FORMATS = LIST, EXPORT = "list", "export"
 #: What a cell may hold unseen: soft hyphen, zero-width space, word joiner, byte order mark, marks of direction.
 UNSEEN = dict.fromkeys([0xAD, 0x200B, 0x2060, 0xFEFF, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 SEPARATORS = re.compile(r"[,;|\s]+")
@@ -57,7 +56,7 @@ NO_OPT_OUTS = {Meaning.BOUNCE, Meaning.NO_OPT_OUT}
 class MuteList:
     """A list of people who opted out, read lazily.
 
-    :param file: at its beginning.
+    :param file: read from its beginning.
     :param opportunity: for a list without a column of that name.
     :param format: one of ``FORMATS``; ``None`` to tell by its columns.
     :param encoding: ``None`` for UTF-8, or UTF-16 where it begins so. Octets that it does not know do not matter
@@ -75,7 +74,7 @@ class MuteList:
         column: str | None = None,
     ) -> None:
         self.opportunity = opportunity
-        self._lines = _Lines(_decoded(file, encoding))
+        self._lines, self._ahead, self._number = _decoded(file, encoding), deque[str](), 0
         self.names: Sequence[str] = []
         self._sample = self._begin()
         columns = columns_of(self.names, [self._fitted(cells) for _, cells in self._sample], column)
@@ -97,15 +96,15 @@ class MuteList:
 
     def _begin(self) -> list[tuple[int, list[str]]]:
         """Read the delimiter, the names of the columns and the first rows; gives the rows."""
-        head = next(self._lines, "")
+        head = self._line() or ""
         if sep := SEP.fullmatch(head):
-            head = next(self._lines, "")
-        self._lines.give_back([head])
+            head = self._line() or ""
+        self._give_back([head])
         self._delimiter = sep[1] if sep else max(DELIMITERS, key=head.count)
         first = next(self._rows(), (0, []))
+        self.names = first[1]
         sample = [*islice(self._rows(), SAMPLE)]
         if not any(map(looks_like_address, first[1])):
-            self.names = first[1]
             return sample
         sample = [first, *sample]  # a row like the others
         self.names = [""] * max(len(cells) for _, cells in sample)
@@ -131,13 +130,12 @@ class MuteList:
 
     def _fitted(self, cells: list[str]) -> list[str]:
         """A row with blanks for the cells that it lacks."""
-        missing = len(self.names) - len(cells)
-        return cells if missing <= 0 else cells + [""] * missing
+        return cells + [""] * (len(self.names) - len(cells))
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """The rows that are not blank, by the number of their first line."""
-        for line in self._lines:
-            number = self._lines.number
+        while (line := self._line()) is not None:
+            number = self._number
             cells = self._quoted(line) if '"' in line else line.rstrip("\n").split(self._delimiter)
             if any(cells):
                 yield number, cells
@@ -148,7 +146,7 @@ class MuteList:
 
         def lines() -> Iterator[str]:
             yield line
-            while len(taken) < MOST_LINES and (more := next(self._lines, None)) is not None:
+            while len(taken) < MOST_LINES and (more := self._line()) is not None:
                 taken.append(more)
                 yield more
 
@@ -158,29 +156,17 @@ class MuteList:
                 return cells
         except csv.Error:
             pass
-        self._lines.give_back(taken[1:])
+        self._give_back(taken[1:])
         return next(csv.reader([line], delimiter=self._delimiter), [])
 
-
-class _Lines:
-    """The lines of a text; those that were read too many can be given back. ``number``: of the last one, from 1."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self._ahead: deque[str] = deque()
-        self.number = 0
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        line = self._ahead.popleft() if self._ahead else next(self._lines)
-        self.number += 1
+    def _line(self) -> str | None:
+        line = self._ahead.popleft() if self._ahead else next(self._lines, None)
+        self._number += line is not None
         return line
 
-    def give_back(self, lines: Sequence[str]) -> None:
+    def _give_back(self, lines: Sequence[str]) -> None:
         self._ahead.extendleft(reversed(lines))
-        self.number -= len(lines)
+        self._number -= len(lines)
 
 
 def addresses_in(cell: str) -> list[Address]:
@@ -212,6 +198,7 @@ def addresses_in(cell: str) -> list[Address]:
 
 def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
     """The lines of a file, which stays open; in place of one that is too long, what stands for it."""
+    file.seek(0)
     start = file.read(4)
     file.seek(0)
     if encoding is None:
