@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from flask import Flask
+from markupsafe import Markup
 from sqlalchemy.orm import Session, scoped_session
 
 from . import config
@@ -19,19 +20,22 @@ from .cli.commands import optout_cli
 from .email_log import pages as operators
 from .email_log.pages import Guard, checked
 from .errors import ConfigurationError
+from .invitations.compose import FOOTER
 from .invitations.gate import OnError
 from .links.log_filter import LinkFilter
 from .links.tokens import Door, checked_opportunity
 from .links.urls import tag_of
 from .mailers.stdlib import send_invitations
-from .pages.context import optout_control
 from .pages.find_link import blueprint
 from .pages.routing import optout_url
+from .pages.toggle import optout_toggle
 from .wiring import State, Tables, current_state
 
 #: The access logs of servers that log through Python; Flask's own log names the URL where a view failed.
 ACCESS_LOGS = ("werkzeug", "gunicorn.access")
 LINK_FILTER = LinkFilter()
+#: What every template of the host knows of us.
+TEMPLATE_NAMES = {"optout_footer": Markup(FOOTER), "optout_toggle": optout_toggle, "optout_url": optout_url}
 Loader = Callable[[str], Any]
 
 
@@ -73,6 +77,7 @@ class OptOut:
         keep_mutes()
         self._tables = Tables.on(_metadata(db, bind_key) if metadata is None else metadata)
         self._loader: Loader = lambda id: None
+        self._landing_page: Loader | None = None
         if app is not None:
             self.init_app(app)
 
@@ -88,15 +93,14 @@ class OptOut:
                 "Call init_app once for each app, and give your own blueprint another name.",
             )
         keys = config.apply(app)
-        state = State(
-            app, keys, self._engine, self._session, self._tables, lambda id: self._loader(id), self._operator
-        )
+        load, landing_page = lambda id: self._loader(id), lambda: self._landing_page
+        state = State(app, keys, self._engine, self._session, self._tables, load, self._operator, landing_page)
         app.extensions["optout"] = state
         prefix = app.config["OPTOUT_URL_PREFIX"]
         state.register(blueprint, prefix)
         if self._operator is not None:
             state.register(operators.blueprint, f"{prefix}/operator")
-        app.context_processor(lambda: {"optout_control": optout_control, "optout_url": optout_url})
+        app.context_processor(lambda: TEMPLATE_NAMES)
         app.cli.add_command(optout_cli)
         for name in (*ACCESS_LOGS, app.name):
             logging.getLogger(name).addFilter(LINK_FILTER)
@@ -105,10 +109,20 @@ class OptOut:
         """Register the function that tells a page about an opportunity, given its id.
 
         It returns an :class:`Opportunity`, or any mapping or object with a ``title`` and, if it likes, a
-        ``summary`` and a ``link``; ``None`` for one that is gone.
+        ``summary``, a ``link`` and a ``picture``; ``None`` for one that is gone.
         """
         self._loader = loader
         return loader
+
+    def landing_page(self, view: Loader) -> Loader:
+        """Register the view of the host's own page for an opportunity, given its id: a candidate's link shows it.
+
+        ``{{ optout_toggle() }}`` in its template knows whose link it is. While that person is muted, they see the
+        mute and its undo instead, in ``optout/base.html``. Where the view fails, answers another status than 200, or
+        returns ``None``, they see our own page.
+        """
+        self._landing_page = view
+        return view
 
     def link(self, address: Recipient, opportunity: str, language: str | None = None) -> str:
         """The URL of the page where this person answers for this opportunity; nothing is stored.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any, NamedTuple
@@ -33,11 +33,12 @@ from .errors import ConfigurationError
 from .inbound.messages import receive
 from .invitations.compose import Composer
 from .invitations.gate import Gate
-from .links.keys import DataKey
+from .links.keys import CACHED, DataKey
 from .links.mailto import MailtoDoor
 from .links.tokens import Claim, Door, Tokens, bad_token
 from .links.urls import Links
-from .pages.languages import render, speaking, spoken
+from .pages.languages import current_language, render, speaking, spoken
+from .pages.opportunities import Opportunity, described
 from .pages.routing import Place
 from .presses.domain_alarm import Alarms
 from .presses.history import RecentPresses
@@ -46,6 +47,8 @@ from .presses.nonces import Nonces
 from .presses.tables import PressTables
 
 LONGEST_QUEUE = 100
+#: Seconds for which the title of an opportunity in the footer of mails is kept.
+TITLE_AGE = 60
 
 
 class Tables(NamedTuple):
@@ -69,8 +72,8 @@ class State:
     """The parts of one app.
 
     ``engine`` and ``session`` give the current app's engine and the host's session, ``None`` when there is none yet;
-    ``load`` what the host knows about an opportunity. ``operator`` guards the operator pages; without it, they do not
-    exist.
+    ``load`` what the host knows about an opportunity; ``landing_page`` the host's view for it, if there is one.
+    ``operator`` guards the operator pages; without it, they do not exist.
     """
 
     app: Flask
@@ -80,8 +83,13 @@ class State:
     tables: Tables
     load: Callable[[str], Any]
     operator: Callable[[], Any] | None
+    landing_page: Callable[[], Callable[[str], Any] | None]
     clock: Callable[[], float] = time.time
     layers: Sequence[Layer] = LAYERS
+
+    def opportunity(self, id: str) -> Opportunity:
+        """What the host says about an opportunity."""
+        return described(self.load, id)
 
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
@@ -200,8 +208,18 @@ class State:
     @cached_property
     def gate(self) -> Gate:
         mailto = None if self.app.config["OPTOUT_MAILTO"] is None else self.mailto.address
-        composer = Composer(self.links, _footer, self.app.config["OPTOUT_SPLIT"], mailto)
+        composer = Composer(self.links, self._footer, self.app.config["OPTOUT_SPLIT"], mailto)
         return Gate(self.choices, composer, self.email_log, self.app.logger)
+
+    def _footer(self, kind: str, url: str, opportunity: str, language: str) -> str:
+        with speaking([language]):
+            title = self._title(opportunity, current_language().tag, int(self.clock() // TITLE_AGE))
+            return render(f"mail/footer.{kind}", url=url, title=title)
+
+    @cached_property
+    def _title(self) -> Callable[[str, str, int], str]:
+        """The title of an opportunity; a thousand invitations in a row do not ask the host a thousand times."""
+        return lru_cache(CACHED)(lambda opportunity, language, age: self.opportunity(opportunity).title)
 
     @cached_property
     def email_log(self) -> EmailLog:
@@ -254,8 +272,3 @@ def current_state() -> State:
             "Call optout.init_app(app) where the app is made.",
         )
     return state
-
-
-def _footer(kind: str, url: str, language: str) -> str:
-    with speaking([language]):
-        return render(f"mail/footer.{kind}", url=url)

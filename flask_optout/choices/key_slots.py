@@ -118,12 +118,14 @@ class KeySlots:
                 "Restore the tables optout_meta and optout_choice from one backup. To begin anew, empty "
                 "optout_choice and the Email Log as well; links that were sent before open nothing any more.",
             )
+        behind = (
+            "behind the newest one in OPTOUT_KEYS" if self.setting == "OPTOUT_KEYS" else "into SECRET_KEY_FALLBACKS"
+        )
         return ConfigurationError(
             f"No key of {self.setting} opens this database; it opens with the key {', '.join(sorted(slots))}.",
             why,
-            "Put the key that this database was last used with, or that a restored backup was made with, back behind "
-            "the newest one in OPTOUT_KEYS (or in SECRET_KEY_FALLBACKS); 'flask optout rotate-key' says when it may "
-            "be removed.",
+            "Put the key that this database was last used with, or that a restored backup was made with, back "
+            f"{behind}; 'flask optout rotate-key' says when it may be removed.",
         )
 
     def _make(self) -> None:

@@ -111,7 +111,8 @@ def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
         provider = _provider(resolver, selector, name)
         facts |= {"provider": provider.name, "page": provider.keys} if provider else {}
         paste = NEW_KEY if provider is None and end not in (*SAME_KEY, "extra") else None
-        yield tell(f"domain.dkim.{end}", tuple(records), paste, **facts, how="provider" if provider else "own")
+        shown = tuple(records) if key.wrong else ()
+        yield tell(f"domain.dkim.{end}", shown, paste, **facts, how="provider" if provider else "own")
     else:
         yield tell("domain.dkim.key", **facts)
     if records and "y" in _words(tag_list(records[0]).get("t", "")):

@@ -21,7 +21,7 @@ def log(logger: logging.Logger, level: int, event: str, text: object, exc_info: 
     """Write a line of ours, as "optout.event: text"; its name stays when the words change, and it names nobody."""
     name = f"optout.{event}"
     # The name is a part of the message and no argument, as Sentry groups by it.
-    logger.log(level, f"{name}: %s", text, extra={"optout_event": name}, exc_info=exc_info or None)
+    logger.log(level, f"{name}: %s", text, extra={"optout_event": name}, exc_info=exc_info or None, stacklevel=2)
 
 
 def log_error(logger: logging.Logger, error: OptOutError) -> None:

@@ -157,6 +157,7 @@ def _recipient(letter: Letter) -> Recipient:
 def _draft(message: flask_mail.Message) -> Draft | None:
     if not isinstance(message, Invitation):
         return None
-    to = [*message.recipients, *message.cc, *message.bcc] if message.cc or message.bcc else message.recipients
-    args = (to, message.opportunity, message.subject, message.body, message.html, message.sender, message.reply_to)
-    return Draft(*args, message.extra_headers or {}, smtputf8=False, language=message.language)
+    what = message.opportunity, message.subject, message.body, message.html
+    who, extra = (message.sender, message.reply_to), message.extra_headers or {}
+    cc, bcc, language = message.cc, message.bcc, message.language
+    return Draft(message.recipients, *what, *who, extra, smtputf8=False, language=language, cc=cc, bcc=bcc)

@@ -155,5 +155,6 @@ def _draft(source: mailman_library.EmailMessage, about: str) -> Draft:
     parts = {kind: part for part, kind in getattr(source, "alternatives", [])} | {source.content_subtype: source.body}
     html, language = parts.get("text/html", parts.get("html")), getattr(source, "language", None)
     who = source.from_email, ", ".join(source.reply_to) or None
-    to, extra = source.to + source.cc + source.bcc, source.extra_headers
-    return Draft(to, about, source.subject, parts.get("plain"), html, *who, extra, smtputf8=False, language=language)
+    what, extra = (about, source.subject, parts.get("plain"), html), source.extra_headers
+    cc, bcc = source.cc, source.bcc
+    return Draft(source.to, *what, *who, extra, smtputf8=False, language=language, cc=cc, bcc=bcc)

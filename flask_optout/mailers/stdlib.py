@@ -139,13 +139,15 @@ def _draft(message: EmailMessage) -> Draft | None:
         return None
     if any(holds_control(str(value)) for value in message.values()):  # where an encoded word held it
         raise broken_line()
-    values = [value for name in ("To", "Cc", "Bcc") for value in message.get_all(name, [])]
-    to = [person for value in values for person in _people(value)]
+    to, cc, bcc = (
+        [who for each in message.get_all(name, []) for who in _people(each)] for name in ("To", "Cc", "Bcc")
+    )
     headers = {name: str(value) for name, value in message.items() if not STRUCTURE.fullmatch(name)}
     who = str(message["From"] or ""), str(message["Reply-To"] or "")
     text, html = _content(message, "plain"), _content(message, "html")
     subject = str(message["Subject"] or "")
-    return Draft(to, message.opportunity, subject, text, html, *who, headers, language=message.language)
+    what = message.opportunity, subject, text, html
+    return Draft(to, *what, *who, headers, language=message.language, cc=cc, bcc=bcc)
 
 
 def _people(value: Any) -> list[Recipient]:

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ..addresses import Address
-from ..errors import AddressError, ConfigurationError, InvitationError, NotGated
+from ..errors import AddressError, ConfigurationError, InvitationError, NotGated, OpportunityError
 from ..invitations.headers import OWN_HEADERS
 
 #: RFC 5322 section 2.1.1, in octets.
@@ -99,7 +99,13 @@ class Inviting:
     :param language: the recipient's, as a tag such as ``"de"``: of the footer, and of the page that its link opens.
     """
 
-    def __init__(self, *args: Any, opportunity: str, language: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, opportunity: str = "", language: str | None = None, **kwargs: Any) -> None:
+        if not opportunity:
+            raise OpportunityError(
+                "An Invitation does not say what it invites to.",
+                "Its opportunity decides whose answers hold for it: without one, nobody could opt out of it.",
+                "Name it by a short stable id, as in Invitation(..., opportunity='camera').",
+            )
         super().__init__(*args, **kwargs)
         self.opportunity = opportunity
         self.language = language

@@ -76,6 +76,7 @@ BAD: dict[str, list[Any]] = {
         5,
     ],
     "OPTOUT_FIND_LINK": ["yes", None, 2],
+    "OPTOUT_SENDER_NAME": ["", " ", "A\nB", 5, ("A", "a@x.org")],
     "OPTOUT_URL_PREFIX": ["", "/", "optout", "/optout/", "/Opt", "//x", "/a/<b>", "/é", "/a b", None, 5],
     "OPTOUT_KEYS": [5, {"a"}, {"a": "b"}, object(), [""], "", [GOOD, None], [5], [GOOD, ""]],
     "OPTOUT_LOG_DAYS": [0, -1, 1.5, "90", True, 10**6, None],

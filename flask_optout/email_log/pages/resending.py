@@ -77,7 +77,8 @@ def _letters(email: Email) -> tuple[Letter, Letter]:
             language=language,
         )
         [again] = state.gate.letters(draft)
-        return again, link_letter(address, email.opportunity, ("", url), sender=sender, reply_to=reply_to)
+        title = state.opportunity(email.opportunity).title
+        return again, link_letter(address, email.opportunity, (title, url), sender=sender, reply_to=reply_to)
 
 
 def _with_preface(html: str) -> str:

@@ -17,9 +17,8 @@ from flask import Flask, Response, abort, redirect, request
 
 from flask_optout.doctor import doors as module
 from flask_optout.doctor import http
-from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Knock, Probe, doors
+from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
 from flask_optout.doctor.finding import Finding
-from flask_optout.doctor.http import knock
 from flask_optout.links.keys import DataKey
 from flask_optout.links.tokens import Door, Tokens
 from flask_optout.presses.judge import HURRY
@@ -46,14 +45,14 @@ def served(make: MakeHost, **config: Any) -> Iterator[Host]:
         yield host
 
 
-def tried(host: Host, knock: Knock = knock) -> list[Finding]:
+def tried(host: Host) -> list[Finding]:
     state = host.app.extensions["optout"]
     probe, reader = (
         Probe(*(state.links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
         for opportunity in (PROBE_OPPORTUNITY, READER_OPPORTUNITY)
     )
     email_log = probe.landing.rpartition("/")[0] + "/operator/"
-    return list(doors(probe, reader, email_log if state.operator else None, knock))
+    return list(doors(probe, reader, email_log if state.operator else None))
 
 
 def test_the_doors_of_an_app_as_it_should_be_are_fine_every_time(make: MakeHost) -> None:
@@ -337,7 +336,7 @@ def test_a_deployment_with_other_keys_is_seen(make: MakeHost) -> None:
     with served(make) as host:
         door = host.app.extensions["optout"].links.url(Door.LANDING, PROBE, PROBE_OPPORTUNITY).rpartition("/")[0]
         other = Tokens(DataKey(b"the data key of another app, 32.")).mint(Door.LANDING, PROBE, PROBE_OPPORTUNITY)
-        finding = the(doors(Probe(f"{door}/{other}", ""), Probe("", ""), None, knock), "doors.page.lost")
+        finding = the(doors(Probe(f"{door}/{other}", ""), Probe("", ""), None), "doors.page.lost")
         assert "404" in finding.seen
         assert "OPTOUT_KEYS" in finding.mend
 
@@ -353,7 +352,7 @@ def test_the_email_log_is_closed_to_strangers(make: MakeHost, guard: Callable[[]
 
 def test_nobody_there() -> None:
     url = f"http://127.0.0.1:{free_port()}/optout/x"
-    assert ids(doors(Probe(url, url), Probe(url, url), None, knock)) == {"doors.unreachable"}
+    assert ids(doors(Probe(url, url), Probe(url, url), None)) == {"doors.unreachable"}
 
 
 @pytest.mark.parametrize("says", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1_000])
@@ -374,7 +373,7 @@ def test_what_speaks_no_http_or_nothing_at_all(says: bytes, monkeypatch: pytest.
 
         thread = threading.Thread(target=answer)
         thread.start()
-        found = ids(doors(Probe(url, url), Probe(url, url), None, knock))
+        found = ids(doors(Probe(url, url), Probe(url, url), None))
         thread.join()
     assert found == {"doors.unreachable" if says else "doors.page.unknown"}
 

@@ -51,7 +51,7 @@ def test_the_html_footer_stands_inside_the_body(closing: str) -> None:
     before = "<html><body><p>\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}çeri gel.</p>"  # longer in lower case
     made = letter(html=before + closing)
     assert made.html is not None
-    assert made.html.startswith(f"{before}\n<p") and made.html.endswith(f"</p>\n{closing}")
+    assert made.html.startswith(f"{before}\n<table") and made.html.endswith(f"</table>\n{closing}")
 
 
 def test_a_link_that_the_host_placed_itself_is_left_where_it_is(host: Host) -> None:
