@@ -23,8 +23,6 @@ from .setup import setup
 #: In all; DNS stops some seconds earlier, so that what was seen by then is told.
 SECONDS = 18.0
 SECONDS_FOR_DNS = 14.0
-GROUPS = ("setup", "domain", "message", "doors")
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,9 @@ class Report:
         return int(self.count(Severity.FAIL) > 0)
 
 
-def examine(app: Flask, state: State, case: Case, offline: bool, progress: Progress = lambda group: None) -> Report:
+def examine(
+    app: Flask, state: State, case: Case, offline: bool, progress: Callable[[str], None] = lambda group: None
+) -> Report:
     """Look at all four groups, side by side.
 
     :param offline: ask neither DNS nor the deployed app.
@@ -172,4 +172,4 @@ def _doors(app: Flask, state: State, prefix: str) -> Iterator[Finding]:
     except OptOutError as error:
         yield tell("doors.page.unknown", where=prefix, reason=error.what)
         return
-    yield from doors(probe, reader, None if state.operator is None else f"{prefix}operator/")
+    yield from doors(probe, reader, None if state.hooks.operator is None else f"{prefix}operator/")

@@ -70,7 +70,7 @@ def press(token: str) -> BaseResponse:
     nonce = state.nonces.read(claim, text, now)
     visit, back = (new_visit(), "") if nonce is None else (nonce.visit, nonce.back)
     evidence = observe(request, _command(nonce, text), nonce, now)
-    judgement = state.presses.press(claim, evidence, partial(visitor, request, visit), state.layers)
+    judgement = state.presses.press(claim, evidence, partial(visitor, request, visit))
     said = None if judgement.cause == "no button" else evidence.command
     if judgement.asks:
         return _page(claim, Nonce(Page.REPEAT, state.clock(), visit, said, back))
@@ -127,7 +127,7 @@ def _page(claim: Claim, nonce: Nonce) -> Response:
         toggle = bool(nonce.back)
         page = page_context(claim, nonce, toggle)
         return make_response(show("_toggle.html" if toggle else "_choice.html", page=page, part=True))
-    hosts = current_state().landing_page() is not None
+    hosts = current_state().hooks.landing_page is not None
     page = page_context(claim, nonce, in_place=not (hosts or nonce.back))
     invites = hosts and not (page.muted or page.by_base or page.answers or page.only_everything)
     own = _hosts_page(claim, nonce, page) if invites else None
@@ -141,7 +141,7 @@ def _hosts_page(claim: Claim, nonce: Nonce, page: PageContext) -> Response | Non
     request.environ[TOGGLE] = replace(page, nonce=text, in_place=True, toggle=True)
     try:
         with speaking([of_link()]):
-            answer = current_app.ensure_sync(state.landing_page())(claim.opportunity)  # type: ignore[arg-type]
+            answer = current_app.ensure_sync(state.hooks.landing_page)(claim.opportunity)  # type: ignore[arg-type]
         response = None if answer is None else make_response(answer)
     except HTTPException:  # such as get_or_404 for an opportunity that is gone
         return None

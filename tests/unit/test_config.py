@@ -80,7 +80,6 @@ BAD: dict[str, list[Any]] = {
     "OPTOUT_URL_PREFIX": ["", "/", "optout", "/optout/", "/Opt", "//x", "/a/<b>", "/é", "/a b", None, 5],
     "OPTOUT_KEYS": [5, {"a"}, {"a": "b"}, object(), [""], "", [GOOD, None], [5], [GOOD, ""]],
     "OPTOUT_LOG_DAYS": [0, -1, 1.5, "90", True, 10**6, None],
-    "OPTOUT_SPLIT": ["yes", None, 2],
     "OPTOUT_TIMEZONE": ["Nowhere/Land", 5, "", None],
     "OPTOUT_JOURNAL": [5, True, b"x"],
     "OPTOUT_BOUNCE_DOMAIN": [5, ["x.org"]],

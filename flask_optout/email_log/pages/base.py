@@ -34,7 +34,7 @@ blueprint.after_request(protect)
 @blueprint.before_request
 def only_operators() -> tuple[str, int] | None:
     """Answer everybody else as if nothing were here, whatever they asked for."""
-    guard = current_state().operator
+    guard = current_state().hooks.operator
     name = None if guard is None else operator_name(guard)
     if name is None:
         return _nothing_here()

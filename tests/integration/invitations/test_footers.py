@@ -56,7 +56,7 @@ HTMLS = {
 
 
 def letter(text: str | None = None, html: str | None = None, language: str | None = None) -> Letter:
-    [made] = current_state().gate.letters(replace(DRAFT, text=text, html=html, language=language))
+    made = current_state().composer.letter(replace(DRAFT, text=text, html=html, language=language))
     return made
 
 
@@ -136,7 +136,12 @@ def test_the_footer_goes_without_a_title_where_there_is_none(host: Host) -> None
 
 def test_many_invitations_ask_the_host_for_the_title_once(host: Host) -> None:
     asked: list[str] = []
-    host.optout.opportunity_loader(lambda id: asked.append(id) or {"title": "Pixel <Beta>\nBcc: x"})
+
+    @host.optout.opportunity_loader
+    def load(id: str) -> dict[str, str]:
+        asked.append(id)
+        return {"title": "Pixel <Beta>\nBcc: x"}
+
     made = [letter(text="Come.", html="<p>Come.</p>") for _ in range(20)]
     assert asked == ["beta-42"]
     assert "to Pixel <Beta> Bcc: x:" in (made[0].text or "") and "Pixel &lt;Beta&gt; Bcc: x" in (made[0].html or "")

@@ -1,4 +1,4 @@
-"""Our log lines have one form: an event's name, then a text; the manual names every event."""
+"""Our log lines have one form, which the manual explains, and no line that is logged holds a personal link."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from flask_optout import StoreUnavailable, errors
-from flask_optout.links.log_filter import log, log_error
+from flask_optout.addresses import parse
+from flask_optout.links.keys import DataKey
+from flask_optout.links.log_filter import MASK, LinkFilter, log, log_error, without_tokens
+from flask_optout.links.tokens import Door, Tokens
 
 ROOT = Path(__file__).parents[3]
 SOURCES = {path: path.read_text() for path in (ROOT / "flask_optout").rglob("*.py")}
+TOKEN = Tokens(DataKey(b"k" * 32)).mint(Door.LANDING, parse("jane@x.org"), "b")
 
 
 def test_a_line_begins_with_the_event_and_the_record_has_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -38,3 +42,18 @@ def test_the_manual_names_every_event() -> None:
     logged = {name for text in SOURCES.values() for name in re.findall(r'logging\.\w+,\s+"(\w+)",', text)}
     of_errors = {name for name in named if hasattr(errors, name.title().replace("_", ""))}
     assert named == logged | of_errors and of_errors == {"store_unavailable", "configuration_error", "journal_error"}
+
+
+@pytest.mark.parametrize("token", [TOKEN, TOKEN.upper()])
+def test_every_spelling_of_a_token_is_masked(token: str) -> None:
+    assert without_tokens(f"GET /optout/{token}). 200") == f"GET /optout/{MASK}). 200"
+
+
+def test_words_that_are_too_short_for_a_token_stay() -> None:
+    assert without_tokens(f"GET /optout/{TOKEN[:70]} 404") == f"GET /optout/{TOKEN[:70]} 404"
+
+
+def test_a_token_among_the_arguments_of_a_line_is_masked() -> None:
+    record = logging.LogRecord("werkzeug", logging.INFO, "", 0, '"%s" %d', (f"GET /optout/{TOKEN}", 200), None)
+    assert LinkFilter().filter(record)
+    assert record.getMessage() == f'"GET /optout/{MASK}" 200'
