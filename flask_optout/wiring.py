@@ -276,10 +276,11 @@ class State:
         for name in [name for name, part in vars(State).items() if isinstance(part, cached_property)]:
             vars(self).pop(name, None)
 
-    def create_tables(self) -> None:
-        """Create what is missing of the tables, and the data key."""
-        create_tables(self.store, self.tables.all())
+    def create_tables(self) -> list[str]:
+        """Create what is missing of the tables, and the data key; gives the names of those that were made."""
+        made = create_tables(self.store, self.tables.all())
         self.key_slots.open()
+        return made
 
     @cached_property
     def _prefix(self) -> Callable[[Door], str]:

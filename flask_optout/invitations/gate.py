@@ -21,6 +21,7 @@ from ..addresses import Recipient
 from ..choices.repository import Choices
 from ..email_log.records import EmailLog, Outgoing, reason
 from ..errors import NotAllSent, OptOutError, StoreUnavailable
+from ..links.log_filter import log
 from .compose import Composer, Draft, Letter
 from .headers import unfolded
 
@@ -123,9 +124,12 @@ class Gate:
         with suppress(OptOutError):  # such as a base URL that is missing, which is no concern of this message
             if any(isinstance(text, str) and self._composer.holds_link(text) for text in texts):
                 self._warned = True
-                self._logger.warning(
+                log(
+                    self._logger,
+                    logging.WARNING,
+                    "ungated_link",
                     "A message with a candidate's link in it left without passing the gate, as it is not an "
-                    "Invitation. If it invites people, send it as an Invitation of flask_optout.mailers."
+                    "Invitation. If it invites people, send it as an Invitation of flask_optout.mailers.",
                 )
 
 
