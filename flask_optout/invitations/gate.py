@@ -33,7 +33,7 @@ SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
 
 S = TypeVar("S")
 M = TypeVar("M")
-#: Is told a message that could not be sent, and why.
+#: Called with each message that could not be sent, and its error.
 OnError = Callable[[Any, Exception], object]
 
 
@@ -143,7 +143,7 @@ def _pulled(sources: Iterable[S], flush: Callable[[], None]) -> Iterator[S]:
 
 
 class Failures:
-    """Counts what could not be sent, and tells it: at once, if somebody asked for that, or else at the end."""
+    """What could not be sent: given to ``on_error`` at once, or else counted and raised at the end."""
 
     def __init__(self, on_error: OnError | None) -> None:
         self._on_error = on_error
@@ -157,7 +157,7 @@ class Failures:
             self._on_error(source, error)
 
     def all_but_those(self, number: int) -> int:
-        """How many of so many messages did not fail; raises what nobody was told."""
+        """How many of ``number`` messages did not fail; raises the errors that no ``on_error`` was given."""
         if self._last is None or self._on_error is not None:
             return number - self.reasons.total()
         if number == 1:

@@ -30,7 +30,7 @@ class Mark(NamedTuple):
 class AppKey:
     """A key of the app, such as SECRET_KEY; it wraps the data key and nothing else.
 
-    ``id``: 16 hexadecimal digits that name the key and tell nothing about it.
+    ``id``: 16 hexadecimal digits that name the key, from which it cannot be computed.
     """
 
     def __init__(self, secret: str | bytes) -> None:
@@ -89,7 +89,7 @@ class DataKey:
         self._people = self.derive("people")
 
     def derive(self, purpose: str) -> bytes:
-        """A 32-byte key for one purpose; it tells nothing about the key of another purpose."""
+        """A 32-byte key for one purpose, from which no other key can be computed."""
         return _derived(self.secret, purpose)
 
     @cached_property
