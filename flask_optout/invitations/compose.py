@@ -37,6 +37,8 @@ class Draft:
     smtputf8: bool = True
     #: The recipient's, as a tag such as ``"de"`` or ``"pt-BR"``; without it, the footer speaks the one at hand.
     language: str | None = None
+    #: Their names, for the Email Log.
+    attachments: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Letter:
     recipient: Recipient | None = None
     links: tuple[str, ...] = ()
     message_id: str = ""
+    attachments: Sequence[str] = ()
 
     @property
     def named(self) -> Recipient:
@@ -120,6 +123,7 @@ class Composer:
             recipient=recipient,
             links=(url, one_click),
             message_id=_message_id(sender),
+            attachments=draft.attachments,
         )
 
     def _people(self, draft: Draft) -> list[tuple[Recipient, Address]]:

@@ -201,6 +201,7 @@ def _outgoing(letter: Letter) -> Outgoing:
         text=letter.text or None,
         html=letter.html or None,
         links=letter.links,
+        attachments=letter.attachments,
     )
 
 

@@ -159,4 +159,6 @@ def _draft(message: flask_mail.Message) -> Draft | None:
         return None
     to = [*message.recipients, *message.cc, *message.bcc] if message.cc or message.bcc else message.recipients
     args = (to, message.opportunity, message.subject, message.body, message.html, message.sender, message.reply_to)
-    return Draft(*args, message.extra_headers or {}, smtputf8=False, language=message.language)
+    names = [attachment.filename or "" for attachment in message.attachments]
+    extra = message.extra_headers or {}
+    return Draft(*args, extra, smtputf8=False, language=message.language, attachments=names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Iterable
 from contextlib import closing, nullcontext, suppress
+from email.mime.base import MIMEBase
 from email.utils import formataddr
 from typing import Any, NoReturn
 
@@ -156,4 +157,6 @@ def _draft(source: mailman_library.EmailMessage, about: str) -> Draft:
     html, language = parts.get("text/html", parts.get("html")), getattr(source, "language", None)
     who = source.from_email, ", ".join(source.reply_to) or None
     to, extra = source.to + source.cc + source.bcc, source.extra_headers
-    return Draft(to, about, source.subject, parts.get("plain"), html, *who, extra, smtputf8=False, language=language)
+    names = [each.get_filename("") if isinstance(each, MIMEBase) else each[0] or "" for each in source.attachments]
+    said = about, source.subject, parts.get("plain"), html, *who, extra
+    return Draft(to, *said, smtputf8=False, language=language, attachments=names)

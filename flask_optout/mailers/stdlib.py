@@ -145,7 +145,9 @@ def _draft(message: EmailMessage) -> Draft | None:
     who = str(message["From"] or ""), str(message["Reply-To"] or "")
     text, html = _content(message, "plain"), _content(message, "html")
     subject = str(message["Subject"] or "")
-    return Draft(to, message.opportunity, subject, text, html, *who, headers, language=message.language)
+    names = [part.get_filename("") for part in message.walk() if part.is_attachment()]
+    said = message.opportunity, subject, text, html, *who, headers
+    return Draft(to, *said, language=message.language, attachments=names)
 
 
 def _people(value: Any) -> list[Recipient]:

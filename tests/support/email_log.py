@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from flask_optout.email_log.records import Criteria, Email
+from flask_optout.email_log.records import Email
+from flask_optout.email_log.search import Criteria
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 
@@ -19,8 +20,8 @@ LOG = "/optout/operator/"
 
 
 def rows() -> list[Email]:
-    log = current_state().email_log
-    return [email for entry in log.search(Criteria()).entries if (email := log.get(entry.id))]
+    state = current_state()
+    return [email for entry in state.search.page(Criteria()).entries if (email := state.email_log.get(entry.id))]
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def sent(host: Host, to: str = "jane@example.org", **fields: Any) -> str:
 
 def post(client: FlaskClient, path: str, page: str | None = None, **fields: Any) -> TestResponse:
     """Send the form of a page."""
-    token = re.search(r'name="form_token" value="([^"]+)"', client.get(page or path).text)
+    token = re.search(r'name="form_token" value="([^"]+)"', client.get(page or path.removesuffix("/send-again")).text)
     assert token is not None
     return client.post(path, data={"form_token": token[1], **fields})
 

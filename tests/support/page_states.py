@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from flask_optout.addresses import parse
-from flask_optout.email_log.records import Criteria
+from flask_optout.email_log.search import Criteria
 from flask_optout.links.tokens import Door
 from flask_optout.testing import forget_data_key
 from flask_optout.wiring import current_state
@@ -47,7 +47,7 @@ class Stage:
 
     def sent(self, to: str) -> str:
         """The page of the newest invitation to somebody."""
-        rows = current_state().email_log.search(Criteria(mailbox=f"{to}@example.org")).entries
+        rows = current_state().search.page(Criteria(mailbox=f"{to}@example.org")).entries
         return self.log(str(rows[0].id))
 
 

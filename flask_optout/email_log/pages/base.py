@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,12 +13,13 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from ...errors import ConfigurationError, StoreUnavailable
 from ...pages.candidate import LONGEST_FORM, exempt_from_csrf, protect, show
+from ...pages.context import opportunity_of
 from ...pages.languages import render
 from ...pages.routing import PlacedBlueprint
 from ...wiring import current_state
 from ..ids import LARGEST_ID
 from ..records import Email
-from .guard import operator_name
+from .guard import NAMELESS, operator_name
 from .times import Times
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -55,9 +57,17 @@ def page(template: str, **context: Any) -> str:
     return render(
         f"operator/{template}",
         times=Times.of_app(),
+        home=current_app.config["OPTOUT_OPERATOR_HOME"],
+        operator=None if g.optout_operator == NAMELESS else g.optout_operator,
+        title_of=cache(title_of),
         form_token=lambda: _forms().dumps(g.optout_operator),  # a page without a form needs no store for its key
         **context,
     )
+
+
+def title_of(id: str) -> str:
+    """What the host calls an opportunity."""
+    return opportunity_of(id).title or id
 
 
 def found(id: int) -> Email:

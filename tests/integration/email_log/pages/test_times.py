@@ -12,7 +12,7 @@ from flask import Flask
 from flask_optout.email_log.ids import LARGEST_ID, id_at
 from flask_optout.email_log.pages.filters import FilterForm
 from flask_optout.email_log.pages.times import Times
-from flask_optout.email_log.records import Criteria
+from flask_optout.email_log.search import Criteria
 
 
 def bounds(zone: str, **fields: str) -> tuple[str, str]:
