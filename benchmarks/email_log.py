@@ -178,13 +178,15 @@ def measure(search: Search, engine: sa.Engine, rows: int) -> Iterator[Row]:
         late: Asked(Criteria(), deep, "id < ?", (deep,)),
         f"opportunity, {late}": Asked(of_one, deep, "opportunity = ? and id < ?", ("beta-7", deep)),
     }
-    driver = engine.raw_connection().driver_connection
+    raw = engine.raw_connection()  # held, or the pool would lend it out in the middle of a transaction
+    driver: Any = raw.driver_connection
     contenders: dict[str, Work] = {}
     for name, way in ways.items():
         contenders[name] = way.ours(search)
         contenders[f"{name}, by hand"] = way.by_hand(engine)
         contenders[f"{name}, by driver"] = way.by_driver(engine, driver)
     times, database = interleave(contenders, ROUNDS), engine.dialect.name
+    raw.close()
     for name in ways:
         bare = times.ratio(name, f"{name}, by driver")
         note = f"{times.seconds(name) / CALLS * 1e3:.2f} ms; {bare:.1f}× the bare driver"

@@ -176,7 +176,7 @@ def _row(outgoing: Outgoing) -> dict[str, Any]:
         "name": address.name,
         "domain": mailbox.rpartition("@")[2],
         "words": f"{address.name} {mailbox} {subject} {outgoing.opportunity}".casefold(),
-        "attachments": masked("\n".join(" ".join(str(name).split()) for name in outgoing.attachments), links),
+        "attachments": masked("\n".join(" ".join(str(name).split()) for name in outgoing.attachments if name), links),
         "message_id": outgoing.message_id,
         "headers": "\n".join(_header(name, value, links) for name, value in outgoing.headers),
         "text": None if outgoing.text is None else cut(outgoing.text, links[0]),

@@ -11,12 +11,30 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from flask_optout.email_log.records import Email
+from flask_optout.addresses import Recipient, parse
+from flask_optout.email_log.records import Email, EmailLog, Outgoing
 from flask_optout.email_log.search import Criteria
+from flask_optout.email_log.tables import LogTables
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 
 LOG = "/optout/operator/"
+TABLES = LogTables.on(sa.MetaData())
+
+
+def record(log: EmailLog, to: Recipient = "jane@example.org", opportunity: str = "beta-42", **fields: Any) -> int:
+    """Keep an invitation; gives the id of its row."""
+    given = {
+        "subject": "Join us",
+        "message_id": "<1@example.org>",
+        "headers": [("From", "team@example.org"), ("List-Unsubscribe", "<https://x/1>")],
+        "text": "Come and try it.",
+        "html": "<p>Come and try it.</p>",
+        "links": ("https://x/none",),
+        **fields,
+    }
+    [id] = log.record([Outgoing(parse(to), opportunity, **given)])
+    return id
 
 
 def rows() -> list[Email]:
