@@ -53,9 +53,11 @@ def nothing(rest: str) -> str:
 
 
 def page(template: str, **context: Any) -> str:
-    """Render a page with what every operator page needs."""
+    """Render a page with what every operator page needs; for htmx, what stands in its frame."""
+    frame = "_part.html" if "HX-Request" in request.headers else "base.html"
     return render(
         f"operator/{template}",
+        layout=f"optout/operator/{frame}",
         times=Times.of_app(),
         home=current_app.config["OPTOUT_OPERATOR_HOME"],
         operator=None if g.optout_operator == NAMELESS else g.optout_operator,

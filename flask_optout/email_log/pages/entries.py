@@ -136,7 +136,7 @@ def entry(id: int) -> str:
 
 
 def show_entry(email: Email, done: int | None = None, failure: str | None = None) -> str:
-    """The page of an invitation, or for htmx what stands in it.
+    """The page of an invitation.
 
     :param done: the number of the resend that has just been done, if one was.
     :param failure: why one could not be handed off.
@@ -146,7 +146,7 @@ def show_entry(email: Email, done: int | None = None, failure: str | None = None
     resends = state.resends.of(email)
     accepted = [resend for resend in resends if resend.failure is None]
     return page(
-        "_entry.html" if "HX-Request" in request.headers else "entry.html",
+        "entry.html",
         email=email,
         expires=email.time + _kept_for(),
         parts=parts,
