@@ -84,8 +84,16 @@
     box.checked = !localStorage.getItem(OFF);
     box.addEventListener("change", () => (box.checked ? localStorage.removeItem(OFF) : localStorage.setItem(OFF, "1")));
   }
+  // What arrives above leaves what is being read where it is.
+  let place = null;
+  document.addEventListener("htmx:before:swap", (event) => {
+    const row = rows().find((each) => each.getBoundingClientRect().top > 0);
+    place = event.target.id === "log-new" && scrollY > 0 && row ? { row, top: row.getBoundingClientRect().top } : null;
+  });
   document.addEventListener("htmx:after:swap", (event) => {
     ready();
+    if (place) scrollBy(0, place.row.getBoundingClientRect().top - place.top);
+    place = null;
     // What was done, or what went wrong, is read out and in sight.
     const said = event.target.querySelector && event.target.querySelector(".optout-again [tabindex]");
     if (said) said.focus();
