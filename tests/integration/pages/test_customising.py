@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from flask_optout.errors import AddressError
 from flask_optout.pages.assets import HOME
-from tests.conftest import page_of
-from tests.support.hosts import Host, say
+from tests.conftest import MakeHost, page_of
+from tests.support.hosts import Host, free_port, http_server, say
 from tests.support.page_states import NO, UNDO
 from tests.support.story import press
 
@@ -71,7 +71,13 @@ def base(host: Host) -> str:
 
 
 def test_every_block_of_the_manual_is_run() -> None:
-    assert set(TEMPLATES) == {"optout/base.html", "optout/dead_link.html", "account.html"}
+    assert set(TEMPLATES) == {
+        "optout/base.html",
+        "optout/dead_link.html",
+        "account.html",
+        "optout/operator/base.html",
+        "optout/operator/account.html",
+    }
     assert set(re.findall(r"^```(\w+)$", PAGE, re.MULTILINE)) == {"css", "jinja"}
 
 
@@ -96,6 +102,28 @@ def test_pages_take_the_hosts_frame_colours_and_words(dressed: tuple[Host, Page]
     assert (
         answer.status_code == 404 and "Write to team@example.org" in answer.text and "Jobs at Example" in answer.text
     )
+
+
+def test_operators_pages_take_the_hosts_frame_and_log_out(make: MakeHost, browser: Browser) -> None:
+    port = free_port()
+    settings = {"OPTOUT_BASE_URL": f"http://127.0.0.1:{port}", "MAIL_SUPPRESS_SEND": True}
+    host = make(operator=lambda: "Olga", OPTOUT_OPERATOR_HOME="/admin/", **settings)
+    host.app.add_url_rule("/log-out", "log_out", lambda: "Bye")
+    dress(host, CSS)
+    with http_server(host.app, port), host.app.app_context(), page_of(browser) as page:
+        host.mail.send(host.invitation())
+        page.goto(f"{base(host)}/optout/operator/")
+        expect(page.get_by_role("banner")).to_have_text("Jobs at Example")
+        expect(page.get_by_role("link", name="Home")).to_have_attribute("href", "/admin/")
+        expect(page.get_by_role("main")).to_contain_text("Olga Log out")
+        page.get_by_role("link", name="Join us").click()
+        expect(page.get_by_role("article")).to_contain_text("Come and try it.")
+        expect(page.get_by_role("banner")).to_have_count(1)
+        page.get_by_role("link", name="On a page of its own").click()
+        expect(page.get_by_role("banner")).to_have_text("Jobs at Example")
+        expect(page.get_by_role("main")).to_contain_text("Come and try it.")
+        page.get_by_role("link", name="Log out").click()
+        expect(page.get_by_text("Bye")).to_be_visible()
 
 
 def test_the_control_works_in_place_on_the_hosts_page(dressed: tuple[Host, Page]) -> None:
@@ -163,7 +191,9 @@ def test_no_rule_leaks_into_it_or_out_of_it(served: Host, browser: Browser) -> N
 
 def test_each_rule_is_bound_to_our_classes() -> None:
     for name in ("optout.css", "operator.css"):
-        rules = re.sub(r"/\*.*?\*/|@media[^{]*\{", "", (HOME / "static" / name).read_text(), flags=re.DOTALL)
+        rules = re.sub(
+            r"/\*.*?\*/|@(?:media|container)[^{]*\{", "", (HOME / "static" / name).read_text(), flags=re.DOTALL
+        )
         for selectors in re.findall(r"([^{}]+)\{", rules):
             for selector in re.sub(r"\([^)]*\)", "", selectors.replace(":where(.optout)", ".optout")).split(","):
                 assert selector.strip().startswith(".optout"), selector
