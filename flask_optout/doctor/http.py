@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from .finding import Unsure
+
 SECONDS = 5.0
 LONGEST_PAGE = 300_000
 #: What a candidate's browser calls itself, and a program.
@@ -25,7 +27,7 @@ CERTIFICATE_ERRORS = {
 }
 
 
-class NoAnswer(Exception):
+class NoAnswer(Unsure):
     """Nothing that speaks HTTP answered; ``certain`` when that is no matter of time or of DNS.
 
     ``certificate`` is the end of the id that says what is wrong with the certificate, where that is why.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from ..links.tokens import ALPHABET
 from ..links.urls import TAG
 from .case import Case
-from .finding import Finding, no_extra, tell
+from .finding import Finding, tell
 from .headers import headers
 
 
@@ -25,7 +25,7 @@ def ours(prefix: str | None) -> Callable[[str], bool]:
 def message(
     case: Case,
     prefix: str | None,
-    missing: ImportError | None = None,
+    missing: str | None = None,
     made_here: Callable[[str], bool] = lambda url: True,
 ) -> Iterator[Finding]:
     """What is wrong with a sample, as far as it can be seen without DNS.
@@ -41,7 +41,7 @@ def message(
         return
     yield from headers(case.sample, ours(prefix), made_here)
     if missing is not None:
-        yield no_extra("message", missing)
+        yield tell("message.extra", package=missing)
         return
     from .bodies import bodies
     from .evidence import evidence

@@ -18,6 +18,8 @@ from tests.conftest import MakeHost
 from tests.support.databases import Database
 from tests.support.hosts import Host, dispose, say
 
+pytestmark = pytest.mark.long
+
 #: The bounds that make a run of thirty addresses in chunks of five look in each place.
 WAYS = {
     "all in a set": {"WORTH": 1_000},

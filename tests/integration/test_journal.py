@@ -22,6 +22,8 @@ from tests.conftest import MakeHost
 from tests.support.databases import Database
 from tests.support.hosts import Host, Mailbox, dispose, say
 
+pytestmark = pytest.mark.long
+
 
 def begun(make: MakeHost, folder: Path, **config: Any) -> Host:
     host = make(OPTOUT_JOURNAL=str(folder / "journal"), **config)

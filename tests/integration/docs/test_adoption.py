@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 PYTHON = os.environ.get("OPTOUT_ADOPTER", sys.executable)
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from flask_optout.doctor.doors import Probe, doors
 from flask_optout.doctor.http import knock
-from tests.integration.doctor.conftest import ids, the
+from tests.support.findings import ids, the
 
 NOW = datetime.datetime.now(datetime.UTC)
 

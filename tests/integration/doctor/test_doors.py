@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,12 +19,12 @@ from flask_optout.doctor import doors as module
 from flask_optout.doctor import http
 from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Knock, Probe, doors
 from flask_optout.doctor.finding import Finding
-from flask_optout.doctor.http import Answer, knock
+from flask_optout.doctor.http import knock
 from flask_optout.links.keys import DataKey
 from flask_optout.links.tokens import Door, Tokens
 from flask_optout.presses.judge import HURRY
 from tests.conftest import MakeHost
-from tests.integration.doctor.conftest import ids, the
+from tests.support.findings import ids, the
 from tests.support.hosts import Host, free_port, http_server
 
 pytestmark = pytest.mark.long
@@ -280,6 +279,28 @@ def test_what_stands_in_front_of_a_door_is_seen(
         assert ids(tried(host)) == FINE - lost | found
 
 
+@pytest.mark.parametrize(
+    ("hops", "target"),
+    [
+        ({}, None),
+        ({"/": "/en/", "/en/": "/en/home"}, None),
+        ({"/": "https://www.elsewhere.example/"}, "www.elsewhere.example"),
+        ({"/": "/en/", "/en/": "https://parked.example/"}, "parked.example"),
+        ({"/": "/a", "/a": "/"}, None),
+        ({"/": "/"}, None),
+    ],
+)
+def test_where_the_domain_of_the_links_leads_is_noted(
+    make: MakeHost, hops: dict[str, str], target: str | None
+) -> None:
+    with served(make) as host:
+        host.app.before_request(lambda: redirect(hops[request.path]) if request.path in hops else None)
+        found = tried(host)
+    assert ids(found) == FINE | ({"doors.front.redirect"} if target else set())
+    if target:
+        assert the(found, "doors.front.redirect").facts["target"] == target
+
+
 def test_a_server_that_is_busy_for_a_moment_is_asked_again(make: MakeHost) -> None:
     seen: Counter[str] = Counter()
 
@@ -328,14 +349,6 @@ def test_a_deployment_with_other_keys_is_seen(make: MakeHost) -> None:
 def test_the_email_log_is_closed_to_strangers(make: MakeHost, guard: Callable[[], Any], is_open: bool) -> None:
     with served(make, operator=guard) as host:
         assert ("doors.email-log.open" if is_open else "doors.email-log") in ids(tried(host))
-
-
-def test_a_wrong_clock_is_seen(make: MakeHost) -> None:
-    def knock_then(method: str, url: str, body: tuple[str, str] | None, agent: str) -> Answer:
-        return replace(knock(method, url, body, agent), headers=[("date", "Tue, 24 Nov 2020 08:00:00 GMT")])
-
-    with served(make) as host:
-        assert "doors.clock" in ids(tried(host, knock_then))
 
 
 def test_nobody_there() -> None:

@@ -19,7 +19,7 @@ from flask_optout.doctor.http import knock
 from flask_optout.links.tokens import Door
 from flask_optout.presses.judge import HURRY
 from tests.conftest import MakeHost, missing
-from tests.integration.doctor.conftest import ids
+from tests.support.findings import ids
 from tests.support.hosts import free_port, http_server
 
 pytestmark = pytest.mark.long

@@ -11,7 +11,7 @@ from flask_optout.doctor.case import Case
 from flask_optout.doctor.message import message
 from flask_optout.doctor.sample import Sample, Unreadable
 from tests.conftest import MakeHost
-from tests.integration.doctor.conftest import ids, not_well, the
+from tests.support.findings import ids, not_well, the
 from tests.support.hosts import Mailbox
 from tests.support.samples import LINK, OURS, PREFIX, SETTINGS, SIGNED, TOKEN, eml
 
@@ -252,7 +252,7 @@ def test_what_a_scanner_of_the_receiver_put_in_front_is_seen_through(link: str, 
 
 def test_behind_a_scanner_that_says_nothing_nobody_can_tell() -> None:
     found = ids(message(Case.of(SETTINGS, message=around(f"https://protect-eu.mimecast.com/s/{LONG}")), PREFIX))
-    assert {"message.scanner", "message.link.html.unknown"} <= found
+    assert {"message.scanner", "message.link.unknown"} <= found
 
 
 def test_html_that_gmail_clips_is_told() -> None:

@@ -21,6 +21,8 @@ from tests.support.adapters import LIBRARIES, WAYS
 from tests.support.hosts import BASE_URL, Host, Mailbox
 from tests.support.library import Library, Wanted
 
+pytestmark = pytest.mark.long
+
 TOKEN = re.compile(r"/optout/(?:one-click/)?([a-z2-7]{50,})")
 
 each_library = pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.name)

@@ -14,6 +14,8 @@ from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, say
 
+pytestmark = pytest.mark.long
+
 DAY = 86_400.0
 
 

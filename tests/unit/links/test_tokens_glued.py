@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from flask.testing import FlaskClient
 
-from tests.support.hosts import Host
+from tests.support.hosts import Host, dispose, make_host
 
 BEHIND = [
     *(".", ",", ";", ":", "!", ")", "]", ">", "'", '"', "*", "_", "/", "}", "~", "|", "\\", "`", "=", "-", "+", "&"),
@@ -38,6 +40,15 @@ BEHIND = [
     *("%22", "%0A", "%0D%0A", "%C2%A0", "%E2%80%8B", "%E3%80%82", "%253E", "%25253E", "%2E"),
 ]
 BEFORE = ["<", "%3C", "&lt;", "(", "[", '"', "\u200b", "\xa0", "“", "=3D", "*", "_", "%20", "「"]
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """One host for all links, as nothing here writes."""
+    host = make_host(tmp_path_factory.mktemp("host"))
+    with host.app.app_context():
+        yield host
+    dispose(host)
 
 
 @pytest.mark.parametrize("glued", BEHIND, ids=ascii)

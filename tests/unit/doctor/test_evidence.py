@@ -8,7 +8,7 @@ from flask_optout.doctor.case import Case
 from flask_optout.doctor.evidence import evidence, held
 from flask_optout.doctor.message import message
 from flask_optout.doctor.sample import Sample
-from tests.integration.doctor.conftest import ids, the
+from tests.support.findings import ids, the
 from tests.support.samples import PREFIX, SETTINGS, eml
 
 GOOD = (

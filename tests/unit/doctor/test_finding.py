@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dns.rdata
+import re
+from collections.abc import Iterator
+
 import pytest
-from dns.rdtypes.ANY.TXT import TXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flask_optout.doctor.finding import TEXTS, Finding, Severity, clean, of_error, tell, unknown
-from flask_optout.doctor.records import paste_of
-from flask_optout.doctor.sample import tag_list
+from flask_optout.doctor.finding import TEXTS, Finding, Severity, Unsure, check, clean, of_error, tell
 from flask_optout.errors import StoreUnavailable
 from tests.support.hosts import Host
 
@@ -54,53 +53,53 @@ def test_half_a_record_is_not_offered_for_pasting() -> None:
 
 
 def test_details_have_an_end() -> None:
-    finding = Finding("domain.spf.record", details=tuple("x" for _ in range(1_000)))
+    finding = tell("domain.spf.record", tuple("x" for _ in range(1_000)), domain="x.example", record="x")
     assert len(finding.details) == 61
     assert finding.details[-1] == "… and 940 more lines"
 
 
-@pytest.mark.parametrize(
-    ("text", "tags"),
-    [
-        ("v=DKIM1; k=rsa; p=AB C=", {"v": "DKIM1", "k": "rsa", "p": "AB C="}),
-        (" P = none ;p=reject;;x", {"p": "none"}),
-        ("", {}),
-    ],
-)
-def test_tag_lists(text: str, tags: dict[str, str]) -> None:
-    assert tag_list(text) == tags
-
-
 def test_what_is_pasted_keeps_its_mailboxes_and_moves_no_terminal() -> None:
-    finding = tell("domain.dmarc.removed", (), "rua=mailto:dmarc@x.example\x1b[2J\nnext", at="x", tags="pct=5")
+    finding = tell("domain.dmarc.removed", (), "rua=mailto:dmarc@x.example\x1b[2J\nnext", at="x", tags=["pct=5"])
     assert finding.paste == "rua=mailto:dmarc@x.example\\x1b[2J\nnext"
 
 
-@settings(deadline=None)
-@given(st.text(st.characters(codec="ascii"), min_size=1, max_size=1_000))
-def test_a_txt_record_is_pasted_in_strings_that_read_back_as_it(text: str) -> None:
-    read = dns.rdata.from_text("IN", "TXT", paste_of("x.example", text).partition(" IN TXT ")[2])
-    assert isinstance(read, TXT)
-    strings = read.strings
-    assert b"".join(strings).decode() == text
-    assert max(map(len, strings)) <= 255
+NAMES = {id: texts for id, texts in TEXTS.items() if "." in id}
+FIELDS = {"severity", "seen", "why", "mend", "paste", "source"}
 
 
-def test_every_text_says_what_why_and_how() -> None:
-    for id, texts in TEXTS.items():
-        assert texts.keys() <= {"severity", "seen", "why", "mend", "paste", "source"}, id
-        assert texts["seen"]
-        if Severity(texts["severity"]) is not Severity.OK:
-            assert texts["why"], id
-            assert texts["mend"], id
-        else:
-            assert texts.keys() == {"severity", "seen"}, id
+@pytest.mark.parametrize("id", NAMES)
+def test_every_text_says_what_why_and_how(id: str) -> None:
+    shared = TEXTS.get(id.rpartition(".")[2], {})
+    texts = {**shared, **NAMES[id]}
+    places = {place for text in texts.values() if isinstance(text, str) for place in re.findall(r"{(\w+)}", text)}
+    assert {name for name in texts if isinstance(texts[name], dict)} <= places
+    assert {name for name in texts if isinstance(texts[name], str)} <= FIELDS
+    assert texts["seen"]
+    if Severity(texts["severity"]) is Severity.OK:
+        assert not {"why", "mend", "paste", "source"} & texts.keys()
+    else:
+        assert texts["why"] and texts["mend"]
 
 
-def test_what_could_not_be_told_and_errors_share_their_texts() -> None:
-    lost = unknown("domain.spf", "what the record says", "DNS did not answer")
-    assert (lost.id, lost.group, lost.severity.value) == ("domain.spf.unknown", "domain", "unknown")
-    assert lost.seen == "Could not tell what the record says: DNS did not answer"
+def test_a_fact_is_data_and_its_text_stands_in_the_file() -> None:
+    finding = tell("domain.mx.none", domain="x.example", what="lost", hosts=["a.example", "b.example"])
+    assert finding.facts == {"domain": "x.example", "what": "lost", "hosts": "a.example, b.example"}
+    assert finding.seen == "x.example takes no mail: a.example, b.example has no address."
+
+
+def test_what_could_not_be_told_adds_to_a_text_for_all() -> None:
+    @check("domain.mx")
+    def look() -> Iterator[Finding]:
+        yield tell("domain.mx", domain="x.example", hosts="mx.example")
+        raise Unsure("no answer in time")
+
+    [_, lost] = look()
+    assert (lost.id, lost.group, lost.severity.value) == ("domain.mx.unknown", "domain", "unknown")
+    assert lost.seen == "Could not tell whether the domain takes mail: no answer in time."
+    assert lost.mend == "Run the doctor again when it answers."
+
+
+def test_an_error_brings_its_own_texts() -> None:
     error = of_error("setup.store", StoreUnavailable("What.", "Why.", "Mend."))
     assert (error.id, error.severity.value) == ("setup.store.error", "fail")
     assert (error.seen, error.why, error.mend) == ("What.", "Why.", "Mend.")
