@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -16,7 +15,7 @@ from .tables import ADDRESS_SIZE, LogTables
 
 #: Rows on one page.
 PAGE = 50
-#: Rows that one page looks at for words and failures, which have no index; the next page goes on.
+#: Rows that one page looks at for what has no index, as words and failures; the next page goes on.
 WINDOW = 50_000
 #: Where counting ends.
 COUNTED = 10_000
@@ -84,7 +83,13 @@ class Search:
         self._store = store
         self._email = tables.email
         # Built once: SQLAlchemy would take longer over each than the database does.
-        shapes = product((None, "mailbox", "domain"), (None, "opportunity"))
+        shapes: tuple[tuple[str, ...], ...] = (
+            ("mailbox", "opportunity"),
+            ("mailbox",),
+            ("domain",),
+            ("opportunity",),
+            (),
+        )
         self._newest = {shape: self._newest_by(*shape) for shape in shapes}
 
     def page(self, wanted: Criteria, before: int | None = None) -> SearchResult:
@@ -142,13 +147,13 @@ class Search:
         return query, values
 
     def _indexed(self, wanted: Criteria) -> tuple[sa.Select[Any], dict[str, Any]]:
-        who = "mailbox" if wanted.mailbox is not None else "domain" if wanted.domain is not None else None
+        shape = tuple(name for name in ("mailbox", "domain", "opportunity") if getattr(wanted, name) is not None)
         values = {
             "mailbox": (wanted.mailbox or "")[:ADDRESS_SIZE],
             "domain": wanted.domain,
             "opportunity": wanted.opportunity,
         }
-        return self._newest[who, None if wanted.opportunity is None else "opportunity"], values
+        return self._newest.get(shape, self._newest[shape[-1:]]), values
 
     def _unindexed(self, wanted: Criteria) -> Iterator[sa.ColumnElement[bool]]:
         email = self._email.c
@@ -156,21 +161,23 @@ class Search:
             yield email.words.contains(word.text, autoescape=True) | email.opportunity.in_(word.titled)
         if wanted.failed:
             yield email.failure.is_not(None)
+        if wanted.domain is not None and wanted.opportunity is not None:  # each has an index, and both have none
+            yield email.domain == wanted.domain
 
     def _end_of_window(self, connection: sa.Connection, wanted: Criteria, until: int) -> int | None:
         """The first row that is not looked at, if the window does not reach all of them."""
-        if not (wanted.words or wanted.failed):
+        if not any(True for _ in self._unindexed(wanted)):
             return None
         query, values = self._indexed(wanted)
         values |= {"since": wanted.since, "until": until, "limit": 1}
         end: int | None = connection.scalar(query.with_only_columns(self._email.c.id).offset(WINDOW), values)
         return end
 
-    def _newest_by(self, *columns: str | None) -> sa.Select[Any]:
+    def _newest_by(self, *columns: str) -> sa.Select[Any]:
         email = self._email.c
         query = sa.select(*(email[name] for name in Entry._fields)).where(
             email.id >= sa.bindparam("since"), email.id < sa.bindparam("until")
         )
-        for name in filter(None, columns):
+        for name in columns:
             query = query.where(email[name] == sa.bindparam(name))
         return query.order_by(email.id.desc()).limit(sa.bindparam("limit"))

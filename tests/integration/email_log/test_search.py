@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from flask_optout.addresses import Recipient
 from flask_optout.choices.store import Store
 from flask_optout.email_log import search as searching
 from flask_optout.email_log.ids import time_of
@@ -24,15 +25,13 @@ def words(*texts: str) -> dict[str, Any]:
 
 
 def test_filters_narrow_alone_and_together(log: EmailLog, search: Search) -> None:
-    ids = [
-        record(log, to, opportunity, subject=subject)
-        for to, opportunity, subject in [
-            (("Jane Doe", "jane@x.org"), "beta-42", "Join us, Jane"),
-            ("jane@x.org", "study-7", "Sleep well"),
-            ("josé@sub.x.org", "beta-42", "ÄRGER und FREUDE"),
-            (("José", "jose@x.org.uk"), "Beta-42", "100% of_it \\ yours"),
-        ]
+    rows: list[tuple[Recipient, str, str]] = [
+        (("Jane Doe", "jane@x.org"), "beta-42", "Join us, Jane"),
+        ("jane@x.org", "study-7", "Sleep well"),
+        ("josé@sub.x.org", "beta-42", "ÄRGER und FREUDE"),
+        (("José", "jose@x.org.uk"), "Beta-42", "100% of_it \\ yours"),
     ]
+    ids = [record(log, to, opportunity, subject=subject) for to, opportunity, subject in rows]
     log.record_failure(ids[1], ConnectionRefusedError())
     cases: list[tuple[dict[str, Any], list[int]]] = [
         ({}, [0, 1, 2, 3]),
@@ -105,8 +104,11 @@ def test_a_window_counts_only_what_the_other_filters_leave(
     id = record(log, opportunity="study-7", subject="needle")
     for _ in range(5):
         record(log)
-    found = search.page(Criteria(opportunity="study-7", **words("needle")))
-    assert ([entry.id for entry in found.entries], found.searched_to) == ([id], None)
+    for more in (words("needle"), {"domain": "example.org"}, {}):
+        found = search.page(Criteria(opportunity="study-7", **more))
+        assert ([entry.id for entry in found.entries], found.searched_to) == ([id], None)
+    assert search.page(Criteria(opportunity="beta-42", domain="x.org")).searched_to is not None
+    assert search.page(Criteria(domain="x.org")).searched_to is None
 
 
 def test_counting_ends_where_it_would_take_long(
