@@ -98,5 +98,11 @@
     const said = event.target.querySelector && event.target.querySelector(".optout-again [tabindex]");
     if (said) said.focus();
   });
+  // What was done is said once, and is no part of a URL that is passed on.
+  const here = new URL(location.href);
+  if (here.searchParams.has("done")) {
+    here.searchParams.delete("done");
+    history.replaceState(history.state, "", here);
+  }
   ready();
 })();
