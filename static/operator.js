@@ -95,7 +95,7 @@
     if (place) scrollBy(0, place.row.getBoundingClientRect().top - place.top);
     place = null;
     // What was done, or what went wrong, is read out and in sight.
-    const said = event.target.querySelector && event.target.querySelector(".optout-again [tabindex]");
+    const said = event.target.querySelector && event.target.querySelector(".optout-resend [tabindex]");
     if (said) said.focus();
   });
   // What was done is said once, and is no part of a URL that is passed on.

@@ -55,6 +55,12 @@ class Policy:
             (self.tags if good else self.dropped)[tag] = lower
 
     @property
+    def twice(self) -> list[str]:
+        """The tags that stand there more than once."""
+        counts = Counter(re.findall(r"(?:^|;)\s*(\w+)\s*=", self.record.lower()))
+        return sorted(tag for tag, count in counts.items() if count > 1)
+
+    @property
     def reports(self) -> dict[str, dict[str, Any] | None]:
         """The rua addresses, each as checkdmarc reads it, if it can."""
         return {uri.strip(): _read(uri) for uri in self.tags.get("rua", "").split(",") if uri.strip()}
@@ -68,7 +74,7 @@ class Policy:
         if "rua" in kept:
             kept["rua"] = re.sub(r"!\d+[kmgt]?(?=\s*(,|$))", "", kept["rua"])
         text = "; ".join(f"{tag}={value}" for tag, value in {**kept, **more, "v": "DMARC1"}.items())
-        return paste_of(f"_dmarc.{self.name}", text, is_whole)
+        return "" if self.twice else paste_of(f"_dmarc.{self.name}", text, is_whole)
 
 
 def is_whole(text: str) -> bool:
@@ -128,8 +134,6 @@ def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
 
 def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
     tags, dropped = policy.tags, policy.dropped
-    counts = Counter(re.findall(r"(?:^|;)\s*(\w+)\s*=", policy.record.lower()))
-    twice = sorted(tag for tag, count in counts.items() if count > 1)
     bad = [f"{tag}={dropped[tag]}" for tag in POLICIES if tag in dropped]
     order = ("p",) if policy.name == domain else ("sp", "p") if exists else ("np", "sp", "p")
     asked = "none" if bad else next((tags[tag] for tag in order if tag in tags), "none")
@@ -137,8 +141,8 @@ def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
     if bad:
         effect = "none" if any(policy.reports.values()) else "lost"
         yield tell("domain.dmarc.policy", **facts, bad=bad, effect=effect)
-    elif twice:
-        yield tell("domain.dmarc.twice", **facts, tags=twice)
+    elif policy.twice:
+        yield tell("domain.dmarc.twice", **facts, tags=policy.twice)
     else:
         yield tell("domain.dmarc.record", **facts)
     for end, wrong in (
@@ -194,8 +198,9 @@ def alignment(resolver: Resolver, author: str, bounce: str | None, signers: list
     dkim = any(aligned(resolver, author, name, tags.get("adkim") == "s") for name in signers)
     facts = {"author": author, "bounce": bounce, "signers": signers}
     if spf or dkim:
-        speakers = [word for word, speaks in (("bounces", spf), ("signatures", dkim)) if speaks]
-        yield tell("domain.alignment", **facts, speakers=speakers)
+        yield tell(
+            "domain.alignment", **facts, speakers="both" if spf and dkim else "bounces" if spf else "signatures"
+        )
     elif bounce is None or not signers:
         yield tell("domain.alignment.unknown", **facts, reason="bounce" if bounce is None else "signers")
     else:

@@ -8,20 +8,18 @@ does not disturb another.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from ..addresses import Address, parse
 from .finding import Finding, check, tell
-from .http import BROWSER, PROGRAM, Answer, NoAnswer
+from .http import BROWSER, PROGRAM, Answer, NoAnswer, knock
 from .parallel import side_by_side
 from .policies import policies
 from .providers import CHALLENGES
 from .scan import forms_in, offered, scripts_in
 
-#: A method, a URL, a body with its type, and what the caller calls itself.
-Knock = Callable[[str, str, tuple[str, str] | None, str], Answer]
 #: example.com is nobody's (RFC 2606 section 3).
 PROBE: Address = parse("optout-doctor@example.com")
 PROBE_OPPORTUNITY = "optout-doctor"
@@ -58,16 +56,13 @@ class Probe(NamedTuple):
     one_click: str
 
 
-def doors(probe: Probe, reader: Probe, email_log: str | None, knock: Knock) -> Iterator[Finding]:
+def doors(probe: Probe, reader: Probe, email_log: str | None) -> Iterator[Finding]:
     """Try the doors of a probe, and the operators' door as a stranger.
 
     :param reader: the probe whose links are only opened.
     :param email_log: where the Email Log is, if it has pages.
     """
     where = urlsplit(probe.landing).netloc
-
-    def ask(method: str, url: str, body: tuple[str, str] | None = None, agent: str = BROWSER) -> Answer:
-        return _asked(knock, method, url, body, agent)
 
     try:
         first = ask("GET", probe.landing)
@@ -88,20 +83,17 @@ def doors(probe: Probe, reader: Probe, email_log: str | None, knock: Knock) -> I
         yield tell("doors.cookie", what="page")
     yield from _scripts(first, probe.landing)
     work = {
-        "doors.agents": lambda: _as_a_program(ask, probe.landing),
-        "doors.front": lambda: _front_page(ask, probe.landing),
-        "doors.reading": lambda: _reading(reader, ask),
-        "doors.one-click": lambda: _pressing(probe, ask),
-        "doors.email-log": lambda: _as_a_stranger(ask, email_log),
+        "doors.agents": lambda: _as_a_program(probe.landing),
+        "doors.front": lambda: _front_page(probe.landing),
+        "doors.reading": lambda: _reading(reader),
+        "doors.one-click": lambda: _pressing(probe),
+        "doors.email-log": lambda: _as_a_stranger(email_log),
     }
     for _, found in side_by_side(work, SECONDS_PER_CHECK):
         yield from found
 
 
-Ask = Callable[..., Answer]
-
-
-def _asked(knock: Knock, method: str, url: str, body: tuple[str, str] | None, agent: str) -> Answer:
+def ask(method: str, url: str, body: tuple[str, str] | None = None, agent: str = BROWSER) -> Answer:
     """What a server answers when it is not too busy to.
 
     :raises NoAnswer: when it is, or when it answers with a challenge.
@@ -147,14 +139,14 @@ def _scripts(answer: Answer, landing: str) -> Iterator[Finding]:
 
 
 @check("doors.agents")
-def _as_a_program(ask: Ask, landing: str) -> Iterator[Finding]:
+def _as_a_program(landing: str) -> Iterator[Finding]:
     answer = ask("GET", landing, None, PROGRAM)
     if answer.status != 200 or not offered(answer.text):
         yield tell("doors.agents", status=answer.status)
 
 
 @check("doors.front")
-def _front_page(ask: Ask, landing: str) -> Iterator[Finding]:
+def _front_page(landing: str) -> Iterator[Finding]:
     """Whether the link's domain itself leads elsewhere; no other host is asked."""
     here, url = urlsplit(landing).netloc, urljoin(landing, "/")
     for _ in range(MOST_REDIRECTS):
@@ -169,14 +161,14 @@ def _front_page(ask: Ask, landing: str) -> Iterator[Finding]:
 
 
 @check("doors.email-log")
-def _as_a_stranger(ask: Ask, email_log: str | None) -> Iterator[Finding]:
+def _as_a_stranger(email_log: str | None) -> Iterator[Finding]:
     if email_log is not None:
         status = ask("GET", email_log).status
         yield tell("doors.email-log.open" if 200 <= status < 300 else "doors.email-log", status=status)
 
 
 @check("doors.reading")
-def _reading(reader: Probe, ask: Ask) -> Iterator[Finding]:
+def _reading(reader: Probe) -> Iterator[Finding]:
     """Open every link as scanners do, and look whether the page says something else afterwards."""
     before = offered(ask("GET", reader.landing).text)
     for url in (
@@ -198,9 +190,9 @@ def _is_muted(choices: frozenset[str]) -> bool:
 
 
 @check("doors.one-click")
-def _pressing(probe: Probe, ask: Ask) -> Iterator[Finding]:
+def _pressing(probe: Probe) -> Iterator[Finding]:
     """One click as mail programs do it, and back again."""
-    fresh = _undone(probe.landing, ask)
+    fresh = _undone(probe.landing)
     if not 400 <= ask("POST", probe.one_click, ("", SIGNALS[0][1]), PROGRAM).status < 500:
         yield tell("doors.one-click.marker")
     answers = [(kind, ask("POST", probe.one_click, (body, kind), PROGRAM)) for body, kind in SIGNALS]
@@ -216,11 +208,11 @@ def _pressing(probe: Probe, ask: Ask) -> Iterator[Finding]:
         muted = _is_muted(offered(ask("GET", probe.landing).text))
         end = "" if muted else ".stale"
         yield tell(f"doors.cache{end if fresh else '.unknown'}", reason="muted")
-        if not _undone(probe.landing, ask):
+        if not _undone(probe.landing):
             yield tell("doors.button")
 
 
-def _undone(landing: str, ask: Ask) -> bool:
+def _undone(landing: str) -> bool:
     """Make the probe a candidate who may be invited, so that a mute can be seen to take effect.
 
     Each form is sent to its own action, as a browser does.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -9,21 +10,19 @@ from dataclasses import dataclass
 from flask import Flask
 
 from ..errors import BadToken, OptOutError
-from ..links.tokens import Door
+from ..links.tokens import ALPHABET, Door
+from ..links.urls import TAG
 from ..wiring import State
 from .case import Case
 from .doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
 from .finding import Finding, Severity, tell
-from .http import knock
-from .message import message
+from .headers import headers
 from .parallel import side_by_side
 from .setup import setup
 
 #: In all; DNS stops some seconds earlier, so that what was seen by then is told.
 SECONDS = 18.0
 SECONDS_FOR_DNS = 14.0
-GROUPS = ("setup", "domain", "message", "doors")
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,9 @@ class Report:
         return int(self.count(Severity.FAIL) > 0)
 
 
-def examine(app: Flask, state: State, case: Case, offline: bool, progress: Progress = lambda group: None) -> Report:
+def examine(
+    app: Flask, state: State, case: Case, offline: bool, progress: Callable[[str], None] = lambda group: None
+) -> Report:
     """Look at all four groups, side by side.
 
     :param offline: ask neither DNS nor the deployed app.
@@ -59,7 +60,7 @@ def examine(app: Flask, state: State, case: Case, offline: bool, progress: Progr
         prefix = state.links.prefix(Door.LANDING)
     work: dict[str, Callable[[], Iterable[Finding]]] = {
         "setup": lambda: _setup(app, state),
-        "domain": lambda: [tell("domain.offline")] if offline else _domain(case, prefix, missing),
+        "domain": lambda: _domain(case, prefix, missing, offline),
         "message": lambda: _message(app, state, case, prefix, missing, offline),
         "doors": lambda: [tell("doors.offline")] if offline else _doors(app, state, prefix),
     }
@@ -86,9 +87,9 @@ def _setup(app: Flask, state: State) -> Iterator[Finding]:
         yield from setup(app, state)
 
 
-def _domain(case: Case, prefix: str, missing: str | None) -> Iterator[Finding]:
-    if missing is not None:
-        yield tell("domain.extra", package=missing)
+def _domain(case: Case, prefix: str, missing: str | None, offline: bool) -> Iterator[Finding]:
+    if offline or missing:
+        yield tell("domain.offline" if offline else "domain.extra", package=missing)
         return
     from .domain import domain
     from .resolver import Resolver
@@ -123,6 +124,44 @@ def _message(
     yield from signatures(resolver, case.sample.raw, case.sample.all("DKIM-Signature"), held(case.sample))
 
 
+def ours(prefix: str | None) -> Callable[[str], bool]:
+    """Tells whether a URL is a candidate's link of this app, for people or for mail programs.
+
+    :param prefix: what such a link starts with, where it is known.
+    """
+    start = re.escape(prefix) if prefix else r"https?://[^\s<>]{1,400}/"
+    link = re.compile(rf"{start}(?:one-click/)?(?:{TAG}/)?{ALPHABET.pattern}", re.IGNORECASE)
+    return lambda url: link.match(url) is not None
+
+
+def message(
+    case: Case,
+    prefix: str | None,
+    missing: str | None = None,
+    made_here: Callable[[str], bool] = lambda url: True,
+) -> Iterator[Finding]:
+    """What is wrong with a sample, as far as it can be seen without DNS.
+
+    :param made_here: tells whether a one-click URL was made with this app's keys.
+    :param missing: what is not installed of the extra, which its receiver's verdict and its bodies need.
+    """
+    if case.unreadable is not None:
+        yield tell("message.unreadable", reason=case.unreadable)
+        return
+    if case.sample is None:
+        yield tell("message.none")
+        return
+    yield from headers(case.sample, ours(prefix), made_here)
+    if missing is not None:
+        yield tell("message.extra", package=missing)
+        return
+    from .bodies import bodies
+    from .evidence import evidence
+
+    yield from evidence(case.sample)
+    yield from bodies(case.sample, ours(prefix))
+
+
 def _doors(app: Flask, state: State, prefix: str) -> Iterator[Finding]:
     try:
         with app.app_context():
@@ -133,4 +172,4 @@ def _doors(app: Flask, state: State, prefix: str) -> Iterator[Finding]:
     except OptOutError as error:
         yield tell("doors.page.unknown", where=prefix, reason=error.what)
         return
-    yield from doors(probe, reader, None if state.operator is None else f"{prefix}operator/", knock)
+    yield from doors(probe, reader, None if state.hooks.operator is None else f"{prefix}operator/")

@@ -13,15 +13,8 @@ from .finding import Finding, Unsure, check, tell
 from .resolver import Resolver
 
 MOST_ADDRESSES = 4
-#: Blocks that nothing in the Internet sends from. Those for documentation are not among them: only they tell a test
-#: from the Internet.
-INSIDE = [
-    ip_network(block)
-    for block in (
-        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
-        *("192.168.0.0/16", "224.0.0.0/4", "::/127", "fc00::/7", "fe80::/10", "ff00::/8"),
-    )
-]
+#: Blocks for documentation count as the Internet's: only they tell a test from it.
+DOCUMENTED = [ip_network(block) for block in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
 #: Answers of block lists that say that they do not answer (such as to a public resolver), and that a name is not of
 #: their kind; https://www.spamhaus.org/faqs/dnsbl-usage/.
 REFUSED = ip_network("127.255.255.0/24")
@@ -62,10 +55,10 @@ def senders(resolver: Resolver, host: str | None) -> list[str]:
         found = [str(ip_address(host))]
     except ValueError:
         found = resolver.addresses(host)
-    public = [address for address in found if not any(ip_address(address) in block for block in INSIDE)]
+    public = [ip for ip in map(ip_address, found) if ip.is_global or any(ip in block for block in DOCUMENTED)]
     if not public:
         raise Unsure("inside" if found else "lost")
-    return public[:MOST_ADDRESSES]
+    return [str(ip) for ip in public[:MOST_ADDRESSES]]
 
 
 @check("domain.ptr")

@@ -17,6 +17,7 @@ NAME_ALONE = ("origin", "strict-origin", "origin-when-cross-origin", "strict-ori
 #: Directives of which the first that is there says what a script may come from, and what it may send to.
 SCRIPTS = ("script-src-elem", "script-src", "default-src")
 REQUESTS = ("connect-src", "default-src")
+DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 def policies(answer: Answer, url: str) -> Iterator[Finding]:
@@ -77,6 +78,6 @@ def _allows(source: str, url: str) -> bool:
     scheme, _, rest = source.rpartition("://")
     host, _, path = rest.partition("/")
     below = f"/{path}*" if path.endswith("/") or not path else f"/{path}"
-    return source in ("'self'", "*", f"{place.scheme}:") or (
-        scheme in ("", place.scheme) and fnmatchcase(place.netloc, host) and fnmatchcase(place.path, below)
-    )
+    names = (place.netloc, f"{place.hostname}:{place.port or DEFAULT_PORTS.get(place.scheme)}")
+    right = scheme in ("", place.scheme) and any(fnmatchcase(name, host) for name in names)
+    return source in ("'self'", "*", f"{place.scheme}:") or (right and fnmatchcase(place.path, below))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -12,10 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import OptOutError
 from ..wiring import State
-from .engines import time_outs
 from .finding import Finding, of_error, tell
 from .walls import find_wall
 
+#: Seconds that a statement may wait for SQLite's lock, and for a place in the pool.
+LONGEST_WAIT = 30.0
 #: Where mail libraries stand in an app, and their names.
 LIBRARIES = {"mail": "flask_mail", "mailman": "flask_mailman"}
 
@@ -30,7 +32,7 @@ def setup(app: Flask, state: State) -> Iterator[Finding]:
     yield from _journal(state)
     yield from _mail(app)
     yield from _wall(app)
-    yield tell("setup.operator.none" if state.operator is None else "setup.operator")
+    yield tell("setup.operator.none" if state.hooks.operator is None else "setup.operator")
 
 
 def _store(state: State) -> Iterator[Finding]:
@@ -100,3 +102,52 @@ def _wall(app: Flask) -> Iterator[Finding]:
         return
     mend, _, code = found.mend.partition("\n")
     yield tell("setup.wall.found", (), textwrap.dedent(code), what=found.what, why=found.why, mend=mend)
+
+
+def time_outs(engine: sa.Engine) -> Iterator[Finding]:
+    """Which time-outs are missing on an engine, and the line that sets them.
+
+    :raises sqlalchemy.exc.SQLAlchemyError: when the database cannot be reached.
+    """
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        match engine.dialect.name:
+            case "sqlite":
+                missing, options = _sqlite(connection), "sqlite"
+                yield from _wal(connection)
+            case "postgresql":
+                missing, options = _postgresql(connection, driver), "postgresql"
+            case "mysql" | "mariadb":
+                missing, options = _mysql(driver), "mysql"
+            case _:
+                return
+    if engine.dialect.name != "sqlite" and getattr(engine.pool, "_timeout", 0) > LONGEST_WAIT:
+        missing.append("pool_timeout")
+    if missing:
+        yield tell("setup.time-outs.missing", missing=missing, options=options)
+    else:
+        yield tell("setup.time-outs")
+
+
+def _sqlite(connection: sa.Connection) -> list[str]:
+    waits = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    return [] if 0 < waits <= LONGEST_WAIT * 1_000 else ["timeout"]
+
+
+def _wal(connection: sa.Connection) -> Iterator[Finding]:
+    mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+    if mode not in ("wal", "memory"):
+        yield tell("setup.wal", mode=mode)
+
+
+def _postgresql(connection: sa.Connection, driver: Any) -> list[str]:
+    said = driver.info.get_parameters() if hasattr(driver.info, "get_parameters") else driver.info.dsn_parameters
+    missing = [] if int(said.get("connect_timeout") or 0) > 0 else ["connect_timeout"]
+    limit = connection.exec_driver_sql("SHOW statement_timeout").scalar_one()
+    return missing if limit not in ("0", 0) else [*missing, "statement_timeout"]
+
+
+def _mysql(driver: Any) -> list[str]:
+    #: Names by which PyMySQL and mysqlclient's kin keep them; None means that nothing ends a wait.
+    names = {"connect_timeout": "connect_timeout", "read_timeout": "_read_timeout", "write_timeout": "_write_timeout"}
+    return [name for name, kept in names.items() if hasattr(driver, kept) and not getattr(driver, kept)]

@@ -32,11 +32,9 @@ REASONS = (
     ("no SPF record", "include"),
     ("trivial recursion", "include"),
 )
+#: What pyspf takes of a record; of other kinds, its text.
 READERS: dict[str, Callable[[Any], Any]] = {
-    "A": lambda record: record.address,
-    "AAAA": lambda record: record.address,
     "MX": lambda record: (record.preference, record.exchange.to_text(omit_final_dot=True)),
-    "PTR": lambda record: record.target.to_text(omit_final_dot=True),
     "TXT": lambda record: record.strings,
 }
 
@@ -65,7 +63,8 @@ class _Question(pyspf.query):  # type: ignore[misc]
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
         try:
-            found = [READERS[qtype](record) for record in self._resolver.records(str(name), qtype)]
+            read = READERS.get(qtype, lambda record: record.to_text().removesuffix("."))
+            found = [read(record) for record in self._resolver.records(str(name), qtype)]
         except Unsure as trouble:
             raise pyspf.TempError(str(trouble)) from None
         if not found and not ignore_void:

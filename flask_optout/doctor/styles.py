@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -87,20 +88,13 @@ def visible_links(html: str) -> list[str]:
 
 def _matcher(root: Any) -> Any:
     """The rules of the style sheets; those for a medium, such as a narrow screen, are left out."""
-    matcher, count = cssselect2.Matcher(), 0
-    for sheet in root.iter("style"):
-        for rule in tinycss2.parse_stylesheet(sheet.text or "", skip_comments=True, skip_whitespace=True):
-            if rule.type != "qualified-rule" or count >= MOST_RULES:
-                continue
-            count += 1
-            declarations = _declarations(rule.content)
-            try:
-                selectors = cssselect2.compile_selector_list(rule.prelude)
-            except SelectorError:
-                continue
-            for selector in selectors:
+    matcher = cssselect2.Matcher()
+    rules = (rule for sheet in root.iter("style") for rule in tinycss2.parse_stylesheet(sheet.text or ""))
+    for rule in islice((rule for rule in rules if rule.type == "qualified-rule"), MOST_RULES):
+        with suppress(SelectorError):
+            for selector in cssselect2.compile_selector_list(rule.prelude):
                 if selector.pseudo_element is None:
-                    matcher.add_selector(selector, declarations)
+                    matcher.add_selector(selector, _declarations(rule.content))
     return matcher
 
 

@@ -19,7 +19,7 @@ from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 
 LOG = "/optout/operator/"
-TABLES = LogTables.on(sa.MetaData())
+TABLES = LogTables(sa.MetaData())
 
 
 def record(log: EmailLog, to: Recipient = "jane@example.org", opportunity: str = "beta-42", **fields: Any) -> int:

@@ -13,7 +13,6 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from ...errors import ConfigurationError, StoreUnavailable
 from ...pages.candidate import LONGEST_FORM, exempt_from_csrf, protect, show
-from ...pages.context import opportunity_of
 from ...pages.languages import render
 from ...pages.routing import PlacedBlueprint
 from ...wiring import current_state
@@ -35,7 +34,7 @@ blueprint.after_request(protect)
 @blueprint.before_request
 def only_operators() -> tuple[str, int] | None:
     """Answer everybody else as if nothing were here, whatever they asked for."""
-    guard = current_state().operator
+    guard = current_state().hooks.operator
     name = None if guard is None else operator_name(guard)
     if name is None:
         return _nothing_here()
@@ -69,7 +68,7 @@ def page(template: str, **context: Any) -> str:
 
 def title_of(id: str) -> str:
     """What the host calls an opportunity."""
-    return opportunity_of(id).title or id
+    return current_state().opportunity(id).title or id
 
 
 def found(id: int) -> Email:

@@ -116,6 +116,11 @@ def test_a_paste_keeps_the_policy_that_stands_and_the_mailboxes(ask: Ask, id: st
     assert finding.paste == f'_dmarc.{D}. IN TXT "v=DMARC1; {kept}"'
 
 
+def test_of_two_policies_none_is_chosen_for_pasting(ask: Ask) -> None:
+    finding = the(dmarc(ask(at(D, "v=DMARC1; p=none; p=reject; pct=5")), D), "domain.dmarc.removed")
+    assert finding.paste == ""
+
+
 @pytest.mark.parametrize(
     "zone",
     [

@@ -14,9 +14,8 @@ import pytest
 import sqlalchemy as sa
 from flask import redirect, request
 
-from flask_optout.doctor.engines import time_outs
 from flask_optout.doctor.finding import Finding
-from flask_optout.doctor.setup import setup
+from flask_optout.doctor.setup import setup, time_outs
 from flask_optout.mailers.flask_mailman import Mail
 from tests.conftest import MakeHost, missing
 from tests.support.findings import ids, the

@@ -35,7 +35,7 @@ WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWi
 #: What is cut off: text that is wider than the box that hides its overflow.
 CUT = """[...document.querySelectorAll('body *')].filter(element => element.checkVisibility()
   && getComputedStyle(element).overflowX !== 'visible' && !/INPUT|PRE|IFRAME/.test(element.tagName)
-  && !element.closest('.optout-decoy, .optout-skip, .optout-unseen, .optout-log thead, .optout-again h2')
+  && !element.closest('.optout-decoy, .optout-skip, .optout-unseen, .optout-log thead, .optout-resend h2')
   && element.scrollWidth > element.clientWidth + 1).map(element => element.outerHTML.slice(0, 200))"""
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from flask_optout.doctor.case import Case
 from flask_optout.doctor.evidence import evidence, held
-from flask_optout.doctor.message import message
+from flask_optout.doctor.examine import message
 from flask_optout.doctor.sample import Sample
 from tests.support.findings import ids, the
 from tests.support.samples import PREFIX, SETTINGS, eml
