@@ -6,6 +6,7 @@ invitation, so that this is no way around a mute.
 
 from __future__ import annotations
 
+import logging
 import re
 
 from flask import current_app, g, redirect, request
@@ -13,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from ...addresses import parse
 from ...invitations.compose import Draft, Letter
+from ...links.log_filter import log
 from ...links.tokens import Door
 from ...links.urls import tag_of
 from ...mailers.delivery import deliver, link_letter
@@ -40,7 +42,8 @@ def send_again(id: int) -> Response | str | tuple[str, int]:
         deliver(again if invitable else neutral)
     except Exception as error:
         resends.record_failure(email, begun, error)
-        current_app.logger.error("An invitation could not be sent again (%s).", reason(error))
+        text = f"An invitation could not be sent again ({reason(error)})."
+        log(current_app.logger, logging.ERROR, "resend_failed", text)
         return show_entry(email, failure=reason(error)), 502
     if "HX-Request" in request.headers:
         return show_entry(email, done=begun)
