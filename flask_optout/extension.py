@@ -1,16 +1,14 @@
-"""The class that a host registers: configuration and wiring, and one-line methods."""
+"""The class that a host registers; its methods pass on to the parts of the current app."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from email.message import EmailMessage
-from typing import Any, Protocol
 
 import sqlalchemy as sa
 from flask import Flask
 from markupsafe import Markup
-from sqlalchemy.orm import Session, scoped_session
 
 from . import config
 from .addresses import Recipient, parse
@@ -29,25 +27,13 @@ from .mailers.stdlib import send_invitations
 from .pages.find_link import blueprint
 from .pages.routing import optout_url
 from .pages.toggle import optout_toggle
-from .wiring import State, Tables, current_state
+from .wiring import Database, Hooks, Loader, State, Tables, current_state
 
 #: The access logs of servers that log through Python; Flask's own log names the URL where a view failed.
 ACCESS_LOGS = ("werkzeug", "gunicorn.access")
 LINK_FILTER = LinkFilter()
 #: What every template of the host knows of us.
 TEMPLATE_NAMES = {"optout_footer": Markup(FOOTER), "optout_toggle": optout_toggle, "optout_url": optout_url}
-Loader = Callable[[str], Any]
-
-
-class Database(Protocol):
-    """What Flask-SQLAlchemy and Flask-SQLAlchemy-Lite have in common."""
-
-    @property
-    def engine(self) -> sa.Engine: ...
-    @property
-    def engines(self) -> Mapping[Any, sa.Engine]: ...
-    @property
-    def session(self) -> Session | scoped_session[Any]: ...
 
 
 class OptOut:
@@ -71,13 +57,9 @@ class OptOut:
         metadata: sa.MetaData | None = None,
         bind_key: str | None = None,
     ) -> None:
-        self._db = db
-        self._bind_key = bind_key
-        self._operator = None if operator is None else checked(operator)
         keep_mutes()
-        self._tables = Tables.on(_metadata(db, bind_key) if metadata is None else metadata)
-        self._loader: Loader = lambda id: None
-        self._landing_page: Loader | None = None
+        tables = Tables(_metadata(db, bind_key) if metadata is None else metadata)
+        self._hooks = Hooks(db, bind_key, tables, operator and checked(operator), lambda id: None)
         if app is not None:
             self.init_app(app)
 
@@ -92,15 +74,13 @@ class OptOut:
                 "Two of them would answer for each other's links.",
                 "Call init_app once for each app, and give your own blueprint another name.",
             )
-        keys = config.apply(app)
-        load, landing_page = lambda id: self._loader(id), lambda: self._landing_page
-        state = State(app, keys, self._engine, self._session, self._tables, load, self._operator, landing_page)
+        state = State(app, config.apply(app), self._hooks)
         app.extensions["optout"] = state
         prefix = app.config["OPTOUT_URL_PREFIX"]
-        state.register(blueprint, prefix)
-        if self._operator is not None:
-            state.register(operators.blueprint, f"{prefix}/operator")
-        app.context_processor(lambda: TEMPLATE_NAMES)
+        state.place.register(app, blueprint, prefix)
+        if self._hooks.operator is not None:
+            state.place.register(app, operators.blueprint, f"{prefix}/operator")
+        app.context_processor(TEMPLATE_NAMES.copy)
         app.cli.add_command(optout_cli)
         for name in (*ACCESS_LOGS, app.name):
             logging.getLogger(name).addFilter(LINK_FILTER)
@@ -111,7 +91,7 @@ class OptOut:
         It returns an :class:`Opportunity`, or any mapping or object with a ``title`` and, if it likes, a
         ``summary``, a ``link`` and a ``picture``; ``None`` for one that is gone.
         """
-        self._loader = loader
+        self._hooks.load = loader
         return loader
 
     def landing_page(self, view: Loader) -> Loader:
@@ -121,7 +101,7 @@ class OptOut:
         mute and its undo instead, in ``optout/base.html``. Where the view fails, answers another status than 200, or
         returns ``None``, they see our own page.
         """
-        self._landing_page = view
+        self._hooks.landing_page = view
         return view
 
     def link(self, address: Recipient, opportunity: str, language: str | None = None) -> str:
@@ -150,10 +130,11 @@ class OptOut:
         current_state().choices.add_mutes([(parse(address), checked_opportunity(opportunity))], source)
 
     def receive(self, message: bytes, recipient: str, sender: str | None = None) -> bool:
-        """Take a mail to ``OPTOUT_MAILTO``: mute whom it was sent for; give whether it was an opt-out, and no bounce.
+        """Take a mail to ``OPTOUT_MAILTO``: mute whom it was sent for, unless it is a bounce.
 
         :param recipient: of the envelope.
         :param sender: of the envelope; without it, as the header Return-Path says.
+        :return: whether it was an opt-out.
         :raises BadToken: when the recipient is no such address.
         :raises OptOutError: when the database does not take it.
         """
@@ -174,23 +155,13 @@ class OptOut:
     ) -> None:
         """Hand off messages of the standard library by ``send``, each invitation as the gate clears it.
 
-        :param send: hands off one message. For a person who is muted, the mail server of ``smtp.send_message`` hears
-            all but the text of the message; any other function is not called.
+        :param send: hands off one message. For a person who is muted, ``smtp.send_message`` is called, and the mail
+            server gets every command but the text of the message; any other function is not called.
         :param on_error: is called with each message that could not be sent, and the error; the others are sent. What
             it raises ends the run.
         :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.
         """
         send_invitations(messages, send, on_error)
-
-    def _engine(self) -> sa.Engine:
-        # Asked by name: a session finds no bind for statements on tables without a mapped class.
-        return self._db.engine if self._bind_key is None else self._db.engines[self._bind_key]
-
-    def _session(self) -> Session | None:
-        session = self._db.session
-        if isinstance(session, scoped_session):
-            return session() if session.registry.has() else None
-        return session
 
 
 def _metadata(db: Database, bind_key: str | None) -> sa.MetaData:

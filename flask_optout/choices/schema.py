@@ -17,28 +17,25 @@ KEPT = ("optout_choice", "optout_meta")
 COPY = "_alembic_tmp_"
 
 
-def create_tables(store: Store, tables: Iterable[sa.Table]) -> None:
-    """Create what is missing of these tables.
+def create_tables(store: Store, tables: Iterable[sa.Table]) -> list[str]:
+    """Create what is missing of these tables; gives the names of those that were made.
 
     :raises StoreUnavailable: when the database does not take them.
-    :raises ConfigurationError: when a table lacks its primary key.
     """
+    made = []
     for table in tables:
         try:
-            store.write(partial(_create, table=table))
+            new = store.write(partial(_create, table=table))
         except StoreUnavailable:  # another process may have created it meanwhile
-            store.write(partial(_create, table=table))
+            new = store.write(partial(_create, table=table))
+        made += [table.name] * new
+    return made
 
 
-def _create(connection: sa.Connection, table: sa.Table) -> None:
+def _create(connection: sa.Connection, table: sa.Table) -> bool:
+    new = not sa.inspect(connection).has_table(table.name, table.schema)
     table.create(connection, checkfirst=True)
-    key = [column.name for column in table.primary_key]
-    if sa.inspect(connection).get_pk_constraint(table.name, table.schema)["constrained_columns"] != key:
-        raise ConfigurationError(
-            f"The table {table.name} lacks its primary key.",
-            "Without it one person could have two choices, and the wrong one could count.",
-            f"Give {table.name} the primary key ({', '.join(key)}).",
-        )
+    return new
 
 
 def keep_mutes() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
+from ..email_log.records import Criteria
 from ..errors import BadToken, OptOutError
 from ..links.tokens import ALPHABET, Door
 from ..links.urls import TAG
@@ -160,11 +161,13 @@ def message(
 def _doors(app: Flask, state: State, prefix: str) -> Iterator[Finding]:
     try:
         with app.app_context():
+            # The host's own landing page is shown for an opportunity that there is.
+            newest = state.email_log.search(Criteria()).entries if state.hooks.landing_page else []
             probe, reader = (
                 Probe(*(state.links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
-                for opportunity in (PROBE_OPPORTUNITY, READER_OPPORTUNITY)
+                for opportunity in (PROBE_OPPORTUNITY, newest[0].opportunity if newest else READER_OPPORTUNITY)
             )
     except OptOutError as error:
         yield tell("doors.page.unknown", where=prefix, reason=error.what)
         return
-    yield from doors(probe, reader, None if state.operator is None else f"{prefix}operator/")
+    yield from doors(probe, reader, None if state.hooks.operator is None else f"{prefix}operator/")

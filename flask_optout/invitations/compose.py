@@ -39,7 +39,7 @@ class Draft:
     headers: Mapping[str, str] = field(default_factory=dict)
     #: Whether the mail library can deliver to a non-ASCII local part (RFC 6531).
     smtputf8: bool = True
-    #: The recipient's, as a tag such as ``"de"`` or ``"pt-BR"``; without it, the footer speaks the one at hand.
+    #: The recipient's, as a tag such as ``"de"`` or ``"pt-BR"``; without it, the footer is in the current language.
     language: str | None = None
     cc: Sequence[Recipient] = ()
     bcc: Sequence[Recipient] = ()
@@ -72,11 +72,10 @@ class Letter:
 
 
 class Composer:
-    """Turns a draft into letters.
+    """Turns a draft into a letter.
 
     :param footer: renders the footer, as ``"txt"`` or ``"html"``, with a link in it, about an opportunity, in the
         language of this tag.
-    :param split: whether a draft to several people becomes a letter for each, instead of being refused.
     :param mailto: gives the address that takes this person's opt-out by mail, where there is such a door.
     """
 
@@ -84,27 +83,22 @@ class Composer:
         self,
         links: Links,
         footer: Callable[[str, str, str, str], str],
-        split: bool = False,
         mailto: Callable[[Address, str], str] | None = None,
     ) -> None:
         self._links = links
         self._mailto = mailto
         self._footer = footer
-        self._split = split
 
-    def letters(self, draft: Draft) -> list[Letter]:
-        """A letter for each recipient; they are the same whether or not those people are muted.
+    def letter(self, draft: Draft) -> Letter:
+        """The letter that leaves; the same whether or not its recipient is muted.
 
-        :raises AddressError: when a recipient is malformed, or the mail library cannot deliver to it.
-        :raises InvitationError: when it has no recipient or more than it may, no sender, no text to carry the link,
-            or a header that breaks the message or stands in for one of ours.
+        :raises AddressError: when the recipient is malformed, or the mail library cannot deliver to it.
+        :raises InvitationError: when it does not have one recipient, has no sender, no text to carry the link, or a
+            header that breaks the message or stands in for one of ours.
         """
-        people = self._people(draft)
+        recipient, address = _one_recipient(draft)
         draft = _checked(draft)
         sender = checked_sender(draft.sender, draft.reply_to)
-        return [self._letter(draft, sender, who, address) for who, address in people]
-
-    def _letter(self, draft: Draft, sender: Recipient, recipient: Recipient, address: Address) -> Letter:
         about, language = draft.opportunity, draft.language or ""
         url, one_click = (self._links.url(door, address, about, language) for door in (Door.LANDING, Door.ONE_CLICK))
         # RFC 2369 section 2: the one to use first stands first.
@@ -129,19 +123,6 @@ class Composer:
             message_id=_message_id(sender),
         )
 
-    def _people(self, draft: Draft) -> list[tuple[Recipient, Address]]:
-        people = [(who, parse(who)) for who in map(_text_of, _named(draft, self._split))]
-        if not (draft.smtputf8 or all(address.is_ascii for _, address in people)):
-            raise AddressError(
-                "A recipient has a character outside ASCII before the @, which takes SMTPUTF8 (RFC 6531).",
-                "This mail library does not speak it, so the invitation would fail on its way.",
-                "Ask this candidate for another address, or send through a library that speaks SMTPUTF8.",
-            )
-        once: dict[str, tuple[Recipient, Address]] = {}  # one who is named twice gets one message
-        for who, address in people:
-            once.setdefault(address.canonical, (who, address))
-        return list(once.values())
-
     def _text(self, text: str | None, footer: Callable[[], str], url: str) -> str | None:
         text, done = self._with_footer(text, footer, url)
         if done or not text:
@@ -162,20 +143,20 @@ class Composer:
         return before + start + footer() + end_of_line + after
 
     def _with_footer(self, text: str | None, footer: Callable[[], str], url: str) -> tuple[str | None, bool]:
-        """A body with this person's link in each link of ours, or else the footer in its slot; whether it has one."""
+        """A body with this person's link in each link of ours, and the footer in its slot; whether it has either."""
         if not text:
             return text, False
         text, linked = self._with_own_link(text, url)
         before, *after = SLOT.split(text)
         if not after:
             return text, linked
-        return before + ("" if linked else f"\n{footer()}\n") + "".join(after), True
+        return f"{before}\n{footer()}\n{''.join(after)}", True
 
     def _with_own_link(self, text: str, url: str) -> tuple[str, bool]:
         """Point every landing link in ``text`` at ``url``; return the text, and whether there was one.
 
         A body that was copied from another candidate's invitation must not carry that candidate's link. A link that
-        names a language keeps it, unless ``url`` names one.
+        names a language keeps it, unless ``url`` names another.
         """
         prefix = self._links.prefix(Door.LANDING)
         if prefix.lower() not in text.lower():  # a hundred times as fast as the expression
@@ -190,30 +171,38 @@ class Composer:
         return self._with_own_link(text, "")[1]
 
 
-def _named(draft: Draft, split: bool) -> list[Recipient]:
-    """Everybody whom a draft is addressed to.
-
-    :raises InvitationError: when it is nobody, or more than one and it may not be split.
-    """
+def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
+    """The recipient as the host wrote it, and parsed."""
     fields = {"recipients": draft.recipients, "cc": draft.cc, "bcc": draft.bcc}
-    everybody = [who for field in fields.values() if not isinstance(field, str) for who in field]
-    wrong = next(
-        (f"The {name} of an invitation is a string." for name, of in fields.items() if isinstance(of, str)), ""
-    )
-    if not wrong and not everybody:
-        wrong = "An invitation has no recipient."
-    elif not wrong and not split:
-        copies = next((name for name in ("cc", "bcc") if fields[name]), "")
-        more = f"An invitation has {len(everybody)} recipients." if len(everybody) > 1 else ""
-        wrong = f"An invitation has a {copies}." if copies else more
-    if wrong:
-        raise InvitationError(
-            wrong,
-            "Its link is personal: whoever else got the message could answer for its recipient.",
-            "Send one invitation for each candidate, with recipients=[address], no cc and no bcc; or set "
-            "OPTOUT_SPLIT = True, and everybody in these lists gets a message of their own.",
+    for name, people in fields.items():
+        if isinstance(people, str):
+            raise _misaddressed(f"The {name} of an invitation is a string, and not a list of addresses.")
+    if draft.cc:
+        raise _misaddressed("An invitation has a cc.")
+    if draft.bcc:
+        raise _misaddressed("An invitation has a bcc.")
+    if not draft.recipients:
+        raise _misaddressed("An invitation has no recipient.")
+    if len(draft.recipients) > 1:
+        raise _misaddressed(f"An invitation has {len(draft.recipients)} recipients.")
+    recipient = _text_of(draft.recipients[0])
+    address = parse(recipient)
+    if not (draft.smtputf8 or address.is_ascii):
+        raise AddressError(
+            "A recipient has a character outside ASCII before the @, which takes SMTPUTF8 (RFC 6531).",
+            "This mail library does not speak it, so the invitation would fail on its way.",
+            "Ask this candidate for another address, or send through a library that speaks SMTPUTF8.",
         )
-    return everybody
+    return recipient, address
+
+
+def _misaddressed(what: str) -> InvitationError:
+    return InvitationError(
+        what,
+        "Its link is personal: whoever else got the message could answer for its recipient.",
+        "Send one to each candidate, without cc and bcc: for address in addresses: "
+        "mail.send(Invitation(subject, recipients=[address], ...)).",
+    )
 
 
 def _text_of(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
+from ..links.log_filter import log, log_error
 from ..links.tokens import Claim, Door
 from ..links.urls import split
 from ..presses.commands import COMMANDS, Command
@@ -68,7 +70,7 @@ def press(token: str) -> BaseResponse:
     nonce = state.nonces.read(claim, text, now)
     visit, back = (new_visit(), "") if nonce is None else (nonce.visit, nonce.back)
     evidence = observe(request, _command(nonce, text), nonce, now)
-    judgement = state.presses.press(claim, evidence, partial(visitor, request, visit), state.layers)
+    judgement = state.presses.press(claim, evidence, partial(visitor, request, visit))
     said = None if judgement.cause == "no button" else evidence.command
     if judgement.asks:
         return _page(claim, Nonce(Page.REPEAT, state.clock(), visit, said, back))
@@ -125,7 +127,7 @@ def _page(claim: Claim, nonce: Nonce) -> Response:
         toggle = bool(nonce.back)
         page = page_context(claim, nonce, toggle)
         return make_response(show("_toggle.html" if toggle else "_choice.html", page=page, part=True))
-    hosts = current_state().landing_page() is not None
+    hosts = current_state().hooks.landing_page is not None
     page = page_context(claim, nonce, in_place=not (hosts or nonce.back))
     invites = hosts and not (page.muted or page.by_base or page.answers or page.only_everything)
     own = _hosts_page(claim, nonce, page) if invites else None
@@ -139,12 +141,13 @@ def _hosts_page(claim: Claim, nonce: Nonce, page: PageContext) -> Response | Non
     request.environ[TOGGLE] = replace(page, nonce=text, in_place=True, toggle=True)
     try:
         with speaking([of_link()]):
-            answer = current_app.ensure_sync(state.landing_page())(claim.opportunity)  # type: ignore[arg-type]
+            answer = current_app.ensure_sync(state.hooks.landing_page)(claim.opportunity)  # type: ignore[arg-type]
         response = None if answer is None else make_response(answer)
     except HTTPException:  # such as get_or_404 for an opportunity that is gone
         return None
     except Exception:
-        current_app.logger.exception("The landing page failed; the candidate sees the page of Flask-OptOut.")
+        failed = "The landing page failed; the candidate sees the page of Flask-OptOut."
+        log(current_app.logger, logging.ERROR, "landing_page_failed", failed, exc_info=True)
         return None
     if response is None or response.status_code != 200:
         return None
@@ -167,7 +170,7 @@ def dead_link(error: BadToken) -> tuple[str, int]:
 @blueprint.errorhandler(JournalError)
 def unavailable(error: StoreUnavailable | ConfigurationError | JournalError) -> Response:
     """Say that nothing changed, and when to try again."""
-    current_app.logger.error("%s", error)
+    log_error(current_app.logger, error)
     template = "_unavailable.html" if "HX-Request" in request.headers else "unavailable.html"
     form = {name: request.form.get(name) for name in ("nonce", "toggle")}
     button = next(((name, value) for name, value in request.form.items() if name not in FIELDS), None)

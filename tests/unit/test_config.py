@@ -80,7 +80,6 @@ BAD: dict[str, list[Any]] = {
     "OPTOUT_URL_PREFIX": ["", "/", "optout", "/optout/", "/Opt", "//x", "/a/<b>", "/é", "/a b", None, 5],
     "OPTOUT_KEYS": [5, {"a"}, {"a": "b"}, object(), [""], "", [GOOD, None], [5], [GOOD, ""]],
     "OPTOUT_LOG_DAYS": [0, -1, 1.5, "90", True, 10**6, None],
-    "OPTOUT_SPLIT": ["yes", None, 2],
     "OPTOUT_TIMEZONE": ["Nowhere/Land", 5, "", None],
     "OPTOUT_JOURNAL": [5, True, b"x"],
     "OPTOUT_BOUNCE_DOMAIN": [5, ["x.org"]],
@@ -117,6 +116,12 @@ def test_every_setting_has_bad_values_above() -> None:
 )
 def test_a_base_url_is_https_or_leads_to_this_machine(url: str) -> None:
     apply(app(OPTOUT_BASE_URL=url))
+
+
+def test_p12_a_key_that_is_a_word_is_to_be_replaced() -> None:
+    with pytest.raises(ConfigurationError, match="of SECRET_KEY is shorter than 16 bytes") as refused:
+        apply(app(SECRET_KEY="dev"))
+    assert refused.value.mend.startswith("Replace it in SECRET_KEY;")
 
 
 def test_a_missing_base_url_is_named() -> None:

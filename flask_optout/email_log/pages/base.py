@@ -11,6 +11,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.exceptions import BadRequest, NotFound
 
 from ...errors import ConfigurationError, StoreUnavailable
+from ...links.log_filter import log_error
 from ...pages.candidate import LONGEST_FORM, exempt_from_csrf, protect, show
 from ...pages.languages import render
 from ...pages.routing import PlacedBlueprint
@@ -33,7 +34,7 @@ blueprint.after_request(protect)
 @blueprint.before_request
 def only_operators() -> tuple[str, int] | None:
     """Answer everybody else as if nothing were here, whatever they asked for."""
-    guard = current_state().operator
+    guard = current_state().hooks.operator
     name = None if guard is None else operator_name(guard)
     if name is None:
         return _nothing_here()
@@ -110,5 +111,5 @@ def stale_form(error: BadRequest) -> tuple[str, int]:
 @blueprint.errorhandler(ConfigurationError)
 def unavailable(error: StoreUnavailable | ConfigurationError) -> Response:
     """Show the operator what is wrong, as it names a setting and nobody."""
-    current_app.logger.error("%s", error)
+    log_error(current_app.logger, error)
     return make_response(page("unavailable.html", error=error), 503)

@@ -6,6 +6,7 @@ invitation, so that this is no way around a mute.
 
 from __future__ import annotations
 
+import logging
 import re
 
 from flask import current_app, g, redirect
@@ -13,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from ...addresses import parse
 from ...invitations.compose import Draft, Letter
+from ...links.log_filter import log
 from ...links.tokens import Door
 from ...links.urls import tag_of
 from ...mailers.delivery import deliver, link_letter
@@ -44,11 +46,12 @@ def send_again(id: int) -> Response | tuple[str, int]:
     if isinstance(begun, Refusal):
         return page("send_again.html", email=email, refused=begun, failure=None), 409
     try:
-        invitable = current_state().gate.may_invite(email.recipient, email.opportunity)
+        invitable = not current_state().choices.muted(parse(email.recipient), email.opportunity)
         deliver(again if invitable else neutral)
     except Exception as error:
         resends.record_failure(email, begun, error)
-        current_app.logger.error("An invitation could not be sent again (%s).", reason(error))
+        text = f"An invitation could not be sent again ({reason(error)})."
+        log(current_app.logger, logging.ERROR, "resend_failed", text)
         return page("send_again.html", email=email, refused=None, failure=reason(error)), 502
     return redirect(f"{optout_url('optout_operator.entry', id=id)}#sent-again", 303)
 
@@ -73,7 +76,7 @@ def _letters(email: Email) -> tuple[Letter, Letter]:
             reply_to=reply_to,
             language=language,
         )
-        [again] = state.gate.letters(draft)
+        again = state.composer.letter(draft)
         title = state.opportunity(email.opportunity).title
         return again, link_letter(address, email.opportunity, (title, url), sender=sender, reply_to=reply_to)
 

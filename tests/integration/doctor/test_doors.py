@@ -12,15 +12,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from flask import Flask, abort, redirect, request
+from flask import Flask, abort, redirect, render_template_string, request
 
 from flask_optout.doctor import doors as module
 from flask_optout.doctor import http
+from flask_optout.doctor.case import Case
 from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
+from flask_optout.doctor.examine import examine
 from flask_optout.doctor.finding import Finding
 from flask_optout.links.keys import DataKey
 from flask_optout.links.tokens import Door, Tokens
 from flask_optout.presses.judge import HURRY
+from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.findings import ids, the
 from tests.support.fronts import (
@@ -43,7 +46,7 @@ from tests.support.fronts import (
     scripts,
     too_many,
 )
-from tests.support.hosts import Host, free_port, http_server
+from tests.support.hosts import Host, Mailbox, free_port, http_server
 
 pytestmark = pytest.mark.long
 
@@ -71,7 +74,7 @@ def tried(host: Host) -> list[Finding]:
         for opportunity in (PROBE_OPPORTUNITY, READER_OPPORTUNITY)
     )
     email_log = probe.landing.rpartition("/")[0] + "/operator/"
-    return list(doors(probe, reader, email_log if state.operator else None))
+    return list(doors(probe, reader, email_log if state.hooks.operator else None))
 
 
 def test_the_doors_of_an_app_as_it_should_be_are_fine_every_time(make: MakeHost) -> None:
@@ -242,3 +245,25 @@ def test_a_probe_that_cannot_be_freed_leaves_the_effect_unknown(make: MakeHost) 
         page_wall(host.app)
         tried(host)
         assert "doors.cache.unknown" in ids(tried(host))
+
+
+@pytest.mark.parametrize(
+    ("template", "found"),
+    [
+        ("<h1>Beta</h1>{{ optout_toggle() }}", set()),
+        ("<h1>Beta</h1>{{ optout_toggle() }}<script src='https://cdn.example/a.js'></script>", {"doors.scripts"}),
+        ("<h1>Beta</h1>", {"doors.landing"}),
+    ],
+    ids=["as it should be", "a script from elsewhere", "no toggle"],
+)
+def test_the_hosts_own_landing_page_is_looked_at(
+    make: MakeHost, smtp: Mailbox, template: str, found: set[str]
+) -> None:
+    with served(make, MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port) as host:
+        host.optout.landing_page(lambda id: render_template_string(template) if id == "beta-42" else None)
+        host.mail.send(host.invitation())
+        report = examine(host.app, current_state(), Case(), offline=False)
+    told = {finding.id for finding in report.findings}
+    assert told & {"doors.scripts", "doors.landing"} == found
+    assert ("doors.reading" in told) is ("doors.landing" not in found)
+    assert all("{{ optout_toggle() }}" in each.mend for each in report.findings if each.id == "doors.landing")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+from itertools import count, islice
 
 import pytest
 import sqlalchemy as sa
@@ -13,65 +13,14 @@ from flask_optout import AddressError, StoreUnavailable
 from flask_optout.addresses import Recipient, parse
 from flask_optout.choices import bulk
 from flask_optout.choices.bulk import _parsed
-from flask_optout.links.keys import ALL
-from tests.conftest import MakeHost
-from tests.support.databases import Database
-from tests.support.hosts import Host, dispose, say
-
-pytestmark = pytest.mark.long
-
-#: The bounds that make a run of thirty addresses in chunks of five look in each place.
-WAYS = {
-    "all in a set": {"WORTH": 1_000},
-    "in a set, once it is worth it": {"WORTH": 1},
-    "in the table": {"WORTH": 0, "BATCH": 2},
-    "in the table, as they are too many": {"LARGEST_SET": 2},
-}
+from tests.support.bulk import WAYS, take
+from tests.support.hosts import Host, say
 
 
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(bulk, "CHUNK", 5)
-    monkeypatch.setattr(bulk, "MAX_AGE", 0.0)
-    for name, value in WAYS[request.param].items():
-        monkeypatch.setattr(bulk, name, value)
+    take(request.param, monkeypatch)
     return str(request.param)
-
-
-def spelling(draw: random.Random, number: int) -> Recipient:
-    """One of the ways to write one of twenty people."""
-    local, domain = f"person{number % 20}", f"x{number % 3}.org"
-    plain = f"{local}@{domain}"
-    spellings: list[Recipient] = [plain, plain, plain.upper(), f"{local}+{number % 2}@{domain}", f"P <{plain}>"]
-    spellings += [
-        ("P", plain),
-        f"{local}@büro{number % 3}.example",
-        f"ü{number % 20}@{domain}",
-        f'"{local}"@{domain}',
-    ]
-    return draw.choice(spellings)
-
-
-def choose(host: Host, draw: random.Random, times: int) -> None:
-    for _ in range(times):
-        to = parse(spelling(draw, draw.randrange(60))).deliverable
-        say(host, draw.random() < 0.7, to, draw.choice(["beta-42", "study-7"]), draw.random() < 0.2)
-
-
-@pytest.mark.parametrize("opportunity", ["beta-42", ALL])
-def test_it_answers_as_the_gate_does(database: Database, way: str, make: MakeHost, opportunity: str) -> None:
-    draw = random.Random(7)
-    host = make(SQLALCHEMY_DATABASE_URI=database.uri)
-    with host.app.app_context():
-        assert list(host.optout.invitable(["ann@x.org"], opportunity)) == ["ann@x.org"]
-        for _ in range(3):
-            choose(host, draw, 15)
-            asked = [spelling(draw, draw.randrange(60)) for _ in range(30)]
-            expected = [recipient for recipient in asked if host.optout.may_invite(recipient, opportunity)]
-            assert list(host.optout.invitable(asked, opportunity)) == expected
-            assert list(host.optout.invitable(iter(asked), opportunity)) == expected
-        assert 0 < len(expected) < len(asked)
-    dispose(host)
 
 
 def test_a_choice_made_during_a_run_is_found_from_the_next_chunk_on(host: Host, way: str) -> None:
@@ -180,3 +129,24 @@ ODD += [f"{'a' * 260}@x.org", "=?utf-8?q?jane?=@x.org"]
 def test_an_odd_address_is_never_taken_for_a_plain_one(odd: str, neighbours: tuple[str, ...]) -> None:
     names, _, malformed = _parsed([*neighbours, odd, *neighbours])
     assert malformed is not None and len(names) == len(neighbours)
+
+
+def test_invitable_keeps_order_spelling_and_repetition(host: Host) -> None:
+    say(host, True, to="jane@x.org")
+    say(host, True, to="bob@x.org", everything=True)
+    asked: list[Recipient] = ["Zoe <zoe@x.org>", "JANE@x.org", "ann@x.org", ("Bob", "bob@x.org"), "ann@x.org"]
+    assert list(host.optout.invitable(asked, "beta-42")) == ["Zoe <zoe@x.org>", "ann@x.org", "ann@x.org"]
+
+
+def test_invitable_is_lazy(host: Host) -> None:
+    endless = (f"person{n}@x.org" for n in count())
+    say(host, True, to="person1@x.org")
+    assert list(islice(host.optout.invitable(endless, "beta-42"), 2)) == ["person0@x.org", "person2@x.org"]
+    assert int(next(endless).removeprefix("person").removesuffix("@x.org")) == bulk.CHUNK
+
+
+def test_invitable_yields_what_stands_before_a_malformed_address_and_says_which_it_was(host: Host) -> None:
+    found = host.optout.invitable(["ann@x.org", "bob@x.org", "c@@x.org", "dan@x.org"], "beta-42")
+    assert [next(found), next(found)] == ["ann@x.org", "bob@x.org"]
+    with pytest.raises(AddressError, match="Address 3"):
+        next(found)
