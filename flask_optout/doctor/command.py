@@ -50,7 +50,9 @@ def doctor(
     for_programs: bool,
     offline: bool,
 ) -> None:
-    """Say what is wrong with the set-up, the sending domain, a sample and the doors, and how to mend it.
+    """Say what is wrong, and how to mend it.
+
+    It looks at the set-up of this app, the sending domain, a sample and the doors.
 
     Exit status: 0 when nothing fails, 1 when something does, 2 when the command was used wrongly.
 

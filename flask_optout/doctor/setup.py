@@ -33,6 +33,7 @@ def setup(app: Flask, state: State) -> Iterator[Finding]:
     yield from _mail(app)
     yield from _wall(app)
     yield tell("setup.operator.none" if state.hooks.operator is None else "setup.operator")
+    yield from _log(state, app.config["OPTOUT_LOG_DAYS"])
 
 
 def _store(state: State) -> Iterator[Finding]:
@@ -102,6 +103,15 @@ def _wall(app: Flask) -> Iterator[Finding]:
         return
     mend, _, code = found.mend.partition("\n")
     yield tell("setup.wall.found", (), textwrap.dedent(code), what=found.what, why=found.why, mend=mend)
+
+
+def _log(state: State, days: int) -> Iterator[Finding]:
+    """Whether the Email Log is pruned."""
+    try:
+        outdated = state.email_log.outdated(days + 1) > 0  # which leaves cron a day
+    except OptOutError:  # said of the store
+        return
+    yield tell("setup.log.old" if outdated else "setup.log", days=days)
 
 
 def time_outs(engine: sa.Engine) -> Iterator[Finding]:

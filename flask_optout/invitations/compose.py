@@ -39,7 +39,7 @@ class Draft:
     headers: Mapping[str, str] = field(default_factory=dict)
     #: Whether the mail library can deliver to a non-ASCII local part (RFC 6531).
     smtputf8: bool = True
-    #: The recipient's, as a tag such as ``"de"`` or ``"pt-BR"``; without it, the footer speaks the one at hand.
+    #: The recipient's, as a tag such as ``"de"`` or ``"pt-BR"``; without it, the footer is in the current language.
     language: str | None = None
     cc: Sequence[Recipient] = ()
     bcc: Sequence[Recipient] = ()
@@ -156,7 +156,7 @@ class Composer:
         """Point every landing link in ``text`` at ``url``; return the text, and whether there was one.
 
         A body that was copied from another candidate's invitation must not carry that candidate's link. A link that
-        names a language keeps it, unless ``url`` names one.
+        names a language keeps it, unless ``url`` names another.
         """
         prefix = self._links.prefix(Door.LANDING)
         if prefix.lower() not in text.lower():  # a hundred times as fast as the expression

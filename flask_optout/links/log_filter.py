@@ -1,10 +1,11 @@
-"""Take the tokens of personal links out of log lines, such as those of an access log, which name every URL."""
+"""Log lines: the form of ours, and no token of a personal link in any, such as those of an access log."""
 
 from __future__ import annotations
 
 import logging
 import re
 
+from ..errors import OptOutError
 from .tokens import SHORTEST_TOKEN
 
 MASK = "[personal link]"
@@ -14,6 +15,18 @@ TOKEN = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN},}}", re.IGNORECASE)
 def without_tokens(line: str) -> str:
     """The line with ``MASK`` in place of every word that could be a token."""
     return TOKEN.sub(MASK, line)
+
+
+def log(logger: logging.Logger, level: int, event: str, text: object, exc_info: bool = False) -> None:
+    """Write a line of ours, as "optout.event: text"; its name stays when the words change, and it names nobody."""
+    name = f"optout.{event}"
+    # The name is a part of the message and no argument, as Sentry groups by it.
+    logger.log(level, f"{name}: %s", text, extra={"optout_event": name}, exc_info=exc_info or None, stacklevel=2)
+
+
+def log_error(logger: logging.Logger, error: OptOutError) -> None:
+    """Log one of our errors; its class names the event, such as "optout.store_unavailable"."""
+    log(logger, logging.ERROR, re.sub("(?<!^)(?=[A-Z])", "_", type(error).__name__).lower(), error)
 
 
 class LinkFilter(logging.Filter):

@@ -176,7 +176,8 @@ def test_what_fails_in_the_background_is_logged_without_an_address(
     with host.app.app_context():
         ask(host.app.test_client(), path(), "jane@example.org")
     [record] = caplog.records
-    assert record.getMessage() == "A link that was asked for could not be mailed (ConnectionRefusedError)."
+    told = "optout.link_not_mailed: A link that was asked for could not be mailed: ConnectionRefusedError"
+    assert record.getMessage() == told
     assert record.exc_info is None
 
 
