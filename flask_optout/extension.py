@@ -33,7 +33,11 @@ from .wiring import Database, Hooks, Loader, State, Tables, current_state
 ACCESS_LOGS = ("werkzeug", "gunicorn.access")
 LINK_FILTER = LinkFilter()
 #: What every template of the host knows of us.
-TEMPLATE_NAMES = {"optout_footer": Markup(FOOTER), "optout_toggle": optout_toggle, "optout_url": optout_url}
+TEMPLATE_NAMES: dict[str, object] = {
+    "optout_footer": Markup(FOOTER),
+    "optout_toggle": optout_toggle,
+    "optout_url": optout_url,
+}
 
 
 class OptOut:
