@@ -68,9 +68,9 @@ class Tables:
     """All tables of Flask-OptOut, made once on one metadata, however often this is called."""
 
     def __init__(self, metadata: sa.MetaData) -> None:
-        self.choices = ChoiceTables(metadata)
-        self.presses = PressTables(metadata)
-        self.log = LogTables(metadata)
+        self.choices: ChoiceTables = ChoiceTables(metadata)
+        self.presses: PressTables = PressTables(metadata)
+        self.log: LogTables = LogTables(metadata)
 
     def all(self) -> list[sa.Table]:
         return [*self.choices.all(), *self.presses.all(), *self.log.all()]

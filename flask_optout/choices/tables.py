@@ -68,7 +68,7 @@ class ChoiceTables(TableSet):
     """
 
     def __init__(self, metadata: sa.MetaData) -> None:
-        self.choice = table(
+        self.choice: sa.Table = table(
             metadata,
             "optout_choice",
             *mark_columns(),
@@ -80,13 +80,13 @@ class ChoiceTables(TableSet):
             # Clustered by opportunity: its mutes are read in one stretch.
             sqlite_with_rowid=False,
         )
-        self.meta = table(
+        self.meta: sa.Table = table(
             metadata,
             "optout_meta",
             sa.Column("name", sa.String(32), primary_key=True),
             sa.Column("value", sa.String(255), nullable=False),
         )
-        self.batch = table(
+        self.batch: sa.Table = table(
             metadata,
             "optout_import",
             sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
@@ -95,7 +95,7 @@ class ChoiceTables(TableSet):
             sa.Column("rows", number(), nullable=False),
             sa.Column("taken_back", sa.Boolean, nullable=False),
         )
-        self.repeat = table(
+        self.repeat: sa.Table = table(
             metadata,
             "optout_import_repeat",
             *mark_columns(),
