@@ -60,7 +60,7 @@ def examine(
     with app.app_context():
         prefix = state.links.prefix(Door.LANDING)
     work: dict[str, Callable[[], Iterable[Finding]]] = {
-        "setup": lambda: _setup(app, state),
+        "setup": lambda: setup(app, state),
         "domain": lambda: _domain(case, prefix, missing, offline),
         "message": lambda: _message(app, state, case, prefix, missing, offline),
         "doors": lambda: [tell("doors.offline")] if offline else _doors(app, state, prefix),
@@ -81,11 +81,6 @@ def _missing() -> str | None:
     except ImportError as error:
         return error.name
     return None
-
-
-def _setup(app: Flask, state: State) -> Iterator[Finding]:
-    with app.app_context():
-        yield from setup(app, state)
 
 
 def _domain(case: Case, prefix: str, missing: str | None, offline: bool) -> Iterator[Finding]:
