@@ -17,7 +17,7 @@ from .choices.bulk import invitable
 from .choices.schema import keep_mutes
 from .cli.commands import optout_cli
 from .email_log import pages as operators
-from .email_log.pages import Guard, checked
+from .email_log.pages import Guard, checked, stand_before
 from .errors import ConfigurationError
 from .invitations.gate import OnError
 from .links.log_filter import LinkFilter
@@ -95,7 +95,8 @@ class OptOut:
         prefix = app.config["OPTOUT_URL_PREFIX"]
         state.register(blueprint, prefix)
         if self._operator is not None:
-            state.register(operators.blueprint, f"{prefix}/operator")
+            state.register(operators.blueprint, f"{prefix}/operator", hidden=True)
+            stand_before(app, f"{operators.blueprint.name}.", self._operator, operators.enter)
         app.context_processor(lambda: {"optout_control": optout_control, "optout_url": optout_url})
         app.cli.add_command(optout_cli)
         for name in (*ACCESS_LOGS, app.name):

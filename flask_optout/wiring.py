@@ -224,9 +224,9 @@ class State:
         for name in [name for name, part in vars(State).items() if isinstance(part, cached_property)]:
             vars(self).pop(name, None)
 
-    def register(self, blueprint: Blueprint, prefix: str) -> None:
-        """Register a blueprint of ours on the host or subdomain that links lead to."""
-        self.place.register(self.app, blueprint, prefix)
+    def register(self, blueprint: Blueprint, prefix: str, hidden: bool = False) -> None:
+        """Register a blueprint of ours on the host or subdomain that links lead to; see :meth:`Place.register`."""
+        self.place.register(self.app, blueprint, prefix, hidden)
 
     def create_tables(self) -> None:
         """Create what is missing of the tables, and the data key."""

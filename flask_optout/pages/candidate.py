@@ -40,9 +40,12 @@ serve_assets(blueprint)
 
 
 class AnyToken(BaseConverter):
-    """Matches whatever follows a door, so that every bad link below it gets the one page for bad links."""
+    """Matches whatever follows a door, so that every bad link below it gets the one page for bad links.
 
-    regex = "(?s:.*)"
+    But not the operator pages: where they are not, too, the app answers as to any unknown URL.
+    """
+
+    regex = r"(?!operator(?:/|\Z))(?s:.*)"
     part_isolating = False
 
 
