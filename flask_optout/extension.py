@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from email.message import EmailMessage
 from typing import Any, Protocol
@@ -20,7 +19,7 @@ from .email_log import pages as operators
 from .email_log.pages import Guard, checked, stand_before
 from .errors import ConfigurationError
 from .invitations.gate import OnError
-from .links.log_filter import LinkFilter
+from .links.log_filter import mask_records
 from .links.tokens import Door, checked_opportunity
 from .links.urls import tag_of
 from .mailers.stdlib import send_invitations
@@ -29,9 +28,6 @@ from .pages.find_link import blueprint
 from .pages.routing import optout_url
 from .wiring import State, Tables, current_state
 
-#: The access logs of servers that log through Python; Flask's own log names the URL where a view failed.
-ACCESS_LOGS = ("werkzeug", "gunicorn.access")
-LINK_FILTER = LinkFilter()
 Loader = Callable[[str], Any]
 
 
@@ -99,8 +95,7 @@ class OptOut:
             stand_before(app, f"{operators.blueprint.name}.", self._operator, operators.enter)
         app.context_processor(lambda: {"optout_control": optout_control, "optout_url": optout_url})
         app.cli.add_command(optout_cli)
-        for name in (*ACCESS_LOGS, app.name):
-            logging.getLogger(name).addFilter(LINK_FILTER)
+        mask_records()
 
     def opportunity_loader(self, loader: Loader) -> Loader:
         """Register the function that tells a page about an opportunity, given its id.
