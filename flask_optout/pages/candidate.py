@@ -75,7 +75,9 @@ def press(token: str) -> BaseResponse:
     nonce = state.nonces.read(claim, text, now)
     evidence = observe(request, _command(nonce, text), nonce, now)
     visit = nonce.visit if nonce is not None else new_visit()
-    judgement = state.presses.press(claim, evidence, partial(visitor, request, visit), state.layers)
+    judgement = state.presses.press(
+        claim, evidence, partial(visitor, request, visit, state.visitor_secret), state.layers
+    )
     said = None if judgement.cause == "no button" else evidence.command
     if judgement.asks:
         return _page(claim, Nonce(Page.REPEAT, state.clock(), visit, said))

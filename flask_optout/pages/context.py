@@ -93,7 +93,7 @@ def page_context(claim: Claim, nonce: Nonce, control: bool = False) -> PageConte
     decoys, text = not shows_everything(request.user_agent), state.nonces.issue(claim, nonce)
     repeats = nonce.page is Page.REPEAT
     led_by_mute = nonce.page is Page.RESULT and nonce.said is not None and nonce.said.muted is True
-    same = has_muted(recent.presses, nonce, visitor(request, nonce.visit, recent.salt))
+    same = has_muted(recent.presses, nonce, visitor(request, nonce.visit, state.visitor_secret, recent.salt))
     return PageContext(
         opportunity=opportunity_of(claim.opportunity),
         this=muted.get(this),
