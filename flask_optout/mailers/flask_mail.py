@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import flask_mail
-from flask import current_app
+from flask import Flask, current_app
 
 from ..addresses import Recipient
 from ..invitations.compose import Draft, Letter
@@ -77,6 +77,9 @@ class Connection(flask_mail.Connection):
                 options = message.mail_options, message.rcpt_options
                 with rehearsing(self.host):
                     self.host.sendmail(sender, to, message.as_bytes(), *options)
+            message.left = False
+            app = current_app._get_current_object()  # type: ignore[attr-defined]
+            flask_mail.email_dispatched.send(app, message=message)
             self._count()
 
         current_state().gate.hand_off(invitations, _draft, Cleared, leave, on_error)
@@ -92,6 +95,18 @@ class Connection(flask_mail.Connection):
 
 
 class _Gated(flask_mail._MailMixin):
+    @contextmanager
+    def record_messages(self) -> Iterator[list[flask_mail.Message]]:
+        """Record what leaves; the signal ``email_dispatched`` tells of a message to a muted person, too."""
+        outbox: list[flask_mail.Message] = []
+
+        def record(app: Flask, message: flask_mail.Message) -> None:
+            if getattr(message, "left", True):
+                outbox.append(message)
+
+        with flask_mail.email_dispatched.connected_to(record):
+            yield outbox
+
     def connect(self) -> Connection:
         """Open a connection to the mail host, gated."""
         return Connection(super().connect().mail)
@@ -121,6 +136,8 @@ class Mail(_Gated, flask_mail.Mail):
 
 class Cleared(flask_mail.Message):
     """What leaves: a message of its own; what cannot be serialised fails at once, before the gate is asked."""
+
+    left = True
 
     def __init__(self, invitation: Invitation, letter: Letter) -> None:
         own: dict[str, Any] = {"recipients": [_recipient(letter)], "cc": [], "bcc": []}
