@@ -61,7 +61,7 @@ def filled(url: sa.URL, rows: int) -> Iterator[tuple[EmailLog, sa.Engine]]:
     if server:
         _administer(url, f"DROP DATABASE IF EXISTS {url.database}", f"CREATE DATABASE {url.database}")
     engine = sa.create_engine(url)
-    tables = LogTables.on(sa.MetaData())
+    tables = LogTables(sa.MetaData())
     for made in tables.all():
         made.create(engine)
     say(f"filling {url.get_backend_name()}")

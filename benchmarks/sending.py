@@ -45,7 +45,7 @@ class Sending:
         self._host = host
         self._people = [f"person{n}@example{n % 50}.org" for n in range(number)]
         draft = Draft(["jane@example.org"], OPPORTUNITY, "Join us", TEXT, None, "team@example.org")
-        [letter] = current_state().gate.letters(draft)
+        letter = current_state().composer.letter(draft)
         self._text = letter.text
 
     def plain(self) -> None:

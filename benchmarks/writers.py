@@ -66,7 +66,7 @@ def ours(context: Callable[[], AppContext]) -> Write:
             tokens, now = state.tokens, state.clock()
             claim = tokens.read(Door.LANDING, tokens.mint(Door.LANDING, parse(person), OPPORTUNITY))
             evidence = Evidence(Command.MUTE, at=now, issued=now - 60)
-            assert state.presses.press(claim, evidence, lambda salt: person, state.layers).verdict is Verdict.ACCEPT
+            assert state.presses.press(claim, evidence, lambda salt: person).verdict is Verdict.ACCEPT
 
     return write
 

@@ -5,10 +5,8 @@ from importlib.metadata import version as version_of
 project = "Flask-OptOut"
 copyright = "the authors of Flask-OptOut"
 version = release = version_of("Flask-OptOut")
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser"]
 myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"Flask-OptOut {release}"
 html_show_sphinx = False
-autodoc_member_order = "bysource"
-autodoc_typehints = "signature"

@@ -13,21 +13,27 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from flask import Blueprint, Response, abort, current_app, render_template
+from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
-from .programme import CANDIDATES
+from .opportunities import CANDIDATES
 
 pages = Blueprint("mailbox", __name__)
+#: Of an html part in its frame: it runs no script, loads our pictures only, and opens its links in the whole window.
+HTML_POLICY = (
+    "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; sandbox allow-top-navigation-by-user-activation"
+)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Received:
-    """One mail: for whom, when, and its bytes as they came over the wire."""
+    """One mail: for whom, when, its bytes as they came over the wire, and whether its reader threw it away."""
 
     number: int
     to: str
     at: datetime
     raw: bytes
+    deleted: bool = False
 
     @property
     def message(self) -> EmailMessage:
@@ -48,6 +54,10 @@ class MailServer:
         self.host, self.port = self._socket.getsockname()
         threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True).start()
 
+    def to(self, address: str) -> list[Received]:
+        """What came for an address, deleted or not."""
+        return [mail for mail in self.mails if mail.to == address]
+
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: SMTP(self, hostname="localhost"), sock=self._socket)
@@ -59,21 +69,40 @@ class MailServer:
         return "250 OK"
 
 
+def mail_server() -> MailServer:
+    """The one that this app sends to."""
+    server: MailServer = current_app.extensions["mail_server"]
+    return server
+
+
 @pages.get("/mailbox/<id>")
-def mailbox(id: str) -> str:
-    """Everything that one candidate received, the newest first."""
+def mailbox(id: str) -> str | tuple[str, int]:
+    """What lies in a candidate's mailbox, the newest first; for htmx, only what came ``after`` so many mails."""
     name, address = CANDIDATES.get(id) or abort(404)
-    mails = [mail for mail in reversed(_server().mails) if mail.to == address]
-    return render_template("mailbox.html", id=id, name=name, address=address, mails=mails)
+    after, seen = request.args.get("after", 0, int), len(mail_server().mails)
+    lying = [mail for mail in reversed(mail_server().to(address)) if not mail.deleted]
+    new = [mail for mail in lying if mail.number >= after]
+    if "HX-Request" not in request.headers:
+        return render_template("mailbox.html", id=id, name=name, address=address, lying=lying, mails=lying, seen=seen)
+    if not new:
+        return "", 204
+    return render_template("_mails.html", id=id, lying=lying, mails=new, seen=seen)
+
+
+@pages.post("/mailbox/<id>/empty")
+def empty(id: str) -> BaseResponse:
+    """Throw all mails of a candidate away."""
+    _, address = CANDIDATES.get(id) or abort(404)
+    for mail in mail_server().to(address):
+        mail.deleted = True
+    return redirect(url_for(".mailbox", id=id), 303)
 
 
 @pages.get("/mail/<int:number>/html")
 def html(number: int) -> Response:
-    """The html part alone, for a frame: it runs no script, loads nothing, and opens its links in the whole window."""
+    """The html part alone, for a frame."""
     response = Response('<base target="_top">' + _mail(number).part("html"))
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-top-navigation-by-user-activation"
-    )
+    response.headers["Content-Security-Policy"] = HTML_POLICY
     return response
 
 
@@ -83,11 +112,6 @@ def source(number: int) -> Response:
     return Response(_mail(number).raw, content_type="message/rfc822")
 
 
-def _server() -> MailServer:
-    server: MailServer = current_app.extensions["mail_server"]
-    return server
-
-
 def _mail(number: int) -> Received:
-    mails = _server().mails
+    mails = mail_server().mails
     return mails[number] if number < len(mails) else abort(404)

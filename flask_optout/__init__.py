@@ -14,7 +14,7 @@ from .errors import (
     StoreUnavailable,
 )
 from .extension import OptOut
-from .pages.context import Opportunity
+from .pages.opportunities import Opportunity
 
 __all__ = [
     "AddressError",

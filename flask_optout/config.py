@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from email.utils import parseaddr
 from os import PathLike
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 
-from .addresses import parse
+from .addresses import Recipient, parse
 from .errors import AddressError, ConfigurationError
 from .links.keys import AppKey, app_keys
 from .links.mailto import FIELD, LONGEST_LOCAL_PART, TOKEN_LENGTH
@@ -94,6 +95,10 @@ def _is_mailto(value: Any) -> bool:
         return False
 
 
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
+
+
 def _is_zone(value: Any) -> bool:
     try:
         return bool(ZoneInfo(value))
@@ -122,9 +127,6 @@ SETTINGS = (
             "A list of keys, newest first, that open the store. Unset, `SECRET_KEY` and its fallbacks do.",
             _is_one_of(str, bytes, list, tuple), "a list of keys",
             "[the output of python -c 'import secrets; print(secrets.token_hex())']"),
-    Setting("OPTOUT_SPLIT", False,
-            "Whether an invitation to several people becomes a message for each; otherwise it is refused.",
-            _is_one_of(bool), "True or False", "True"),
     Setting("OPTOUT_MAILTO", None,
             "The addresses that take opt-outs by mail; see [Opt-outs by mail](docs/mailto.md).",
             _is_mailto, "an address with {token} before the @, where at most 9 characters stand beside it",
@@ -132,6 +134,9 @@ SETTINGS = (
     Setting("OPTOUT_FIND_LINK", False,
             "Whether candidates find their links again at the prefix; see [Lost links](docs/find-link.md).",
             _is_one_of(bool), "True or False", "True"),
+    Setting("OPTOUT_SENDER_NAME", None,
+            "Who invites, as pages and mails say it. Unset, it is the name in `MAIL_DEFAULT_SENDER`.",
+            _is_name, "a name on one line", "Example Jobs"),
     Setting("OPTOUT_URL_PREFIX", "/optout",
             "Where the candidate's pages stand in this app.",
             _is_prefix, "a path in lower case that begins with a slash and does not end with one", "/optout"),
@@ -153,6 +158,27 @@ SETTINGS = (
             _is_one_of(str), "the name or the address of a host", "out.example.org"),
 )
 # fmt: on
+
+
+class Sender(NamedTuple):
+    """Who invites: a name, and the URL and the host of their site."""
+
+    name: str
+    site: str
+    host: str
+
+
+def sender_of(app: Flask, sender: Recipient | None = None) -> Sender:
+    """Who invites.
+
+    :param sender: the sender of a mail, whose name it is; without it, that of the app's settings.
+    """
+    site = app.config["OPTOUT_BASE_URL"]
+    who = sender or app.config.get("MAIL_DEFAULT_SENDER") or ""
+    named, address = parseaddr(who) if isinstance(who, str) else who
+    own = None if sender else app.config["OPTOUT_SENDER_NAME"]
+    host = urlsplit(site).hostname or ""
+    return Sender(str(own or named or address or host), site, host)
 
 
 def apply(app: Flask) -> Keys:

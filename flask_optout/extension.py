@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from email.message import EmailMessage
-from typing import Any, Protocol
 
 import sqlalchemy as sa
 from flask import Flask
-from sqlalchemy.orm import Session, scoped_session
+from markupsafe import Markup
 
 from . import config
 from .addresses import Recipient, parse
@@ -18,28 +17,19 @@ from .cli.commands import optout_cli
 from .email_log import pages as operators
 from .email_log.pages import Guard, checked, stand_before
 from .errors import ConfigurationError
+from .invitations.compose import FOOTER
 from .invitations.gate import OnError
 from .links.log_filter import mask_records
 from .links.tokens import Door, checked_opportunity
 from .links.urls import tag_of
 from .mailers.stdlib import send_invitations
-from .pages.context import optout_control
 from .pages.find_link import blueprint
 from .pages.routing import optout_url
-from .wiring import State, Tables, current_state
+from .pages.toggle import optout_toggle
+from .wiring import Database, Hooks, Loader, State, Tables, current_state
 
-Loader = Callable[[str], Any]
-
-
-class Database(Protocol):
-    """What Flask-SQLAlchemy and Flask-SQLAlchemy-Lite have in common."""
-
-    @property
-    def engine(self) -> sa.Engine: ...
-    @property
-    def engines(self) -> Mapping[Any, sa.Engine]: ...
-    @property
-    def session(self) -> Session | scoped_session[Any]: ...
+#: What every template of the host knows of us.
+TEMPLATE_NAMES = {"optout_footer": Markup(FOOTER), "optout_toggle": optout_toggle, "optout_url": optout_url}
 
 
 class OptOut:
@@ -63,12 +53,9 @@ class OptOut:
         metadata: sa.MetaData | None = None,
         bind_key: str | None = None,
     ) -> None:
-        self._db = db
-        self._bind_key = bind_key
-        self._operator = None if operator is None else checked(operator)
         keep_mutes()
-        self._tables = Tables.on(_metadata(db, bind_key) if metadata is None else metadata)
-        self._loader: Loader = lambda id: None
+        tables = Tables(_metadata(db, bind_key) if metadata is None else metadata)
+        self._hooks = Hooks(db, bind_key, tables, operator and checked(operator), lambda id: None)
         if app is not None:
             self.init_app(app)
 
@@ -83,17 +70,14 @@ class OptOut:
                 "Two of them would answer for each other's links.",
                 "Call init_app once for each app, and give your own blueprint another name.",
             )
-        keys = config.apply(app)
-        state = State(
-            app, keys, self._engine, self._session, self._tables, lambda id: self._loader(id), self._operator
-        )
+        state = State(app, config.apply(app), self._hooks)
         app.extensions["optout"] = state
         prefix = app.config["OPTOUT_URL_PREFIX"]
-        state.register(blueprint, prefix)
-        if self._operator is not None:
-            state.register(operators.blueprint, f"{prefix}/operator", hidden=True)
-            stand_before(app, f"{operators.blueprint.name}.", self._operator, operators.enter)
-        app.context_processor(lambda: {"optout_control": optout_control, "optout_url": optout_url})
+        state.place.register(app, blueprint, prefix)
+        if (guard := self._hooks.operator) is not None:
+            state.place.register(app, operators.blueprint, f"{prefix}/operator", hidden=True)
+            stand_before(app, f"{operators.blueprint.name}.", guard, operators.enter)
+        app.context_processor(TEMPLATE_NAMES.copy)
         app.cli.add_command(optout_cli)
         mask_records()
 
@@ -101,10 +85,20 @@ class OptOut:
         """Register the function that tells a page about an opportunity, given its id.
 
         It returns an :class:`Opportunity`, or any mapping or object with a ``title`` and, if it likes, a
-        ``summary`` and a ``link``; ``None`` for one that is gone.
+        ``summary``, a ``link`` and a ``picture``; ``None`` for one that is gone.
         """
-        self._loader = loader
+        self._hooks.load = loader
         return loader
+
+    def landing_page(self, view: Loader) -> Loader:
+        """Register the view of the host's own page for an opportunity, given its id: a candidate's link shows it.
+
+        ``{{ optout_toggle() }}`` in its template knows whose link it is. While that person is muted, they see the
+        mute and its undo instead, in ``optout/base.html``. Where the view fails, answers another status than 200, or
+        returns ``None``, they see our own page.
+        """
+        self._hooks.landing_page = view
+        return view
 
     def link(self, address: Recipient, opportunity: str, language: str | None = None) -> str:
         """The URL of the page where this person answers for this opportunity; nothing is stored.
@@ -132,10 +126,11 @@ class OptOut:
         current_state().choices.add_mutes([(parse(address), checked_opportunity(opportunity))], source)
 
     def receive(self, message: bytes, recipient: str, sender: str | None = None) -> bool:
-        """Take a mail to ``OPTOUT_MAILTO``: mute whom it was sent for; give whether it was an opt-out, and no bounce.
+        """Take a mail to ``OPTOUT_MAILTO``: mute whom it was sent for, unless it is a bounce.
 
         :param recipient: of the envelope.
         :param sender: of the envelope; without it, as the header Return-Path says.
+        :return: whether it was an opt-out.
         :raises BadToken: when the recipient is no such address.
         :raises OptOutError: when the database does not take it.
         """
@@ -163,16 +158,6 @@ class OptOut:
         :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.
         """
         send_invitations(messages, send, on_error)
-
-    def _engine(self) -> sa.Engine:
-        # Asked by name: a session finds no bind for statements on tables without a mapped class.
-        return self._db.engine if self._bind_key is None else self._db.engines[self._bind_key]
-
-    def _session(self) -> Session | None:
-        session = self._db.session
-        if isinstance(session, scoped_session):
-            return session() if session.registry.has() else None
-        return session
 
 
 def _metadata(db: Database, bind_key: str | None) -> sa.MetaData:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import sqlalchemy as sa
-from flask import Blueprint, Flask, current_app
-from sqlalchemy.orm import Session
+from flask import Flask, current_app
+from sqlalchemy.orm import Session, scoped_session
 
 from .choices.imports import Imports
 from .choices.journal import Journal
@@ -33,55 +33,89 @@ from .errors import ConfigurationError
 from .inbound.messages import receive
 from .invitations.compose import Composer
 from .invitations.gate import Gate
-from .links.keys import DataKey
+from .links.keys import CACHED, DataKey
 from .links.mailto import MailtoDoor
 from .links.tokens import Claim, Door, Tokens, bad_token
 from .links.urls import Links
-from .pages.languages import render, speaking, spoken
+from .pages.languages import current_language, render, speaking, spoken
+from .pages.opportunities import Opportunity, described
 from .pages.routing import Place
 from .presses.domain_alarm import Alarms
 from .presses.history import RecentPresses
-from .presses.judge import LAYERS, Layer
 from .presses.nonces import Nonces
 from .presses.tables import PressTables
 
+#: Requests that may wait for a thread; a flood is refused before it fills the memory.
 LONGEST_QUEUE = 100
+#: Seconds for which the title of an opportunity in the footer of mails is kept.
+TITLE_AGE = 60
+Loader = Callable[[str], Any]
 
 
-class Tables(NamedTuple):
-    """All tables of Flask-OptOut on one metadata."""
+class Database(Protocol):
+    """What Flask-SQLAlchemy and Flask-SQLAlchemy-Lite have in common."""
 
-    choices: ChoiceTables
-    presses: PressTables
-    log: LogTables
+    @property
+    def engine(self) -> sa.Engine: ...
+    @property
+    def engines(self) -> Mapping[Any, sa.Engine]: ...
+    @property
+    def session(self) -> Session | scoped_session[Any]: ...
 
-    @classmethod
-    def on(cls, metadata: sa.MetaData) -> Tables:
-        """The tables on this metadata; made once, however often it is called."""
-        return cls(ChoiceTables.on(metadata), PressTables.on(metadata), LogTables.on(metadata))
+
+class Tables:
+    """All tables of Flask-OptOut, made once on one metadata, however often this is called."""
+
+    def __init__(self, metadata: sa.MetaData) -> None:
+        self.choices = ChoiceTables(metadata)
+        self.presses = PressTables(metadata)
+        self.log = LogTables(metadata)
 
     def all(self) -> list[sa.Table]:
         return [*self.choices.all(), *self.presses.all(), *self.log.all()]
 
 
 @dataclass(eq=False)
-class State:
-    """The parts of one app.
+class Hooks:
+    """What a host gave to an OptOut, for all of its apps.
 
-    ``engine`` and ``session`` give the current app's engine and the host's session, ``None`` when there is none yet;
-    ``load`` what the host knows about an opportunity. ``operator`` guards the operator pages; without it, they do not
-    exist.
+    ``operator`` guards the operator pages; without it, they do not exist. ``load`` gives what the host knows about an
+    opportunity, ``landing_page`` the host's view for it, if there is one.
     """
+
+    db: Database
+    bind_key: str | None
+    tables: Tables
+    operator: Callable[[], Any] | None
+    load: Loader
+    landing_page: Loader | None = None
+
+
+@dataclass(eq=False)
+class State:
+    """The parts of one app; every one of them may raise what opening the data key raises."""
 
     app: Flask
     keys: Keys
-    engine: Callable[[], sa.Engine]
-    session: Callable[[], Session | None]
-    tables: Tables
-    load: Callable[[str], Any]
-    operator: Callable[[], Any] | None
+    hooks: Hooks
     clock: Callable[[], float] = time.time
-    layers: Sequence[Layer] = LAYERS
+
+    def engine(self) -> sa.Engine:
+        """The engine of the tables."""
+        # Asked by name: a session finds no bind for statements on tables without a mapped class.
+        db, bind_key = self.hooks.db, self.hooks.bind_key
+        return db.engine if bind_key is None else db.engines[bind_key]
+
+    def session(self) -> Session | None:
+        """The host's session, if it has begun one."""
+        session = self.hooks.db.session
+        if isinstance(session, scoped_session):
+            return session() if session.registry.has() else None
+        return session
+
+    def opportunity(self, id: str) -> Opportunity:
+        """What the host says about an opportunity."""
+        return described(self.hooks.load, id)
 
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
@@ -90,8 +124,12 @@ class State:
 
     @cached_property
     def places(self) -> BoundedSemaphore:
-        """Requests that may wait for one of the threads; a flood is refused before it fills the memory."""
+        """The places in the queue for the threads."""
         return BoundedSemaphore(LONGEST_QUEUE)
+
+    @property
+    def tables(self) -> Tables:
+        return self.hooks.tables
 
     @cached_property
     def store(self) -> Store:
@@ -111,44 +149,50 @@ class State:
     def tokens(self) -> Tokens:
         return Tokens(self.key)
 
+    @cached_property
+    def ask_tokens(self) -> Tokens:
+        """Tokens of links to the ask page.
+
+        They are of another data key, or an operator who sees such a link could compute the landing link of the same
+        person, which differs in its signature alone.
+        """
+        return Tokens(DataKey(self.key.derive("ask")), (Door.ASK,))
+
     def claim(self, door: Door, path: str) -> Claim:
         """What the token in a path claims; a store without a data key has made no link, and gets none by this.
 
         :raises BadToken: for a link that cannot be read.
         """
-        if self.key_slots.find() is None:
+        if (self.key_slots.data_key or self.key_slots.find()) is None:
             raise bad_token()
         return (self.ask_tokens if door is Door.ASK else self.tokens).read(door, path)
 
     @cached_property
     def journal(self) -> Journal | None:
         path = self.app.config["OPTOUT_JOURNAL"]
-        return None if path is None else Journal(Path(path), self.key)
+        return None if path is None else Journal(Path(path), self.key_slots.open)
 
     @cached_property
     def choices(self) -> Choices:
-        journal = None if self.app.config["OPTOUT_JOURNAL"] is None else self._journal
-        return Choices(self.store, self.tables.choices, self.key_slots, journal, self._forget_presses)
+        tables = self.tables.choices
+        return Choices(self.store, tables, self.key_slots, self.journal, self._tidy, lambda: self.clock())
 
-    def _forget_presses(self) -> None:
+    def _tidy(self) -> None:
         self.presses.forget_expired()
 
-    def _journal(self) -> Journal:
+    @cached_property
+    def imports(self) -> Imports:
+        return Imports(self.choices)
+
+    @property
+    def recovery(self) -> Recovery:
         if self.journal is None:
             raise ConfigurationError(
                 "OPTOUT_JOURNAL is not set.",
                 "Without a journal there is nothing to replay.",
                 "Set OPTOUT_JOURNAL to a file that is backed up apart from the database.",
             )
-        return self.journal
-
-    @cached_property
-    def imports(self) -> Imports:
-        return Imports(self.choices)
-
-    @cached_property
-    def recovery(self) -> Recovery:
-        return Recovery(self.store, self.tables.choices, self._journal())
+        return Recovery(self.store, self.tables.choices, self.journal)
 
     @cached_property
     def place(self) -> Place:
@@ -176,11 +220,6 @@ class State:
         return Links(lambda: self.tokens, self._prefix, spoken)
 
     @cached_property
-    def ask_tokens(self) -> Tokens:
-        """Operators see these tokens beside the address that they are about, so the pseudonyms in them are others."""
-        return Tokens(DataKey(self.key.derive("ask")), (Door.ASK,))
-
-    @cached_property
     def ask_links(self) -> Links:
         return Links(lambda: self.ask_tokens, self._prefix, spoken)
 
@@ -202,10 +241,23 @@ class State:
         return receive(self.choices, self.mailto, message, recipients, sender)
 
     @cached_property
+    def composer(self) -> Composer:
+        by_mail = self.app.config["OPTOUT_MAILTO"] is not None
+        return Composer(self.links, self._footer, self.mailto.address if by_mail else None)
+
+    @cached_property
     def gate(self) -> Gate:
-        mailto = None if self.app.config["OPTOUT_MAILTO"] is None else self.mailto.address
-        composer = Composer(self.links, _footer, self.app.config["OPTOUT_SPLIT"], mailto)
-        return Gate(self.choices, composer, self.email_log, self.app.logger)
+        return Gate(self.choices, self.composer, self.email_log, self.app.logger)
+
+    def _footer(self, kind: str, url: str, opportunity: str, language: str) -> str:
+        with speaking([language]):
+            title = self._title(opportunity, current_language().tag, int(self.clock() // TITLE_AGE))
+            return render(f"mail/footer.{kind}", url=url, title=title)
+
+    @cached_property
+    def _title(self) -> Callable[[str, str, int], str]:
+        """The title of an opportunity; a thousand invitations in a row do not ask the host a thousand times."""
+        return lru_cache(CACHED)(lambda opportunity, language, age: self.opportunity(opportunity).title)
 
     @cached_property
     def email_log(self) -> EmailLog:
@@ -227,10 +279,6 @@ class State:
         """Make all parts anew when they are next used, as after a restart of the process."""
         for name in [name for name, part in vars(State).items() if isinstance(part, cached_property)]:
             vars(self).pop(name, None)
-
-    def register(self, blueprint: Blueprint, prefix: str, hidden: bool = False) -> None:
-        """Register a blueprint of ours on the host or subdomain that links lead to; see :meth:`Place.register`."""
-        self.place.register(self.app, blueprint, prefix, hidden)
 
     def create_tables(self) -> None:
         """Create what is missing of the tables, and the data key."""
@@ -257,8 +305,3 @@ def current_state() -> State:
             "Call optout.init_app(app) where the app is made.",
         )
     return state
-
-
-def _footer(kind: str, url: str, language: str) -> str:
-    with speaking([language]):
-        return render(f"mail/footer.{kind}", url=url)

@@ -77,7 +77,7 @@
     var said = choice() && choice().querySelector(".optout-said");
     if (said && status()) status().replaceChildren.apply(status(), Array.from(said.childNodes));
     if (said && status()) said.remove();
-    var next = choice() && (choice().querySelector(".optout-again") || choice().querySelector(".optout-heading"));
+    var next = choice() && (choice().querySelector(".optout-again, .optout-heading") || choice());
     if (next) next.focus();
   });
 

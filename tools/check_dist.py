@@ -101,7 +101,7 @@ def main() -> None:
 
 def walk(python: Path) -> None:
     """A newcomer's walk with the wheel, in its environment."""
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest"], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest", "aiosmtpd"], check=True)
     command = [
         sys.executable,
         "-m",

@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 
-from flask_optout.doctor.finding import Finding
-from flask_optout.doctor.resolver import Resolver, Unsure
+from flask_optout.doctor.finding import Finding, Unsure
+from flask_optout.doctor.resolver import Resolver
 from flask_optout.doctor.spf import ask, spf
 from tests.support.dns_server import SILENCE, Nameserver, Zone, dns_server
 

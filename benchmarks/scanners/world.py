@@ -78,10 +78,10 @@ class World:
     @contextmanager
     def without(self, layer: Layer | None) -> Iterator[None]:
         """Switch one layer off; without ``SAFE_READS``, to open a link is to opt out, as it is with many products."""
-        self.state.layers = [each for each in LAYERS if each is not layer]
+        self.state.presses.layers = [each for each in LAYERS if each is not layer]
         self.reading_mutes = layer is SAFE_READS
         yield
-        self.state.layers, self.reading_mutes = LAYERS, False
+        self.state.presses.layers, self.reading_mutes = LAYERS, False
 
 
 @dataclass

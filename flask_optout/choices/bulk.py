@@ -15,7 +15,7 @@ from ..addresses import Recipient, parse, plain_people
 from ..errors import AddressError
 from ..links.keys import ALL, DIGEST_SIZE
 from ..links.tokens import checked_opportunity
-from .repository import Choices
+from .repository import Choices, mutes_at
 
 #: Addresses looked at together, as many as mutes that the driver holds at once, and addresses parsed together.
 CHUNK, PIECE = 5_000, 250
@@ -25,8 +25,6 @@ LARGEST_SET = 1_000_000
 WORTH = 6
 #: Cache age in seconds before the mutes are read again; the gate looks once more as each mail leaves.
 MAX_AGE = 60.0
-#: Digests in one statement: SQLite before 3.32 takes 999 parameters.
-BATCH = 900
 
 
 def invitable(choices: Choices, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
@@ -115,14 +113,8 @@ class _Mutes:
         return mutes if len(mutes) <= limit else None
 
     def _look_up(self, connection: sa.Connection, digests: list[bytes]) -> set[bytes]:
-        """Those of the digests that are muted; they are sorted, as neighbours stand on one page of the table."""
-        digest = self._choices.tables.choice.c.digest
-        if connection.dialect.name == "postgresql":
-            array = "{" + ",".join([f'"\\\\x{one.hex()}"' for one in digests]) + "}"
-            wanted = sa.cast(sa.literal(array, sa.Text), sa.ARRAY(sa.LargeBinary))
-            return set(connection.scalars(self._query.where(digest == sa.any_(wanted))))
-        parts = (digests[start : start + BATCH] for start in range(0, len(digests), BATCH))
-        return {found for part in parts for found in connection.scalars(self._query.where(digest.in_(part)))}
+        scope = self._choices.key().scope(self.about)
+        return {digest for digest, _ in mutes_at(connection, self._choices.tables, scope, digests)}
 
 
 def _parsed(recipients: Sequence[Recipient]) -> tuple[list[bytes], dict[int, bytes], AddressError | None]:

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -47,22 +48,26 @@ class Journal:
     Reading raises JournalError when the file is missing or damaged; writing raises StoreUnavailable when it fails.
     """
 
-    def __init__(self, path: Path, key: DataKey) -> None:
+    def __init__(self, path: Path, key: Callable[[], DataKey]) -> None:
         self._path = path
-        self._key = key.derive("journal")
+        self._data_key = key
+
+    @cached_property
+    def _key(self) -> bytes:
+        return self._data_key().derive("journal")
 
     def number(self) -> int:
         """The number of the newest line, 0 in a new journal."""
         with self._opened() as file:
             last, _ = _last_line(file)
-        return 0 if last == self._line(HEADER) else self._entry(last, self._path.name).number
+        return 0 if last == self._line(HEADER) else self._entry(last).number
 
     def entries(self) -> Iterator[Entry]:
         """What was journaled, oldest first."""
         with self._opened() as file:
-            for number, line in enumerate(file, 2):
+            for line in file:
                 if line.endswith(b"\n"):  # else it was never finished, and nobody was told
-                    yield self._entry(line, f"{self._path.name}, line {number}")
+                    yield self._entry(line)
 
     @contextmanager
     def writing(self) -> Iterator[Callable[[Iterable[Entry]], None]]:
@@ -127,10 +132,10 @@ class Journal:
         try:
             with self._path.open("rb") as file:
                 if file.readline() != self._line(HEADER):
-                    raise self._damaged(self._path.name)
+                    raise self._unusable("is damaged")
                 yield file
         except OSError as error:
-            raise _unusable(f"The journal {self._path.name} cannot be read ({error.strerror}).") from None
+            raise self._unusable(f"cannot be read ({error.strerror})") from None
 
     def _beside(self, suffix: str) -> Path:
         return self._path.with_name(f"{self._path.name}.{suffix}")
@@ -139,16 +144,21 @@ class Journal:
         checksum = hashlib.blake2b(text.encode(), digest_size=8, key=self._key, person=b"optout.journal")
         return f"{text} {checksum.hexdigest()}\n".encode()
 
-    def _entry(self, line: bytes, where: str) -> Entry:
+    def _entry(self, line: bytes) -> Entry:
         text = line.decode("ascii", "replace").rpartition(" ")[0]
         if line != self._line(text):
-            raise self._damaged(where)
+            raise self._unusable("is damaged")
         number, scope, digest, state, source, day = text.split(" ")
         marks = bytes.fromhex(scope), bytes.fromhex(digest)
         return Entry(int(number), *marks, state == "mute", source, datetime.date.fromisoformat(day))
 
-    def _damaged(self, where: str) -> JournalError:
-        return _unusable(f"The journal is damaged ({where}).")
+    def _unusable(self, how: str) -> JournalError:
+        return JournalError(
+            f"The journal {self._path.name} {how}.",
+            "Without it nobody can tell whether the database is an old backup, so no invitation leaves.",
+            "Put the file named by OPTOUT_JOURNAL back; if it is new or lost for good, run 'flask optout replay "
+            "--new'.",
+        )
 
 
 def _last_line(file: BinaryIO) -> tuple[bytes, int]:
@@ -159,19 +169,6 @@ def _last_line(file: BinaryIO) -> tuple[bytes, int]:
     return whole[whole.rfind(b"\n", 0, -1) + 1 :], start + len(whole)
 
 
-def _unusable(what: str) -> JournalError:
-    return JournalError(
-        what,
-        "Without it nobody can tell whether the database is an old backup, so no invitation leaves.",
-        "Put the file named by OPTOUT_JOURNAL back; if it is new or lost for good, run 'flask optout replay --new'.",
-    )
-
-
-def journaled(meta: sa.Table) -> sa.ScalarSelect[str]:
-    """The number of the newest line that the database knows, as text; NULL where it knows none."""
-    return sa.select(meta.c.value).where(meta.c.name == NUMBER).scalar_subquery()
-
-
 def advance(connection: sa.Connection, meta: sa.Table, newest: int) -> int:
     """Note in the database the number of the line that is about to be written, and give it.
 
@@ -180,10 +177,11 @@ def advance(connection: sa.Connection, meta: sa.Table, newest: int) -> int:
     :param newest: the number of the journal's newest line.
     :raises JournalError: when the database does not know that line.
     """
-    stored = connection.scalar(sa.select(journaled(meta)))
+    row = meta.c.name == NUMBER
+    stored = connection.scalar(sa.select(meta.c.value).where(row))
     check_number(stored, newest)
     number = int(stored or 0) + 1
-    connection.execute(meta.update().where(meta.c.name == NUMBER).values(value=str(number)))
+    connection.execute(meta.update().where(row).values(value=str(number)))
     return number
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import cache, partial
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -16,16 +16,18 @@ import sqlalchemy as sa
 from ..addresses import Address
 from ..links.keys import DataKey, Mark
 from ..links.tokens import checked_opportunity
-from .journal import Entry, Journal, advance, check_number, journaled
-from .key_slots import KEY_SCOPE, KeySlots, choices_lost, key_mark, today
+from .journal import NUMBER, Entry, Journal, advance, check_number
+from .key_slots import KEY_SCOPE, KeySlots, choices_lost, today
 from .store import Read, Store
 from .tables import SOURCE_SIZE, ChoiceTables, upsert
 
 T = TypeVar("T")
 #: What cannot stand in a source, which is a word in a line of the journal.
 UNFIT = re.compile(r"[^A-Za-z0-9-]+")
-#: Marks in one statement: SQLite before 3.32 takes 999 parameters.
-BATCH = 900
+#: Digests in one statement: SQLite before 3.32 takes 999 parameters, and PostgreSQL gets an array.
+BATCH, ARRAY = 900, 5_000
+#: Seconds between two deletions of recent presses that have expired.
+EVERY = 60.0
 
 
 class Choice(NamedTuple):
@@ -45,7 +47,7 @@ class Statement(NamedTuple):
     batch: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Choices:
     """The choices of one app.
 
@@ -53,23 +55,31 @@ class Choices:
     the store or its choices are gone, and JournalError when the journal is missing or damaged, or the database is
     older than it.
 
-    ``journal`` gives where they are written a second time, if anywhere; ``afterwards`` is called after every look and
-    every change.
+    ``journal`` is where they are written a second time, if anywhere. ``tidy`` deletes recent presses that have
+    expired; it is called after looks and changes. ``clock`` gives the seconds since the epoch.
     """
 
     store: Store
     tables: ChoiceTables
     slots: KeySlots
-    journal: Callable[[], Journal] | None
-    afterwards: Callable[[], None]
+    journal: Journal | None
+    tidy: Callable[[], None]
+    clock: Callable[[], float]
+    _next_tidy: float = field(default=0.0, init=False)
 
     def key(self) -> DataKey:
         """The data key of the store; made in a store that never had one."""
-        return self.slots.find() or self.slots.open()
+        return self.slots.data_key or self.slots.open()
 
     def is_new(self) -> bool:
         """Whether nobody can have said anything yet, as the store never had a data key."""
-        return self.journal is None and self.slots.find() is None
+        return self.journal is None and not (self.slots.data_key or self.slots.find())
+
+    def afterwards(self) -> None:
+        """Delete recent presses that have expired, at most once in ``EVERY`` seconds."""
+        if self.clock() >= self._next_tidy:
+            self._next_tidy = self.clock() + EVERY
+            self.tidy()
 
     def muted(self, address: Address, opportunity: str, over: Read | None = None) -> bool:
         """Whether a choice forbids to invite this address to this opportunity.
@@ -95,17 +105,11 @@ class Choices:
 
         :param over: reads over a connection that is held; unset, one is taken from the pool.
         """
-        # The journal first, or a choice that is made meanwhile would make it seem ahead of the database.
-        number = self.journal_number()
         query, values = self.select(len(marks)), self.parameters(marks)
         rows = (over or self.store.read)(lambda connection: connection.execute(query, values).all())
         if over is None:
             self.afterwards()
-        return self.found(rows, number)
-
-    def journal_number(self) -> int | None:
-        """The number of the newest line of the journal, to be read before the choices; ``None`` without a journal."""
-        return None if self.journal is None else self.journal().number()
+        return self.found(rows)
 
     def select(self, places: int) -> sa.Select[Any]:
         """The statement that reads the choices at so many marks, the row of the data key and the journal's number.
@@ -121,17 +125,18 @@ class Choices:
             values[f"scope{place}"], values[f"digest{place}"] = mark
         return values
 
-    def found(self, rows: Iterable[Any], number: int | None) -> dict[Mark, Choice]:
-        """The choices in the rows of :meth:`select`.
-
-        :param number: of :meth:`journal_number`, read before.
-        """
+    def found(self, rows: Iterable[Any]) -> dict[Mark, Choice]:
+        """The choices in the rows of :meth:`select`."""
         choices = {Mark(bytes(row[0]), bytes(row[1])): row for row in rows}
-        owner = choices.pop(key_mark(self.key()), None)
+        owner = choices.pop(Mark(KEY_SCOPE, self.key().id), None)
         if owner is None:
             raise choices_lost()
-        if number is not None:
-            check_number(owner[5], number)
+        if self.journal is not None:
+            number = self.journal.number()
+            if (
+                owner[5] is None or int(owner[5]) < number
+            ):  # unless by a choice that was made since these rows were read
+                check_number(self.store.read(lambda connection: connection.scalar(_known(self.tables))), number)
         return {mark: Choice(*row[2:5]) for mark, row in choices.items()}
 
     def transact(
@@ -146,30 +151,20 @@ class Choices:
         :param put: stores the statements; by default, each as the row of its mark.
         """
         self.slots.open()
+        journal = self.journal
 
-        def write(connection: sa.Connection) -> tuple[T, Sequence[Statement]]:
+        def write(connection: sa.Connection) -> tuple[T, Sequence[Statement], int]:
             result, said = work(connection)
             (put or self._put)(connection, said)
-            return result, said
+            number = advance(connection, self.tables.meta, journal.number()) if journal and said else 0
+            return result, said, number
 
-        if self.journal is None:
-            result, _ = self.store.write(write)
-        else:
-            result = self._journaled(self.journal(), write)
+        with nullcontext() if journal is None else journal.writing() as append:
+            result, said, number = self.store.write(write)
+            if append and said:
+                append(Entry(number, *one.mark, one.muted, one.source, today()) for one in said)
         self.afterwards()
         return result
-
-    def _journaled(self, journal: Journal, write: Callable[[sa.Connection], tuple[T, Sequence[Statement]]]) -> T:
-        with journal.writing() as append:
-
-            def numbered(connection: sa.Connection) -> tuple[T, Sequence[Statement], int]:
-                result, said = write(connection)
-                return result, said, advance(connection, self.tables.meta, journal.number()) if said else 0
-
-            result, said, number = self.store.write(numbered)
-            if said:
-                append(Entry(number, *one.mark, one.muted, one.source, today()) for one in said)
-            return result
 
     def _put(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
         # Sorted by pseudonym, so that the order of the rows says nothing and two writers cannot deadlock.
@@ -198,28 +193,44 @@ class Choices:
 
     def mutes_among(self, connection: sa.Connection, marks: Sequence[Mark]) -> dict[Mark, int | None]:
         """Those of the marks at which a choice mutes, each with the number of its import."""
-        choice, owner = self.tables.choice.c, key_mark(self.key())
-        at = choice.scope == owner.scope, choice.digest == owner.digest
+        choice = self.tables.choice.c
+        at = choice.scope == KEY_SCOPE, choice.digest == self.key().id
         if connection.scalar(sa.select(sa.literal(1)).where(*at)) is None:
             raise choices_lost()
         mutes: dict[Mark, int | None] = {}
         for scope, group in groupby(sorted(marks), lambda mark: mark.scope):
-            while digests := [mark.digest for mark in islice(group, BATCH)]:
-                found = connection.execute(self._mutes_at(connection.dialect.name, scope, digests))
-                mutes.update((Mark(scope, bytes(digest)), batch) for digest, batch in found)
+            found = mutes_at(connection, self.tables, scope, [mark.digest for mark in group])
+            mutes.update((Mark(scope, digest), batch) for digest, batch in found)
         return mutes
 
-    def _mutes_at(self, dialect: str, scope: bytes, digests: Sequence[bytes]) -> sa.Select[Any]:
-        choice = self.tables.choice.c
-        query = sa.select(choice.digest, choice.batch).where(choice.scope == scope, choice.muted)
-        if dialect != "postgresql":
-            return query.where(choice.digest.in_(digests))
-        # Each by the primary key: PostgreSQL may rather compare every row of the table with the whole list.
-        array = "{" + ",".join([f'"\\\\x{one.hex()}"' for one in digests]) + "}"
-        typed = sa.cast(sa.literal(array, sa.Text), sa.ARRAY(sa.LargeBinary))
-        wanted = sa.func.unnest(typed).table_valued("digest", name="wanted").render_derived()
-        one = query.where(choice.digest == wanted.c.digest).limit(1).lateral()
-        return sa.select(one).select_from(wanted.join(one, sa.true()))
+
+def mutes_at(
+    connection: sa.Connection, tables: ChoiceTables, scope: bytes, digests: Sequence[bytes]
+) -> Iterator[tuple[bytes, int | None]]:
+    """Those of the digests at which a choice mutes, each with the number of its import.
+
+    :param digests: sorted, as neighbours stand on one page of the table.
+    """
+    choice = tables.choice.c
+    query = sa.select(choice.digest, choice.batch).where(choice.scope == scope, choice.muted)
+    postgresql = connection.dialect.name == "postgresql"
+    step = ARRAY if postgresql else BATCH
+    for start in range(0, len(digests), step):
+        some = digests[start : start + step]
+        if postgresql:
+            # Each by the primary key: PostgreSQL may rather compare every row of the table with the whole list.
+            array = "{" + ",".join([f'"\\\\x{one.hex()}"' for one in some]) + "}"
+            typed = sa.cast(sa.literal(array, sa.Text), sa.ARRAY(sa.LargeBinary))
+            wanted = sa.func.unnest(typed).table_valued("digest", name="wanted").render_derived()
+            one = query.where(choice.digest == wanted.c.digest).limit(1).lateral()
+            rows = connection.execute(sa.select(one).select_from(wanted.join(one, sa.true())))
+        else:
+            rows = connection.execute(query.where(choice.digest.in_(some)))
+        yield from ((bytes(digest), batch) for digest, batch in rows)
+
+
+def _known(tables: ChoiceTables) -> sa.Select[Any]:
+    return sa.select(tables.meta.c.value).where(tables.meta.c.name == NUMBER)
 
 
 @cache
@@ -230,6 +241,6 @@ def _select(tables: ChoiceTables, places: int, journal: bool) -> sa.Select[Any]:
         for place in range(places)
     ]
     owner = sa.and_(choice.scope == sa.literal(KEY_SCOPE, choice.scope.type), choice.digest == sa.bindparam("key"))
-    number = journaled(tables.meta) if journal else sa.null()
+    number = _known(tables).scalar_subquery() if journal else sa.null()
     columns = choice.scope, choice.digest, choice.muted, choice.source, choice.day, number
     return sa.select(*columns).where(sa.or_(owner, *at))

@@ -21,24 +21,13 @@ def create_tables(store: Store, tables: Iterable[sa.Table]) -> None:
     """Create what is missing of these tables.
 
     :raises StoreUnavailable: when the database does not take them.
-    :raises ConfigurationError: when a table lacks its primary key.
     """
     for table in tables:
+        create = partial(table.create, checkfirst=True)
         try:
-            store.write(partial(_create, table=table))
+            store.write(create)
         except StoreUnavailable:  # another process may have created it meanwhile
-            store.write(partial(_create, table=table))
-
-
-def _create(connection: sa.Connection, table: sa.Table) -> None:
-    table.create(connection, checkfirst=True)
-    key = [column.name for column in table.primary_key]
-    if sa.inspect(connection).get_pk_constraint(table.name, table.schema)["constrained_columns"] != key:
-        raise ConfigurationError(
-            f"The table {table.name} lacks its primary key.",
-            "Without it one person could have two choices, and the wrong one could count.",
-            f"Give {table.name} the primary key ({', '.join(key)}).",
-        )
+            store.write(create)
 
 
 def keep_mutes() -> None:

@@ -6,7 +6,8 @@ import copy
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -83,21 +84,27 @@ class Store:
 
             yield read
 
-    def write(self, work: Work[T], single: bool = False) -> T:
+    def write(self, work: Work[T], single: bool = False, shares: bool = False) -> T:
         """Commit ``work`` in a transaction of its own; it is run again after a deadlock.
 
         :param single: whether it is one statement, which PostgreSQL commits without BEGIN and COMMIT.
-        :raises StoreUnavailable: on SQLite also when the host's own transaction has written here and is still open.
+        :param shares: where the host's own transaction has written to this SQLite database and is still open, whether
+            it goes into a savepoint there and shares its fate; if not, it is refused.
         """
         engine = self._engine()
         with _reported(engine):
             host = self._host_driver(engine)
             if host is None or _may_have_only_read(engine, host):
+                wait = host is None or not shares
+                attempt = partial(_transaction, engine, work, single, wait)
                 try:
-                    return _retried(lambda: _transaction(engine, work, single))
+                    return _retried(attempt) if wait else attempt()
                 except OperationalError as error:
                     if host is None or not _is_conflict(error):
                         raise
+            if shares:
+                with _sharing(engine, host) as connection, connection.begin_nested():
+                    return work(connection)
         raise StoreUnavailable(
             "The app's own database transaction is open, and nothing else can be written before it ends.",
             "SQLite has one writer at a time, and what a candidate says must stand whatever becomes of the app's "
@@ -106,21 +113,8 @@ class Store:
         )
 
     def record(self, work: Work[T], single: bool = False) -> T:
-        """Write a row of the Email Log.
-
-        On SQLite, where the host's own transaction has written to this database and is still open, the row goes into
-        a savepoint of it and shares its fate; elsewhere as :meth:`write`.
-        """
-        engine = self._engine()
-        host = self._host_driver(engine)
-        if host is None:
-            return self.write(work, single)
-        with _reported(engine):
-            if _may_have_only_read(engine, host):
-                with suppress(OperationalError):
-                    return _transaction(engine, work, wait=False)
-            with _sharing(engine, host) as connection, connection.begin_nested():
-                return work(connection)
+        """Write what belongs to the Email Log: as :meth:`write`, sharing the fate of the host's transaction."""
+        return self.write(work, single, shares=True)
 
     def _host_driver(self, engine: sa.Engine) -> Any:
         """The SQLite connection on which a transaction of the host's is open, or ``None``."""
@@ -154,7 +148,7 @@ def _may_have_only_read(engine: sa.Engine, host: Any) -> bool:
     return begun_by_host and not _in_memory(engine)
 
 
-def _transaction(engine: sa.Engine, work: Work[T], single: bool = False, wait: bool = True) -> T:
+def _transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> T:
     """Commit ``work``.
 
     :param wait: ``False`` to fail at once where the lock of an SQLite file is taken.

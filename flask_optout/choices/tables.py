@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -43,63 +42,61 @@ def number() -> sa.types.TypeEngine[int]:
     return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-@dataclass(frozen=True)
-class ChoiceTables:
+class TableSet:
+    """Some tables of Flask-OptOut, each an attribute."""
+
+    def all(self) -> list[sa.Table]:
+        return list(vars(self).values())
+
+
+class ChoiceTables(TableSet):
     """``choice``: what a candidate last said about one opportunity, one row for each pseudonym, without an address,
     an exact time or an order. ``meta``: the slots of the data key, and the number of the journal's newest line.
     ``batch``: the imports, by the number that stands in the choices that they made. ``repeat``: which of those
     choices another import would have made as well.
     """
 
-    choice: sa.Table
-    meta: sa.Table
-    batch: sa.Table
-    repeat: sa.Table
-
-    @classmethod
-    def on(cls, metadata: sa.MetaData) -> ChoiceTables:
-        """The tables on this metadata; made once, however often it is called."""
-        return cls(
-            choice=table(
-                metadata,
-                "optout_choice",
-                sa.Column("scope", binary(SCOPE_SIZE), primary_key=True),
-                sa.Column("digest", binary(DIGEST_SIZE), primary_key=True),
-                sa.Column("muted", sa.Boolean, nullable=False),
-                sa.Column("source", sa.String(SOURCE_SIZE), nullable=False),
-                sa.Column("day", sa.Date, nullable=False),
-                # Of an import, so that it can be taken back.
-                sa.Column("batch", sa.Integer),
-                # Clustered by opportunity: its mutes are read in one stretch.
-                sqlite_with_rowid=False,
-            ),
-            meta=table(
-                metadata,
-                "optout_meta",
-                sa.Column("name", sa.String(32), primary_key=True),
-                sa.Column("value", sa.String(255), nullable=False),
-            ),
-            batch=table(
-                metadata,
-                "optout_import",
-                sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-                sa.Column("day", sa.Date, nullable=False),
-                sa.Column("name", string(NAME_SIZE), nullable=False),
-                sa.Column("rows", number(), nullable=False),
-                sa.Column("taken_back", sa.Boolean, nullable=False),
-            ),
-            repeat=table(
-                metadata,
-                "optout_import_repeat",
-                sa.Column("scope", binary(SCOPE_SIZE), primary_key=True),
-                sa.Column("digest", binary(DIGEST_SIZE), primary_key=True),
-                sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
-                sqlite_with_rowid=False,
-            ),
+    def __init__(self, metadata: sa.MetaData) -> None:
+        self.choice = table(
+            metadata,
+            "optout_choice",
+            *mark_columns(),
+            sa.Column("muted", sa.Boolean, nullable=False),
+            sa.Column("source", sa.String(SOURCE_SIZE), nullable=False),
+            sa.Column("day", sa.Date, nullable=False),
+            # Of an import, so that it can be taken back.
+            sa.Column("batch", sa.Integer),
+            # Clustered by opportunity: its mutes are read in one stretch.
+            sqlite_with_rowid=False,
+        )
+        self.meta = table(
+            metadata,
+            "optout_meta",
+            sa.Column("name", sa.String(32), primary_key=True),
+            sa.Column("value", sa.String(255), nullable=False),
+        )
+        self.batch = table(
+            metadata,
+            "optout_import",
+            sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("day", sa.Date, nullable=False),
+            sa.Column("name", string(NAME_SIZE), nullable=False),
+            sa.Column("rows", number(), nullable=False),
+            sa.Column("taken_back", sa.Boolean, nullable=False),
+        )
+        self.repeat = table(
+            metadata,
+            "optout_import_repeat",
+            *mark_columns(),
+            sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
+            sqlite_with_rowid=False,
         )
 
-    def all(self) -> list[sa.Table]:
-        return [self.choice, self.meta, self.batch, self.repeat]
+
+def mark_columns() -> list[sa.Column[bytes]]:
+    """The primary key of what belongs to one person and one opportunity: the fields of a Mark."""
+    sizes = ("scope", SCOPE_SIZE), ("digest", DIGEST_SIZE)
+    return [sa.Column(name, binary(size), primary_key=True) for name, size in sizes]
 
 
 def table(metadata: sa.MetaData, name: str, *columns: sa.schema.SchemaItem, **options: Any) -> sa.Table:

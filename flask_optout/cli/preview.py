@@ -35,7 +35,7 @@ def preview(opportunity: str, html: bool, language: str | None) -> None:
     if language and not spoken(tag_of(language)):
         raise click.UsageError(f"This app has no words in the language {language}.")
     with told():
-        [letter] = current_state().gate.letters(
+        letter = current_state().composer.letter(
             Draft(
                 recipients=[NOBODY],
                 opportunity=opportunity,

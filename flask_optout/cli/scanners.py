@@ -12,14 +12,13 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from ..addresses import Address, parse
-from ..config import LOOPBACK
+from ..config import LOOPBACK, sender_of
 from ..doctor.scan import Answer, Scanner, scan
 from ..errors import OptOutError
 from ..invitations.compose import Letter
 from ..links.keys import ALL
 from ..links.tokens import Door
 from ..mailers.delivery import default_sender, deliver
-from ..pages.context import opportunity_of
 from ..pages.languages import render, translate
 from ..wiring import current_state
 from .terminal import progress, told
@@ -80,10 +79,10 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
 
 def _notice(address: Address, opportunities: list[str]) -> Letter:
     """The mail that asks somebody to check their answers; it names who invited them, and to what."""
-    links, sender = current_state().links, parse(default_sender())
-    name = sender.name or sender.deliverable
+    state, sender = current_state(), default_sender()
+    name = sender_of(current_app).name
     about = [
-        (" ".join(opportunity_of(each).title.split()), links.url(Door.LANDING, address, each))
+        (state.opportunity(each).title, state.links.url(Door.LANDING, address, each))
         for each in dict.fromkeys(opportunities)
     ]
     titles = [title for title, _ in about if title]
@@ -97,7 +96,7 @@ def _notice(address: Address, opportunities: list[str]) -> Letter:
         subject=subject,
         text=render("mail/notice.txt", sender=name, about=about),
         html=None,
-        sender=default_sender(),
+        sender=sender,
         reply_to=None,
         headers={"Auto-Submitted": "auto-generated"},
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
+from contextlib import suppress
+from urllib.parse import SplitResult, urlsplit
 
-from .finding import Finding, tell, unknown
+from .finding import Finding, tell
 from .providers import by_host, unwrapped
 from .sample import Sample
 from .styles import visible_links
@@ -26,57 +27,46 @@ def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
     """
     if not (sample.texts or sample.htmls):
         yield tell("message.body")
+    header = re.findall(r"<(https:[^<>\s]*)>", sample.first("List-Unsubscribe"))
     shown: list[str] = []
     for kind, parts in (("text", sample.texts), ("html", sample.htmls), ("amp", sample.amps)):
-        if not parts:
-            continue
         read = URL.findall if kind == "text" else visible_links
         links = [link for part in parts for link in read(part[:LONGEST_BODY])]
-        plain = {link: unwrapped(link) for link in links}
-        mine = [link for link, _ in plain.values() if ours(link)]
+        plain = [unwrapped(link) for link in links]
+        mine = [link for link, _ in plain if ours(link)]
+        scanners = sorted({scanner for _, scanner in plain if scanner})
+        if scanners:
+            yield tell("message.scanner", scanners=scanners, kind=kind)
+        if parts:
+            yield _shown(kind, links, bool(mine), scanners)
         shown += mine
-        scanners = sorted({scanner for _, scanner in plain.values() if scanner})
-        yield from _part(kind, links, bool(mine), scanners)
     size = max((len(part.encode()) for part in sample.htmls), default=0)
     if size > CLIPPED:
         yield tell("message.clipped", size=size // 1_000)
-    header = re.findall(r"<(https:[^<>\s]*)>", sample.first("List-Unsubscribe"))
     if set(shown) & set(header):
         yield tell("message.link.same")
 
 
-def _part(kind: str, links: list[str], found: bool, scanners: list[str]) -> Iterator[Finding]:
-    if scanners:
-        yield tell("message.scanner", scanners=" and ".join(scanners), kind=kind)
-    tracker = _tracker(links)
+def _shown(kind: str, links: list[str], found: bool, scanners: list[str]) -> Finding:
     if found:
-        yield tell(f"message.link.{kind}")
-    elif scanners:
-        mend = "Save a sample in a mailbox without such a scanner, or look at the page behind each link."
-        yield unknown(
-            f"message.link.{kind}", f"whether the {kind} part shows the link", f"{scanners[0]} rewrote it", mend
-        )
-    elif tracker is not None:
+        return tell(f"message.link.{kind}")
+    if scanners:
+        return tell("message.link.unknown", kind=kind, scanners=scanners)
+    if (tracker := _tracker(links)) is not None:
         name, setting = tracker
-        yield tell("message.link.tracked", kind=kind, name=name, setting=setting)
-    else:
-        yield tell("message.amp.none" if kind == "amp" else "message.link.none", kind=kind)
+        return tell("message.link.tracked", kind=kind, name=name, setting=setting)
+    return tell("message.amp.none" if kind == "amp" else "message.link.none", kind=kind)
 
 
 def _tracker(links: list[str]) -> tuple[str, str] | None:
     """Whose click tracking the links lead over, and what turns it off."""
-    places = []
+    web: list[SplitResult] = []
     for link in links:
-        try:
-            places.append(urlsplit(link))
-        except ValueError:
-            continue
-    web = [place for place in places if place.scheme in ("http", "https")]
+        with suppress(ValueError):
+            web += [place for place in [urlsplit(link)] if place.scheme in ("http", "https")]
     for place in web:
         provider = by_host(place.hostname or "", place.path)
         if provider is not None and (place.query or len(place.path) > LONG_PATH):
             return provider.name, provider.setting
-    machine = [place for place in web if len(place.path) + len(place.query) > LONG_PATH]
-    if len({place.hostname for place in machine}) == 1 and len(machine) == len(web):
-        return machine[0].netloc, "Switch click tracking off for this link where mail leaves."
-    return None
+    long = all(len(place.path) + len(place.query) > LONG_PATH for place in web)
+    return (web[0].netloc, "unknown") if long and len({place.hostname for place in web}) == 1 else None

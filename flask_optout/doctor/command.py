@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import sys
-from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import click
@@ -11,36 +11,31 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from ..wiring import current_state
-from .case import Case, checked_domain, checked_nameserver
-from .sample import LONGEST_MESSAGE
 
 
 class _Checked(click.ParamType[Any]):
-    """An option that a function checks."""
+    """An option that a function of ``case`` checks, which an app that is not examined does not wait for."""
 
-    def __init__(self, name: str, check: Callable[[str], Any]) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self._check = check
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from . import case
+
         try:
-            return self._check(value) if isinstance(value, str) else value
+            return getattr(case, f"checked_{self.name}")(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
 @click.command()
-@click.option(
-    "--domain", type=_Checked("domain", checked_domain), help="The domain in From; else the default sender's."
-)
+@click.option("--domain", type=_Checked("domain"), help="The domain in From; else the default sender's.")
 @click.option("--message", type=click.File("rb"), help="A delivered invitation, saved with all its headers.")
-@click.option(
-    "--nameserver", type=_Checked("address", checked_nameserver), help="Ask this one, as 9.9.9.9 or 9.9.9.9:53."
-)
+@click.option("--nameserver", type=_Checked("nameserver"), help="Ask this one, as 9.9.9.9 or 9.9.9.9:53.")
 @click.option(
     "--block-list",
     "block_lists",
-    type=_Checked("zone", checked_domain),
+    type=_Checked("domain"),
     multiple=True,
     help="Ask this DNS block list too, such as zen.spamhaus.org; may be given several times.",
 )
@@ -63,15 +58,17 @@ def doctor(
     Example:
         flask optout doctor --message delivered.eml
     """
-    # An app that is not examined does not wait for the doctor's tools.
-    from .examine import examine
-    from .report import Progress, as_json, write
+    from .case import Case
+    from .examine import GROUPS, examine
+    from .report import as_json, write
+    from .sample import LONGEST_MESSAGE
 
     raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
     case = Case.of(current_app.config, domain, raw, () if nameserver is None else (nameserver,), block_lists)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    with Progress(sys.stderr) as progress:
-        report = examine(app, current_state(), case, offline, progress.done)
+    terminal = sys.stderr if sys.stderr.isatty() else io.StringIO()
+    with click.progressbar(length=len(GROUPS), label="Looking", show_eta=False, file=terminal) as bar:
+        report = examine(app, current_state(), case, offline, lambda group: bar.update(1))
     if for_programs:
         click.echo(as_json(report))
     else:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import logging
 import re
 import time
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dkim
-from dkim.util import InvalidTagValueList
 
-from .finding import Finding, tell, unknown
+from .finding import Finding, Unsure, check, tell
 from .providers import by_host, by_selector
 from .records import flawed, paste_of
-from .resolver import Resolver, Unsure
+from .resolver import Resolver
 from .sample import tag_list
 
 SHORTEST_KEY = 1024
@@ -30,18 +28,19 @@ MOST_SIGNATURES = 5
 NEW_KEY = """openssl genrsa -out dkim.pem 2048
 (printf '"v=DKIM1; k=rsa; p="'; openssl rsa -in dkim.pem -pubout -outform DER |
   base64 -w 240 | sed 's/.*/ "&"/') | tr -d '\\n'"""
-NO_NACL = "PyNaCl is not installed"
 #: dkimpy's words for why a signature does not hold, and the ends of the ids that say so.
 CAUSES = (("x= value is past", "expired"), ("body hash mismatch", "body"))
+#: What stands wrong in a record that is mended without a new key.
+SAME_KEY = ("several", "hash", "service")
 
 
 class Key(NamedTuple):
-    """What a key record holds: a size where it is a key, else the end of an id and what is wrong."""
+    """What a key record holds: a size where it is a key, else what is wrong, as the end of an id, and why."""
 
     kind: str = ""
     bits: int = 0
     wrong: str = ""
-    reason: str = ""
+    reason: str | list[str] = ""
     #: The record as it should be, where only its writing is wrong.
     record: str = ""
 
@@ -49,67 +48,39 @@ class Key(NamedTuple):
 def read(records: list[str]) -> Key:
     """Read what DNS has for a selector."""
     if len(records) != 1:
-        wrong, reason = ("several", "there are several") if records else ("absent", "it is absent")
-        return Key(wrong=wrong, reason=reason)
+        wrong = "several" if records else "absent"
+        return Key(wrong=wrong, reason=wrong)
     key = _parsed(records[0])
-    if (
-        key.wrong == "syntax"
-        and (found := flawed(records[0], "dkim1", lambda text: not _parsed(text).wrong))
-        and found[1]
-    ):
-        return Key(wrong="flawed", reason=found[0], record=found[1])
-    return key
+    found = flawed(records[0], "DKIM1", _is_key) if key.wrong == "syntax" else None
+    return Key(wrong="flawed", reason=found[0], record=found[1]) if found and found[1] else key
+
+
+def _is_key(record: str) -> bool:
+    return not _parsed(record).wrong
 
 
 def _parsed(record: str) -> Key:
     tags = tag_list(record)
-    key = re.sub(r"\s", "", tags.get("p", ""))
-    kind = tags.get("k", "rsa").lower()
-    hashes = [name.strip().lower() for name in tags.get("h", "sha256").split(":")]
-    services = {name.strip().lower() for name in tags.get("s", "*").split(":")}
-    if "p" in tags and not key:
-        return Key(wrong="revoked", reason="it is revoked")
+    text, kind = re.sub(r"\s", "", tags.get("p", "")), tags.get("k", "rsa").lower()
+    hashes, services = (_words(tags.get(tag, usual)) for tag, usual in (("h", "sha256"), ("s", "*")))
+    if "p" in tags and not text:
+        return Key(wrong="revoked", reason="revoked")
     try:
-        raw = base64.b64decode(key, validate=True)
-        # The names of kinds may be in capitals (RFC 6376 section 3.6.1), which dkimpy does not take.
-        text = re.sub(r"(?i)(^|;)(\s*k\s*=\s*)(rsa|ed25519)\b", lambda k: k[1] + k[2] + k[3].lower(), record)
-        _, bits, kind_read, _ = dkim.evaluate_pk("", text.encode())
+        size = len(base64.b64decode(text, validate=True))
+        if kind in ("rsa", "ed25519") and size and (size == 32) != (kind == "ed25519"):
+            return Key(wrong="type", reason=f"k={kind}, but p= holds a key of another type")
+        # dkimpy takes no kind in capitals, which may be (RFC 6376 section 3.6.1).
+        _, bits, _, _ = dkim.evaluate_pk("", f"v={tags.get('v', 'DKIM1')}; k={kind}; p={text}".encode())
     except dkim.NaClNotFoundError:
-        return Key(kind, 256, "unknown", NO_NACL)
-    except (dkim.DKIMException, InvalidTagValueList, binascii.Error, ValueError, LookupError, TypeError) as error:
-        return _unread(tags, key, kind, error)
-    if (len(raw) == 32) != (kind == "ed25519"):
-        return Key(wrong="type", reason=f"k={kind}, but p= holds a key of another type")
-    if "sha256" not in hashes:
-        return Key(wrong="hash", reason="it forbids sha256")
-    if not {"*", "email"} & services:
-        return Key(wrong="service", reason="it is not meant for mail")
-    return Key(kind_read.decode(), bits)
+        return Key(kind, 256, "extra", "nacl")
+    except (dkim.DKIMException, ValueError, LookupError, TypeError) as error:
+        return Key(wrong="syntax", reason=str(error).partition("(")[0].strip() or "p= is no key")
+    wrong = "hash" if "sha256" not in hashes else "service" if not {"*", "email"} & services else ""
+    return Key(kind, bits, wrong, wrong)
 
 
-def _unread(tags: dict[str, str], key: str, kind: str, error: Exception) -> Key:
-    size = len(base64.b64decode(key + "=" * (-len(key) % 4))) if re.fullmatch(r"[A-Za-z0-9+/]+=*", key) else 0
-    if kind in ("rsa", "ed25519") and size and (size == 32) == (kind == "rsa"):
-        return Key(wrong="type", reason=f"k={kind}, but p= holds a key of another type")
-    if "p" not in tags:
-        return Key(wrong="syntax", reason="it has no p=")
-    if tags.get("v", "DKIM1") != "DKIM1":
-        return Key(wrong="syntax", reason=f"it begins with v={tags['v']}, and must begin with v=DKIM1")
-    if kind not in ("rsa", "ed25519"):
-        return Key(wrong="syntax", reason=f"k={kind} is no kind of key")
-    return Key(wrong="syntax", reason=f"its p= is no key ({type(error).__name__})" if size else "its p= is no base64")
-
-
-def _how(resolver: Resolver, selector: str, name: str) -> tuple[str, str]:
-    """What makes a new key, and the command to paste: the provider that holds it has a page, else openssl does."""
-    try:
-        target = next((record.target.to_text() for record in resolver.records(name, "CNAME")), "")
-    except Unsure:
-        target = ""
-    provider = by_host(target) if target else by_selector(selector)
-    if provider is not None:
-        return f"Publish the record that {provider.name} shows for your domain: {provider.keys}", ""
-    return f"Make a new key, publish the line that this prints at {name}, and sign with it.", NEW_KEY
+def _words(text: str) -> set[str]:
+    return {word.strip().lower() for word in text.split(":")}
 
 
 def keys(resolver: Resolver, selectors: list[tuple[str, str]]) -> Iterator[Finding]:
@@ -119,42 +90,42 @@ def keys(resolver: Resolver, selectors: list[tuple[str, str]]) -> Iterator[Findi
     """
     if not selectors:
         yield tell("domain.dkim.selector")
-    kinds = set()
-    for selector, domain in selectors:
-        name = f"{selector}._domainkey.{domain}"
-        try:
-            records = resolver.texts(name)
-        except Unsure as trouble:
-            yield unknown("domain.dkim", f"which DKIM key {name} holds", trouble)
-            kinds.add("unknown")
-            continue
-        key = read(records)
-        kinds.add(key.kind)
-        yield _said(resolver, selector, name, records, key)
-        if records and "y" in tag_list(records[0]).get("t", "").lower().split(":"):
-            yield tell("domain.dkim.test", name=name)
-    if kinds == {"ed25519"}:
+    found = [finding for pair in selectors for finding in _key(resolver, *pair)]
+    yield from found
+    if {finding.facts.get("kind", "unknown") for finding in found if finding.id != "domain.dkim.test"} == {"ed25519"}:
         yield tell("domain.dkim.ed25519")
 
 
-def _said(resolver: Resolver, selector: str, name: str, records: list[str], key: Key) -> Finding:
-    shown = tuple(records)
-    if key.wrong == "unknown":
-        mend = "Run: pip install 'Flask-OptOut[doctor]'"
-        return unknown("domain.dkim", f"whether {name} holds a good Ed25519 key", key.reason, mend)
+@check("domain.dkim")
+def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
+    name = f"{selector}._domainkey.{domain}"
+    records = resolver.texts(name)
+    key = read(records)
+    facts: dict[str, Any] = {"name": name, "kind": key.kind, "bits": key.bits, "reason": key.reason}
+    short = "short" if key.bits < SHORTEST_KEY else "low" if key.bits < GOOD_KEY else ""
+    paste: str | None
     if key.wrong == "flawed":
-        return tell("domain.dkim.flawed", shown, paste_of(name, key.record), name=name, reason=key.reason)
-    if key.wrong or (key.kind == "rsa" and key.bits < GOOD_KEY):
-        how, command = _how(resolver, selector, name)
-        end = key.wrong or ("short" if key.bits < SHORTEST_KEY else "low")
-        details = shown if end in ("syntax", "several", "type", "hash", "service") else ()
-        command = "" if end in ("several", "hash", "service") else command
-        return tell(f"domain.dkim.{end}", details, command, name=name, reason=key.reason, bits=key.bits, how=how)
-    return tell(
-        "domain.dkim.key",
-        name=name,
-        kind="an Ed25519 key" if key.kind == "ed25519" else f"an RSA key of {key.bits} bits",
-    )
+        paste = paste_of(name, key.record, _is_key)
+        yield tell("domain.dkim.flawed", tuple(records), paste, **facts)
+    elif end := key.wrong or (short if key.kind == "rsa" else ""):
+        provider = _provider(resolver, selector, name)
+        facts |= {"provider": provider.name, "page": provider.keys} if provider else {}
+        paste = NEW_KEY if provider is None and end not in (*SAME_KEY, "extra") else None
+        shown = tuple(records) if key.wrong else ()
+        yield tell(f"domain.dkim.{end}", shown, paste, **facts, how="provider" if provider else "own")
+    else:
+        yield tell("domain.dkim.key", **facts)
+    if records and "y" in _words(tag_list(records[0]).get("t", "")):
+        yield tell("domain.dkim.test", name=name)
+
+
+def _provider(resolver: Resolver, selector: str, name: str) -> Any:
+    """Who holds the key, and has a page that shows its record."""
+    try:
+        targets = [record.target.to_text() for record in resolver.records(name, "CNAME")]
+    except Unsure:
+        targets = []
+    return by_host(targets[0]) if targets else by_selector(selector)
 
 
 def signatures(resolver: Resolver, message: bytes, headers: list[str], held: Iterable[str] = ()) -> Iterator[Finding]:
@@ -165,34 +136,31 @@ def signatures(resolver: Resolver, message: bytes, headers: list[str], held: Ite
     """
     head, _, body = message.partition(b"\r\n\r\n")
     if BLANKS_IN_HEAD.search(head) or BLANKS_IN_BODY.search(body):
-        reason = "hundreds of blanks follow one another in the message"
-        yield unknown("message.dkim", "whether a signature holds", reason, "Take them out, and send a new sample.")
+        yield tell("message.dkim.unknown", reason="blanks")
         return
     for index, header in enumerate(headers[:MOST_SIGNATURES]):
-        if len(header) > LONGEST_SIGNATURE:
-            yield unknown("message.dkim", "whether a signature holds", "it is too long to be one")
-            continue
-        tags = tag_list(header)
-        domain, selector = tags.get("d", "").lower(), tags.get("s", "")
-        facts = {"domain": domain or "(no domain)", "selector": selector}
-        try:
-            end, reason = _judged(resolver, message, index, tags)
-        except Unsure as trouble:
-            yield unknown("message.dkim", f"whether the signature of {facts['domain']} holds", trouble)
-            continue
-        if end != "valid" and domain in held:
-            end = "since"
-        yield tell(f"message.dkim.{end}", **facts, reason=reason or "a signed header was changed")
+        yield from _signature(resolver, message, index, header, set(held))
 
 
-def _judged(resolver: Resolver, message: bytes, index: int, tags: dict[str, str]) -> tuple[str, str]:
+@check("message.dkim")
+def _signature(resolver: Resolver, message: bytes, index: int, header: str, held: set[str]) -> Iterator[Finding]:
+    if len(header) > LONGEST_SIGNATURE:
+        raise Unsure("long")
+    tags = tag_list(header)
+    domain, selector = tags.get("d", "").lower(), tags.get("s", "")
+    records = resolver.texts(f"{selector}._domainkey.{domain}")
+    end, reason = _judged(records, message, index, tags)
+    end = "since" if end != "valid" and domain in held else end
+    yield tell(f"message.dkim.{end}", domain=domain or "?", selector=selector, reason=reason)
+
+
+def _judged(records: list[str], message: bytes, index: int, tags: dict[str, str]) -> tuple[str, str | list[str]]:
     """Whether a signature holds, as the end of an id, and why not.
 
     :raises Unsure: when nobody can tell.
     """
-    records = resolver.texts(f"{tags.get('s', '')}._domainkey.{tags.get('d', '')}")
     key = read(records)
-    if key.wrong == "unknown":
+    if key.wrong == "extra":
         raise Unsure(key.reason)
     if key.wrong:
         return "key", key.reason
@@ -208,6 +176,5 @@ def _judged(resolver: Resolver, message: bytes, index: int, tags: dict[str, str]
         verifier = dkim.DKIM(message, logger=quiet, minkey=0)
         valid = verifier.verify(index, dnsfunc=lambda name, timeout: records[0].encode())
     except (dkim.DKIMException, ValueError, LookupError, TypeError, AttributeError) as error:
-        reason = str(error)
-        return next((end for words, end in CAUSES if words in reason), "invalid"), reason
-    return ("valid", "") if valid else ("header", "")
+        return next((end for words, end in CAUSES if words in str(error)), "invalid"), str(error)
+    return ("valid", "") if valid else ("header", "header")

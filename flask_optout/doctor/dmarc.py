@@ -1,38 +1,39 @@
 """DMARC (RFC 9989): the policy of the domain in From, and whether SPF or DKIM speaks for that domain.
 
-checkdmarc reads report addresses and asks whether they take reports. The tree walk stands here: checkdmarc finds the
-organizational domain in the public suffix list, which RFC 9989 no longer knows, and drops a whole record for one bad
-tag, where section 4.8 drops the tag.
+checkdmarc knows the tags and their values, reads report addresses and asks whether they take reports. The tree walk
+stands here: checkdmarc's ends at the domain's own record, so that it tells no organizational domain, and at a name
+with several records, where section 4.10 goes on. A bad fo, psd or t costs it the record, where section 4.8 drops the
+tag.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import checkdmarc.dmarc
-import checkdmarc.utils
+from checkdmarc.dmarc import (
+    DMARCError,
+    UnverifiedDMARCURIDestination,
+    dmarc_tags,
+    parse_dmarc_report_uri,
+    verify_dmarc_report_destination,
+)
 
-from .finding import Finding, tell, unknown
+from .finding import Finding, check, tell
 from .records import flawed, paste_of
-from .resolver import Resolver, Unsure
+from .resolver import Resolver
 from .sample import tag_list
 
 #: Section 4.8: the name of the tag may be in capitals, DMARC1 is in capitals.
 MARK = re.compile(r"[vV]\s*=\s*DMARC1\s*(;|$)")
 REMOVED = ("pct", "rf", "ri")
-POLICIES = ("none", "quarantine", "reject")
+POLICIES = ("p", "sp", "np")
 #: The values that a tag may have (section 4.7); of fo it may have several.
-VALUES: dict[str, Any] = {
-    **dict.fromkeys(("p", "sp", "np"), POLICIES),
-    **dict.fromkeys(("adkim", "aspf"), ("r", "s")),
-    "psd": ("y", "n", "u"),
-    "t": ("y", "n"),
-    "fo": ("0", "1", "d", "s"),
-}
-KNOWN = {"v", "rua", "ruf", *VALUES, *REMOVED}
+VALUES = {tag: set(known["values"]) for tag, known in dmarc_tags.items() if "values" in known}
+VALUES |= dict.fromkeys(("adkim", "aspf"), {"r", "s"})
 #: RFC 9989 section 4.10: eight questions at most, so longer names go on with their last seven labels.
 MOST_LABELS = 8
 
@@ -50,190 +51,157 @@ class Policy:
         for tag, value in tag_list(self.record).items():
             lower = value if tag in ("rua", "ruf") else value.lower()
             parts = re.split(r"\s*:\s*", lower) if tag == "fo" else [lower]
-            good = tag not in VALUES or (set(parts) <= set(VALUES[tag]) and len(set(parts)) == len(parts))
+            good = tag not in VALUES or (set(parts) <= VALUES[tag] and len(set(parts)) == len(parts))
             (self.tags if good else self.dropped)[tag] = lower
 
     @property
-    def reports(self) -> list[str]:
-        """The rua addresses that can be read."""
-        return [uri for uri in self.tags.get("rua", "").split(",") if _readable(uri)]
+    def twice(self) -> list[str]:
+        """The tags that stand there more than once."""
+        counts = Counter(re.findall(r"(?:^|;)\s*(\w+)\s*=", self.record.lower()))
+        return sorted(tag for tag, count in counts.items() if count > 1)
 
-    def without(self, *tags: str, **more: str) -> str:
-        """The record for pasting, without some tags and with others, its policy as it stands."""
-        kept = {tag: value for tag, value in tag_list(self.record).items() if tag not in tags}
-        kept["v"] = "DMARC1"
-        return "; ".join(f"{tag}={value}" for tag, value in {"v": "", **kept, **more}.items())
+    @property
+    def reports(self) -> dict[str, dict[str, Any] | None]:
+        """The rua addresses, each as checkdmarc reads it, if it can."""
+        return {uri.strip(): _read(uri) for uri in self.tags.get("rua", "").split(",") if uri.strip()}
+
+    def paste(self, *without: str, **more: str) -> str:
+        """The record with its flaws mended, its policy as it stands; empty where nobody knows which that is."""
+        lost = {*REMOVED, *without, *self.dropped} - {*POLICIES}
+        kept = {tag: value for tag, value in tag_list(self.record).items() if tag not in lost}
+        if self.tags.get("pct") == "0":  # it meant: do not act on the policy yet
+            kept["t"] = "y"
+        if "rua" in kept:
+            kept["rua"] = re.sub(r"!\d+[kmgt]?(?=\s*(,|$))", "", kept["rua"])
+        text = "; ".join(f"{tag}={value}" for tag, value in {**kept, **more, "v": "DMARC1"}.items())
+        return "" if self.twice else paste_of(f"_dmarc.{self.name}", text, is_whole)
 
 
-def _readable(uri: str) -> bool:
+def is_whole(text: str) -> bool:
+    """Whether a text is a DMARC record without a bad value."""
+    return MARK.match(text) is not None and not Policy("", text).dropped
+
+
+def _read(uri: str) -> dict[str, Any] | None:
     try:
-        checkdmarc.dmarc.parse_dmarc_report_uri(uri)
-    except checkdmarc.dmarc.DMARCError:
-        return False
-    return True
-
-
-def _walk(resolver: Resolver, domain: str) -> Iterator[tuple[str, list[str]]]:
-    """Each name from a domain upwards, and its DMARC records (RFC 9989 section 4.10)."""
-    labels = domain.lower().rstrip(".").split(".")
-    starts = range(len(labels)) if len(labels) <= MOST_LABELS else (0, *range(len(labels) - 7, len(labels)))
-    for start in starts:
-        name = ".".join(labels[start:])
-        yield name, [text for text in resolver.texts(f"_dmarc.{name}") if MARK.match(text)]
+        return dict(parse_dmarc_report_uri(uri))
+    except DMARCError:
+        return None
 
 
 def find(resolver: Resolver, domain: str) -> tuple[str, Policy | None]:
-    """The organizational domain, and the record that applies to a domain, if one does.
+    """The organizational domain, and the record that applies to a domain, if one does (RFC 9989 section 4.10).
 
     :raises Unsure: when DNS does not answer.
     """
+    labels = domain.lower().rstrip(".").split(".")
+    starts = range(len(labels)) if len(labels) <= MOST_LABELS else (0, *range(len(labels) - 7, len(labels)))
     organization, found = domain, {}
-    for name, records in _walk(resolver, domain):
+    for start in starts:
+        name = ".".join(labels[start:])
+        records = [text for text in resolver.texts(f"_dmarc.{name}") if MARK.match(text)]
         if len(records) != 1:  # of several none counts
             continue
-        found[name] = policy = Policy(name, records[0])
-        psd = policy.tags.get("psd")
-        if psd == "y" and name != domain:
-            below = domain.split(".")[-name.count(".") - 2 :]
-            organization = ".".join(below)
+        found[name] = Policy(name, records[0])
+        psd = found[name].tags.get("psd")
+        organization = ".".join(labels[start - 1 :]) if psd == "y" and start else name
+        if psd == "n" or (psd == "y" and start):
             break
-        organization = name
-        if psd == "n":
-            break
-    applies = found.get(domain) or found.get(organization) or next(reversed(found.values()), None)
-    return organization, applies
+    return organization, found.get(domain) or found.get(organization) or next(reversed(found.values()), None)
 
 
-def organizational(resolver: Resolver, domain: str) -> str:
-    """The organizational domain: names that share one may speak for each other (RFC 9989 section 4.10)."""
-    return find(resolver, domain)[0]
-
-
+@check("domain.dmarc")
 def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
     """What is wrong with the DMARC record that applies to a domain in From."""
-    try:
-        texts = resolver.texts(f"_dmarc.{domain}")
-        policy = find(resolver, domain)[1]
-        exists = policy is None or any(resolver.records(domain, kind) for kind in ("A", "AAAA", "MX", "TXT"))
-    except Unsure as trouble:
-        yield unknown("domain.dmarc", f"which DMARC record applies to {domain}", trouble)
-        return
+    at = f"_dmarc.{domain}"
+    texts = resolver.texts(at)
+    policy = find(resolver, domain)[1]
+    exists = policy is None or any(resolver.records(domain, kind) for kind in ("A", "AAAA", "MX", "TXT"))
     marked = [text for text in texts if MARK.match(text)]
-    loose = {text: flawed(text, "dmarc1", _is_whole) for text in texts if not MARK.match(text)}
-    bad = next((found for found in loose.values() if found), None)
+    loose = [found for text in texts if (found := flawed(text, "DMARC1", is_whole)) is not None]
     if len(marked) > 1:
         yield tell("domain.dmarc.several", tuple(marked), domain=domain)
-    elif bad and not marked:
-        paste = paste_of(f"_dmarc.{domain}", bad[1]) if bad[1] else ""
-        yield tell("domain.dmarc.flawed", tuple(texts), paste, domain=domain, flaw=bad[0])
+    elif loose and not marked:
+        flaws, record = loose[0]
+        yield tell("domain.dmarc.flawed", tuple(texts), paste_of(at, record, is_whole), domain=domain, reason=flaws)
     elif policy is None:
         record = f"v=DMARC1; p=none; rua=mailto:postmaster@{domain}"
-        yield tell("domain.dmarc.none", (), paste_of(f"_dmarc.{domain}", record), domain=domain)
+        yield tell("domain.dmarc.none", (), paste_of(at, record, is_whole), domain=domain)
     if policy is not None:
         yield from _policy(policy, domain, exists)
-        yield from _reports(resolver, policy, domain)
-
-
-def _is_whole(text: str) -> bool:
-    return MARK.match(text) is not None and not Policy("", text).dropped
+        yield from _reports(resolver, policy)
 
 
 def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
     tags, dropped = policy.tags, policy.dropped
-    at = f"_dmarc.{policy.name}"
-    names = [name.partition("=")[0].strip().lower() for name in policy.record.split(";") if "=" in name]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    bad = [f"{tag}={dropped[tag]}" for tag in POLICIES if tag in dropped]
     order = ("p",) if policy.name == domain else ("sp", "p") if exists else ("np", "sp", "p")
-    asked = next((tags[tag] for tag in order if tag in tags), "none")
-    facts = {"at": at, "record": policy.record, "domain": domain}
-    bad = [f"{tag}={dropped[tag]}" for tag in ("p", "sp", "np") if tag in dropped]
+    asked = "none" if bad else next((tags[tag] for tag in order if tag in tags), "none")
+    facts = {"at": f"_dmarc.{policy.name}", "record": policy.record, "domain": domain, "policy": asked}
     if bad:
-        asked = "none"
-        effect = "act as if it said p=none" if policy.reports else "take it for no record at all"
-        yield tell("domain.dmarc.policy", **facts, bad=", ".join(bad), effect=effect)
-    elif twice:
-        yield tell("domain.dmarc.twice", **facts, tags=", ".join(twice))
+        effect = "none" if any(policy.reports.values()) else "lost"
+        yield tell("domain.dmarc.policy", **facts, bad=bad, effect=effect)
+    elif policy.twice:
+        yield tell("domain.dmarc.twice", **facts, tags=policy.twice)
     else:
-        yield tell("domain.dmarc.record", **facts, policy=asked)
-    lost = {tag: value for tag, value in dropped.items() if tag not in ("p", "sp", "np")}
-    if lost:
-        paste = paste_of(at, policy.without(*lost))
-        yield tell("domain.dmarc.dropped", (policy.record,), paste, at=at, tags=_shown(lost))
-    removed = {tag: tags[tag] for tag in REMOVED if tag in tags}
-    if removed:
-        test = {"t": "y"} if removed.get("pct") == "0" else {}  # it meant: do not act on the policy yet
-        paste = paste_of(at, policy.without(*removed, **test))
-        yield tell("domain.dmarc.removed", (), paste, at=at, tags=_shown(removed))
+        yield tell("domain.dmarc.record", **facts)
+    for end, wrong in (
+        ("dropped", [f"{tag}={value}" for tag, value in dropped.items() if tag not in POLICIES]),
+        ("removed", [f"{tag}={tags[tag]}" for tag in REMOVED if tag in tags]),
+        ("unknown-tag", sorted(set(tags) - {*dmarc_tags, *REMOVED})),
+    ):
+        if wrong:
+            yield tell(f"domain.dmarc.{end}", (policy.record,), policy.paste(), **facts, tags=wrong)
     if tags.get("t") == "y":
-        yield tell("domain.dmarc.test", (), paste_of(at, policy.without("t")), at=at)
-    if "p" not in tags and "p" not in dropped:
-        yield tell("domain.dmarc.no-policy", (), paste_of(at, policy.without(p="none")), at=at)
+        yield tell("domain.dmarc.test", (), policy.paste("t"), **facts)
+    if "p" not in tags | dropped:
+        yield tell("domain.dmarc.no-policy", (), policy.paste(p="none"), **facts)
     elif asked == "none" and not bad:
-        yield tell("domain.dmarc.unenforced", at=at, domain=domain)
-    if unknown_tags := sorted(set(tags) - KNOWN):
-        yield tell("domain.dmarc.unknown-tag", at=at, tags=", ".join(unknown_tags))
+        yield tell("domain.dmarc.unenforced", **facts)
 
 
-def _shown(tags: dict[str, str]) -> str:
-    return ", ".join(f"{tag}={value}" for tag, value in tags.items())
-
-
-def _reports(resolver: Resolver, policy: Policy, domain: str) -> Iterator[Finding]:
-    at = f"_dmarc.{policy.name}"
-    listed = [uri.strip() for uri in policy.tags.get("rua", "").split(",") if uri.strip()]
-    if not listed:
-        paste = paste_of(at, policy.without(rua=f"mailto:postmaster@{policy.name}"))
+@check("domain.dmarc.reports")
+def _reports(resolver: Resolver, policy: Policy) -> Iterator[Finding]:
+    at, read = f"_dmarc.{policy.name}", [uri for uri in policy.reports.values() if uri]
+    if not policy.reports:
+        paste = policy.paste(rua=f"mailto:postmaster@{policy.name}")
         yield tell("domain.dmarc.no-reports", (), paste, at=at)
-    if lost := [uri for uri in listed if not _readable(uri)]:
-        yield tell("domain.dmarc.report-address", tuple(lost), at=at)
-    if any("!" in uri for uri in policy.reports):
-        yield tell("domain.dmarc.size", at=at)
-    before = len(resolver.trouble)
-    # checkdmarc's cache would answer for another resolver: it is kept by name and type alone.
-    checkdmarc.utils.DNS_CACHE.clear()
-    targets = (checkdmarc.dmarc.parse_dmarc_report_uri(uri)["address"] for uri in policy.reports)
-    for target in dict.fromkeys(target.rpartition("@")[2].lower() for target in targets if "@" in target):
+    if lost := tuple(uri for uri, address in policy.reports.items() if address is None):
+        yield tell("domain.dmarc.report-address", lost, at=at)
+    if any(uri["size_limit"] for uri in read):
+        yield tell("domain.dmarc.size", (), policy.paste(), at=at)
+    for target in dict.fromkeys(uri["address"].rpartition("@")[2].lower() for uri in read if "@" in uri["address"]):
         try:
-            checkdmarc.dmarc.verify_dmarc_report_destination(
-                policy.name, target, resolver=resolver, ignore_unrelated_records=True, retries=0, timeout=2
-            )
-        except (checkdmarc.dmarc.DMARCError, checkdmarc.dmarc.UnverifiedDMARCURIDestination):
-            if resolver.trouble[before:]:
-                yield unknown("domain.dmarc.reports", f"whether {target} takes DMARC reports", resolver.trouble[-1])
-                return
-            record = paste_of(f"{policy.name}._report._dmarc.{target}", "v=DMARC1")
+            resolver.through(verify_dmarc_report_destination, policy.name, target, ignore_unrelated_records=True)
+        except (DMARCError, UnverifiedDMARCURIDestination):
+            record = paste_of(f"{policy.name}._report._dmarc.{target}", "v=DMARC1", is_whole)
             yield tell("domain.dmarc.reports", (), record, target=target, name=policy.name)
 
 
-def aligned(resolver: Resolver, author: str, other: str, strict: bool) -> bool:
+def aligned(resolver: Resolver, author: str, other: str, strict: bool = False) -> bool:
     """Whether ``other`` may speak for the domain in From.
 
     :raises Unsure: when DNS does not answer.
     """
-    if author == other:
-        return True
-    return not strict and organizational(resolver, author) == organizational(resolver, other)
+    return author == other or (not strict and find(resolver, author)[0] == find(resolver, other)[0])
 
 
+@check("domain.alignment")
 def alignment(resolver: Resolver, author: str, bounce: str | None, signers: list[str]) -> Iterator[Finding]:
     """Whether SPF's domain or a signature's domain is the one in From: one of them must be.
 
     :param signers: the domains that sign a sample; that a key has a selector does not tell that anything signs.
     """
-    try:
-        policy = find(resolver, author)[1]
-        tags = policy.tags if policy is not None else {}
-        spf = bounce is not None and aligned(resolver, author, bounce, tags.get("aspf") == "s")
-        dkim = any(aligned(resolver, author, name, tags.get("adkim") == "s") for name in signers)
-    except Unsure as trouble:
-        yield unknown("domain.alignment", f"whether SPF or DKIM speaks for {author}", trouble)
-        return
+    policy = find(resolver, author)[1]
+    tags = policy.tags if policy is not None else {}
+    spf = bounce is not None and aligned(resolver, author, bounce, tags.get("aspf") == "s")
+    dkim = any(aligned(resolver, author, name, tags.get("adkim") == "s") for name in signers)
+    facts = {"author": author, "bounce": bounce, "signers": signers}
     if spf or dkim:
-        speakers = " and ".join(["bounces"] * spf + ["signatures"] * dkim).capitalize()
-        yield tell("domain.alignment", speakers=speakers, author=author)
+        yield tell(
+            "domain.alignment", **facts, speakers="both" if spf and dkim else "bounces" if spf else "signatures"
+        )
     elif bounce is None or not signers:
-        lacking = "the domain of bounces is not known" if bounce is None else "no signature is known"
-        mend = "Give a delivered sample with --message; OPTOUT_BOUNCE_DOMAIN tells the domain of bounces alone."
-        yield unknown("domain.alignment", f"whether SPF or DKIM speaks for {author}", lacking, mend)
+        yield tell("domain.alignment.unknown", **facts, reason="bounce" if bounce is None else "signers")
     else:
-        yield tell("domain.alignment.none", author=author, bounce=bounce, signers=", ".join(signers))
+        yield tell("domain.alignment.none", **facts)

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from .case import Case
 from .dkim_keys import keys
-from .dmarc import alignment, dmarc, organizational
-from .finding import Finding, tell, unknown
+from .dmarc import aligned, alignment, dmarc
+from .finding import Finding, Unsure, check, tell
 from .hosts import block_lists, encryption, helo, mx, ptr, senders
-from .resolver import Resolver, Unsure
+from .resolver import Resolver
 from .spf import spf
 
 
@@ -21,14 +21,15 @@ def domain(case: Case, resolver: Resolver, link: str | None = None) -> Iterator[
     """
     author = case.author
     if author is None:
-        mend = "Set MAIL_DEFAULT_SENDER, or say: flask optout doctor --domain example.org"
-        yield unknown("domain.name", "what domain invitations come from", "no default sender is set", mend)
+        yield tell("domain.name.unknown")
         return
-    bounce = case.bounce or author
+    bounce, addresses = case.bounce or author, []
     if case.bounce is None:
         yield tell("domain.bounce", author=author)
-    addresses, trouble = senders(resolver, case.sending_host)
-    yield from trouble
+    try:
+        addresses = senders(resolver, case.sending_host)
+    except Unsure as reason:
+        yield tell("domain.sender.unknown", host=case.sending_host, reason=reason)
     yield from spf(resolver, bounce, addresses, case.sender_is_explicit)
     yield from keys(resolver, case.selectors)
     yield from dmarc(resolver, author)
@@ -39,19 +40,18 @@ def domain(case: Case, resolver: Resolver, link: str | None = None) -> Iterator[
         yield from ptr(resolver, address, case.sender_is_explicit)
     if case.helo is not None:
         yield from helo(resolver, case.helo, addresses)
-    host = urlsplit(link).hostname if link else None
-    if host and host.rpartition(".")[2].isalpha():  # a name, and no address
-        yield from _link(resolver, host, author)
-    names = list(dict.fromkeys(name for name in (author, bounce, host) if name))
+    host = (urlsplit(link).hostname if link else None) or ""
+    links = [host] if host.rpartition(".")[2].isalpha() else []  # a name, and no address
+    for name in links:
+        yield from _link(resolver, name, author)
+    names = list(dict.fromkeys((author, bounce, *links)))
     yield from block_lists(resolver, case.block_lists, addresses if case.sender_is_explicit else [], names)
     yield from encryption(resolver, author)
 
 
+@check("domain.link")
 def _link(resolver: Resolver, host: str, author: str) -> Iterator[Finding]:
     """Whether links lead to the domain that invitations come from, or to another."""
-    try:
-        same = organizational(resolver, host) == organizational(resolver, author)
-    except Unsure:
-        return
-    if not (same or host.endswith(f".{author}") or author.endswith(f".{host}")):
+    below = host.endswith(f".{author}") or author.endswith(f".{host}")
+    if not (below or aligned(resolver, author, host)):
         yield tell("domain.link", host=host, author=author)

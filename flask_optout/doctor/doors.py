@@ -7,22 +7,19 @@ does not disturb another.
 
 from __future__ import annotations
 
-import email.utils
 import time
-from collections.abc import Callable, Iterable, Iterator
-from html.parser import HTMLParser
+from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from ..addresses import Address, parse
-from .finding import Finding, tell, unknown
-from .http import BROWSER, PROGRAM, Answer, NoAnswer
+from .finding import Finding, check, tell
+from .http import BROWSER, PROGRAM, Answer, NoAnswer, knock
 from .parallel import side_by_side
 from .policies import policies
-from .scan import forms_in, offered
+from .providers import CHALLENGES
+from .scan import forms_in, offered, scripts_in
 
-#: A method, a URL, a body with its type, and what the caller calls itself.
-Knock = Callable[[str, str, tuple[str, str] | None, str], Answer]
 #: example.com is nobody's (RFC 2606 section 3).
 PROBE: Address = parse("optout-doctor@example.com")
 PROBE_OPPORTUNITY = "optout-doctor"
@@ -35,7 +32,6 @@ SIGNALS = (
         "multipart/form-data; boundary=x",
     ),
 )
-MOST_SECONDS_APART = 120
 DAYS_LEFT = 14
 #: Seconds: no person presses sooner than this, so a page may take a faster press for a scanner's, and ask again.
 PAUSE = 0.5
@@ -49,18 +45,8 @@ SECONDS_PER_CHECK = 10.0
 BUSY = (429, 503)
 #: What a firewall answers with when it asks whether a person is there.
 REFUSED = (202, 401, 403, 405, *BUSY)
-#: Headers and words of the pages on which a firewall asks whether a person is there: whose it is.
-CHALLENGES = (
-    ("cf-mitigated", "", "Cloudflare"),
-    ("x-amzn-waf-action", "", "AWS WAF"),
-    ("x-datadome", "", "DataDome"),
-    ("x-vercel-mitigated", "", "Vercel"),
-    ("", "_Incapsula_Resource", "Imperva"),
-    ("", "/.within.website/x/cmd/anubis", "Anubis"),
-    ("", "Just a moment...</title>", "Cloudflare"),
-    ("", "/cdn-cgi/challenge-platform/", "Cloudflare"),
-    ("", "hcaptcha.com/1/api.js", "hCaptcha"),
-)
+#: Hops within the link's own host, from its front page.
+MOST_REDIRECTS = 5
 
 
 class Probe(NamedTuple):
@@ -70,20 +56,7 @@ class Probe(NamedTuple):
     one_click: str
 
 
-class _Scripts(HTMLParser):
-    """Gathers where the scripts of a page come from."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "script" and (source := dict(attrs).get("src")):
-            self.found.append(source)
-
-
-def doors(probe: Probe, reader: Probe, email_log: str | None, knock: Knock) -> Iterator[Finding]:
+def doors(probe: Probe, reader: Probe, email_log: str | None) -> Iterator[Finding]:
     """Try the doors of a probe, and the operators' door as a stranger.
 
     :param reader: the probe whose links are only opened.
@@ -91,61 +64,44 @@ def doors(probe: Probe, reader: Probe, email_log: str | None, knock: Knock) -> I
     """
     where = urlsplit(probe.landing).netloc
 
-    def ask(method: str, url: str, body: tuple[str, str] | None = None, agent: str = BROWSER) -> Answer:
-        return _asked(knock, method, url, body, agent)
-
     try:
-        before = time.time()
         first = ask("GET", probe.landing)
     except NoAnswer as reason:
-        yield _nobody(where, reason)
+        end = f"certificate.{reason.certificate}" if reason.certificate else "unreachable"
+        yield tell(f"doors.{end if reason.certain else 'page.unknown'}", where=where, reason=reason)
         return
     if first.expires is not None:
-        days = int((first.expires - before) // 86_400)
+        days = int((first.expires - time.time()) // 86_400)
         yield tell("doors.certificate" if days >= DAYS_LEFT else "doors.certificate.soon", where=where, days=days)
-    if (wrong := _page(first, where)) is not None:
-        yield wrong
+    end = _wrong(first)
+    target = urlsplit(urljoin(probe.landing, first.first("location"))).netloc
+    yield tell(f"doors.page{end}", where=where, status=first.status, target=target or "nowhere")
+    if end:
         return
-    yield tell("doors.page", where=where)
     yield from policies(first, probe.landing)
-    yield from _about(first, before, where)
+    if first.first("set-cookie"):
+        yield tell("doors.cookie", what="page")
+    yield from _scripts(first, probe.landing)
     work = {
-        "doors.agents": lambda: _as_a_program(ask, probe.landing),
-        "doors.reading": lambda: _reading(reader, ask),
-        "doors.one-click": lambda: _pressing(probe, ask),
-        "doors.email-log": lambda: _as_a_stranger(ask("GET", email_log)) if email_log else (),
+        "doors.agents": lambda: _as_a_program(probe.landing),
+        "doors.front": lambda: _front_page(probe.landing),
+        "doors.reading": lambda: _reading(reader),
+        "doors.one-click": lambda: _pressing(probe),
+        "doors.email-log": lambda: _as_a_stranger(email_log),
     }
-    for _, found in side_by_side({name: _telling(name, look) for name, look in work.items()}, SECONDS_PER_CHECK):
+    for _, found in side_by_side(work, SECONDS_PER_CHECK):
         yield from found
 
 
-Ask = Callable[..., Answer]
-
-
-def _telling(name: str, look: Callable[[], Iterable[Finding]]) -> Callable[[], Iterator[Finding]]:
-    def told() -> Iterator[Finding]:
-        try:
-            yield from look()
-        except NoAnswer as reason:
-            yield unknown(name, "what this door does", reason)
-
-    return told
-
-
-def _asked(knock: Knock, method: str, url: str, body: tuple[str, str] | None, agent: str) -> Answer:
+def ask(method: str, url: str, body: tuple[str, str] | None = None, agent: str = BROWSER) -> Answer:
     """What a server answers when it is not too busy to.
 
     :raises NoAnswer: when it is, or when it answers with a challenge.
     """
     for waited in range(MOST_WAITS + 1):
         answer = knock(method, url, body, agent)
-        # A page of ours may carry a firewall's script or header all the same.
-        refused = answer.status in REFUSED
-        for header, words, whose in () if offered(answer.text) else CHALLENGES:
-            if (header and refused and answer.first(header)) or (
-                words and words in answer.text and (refused or method == "GET")
-            ):
-                raise NoAnswer(f"{whose} asks whether a person is there ({answer.status})", certain=False)
+        if (whose := _challenger(answer, method)) is not None:
+            raise NoAnswer(f"{whose} asks whether a person is there ({answer.status})", certain=False)
         if answer.status not in BUSY:
             return answer
         if waited < MOST_WAITS:
@@ -153,57 +109,66 @@ def _asked(knock: Knock, method: str, url: str, body: tuple[str, str] | None, ag
     raise NoAnswer(f"it is down, busy, or limits requests ({answer.status})", certain=False)
 
 
-def _nobody(where: str, reason: NoAnswer) -> Finding:
-    if reason.certificate:
-        return tell(f"doors.certificate.{reason.certificate}", where=where, reason=reason)
-    if reason.certain:
-        return tell("doors.unreachable", where=where, reason=reason)
-    mend = "Run it again when it answers. Whatever limits or challenges programs must let OPTOUT_URL_PREFIX pass."
-    return unknown("doors.page", f"what {where} shows to candidates", reason, mend)
+def _challenger(answer: Answer, method: str) -> str | None:
+    """Whose page asks whether a person is there, if one does."""
+    if offered(answer.text):  # a page of ours may carry a firewall's script or header all the same
+        return None
+    refused = answer.status in REFUSED
+    marks = [whose for header, whose in CHALLENGES["headers"].items() if refused and answer.first(header)]
+    if refused or method == "GET":
+        marks += [whose for words, whose in CHALLENGES["words"].items() if words in answer.text]
+    return marks[0] if marks else None
 
 
-def _page(answer: Answer, where: str) -> Finding | None:
-    """What is wrong when a candidate opens the link, if anything is."""
-    facts = {"where": where, "status": answer.status}
+def _wrong(answer: Answer) -> str:
+    """What is wrong when a candidate opens the link, as the end of an id; empty where nothing is."""
     if 300 <= answer.status < 400:
-        target = urlsplit(urljoin(f"https://{where}", answer.first("location"))).netloc
-        return tell("doors.page.redirect", **facts, target=target or "nowhere")
-    if answer.status == 404:
-        return tell("doors.page.lost", **facts)
+        return ".redirect"
     if answer.status != 200:
-        return tell("doors.page.broken", **facts)
-    return None if offered(answer.text) else tell("doors.page.empty", **facts)
+        return ".lost" if answer.status == 404 else ".broken"
+    return "" if offered(answer.text) else ".empty"
 
 
-def _about(answer: Answer, now: float, where: str) -> Iterator[Finding]:
-    """Cookies, clock and scripts of the page."""
-    if answer.first("set-cookie"):
-        yield tell("doors.cookie", what="The candidate's page")
-    try:
-        apart = abs(email.utils.parsedate_to_datetime(answer.first("date")).timestamp() - now)
-    except (ValueError, TypeError):
-        apart = 0.0
-    if apart > MOST_SECONDS_APART:
-        yield tell("doors.clock", seconds=f"{apart:.0f}")
-    sources = [urlsplit(urljoin(f"https://{where}", source)) for source in _Scripts(answer.text).found]
-    foreign = {source.netloc for source in sources if source.netloc != where}
-    injected = {"your proxy (/cdn-cgi/)" for source in sources if source.path.startswith("/cdn-cgi/")}
-    if foreign | injected:
-        yield tell("doors.scripts", sources=", ".join(sorted(foreign | injected)))
+def _scripts(answer: Answer, landing: str) -> Iterator[Finding]:
+    """Scripts of others in the page."""
+    sources = [urlsplit(urljoin(landing, source)) for source in scripts_in(answer.text)]
+    foreign = {source.netloc for source in sources if source.netloc != urlsplit(landing).netloc}
+    foreign |= {"/cdn-cgi/" for source in sources if source.path.startswith("/cdn-cgi/")}
+    if foreign:
+        yield tell("doors.scripts", sources=sorted(foreign))
 
 
-def _as_a_program(ask: Ask, landing: str) -> Iterator[Finding]:
+@check("doors.agents")
+def _as_a_program(landing: str) -> Iterator[Finding]:
     answer = ask("GET", landing, None, PROGRAM)
     if answer.status != 200 or not offered(answer.text):
         yield tell("doors.agents", status=answer.status)
 
 
-def _as_a_stranger(answer: Answer) -> Iterator[Finding]:
-    is_open = 200 <= answer.status < 300
-    yield tell("doors.email-log.open" if is_open else "doors.email-log", status=answer.status)
+@check("doors.front")
+def _front_page(landing: str) -> Iterator[Finding]:
+    """Whether the link's domain itself leads elsewhere; no other host is asked."""
+    here, url = urlsplit(landing).netloc, urljoin(landing, "/")
+    for _ in range(MOST_REDIRECTS):
+        answer = ask("GET", url)
+        target = urljoin(url, answer.first("location"))
+        if not 300 <= answer.status < 400 or target == url:
+            return
+        if urlsplit(target).netloc != here:
+            yield tell("doors.front.redirect", where=here, target=urlsplit(target).netloc)
+            return
+        url = target
 
 
-def _reading(reader: Probe, ask: Ask) -> Iterator[Finding]:
+@check("doors.email-log")
+def _as_a_stranger(email_log: str | None) -> Iterator[Finding]:
+    if email_log is not None:
+        status = ask("GET", email_log).status
+        yield tell("doors.email-log.open" if 200 <= status < 300 else "doors.email-log", status=status)
+
+
+@check("doors.reading")
+def _reading(reader: Probe) -> Iterator[Finding]:
     """Open every link as scanners do, and look whether the page says something else afterwards."""
     before = offered(ask("GET", reader.landing).text)
     for url in (
@@ -216,40 +181,38 @@ def _reading(reader: Probe, ask: Ask) -> Iterator[Finding]:
     last = ask("GET", reader.landing)
     after = offered(last.text)
     if last.status != 200 or not after:
-        yield unknown("doors.reading", "whether opening links changes something", f"the page went ({last.status})")
-    else:
-        yield tell("doors.reading" if after == before else "doors.reading.changes")
+        raise NoAnswer(f"the page went ({last.status})", certain=True)
+    yield tell("doors.reading" if after == before else "doors.reading.changes")
 
 
 def _is_muted(choices: frozenset[str]) -> bool:
     return not choices.isdisjoint(UNDO)
 
 
-def _pressing(probe: Probe, ask: Ask) -> Iterator[Finding]:
+@check("doors.one-click")
+def _pressing(probe: Probe) -> Iterator[Finding]:
     """One click as mail programs do it, and back again."""
-    fresh = _undone(probe.landing, ask)
+    fresh = _undone(probe.landing)
     if not 400 <= ask("POST", probe.one_click, ("", SIGNALS[0][1]), PROGRAM).status < 500:
         yield tell("doors.one-click.marker")
     answers = [(kind, ask("POST", probe.one_click, (body, kind), PROGRAM)) for body, kind in SIGNALS]
     wrong = [(kind, answer) for kind, answer in answers if answer.status > 204 or answer.first("location")]
     for kind, answer in wrong:
-        what = f"{answer.status}{' and a redirect' if answer.first('location') else ''}"
-        yield tell("doors.one-click.refused", kind=kind.partition(";")[0], what=what)
+        what = "redirect" if answer.first("location") else "status"
+        yield tell("doors.one-click.refused", kind=kind.partition(";")[0], status=answer.status, what=what)
     if not wrong:
         yield tell("doors.one-click", status=answers[0][1].status)
     if any(answer.first("set-cookie") for _, answer in answers):
-        yield tell("doors.cookie", what="The answer to one click")
+        yield tell("doors.cookie", what="answer")
     if len(wrong) < len(answers):
         muted = _is_muted(offered(ask("GET", probe.landing).text))
-        if not fresh:
-            yield unknown("doors.cache", "whether one click takes effect", "the probe was opted out before")
-        else:
-            yield tell("doors.cache" if muted else "doors.cache.stale")
-        if not _undone(probe.landing, ask):
+        end = "" if muted else ".stale"
+        yield tell(f"doors.cache{end if fresh else '.unknown'}", reason="muted")
+        if not _undone(probe.landing):
             yield tell("doors.button")
 
 
-def _undone(landing: str, ask: Ask) -> bool:
+def _undone(landing: str) -> bool:
     """Make the probe a candidate who may be invited, so that a mute can be seen to take effect.
 
     Each form is sent to its own action, as a browser does.

@@ -12,25 +12,16 @@ from dataclasses import dataclass, field
 
 import authres
 
-from .finding import Finding, tell, unknown
+from .finding import Finding, tell
+from .providers import SPAM
 from .sample import Sample
 
 METHODS = ("spf", "dkim", "dmarc", "compauth")
 GOOD = ("pass", "bestguesspass", "softpass")
 #: Results that say neither that mail is right nor that it is wrong.
 OPEN = ("temperror", "skipped")
-#: Headers in which a receiver says that it takes a message for spam, and what they then hold.
-SPAM = (
-    ("X-Spam-Flag", r"yes"),
-    ("X-Spam-Status", r"yes"),
-    ("X-Spam", r"yes"),
-    ("X-MS-Exchange-Organization-SCL", r"[5-9]"),
-    ("X-Forefront-Antispam-Report", r".*(SFV:(SPM|SKB)|SCL:[5-9]|CAT:(SPM|HSPM|PHSH|HPHSH|HPHISH|SPOOF|MALW))"),
-    ("X-Microsoft-Antispam-Mailbox-Delivery", r".*dest:J"),
-    ("X-Spamd-Result", r".*:\s*True\b"),
-    ("X-Ovh-Spam-Status", r"spam"),
-    ("X-Gmail-Labels", r"(.*,)?\s*spam"),
-)
+MOST_HEADERS = 10
+LONGEST_HEADER = 10_000
 
 
 @dataclass
@@ -41,10 +32,11 @@ class Judgement:
     results: dict[str, list[str]] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
 
-    def best(self, method: str) -> str | None:
-        """The result that counts: of several signatures one that holds is enough."""
-        found = self.results.get(method, [])
-        return next((result for result in found if result in GOOD), found[0] if found else None)
+    @property
+    def best(self) -> dict[str, str]:
+        """The result of each method that counts: of several signatures one that holds is enough."""
+        found = {method: self.results[method] for method in METHODS if method in self.results}
+        return {method: next((one for one in all if one in GOOD), all[0]) for method, all in found.items()}
 
 
 def _parsed(value: str) -> authres.AuthenticationResultsHeader | None:
@@ -60,12 +52,11 @@ def _parsed(value: str) -> authres.AuthenticationResultsHeader | None:
 
 def _judgement(values: list[str]) -> Judgement | None:
     """The judgement of the server that wrote the first of some headers."""
-    parsed = [found for value in values[:10] if len(value) < 10_000 and (found := _parsed(value)) is not None]
-    if not parsed:
-        return None
-    judgement = Judgement(str(parsed[0].authserv_id))
+    short = (value for value in values[:MOST_HEADERS] if len(value) < LONGEST_HEADER)
+    parsed = [found for value in short if (found := _parsed(value)) is not None]
+    judgement = Judgement(str(parsed[0].authserv_id)) if parsed else None
     for header in parsed:
-        if header.authserv_id != parsed[0].authserv_id:
+        if judgement is None or str(header.authserv_id) != judgement.server:
             break
         for result in header.results:
             method, said = str(result.method).lower(), str(result.result).lower()
@@ -78,11 +69,8 @@ def _judgement(values: list[str]) -> Judgement | None:
 
 def judgements(sample: Sample) -> tuple[Judgement | None, Judgement | None]:
     """What the receiver says, and what the first server said of a sample that was forwarded since."""
-    last = _judgement(sample.all("Authentication-Results"))
-    first = (
-        _judgement(sorted(sample.all("ARC-Authentication-Results"), key=_instance)[:1]) if sample.forwarded else None
-    )
-    return last, first
+    sealed = sorted(sample.all("ARC-Authentication-Results"), key=_instance)[:1] if sample.forwarded else []
+    return _judgement(sample.all("Authentication-Results")), _judgement(sealed)
 
 
 def _instance(value: str) -> int:
@@ -103,28 +91,26 @@ def evidence(sample: Sample) -> Iterator[Finding]:
             yield tell("message.spam", header=name, value=value[:80])
     last, first = judgements(sample)
     spf = sample.received_spf.get("result")
-    if last is None and spf:
-        last = Judgement("the receiver", {"spf": [spf]})
-    if last is None:
+    if last is None and spf is None:
         yield tell("message.receiver.none")
         return
-    if spf and not last.results.get("spf"):
-        last.results["spf"] = [spf]
-    yield from _judged(last, first)
+    last = last or Judgement("the receiver")
+    if spf is not None:
+        last.results.setdefault("spf", [spf])
+    yield _judged(last, first)
 
 
-def _judged(last: Judgement, first: Judgement | None) -> Iterator[Finding]:
-    found = {method: result for method in METHODS if (result := last.best(method)) is not None}
-    said = ", ".join(f"{method}={result}" for method, result in found.items()) or "nothing"
+def _judged(last: Judgement, first: Judgement | None) -> Finding:
+    found, end = last.best, ".fail"
     wrong = [method for method, result in found.items() if result not in (*GOOD, *OPEN)]
-    facts = {"server": last.server, "said": said}
     if any(result in OPEN for result in found.values()):
-        yield unknown("message.receiver", "what the receiver makes of the message", f"{last.server} says {said}")
+        end = ".unknown"
     elif not wrong:
-        yield tell("message.receiver", **facts)
-    elif first is not None and first.best("dmarc") in GOOD:
-        yield tell("message.receiver.forwarded", **facts, first=first.server)
+        end = ""
+    elif first is not None and first.best.get("dmarc") in GOOD:
+        end = ".forwarded"
     elif found.get("dmarc") in GOOD and found.get("compauth", "pass") in GOOD:
-        yield tell("message.receiver.part", **facts, wrong=" and ".join(wrong).upper())
-    else:
-        yield tell("message.receiver.fail", **facts)
+        end = ".part"
+    said = [f"{method}={result}" for method, result in found.items()] or ["nothing"]
+    facts = {"server": last.server, "said": said, "wrong": wrong, "first": first.server if first else ""}
+    return tell(f"message.receiver{end}", **facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -9,13 +10,13 @@ from dataclasses import dataclass
 from flask import Flask
 
 from ..errors import BadToken, OptOutError
-from ..links.tokens import Door
+from ..links.tokens import ALPHABET, Door
+from ..links.urls import TAG
 from ..wiring import State
 from .case import Case
 from .doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
-from .finding import Finding, Severity, no_extra, tell, unknown
-from .http import knock
-from .message import message
+from .finding import Finding, Severity, tell
+from .headers import headers
 from .parallel import side_by_side
 from .setup import setup
 
@@ -55,11 +56,13 @@ def examine(app: Flask, state: State, case: Case, offline: bool, progress: Progr
     :param progress: is told each group that is done.
     """
     missing = _missing()
+    with app.app_context():
+        prefix = state.links.prefix(Door.LANDING)
     work: dict[str, Callable[[], Iterable[Finding]]] = {
-        "setup": lambda: _in_context(app, state),
-        "domain": lambda: [tell("domain.offline")] if offline else _domain(case, _links(app, state), missing),
-        "message": lambda: _message(app, state, case, missing, offline),
-        "doors": lambda: [tell("doors.offline")] if offline else _doors(state, _links(app, state)),
+        "setup": lambda: _setup(app, state),
+        "domain": lambda: _domain(case, prefix, missing, offline),
+        "message": lambda: _message(app, state, case, prefix, missing, offline),
+        "doors": lambda: [tell("doors.offline")] if offline else _doors(app, state, prefix),
     }
     findings: list[Finding] = []
     for group, found in side_by_side(work, SECONDS):
@@ -68,46 +71,35 @@ def examine(app: Flask, state: State, case: Case, offline: bool, progress: Progr
     return Report.of(case.author, findings)
 
 
-def _missing() -> ImportError | None:
+def _missing() -> str | None:
     """What the extra lacks; asked for before there are threads, whose failing imports would disturb each other."""
     try:
         from .bodies import bodies  # noqa: F401
         from .domain import domain  # noqa: F401
         from .evidence import evidence  # noqa: F401
     except ImportError as error:
-        return error
+        return error.name
     return None
 
 
-def _links(app: Flask, state: State) -> list[Probe] | OptOutError:
-    """The links of the two probes, or why there are none."""
-    with app.app_context():
-        try:
-            return [
-                Probe(*(state.links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
-                for opportunity in (PROBE_OPPORTUNITY, READER_OPPORTUNITY)
-            ]
-        except OptOutError as error:
-            return error
-
-
-def _in_context(app: Flask, state: State) -> Iterator[Finding]:
+def _setup(app: Flask, state: State) -> Iterator[Finding]:
     with app.app_context():
         yield from setup(app, state)
 
 
-def _domain(case: Case, links: list[Probe] | OptOutError, missing: ImportError | None) -> Iterator[Finding]:
-    if missing is not None:
-        yield no_extra("domain", missing)
+def _domain(case: Case, prefix: str, missing: str | None, offline: bool) -> Iterator[Finding]:
+    if offline or missing:
+        yield tell("domain.offline" if offline else "domain.extra", package=missing)
         return
     from .domain import domain
     from .resolver import Resolver
 
-    link = None if isinstance(links, OptOutError) else links[0].landing
-    yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), link)
+    yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), prefix)
 
 
-def _message(app: Flask, state: State, case: Case, missing: ImportError | None, offline: bool) -> Iterator[Finding]:
+def _message(
+    app: Flask, state: State, case: Case, prefix: str, missing: str | None, offline: bool
+) -> Iterator[Finding]:
     def made_here(url: str) -> bool:
         with app.app_context():
             try:
@@ -118,8 +110,6 @@ def _message(app: Flask, state: State, case: Case, missing: ImportError | None, 
                 pass
             return True
 
-    links = _links(app, state)
-    prefix = None if isinstance(links, OptOutError) else f"{links[0].landing.rpartition('/')[0]}/"
     yield from message(case, prefix, missing, made_here)
     if case.sample is None or not case.sample.signatures or missing is not None:
         return
@@ -134,10 +124,52 @@ def _message(app: Flask, state: State, case: Case, missing: ImportError | None, 
     yield from signatures(resolver, case.sample.raw, case.sample.all("DKIM-Signature"), held(case.sample))
 
 
-def _doors(state: State, links: list[Probe] | OptOutError) -> Iterator[Finding]:
-    if isinstance(links, OptOutError):
-        yield unknown("doors.page", "what candidates see", links.what, links.mend)
+def ours(prefix: str | None) -> Callable[[str], bool]:
+    """Tells whether a URL is a candidate's link of this app, for people or for mail programs.
+
+    :param prefix: what such a link starts with, where it is known.
+    """
+    start = re.escape(prefix) if prefix else r"https?://[^\s<>]{1,400}/"
+    link = re.compile(rf"{start}(?:one-click/)?(?:{TAG}/)?{ALPHABET.pattern}", re.IGNORECASE)
+    return lambda url: link.match(url) is not None
+
+
+def message(
+    case: Case,
+    prefix: str | None,
+    missing: str | None = None,
+    made_here: Callable[[str], bool] = lambda url: True,
+) -> Iterator[Finding]:
+    """What is wrong with a sample, as far as it can be seen without DNS.
+
+    :param made_here: tells whether a one-click URL was made with this app's keys.
+    :param missing: what is not installed of the extra, which its receiver's verdict and its bodies need.
+    """
+    if case.unreadable is not None:
+        yield tell("message.unreadable", reason=case.unreadable)
         return
-    probe, reader = links
-    email_log = None if state.operator is None else f"{probe.landing.rpartition('/')[0]}/operator/"
-    yield from doors(probe, reader, email_log, knock)
+    if case.sample is None:
+        yield tell("message.none")
+        return
+    yield from headers(case.sample, ours(prefix), made_here)
+    if missing is not None:
+        yield tell("message.extra", package=missing)
+        return
+    from .bodies import bodies
+    from .evidence import evidence
+
+    yield from evidence(case.sample)
+    yield from bodies(case.sample, ours(prefix))
+
+
+def _doors(app: Flask, state: State, prefix: str) -> Iterator[Finding]:
+    try:
+        with app.app_context():
+            probe, reader = (
+                Probe(*(state.links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
+                for opportunity in (PROBE_OPPORTUNITY, READER_OPPORTUNITY)
+            )
+    except OptOutError as error:
+        yield tell("doors.page.unknown", where=prefix, reason=error.what)
+        return
+    yield from doors(probe, reader, None if state.hooks.operator is None else f"{prefix}operator/")

@@ -1,16 +1,19 @@
 """A finding: what was seen, how bad it is, why it matters here, and how to mend it.
 
-A finding is data: an id, the facts that were seen, and what to paste. The id leads to its severity and its texts in
-``texts.toml``. Facts come from DNS, a message or a server, so they are cleaned before they are shown.
+A check says an id and the facts that it saw; severity and texts stand in ``texts.toml``. Facts come from DNS, a
+message or a server, so they are cleaned before they are shown.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
+from typing import Any, ParamSpec
 
 from ..errors import OptOutError
 from ..links.tokens import SHORTEST_TOKEN
@@ -23,7 +26,12 @@ MOST_DETAILS = 60
 TOKEN = re.compile(rf"[a-zA-Z2-7]{{{SHORTEST_TOKEN},}}")
 #: Bounded, as a long text without an @ would otherwise be read again from each of its characters.
 LOCAL_PART = re.compile(r"""(?:"[^"@]{0,64}"|[\w.!#$%&'*+/=?^`{|}~-]{1,256})@(?=[\w\[])""")
-TEXTS: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
+TEXTS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
+P = ParamSpec("P")
+
+
+class Unsure(Exception):
+    """Whatever was asked did not answer, so nobody can tell."""
 
 
 class Severity(StrEnum):
@@ -40,69 +48,72 @@ class Severity(StrEnum):
 class Finding:
     """One thing that was looked at.
 
-    ``id`` starts with its group and is stable; ``facts`` fill the places of its texts; ``details`` are lines that
-    belong together, such as a tree; ``records`` replaces the text's own paste.
+    ``id`` starts with its group and is stable. ``paste`` holds records, lines or commands to mend it with; a record
+    keeps its addresses, as it would not work without. ``details`` are lines that belong together, such as a tree.
     """
 
     id: str
-    facts: dict[str, str] = field(default_factory=dict)
-    details: tuple[str, ...] = ()
-    records: str | None = None
-
-    def __post_init__(self) -> None:
-        details = self.details[:MOST_DETAILS]
-        if len(self.details) > MOST_DETAILS:
-            details += (f"… and {len(self.details) - MOST_DETAILS} more lines",)
-        object.__setattr__(self, "details", tuple(clean(line) for line in details))
-
-    @property
-    def _texts(self) -> dict[str, str]:
-        # ".unknown", ".error", ".extra" and the like mean the same behind every name.
-        return TEXTS.get(self.id) or TEXTS[self.id.rpartition(".")[2]]
+    severity: Severity
+    seen: str
+    why: str
+    mend: str
+    paste: str
+    source: str
+    facts: dict[str, str]
+    details: tuple[str, ...]
 
     @property
     def group(self) -> str:
         return self.id.partition(".")[0]
 
-    @property
-    def severity(self) -> Severity:
-        return Severity(self._texts["severity"])
-
-    @property
-    def seen(self) -> str:
-        return self._filled("seen")
-
-    @property
-    def why(self) -> str:
-        return self._filled("why")
-
-    @property
-    def mend(self) -> str:
-        return self._filled("mend")
-
-    @property
-    def source(self) -> str:
-        return self._texts.get("source", "")
-
-    @property
-    def paste(self) -> str:
-        """Records, lines or commands to mend it with; a record keeps its addresses, as it would not work without."""
-        text = self.records if self.records is not None else self._texts.get("paste", "").format_map(self.facts)
-        # Half a record is worse than none.
-        return "\n".join(map(printable, text.split("\n"))) if len(text) <= LONGEST_PASTE else ""
-
-    def _filled(self, name: str) -> str:
-        return clean(self._texts.get(name, "").format_map(self.facts))
-
 
 def tell(id: str, details: tuple[str, ...] = (), records: str | None = None, /, **facts: object) -> Finding:
-    """A finding of an id in ``texts.toml``, its details, what to paste in place of the text's own, and its facts."""
-    return Finding(id, {name: str(value) for name, value in facts.items()}, details, records)
+    """A finding of an id in ``texts.toml``.
+
+    :param records: what to paste in place of the text's own.
+    :param facts: what was seen; a list is shown with commas, and a word that the texts know by its text.
+    """
+    # ".unknown", ".error", ".extra" and the like mean the same behind every name, but for what a name adds.
+    texts = TEXTS.get(id.rpartition(".")[2], {}) | TEXTS.get(id, {})
+    lists = {name: value if isinstance(value, list | tuple) else [value] for name, value in facts.items()}
+    said = {name: ", ".join(map(str, values)) for name, values in lists.items()}
+
+    def worded(name: str, value: str) -> str:
+        known = texts.get(name) or TEXTS["words"].get(name)
+        return str(known[value]).format_map(said) if isinstance(known, dict) and value in known else value
+
+    shown = {name: ", ".join(worded(name, str(value)) for value in values) for name, values in lists.items()}
+    paste = texts.get("paste", "").format_map(said) if records is None else records
+    more = (f"… and {len(details) - MOST_DETAILS} more lines",) if len(details) > MOST_DETAILS else ()
+    seen, why, mend = (clean(texts.get(name, "").format_map(shown)) for name in ("seen", "why", "mend"))
+    return Finding(
+        id=id,
+        severity=Severity(texts["severity"]),
+        seen=seen,
+        why=why,
+        mend=mend,
+        # Half a record is worse than none.
+        paste="\n".join(map(printable, paste.split("\n"))) if len(paste) <= LONGEST_PASTE else "",
+        source=texts.get("source", ""),
+        facts={name: clean(value) for name, value in said.items()},
+        details=tuple(clean(line) for line in (*details[:MOST_DETAILS], *more)),
+    )
 
 
-def unknown(subject: str, what: str, reason: object, mend: str = "Run the doctor again when it answers.") -> Finding:
-    """What could not be seen: never fine, and never wrong."""
-    return tell(f"{subject}.unknown", what=what, reason=reason, mend=mend)
+def check(id: str) -> Callable[[Callable[P, Iterator[Finding]]], Callable[P, Iterator[Finding]]]:
+    """A check, which ends in the finding ``id.unknown`` when what it asked did not answer."""
+
+    def decorate(look: Callable[P, Iterator[Finding]]) -> Callable[P, Iterator[Finding]]:
+        @wraps(look)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> Iterator[Finding]:
+            try:
+                yield from look(*args, **kwargs)
+            except Unsure as trouble:
+                yield tell(f"{id}.unknown", reason=trouble)
+
+        return checked
+
+    return decorate
 
 
 def of_error(subject: str, error: OptOutError) -> Finding:
@@ -120,8 +131,3 @@ def clean(text: str) -> str:
 def printable(text: str) -> str:
     """The text without control characters, which could move a terminal's cursor."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def no_extra(part: str, error: ImportError) -> Finding:
-    """Something that the extra brings is not installed."""
-    return tell(f"{part}.extra", package=error.name)

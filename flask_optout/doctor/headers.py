@@ -25,60 +25,59 @@ def headers(sample: Sample, ours: Callable[[str], bool], made_here: Callable[[st
     :param ours: tells whether a URL is a candidate's link of this app, by its form.
     :param made_here: tells whether such a URL was made with this app's keys.
     """
-    yield from _list_unsubscribe(sample, ours, made_here)
     posts = [re.sub(r"\s", "", value) for value in sample.all("List-Unsubscribe-Post")]
-    if posts == ["List-Unsubscribe=One-Click"]:
-        yield tell("message.list-unsubscribe-post")
-    else:
-        what = "is not exactly List-Unsubscribe=One-Click" if posts else "is missing"
-        yield tell("message.list-unsubscribe-post.wrong", what=what)
     ids = sample.all("List-Id")
-    named = len(ids) == 1 and re.search(r"<[A-Za-z0-9_-]+(\.[A-Za-z0-9-]+)+>$", ids[0])
-    yield tell("message.list-id" if named else "message.list-id.wrong")
-    automatic = sample.first("Auto-Submitted").lower().startswith("auto-generated")
-    yield tell("message.auto-submitted" if automatic else "message.auto-submitted.wrong")
-    if feedback := sample.all("Feedback-ID"):
-        parts = feedback[0].split(":")
-        good = len(feedback) == 1 and len(parts) == 4 and 5 <= len(parts[3].strip()) <= 15
-        yield tell("message.feedback-id" if good else "message.feedback-id.wrong")
-    yield from _one_recipient(sample)
-    yield from _lines(sample)
+    feedback = [value.split(":") for value in sample.all("Feedback-ID")]
+    right = {
+        "list-unsubscribe-post": posts == ["List-Unsubscribe=One-Click"],
+        "list-id": len(ids) == 1 and re.search(r"<[A-Za-z0-9_-]+(\.[A-Za-z0-9-]+)+>$", ids[0]),
+        "auto-submitted": sample.first("Auto-Submitted").lower().startswith("auto-generated"),
+        "recipient": (count := _recipients(sample)) == 1,
+    }
+    if feedback:
+        right["feedback-id"] = [len(parts) for parts in feedback] == [4] and 5 <= len(feedback[0][3].strip()) <= 15
+    for name, is_right in right.items():
+        yield tell(f"message.{name}" if is_right else f"message.{name}.wrong", count=count)
+    yield from _list_unsubscribe(sample, ours, made_here)
+    head = sample.raw[: sample.raw.find(b"\r\n\r\n")].split(b"\r\n")
+    if (long := any(len(line) > LONGEST_LINE for line in head)) or any(max(line, default=0) > 127 for line in head):
+        yield tell("message.lines", what="long" if long else "ascii")
     yield from _signatures(sample)
+
+
+def _recipients(sample: Sample) -> int:
+    try:
+        return len(getaddresses(sample.all("To") + sample.all("Cc") + sample.all("Bcc")))
+    except RecursionError:  # brackets in brackets in brackets
+        return 0
 
 
 def _list_unsubscribe(
     sample: Sample, ours: Callable[[str], bool], made_here: Callable[[str], bool]
 ) -> Iterator[Finding]:
     found = sample.all("List-Unsubscribe")
-    if len(found) != 1:
-        many = f"there are {len(found)} of it" if found else "there is none"
-        yield tell("message.list-unsubscribe.wrong", what=f"must be there once, and {many}")
-        return
-    value = found[0]
+    value = found[0] if found else ""
     uris = re.findall(r"<([^<>]*)>", value)
     web = [uri for uri in uris if uri.strip().lower().startswith("https:")]
-    rest = re.sub(r"<[^<>]*>|\([^()]*\)", "", value)
-    wrong = None
-    if "=?" in value:
-        wrong = "is broken into encoded words, which no mail program takes for a link"
-    elif not uris or re.search(r"[^\s,]", rest):
-        wrong = "does not put each link in angle brackets, with commas between them"
-    elif len(web) != 1:
-        wrong = f"holds {len(web)} https links, and needs one"
-    elif any(re.search(r"\s", uri) for uri in uris):
-        wrong = "has a space inside the angle brackets, which Outlook.com does not read"
-    if wrong:
-        yield tell("message.list-unsubscribe.wrong", what=wrong)
-    elif not ours(web[0]):
-        host = _host(web[0])
-        provider = by_host(host)
-        whose = f"{host} ({provider.name})" if provider is not None else host
-        yield tell("message.list-unsubscribe.other", whose=whose)
-    elif not made_here(web[0]):
-        yield tell("message.list-unsubscribe.other-key")
-    else:
-        yield tell("message.list-unsubscribe")
-    if not wrong and any(uri.lower().startswith("mailto:") and "?" in uri for uri in uris):
+    wrong = {
+        "count": len(found) != 1,
+        "encoded": "=?" in value,
+        "brackets": not uris or re.search(r"[^\s,]", re.sub(r"<[^<>]*>|\([^()]*\)", "", value)),
+        "web": len(web) != 1,
+        "blank": any(re.search(r"\s", uri) for uri in uris),
+    }
+    what = next((word for word, is_so in wrong.items() if is_so), None)
+    if what is not None:
+        yield tell("message.list-unsubscribe.wrong", what=what, count=len(found), web=len(web))
+        return
+    end = "" if made_here(web[0]) else ".other-key"
+    host = _host(web[0])
+    provider = by_host(host)
+    yield tell(
+        f"message.list-unsubscribe{end if ours(web[0]) else '.other'}",
+        whose=f"{host} ({provider.name})" if provider is not None else host,
+    )
+    if any(uri.lower().startswith("mailto:") and "?" in uri for uri in uris):
         yield tell("message.list-unsubscribe.mailto")
 
 
@@ -87,22 +86,6 @@ def _host(url: str) -> str:
         return urlsplit(url).hostname or "no host"
     except ValueError:
         return "no host"
-
-
-def _one_recipient(sample: Sample) -> Iterator[Finding]:
-    try:
-        count = len(getaddresses(sample.all("To") + sample.all("Cc") + sample.all("Bcc")))
-    except RecursionError:  # brackets in brackets in brackets
-        count = 0
-    yield tell("message.recipient" if count == 1 else "message.recipient.wrong", count=count)
-
-
-def _lines(sample: Sample) -> Iterator[Finding]:
-    head = sample.raw[: sample.raw.find(b"\r\n\r\n")].split(b"\r\n")
-    if any(len(line) > LONGEST_LINE for line in head):
-        yield tell("message.lines", what=f"is longer than {LONGEST_LINE} octets")
-    elif any(max(line, default=0) > 127 for line in head):
-        yield tell("message.lines", what="holds a character outside ASCII")
 
 
 def _signatures(sample: Sample) -> Iterator[Finding]:
@@ -115,7 +98,7 @@ def _signatures(sample: Sample) -> Iterator[Finding]:
     best = max(covered, key=lambda names: len(names & {name.lower() for name in MUST_SIGN}))
     missing = [name for name in MUST_SIGN if name.lower() not in best]
     present = [name for name in SHOULD_SIGN if sample.all(name) and name.lower() not in best]
-    names = {"missing": " and ".join(missing), "present": ", ".join(present), "all": ", ".join([*missing, *present])}
+    names = {"missing": missing, "present": present, "all": [*missing, *present]}
     yield tell("message.dkim.uncovered" if missing else "message.dkim.covers", **names)
     if present:
         yield tell("message.dkim.leaves-out", **names)

@@ -7,7 +7,10 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
+from email.message import Message
 from urllib.parse import urlsplit
+
+from .finding import Unsure
 
 SECONDS = 5.0
 LONGEST_PAGE = 300_000
@@ -25,7 +28,7 @@ CERTIFICATE_ERRORS = {
 }
 
 
-class NoAnswer(Exception):
+class NoAnswer(Unsure):
     """Nothing that speaks HTTP answered; ``certain`` when that is no matter of time or of DNS.
 
     ``certificate`` is the end of the id that says what is wrong with the certificate, where that is why.
@@ -39,20 +42,20 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; header names are lower case, ``expires`` is when the certificate ends, as a Unix time."""
+    """What came back; ``expires`` is when the certificate ends, as a Unix time."""
 
     status: int
-    headers: list[tuple[str, str]]
+    headers: Message
     text: str
     expires: float | None = None
 
     def values(self, name: str) -> list[str]:
         """The values of a header, in their order; a list with commas is taken apart (RFC 9110 section 5.3)."""
-        values = (value for key, value in self.headers if key == name)
-        return [part.strip() for value in values for part in value.split(",") if part.strip()]
+        parts = ",".join(self.headers.get_all(name, [])).split(",")
+        return [part.strip() for part in parts if part.strip()]
 
     def first(self, name: str) -> str:
-        return next((value for key, value in self.headers if key == name), "")
+        return str(self.headers.get(name, ""))
 
 
 def knock(method: str, url: str, body: tuple[str, str] | None = None, agent: str = BROWSER) -> Answer:
@@ -65,13 +68,14 @@ def knock(method: str, url: str, body: tuple[str, str] | None = None, agent: str
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=SECONDS)
     headers = {"User-Agent": agent, "Accept": "text/html, */*"}
-    text, kind_of_text = body or (None, None)
-    if kind_of_text is not None:
-        headers["Content-Type"] = kind_of_text
+    if body is not None:
+        headers["Content-Type"] = body[1]
     try:
         connection.connect()
         certificate = connection.sock.getpeercert() if isinstance(connection.sock, ssl.SSLSocket) else None
-        connection.request(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, text, headers)
+        connection.request(
+            method, f"{parts.path}?{parts.query}" if parts.query else parts.path, body and body[0], headers
+        )
         response = connection.getresponse()
         page = _read(response)
     except ssl.SSLCertVerificationError as error:
@@ -85,9 +89,8 @@ def knock(method: str, url: str, body: tuple[str, str] | None = None, agent: str
         raise NoAnswer(f"it answers no HTTP ({type(error).__name__})", certain=True) from None
     finally:
         connection.close()
-    answered = [(name.lower(), value) for name, value in response.getheaders()]
     expires = ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None
-    return Answer(response.status, answered, page.decode("utf-8", "replace"), expires)
+    return Answer(response.status, response.headers, page.decode("utf-8", "replace"), expires)
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:

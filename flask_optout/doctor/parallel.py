@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from .finding import Finding, unknown
+from .finding import Finding, tell
 
 
 def side_by_side(
@@ -23,7 +23,7 @@ def side_by_side(
         thread.start()
     for name, thread in threads.items():
         thread.join(max(0.0, end - time.monotonic()))
-        late = [unknown(f"{name}.time", "the rest", f"it took longer than {seconds:.0f} seconds")]
+        late = [tell(f"{name}.time.unknown", reason="time", seconds=f"{seconds:.0f}")]
         yield name, [*found[name], *(late if thread.is_alive() else [])]
 
 
@@ -33,4 +33,4 @@ def _gather(name: str, look: Callable[[], Iterable[Finding]], found: list[Findin
             found.append(finding)
     # What comes from outside is hostile: whatever a reader of it stumbles over ends as a finding, never as a trace.
     except Exception as error:
-        found.append(unknown(f"{name}.trouble", "the rest", f"it cannot be read ({type(error).__name__})"))
+        found.append(tell(f"{name}.trouble.unknown", reason="trouble", kind=type(error).__name__))

@@ -1,4 +1,4 @@
-"""Mail providers, which sign and rewrite for others, and the link scanners of receivers; a TOML file lists them."""
+"""What is known of others: mail providers, which sign and rewrite, link scanners, spam filters and firewalls."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ class Provider:
 
 _KNOWN = tomllib.loads(Path(__file__).with_name("providers.toml").read_text("utf-8"))
 PROVIDERS = [Provider(**table) for table in _KNOWN["provider"]]
+#: Pairs of header and regular expression.
+SPAM = list(_KNOWN["spam"].items())
+#: Whose a firewall's page is, by a header, and by words in it.
+CHALLENGES = {kind: dict(table) for kind, table in _KNOWN["challenge"].items()}
 
 
 def _ends(host: str, ends: Sequence[str]) -> bool:

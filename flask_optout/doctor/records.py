@@ -1,4 +1,4 @@
-"""TXT records of SPF, DKIM and DMARC: what stands in them, what is wrong with how they are written, what to paste."""
+"""TXT records of SPF, DKIM and DMARC: what is wrong with how they are written, and what to paste."""
 
 from __future__ import annotations
 
@@ -11,44 +11,40 @@ import dns.rdataclass
 import dns.rdatatype
 from dns.rdtypes.ANY.TXT import TXT
 
-#: How a record is spoilt while it is typed into a form: what is said of it, and how it is put right.
-FLAWS: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("it has quotes in its text", lambda text: text.replace('"', "").replace("“", "").replace("”", "")),
-    ("it has a backslash in front of its semicolons", lambda text: text.replace("\\;", ";")),
-    ("it has blanks around it", str.strip),
-    ("its version is in small or mixed letters", lambda text: _version(text)),
-    ("it has no blank behind its version", lambda text: re.sub(r"^v=spf1(?=[A-Za-z?~+-])", "v=spf1 ", text)),
-    ("it has no semicolon behind its version", lambda text: re.sub(r"^(v=D\w+1)[\s,]+(?=\w+=)", r"\1; ", text)),
+#: How a record is spoilt while it is typed into a form: a word for it, where it shows, and how it is put right.
+FLAWS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
+    ("quotes", r'["“”]', ""),
+    ("backslash", r"\\;", ";"),
+    ("blanks-around", r"^\s+|\s+$", ""),
+    ("letters", r"(?i)^v=(dmarc1|dkim1)", lambda found: f"v={found[1].upper()}"),
+    ("blank", r"(?i)^v=spf1(?=[a-z?~+-])", "v=spf1 "),
+    ("semicolon", r"^(v=D\w+1)[\s,]+(?=\w+=)", r"\1; "),
 )
 
 
-def flawed(text: str, version: str, is_right: Callable[[str], bool]) -> tuple[str, str] | None:
+def flawed(text: str, version: str, is_right: Callable[[str], bool]) -> tuple[list[str], str] | None:
     """What is wrong with how a record is written, and the record without it, or empty where nothing mends it.
 
-    ``None`` when it is no record of that version, however badly written.
+    ``None`` when it is no record of that version, however badly written, or one without a flaw.
     """
-    if version.lower() not in text[:20].lower():
+    if version.lower() not in text[:20].lower() or is_right(text):
         return None
     said: list[str] = []
-    for flaw, mend in FLAWS:
-        mended = mend(text)
+    for flaw, pattern, right in FLAWS:
+        mended = re.sub(pattern, right, text)
         if mended != text:
             said.append(flaw)
             text = mended
         if said and is_right(text):
-            return " and ".join(said), text
-    return f"it does not begin as a record of {version} does, or holds what cannot be read", ""
+            return said, text
+    return ["unreadable"], ""
 
 
-def _version(text: str) -> str:
-    for version in ("v=DMARC1", "v=DKIM1", "v=spf1"):
-        if text.lower().startswith(version.lower()):
-            return version + text[len(version) :]
-    return text
+def paste_of(name: str, text: str, is_right: Callable[[str], bool]) -> str:
+    """The line of a zone file for a TXT record, in strings of at most 255 octets.
 
-
-def paste_of(name: str, text: str) -> str:
-    """The line of a zone file for a TXT record, in strings of at most 255 octets; empty when no line can hold it."""
+    :param is_right: what reads such records: what it does not take is not offered, so the line is empty.
+    """
     octets = text.encode()
     strings = [octets[at : at + 255] for at in range(0, len(octets), 255)]
     try:
@@ -57,4 +53,4 @@ def paste_of(name: str, text: str) -> str:
     except (dns.exception.DNSException, ValueError):
         return ""
     assert isinstance(read, TXT)
-    return f"{name}. IN TXT {line}" if b"".join(read.strings) == octets else ""
+    return f"{name}. IN TXT {line}" if is_right(b"".join(read.strings).decode()) else ""

@@ -6,23 +6,19 @@ import json
 import os
 import textwrap
 from collections.abc import Iterator
-from typing import Self, TextIO
+from dataclasses import asdict
+from typing import TextIO
 
 import click
 
-from .examine import GROUPS, Report
-from .finding import Finding, Severity, clean
+from .examine import Report
+from .finding import Finding, Severity
 
 #: Of the JSON; it grows by one when something in it changes its meaning or goes away.
 VERSION = 1
-TITLES = {
-    "setup": "Set-up",
-    "domain": "Sending domain",
-    "message": "Message",
-    "doors": "Doors",
-}
-STYLES = {
-    Severity.FAIL: "bold red",
+TITLES = {"setup": "Set-up", "domain": "Sending domain", "message": "Message", "doors": "Doors"}
+COLOURS = {
+    Severity.FAIL: "red",
     Severity.WARN: "yellow",
     Severity.NOTE: "cyan",
     Severity.UNKNOWN: "magenta",
@@ -34,30 +30,14 @@ INDENT = 15
 
 def as_json(report: Report) -> str:
     """The report for programs."""
-    return json.dumps(
-        {
-            "version": VERSION,
-            "domain": report.domain,
-            "exit_status": report.exit_status,
-            "counts": {severity.value: report.count(severity) for severity in Severity},
-            "findings": [
-                {
-                    "id": finding.id,
-                    "group": finding.group,
-                    "severity": finding.severity.value,
-                    "seen": finding.seen,
-                    "why": finding.why,
-                    "mend": finding.mend,
-                    "paste": finding.paste,
-                    "source": finding.source,
-                    "facts": {name: clean(value) for name, value in finding.facts.items()},
-                    "details": list(finding.details),
-                }
-                for finding in report.findings
-            ],
-        },
-        indent=2,
-    )
+    said = {
+        "version": VERSION,
+        "domain": report.domain,
+        "exit_status": report.exit_status,
+        "counts": {severity.value: report.count(severity) for severity in Severity},
+        "findings": [{**asdict(finding), "group": finding.group} for finding in report.findings],
+    }
+    return json.dumps(said, indent=2)
 
 
 def summary(report: Report) -> str:
@@ -74,35 +54,31 @@ def lines(report: Report) -> Iterator[tuple[str, str]]:
         yield "bold", f"{report.domain}:"
     for finding in report.findings:
         yield from _finding(finding)
-        if finding.severity is not Severity.OK:
-            yield "", ""
     yield "bold", summary(report)
 
 
 def _finding(finding: Finding) -> Iterator[tuple[str, str]]:
-    style, about = STYLES[finding.severity], TITLES[finding.group]
-    wrapped = textwrap.wrap(f"{about}: {finding.seen}", WIDTH - 10, break_on_hyphens=False)
-    for number, line in enumerate(wrapped):
-        yield style, f"{'' if number else finding.severity.value:<8}  {line}"
+    style = COLOURS[finding.severity] + (" bold" if finding.severity is Severity.FAIL else "")
+    first = f"{finding.severity.value:<8}  "
+    for line in _wrapped(f"{TITLES[finding.group]}: {finding.seen}", first, " " * 10):
+        yield style, line
     if finding.severity is Severity.OK:
         return
-    for line in finding.details:
-        indent = " " * (12 + len(line) - len(line.lstrip()))
-        wrapped = textwrap.wrap(
-            line.strip(),
-            WIDTH,
-            initial_indent=indent,
-            subsequent_indent=f"{indent}    ",
-            break_on_hyphens=False,
-        )
-        yield from (("cyan", part) for part in wrapped)
+    for detail in finding.details:
+        indent = " " * (12 + len(detail) - len(detail.lstrip()))
+        for line in _wrapped(detail.strip(), indent, f"{indent}    "):
+            yield "cyan", line
     for label, text in (("why", finding.why), ("mend", finding.mend), ("see", finding.source)):
-        for number, line in enumerate(
-            textwrap.wrap(text, WIDTH - INDENT, break_on_hyphens=False, break_long_words=False)
-        ):
-            yield "dim" if label == "see" else "", f"{'':<10}{'' if number else label:<5}{line}"
+        for line in _wrapped(text, f"{'':<10}{label:<5}", " " * INDENT, break_long_words=False):
+            yield "dim" if label == "see" else "", line
         if label == "mend":
             yield from (("bold", f"{'':<{INDENT}}{line}".rstrip()) for line in finding.paste.splitlines())
+    yield "", ""
+
+
+def _wrapped(text: str, first: str, rest: str, break_long_words: bool = True) -> list[str]:
+    wrapper = textwrap.TextWrapper(WIDTH, first, rest, break_on_hyphens=False, break_long_words=break_long_words)
+    return wrapper.wrap(text)
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -112,32 +88,6 @@ def write(report: Report, out: TextIO) -> None:
     for style, line in lines(report):
         text = line.encode(encoding, "replace").decode(encoding)
         words = style.split()
-        colour = next((word for word in words if word not in ("bold", "dim")), None)
+        colour = next((word for word in words if word in COLOURS.values()), None)
         styled = click.style(text, fg=colour, bold="bold" in words or None, dim="dim" in words or None)
         click.echo(styled, file=out, color=colours)
-
-
-class Progress:
-    """On a terminal, one line that says what is being looked at; elsewhere nothing."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-        self._left = list(GROUPS)
-
-    def __enter__(self) -> Self:
-        self._show()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._left.clear()
-        self._show()
-
-    def done(self, group: str) -> None:
-        self._left.remove(group)
-        self._show()
-
-    def _show(self) -> None:
-        if self._out.isatty():
-            text = f"Looking at: {', '.join(TITLES[group].lower() for group in self._left)} …" if self._left else ""
-            self._out.write(f"\r\x1b[K{text}")
-            self._out.flush()

@@ -8,9 +8,10 @@ it rests on an answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import checkdmarc.utils
 import dns.exception
 import dns.name
 import dns.nameserver
@@ -18,16 +19,14 @@ import dns.rdatatype
 import dns.resolver
 import dns.reversename
 
+from .finding import Unsure
+
 #: An honest domain takes some 40; a hostile one would go on for ever.
 MOST_QUESTIONS = 250
 #: After so many questions without an answer no further one is worth the wait.
 MOST_TIMEOUTS = 3
 SECONDS_PER_QUESTION = 3.0
 SECONDS_PER_TRY = 1.4
-
-
-class Unsure(Exception):
-    """DNS did not answer, so nobody can tell."""
 
 
 class Resolver(dns.resolver.Resolver):
@@ -99,6 +98,21 @@ class Resolver(dns.resolver.Resolver):
     def texts(self, name: str) -> list[str]:
         """TXT records, their strings joined without a space (RFC 7208 section 3.3, RFC 6376 section 3.6.2.2)."""
         return [b"".join(record.strings).decode("latin-1") for record in self.records(name, "TXT")]
+
+    def through(self, look: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """What a function of checkdmarc says, asking through this resolver.
+
+        :raises Unsure: when it says that something is wrong, and that rests on trouble in DNS.
+        """
+        # Its cache would answer for another resolver: it is kept by name and type alone.
+        checkdmarc.utils.DNS_CACHE.clear()
+        before = len(self.trouble)
+        try:
+            return look(*args, resolver=self, nameservers=self.nameservers, retries=0, timeout=2, **options)
+        except Exception:
+            if self.trouble[before:]:
+                raise Unsure(self.trouble[-1]) from None
+            raise
 
     def addresses(self, name: str) -> list[str]:
         return [str(record.address) for kind in ("A", "AAAA") for record in self.records(name, kind)]

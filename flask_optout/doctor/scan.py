@@ -70,11 +70,13 @@ class Form:
     buttons: list[Button] = field(default_factory=list)
 
 
-class _Forms(HTMLParser):
-    def __init__(self) -> None:
+class _Page(HTMLParser):
+    def __init__(self, text: str) -> None:
         super().__init__()
         self.forms: list[Form] = []
+        self.scripts: list[str] = []
         self._in_button = False
+        self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
@@ -85,6 +87,8 @@ class _Forms(HTMLParser):
         elif tag == "button" and self.forms and "name" in attributes:
             self.forms[-1].buttons.append(Button(attributes["name"], attributes.get("value", "")))
             self._in_button = True
+        elif tag == "script" and "src" in attributes:
+            self.scripts.append(attributes["src"])
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "button":
@@ -98,9 +102,12 @@ class _Forms(HTMLParser):
 
 def forms_in(text: str) -> list[Form]:
     """The forms of a page, in their order."""
-    parser = _Forms()
-    parser.feed(text)
-    return parser.forms
+    return _Page(text).forms
+
+
+def scripts_in(text: str) -> list[str]:
+    """Where the scripts of a page come from."""
+    return _Page(text).scripts
 
 
 def offered(text: str) -> frozenset[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -13,29 +13,35 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import OptOutError
 from ..wiring import State
-from .engines import time_outs
-from .finding import Finding, of_error, tell, unknown
+from .finding import Finding, of_error, tell
 from .walls import find_wall
 
-MOST_SECONDS_APART = 120
+#: Seconds that a statement may wait for SQLite's lock, and for a place in the pool.
+LONGEST_WAIT = 30.0
+POSTGRESQL = """SQLALCHEMY_ENGINE_OPTIONS = {"pool_timeout": 10, "connect_args": {"connect_timeout": 5, \
+"options": "-c statement_timeout=10000"}}"""
+MYSQL = """SQLALCHEMY_ENGINE_OPTIONS = {"pool_timeout": 10, "connect_args": {"connect_timeout": 5, \
+"read_timeout": 10, "write_timeout": 10}}"""
+SQLITE = 'SQLALCHEMY_ENGINE_OPTIONS = {"connect_args": {"timeout": 5}}'
+WAL = "PRAGMA journal_mode=WAL"
 #: Where mail libraries stand in an app, and their names.
 LIBRARIES = {"mail": "flask_mail", "mailman": "flask_mailman"}
 
 
-def keys(app: Flask, state: State) -> Iterator[Finding]:
-    """Whether the keys are ones of their own."""
-    count = len(state.key_slots.keys)
+def setup(app: Flask, state: State) -> Iterator[Finding]:
+    """What is wrong with the set-up."""
     own = app.config["OPTOUT_KEYS"] is not None
-    yield tell("setup.keys" if own else "setup.keys.shared", count=f"{count} key{'s' if count > 1 else ''}")
-
-
-def address(app: Flask, state: State) -> Iterator[Finding]:
-    """Whether links lead to where candidates are."""
+    yield tell("setup.keys" if own else "setup.keys.shared", count=len(state.key_slots.keys))
     url = urlsplit(app.config["OPTOUT_BASE_URL"])
     yield tell("setup.base-url" if url.scheme == "https" else "setup.base-url.local", host=url.netloc)
+    yield from _store(state)
+    yield from _journal(state)
+    yield from _mail(app)
+    yield from _wall(app)
+    yield tell("setup.operator.none" if state.hooks.operator is None else "setup.operator")
 
 
-def store(app: Flask, state: State) -> Iterator[Finding]:
+def _store(state: State) -> Iterator[Finding]:
     """Whether the choices can be kept and read, and whether a database that hangs ends a wait."""
     try:
         engine = state.engine()
@@ -46,90 +52,52 @@ def store(app: Flask, state: State) -> Iterator[Finding]:
         yield tell("setup.store.unreachable", reason=type(error).__name__)
         return
     yield from waits
+    yield tell("setup.tables.missing" if lacking else "setup.tables", missing=lacking, kind=engine.dialect.name)
     if lacking:
-        yield tell("setup.tables.missing", missing=", ".join(lacking))
         return
-    yield tell("setup.tables", kind=engine.dialect.name)
     try:
         state.choices.read([])
+        yield tell("setup.store")
     except OptOutError as error:
         yield of_error("setup.store", error)
-    else:
-        yield tell("setup.store")
 
 
-def journal(app: Flask, state: State) -> Iterator[Finding]:
+def _lacking(inspector: sa.Inspector, tables: list[sa.Table]) -> Iterator[str]:
+    for table in tables:
+        if not inspector.has_table(table.name, table.schema):
+            yield f"the table {table.name}"
+            continue
+        columns = {column["name"] for column in inspector.get_columns(table.name, table.schema)}
+        for name in sorted({column.name for column in table.columns} - columns):
+            yield f"the column {table.name}.{name}"
+        primary = inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]
+        if set(primary) != {column.name for column in table.primary_key}:
+            yield f"the primary key of {table.name}"
+
+
+def _journal(state: State) -> Iterator[Finding]:
     """Whether choices are written a second time, outside the database."""
     try:
         kept = state.journal
         if kept is not None:
             kept.number()
+        yield tell("setup.journal.none" if kept is None else "setup.journal")
     except OptOutError as error:
         yield of_error("setup.journal", error)
-        return
-    yield tell("setup.journal.none" if kept is None else "setup.journal")
 
 
-def _lacking(inspector: sa.Inspector, tables: list[sa.Table]) -> Iterator[str]:
-    for table in tables:
-        if not inspector.has_table(table.name):
-            yield f"the table {table.name}"
-            continue
-        columns = {column["name"] for column in inspector.get_columns(table.name)}
-        for name in sorted({column.name for column in table.columns} - columns):
-            yield f"the column {table.name}.{name}"
-        primary = inspector.get_pk_constraint(table.name)["constrained_columns"]
-        if set(primary) != {column.name for column in table.primary_key}:
-            yield f"the primary key of {table.name}"
-
-
-def clock(app: Flask, state: State) -> Iterator[Finding]:
-    """Whether this machine and the database agree on the time."""
-    try:
-        with state.engine().connect() as connection:
-            seconds = apart(connection)
-    except SQLAlchemyError:
-        yield unknown("setup.clock", "whether the clocks agree", "the database cannot be reached")
-        return
-    if seconds is not None:
-        wrong = seconds > MOST_SECONDS_APART
-        yield tell("setup.clock.wrong" if wrong else "setup.clock", seconds=f"{seconds:.0f}")
-
-
-def apart(connection: sa.Connection) -> float | None:
-    """How many seconds the clock of a database server differs from ours; SQLite has none of its own."""
-    match connection.dialect.name:
-        case "mysql" | "mariadb":
-            now: sa.ColumnElement[datetime.datetime] = sa.func.utc_timestamp()
-        case "postgresql":
-            now = sa.func.now()
-        case _:
-            return None
-    there = connection.scalars(sa.select(now)).one()
-    utc = there if there.tzinfo else there.replace(tzinfo=datetime.UTC)
-    return abs((datetime.datetime.now(datetime.UTC) - utc).total_seconds())
-
-
-def mailer(app: Flask, state: State) -> Iterator[Finding]:
+def _mail(app: Flask) -> Iterator[Finding]:
     """Whether the app's mail passes the gate."""
     mails = {name: app.extensions[key] for key, name in LIBRARIES.items() if key in app.extensions}
     if not mails:
         yield tell("setup.mail.none")
     for name, mail in mails.items():
-        if not any(kind.__module__.startswith("flask_optout.mailers.") for kind in type(mail).__mro__):
-            yield tell("setup.mail.ungated", name=name)
-        elif getattr(mail, "suppress", False):
-            yield tell("setup.mail.suppressed")
-        else:
-            yield tell("setup.mail", name=name)
+        ours = any(kind.__module__.startswith("flask_optout.mailers.") for kind in type(mail).__mro__)
+        end = ".ungated" if not ours else ".suppressed" if getattr(mail, "suppress", False) else ""
+        yield tell(f"setup.mail{end}", name=name)
 
 
-def operator(app: Flask, state: State) -> Iterator[Finding]:
-    """Whether operators can find and send again what was sent."""
-    yield tell("setup.operator.none" if state.operator is None else "setup.operator")
-
-
-def wall(app: Flask, state: State) -> Iterator[Finding]:
+def _wall(app: Flask) -> Iterator[Finding]:
     """Whether the host's own hooks let candidates and mail programs through."""
     try:
         found = find_wall(app)
@@ -142,12 +110,50 @@ def wall(app: Flask, state: State) -> Iterator[Finding]:
     yield tell("setup.wall.found", (), textwrap.dedent(code), what=found.what, why=found.why, mend=mend)
 
 
-Check = Callable[[Flask, State], Iterator[Finding]]
-#: One function for each thing that must be there.
-CHECKS: tuple[Check, ...] = (keys, address, store, journal, clock, mailer, wall, operator)
+def time_outs(engine: sa.Engine) -> Iterator[Finding]:
+    """Which time-outs are missing on an engine, and the line that sets them.
+
+    :raises sqlalchemy.exc.SQLAlchemyError: when the database cannot be reached.
+    """
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        match engine.dialect.name:
+            case "sqlite":
+                missing, paste = _sqlite(connection), SQLITE
+                yield from _wal(connection)
+            case "postgresql":
+                missing, paste = _postgresql(connection, driver), POSTGRESQL
+            case "mysql" | "mariadb":
+                missing, paste = _mysql(driver), MYSQL
+            case _:
+                return
+    if engine.dialect.name != "sqlite" and getattr(engine.pool, "_timeout", 0) > LONGEST_WAIT:
+        missing.append("pool_timeout")
+    if missing:
+        yield tell("setup.time-outs.missing", (), paste, missing=", ".join(missing))
+    else:
+        yield tell("setup.time-outs")
 
 
-def setup(app: Flask, state: State) -> Iterator[Finding]:
-    """What is wrong with the set-up."""
-    for check in CHECKS:
-        yield from check(app, state)
+def _sqlite(connection: sa.Connection) -> list[str]:
+    waits = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    return [] if 0 < waits <= LONGEST_WAIT * 1_000 else ["timeout"]
+
+
+def _wal(connection: sa.Connection) -> Iterator[Finding]:
+    mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+    if mode not in ("wal", "memory"):
+        yield tell("setup.wal", (), WAL, mode=mode)
+
+
+def _postgresql(connection: sa.Connection, driver: Any) -> list[str]:
+    said = driver.info.get_parameters() if hasattr(driver.info, "get_parameters") else driver.info.dsn_parameters
+    missing = [] if int(said.get("connect_timeout") or 0) > 0 else ["connect_timeout"]
+    limit = connection.exec_driver_sql("SHOW statement_timeout").scalar_one()
+    return missing if limit not in ("0", 0) else [*missing, "statement_timeout"]
+
+
+def _mysql(driver: Any) -> list[str]:
+    #: Names by which PyMySQL and mysqlclient's kin keep them; None means that nothing ends a wait.
+    names = {"connect_timeout": "connect_timeout", "read_timeout": "_read_timeout", "write_timeout": "_write_timeout"}
+    return [name for name, kept in names.items() if hasattr(driver, kept) and not getattr(driver, kept)]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 import dns.exception
 
-from .finding import Finding, tell, unknown
+from .finding import Finding, Unsure, check, tell
 from .records import flawed, paste_of
-from .resolver import Resolver, Unsure
+from .resolver import Resolver
 
 with warnings.catch_warnings():
     # Its source has an escape sequence that Python warns of wherever it was installed without being compiled.
@@ -23,8 +22,6 @@ with warnings.catch_warnings():
 
 #: An address that no term names (RFC 1112 section 4), so that every term of a record is looked at.
 NOBODY = "240.0.0.1"
-MOST_LOOKUPS = pyspf.MAX_LOOKUP
-ALL = re.compile(r"[+?~-]?all", re.IGNORECASE)
 #: pyspf's reasons for a permanent error, by a piece of their words; whatever else it says is about the syntax.
 REASONS = (
     ("Too many DNS lookups", "lookups"),
@@ -35,11 +32,9 @@ REASONS = (
     ("no SPF record", "include"),
     ("trivial recursion", "include"),
 )
+#: What pyspf takes of a record; of other kinds, its text.
 READERS: dict[str, Callable[[Any], Any]] = {
-    "A": lambda record: record.address,
-    "AAAA": lambda record: record.address,
     "MX": lambda record: (record.preference, record.exchange.to_text(omit_final_dot=True)),
-    "PTR": lambda record: record.target.to_text(omit_final_dot=True),
     "TXT": lambda record: record.strings,
 }
 
@@ -51,7 +46,7 @@ class Verdict:
     result: str
     reason: str
     lookups: int
-    tree: list[str]
+    tree: tuple[str, ...]
     #: The domain whose record is wrong, and the record, where one is.
     broken: tuple[str, str] | None
 
@@ -68,7 +63,8 @@ class _Question(pyspf.query):  # type: ignore[misc]
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
         try:
-            found = [READERS[qtype](record) for record in self._resolver.records(str(name), qtype)]
+            read = READERS.get(qtype, lambda record: record.to_text().removesuffix("."))
+            found = [read(record) for record in self._resolver.records(str(name), qtype)]
         except Unsure as trouble:
             raise pyspf.TempError(str(trouble)) from None
         if not found and not ignore_void:
@@ -124,121 +120,106 @@ def ask(
     if result == "temperror":
         raise Unsure(resolver.trouble[-1] if resolver.trouble else "DNS did not answer")
     reason = str(question.perm_error or "") if result == "permerror" else ""
-    return Verdict(result, reason, question.lookups, question.tree, question.broken)
+    return Verdict(result, reason, question.lookups, tuple(question.tree), question.broken)
+
+
+def _whole(resolver: Resolver, domain: str, record: str | None = None) -> Verdict:
+    """What a record says to the sender whom no term names, all of it read in spite of errors."""
+    verdict = ask(resolver, NOBODY, domain, record=record)
+    with suppress(Unsure):
+        all_of_it = ask(resolver, NOBODY, domain, record=record, strict=False)
+        verdict.tree, verdict.lookups = all_of_it.tree, all_of_it.lookups
+    return verdict
 
 
 def is_spf(record: str) -> bool:
     """Whether a TXT record is one of SPF: exactly ``v=spf1`` and a space, or nothing else (RFC 7208 section 4.5)."""
-    return record.lower() == "v=spf1" or record.lower().startswith("v=spf1 ")
+    return f"{record} ".lower().startswith("v=spf1 ")
 
 
-def kind_of(reason: str) -> str:
-    return next((kind for words, kind in REASONS if words in reason), "syntax")
+def _all(record: str) -> tuple[str, str]:
+    """The first ``all`` of a record, and the terms that are none."""
+    words = record.split()[1:]
+    alls = [word for word in words if word.lower().lstrip("+?~-") == "all"]
+    return next(iter(alls), "").lower(), " ".join(dict.fromkeys(word for word in words if word not in alls))
 
 
+@check("domain.spf")
 def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> Iterator[Finding]:
     """What is wrong with the SPF of the domain that bounces go to.
 
     :param senders: the addresses of the sending host.
     :param explicit: whether the host is known to send, and is not only the one that mail is given to.
     """
-    try:
-        texts = resolver.texts(domain)
-        records = sorted(text for text in texts if is_spf(text))
-        if len(records) != 1:
-            yield _several(resolver, domain, records) if records else _none(resolver, domain, texts, senders)
-            return
-        verdicts = {sender: ask(resolver, sender, domain) for sender in senders}
-        nobody = ask(resolver, NOBODY, domain)
-    except Unsure as trouble:
-        yield unknown("domain.spf", f"what the SPF record of {domain} says", trouble)
+    texts = resolver.texts(domain)
+    records = sorted(filter(is_spf, texts))
+    if len(records) != 1:
+        yield _several(resolver, domain, records) if records else _none(resolver, domain, texts, senders)
         return
-    try:
-        all_of_it = ask(resolver, NOBODY, domain, strict=False)
-    except Unsure:
-        all_of_it = nobody
-    yield from _record(domain, records[0], nobody, all_of_it, verdicts)
+    verdicts = {sender: ask(resolver, sender, domain) for sender in senders}
+    nobody = _whole(resolver, domain)
+    yield from _record(resolver, domain, records[0], nobody, verdicts)
     for sender, verdict in verdicts.items():
-        yield from _sender(domain, sender, verdict, nobody, explicit)
+        facts = {"domain": domain, "sender": sender, "result": verdict.result, "reason": verdict.reason}
+        if verdict.result == "pass":
+            yield tell("domain.spf.sender", **facts)
+        elif verdict.result != "permerror":
+            end = "refused" if explicit else "sender.unknown"
+            yield tell(f"domain.spf.{end}", **facts, term=_as_terms([sender]))
+        elif nobody.result != "permerror":
+            yield tell("domain.spf.broken", **facts)
 
 
 def _record(
-    domain: str, record: str, nobody: Verdict, all_of_it: Verdict, verdicts: dict[str, Verdict]
+    resolver: Resolver, domain: str, record: str, nobody: Verdict, verdicts: dict[str, Verdict]
 ) -> Iterator[Finding]:
     """What the record says, whoever sends."""
-    tree = tuple(all_of_it.tree)
     whose, broken = nobody.broken or (domain, record)
-    owner = domain if whose == domain else f"{whose}, which that of {domain} leads to,"
-    facts = {"domain": domain, "owner": owner, "record": broken, "reason": nobody.reason}
-    facts["lookups"] = str(all_of_it.lookups)
-    if nobody.result != "permerror":
-        yield tell("domain.spf.record", tree, **facts)
-    elif any(verdict.result != "permerror" for verdict in verdicts.values()):
-        yield tell("domain.spf.some", tree, **facts)
-    else:
-        kind = kind_of(nobody.reason)
+    facts = {"domain": domain, "whose": whose, "owner": "other" if whose != domain else domain, "record": broken}
+    facts |= {"reason": nobody.reason, "lookups": str(nobody.lookups)}
+    if nobody.result == "permerror":
+        kind = next((kind for words, kind in REASONS if words in nobody.reason), "syntax")
+        kind = "some" if any(verdict.result != "permerror" for verdict in verdicts.values()) else kind
         needed = _as_terms(list(verdicts))
-        paste = paste_of(f"bounce.{domain}", f"v=spf1 {needed} -all") if kind == "lookups" and needed else ""
-        yield tell(f"domain.spf.{kind}", tree, paste, **facts)
-    words = record.split()[1:]
-    last = next((word.lower() for word in words if ALL.fullmatch(word)), "")
-    if nobody.result != "permerror" and not (last in ("-all", "~all") or "redirect=" in record.lower()):
-        kept = " ".join(word for word in words if not ALL.fullmatch(word))
-        paste = paste_of(domain, " ".join(f"v=spf1 {kept} ~all".split()))
-        yield tell("domain.spf.open" if last in ("all", "+all") else "domain.spf.all", (), paste, **facts)
-    if any(word.lower().lstrip("+?~-").split(":")[0] == "ptr" for word in words):
+        paste = paste_of(f"bounce.{domain}", f"v=spf1 {needed} -all", is_spf) if kind == "lookups" and needed else ""
+        yield tell(f"domain.spf.{kind}", nobody.tree, paste, **facts)
+    else:
+        yield tell("domain.spf.record", nobody.tree, **facts)
+        last, terms = _all(record)
+        if last not in ("-all", "~all") and "redirect=" not in record.lower():
+            paste = _tried(resolver, domain, " ".join(f"v=spf1 {terms} ~all".split()))[0]
+            yield tell("domain.spf.open" if last in ("all", "+all") else "domain.spf.all", (), paste, **facts)
+    if any(word.lower().lstrip("+?~-").split(":")[0] == "ptr" for word in record.split()[1:]):
         yield tell("domain.spf.ptr", **facts)
 
 
-def _sender(domain: str, sender: str, verdict: Verdict, nobody: Verdict, explicit: bool) -> Iterator[Finding]:
-    facts = {"domain": domain, "sender": sender, "result": verdict.result, "reason": verdict.reason}
-    if verdict.result == "pass":
-        yield tell("domain.spf.sender", **facts)
-    elif verdict.result == "permerror":
-        if nobody.result != "permerror":
-            yield tell("domain.spf.broken", **facts)
-    elif explicit:
-        yield tell("domain.spf.refused", **facts, term=_as_terms([sender]))
-    else:
-        mend = "If MAIL_SERVER only takes your mail, set OPTOUT_SENDING_HOST to the host that delivers it."
-        what = f"whether the host that delivers your mail may send for {domain}"
-        yield unknown("domain.spf.sender", what, f"SPF says {verdict.result} of {sender}, which may be a relay", mend)
-
-
 def _as_terms(senders: list[str]) -> str:
-    return " ".join(f"ip{ipaddress.ip_address(sender).version}:{sender}" for sender in senders)
+    return " ".join(f"ip{ip_address(sender).version}:{sender}" for sender in senders)
 
 
-def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, tuple[str, ...], int]:
-    """What to paste for a record, the terms that spend its look-ups and their number; nothing where it would fail."""
+def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, Verdict | None]:
+    """What to paste for a record, and what SPF says of it; nothing to paste where it would be an error."""
     try:
-        works = ask(resolver, NOBODY, domain, record=record).result != "permerror"
-        verdict = ask(resolver, NOBODY, domain, record=record, strict=False)
+        verdict = _whole(resolver, domain, record)
     except Unsure:
-        return "", (), 0
-    return paste_of(domain, record) if works and is_spf(record) else "", tuple(verdict.tree), verdict.lookups
+        return "", None
+    return paste_of(domain, record, is_spf) if verdict.result != "permerror" else "", verdict
 
 
 def _none(resolver: Resolver, domain: str, texts: list[str], senders: list[str]) -> Finding:
     for text in texts:
         if (found := flawed(text, "spf1", is_spf)) is not None:
-            paste, _, _ = _tried(resolver, domain, found[1]) if found[1] else ("", (), 0)
-            return tell("domain.spf.flawed", (text,), paste, domain=domain, flaw=found[0])
-    terms = _as_terms(senders)
-    return tell("domain.spf.none", (), paste_of(domain, f"v=spf1 {terms} ~all") if terms else "", domain=domain)
+            paste = _tried(resolver, domain, found[1])[0]
+            return tell("domain.spf.flawed", (text,), paste, domain=domain, reason=found[0])
+    paste = paste_of(domain, f"v=spf1 {_as_terms(senders)} ~all", is_spf) if senders else ""
+    return tell("domain.spf.none", (), paste, domain=domain)
 
 
 def _several(resolver: Resolver, domain: str, records: list[str]) -> Finding:
-    words = [word for record in records for word in record.split()[1:]]
-    terms = list(dict.fromkeys(word for word in words if not ALL.fullmatch(word)))
+    terms = dict.fromkeys(word for record in records for word in _all(record)[1].split())
     # -all would refuse what one of the records let pass.
-    paste, tree, lookups = _tried(resolver, domain, " ".join(["v=spf1", *terms, "~all"]))
-    if paste:
-        tree, mend = tuple(records), "Replace them by this one."
-    elif lookups > MOST_LOOKUPS:
-        mend = (
-            f"Merged as they are they would take {lookups} look-ups, and may take {MOST_LOOKUPS}: cut branches off."
-        )
-    else:
-        mend = "They cannot be merged as they are: keep one, and put only what sends invitations into it."
-    return tell("domain.spf.several", tree or tuple(records), paste, domain=domain, count=len(records), mend=mend)
+    paste, verdict = _tried(resolver, domain, " ".join(["v=spf1", *terms, "~all"]))
+    tree, lookups, how = tuple(records), "", "merged" if paste else "choose"
+    if not paste and verdict is not None and verdict.lookups > pyspf.MAX_LOOKUP:
+        tree, lookups, how = verdict.tree, str(verdict.lookups), "lookups"
+    return tell("domain.spf.several", tree, paste, domain=domain, count=len(records), lookups=lookups, how=how)

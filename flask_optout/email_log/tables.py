@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sqlalchemy as sa
 
-from ..choices.tables import binary, number, string, table, text
+from ..choices.tables import TableSet, binary, number, string, table, text
 from ..links.keys import DIGEST_SIZE
 
 #: RFC 5321 section 4.5.3.1.3: a path of 256 octets, less its angle brackets.
@@ -15,8 +13,7 @@ OPPORTUNITY_SIZE = 128
 NAME_SIZE = 80
 
 
-@dataclass(frozen=True)
-class LogTables:
+class LogTables(TableSet):
     """What the Email Log keeps; nothing in it is a digest, a token, or says who opted out.
 
     ``email``: one row for each invitation that passed the gate, its ``id`` made of the minute; ``mailbox`` is the
@@ -25,35 +22,35 @@ class LogTables:
     has mailed on one day, by pseudonyms that stand nowhere else.
     """
 
-    email: sa.Table
-    saved_filter: sa.Table
-    resend: sa.Table
-    asked: sa.Table
-
-    @classmethod
-    def on(cls, metadata: sa.MetaData) -> LogTables:
-        """The tables on this metadata, made there once however often it is asked."""
-        return cls(
-            email=_email(metadata),
-            saved_filter=table(
-                metadata,
-                "optout_saved_filter",
-                sa.Column("opportunity", string(OPPORTUNITY_SIZE), primary_key=True),
-                sa.Column("name", string(NAME_SIZE), primary_key=True),
-                sa.Column("query", text(), nullable=False),
-            ),
-            resend=_resend(metadata),
-            asked=table(
-                metadata,
-                "optout_asked",
-                sa.Column("day", sa.Date, primary_key=True),
-                sa.Column("slot", binary(DIGEST_SIZE), primary_key=True),
-                sa.Column("number", sa.SmallInteger, primary_key=True, autoincrement=False),
-            ),
+    def __init__(self, metadata: sa.MetaData) -> None:
+        self.email = _email(metadata)
+        self.saved_filter = table(
+            metadata,
+            "optout_saved_filter",
+            sa.Column("opportunity", string(OPPORTUNITY_SIZE), primary_key=True),
+            sa.Column("name", string(NAME_SIZE), primary_key=True),
+            sa.Column("query", text(), nullable=False),
         )
-
-    def all(self) -> list[sa.Table]:
-        return [self.email, self.saved_filter, self.resend, self.asked]
+        self.resend = table(
+            metadata,
+            "optout_resend",
+            # Numbered, so that of two at the same moment the key lets one through.
+            sa.Column("opportunity", string(OPPORTUNITY_SIZE), primary_key=True),
+            sa.Column("mailbox", string(ADDRESS_SIZE), primary_key=True),
+            sa.Column("number", sa.SmallInteger, primary_key=True, autoincrement=False),
+            sa.Column("email_id", number(), nullable=False),
+            sa.Index("ix_optout_resend_email_id", "email_id"),
+            sa.Column("moment", number(), nullable=False),
+            sa.Column("operator", string(NAME_SIZE), nullable=False),
+            sa.Column("failure", string(NAME_SIZE)),
+        )
+        self.asked = table(
+            metadata,
+            "optout_asked",
+            sa.Column("day", sa.Date, primary_key=True),
+            sa.Column("slot", binary(DIGEST_SIZE), primary_key=True),
+            sa.Column("number", sa.SmallInteger, primary_key=True, autoincrement=False),
+        )
 
 
 def _email(metadata: sa.MetaData) -> sa.Table:
@@ -74,20 +71,4 @@ def _email(metadata: sa.MetaData) -> sa.Table:
         sa.Index("optout_email_log_by_mailbox", "mailbox", "id"),
         sa.Index("optout_email_log_by_opportunity", "opportunity", "id"),
         sa.Index("optout_email_log_by_candidate", "opportunity", "mailbox", "id"),
-    )
-
-
-def _resend(metadata: sa.MetaData) -> sa.Table:
-    return table(
-        metadata,
-        "optout_resend",
-        # Numbered, so that of two at the same moment the key lets one through.
-        sa.Column("opportunity", string(OPPORTUNITY_SIZE), primary_key=True),
-        sa.Column("mailbox", string(ADDRESS_SIZE), primary_key=True),
-        sa.Column("number", sa.SmallInteger, primary_key=True, autoincrement=False),
-        sa.Column("email_id", number(), nullable=False),
-        sa.Index("ix_optout_resend_email_id", "email_id"),
-        sa.Column("moment", number(), nullable=False),
-        sa.Column("operator", string(NAME_SIZE), nullable=False),
-        sa.Column("failure", string(NAME_SIZE)),
     )

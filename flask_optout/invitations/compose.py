@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
+from functools import partial
 from typing import Any
 
 from ..addresses import Address, Recipient, ascii_domain, parse
@@ -18,6 +19,9 @@ from .headers import checked_sender, host_headers, unfolded
 
 #: Where the html footer goes; a comment may hold a tag that is none.
 END = re.compile(r"<!--.*?-->|</(body|html)\b", re.IGNORECASE | re.DOTALL)
+#: Where a host wants the footer; a template writes it as ``{{ optout_footer }}``.
+FOOTER = "<!-- optout_footer -->"
+SLOT = re.compile(r"<!--\s*optout_footer\s*-->")
 LINE_ENDS = re.compile(r"(?:\r?\n)*\Z")
 
 
@@ -37,6 +41,8 @@ class Draft:
     smtputf8: bool = True
     #: The recipient's, as a tag such as ``"de"`` or ``"pt-BR"``; without it, the footer speaks the one at hand.
     language: str | None = None
+    cc: Sequence[Recipient] = ()
+    bcc: Sequence[Recipient] = ()
 
 
 @dataclass(frozen=True)
@@ -66,38 +72,33 @@ class Letter:
 
 
 class Composer:
-    """Turns a draft into letters.
+    """Turns a draft into a letter.
 
-    :param footer: renders the footer, as ``"txt"`` or ``"html"``, with a link in it, and in the language of this tag.
-    :param split: whether a draft to several people becomes a letter for each, instead of being refused.
+    :param footer: renders the footer, as ``"txt"`` or ``"html"``, with a link in it, about an opportunity, in the
+        language of this tag.
     :param mailto: gives the address that takes this person's opt-out by mail, where there is such a door.
     """
 
     def __init__(
         self,
         links: Links,
-        footer: Callable[[str, str, str], str],
-        split: bool = False,
+        footer: Callable[[str, str, str, str], str],
         mailto: Callable[[Address, str], str] | None = None,
     ) -> None:
         self._links = links
         self._mailto = mailto
         self._footer = footer
-        self._split = split
 
-    def letters(self, draft: Draft) -> list[Letter]:
-        """A letter for each recipient; they are the same whether or not those people are muted.
+    def letter(self, draft: Draft) -> Letter:
+        """The letter that leaves; the same whether or not its recipient is muted.
 
-        :raises AddressError: when a recipient is malformed, or the mail library cannot deliver to it.
-        :raises InvitationError: when it has no recipient or more than it may, no sender, no text to carry the link,
-            or a header that breaks the message or stands in for one of ours.
+        :raises AddressError: when the recipient is malformed, or the mail library cannot deliver to it.
+        :raises InvitationError: when it does not have one recipient, has no sender, no text to carry the link, or a
+            header that breaks the message or stands in for one of ours.
         """
-        people = self._people(draft)
+        recipient, address = _one_recipient(draft)
         draft = _checked(draft)
         sender = checked_sender(draft.sender, draft.reply_to)
-        return [self._letter(draft, sender, who, address) for who, address in people]
-
-    def _letter(self, draft: Draft, sender: Recipient, recipient: Recipient, address: Address) -> Letter:
         about, language = draft.opportunity, draft.language or ""
         url, one_click = (self._links.url(door, address, about, language) for door in (Door.LANDING, Door.ONE_CLICK))
         # RFC 2369 section 2: the one to use first stands first.
@@ -112,8 +113,8 @@ class Composer:
             address=address,
             opportunity=about,
             subject=draft.subject,
-            text=self._text(draft.text, url, language) if draft.text else draft.text,
-            html=self._html(draft.html, url, language) if draft.html else draft.html,
+            text=self._text(draft.text, partial(self._footer, "txt", url, about, language), url),
+            html=self._html(draft.html, partial(self._footer, "html", url, about, language), url),
             sender=sender,
             reply_to=draft.reply_to,
             headers={**draft.headers, **own},
@@ -122,43 +123,34 @@ class Composer:
             message_id=_message_id(sender),
         )
 
-    def _people(self, draft: Draft) -> list[tuple[Recipient, Address]]:
-        none = not draft.recipients or isinstance(draft.recipients, str)
-        if none or (len(draft.recipients) > 1 and not self._split):
-            raise InvitationError(
-                "An invitation does not have exactly one recipient in a list.",
-                "Its link is personal: whoever else got the message could answer for its recipient.",
-                "Send one invitation for each candidate: recipients=[address], no cc, no bcc; or set "
-                "OPTOUT_SPLIT = True, and each recipient gets a message of their own.",
-            )
-        people = [(who, parse(who)) for who in map(_text_of, draft.recipients)]
-        if not (draft.smtputf8 or all(address.is_ascii for _, address in people)):
-            raise AddressError(
-                "A recipient has a character outside ASCII before the @, which takes SMTPUTF8 (RFC 6531).",
-                "This mail library does not speak it, so the invitation would fail on its way.",
-                "Ask this candidate for another address, or send through a library that speaks SMTPUTF8.",
-            )
-        once: dict[str, tuple[Recipient, Address]] = {}  # one who is named twice gets one message
-        for who, address in people:
-            once.setdefault(address.canonical, (who, address))
-        return list(once.values())
-
-    def _text(self, text: str, url: str, language: str) -> str:
-        text, linked = self._with_own_link(text, url)
+    def _text(self, text: str | None, footer: Callable[[], str], url: str) -> str | None:
+        text, done = self._with_footer(text, footer, url)
+        if done or not text:
+            return text
         ends = LINE_ENDS.search(text)
         gap = "\n" * (2 - (ends[0].count("\n") if ends else 0))
-        return text if linked else f"{text}{gap}{self._footer('txt', url, language)}"
+        return f"{text}{gap}{footer()}"
 
-    def _html(self, html: str, url: str, language: str) -> str:
-        html, linked = self._with_own_link(html, url)
-        if linked:
+    def _html(self, html: str | None, footer: Callable[[], str], url: str) -> str | None:
+        html, done = self._with_footer(html, footer, url)
+        if done or not html:
             return html
         ends = {(tag[1] or "").lower(): tag.start() for tag in END.finditer(html)}
         end = ends.get("body", ends.get("html", len(html)))
         before, after = html[:end], html[end:]
         # On lines of its own, or a line might exceed the 998 octets of RFC 5322 section 2.1.1.
         start, end_of_line = "" if before.endswith("\n") else "\n", "\n" if after else ""
-        return before + start + self._footer("html", url, language) + end_of_line + after
+        return before + start + footer() + end_of_line + after
+
+    def _with_footer(self, text: str | None, footer: Callable[[], str], url: str) -> tuple[str | None, bool]:
+        """A body with this person's link in each link of ours, or else the footer in its slot; whether it has one."""
+        if not text:
+            return text, False
+        text, linked = self._with_own_link(text, url)
+        before, *after = SLOT.split(text)
+        if not after:
+            return text, linked
+        return before + ("" if linked else f"\n{footer()}\n") + "".join(after), True
 
     def _with_own_link(self, text: str, url: str) -> tuple[str, bool]:
         """Point every landing link in ``text`` at ``url``; return the text, and whether there was one.
@@ -177,6 +169,33 @@ class Composer:
     def holds_link(self, text: str) -> bool:
         """Whether there is a link to somebody's landing page in ``text``."""
         return self._with_own_link(text, "")[1]
+
+
+def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
+    """The recipient as the host wrote it, and parsed."""
+    fields = {"recipients": draft.recipients, "cc": draft.cc, "bcc": draft.bcc}
+    wrong = [f"The {name} of an invitation is a string." for name, of in fields.items() if isinstance(of, str)]
+    if not any(fields.values()):
+        wrong.append("An invitation has no recipient.")
+    wrong += [f"An invitation has a {name}." for name in ("cc", "bcc") if fields[name]]
+    if len(draft.recipients) > 1:
+        wrong.append(f"An invitation has {len(draft.recipients)} recipients.")
+    if wrong:
+        raise InvitationError(
+            wrong[0],
+            "Its link is personal: whoever else got the message could answer for its recipient.",
+            "Send one to each candidate, without cc and bcc: for address in addresses: "
+            "mail.send(Invitation(subject, recipients=[address], ...)).",
+        )
+    recipient = _text_of(draft.recipients[0])
+    address = parse(recipient)
+    if not (draft.smtputf8 or address.is_ascii):
+        raise AddressError(
+            "A recipient has a character outside ASCII before the @, which takes SMTPUTF8 (RFC 6531).",
+            "This mail library does not speak it, so the invitation would fail on its way.",
+            "Ask this candidate for another address, or send through a library that speaks SMTPUTF8.",
+        )
+    return recipient, address
 
 
 def _text_of(value: Any) -> Any:

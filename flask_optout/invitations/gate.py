@@ -1,6 +1,6 @@
 """The gate: every invitation passes it as it is sent, and is cleared or dropped. It knows no mail library.
 
-A mailer asks for the letters, makes its library's messages of them, and hands each off only if the gate clears it.
+A mailer asks for each letter, makes its library's messages of them, and hands each off only if the gate clears it.
 Everything that can fail, and the row of the Email Log, come before the choice is read: an invitation that cannot be
 sent fails for everybody alike, the row is the same for everybody, and the choice is as fresh as can be.
 """
@@ -14,9 +14,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from email.utils import formatdate, quote
+from functools import partial
 from typing import Any, TypeVar
 
-from ..addresses import Recipient, parse
+from ..addresses import Recipient
 from ..choices.repository import Choices
 from ..email_log.records import EmailLog, Outgoing, reason
 from ..errors import NotAllSent, OptOutError, StoreUnavailable
@@ -45,17 +46,6 @@ class Gate:
         self._logger = logger
         self._warned = False
 
-    def may_invite(self, recipient: Recipient, opportunity: str) -> bool:
-        """Whether this person may be invited to this opportunity.
-
-        :raises OptOutError: when the address is malformed, or when nobody can tell.
-        """
-        return not self._choices.muted(parse(recipient), opportunity)
-
-    def letters(self, draft: Draft) -> list[Letter]:
-        """A letter for each recipient; raises what :meth:`Composer.letters` does."""
-        return self._composer.letters(draft)
-
     def hand_off(
         self,
         sources: Iterable[S],
@@ -78,18 +68,14 @@ class Gate:
         """
         failures = Failures(on_error)
         ready: list[tuple[S, Letter, M]] = []
-        number = 0
-
-        def flush() -> None:
-            self._hand_off(ready, leave, failures.tell)
-            ready.clear()
-
+        flush, number = partial(self._hand_off, ready, leave, failures.tell), 0
         for source in _pulled(sources, flush):
             number += 1
             try:
                 said = draft(source)
                 if said is not None:
-                    ready += [(source, letter, make(source, letter)) for letter in self.letters(said)]
+                    letter = self._composer.letter(said)
+                    ready.append((source, letter, make(source, letter)))
             except Exception as error:
                 failures.tell(source, error)
                 continue
@@ -98,8 +84,7 @@ class Gate:
             if said is None:
                 leave(source, True)
         flush()
-        failures.raise_any(number)
-        return number - failures.reasons.total()
+        return failures.all_but_those(number)
 
     def _hand_off(
         self, ready: list[tuple[S, Letter, M]], leave: Callable[[S | M, bool], object], tell: OnError
@@ -108,6 +93,7 @@ class Gate:
             return
         waiting: deque[int] = deque()
         with ExitStack() as held:
+            held.callback(ready.clear)
             held.callback(self._forget, waiting)
             try:
                 waiting += self._log.record([_outgoing(letter) for _, letter, _ in ready])
@@ -166,10 +152,10 @@ class Failures:
         if self._on_error is not None:
             self._on_error(source, error)
 
-    def raise_any(self, number: int) -> None:
-        """Raise what nobody was told, of so many messages."""
+    def all_but_those(self, number: int) -> int:
+        """How many of so many messages did not fail; raises what nobody was told."""
         if self._last is None or self._on_error is not None:
-            return
+            return number - self.reasons.total()
         if number == 1:
             raise self._last
         reasons = ", ".join(f"{name}: {count}" for name, count in self.reasons.most_common())

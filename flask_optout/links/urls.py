@@ -21,7 +21,7 @@ class Links:
     """The URLs of one app's doors.
 
     ``tokens`` gives what mints the tokens; ``prefix`` the URL of a door without its token, ending in a slash;
-    ``speaks`` says whether there are words for a language.
+    ``speaks`` says whether there are translations into a language.
     """
 
     tokens: Callable[[], Tokens]
@@ -31,10 +31,10 @@ class Links:
     def url(self, door: Door, address: Address, opportunity: str, language: str = "") -> str:
         """The URL of one person's link.
 
-        :param language: the tag of the language that its page speaks; one for which there are no words is left out.
+        :param language: the tag of the language of its page; one without translations is left out.
         """
         token = self.tokens().mint(door, address, opportunity)
-        return self.prefix(door) + joined(language if self.speaks(language) else "", token)
+        return self.prefix(door) + joined(language if language and self.speaks(language) else "", token)
 
     @property
     def host(self) -> str:

@@ -7,6 +7,7 @@ from email.utils import formataddr
 from flask import current_app
 
 from ..addresses import Address, Recipient
+from ..config import sender_of
 from ..errors import ConfigurationError
 from ..invitations.compose import Letter
 from ..pages.languages import render, translate
@@ -41,12 +42,26 @@ def link_letter(
     :param opportunity: that of the first link.
     :param links: each with the title of its opportunity, or an empty one, and the URL of this address's landing page.
     """
+    name, title = sender_of(current_app, sender).name, links[0][0]
+    if title and len(links) == 1:
+        subject = translate("%(sender)s: your link for %(title)s", sender=name, title=title)
+        words = translate(
+            "%(sender)s invited you to %(title)s. Somebody asked for your link to be sent once more, so here it is:",
+            sender=name,
+            title=title,
+        )
+    else:
+        subject = translate("%(sender)s: your link", sender=name)
+        words = translate(
+            "%(sender)s invited you. Somebody asked for your link to be sent once more, so here it is:", sender=name
+        )
+    said = {"links": links, "name": name, "words": words}
     return Letter(
         address=address,
         opportunity=opportunity,
-        subject=translate("Your link"),
-        text=render("mail/link.txt", links=links),
-        html=render("mail/link.html", links=links),
+        subject=subject,
+        text=render("mail/link.txt", **said),
+        html=render("mail/link.html", **said),
         sender=sender,
         reply_to=reply_to,
         headers={"Auto-Submitted": "auto-generated"},

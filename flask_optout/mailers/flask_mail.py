@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import flask_mail
@@ -15,17 +15,7 @@ from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
 from ..invitations.headers import unfolded
 from ..wiring import current_state
-from .wire import (
-    Inviting,
-    check_library,
-    is_proved,
-    not_gated,
-    rehearsing,
-    serialising,
-    unproved,
-    verbatim,
-    wrap_long_lines,
-)
+from .wire import Inviting, check_library, finish, not_gated, proved, rehearsing, serialising
 
 WAYS_OUT: dict[Any, str] = {
     flask_mail.Mail: "send send_message connect",
@@ -140,7 +130,9 @@ class Cleared(flask_mail.Message):
     left = True
 
     def __init__(self, invitation: Invitation, letter: Letter) -> None:
-        own: dict[str, Any] = {"recipients": [_recipient(letter)], "cc": [], "bcc": []}
+        spellings = letter.recipient or letter.named, letter.named
+        to: Recipient = proved(spellings, flask_mail.sanitize_address, letter.address)
+        own: dict[str, Any] = {"recipients": [to], "cc": [], "bcc": []}
         own |= {"subject": letter.subject, "sender": letter.sender, "reply_to": letter.reply_to, "body": letter.text}
         vars(self).update(vars(invitation), **own)
         self.extra_headers: dict[str, str] | None = dict(letter.headers)
@@ -157,23 +149,14 @@ class Cleared(flask_mail.Message):
 
     def _message(self) -> Any:
         message = super()._message()
-        wrap_long_lines(message)
-        message.policy = verbatim(message.policy)
+        finish(message)
         return message
-
-
-def _recipient(letter: Letter) -> Recipient:
-    """The recipient as the host wrote it, if the library sends that to the address that was checked."""
-    for who in (letter.recipient or letter.named, letter.named):
-        with suppress(ValueError):  # of a character that the library cannot write
-            if is_proved([flask_mail.sanitize_address(who)], letter.address):
-                return who
-    raise unproved()
 
 
 def _draft(message: flask_mail.Message) -> Draft | None:
     if not isinstance(message, Invitation):
         return None
-    to = [*message.recipients, *message.cc, *message.bcc] if message.cc or message.bcc else message.recipients
-    args = (to, message.opportunity, message.subject, message.body, message.html, message.sender, message.reply_to)
-    return Draft(*args, message.extra_headers or {}, smtputf8=False, language=message.language)
+    what = message.opportunity, message.subject, message.body, message.html
+    who, extra = (message.sender, message.reply_to), message.extra_headers or {}
+    cc, bcc, language = message.cc, message.bcc, message.language
+    return Draft(message.recipients, *what, *who, extra, smtputf8=False, language=language, cc=cc, bcc=bcc)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Iterable
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, nullcontext
 from email.utils import formataddr
+from functools import partial
 from typing import Any, NoReturn
 
 from flask import current_app
@@ -14,17 +15,7 @@ from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
 from ..wiring import current_state
 from . import mailman_library
-from .wire import (
-    Inviting,
-    check_library,
-    is_proved,
-    not_gated,
-    rehearsing,
-    serialising,
-    unproved,
-    verbatim,
-    wrap_long_lines,
-)
+from .wire import Inviting, check_library, finish, not_gated, proved, rehearsing, serialising
 
 WAYS_OUT: dict[Any, str] = {
     mailman_library.Mail: "send_mail send_mass_mail get_connection",
@@ -42,18 +33,14 @@ class Invitation(Inviting, mailman_library.EmailMultiAlternatives):
 
 
 class _GatedBackend:
-    """A mixin for a backend; if it has an ``opportunity``, each message sent through it is an invitation to that."""
-
-    def __init__(self, *args: Any, opportunity: str | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.opportunity = opportunity
+    """A mixin for a backend."""
 
     def send_messages(self: Any, messages: Iterable[mailman_library.EmailMessage]) -> int:
         """Send messages, as :meth:`Mail.send_invitations`; those that are no invitation as the library does.
 
         :return: how many were sent, one to a muted person among them.
         """
-        if "optout" not in current_app.extensions and self.opportunity is None:
+        if "optout" not in current_app.extensions:
             return super().send_messages(messages) or 0  # type: ignore[misc]
         return int(self.send_invitations(messages)) if messages else 0
 
@@ -75,15 +62,11 @@ class _GatedBackend:
                 with rehearsing(smtp):
                     silent += send([message]) == 0
 
-        def draft(message: mailman_library.EmailMessage) -> Draft | None:
-            about = getattr(message, "opportunity", self.opportunity)
-            return None if about is None else _draft(message, about)
-
         with closing(self) if self.open() else nullcontext():
             # An SMTP backend may have failed to open, silently; then none is sent, muted or not.
             if getattr(self, "connection", True) is None:
                 return 0
-            return int(current_state().gate.hand_off(messages, draft, Cleared, leave, on_error) - silent)
+            return int(current_state().gate.hand_off(messages, _draft, Cleared, leave, on_error) - silent)
 
 
 class _Gated(mailman_library._MailMixin):
@@ -130,30 +113,25 @@ class Cleared(mailman_library.EmailMultiAlternatives):
         if letter.message_id:
             self.extra_headers["Message-ID"] = letter.message_id
         encoding: Any = self.encoding or current_app.extensions["mailman"].default_charset
-        self.to: list[str] = [_recipient(letter, encoding)]
+        named = letter.named if isinstance(letter.named, str) else formataddr(letter.named)
+        spellings = letter.recipient if isinstance(letter.recipient, str) else named, named
+        spell = partial(mailman_library.sanitize_address, encoding=encoding)
+        self.to: list[str] = [proved(spellings, spell, letter.address)]
         mailman_library.sanitize_address(self.from_email, encoding)  # or it fails as it leaves, and only then
         with serialising():
             self._built = super().message()
-        wrap_long_lines(self._built)
-        self._built.policy = verbatim(self._built.policy)
+        finish(self._built)
 
     def message(self) -> Any:
         return self._built
 
 
-def _recipient(letter: Letter, encoding: Any) -> str:
-    """The recipient as the host wrote it, if the library sends that to the address that was checked."""
-    named = letter.named if isinstance(letter.named, str) else formataddr(letter.named)
-    for who in (letter.recipient if isinstance(letter.recipient, str) else named, named):
-        with suppress(ValueError):  # the library takes it for no address
-            if is_proved([mailman_library.sanitize_address(who, encoding)], letter.address):
-                return who
-    raise unproved()
-
-
-def _draft(source: mailman_library.EmailMessage, about: str) -> Draft:
+def _draft(source: mailman_library.EmailMessage) -> Draft | None:
+    if not isinstance(source, Invitation):
+        return None
     parts = {kind: part for part, kind in getattr(source, "alternatives", [])} | {source.content_subtype: source.body}
-    html, language = parts.get("text/html", parts.get("html")), getattr(source, "language", None)
+    html = parts.get("text/html", parts.get("html"))
     who = source.from_email, ", ".join(source.reply_to) or None
-    to, extra = source.to + source.cc + source.bcc, source.extra_headers
-    return Draft(to, about, source.subject, parts.get("plain"), html, *who, extra, smtputf8=False, language=language)
+    what, extra = (source.opportunity, source.subject, parts.get("plain"), html), source.extra_headers
+    cc, bcc = source.cc, source.bcc
+    return Draft(source.to, *what, *who, extra, smtputf8=False, language=source.language, cc=cc, bcc=bcc)

@@ -11,7 +11,7 @@ from email.headerregistry import Address as HeaderAddress
 from email.message import EmailMessage, MIMEPart
 from email.policy import EmailPolicy
 from email.utils import getaddresses
-from typing import Any
+from typing import Any, cast
 
 from ..addresses import Recipient, holds_control, unquoted
 from ..errors import AddressError, InvitationError
@@ -19,7 +19,7 @@ from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
 from ..invitations.headers import OWN_HEADERS, broken_line
 from ..wiring import current_state
-from .wire import is_proved, not_gated, rehearsing, serialising, unproved, verbatim, wrap_long_lines
+from .wire import finish, not_gated, proved, rehearsing, serialising
 
 #: Headers that a draft has fields for, or that say how the body is encoded.
 STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*", re.IGNORECASE)
@@ -47,20 +47,13 @@ class Invitation(EmailMessage):
 def send_invitations(
     messages: Iterable[EmailMessage], send: Callable[[EmailMessage], object], on_error: OnError | None = None
 ) -> None:
-    """Hand off messages by ``send``, each invitation as the gate clears it.
-
-    :param send: hands off one message, such as ``smtp.send_message``. For a person who is muted, the mail server of
-        such a method hears all but the message; any other function is not called.
-    :param on_error: is called with each message that could not be sent, and the error.
-    :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.
-    """
+    """As :meth:`flask_optout.OptOut.send_invitations`."""
     smtp = getattr(send, "__self__", None)
 
     def leave(message: EmailMessage, clear: bool) -> None:
         if clear:
             if not isinstance(message, _Cleared):
-                parts = (message.get_body((kind,)) for kind in ("plain", "html"))
-                current_state().gate.look_at_ordinary(part and part.get_content() for part in parts)
+                current_state().gate.look_at_ordinary(_content(message, kind) for kind in ("plain", "html"))
             send(message)
         elif isinstance(smtp, smtplib.SMTP):
             with rehearsing(smtp):
@@ -76,12 +69,12 @@ class _Cleared(EmailMessage):
 def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
     """A message of its own; what cannot be serialised fails at once, before the gate is asked."""
     ready = _Cleared()
-    policy = verbatim(invitation.policy).clone(linesep="\r\n")  # as mail servers and vendors' raw calls want it
+    policy: Any = invitation.policy.clone(linesep="\r\n")  # as mail servers and vendors' raw calls want it
     vars(ready).update(vars(invitation), policy=policy)
     ready.set_payload(copy.deepcopy(invitation.get_payload()))
     for name in ("Cc", "Bcc", "Message-ID"):  # each leaves the invitation its own list of headers
         del ready[name]
-    _address(ready, letter)
+    _address(ready, letter, policy)
     ready["Message-ID"] = letter.message_id
     for name in OWN_HEADERS:
         ready[name] = letter.headers[name]
@@ -92,28 +85,27 @@ def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
     if "Content-Language" in letter.headers:  # after the parts, of which the message itself may be one
         del ready["Content-Language"]
         ready["Content-Language"] = letter.headers["Content-Language"]
-    wrap_long_lines(ready)
+    finish(ready)
     with serialising():
-        ready.as_bytes(policy=policy.clone(utf8=True))
+        ready.as_bytes(policy=cast(EmailPolicy, ready.policy).clone(utf8=True))
     return ready
 
 
-def _address(ready: EmailMessage, letter: Letter) -> None:
+def _address(ready: EmailMessage, letter: Letter, policy: EmailPolicy) -> None:
     """Keep the To header as the host wrote it, if it leads to the address that was checked."""
-    if _leads_to(ready, letter):
-        return
     local, _, domain = letter.address.deliverable.rpartition("@")
-    del ready["To"]
-    ready["To"] = HeaderAddress(letter.address.name, unquoted(local), domain)
-    if not _leads_to(ready, letter):
-        raise unproved()
+    own = HeaderAddress(letter.address.name, unquoted(local), domain)
+    written, plain = ready["To"], policy.header_factory("To", str(own))
+    to = proved((written or plain, plain), _only_recipient, letter.address)
+    if to is not written:
+        del ready["To"]
+        ready["To"] = to
 
 
-def _leads_to(ready: EmailMessage, letter: Letter) -> bool:
-    """As smtplib reads the header, and as whoever asks it for its addresses."""
-    header = ready["To"]
-    readings = ([to for _, to in getaddresses([header])], [to.addr_spec for to in header.addresses]) if header else ()
-    return bool(readings) and all(is_proved(reading, letter.address) for reading in readings)
+def _only_recipient(header: Any) -> str:
+    """Whom smtplib finds in a header, if it is the one address that the header itself names."""
+    [(_, found)], [named] = getaddresses([header]), header.addresses
+    return found if smtplib.quoteaddr(found) == smtplib.quoteaddr(named.addr_spec) else ""
 
 
 def _replace(part: MIMEPart, kind: str, content: str) -> None:
@@ -139,13 +131,15 @@ def _draft(message: EmailMessage) -> Draft | None:
         return None
     if any(holds_control(str(value)) for value in message.values()):  # where an encoded word held it
         raise broken_line()
-    values = [value for name in ("To", "Cc", "Bcc") for value in message.get_all(name, [])]
-    to = [person for value in values for person in _people(value)]
+    to, cc, bcc = (
+        [who for each in message.get_all(name, []) for who in _people(each)] for name in ("To", "Cc", "Bcc")
+    )
     headers = {name: str(value) for name, value in message.items() if not STRUCTURE.fullmatch(name)}
     who = str(message["From"] or ""), str(message["Reply-To"] or "")
     text, html = _content(message, "plain"), _content(message, "html")
     subject = str(message["Subject"] or "")
-    return Draft(to, message.opportunity, subject, text, html, *who, headers, language=message.language)
+    what = message.opportunity, subject, text, html
+    return Draft(to, *what, *who, headers, language=message.language, cc=cc, bcc=bcc)
 
 
 def _people(value: Any) -> list[Recipient]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import binascii
 import re
 import smtplib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from email.message import Message
 from email.policy import Policy
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 from ..addresses import Address
-from ..errors import AddressError, ConfigurationError, InvitationError, NotGated
+from ..errors import AddressError, ConfigurationError, InvitationError, NotGated, OpportunityError
 from ..invitations.headers import OWN_HEADERS
 
+S = TypeVar("S")
 #: RFC 5322 section 2.1.1, in octets.
 LONGEST_LINE = 998
 #: Names of public methods by which mail may leave.
@@ -38,13 +39,13 @@ class _Verbatim:
 
 
 @lru_cache(16)
-def verbatim(policy: Policy) -> Any:
-    """The policy, but for the headers that Flask-OptOut adds: each of them stands on one line as it is."""
-    return type("Verbatim", (_Verbatim, type(policy)), {})(**vars(policy))
+def _verbatim(kind: type[Policy]) -> Any:
+    return type("Verbatim", (_Verbatim, kind), {})
 
 
-def wrap_long_lines(message: Message[Any, Any]) -> None:
-    """Encode as quoted-printable each part that has a line too long for a mail server (RFC 5322 section 2.1.1)."""
+def finish(message: Message[Any, Any]) -> None:
+    """Keep lines legal (RFC 5322 section 2.1.1): long ones become quoted-printable, our headers are not folded."""
+    message.policy = _verbatim(type(message.policy))(**vars(message.policy))
     for part in message.walk():
         payload = part.get_payload()
         if not isinstance(payload, str) or max(map(len, payload.split("\n"))) * 4 <= LONGEST_LINE:
@@ -75,17 +76,17 @@ def check_library(distribution: str, classes: Mapping[Any, str], hooks: Iterable
         )
 
 
-def is_proved(spelled: Iterable[str], address: Address) -> bool:
-    """Whether a mail goes to this address and to no other.
+def proved(spellings: Iterable[S], spell: Callable[[S], str], address: Address) -> S:
+    """The first spelling of the recipient with which a mail goes to the address that was checked.
 
-    :param spelled: what the mail library hands to :mod:`smtplib` as recipients.
+    :param spell: gives what the mail library hands to :mod:`smtplib` for a spelling.
+    :raises AddressError: when the library would send to another address, whatever the spelling.
     """
-    return [smtplib.quoteaddr(each) for each in spelled] == [f"<{address.deliverable}>"]
-
-
-def unproved() -> AddressError:
-    """What is raised when the mail library would write another address than the one that was checked."""
-    return AddressError(
+    for spelling in spellings:
+        with suppress(ValueError):  # of what the library cannot write
+            if smtplib.quoteaddr(spell(spelling)) == f"<{address.deliverable}>":
+                return spelling
+    raise AddressError(
         "The mail library would send an invitation to another address than the one that was checked.",
         "It rewrites this spelling, and whoever reads mail at the other address may have opted out.",
         "Give the bare address, such as 'jane@example.org'.",
@@ -99,7 +100,13 @@ class Inviting:
     :param language: the recipient's, as a tag such as ``"de"``: of the footer, and of the page that its link opens.
     """
 
-    def __init__(self, *args: Any, opportunity: str, language: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, opportunity: str = "", language: str | None = None, **kwargs: Any) -> None:
+        if not opportunity:
+            raise OpportunityError(
+                "An Invitation does not say what it invites to.",
+                "Its opportunity decides whose answers hold for it: without one, nobody could opt out of it.",
+                "Name it by a short stable id, as in Invitation(..., opportunity='camera').",
+            )
         super().__init__(*args, **kwargs)
         self.opportunity = opportunity
         self.language = language

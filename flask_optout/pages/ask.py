@@ -83,7 +83,8 @@ def _mail_link(claim: Claim, address: Address) -> None:
         return
     url = state.links.url(Door.LANDING, address, claim.opportunity)
     with speaking(of_browser()):
-        letter = link_letter(address, claim.opportunity, ("", url), sender=default_sender())
+        title = state.opportunity(claim.opportunity).title
+        letter = link_letter(address, claim.opportunity, (title, url), sender=default_sender())
     deliver(letter)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from flask import Response, current_app, make_response, redirect, request
 from flask.sansio.blueprints import BlueprintSetupState
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -16,20 +18,18 @@ from ..links.urls import split
 from ..presses.commands import COMMANDS, Command
 from ..presses.evidence import observe, visitor
 from ..presses.judge import Verdict
-from ..presses.nonces import Nonce, Page, new_visit
+from ..presses.nonces import LANDING, Nonce, Page, new_visit
 from ..wiring import current_state
 from .assets import HOME, serve_assets
-from .context import own_url, page_context
+from .context import TOGGLE, PageContext, element_id, opened, own_url, page_context
 from .languages import OF_LINK, of_browser, of_link, render, speaking, spoken
 from .one_click import LONGEST_SIGNAL, UNSIGNED, is_signal
-from .routing import PlacedBlueprint, optout_url
+from .routing import RECEIPT, PlacedBlueprint, optout_url, with_query
 
 #: No form of ours is longer, and a longer body is read no further.
 LONGEST_FORM = 16_384
-#: Seconds for which a reload of the page after a press still says what the press did.
-RESULT_AGE = 600.0
 #: The fields of our forms other than the button.
-FIELDS = {"nonce", "scripts", "seen", "control"}
+FIELDS = {"nonce", "scripts", "seen", "toggle"}
 RETRY_AFTER = 60
 CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
@@ -57,12 +57,8 @@ def know_tokens(setup: BlueprintSetupState) -> None:
 @blueprint.get("/<optout_token:token>")
 def landing(token: str) -> Response:
     """Show the invitation with its mute, or the mute with its undo; change nothing."""
-    state = current_state()
-    claim, now = _claim(Door.LANDING, token), state.clock()
-    receipt = state.nonces.read(claim, request.args.get("pressed", ""), now)
-    if receipt is None or receipt.page is not Page.RESULT or now - receipt.issued > RESULT_AGE:
-        return _page(claim, Nonce(Page.OPENED, now, new_visit()))
-    return _page(claim, receipt._replace(issued=now))
+    claim = _claim(Door.LANDING, token)
+    return _page(claim, opened(claim))
 
 
 @blueprint.post("/<optout_token:token>")
@@ -73,18 +69,18 @@ def press(token: str) -> BaseResponse:
     request.max_content_length = LONGEST_FORM
     text, now = request.form.get("nonce", ""), state.clock()
     nonce = state.nonces.read(claim, text, now)
+    visit, back = (new_visit(), "") if nonce is None else (nonce.visit, nonce.back)
     evidence = observe(request, _command(nonce, text), nonce, now)
-    visit = nonce.visit if nonce is not None else new_visit()
-    judgement = state.presses.press(
-        claim, evidence, partial(visitor, request, visit, state.visitor_secret), state.layers
-    )
+    judgement = state.presses.press(claim, evidence, partial(visitor, request, visit, state.visitor_secret))
     said = None if judgement.cause == "no button" else evidence.command
     if judgement.asks:
-        return _page(claim, Nonce(Page.REPEAT, state.clock(), visit, said))
-    result = Nonce(Page.RESULT, state.clock(), visit, said)
+        return _page(claim, Nonce(Page.REPEAT, state.clock(), visit, said, back))
+    result = Nonce(Page.RESULT, state.clock(), visit, said, back)
     if judgement.verdict is Verdict.SHOW or "HX-Request" in request.headers:
         return _page(claim, result if judgement.press is not None else result._replace(page=Page.OPENED))
-    return redirect(f"{own_url(claim)}?pressed={state.nonces.issue(claim, result)}", 303)
+    receipt = state.nonces.issue(claim, result._replace(back=""))
+    url = own_url(claim) if back in ("", LANDING) else back
+    return redirect(f"{with_query(url, [(RECEIPT, receipt)])}#{element_id(claim)}", 303)
 
 
 def _command(nonce: Nonce | None, text: str) -> Command | None:
@@ -99,7 +95,8 @@ def _command(nonce: Nonce | None, text: str) -> Command | None:
 @blueprint.get("/one-click/<optout_token:token>")
 def one_click(token: str) -> Response:
     """Show the landing page: mail programs without one-click open its URL in a browser."""
-    return _page(_claim(Door.ONE_CLICK, token), Nonce(Page.OPENED, current_state().clock(), new_visit()))
+    claim = _claim(Door.ONE_CLICK, token)
+    return _page(claim, opened(claim))
 
 
 @blueprint.post("/one-click/<optout_token:token>")
@@ -127,9 +124,35 @@ def show(template: str, **context: Any) -> str:
 
 
 def _page(claim: Claim, nonce: Nonce) -> Response:
-    part = "HX-Request" in request.headers
-    template, control = "_choice.html" if part else "landing.html", part and "control" in request.form
-    return make_response(show(template, page=page_context(claim, nonce, control), part=part))
+    if "HX-Request" in request.headers:
+        toggle = bool(nonce.back)
+        page = page_context(claim, nonce, toggle)
+        return make_response(show("_toggle.html" if toggle else "_choice.html", page=page, part=True))
+    hosts = current_state().hooks.landing_page is not None
+    page = page_context(claim, nonce, in_place=not (hosts or nonce.back))
+    invites = hosts and not (page.muted or page.by_base or page.answers or page.only_everything)
+    own = _hosts_page(claim, nonce, page) if invites else None
+    return make_response(show("landing.html", page=page)) if own is None else own
+
+
+def _hosts_page(claim: Claim, nonce: Nonce, page: PageContext) -> Response | None:
+    """The host's own page for an opportunity, if it has one; what stands or goes wrong there, never breaks a link."""
+    state = current_state()
+    text = state.nonces.issue(claim, nonce._replace(back=LANDING))
+    request.environ[TOGGLE] = replace(page, nonce=text, in_place=True, toggle=True)
+    try:
+        with speaking([of_link()]):
+            answer = current_app.ensure_sync(state.hooks.landing_page)(claim.opportunity)  # type: ignore[arg-type]
+        response = None if answer is None else make_response(answer)
+    except HTTPException:  # such as get_or_404 for an opportunity that is gone
+        return None
+    except Exception:
+        current_app.logger.exception("The landing page failed; the candidate sees the page of Flask-OptOut.")
+        return None
+    if response is None or response.status_code != 200:
+        return None
+    response.headers.pop("Content-Security-Policy", None)
+    return response
 
 
 def _plain(text: str, status: int) -> Response:
@@ -149,7 +172,7 @@ def unavailable(error: StoreUnavailable | ConfigurationError | JournalError) -> 
     """Say that nothing changed, and when to try again."""
     current_app.logger.error("%s", error)
     template = "_unavailable.html" if "HX-Request" in request.headers else "unavailable.html"
-    form = {name: request.form.get(name) for name in ("nonce", "control")}
+    form = {name: request.form.get(name) for name in ("nonce", "toggle")}
     button = next(((name, value) for name, value in request.form.items() if name not in FIELDS), None)
     action = optout_url(request.endpoint or "", **(request.view_args or {}))
     response = make_response(show(template, action=action, button=button, **form), 503)

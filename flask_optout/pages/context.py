@@ -1,20 +1,15 @@
-"""Page context: what the holder of a link is shown, on our page or in the control on a page of the host's."""
+"""Page context: what the holder of a link is shown, on our page or in the toggle on a page of the host's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
-from flask import current_app, request
-from markupsafe import Markup
-from werkzeug.exceptions import HTTPException
+from flask import request
 
-from ..addresses import Recipient, parse
 from ..choices.repository import Choice
-from ..errors import ConfigurationError, JournalError, StoreUnavailable
 from ..links.keys import ALL
 from ..links.tokens import Claim, Door
 from ..links.urls import joined
@@ -22,20 +17,14 @@ from ..presses.commands import Command
 from ..presses.evidence import has_muted, shows_everything, visitor
 from ..presses.nonces import Nonce, Page, new_visit
 from ..wiring import current_state
-from .languages import of_link, render
-from .routing import optout_url
+from .languages import of_link
+from .opportunities import Opportunity
+from .routing import RECEIPT, optout_url
 
-#: What the host says about an opportunity.
-FIELDS = ("title", "summary", "link")
-
-
-@dataclass(frozen=True)
-class Opportunity:
-    """What a page says about an opportunity; ``link`` leads to the host's own page about it."""
-
-    title: str
-    summary: str = ""
-    link: str = ""
+#: Seconds for which a reload of the page after a press still says what the press did.
+RESULT_AGE = 600.0
+#: Where a request for the host's landing page keeps what its toggle shows.
+TOGGLE = "optout.toggle"
 
 
 class AnswerButton(NamedTuple):
@@ -57,7 +46,8 @@ class PageContext:
     :param said: the press that led to this page, if one did.
     :param answers: the buttons of the page that asks for that press once more; empty where it does not.
     :param decoys: whether there are buttons that no person sees; a text browser would show them.
-    :param control: whether it stands on a page of the host's, among the host's own headings.
+    :param toggle: whether it is one line in a page of the host's.
+    :param in_place: whether htmx changes the page in place; without, a press leads to a new page.
     :param at_hand: whether the undo is in sight: on the page that a mute led to, and while its visitor might take it
         back by another press.
     """
@@ -73,7 +63,9 @@ class PageContext:
     answers: list[AnswerButton]
     decoys: bool
     at_hand: bool
-    control: bool
+    toggle: bool
+    in_place: bool
+    id: str
 
     @property
     def muted(self) -> bool:
@@ -81,10 +73,21 @@ class PageContext:
         return self.this is not None or self.everything is not None
 
 
-def page_context(claim: Claim, nonce: Nonce, control: bool = False) -> PageContext:
+def opened(claim: Claim) -> Nonce:
+    """The nonce of a page that is opened: by hand, or as the result of a press whose receipt its URL brings."""
+    state = current_state()
+    now = state.clock()
+    receipt = state.nonces.read(claim, request.args.get(RECEIPT, ""), now)
+    if receipt is None or receipt.page is not Page.RESULT or now - receipt.issued > RESULT_AGE:
+        return Nonce(Page.OPENED, now, new_visit())
+    return receipt._replace(issued=now)
+
+
+def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: bool = True) -> PageContext:
     """What to show to the holder of a link.
 
     :param nonce: which page it is for.
+    :param toggle: as in :class:`PageContext`, and ``in_place``.
     """
     state = current_state()
     this, everything = claim.person
@@ -95,7 +98,7 @@ def page_context(claim: Claim, nonce: Nonce, control: bool = False) -> PageConte
     led_by_mute = nonce.page is Page.RESULT and nonce.said is not None and nonce.said.muted is True
     same = has_muted(recent.presses, nonce, visitor(request, nonce.visit, state.visitor_secret, recent.salt))
     return PageContext(
-        opportunity=opportunity_of(claim.opportunity),
+        opportunity=state.opportunity(claim.opportunity),
         this=muted.get(this),
         everything=muted.get(everything),
         by_base=any(mark in muted for mark in claim.base or ()),
@@ -105,7 +108,9 @@ def page_context(claim: Claim, nonce: Nonce, control: bool = False) -> PageConte
         said=None if repeats else nonce.said,
         answers=_answers(nonce.said or Command.MUTE, text, bool(muted), decoys) if repeats else [],
         decoys=decoys,
-        control=control,
+        toggle=toggle,
+        in_place=in_place,
+        id=element_id(claim),
         at_hand=bool(muted) and (led_by_mute or same),
     )
 
@@ -130,35 +135,6 @@ def own_url(claim: Claim) -> str:
     return optout_url("optout.landing", token=joined(of_link(), current_state().tokens.reissue(Door.LANDING, claim)))
 
 
-def opportunity_of(id: str) -> Opportunity:
-    """What the host says about an opportunity; links outlive opportunities, so nothing it says may break the page."""
-    try:
-        found = current_state().load(id)
-        fields = found if isinstance(found, Mapping) else {name: getattr(found, name, None) for name in FIELDS}
-        title, summary, link = (str(fields.get(name) or "") for name in FIELDS)
-    except HTTPException:  # such as get_or_404 for one that is gone
-        return Opportunity("")
-    except Exception:
-        current_app.logger.exception("The opportunity loader failed; the page goes without title and summary.")
-        return Opportunity("")
-    return Opportunity(title, summary, link if urlsplit(link).scheme in ("http", "https", "") else "")
-
-
-def optout_control(address: Recipient, opportunity: str) -> Markup:
-    """What this person is shown about this opportunity, and the button, for a page that they alone see.
-
-    It holds their link and tells their choice, so it stands on a signed-in candidate's own page and on no operator's.
-    Without a store it says that nothing changed, and the rest of the page stands.
-
-    :param opportunity: its id, 1 to 128 bytes; ``"*"`` for all invitations.
-    :raises AddressError: when the address is malformed.
-    :raises OpportunityError: when the id cannot stand in a link.
-    """
-    try:
-        state = current_state()
-        claim = state.tokens.read(Door.LANDING, state.tokens.mint(Door.LANDING, parse(address), opportunity))
-        context = page_context(claim, Nonce(Page.OPENED, state.clock(), new_visit()), control=True)
-    except (StoreUnavailable, ConfigurationError, JournalError) as error:
-        current_app.logger.error("%s", error)
-        context = None
-    return Markup(render("control.html", page=context, control=True))
+def element_id(claim: Claim) -> str:
+    """The id of this link's toggle in a page, where a press without scripts comes back to."""
+    return f"optout-{hashlib.blake2b(claim.payload, digest_size=4).hexdigest()}"

@@ -15,7 +15,6 @@ from ..mailers.delivery import default_sender, deliver, link_letter
 from ..wiring import current_state
 from .ask import mailed, may_mail
 from .candidate import blueprint, show
-from .context import opportunity_of
 from .languages import of_browser, speaking
 
 #: The candidate's blueprint, with this page and the ask page on it.
@@ -51,8 +50,8 @@ def _mail_links(client: str, address: Address) -> None:
     limits = [(slot_of(address), MOST), (state.key.digest("find-link.client", client), MOST_FOR_CLIENT)]
     if not opportunities or not may_mail(limits):
         return
-    links = [(opportunity_of(id).title, state.links.url(Door.LANDING, address, id)) for id in opportunities]
     with speaking(of_browser()):
+        links = [(state.opportunity(id).title, state.links.url(Door.LANDING, address, id)) for id in opportunities]
         letter = link_letter(address, opportunities[0], *links, sender=default_sender())
     deliver(letter)
 

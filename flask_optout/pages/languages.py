@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from flask import current_app, render_template, request
 from markupsafe import Markup, escape
 
+from ..config import sender_of
 from ..links.urls import tag_of
 
 #: Our message catalogues, of the domain ``optout``.
@@ -108,7 +109,13 @@ def day(date: datetime.date) -> str:
 
 def render(template: str, **context: Any) -> str:
     """Render ``optout/<template>`` in the current language; a host's template of the same name wins."""
-    words = {"_": translate, "ngettext": translate_many, "day": day, "language": current_language()}
+    words = {
+        "_": translate,
+        "ngettext": translate_many,
+        "day": day,
+        "language": current_language(),
+        "sender": sender_of(current_app),
+    }
     return render_template(f"optout/{template}", **words, **context)
 
 

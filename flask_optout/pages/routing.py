@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Blueprint, Flask, current_app, request
 from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.routing import MapAdapter
 from werkzeug.sansio.utils import get_host
+
+#: The field of a URL that says what the press before it did.
+RECEIPT = "optout"
 
 
 class Place(NamedTuple):
@@ -39,7 +42,7 @@ class Place(NamedTuple):
             return cls(subdomain, None, origin, app.url_map.bind("", subdomain=subdomain, script_name=script))
         return cls(None, None, origin, app.url_map.bind("", script_name=script))
 
-    def register(self, app: Flask, blueprint: Blueprint, prefix: str, hidden: bool) -> None:
+    def register(self, app: Flask, blueprint: Blueprint, prefix: str, hidden: bool = False) -> None:
         """Put a blueprint there.
 
         :param hidden: whether the app only builds its URLs, and answers none of them.
@@ -60,6 +63,21 @@ def optout_url(endpoint: str, **values: Any) -> str:
         return path
     ours = isinstance(current_app.blueprints.get(request.blueprint or ""), PlacedBlueprint)
     return path if ours else place.origin + path
+
+
+def here() -> str:
+    """The URL of the page that is being answered, as pages name it; empty where no form can come back to it."""
+    if request.method not in ("GET", "HEAD"):
+        return ""
+    place: Place = current_app.extensions["optout"].place
+    apart = place.host is not None or place.subdomain is not None
+    url = request.base_url if apart else place.adapter.script_name.rstrip("/") + quote(request.path)
+    return with_query(url, [pair for pair in request.args.items(multi=True) if pair[0] != RECEIPT])
+
+
+def with_query(url: str, fields: list[tuple[str, str]]) -> str:
+    """A URL with more fields in its query."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(fields)}" if fields else url
 
 
 class PlacedBlueprint(Blueprint):

@@ -20,9 +20,8 @@ from ..links.tokens import Claim
 from .commands import COMMANDS, Muted, Outcome, Press
 from .domain_alarm import Alarms
 from .evidence import Evidence
-from .judge import Judgement, Layer, Verdict, judge
+from .judge import LAYERS, Judgement, Layer, Verdict, Weighed, judge
 from .tables import SALT_SIZE, PressTables
-from .weighing import Weighed
 
 #: The doors of mail programs, as they stand in a choice.
 BY_MAIL = ("one-click", "mailto")
@@ -30,8 +29,6 @@ BY_MAIL = ("one-click", "mailto")
 KEPT = 1800
 #: Presses that are kept of one link.
 MOST = 16
-#: Seconds between two deletions of what has expired.
-EVERY = 60.0
 
 
 class Recent(NamedTuple):
@@ -48,38 +45,35 @@ class RecentPresses:
     :param clock: gives the seconds since the epoch.
     """
 
+    layers: Sequence[Layer] = LAYERS
+
     def __init__(self, choices: Choices, tables: PressTables, alarms: Alarms, clock: Callable[[], float]) -> None:
         self._choices = choices
         self._recent = tables.recent
         self._alarms = alarms
         self._clock = clock
-        self._next = 0.0
 
     def look(self, claim: Claim) -> tuple[dict[Mark, Choice], Recent]:
         """What stands for the holder of a link, and what was pressed of late."""
-        number = self._choices.journal_number()
-        choices, row = self._choices.store.read(lambda connection: self._read(connection, claim, number))
-        self.forget_expired()
-        return choices, self._unexpired(row)
+        rows = self._choices.store.read(lambda connection: self._rows(connection, claim))
+        self._choices.afterwards()
+        return self._choices.found(rows), self._unexpired(rows)
 
-    def press(
-        self, claim: Claim, evidence: Evidence, visitor: Callable[[bytes], str], layers: Sequence[Layer]
-    ) -> Judgement:
+    def press(self, claim: Claim, evidence: Evidence, visitor: Callable[[bytes], str]) -> Judgement:
         """Judge a press and do what the judgement says, in one transaction; when this returns, it is committed.
 
         :param visitor: gives the pseudonym of who presses, under the salt of the link's recent presses.
         """
-        number = self._choices.journal_number()
 
         def work(connection: sa.Connection) -> tuple[Judgement, list[Statement]]:
             self._lock_sqlite(connection)
-            choices, row = self._read(connection, claim, number)
-            recent = self._unexpired(row)
+            rows = self._rows(connection, claim)
+            choices, recent = self._choices.found(rows), self._unexpired(rows)
             known = replace(evidence, visitor=visitor(recent.salt))
             standing = [choices.get(mark) for mark in claim.person]
             muted = _both(choice is not None and choice.muted for choice in standing)
             mailed = _both(choice is not None and choice.source in BY_MAIL for choice in standing)
-            judgement = judge(Weighed(known, muted, recent.presses, mailed), layers)
+            judgement = judge(Weighed(known, muted, recent.presses, mailed), self.layers)
             if judgement.verdict is Verdict.ACCEPT and True in judgement.sets.values():
                 self._alarms.count(connection, claim)
             if judgement.press is not None:
@@ -93,12 +87,12 @@ class RecentPresses:
 
     def one_click(self, claim: Claim) -> None:
         """Mute at once: a mail program may not send the signal without its user's word (RFC 8058 section 3.2)."""
-        number, mark = self._choices.journal_number(), claim.person[0]
+        mark = claim.person[0]
 
         def work(connection: sa.Connection) -> tuple[None, list[Statement]]:
             self._lock_sqlite(connection)
             rows = connection.execute(self._choices.select(1), self._choices.parameters([mark])).all()
-            choice = self._choices.found(rows, number).get(mark)
+            choice = self._choices.found(rows).get(mark)
             if choice is None or not choice.muted:
                 self._alarms.count(connection, claim)
             elif choice.source == "one-click":  # said before: a flood of signals fills no journal
@@ -108,11 +102,9 @@ class RecentPresses:
         self._choices.transact(work)
 
     def forget_expired(self) -> None:
-        """Delete the presses that have expired, at most once a minute; what the app is doing never fails by it."""
-        if self._clock() >= self._next:
-            self._next = self._clock() + EVERY
-            with suppress(StoreUnavailable):
-                self.prune()
+        """As :meth:`prune`; what the app is doing just now never fails by it."""
+        with suppress(StoreUnavailable):
+            self.prune()
 
     def prune(self) -> None:
         """Delete the presses that have expired."""
@@ -133,21 +125,16 @@ class RecentPresses:
             for places in (2, 4)
         }
 
-    def _read(self, connection: sa.Connection, claim: Claim, number: int | None) -> tuple[dict[Mark, Choice], Any]:
+    def _rows(self, connection: sa.Connection, claim: Claim) -> Sequence[Any]:
         marks = [*claim.person, *(claim.base or ())]
-        rows = connection.execute(self._selects[len(marks)], self._choices.parameters(marks)).all()
-        choices = self._choices.found(rows, number)
-        return choices, rows[0][6:] if rows[0][6] is not None else None
+        return connection.execute(self._selects[len(marks)], self._choices.parameters(marks)).all()
 
-    def _unexpired(self, row: Any) -> Recent:
-        """The recent presses in a row; without any, there is a new salt."""
-        if row is None or row[1] <= self._clock():
-            return Recent(None if row is None else row[0], secrets.token_bytes(SALT_SIZE), ())
-        presses = tuple(
-            Press(at / 1000, visit, visitor, COMMANDS[choice], _both(found), Outcome(outcome))
-            for at, visit, visitor, choice, found, outcome in json.loads(row[3])
-        )
-        return Recent(row[0], bytes(row[2]), presses)
+    def _unexpired(self, rows: Sequence[Any]) -> Recent:
+        """The recent presses, which stand in each row; without any, there is a new salt."""
+        version, expires, salt, presses = rows[0][6:]
+        if version is None or expires <= self._clock():
+            return Recent(version, secrets.token_bytes(SALT_SIZE), ())
+        return Recent(version, bytes(salt), tuple(map(_press, json.loads(presses))))
 
     def _write(self, connection: sa.Connection, mark: Mark, recent: Recent, press: Press) -> None:
         """Add a press.
@@ -173,6 +160,11 @@ class RecentPresses:
         """SQLite waits for its one writer only where a transaction begins with a write; this changes no row."""
         if connection.dialect.name == "sqlite":
             connection.execute(self._recent.update().where(sa.false()).values(version=0))
+
+
+def _press(row: Sequence[Any]) -> Press:
+    at, visit, visitor, choice, found, outcome = row
+    return Press(at / 1000, visit, visitor, COMMANDS[choice], _both(found), Outcome(outcome))
 
 
 def _row(press: Press) -> list[Any]:

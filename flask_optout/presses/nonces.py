@@ -15,6 +15,8 @@ from .commands import COMMANDS, Command
 #: Seconds; a tab may stay open for weeks, and an outdated nonce costs one more press.
 LIFE = 30 * 86_400.0
 
+LANDING = "."
+
 
 class Page(Enum):
     """Which page a press came from: one that was opened, the result of a press, or the plea to press once more."""
@@ -25,12 +27,17 @@ class Page(Enum):
 
 
 class Nonce(NamedTuple):
-    """Which page this is, when it was made (seconds since the epoch), of which visit, and by which command."""
+    """Which page this is, when it was made (seconds since the epoch), of which visit, and by which command.
+
+    :param back: the URL of the host's page that a toggle stands on, where a press of it comes back to; ``LANDING``
+        for that at the candidate's own link.
+    """
 
     page: Page
     issued: float
     visit: str
     said: Command | None = None
+    back: str = ""
 
 
 def new_visit() -> str:
@@ -52,15 +59,17 @@ class Nonces:
 
     def issue(self, claim: Claim, nonce: Nonce) -> str:
         said = None if nonce.said is None else nonce.said.choice
-        return str(self._signed(claim).dumps([nonce.page.value, int(nonce.issued * 1000), nonce.visit, said]))
+        return str(
+            self._signed(claim).dumps([nonce.page.value, int(nonce.issued * 1000), nonce.visit, said, nonce.back])
+        )
 
     def read(self, claim: Claim, text: str, now: float) -> Nonce | None:
         """What a nonce proves, or ``None`` when it is damaged, outdated or of another link's page."""
         try:
-            page, issued, visit, said = self._signed(claim).loads(text)
+            page, issued, visit, said, back = self._signed(claim).loads(text)
         except BadData:
             return None
-        nonce = Nonce(Page(page), issued / 1000, visit, COMMANDS.get(said))
+        nonce = Nonce(Page(page), issued / 1000, visit, COMMANDS.get(said), back)
         return nonce if now - nonce.issued <= LIFE else None
 
     def word(self, nonce: str, meaning: str) -> str:

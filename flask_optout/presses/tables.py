@@ -2,55 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sqlalchemy as sa
 
-from ..choices.tables import binary, table, text
-from ..links.keys import DIGEST_SIZE, SCOPE_SIZE
+from ..choices.tables import TableSet, binary, mark_columns, table, text
 
 #: Bytes of the pseudonym of a domain, and of a person on one day.
 DOMAIN_SIZE, PERSON_SIZE = 8, 8
 SALT_SIZE = 8
 
 
-@dataclass(frozen=True)
-class PressTables:
+class PressTables(TableSet):
     """``recent``: the presses of one link, gone within the hour. ``alarm``: who opted out at a domain on a day, by
     pseudonyms that stand in no other table.
     """
 
-    recent: sa.Table
-    alarm: sa.Table
-
-    @classmethod
-    def on(cls, metadata: sa.MetaData) -> PressTables:
-        """The tables on this metadata; made once, however often it is called."""
-        return cls(
-            recent=table(
-                metadata,
-                "optout_recent_press",
-                sa.Column("scope", binary(SCOPE_SIZE), primary_key=True),
-                sa.Column("digest", binary(DIGEST_SIZE), primary_key=True),
-                # Counts the writes, so that nobody writes over what they have not seen.
-                sa.Column("version", sa.Integer, nullable=False),
-                # Seconds since the epoch.
-                sa.Column("expires", sa.BigInteger, nullable=False),
-                # The key of the visitors' pseudonyms.
-                sa.Column("salt", binary(SALT_SIZE), nullable=False),
-                sa.Column("presses", text(), nullable=False),
-                sa.Index("ix_optout_recent_press_expires", "expires"),
-            ),
-            alarm=table(
-                metadata,
-                "optout_alarm",
-                sa.Column("domain", binary(DOMAIN_SIZE), primary_key=True),
-                sa.Column("day", sa.Date, primary_key=True),
-                sa.Column("person", binary(PERSON_SIZE), primary_key=True),
-                # Clustered by its key, so that the order of the rows says nothing.
-                sqlite_with_rowid=False,
-            ),
+    def __init__(self, metadata: sa.MetaData) -> None:
+        self.recent = table(
+            metadata,
+            "optout_recent_press",
+            *mark_columns(),
+            # Counts the writes, so that nobody writes over what they have not seen.
+            sa.Column("version", sa.Integer, nullable=False),
+            # Seconds since the epoch.
+            sa.Column("expires", sa.BigInteger, nullable=False),
+            # The key of the visitors' pseudonyms.
+            sa.Column("salt", binary(SALT_SIZE), nullable=False),
+            sa.Column("presses", text(), nullable=False),
+            sa.Index("ix_optout_recent_press_expires", "expires"),
         )
-
-    def all(self) -> list[sa.Table]:
-        return [self.recent, self.alarm]
+        self.alarm = table(
+            metadata,
+            "optout_alarm",
+            sa.Column("domain", binary(DOMAIN_SIZE), primary_key=True),
+            sa.Column("day", sa.Date, primary_key=True),
+            sa.Column("person", binary(PERSON_SIZE), primary_key=True),
+            # Clustered by its key, so that the order of the rows says nothing.
+            sqlite_with_rowid=False,
+        )

@@ -18,6 +18,8 @@ from flask_optout import AddressError, InvitationError, OptOutError
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, Mailbox, dispose, make_host, say, smtp_server
 
+pytestmark = pytest.mark.long
+
 OPPORTUNITY = "beta-42"
 
 

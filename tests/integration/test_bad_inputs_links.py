@@ -23,6 +23,8 @@ from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import KEY, Host, say
 
+pytestmark = pytest.mark.long
+
 DEAD = "/optout/no-such-token"
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 

@@ -14,6 +14,8 @@ from flask_optout import ConfigurationError, InvitationError, OptOutError
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, Mailbox, say
 
+pytestmark = pytest.mark.long
+
 EVIL = "evil@example.net"
 REFUSED: dict[str, dict[str, Any]] = {
     "D1 a header's value": {"extra_headers": {"X-A": f"a\r\nBcc: {EVIL}"}},

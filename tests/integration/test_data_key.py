@@ -19,6 +19,8 @@ from tests.support.databases import Database
 from tests.support.deploys import MUTED, deploy, rotate
 from tests.support.hosts import Host, Mailbox, dispose, make_host, say
 
+pytestmark = pytest.mark.long
+
 A, B, C = (
     "the first key of this host, 32 bytes",
     "the second key of this host, 32 bytes",

@@ -13,6 +13,8 @@ from flask_optout.addresses import parse
 from tests.support.hosts import Host, Mailbox
 from tests.support.written_mail import SENDERS, Wire, Written, on_the_wire, write
 
+pytestmark = pytest.mark.long
+
 #: What an invitation has more than the message, and what is anew in each message.
 ADDED = (b"List-Unsubscribe:", b"List-Unsubscribe-Post:", b"List-Id:", b"Auto-Submitted:")
 ANEW = (b"Message-ID:", b"Date:")

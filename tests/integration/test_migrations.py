@@ -27,6 +27,8 @@ from tests.conftest import missing
 from tests.support.databases import Database, NoServer, database_of
 from tests.support.hosts import BASE_URL, KEY, dispose, make_host, say
 
+pytestmark = pytest.mark.long
+
 BIND = "optout"
 
 

@@ -17,6 +17,8 @@ from tests.support.adapters import LIBRARIES
 from tests.support.hosts import Host, Mailbox, say
 from tests.support.library import Library, Wanted
 
+pytestmark = pytest.mark.long
+
 
 def encoded(local: str) -> str:
     return f"=?utf-8?b?{base64.b64encode(local.encode()).decode()}?="

@@ -103,8 +103,6 @@ class FlaskMailman:
             'backend="smtp"': connections(lambda host: gated_mailman.Mail(host.app).get_connection("smtp")),
             "backend=class": connections(lambda host: gated_mailman.Mail(host.app).get_connection(EmailBackend)),
             "open connection": over_smtp(self._open),
-            "send_mail": over_smtp(self._send_mail),
-            "send_mass_mail": over_smtp(self._send_mass_mail),
             "locmem": self._locmem,
             "console": self._console,
             "file": self._file,
@@ -140,21 +138,6 @@ class FlaskMailman:
     def _open(self, host: Host, message: Any) -> None:
         with gated_mailman.Mail(host.app).get_connection() as connection:
             assert connection.send_messages([message]) == 1
-
-    def _send_mail(self, host: Host, message: Any) -> None:
-        mail = gated_mailman.Mail(host.app)
-        connection = mail.get_connection(opportunity=getattr(message, "opportunity", None))
-        html = next((part for part, _ in getattr(message, "alternatives", [])), None)
-        sent = mail.send_mail(
-            message.subject, message.body, recipient_list=message.to, html_message=html, connection=connection
-        )
-        assert sent == 1
-
-    def _send_mass_mail(self, host: Host, message: Any) -> None:
-        mail = gated_mailman.Mail(host.app)
-        connection = mail.get_connection(opportunity=getattr(message, "opportunity", None))
-        data = [(message.subject, message.body, None, message.to)]
-        assert mail.send_mass_mail(data, connection=connection) == 1
 
     def _locmem(self, host: Host, smtp: Mailbox, messages: list[Any]) -> list[bytes]:
         mail = gated_mailman.Mail(host.app)

@@ -18,12 +18,15 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from types import CodeType
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.serving import make_server
 
 from flask_optout import OptOut
@@ -112,9 +115,32 @@ def say(
     current_state().choices.transact(lambda connection: (None, [statement]))
 
 
+class CompiledTemplates(BytecodeCache):
+    """Compiled templates of all hosts, so that each host need not compile them anew."""
+
+    codes: ClassVar[dict[tuple[object, ...], CodeType | None]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self.codes.get(self._key(bucket))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.codes[self._key(bucket)] = bucket.code
+
+    @staticmethod
+    def _key(bucket: Bucket) -> tuple[object, ...]:
+        # With extensions such as Flask-Babel's, the same source becomes other code.
+        return (bucket.key, bucket.checksum, *bucket.environment.extensions)
+
+
+def write_carelessly(connection: Any, _: object) -> None:
+    """What a test writes need not outlive a power cut: SQLite does not wait for the disk."""
+    connection.execute("PRAGMA synchronous=OFF")
+
+
 def make_host(folder: Path, operator: Callable[..., Any] | None = None, **config: Any) -> Host:
     """A host whose SQLite file stands in ``folder``; settings given as ``None`` are left out."""
     app = Flask("host", instance_path=str(folder / "instance"))
+    app.jinja_options = {"bytecode_cache": CompiledTemplates()}
     settings = {
         "SECRET_KEY": KEY,
         "SQLALCHEMY_DATABASE_URI": f"sqlite:///{folder / 'host.db'}",
@@ -127,10 +153,10 @@ def make_host(folder: Path, operator: Callable[..., Any] | None = None, **config
     optout = OptOut(db, app, operator=operator)
     optout.opportunity_loader(OPPORTUNITIES.get)
     mail = Mail(app)
-    with app.app_context(), db.engine.begin() as connection:
-        if connection.dialect.name == "sqlite":  # which would write each table to the disk by itself
-            connection.exec_driver_sql("BEGIN")
-        db.metadata.create_all(connection)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            sa.event.listen(db.engine, "connect", write_carelessly)
+        db.create_all()
     return Host(app, db, optout, mail)
 
 

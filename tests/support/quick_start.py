@@ -20,11 +20,8 @@ def blocks(language: str) -> list[str]:
 
 QUICK_START, *SNIPPETS = blocks("python")
 COMMANDS = "".join(blocks("shell")).splitlines()
-INIT_DB, RUN, DOCTOR = (command for command in COMMANDS if command.startswith("flask "))
-[MAKE_KEY] = (command for command in COMMANDS if command.startswith("export "))
-TESTS = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest"
-EXAMPLE = "python3 -m venv .venv && .venv/bin/pip install -e '.[example]' && .venv/bin/python -m example_app"
-SCANNERS = ".venv/bin/python -m benchmarks.scanners --seed 11 12 13 14 15"
+EXAMPLE, TESTS, INSTALL, *SESSION, INVITE_AGAIN, DOCTOR = COMMANDS
+MAKE_KEY, INIT_DB, MAIL_SERVER, RUN, INVITE = SESSION
 
 
 def flask(

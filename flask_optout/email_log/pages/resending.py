@@ -44,7 +44,7 @@ def send_again(id: int) -> Response | tuple[str, int]:
     if isinstance(begun, Refusal):
         return page("send_again.html", email=email, refused=begun, failure=None), 409
     try:
-        invitable = current_state().gate.may_invite(email.recipient, email.opportunity)
+        invitable = not current_state().choices.muted(parse(email.recipient), email.opportunity)
         deliver(again if invitable else neutral)
     except Exception as error:
         resends.record_failure(email, begun, error)
@@ -73,8 +73,9 @@ def _letters(email: Email) -> tuple[Letter, Letter]:
             reply_to=reply_to,
             language=language,
         )
-        [again] = state.gate.letters(draft)
-        return again, link_letter(address, email.opportunity, ("", url), sender=sender, reply_to=reply_to)
+        again = state.composer.letter(draft)
+        title = state.opportunity(email.opportunity).title
+        return again, link_letter(address, email.opportunity, (title, url), sender=sender, reply_to=reply_to)
 
 
 def _with_preface(html: str) -> str:

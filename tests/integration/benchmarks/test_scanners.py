@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -17,10 +19,11 @@ from benchmarks.scanners.world import SAFE_READS, World, world
 from flask_optout.doctor.scan import head_probe
 from flask_optout.presses.judge import LATER_UNDO, LAYERS, Layer
 from tests.conftest import missing
-from tests.support.quick_start import SCANNERS as COMMAND
 
 pytestmark = pytest.mark.long
 
+MANUAL = (Path(__file__).parents[3] / "docs" / "scanners.md").read_text()
+[COMMAND] = re.findall(r"^```shell\n(.*)\n```$", MANUAL, re.MULTILINE)
 FEW = (
     *("keyboard, Space", "touch", "double click", "scripts off", "scripts blocked on the way", "Safari, scripts off"),
     *("lynx", "w3m", "undo at once", "undo on a later visit, Safari, scripts off", "mute, undo, mute"),
@@ -82,7 +85,7 @@ def test_without_a_layer_scanners_change_something(layer: Layer) -> None:
 
 
 def test_the_command_prints_its_figures_and_what_each_layer_is_worth() -> None:
-    """The README's command, in a hurry and on a machine without a browser."""
+    """The manual's command, in a hurry and on a machine without a browser."""
     arguments = COMMAND.split()[1:4] + ["1", "--quick"]
     environment = {**os.environ, "PATH": "", "CHROMIUM": ""}
     ended = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=300)

@@ -16,6 +16,8 @@ from tests.support.hosts import Host, free_port, http_server
 from tests.support.samples import eml
 from tools.doctor_demo import ZONE
 
+pytestmark = pytest.mark.long
+
 
 def run(host: Host, *options: str) -> Result:
     return host.app.test_cli_runner().invoke(args=["optout", "doctor", *options])

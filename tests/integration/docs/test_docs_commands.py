@@ -10,7 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import missing
+
+pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[3]
 CI = (ROOT / ".ci" / "run").read_text().splitlines()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from flask_optout.doctor import resolver
-from flask_optout.doctor.finding import Finding, Severity
 from flask_optout.doctor.resolver import Resolver
 from tests.support.dns_server import SILENCE, Nameserver, Zone, dns_server
 
@@ -33,19 +32,3 @@ def ask(nameserver: Nameserver, monkeypatch: pytest.MonkeyPatch) -> Ask:
         return Resolver(time.monotonic() + 15, [nameserver.address])
 
     return ask
-
-
-def ids(findings: Iterable[Finding]) -> set[str]:
-    """The ids of findings; an id has one severity and one text."""
-    return {finding.id for finding in findings}
-
-
-def not_well(findings: Iterable[Finding]) -> set[str]:
-    """The ids of what is not as it should be, or could not be told."""
-    return {finding.id for finding in findings if finding.severity != Severity.OK}
-
-
-def the(findings: Iterable[Finding], id: str) -> Finding:
-    """The one finding with this id."""
-    [found] = [finding for finding in findings if finding.id == id]
-    return found

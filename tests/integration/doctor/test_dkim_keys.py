@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from flask_optout.doctor.dkim_keys import NEW_KEY, keys, signatures
 from flask_optout.doctor.sample import Sample
-from tests.integration.doctor.conftest import Ask, ids, the
+from tests.integration.doctor.conftest import Ask
 from tests.support.dns_server import SERVFAIL, SILENCE, Rdata, Zone
+from tests.support.findings import ids, the
 from tools.doctor_demo import GOOD_KEY, SHORT_KEY
 
 D = "invite.example"
@@ -115,9 +116,9 @@ def test_the_command_for_a_new_key_prints_a_record_that_fits_dns(ask: Ask, tmp_p
 def test_without_pynacl_an_ed25519_key_is_could_not_tell(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(dkim, "nacl")
     zone: Zone = {f"{NAME} TXT": [f"k=ed25519; p={ED25519}"]}
-    finding = the(keys(ask(zone), [("s1", D)]), "domain.dkim.unknown")
+    finding = the(keys(ask(zone), [("s1", D)]), "domain.dkim.extra")
     assert "PyNaCl" in finding.seen
-    assert "Flask-OptOut[doctor]" in finding.mend
+    assert "Flask-OptOut[doctor]" in finding.paste
 
 
 def test_without_a_selector_nobody_can_tell(ask: Ask) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from flask_optout.doctor.dmarc import aligned, alignment, dmarc, organizational
-from tests.integration.doctor.conftest import Ask, ids, the
+from flask_optout.doctor.dmarc import aligned, alignment, dmarc, find
+from tests.integration.doctor.conftest import Ask
 from tests.support.dns_server import SERVFAIL, SILENCE, Zone
+from tests.support.findings import ids, the
 
 D = "mail.invite.example"
 
@@ -115,6 +116,11 @@ def test_a_paste_keeps_the_policy_that_stands_and_the_mailboxes(ask: Ask, id: st
     assert finding.paste == f'_dmarc.{D}. IN TXT "v=DMARC1; {kept}"'
 
 
+def test_of_two_policies_none_is_chosen_for_pasting(ask: Ask) -> None:
+    finding = the(dmarc(ask(at(D, "v=DMARC1; p=none; p=reject; pct=5")), D), "domain.dmarc.removed")
+    assert finding.paste == ""
+
+
 @pytest.mark.parametrize(
     "zone",
     [
@@ -172,7 +178,7 @@ def test_trouble_in_dns_is_could_not_tell(ask: Ask, zone: Zone, trouble: str) ->
 )
 def test_the_tree_walk_finds_the_organizational_domain(ask: Ask, zone: Zone, domain: str, expected: str) -> None:
     """RFC 9989 section 4.10; checkdmarc would take it from the public suffix list."""
-    assert organizational(ask(zone), domain) == expected
+    assert find(ask(zone), domain)[0] == expected
 
 
 @pytest.mark.parametrize(

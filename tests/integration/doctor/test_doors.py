@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,14 +17,13 @@ from flask import Flask, Response, abort, redirect, request
 
 from flask_optout.doctor import doors as module
 from flask_optout.doctor import http
-from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Knock, Probe, doors
+from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
 from flask_optout.doctor.finding import Finding
-from flask_optout.doctor.http import Answer, knock
 from flask_optout.links.keys import DataKey
 from flask_optout.links.tokens import Door, Tokens
 from flask_optout.presses.judge import HURRY
 from tests.conftest import MakeHost
-from tests.integration.doctor.conftest import ids, the
+from tests.support.findings import ids, the
 from tests.support.hosts import Host, free_port, http_server
 
 pytestmark = pytest.mark.long
@@ -47,14 +45,14 @@ def served(make: MakeHost, **config: Any) -> Iterator[Host]:
         yield host
 
 
-def tried(host: Host, knock: Knock = knock) -> list[Finding]:
+def tried(host: Host) -> list[Finding]:
     state = host.app.extensions["optout"]
     probe, reader = (
         Probe(*(state.links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
         for opportunity in (PROBE_OPPORTUNITY, READER_OPPORTUNITY)
     )
     email_log = probe.landing.rpartition("/")[0] + "/operator/"
-    return list(doors(probe, reader, email_log if state.operator else None, knock))
+    return list(doors(probe, reader, email_log if state.hooks.operator else None))
 
 
 def test_the_doors_of_an_app_as_it_should_be_are_fine_every_time(make: MakeHost) -> None:
@@ -280,6 +278,28 @@ def test_what_stands_in_front_of_a_door_is_seen(
         assert ids(tried(host)) == FINE - lost | found
 
 
+@pytest.mark.parametrize(
+    ("hops", "target"),
+    [
+        ({}, None),
+        ({"/": "/en/", "/en/": "/en/home"}, None),
+        ({"/": "https://www.elsewhere.example/"}, "www.elsewhere.example"),
+        ({"/": "/en/", "/en/": "https://parked.example/"}, "parked.example"),
+        ({"/": "/a", "/a": "/"}, None),
+        ({"/": "/"}, None),
+    ],
+)
+def test_where_the_domain_of_the_links_leads_is_noted(
+    make: MakeHost, hops: dict[str, str], target: str | None
+) -> None:
+    with served(make) as host:
+        host.app.before_request(lambda: redirect(hops[request.path]) if request.path in hops else None)
+        found = tried(host)
+    assert ids(found) == FINE | ({"doors.front.redirect"} if target else set())
+    if target:
+        assert the(found, "doors.front.redirect").facts["target"] == target
+
+
 def test_a_server_that_is_busy_for_a_moment_is_asked_again(make: MakeHost) -> None:
     seen: Counter[str] = Counter()
 
@@ -316,7 +336,7 @@ def test_a_deployment_with_other_keys_is_seen(make: MakeHost) -> None:
     with served(make) as host:
         door = host.app.extensions["optout"].links.url(Door.LANDING, PROBE, PROBE_OPPORTUNITY).rpartition("/")[0]
         other = Tokens(DataKey(b"the data key of another app, 32.")).mint(Door.LANDING, PROBE, PROBE_OPPORTUNITY)
-        finding = the(doors(Probe(f"{door}/{other}", ""), Probe("", ""), None, knock), "doors.page.lost")
+        finding = the(doors(Probe(f"{door}/{other}", ""), Probe("", ""), None), "doors.page.lost")
         assert "404" in finding.seen
         assert "OPTOUT_KEYS" in finding.mend
 
@@ -330,17 +350,9 @@ def test_the_email_log_is_closed_to_strangers(make: MakeHost, guard: Callable[[]
         assert ("doors.email-log.open" if is_open else "doors.email-log") in ids(tried(host))
 
 
-def test_a_wrong_clock_is_seen(make: MakeHost) -> None:
-    def knock_then(method: str, url: str, body: tuple[str, str] | None, agent: str) -> Answer:
-        return replace(knock(method, url, body, agent), headers=[("date", "Tue, 24 Nov 2020 08:00:00 GMT")])
-
-    with served(make) as host:
-        assert "doors.clock" in ids(tried(host, knock_then))
-
-
 def test_nobody_there() -> None:
     url = f"http://127.0.0.1:{free_port()}/optout/x"
-    assert ids(doors(Probe(url, url), Probe(url, url), None, knock)) == {"doors.unreachable"}
+    assert ids(doors(Probe(url, url), Probe(url, url), None)) == {"doors.unreachable"}
 
 
 @pytest.mark.parametrize("says", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1_000])
@@ -361,7 +373,7 @@ def test_what_speaks_no_http_or_nothing_at_all(says: bytes, monkeypatch: pytest.
 
         thread = threading.Thread(target=answer)
         thread.start()
-        found = ids(doors(Probe(url, url), Probe(url, url), None, knock))
+        found = ids(doors(Probe(url, url), Probe(url, url), None))
         thread.join()
     assert found == {"doors.unreachable" if says else "doors.page.unknown"}
 

@@ -15,11 +15,10 @@ import pytest
 from flask_optout.doctor import doors as module
 from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
 from flask_optout.doctor.finding import Finding
-from flask_optout.doctor.http import knock
 from flask_optout.links.tokens import Door
 from flask_optout.presses.judge import HURRY
 from tests.conftest import MakeHost, missing
-from tests.integration.doctor.conftest import ids
+from tests.support.findings import ids
 from tests.support.hosts import free_port, http_server
 
 pytestmark = pytest.mark.long
@@ -82,7 +81,7 @@ def told(make: MakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cal
                     Probe(*(links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
                     for opportunity in (PROBE_OPPORTUNITY, READER_OPPORTUNITY)
                 )
-                return list(doors(probe, reader, None, knock))
+                return list(doors(probe, reader, None))
 
     return told
 

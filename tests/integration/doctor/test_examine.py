@@ -16,16 +16,17 @@ from flask_optout.doctor import examine as module
 from flask_optout.doctor import resolver
 from flask_optout.doctor.case import Case
 from flask_optout.doctor.domain import domain
-from flask_optout.doctor.examine import Report, examine
+from flask_optout.doctor.examine import Report, examine, message
 from flask_optout.doctor.finding import Severity, tell
-from flask_optout.doctor.message import message
 from flask_optout.doctor.resolver import Resolver
 from tests.conftest import MakeHost
-from tests.integration.doctor.conftest import ids, not_well
 from tests.support.dns_server import SILENCE, Nameserver, Zone
+from tests.support.findings import ids, not_well
 from tests.support.hosts import Host, Mailbox, free_port
 from tests.support.samples import SETTINGS, eml
 from tools.doctor_demo import ZONE, looked_at
+
+pytestmark = pytest.mark.long
 
 D = "invite.example"
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from flask_optout.doctor.finding import Unsure
 from flask_optout.doctor.hosts import block_lists, encryption, helo, mx, ptr, senders
-from tests.integration.doctor.conftest import Ask, ids
+from tests.integration.doctor.conftest import Ask
 from tests.support.dns_server import SERVFAIL, SILENCE, Zone
+from tests.support.findings import ids
 
 D = "invite.example"
 REVERSE = "25.2.0.192.in-addr.arpa PTR"
@@ -39,8 +41,8 @@ def test_a_domain_that_sends_invitations_takes_mail(ask: Ask, zone: Zone, id: st
         ({}, True, "domain.ptr.none"),
         ({REVERSE: [SILENCE]}, True, "domain.ptr.unknown"),
         # MAIL_SERVER may be a relay, which is not what the world sees.
-        ({}, False, "domain.ptr.unknown"),
-        ({REVERSE: ["out.example."]}, False, "domain.ptr.unknown"),
+        ({}, False, "domain.ptr.relay.unknown"),
+        ({REVERSE: ["out.example."]}, False, "domain.ptr.relay.unknown"),
         ({REVERSE: ["out.example."], "out.example A": ["192.0.2.25"]}, False, "domain.ptr"),
     ],
 )
@@ -108,20 +110,23 @@ def test_encryption_is_a_note_at_most(ask: Ask, zone: Zone, expected: set[str]) 
 
 
 @pytest.mark.parametrize(
-    ("host", "addresses", "id"),
+    ("host", "addresses", "reason"),
     [
         ("192.0.2.25", ["192.0.2.25"], None),
         ("2001:db8::25", ["2001:db8::25"], None),
         ("out.example", ["192.0.2.25"], None),
-        ("inside.example", [], "domain.sender.unknown"),
-        ("127.0.0.1", [], "domain.sender.unknown"),
-        ("gone.example", [], "domain.sender.unknown"),
-        ("silent.example", [], "domain.sender.unknown"),
-        (None, [], "domain.sender.unknown"),
+        ("inside.example", [], "inside"),
+        ("127.0.0.1", [], "inside"),
+        ("::1", [], "inside"),
+        ("gone.example", [], "lost"),
+        ("silent.example", [], "no answer in time for silent.example A"),
+        (None, [], "unset"),
     ],
 )
-def test_which_addresses_send(ask: Ask, host: str | None, addresses: list[str], id: str | None) -> None:
+def test_which_addresses_send(ask: Ask, host: str | None, addresses: list[str], reason: str | None) -> None:
     zone: Zone = {"out.example A": ["192.0.2.25"], "inside.example A": ["10.1.2.3"], "silent.example A": [SILENCE]}
-    found, trouble = senders(ask(zone), host)
-    assert found == addresses
-    assert ids(trouble) == ({id} if id else set())
+    if reason is None:
+        assert senders(ask(zone), host) == addresses
+        return
+    with pytest.raises(Unsure, match=reason):
+        senders(ask(zone), host)

@@ -8,7 +8,8 @@ import dns.resolver
 import pytest
 
 from flask_optout.doctor import resolver as module
-from flask_optout.doctor.resolver import MOST_QUESTIONS, MOST_TIMEOUTS, Resolver, Unsure
+from flask_optout.doctor.finding import Unsure
+from flask_optout.doctor.resolver import MOST_QUESTIONS, MOST_TIMEOUTS, Resolver
 from tests.integration.doctor.conftest import Ask
 from tests.support.dns_server import SERVFAIL, SILENCE, Nameserver
 

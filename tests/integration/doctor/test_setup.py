@@ -14,12 +14,11 @@ import pytest
 import sqlalchemy as sa
 from flask import redirect, request
 
-from flask_optout.doctor.engines import time_outs
 from flask_optout.doctor.finding import Finding
-from flask_optout.doctor.setup import apart, setup
+from flask_optout.doctor.setup import setup, time_outs
 from flask_optout.mailers.flask_mailman import Mail
 from tests.conftest import MakeHost, missing
-from tests.integration.doctor.conftest import ids, the
+from tests.support.findings import ids, the
 from tests.support.hosts import Host
 
 KEY = "a key of the choices alone, 32 bytes or more"
@@ -119,7 +118,7 @@ def test_a_database_that_cannot_be_reached(make: MakeHost, tmp_path: Path) -> No
         host.db.engine.dispose()
     (tmp_path / "host.db").unlink()
     (tmp_path / "host.db").mkdir()
-    assert {"setup.store.unreachable", "setup.clock.unknown"} <= ids(looked_at(host))
+    assert "setup.store.unreachable" in ids(looked_at(host))
 
 
 def test_the_mend_of_a_wall_is_code_to_paste(make: MakeHost) -> None:
@@ -226,24 +225,3 @@ def test_the_line_to_paste_gives_sqlite_its_log(engine_of: Callable[..., sa.Engi
 
 def test_a_database_in_memory_needs_no_log(engine_of: Callable[..., sa.Engine]) -> None:
     assert ids(time_outs(engine_of("sqlite://"))) == {"setup.time-outs"}
-
-
-@pytest.mark.parametrize("server", SERVERS)
-def test_the_clock_of_a_database_server_is_compared(server: str) -> None:
-    engine = sa.create_engine(SERVERS[server])
-    try:
-        with engine.connect() as connection:
-            seconds = apart(connection)
-    except sa.exc.OperationalError:
-        missing(server, f"start it, or set OPTOUT_TEST_{server.upper()} to its URL")
-    finally:
-        engine.dispose()
-    assert seconds is not None
-    assert seconds < 60
-
-
-def test_sqlite_has_no_clock_of_its_own() -> None:
-    engine = sa.create_engine("sqlite://")
-    with engine.connect() as connection:
-        assert apart(connection) is None
-    engine.dispose()

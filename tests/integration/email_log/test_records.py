@@ -25,7 +25,7 @@ from flask_optout.email_log.slots import SLOT
 from flask_optout.email_log.tables import LogTables
 from tests.support.databases import Database
 
-TABLES = LogTables.on(sa.MetaData())
+TABLES = LogTables(sa.MetaData())
 
 
 @pytest.fixture

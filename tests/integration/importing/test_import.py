@@ -19,6 +19,8 @@ from tests.conftest import MakeHost
 from tests.support.databases import Database
 from tests.support.hosts import Host, say
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 FILES = Path(__file__).parent / "exports"
 PAGE = (ROOT / "docs" / "moving-in.md").read_text()

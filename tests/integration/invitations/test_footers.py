@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from flask import render_template_string
 from flask_babel import Babel
 from playwright.sync_api import Browser
 
@@ -15,7 +16,7 @@ from tests.conftest import page_of
 from tests.support.hosts import Host
 
 DRAFT = Draft(["jane@example.org"], "beta-42", "Join us", text=None, html=None, sender="team@example.org")
-SAYS = "Not Interested? Say so here and you will get no more invitations to this:"
+SAYS = "Not Interested? Say so here and you will get no more invitations to Pixel Beta:"
 TEXTS = {
     "one line": "Come.",
     "a line end": "Come.\n",
@@ -55,7 +56,7 @@ HTMLS = {
 
 
 def letter(text: str | None = None, html: str | None = None, language: str | None = None) -> Letter:
-    [made] = current_state().gate.letters(replace(DRAFT, text=text, html=html, language=language))
+    made = current_state().composer.letter(replace(DRAFT, text=text, html=html, language=language))
     return made
 
 
@@ -76,9 +77,11 @@ def test_the_html_stays_as_it_is_around_the_footer(host: Host, row: str) -> None
     html = letter(html=before + after).html or ""
     assert html.startswith(before) and html.endswith(after)
     footer = html[len(before) : len(html) - len(after)]
-    assert (before + footer).count("\n<p ") >= 1 and footer.endswith("\n" if after else ">"), "on a line of its own"
+    assert (before + footer).count("\n<table ") >= 1 and footer.endswith("\n" if after else ">"), (
+        "on a line of its own"
+    )
     footer = footer.strip("\n")
-    assert footer.startswith("<p ") and footer.endswith("</p>") and footer.count("<p") == 1
+    assert footer.startswith("<table ") and footer.endswith("</table>") and footer.count("<table") == 1
     assert footer.count(link) == 1
     assert not re.search(r"<(?:img|style|script|link)|class=|url\(|background|color:\s*#", footer), footer
 
@@ -92,9 +95,53 @@ def test_it_can_be_read_in_the_hosts_colours(host: Host, browser: Browser, schem
     made = letter(html=f"<style>{style}</style><body><p>Hello.</p></body>", language=language).html
     with page_of(browser, color_scheme=scheme, viewport={"width": 320, "height": 300}) as page:
         page.set_content(f"<!doctype html><html><head></head>{made}</html>")
-        footer = page.locator("p").last
-        colours = {page.locator(it).last.evaluate("it => getComputedStyle(it).color") for it in ("a", "p")}
+        footer = page.locator("table")
+        colours = {page.locator(it).last.evaluate("it => getComputedStyle(it).color") for it in ("a", "td", "p")}
         assert colours == {"rgb(17, 17, 17)" if scheme == "light" else "rgb(238, 238, 238)"}
         assert footer.locator("a").evaluate("it => getComputedStyle(it).textDecorationLine") == "underline"
         assert footer.evaluate("it => getComputedStyle(it).direction") == ("rtl" if language == "ar" else "ltr")
         assert page.evaluate("document.documentElement.scrollWidth") == 320
+        assert footer.locator("td").evaluate("it => getComputedStyle(it).textAlign") == "center"
+        assert "Pixel Beta" in footer.inner_text()
+
+
+#: Where a host's template wants the footer, and what is left of the slots.
+SLOTS = {
+    "in a cell": ("<td>Come.</td><td><!-- optout_footer --></td>", "<td>Come.</td><td>", "</td>"),
+    "without spaces": ("<p>Come.</p><!--optout_footer--><p>Bye</p>", "<p>Come.</p>", "<p>Bye</p>"),
+    "twice": ("A<!-- optout_footer -->B<!-- optout_footer -->C", "A", "BC"),
+}
+
+
+@pytest.mark.parametrize("row", SLOTS)
+@pytest.mark.parametrize("part", ["text", "html"])
+def test_a_slot_takes_the_footer(host: Host, row: str, part: str) -> None:
+    (body, before, after), link = SLOTS[row], host.optout.link("jane@example.org", "beta-42")
+    made = getattr(letter(**{part: body}), part)
+    assert made.startswith(f"{before}\n") and made.endswith(f"\n{after}") and made.count(link) == 1
+
+
+def test_a_template_names_the_slot_and_its_own_link_empties_it(host: Host) -> None:
+    link = host.optout.link("jane@example.org", "beta-42")
+    with host.app.test_request_context():
+        text = render_template_string("Join: {{ link }} {{ optout_footer }}", link=link)
+    assert letter(text=text).text == f"Join: {link} "
+
+
+def test_the_footer_goes_without_a_title_where_there_is_none(host: Host) -> None:
+    host.optout.opportunity_loader(lambda id: None)
+    made = letter(text="Come.", html="<p>Come.</p>")
+    assert "no more invitations to this" in (made.text or "") and "no more invitations to this" in (made.html or "")
+
+
+def test_many_invitations_ask_the_host_for_the_title_once(host: Host) -> None:
+    asked: list[str] = []
+
+    @host.optout.opportunity_loader
+    def load(id: str) -> dict[str, str]:
+        asked.append(id)
+        return {"title": "Pixel <Beta>\nBcc: x"}
+
+    made = [letter(text="Come.", html="<p>Come.</p>") for _ in range(20)]
+    assert asked == ["beta-42"]
+    assert "to Pixel <Beta> Bcc: x:" in (made[0].text or "") and "Pixel &lt;Beta&gt; Bcc: x" in (made[0].html or "")

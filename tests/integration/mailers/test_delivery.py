@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from flask_optout import ConfigurationError
 from flask_optout.addresses import parse
 from flask_optout.mailers.delivery import deliver, link_letter
 from flask_optout.mailers.flask_mailman import Mail
@@ -24,10 +23,3 @@ def test_a_letter_leaves_as_it_is(library: str, sender: str | tuple[str, str], h
     assert mail.message["From"].addresses[0].addr_spec == "team@example.org"
     assert mail.message["Reply-To"] == "help@example.org"
     assert url in mail.part("plain") and url in mail.part("html")
-
-
-def test_without_either_library_it_says_what_to_do(host: Host) -> None:
-    del host.app.extensions["mail"]
-    letter = link_letter(parse("jane@example.org"), "beta-42", ("", "https://x.example/"), sender="team@example.org")
-    with pytest.raises(ConfigurationError, match="Flask-Mailman"):
-        deliver(letter)

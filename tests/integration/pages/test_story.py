@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
+from tests.support.host_pages import dress
 from tests.support.hosts import Host, Mailbox, say
+from tests.support.page_states import NO, UNDO
 from tests.support.story import link_in, press
 
 
@@ -71,3 +73,28 @@ def test_a_candidate_stops_all_invitations(served: Host, smtp: Mailbox, page: Pa
     served.mail.send(served.invitation(opportunity="study-7"))
     served.mail.send(served.invitation(opportunity="beta-42"))
     assert [mail.message["List-Id"] for mail in smtp.received] == ["<study-7.optout.127.0.0.1>"]
+
+
+def test_the_story_at_the_hosts_own_landing_page(served: Host, page: Page, smtp: Mailbox) -> None:
+    host = dress(served)
+    host.mail.send(host.invitation())
+    link = link_in(smtp.received[0].part("plain"))
+    page.goto(link)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Try the Pixel Beta")
+    press(page, NO)
+    expect(page.get_by_text("You will get no more invitations to Pixel Beta.")).to_be_visible()
+    host.mail.send(host.invitation())
+    assert len(smtp.received) == 1
+
+    page.goto(link)
+    expect(page.get_by_role("banner")).to_have_text("Jobs at Example")
+    expect(page.get_by_role("heading", level=1)).to_have_text("You will get no more invitations to Pixel Beta.")
+    expect(page.get_by_text("Apply now")).to_have_count(0)
+    if page.get_by_text("Change this").is_visible():
+        page.get_by_text("Change this").click()
+    press(page, UNDO)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Try the Pixel Beta")
+    expect(page.locator(".optout-toggle")).to_contain_text("You will be invited to Pixel Beta again.")
+    expect(page.get_by_role("link", name="Apply now")).to_be_visible()
+    host.mail.send(host.invitation())
+    assert len(smtp.received) == 2

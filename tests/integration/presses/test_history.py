@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import re
-import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,15 +13,12 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, expect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_optout.addresses import parse
 from flask_optout.doctor.scan import Form, forms_in
-from flask_optout.links.tokens import Door
 from flask_optout.presses.commands import WINDOW
-from flask_optout.presses.history import EVERY, KEPT, MOST
 from flask_optout.presses.nonces import Page
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost, page_of
-from tests.support.hosts import Host, Mailbox, say
+from tests.support.hosts import Host, say
 
 AGAIN = "Please press once more to confirm."
 Press = Callable[..., str]
@@ -293,75 +288,3 @@ class TestPage:
         assert client.get(location).text.index('value="undo"') < client.get(location).text.index("<details>")
         host.wait(600)
         assert "Change this" in client.get(location).text
-
-
-class TestKept:
-    """Presses are bounded for each link, and gone within the hour by whatever the app does next."""
-
-    def test_a_link_keeps_a_few_of_whoever_presses_most(self, host: Host, press: Press) -> None:
-        press("mute", User_Agent="a person")
-        for number in range(3 * MOST):
-            press("leave", visit=f"{number:012x}", User_Agent="a scanner")
-        [row] = rows(host)
-        presses = json.loads(row.presses)
-        assert len(presses) == MOST and presses[0][3] == "mute" and len(row.presses) < 2_000
-
-    def test_one_click_leaves_nothing_however_often(self, host: Host, client: FlaskClient) -> None:
-        url = current_state().links.url(Door.ONE_CLICK, parse("jane@example.org"), "beta-42")
-        for _ in range(50):
-            assert client.post(url, data={"List-Unsubscribe": "One-Click"}).status_code == 200
-        assert is_muted(host) and rows(host) == []
-
-    def test_a_doubtful_press_leaves_nothing(self, host: Host, press: Press) -> None:
-        assert AGAIN in press("mute", age=0.1)
-        assert rows(host) == [] and not is_muted(host)
-        assert list(host.optout.invitable(["jane@example.org"], "beta-42")) == ["jane@example.org"]
-
-    ACTS: ClassVar[dict[str, Callable[[Host], object]]] = {
-        "may_invite": lambda host: host.optout.may_invite("bob@example.org", "beta-42"),
-        "invitable": lambda host: list(host.optout.invitable(["bob@example.org"], "beta-42")),
-        "a mail": lambda host: host.mail.send(host.invitation("bob@example.org")),
-        "another link's page": lambda host: host.app.test_client().get(host.path("bob@example.org")),
-        "the link's own page": lambda host: host.app.test_client().get(host.path()),
-        "another's press": lambda host: host.app.test_client().post(
-            host.path("bob@example.org"), data=host.form("keep", "bob@example.org")
-        ),
-        "one-click": lambda host: current_state().presses.one_click(host.claim("bob@example.org")),
-        "an import": lambda host: current_state().choices.add_mutes([(parse("bob@example.org"), "b")], "import"),
-        "prune": lambda host: host.app.test_cli_runner().invoke(args=["optout", "prune"]),
-    }
-
-    @pytest.mark.parametrize("act", ACTS)
-    def test_they_go_by_whatever_the_app_does_next(self, host: Host, press: Press, act: str) -> None:
-        press("mute")
-        host.wait(KEPT - 60)
-        self.ACTS[act](host)
-        assert "mute" in str(rows(host))
-        host.wait(3_600 - KEPT + 60)
-        self.ACTS[act](host)
-        assert "mute" not in str(rows(host)) and is_muted(host)
-
-    def test_nothing_else_tells_a_time_of_that_hour(self, host: Host, smtp: Mailbox, press: Press) -> None:
-        """Elsewhere there are days, and in the Email Log minutes."""
-        began = time.time()
-        host.mail.send(host.invitation("jane@example.org"))
-        press("mute")
-        host.wait(KEPT)
-        press("undo", visit="c0ffee", User_Agent="another")
-        host.wait(KEPT + EVERY)
-        host.optout.may_invite("bob@example.org", "beta-42")
-        with host.db.engine.connect() as connection:
-            for table in current_state().tables.all():
-                for row in connection.execute(table.select()):
-                    assert not any(isinstance(value, datetime.datetime) for value in row)
-                    for digits in re.findall(r"\d{8,}", str(tuple(row))):
-                        for unit in (1, 1_000, 1_000_000):
-                            assert not began - 60 <= int(digits) / unit <= began + 2 * 3_600, table.name
-
-    def test_presses_that_have_expired_count_for_nothing(self, host: Host, press: Press) -> None:
-        press("mute")
-        host.wait(KEPT + 1)
-        assert AGAIN not in press("undo", User_Agent="another", age=1, page=Page.RESULT)
-        assert not is_muted(host)
-        [row] = rows(host)
-        assert len(json.loads(row.presses)) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 
 import pytest
 import sqlalchemy as sa
@@ -13,60 +12,16 @@ from alembic.operations import Operations
 from flask_optout import ConfigurationError
 from flask_optout.choices.schema import create_tables, keep_mutes
 from flask_optout.choices.store import Store
-from flask_optout.wiring import Tables, current_state
-from tests.conftest import MakeHost
-from tests.support.databases import Database
-from tests.support.hosts import Host, dispose, say
+from flask_optout.wiring import Tables
+from tests.support.hosts import Host, say
 
 
 def test_creating_the_tables_twice_changes_nothing() -> None:
-    engine, tables = sa.create_engine("sqlite://"), Tables.on(sa.MetaData()).all()
+    engine, tables = sa.create_engine("sqlite://"), Tables(sa.MetaData()).all()
     for _ in range(2):
         create_tables(Store(lambda: engine, lambda: None), tables)
         assert set(sa.inspect(engine).get_table_names()) == {table.name for table in tables}
     engine.dispose()
-
-
-def test_two_processes_may_create_the_tables_at_once(database: Database, make: MakeHost) -> None:
-    host = make(SQLALCHEMY_DATABASE_URI=database.uri)
-    tables, meeting = Tables.on(host.db.metadata).all(), threading.Barrier(2, timeout=20)
-    keys: list[bytes] = []
-
-    def init_db() -> None:
-        with host.app.app_context():
-            current_state().create_tables()
-            keys.append(current_state().key.id)
-
-    def meet(*args: object, **kwargs: object) -> None:
-        """Both have seen that the table is missing, and go on to create it."""
-        meeting.wait()
-
-    with host.app.app_context():
-        host.db.drop_all()
-    threads = [threading.Thread(target=init_db) for _ in range(2)]
-    for table in tables:
-        sa.event.listen(table, "before_create", meet)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        for table in tables:
-            sa.event.remove(table, "before_create", meet)
-    assert len(keys) == 2 and keys[0] == keys[1]
-    with host.app.app_context():
-        say(host, True)
-        assert not host.optout.may_invite("jane@x.org", "beta-42")
-        dispose(host)
-
-
-def test_a_table_without_its_primary_key_is_refused(host: Host) -> None:
-    with host.db.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE optout_choice RENAME TO old")
-        connection.exec_driver_sql("CREATE TABLE optout_choice AS SELECT * FROM old")
-    result = host.app.test_cli_runner().invoke(args=["optout", "init-db"])
-    assert result.exit_code == 1 and "primary key (scope, digest)" in result.output
 
 
 @pytest.mark.parametrize("table", ["optout_choice", "optout_meta"])

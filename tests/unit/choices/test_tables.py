@@ -36,14 +36,14 @@ def words(connection: sa.Connection, table: sa.Table) -> list[tuple[int, str]]:
 @pytest.mark.parametrize("schema", [None, "people"])
 def test_the_tables_are_made_once_on_one_metadata(schema: str | None) -> None:
     metadata = sa.MetaData(schema=schema)
-    assert Tables.on(metadata) == Tables.on(metadata)
-    assert {table.key for table in Tables.on(metadata).all()} == set(metadata.tables)
+    assert Tables(metadata).all() == Tables(metadata).all()
+    assert {table.key for table in Tables(metadata).all()} == set(metadata.tables)
     assert all(table.name.startswith("optout_") and table.schema == schema for table in metadata.sorted_tables)
 
 
 def test_a_choice_holds_a_pseudonym_and_a_day_and_no_more() -> None:
     """Promise 6: no address, no exact time, no mail domain, no order of arrival."""
-    columns = ChoiceTables.on(sa.MetaData()).choice.columns.keys()
+    columns = ChoiceTables(sa.MetaData()).choice.columns.keys()
     assert columns == ["scope", "digest", "muted", "source", "day", "batch"]
 
 

@@ -21,14 +21,15 @@ from flask_optout.presses.judge import (
     LAYERS,
     NEGATIVE,
     OTHERS,
+    PAUSE,
     SUBMITTER,
     Judgement,
     Layer,
     Verdict,
+    Weighed,
     judge,
 )
 from flask_optout.presses.nonces import Page
-from flask_optout.presses.weighing import PAUSE, Weighed
 
 NOW = 1000.0
 CHROME = Evidence(
@@ -198,12 +199,6 @@ def test_a_contradiction_restores_what_its_visitor_had_set(
 ) -> None:
     judgement = judge(case(replace(CHROME, command=command, issued=NOW - 1), *map(own, pressed), muted=muted))
     assert judgement.verdict is Verdict.RESTORE and judgement.sets == restored
-
-
-@given(st.sampled_from(Command), st.sampled_from(Command))
-def test_contradiction_is_mutual_and_nothing_contradicts_itself(one: Command, second: Command) -> None:
-    assert one.contradicts(second) is second.contradicts(one)
-    assert not one.contradicts(one)
 
 
 class Link:

@@ -1,0 +1,60 @@
+"""What the host says about an opportunity."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import current_app
+from werkzeug.exceptions import HTTPException
+
+from ..errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Opportunity:
+    """What pages and mails say about an opportunity.
+
+    :param link: leads to the host's own page about it.
+    :param picture: the URL of a picture, on the host's own site.
+    """
+
+    title: str
+    summary: str = ""
+    link: str = ""
+    picture: str = ""
+
+
+def described(load: Callable[[str], Any], id: str) -> Opportunity:
+    """What a loader says; links outlive opportunities, so nothing that it says may break a page or a mail."""
+    try:
+        found = load(id)
+        title, summary, *urls = (str(value or "") for value in _fields(found))
+        link, picture = (url if urlsplit(url).scheme in ("http", "https", "") else "" for url in urls)
+    except HTTPException:  # such as get_or_404 for one that is gone
+        return Opportunity("")
+    except ConfigurationError as error:
+        current_app.logger.error("%s", error)
+        return Opportunity("")
+    except Exception:
+        current_app.logger.exception("The opportunity loader failed; the page goes without title and summary.")
+        return Opportunity("")
+    return Opportunity(" ".join(title.split()), summary, link, picture)
+
+
+def _fields(found: Any) -> list[Any]:
+    if inspect.iscoroutine(found):
+        found.close()  # or Python warns that it was never awaited
+    is_mapping = isinstance(found, Mapping)
+    if found is not None and not is_mapping and (isinstance(found, str | bytes) or not hasattr(found, "title")):
+        raise ConfigurationError(
+            f"The opportunity loader returned a {type(found).__name__}.",
+            "The page and the mails go without the opportunity's title, summary and link.",
+            "Let it be a plain function, not an async one, that returns an Opportunity, a mapping or an object with "
+            "a title, or None for one that is gone.",
+        )
+    names = ("title", "summary", "link", "picture")
+    return [found.get(name) if is_mapping else getattr(found, name, None) for name in names]

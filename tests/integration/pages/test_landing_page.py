@@ -1,0 +1,76 @@
+"""The host's own landing page at the candidate's link: which page is shown to whom, and under which headers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Response, abort, redirect
+from flask.testing import FlaskClient
+
+from tests.support.host_pages import dress
+from tests.support.hosts import Host, say
+
+
+@pytest.fixture
+def jobs(host: Host) -> Host:
+    return dress(host)
+
+
+def test_the_hosts_public_page_has_no_toggle(jobs: Host, client: FlaskClient) -> None:
+    assert "optout-toggle" in client.get(jobs.path()).text
+    page = client.get("/opportunities/beta-42").text
+    assert "Try the Pixel Beta" in page and "optout-toggle" not in page
+
+
+def test_its_headers_are_ours(jobs: Host, client: FlaskClient) -> None:
+    policy = "default-src *"
+    jobs.optout.landing_page(
+        lambda id: Response("Theirs", headers={"Content-Security-Policy": policy, "Cache-Control": "public"})
+    )
+    answer = client.get(jobs.path())
+    assert answer.text == "Theirs" and answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+    assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("opportunity", ["study-7", "*"])
+def test_without_a_page_of_the_hosts_ours_is_shown(jobs: Host, client: FlaskClient, opportunity: str) -> None:
+    page = client.get(jobs.path(opportunity=opportunity))
+    assert page.status_code == 200 and 'class="optout-button"' in page.text
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda id: 1 / 0,
+        lambda id: abort(404),
+        lambda id: redirect("/login"),
+        lambda id: ("Gone", 410),
+        lambda id: 17,
+        lambda: "no argument",
+    ],
+    ids=["raises", "not found", "redirects", "gone", "no response", "takes no id"],
+)
+def test_a_view_that_fails_breaks_no_link(jobs: Host, client: FlaskClient, view: Callable[..., Any]) -> None:
+    jobs.optout.landing_page(view)
+    answer = client.get(jobs.path())
+    assert answer.status_code == 200 and "Pixel Beta" in answer.text and 'value="mute"' in answer.text
+
+
+def test_an_async_view_is_awaited(jobs: Host, client: FlaskClient) -> None:
+    async def view(id: str) -> str:
+        return f"Page of {id}"
+
+    jobs.optout.landing_page(view)
+    assert client.get(jobs.path()).text == "Page of beta-42"
+
+
+def test_whoever_has_been_muted_sees_no_invitation(jobs: Host, client: FlaskClient) -> None:
+    say(jobs, True, to="jane@example.org")
+    for path in (jobs.path(), jobs.path("jane+2@example.org")):
+        page = client.get(path).text
+        assert "Jobs at Example" in page and "Apply now" not in page
+        assert "hx-post" not in page  # a press leads to a page of its own, which may be the host's

@@ -1,0 +1,134 @@
+"""Choices on each kind of database: what was committed is what every look sees."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from flask_optout.addresses import Recipient, parse
+from flask_optout.choices.repository import Statement
+from flask_optout.links.keys import ALL
+from flask_optout.wiring import Tables, current_state
+from tests.conftest import MakeHost
+from tests.support.bulk import WAYS, take
+from tests.support.databases import Database
+from tests.support.hosts import Host, dispose, say
+
+pytestmark = pytest.mark.long
+
+
+def rows(host: Host) -> list[tuple[bool, str, int | None]]:
+    query = sa.text("SELECT muted, source, batch FROM optout_choice WHERE source <> 'key' ORDER BY source")
+    with host.db.engine.connect() as connection:
+        return [(bool(muted), source, batch) for muted, source, batch in connection.execute(query)]
+
+
+def test_a_look_within_a_batch_sees_what_was_said_meanwhile(database: Database, make: MakeHost) -> None:
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri)
+    with host.app.app_context():
+        say(host, True, "bob@x.org")
+        with current_state().choices.looking() as muted:
+            assert not muted(parse("jane@x.org"), "beta-42")
+            say(host, True)
+            assert muted(parse("jane@x.org"), "beta-42")
+        dispose(host)
+
+
+def test_a_mute_that_is_made_while_an_import_writes_is_the_candidates(database: Database, make: MakeHost) -> None:
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri)
+    with host.app.app_context():
+        key, choices = current_state().key, current_state().choices
+        marks = [key.mark(parse(who), "beta-42") for who in ("jane@x.org", "bob@x.org")]
+        say(host, True)
+        # As where the press was committed after the import had looked.
+        choices.transact(lambda connection: (None, [Statement(mark, True, "import", 7) for mark in marks]))
+        assert rows(host) == [(True, "import", 7), (True, "page", None)]
+        dispose(host)
+
+
+def test_many_mutes_in_one_transaction(database: Database, make: MakeHost) -> None:
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri)
+    with host.app.app_context():
+        people = [f"person{number}@x.org" for number in range(1_001)]
+        current_state().choices.add_mutes([(parse(who), "beta-42") for who in people], "import")
+        assert list(host.optout.invitable([*people, "ann@x.org"], "beta-42")) == ["ann@x.org"]
+        dispose(host)
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    take(request.param, monkeypatch)
+    return str(request.param)
+
+
+def spelling(draw: random.Random, number: int) -> Recipient:
+    """One of the ways to write one of twenty people."""
+    local, domain = f"person{number % 20}", f"x{number % 3}.org"
+    plain = f"{local}@{domain}"
+    spellings: list[Recipient] = [plain, plain, plain.upper(), f"{local}+{number % 2}@{domain}", f"P <{plain}>"]
+    spellings += [
+        ("P", plain),
+        f"{local}@büro{number % 3}.example",
+        f"ü{number % 20}@{domain}",
+        f'"{local}"@{domain}',
+    ]
+    return draw.choice(spellings)
+
+
+def choose(host: Host, draw: random.Random, times: int) -> None:
+    for _ in range(times):
+        to = parse(spelling(draw, draw.randrange(60))).deliverable
+        say(host, draw.random() < 0.7, to, draw.choice(["beta-42", "study-7"]), draw.random() < 0.2)
+
+
+@pytest.mark.parametrize("opportunity", ["beta-42", ALL])
+def test_it_answers_as_the_gate_does(database: Database, way: str, make: MakeHost, opportunity: str) -> None:
+    draw = random.Random(7)
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri)
+    with host.app.app_context():
+        assert list(host.optout.invitable(["ann@x.org"], opportunity)) == ["ann@x.org"]
+        for _ in range(3):
+            choose(host, draw, 15)
+            asked = [spelling(draw, draw.randrange(60)) for _ in range(30)]
+            expected = [recipient for recipient in asked if host.optout.may_invite(recipient, opportunity)]
+            assert list(host.optout.invitable(asked, opportunity)) == expected
+            assert list(host.optout.invitable(iter(asked), opportunity)) == expected
+        assert 0 < len(expected) < len(asked)
+    dispose(host)
+
+
+def test_two_processes_may_create_the_tables_at_once(database: Database, make: MakeHost) -> None:
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri)
+    tables, meeting = Tables(host.db.metadata).all(), threading.Barrier(2, timeout=20)
+    keys: list[bytes] = []
+
+    def init_db() -> None:
+        with host.app.app_context():
+            current_state().create_tables()
+            keys.append(current_state().key.id)
+
+    def meet(*args: object, **kwargs: object) -> None:
+        """Both have seen that the table is missing, and go on to create it."""
+        meeting.wait()
+
+    with host.app.app_context():
+        host.db.drop_all()
+    threads = [threading.Thread(target=init_db) for _ in range(2)]
+    for table in tables:
+        sa.event.listen(table, "before_create", meet)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        for table in tables:
+            sa.event.remove(table, "before_create", meet)
+    assert len(keys) == 2 and keys[0] == keys[1]
+    with host.app.app_context():
+        say(host, True)
+        assert not host.optout.may_invite("jane@x.org", "beta-42")
+        dispose(host)

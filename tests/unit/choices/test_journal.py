@@ -1,0 +1,129 @@
+"""The journal's file: whole lines with a checksum, one writer at a time, and a number that the database must know."""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from flask_optout import JournalError, StoreUnavailable
+from flask_optout.choices import journal as module
+from flask_optout.choices.journal import Entry, Journal, advance, check_number
+from flask_optout.choices.tables import ChoiceTables
+from flask_optout.links.keys import DataKey
+
+KEY = DataKey(b"k" * 32)
+
+
+def entry(number: int, muted: bool = True) -> Entry:
+    return Entry(number, b"s" * 8, b"d" * 16, muted, "page", datetime.date(2026, 1, 1))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+@pytest.fixture
+def journal(path: Path) -> Journal:
+    journal = Journal(path, lambda: KEY)
+    journal.begin([])
+    return journal
+
+
+def add(journal: Journal, *entries: Entry) -> None:
+    with journal.writing() as append:
+        append(entries)
+
+
+def test_what_is_written_is_read_again_in_its_order(journal: Journal) -> None:
+    assert journal.number() == 0 and list(journal.entries()) == []
+    add(journal, entry(1), entry(1, muted=False))
+    add(journal, entry(4))
+    assert list(journal.entries()) == [entry(1), entry(1, muted=False), entry(4)]
+    assert journal.number() == 4
+
+
+def test_it_may_begin_with_entries_and_only_once(path: Path) -> None:
+    Journal(path, lambda: KEY).begin(entry(0) for _ in range(3))
+    assert list(Journal(path, lambda: KEY).entries()) == [entry(0)] * 3
+    with pytest.raises(JournalError, match="is there already"):
+        Journal(path, lambda: KEY).begin([])
+    assert sorted(each.name for each in path.parent.iterdir()) == ["journal", "journal.lock"]
+
+
+def test_a_line_that_was_not_finished_was_told_to_nobody(journal: Journal, path: Path) -> None:
+    add(journal, entry(1))
+    with path.open("ab") as file:
+        file.write(b"2 0011")
+    assert journal.number() == 1 and list(journal.entries()) == [entry(1)]
+    add(journal, entry(3))
+    assert list(journal.entries()) == [entry(1), entry(3)]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "a changed word": lambda data: data.replace(b"mute", b"undo", 1),
+    "a lost line end": lambda data: data.replace(b"\n", b" ", 1),
+    "garbage": lambda data: data + b"garbage\n",
+    "binary": lambda data: b"\xff\xfe" + data,
+    "a changed checksum": lambda data: data[:-5] + b"0000\n",
+    "nothing": lambda data: b"",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_one_is_read_no_further(journal: Journal, path: Path, damage: str) -> None:
+    add(journal, entry(1))
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.raises(JournalError, match="journal is damaged"):
+        list(journal.entries())
+    with pytest.raises(JournalError, match="journal is damaged"):
+        journal.number()
+
+
+def test_that_of_another_store_is_damaged(journal: Journal, path: Path) -> None:
+    with pytest.raises(JournalError, match="damaged"):
+        Journal(path, lambda: DataKey(b"x" * 32)).number()
+
+
+def test_a_missing_one_says_how_to_begin_one(path: Path) -> None:
+    with pytest.raises(JournalError, match="flask optout replay --new"):
+        Journal(path, lambda: KEY).number()
+
+
+def test_there_is_one_writer_at_a_time(journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TIMEOUT", 0.01)
+    with path.with_name("journal.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(StoreUnavailable, match="OPTOUT_JOURNAL"):
+            add(journal, entry(1))
+    add(journal, entry(1))
+
+
+@pytest.mark.parametrize(
+    ("stored", "newest", "older"), [("3", 3, False), ("4", 3, False), ("2", 3, True), (None, 0, True)]
+)
+def test_a_database_that_does_not_know_the_newest_line_is_an_old_one(
+    stored: str | None, newest: int, older: bool
+) -> None:
+    if older:
+        with pytest.raises(JournalError, match="older than the journal"):
+            check_number(stored, newest)
+    else:
+        check_number(stored, newest)
+
+
+def test_the_next_number_is_greater_than_every_one_before() -> None:
+    engine, metadata = sa.create_engine("sqlite://"), sa.MetaData()
+    meta = ChoiceTables(metadata).meta
+    metadata.create_all(engine)
+    with engine.connect() as connection:
+        connection.execute(meta.insert().values(name="journal", value="7"))
+        assert [advance(connection, meta, 5), advance(connection, meta, 5)] == [8, 9]
+        with pytest.raises(JournalError):
+            advance(connection, meta, 10)
+    engine.dispose()

@@ -1,0 +1,128 @@
+"""An invitation: one recipient, one visible link in each part, headers that nobody can break."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flask_optout import AddressError, InvitationError, OptOutError
+from flask_optout.invitations.compose import Draft, Letter
+from flask_optout.wiring import current_state
+from tests.support.hosts import Host
+
+DRAFT = Draft(
+    recipients=["jane@x.org"],
+    opportunity="beta-42",
+    subject="Join us",
+    text="Come.",
+    html="<p>Come.</p>",
+    sender="team@example.org",
+)
+
+
+def letter(**changes: Any) -> Letter:
+    made = current_state().composer.letter(replace(DRAFT, **changes))
+    return made
+
+
+@pytest.fixture(autouse=True)
+def app(host: Host) -> Host:
+    return host
+
+
+def test_each_part_carries_the_link_once(host: Host) -> None:
+    link = host.optout.link("jane@x.org", "beta-42")
+    made = letter()
+    assert made.text is not None and made.html is not None
+    assert made.text.splitlines()[-1] == link
+    assert made.text.count(link) == made.html.count(link) == 1
+
+
+@pytest.mark.parametrize("part", ["text", "html"])
+def test_a_part_that_is_not_there_is_not_made_up(part: str) -> None:
+    made = letter(**{part: None})
+    assert getattr(made, part) is None
+
+
+@pytest.mark.parametrize("closing", ["</body></html>", "</BODY>", "</body\n>"])
+def test_the_html_footer_stands_inside_the_body(closing: str) -> None:
+    before = "<html><body><p>\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}çeri gel.</p>"  # longer in lower case
+    made = letter(html=before + closing)
+    assert made.html is not None
+    assert made.html.startswith(f"{before}\n<table") and made.html.endswith(f"</table>\n{closing}")
+
+
+def test_a_link_that_the_host_placed_itself_is_left_where_it_is(host: Host) -> None:
+    link = host.optout.link("jane@x.org", "beta-42")
+    assert letter(text=f"No thanks: {link}\nBye").text == f"No thanks: {link}\nBye"
+
+
+def test_a_copied_footer_gets_this_candidates_link(host: Host) -> None:
+    copied = letter(recipients=["bob@x.org"])
+    made = letter(text=copied.text, html=copied.html)
+    assert (made.text, made.html) == (letter().text, letter().html)
+
+
+def test_the_headers_are_those_of_rfc_8058_2369_2919_and_3834() -> None:
+    headers = letter(headers={"X-Campaign": "spring"}).headers
+    assert headers["List-Unsubscribe"].startswith("<https://invite.example.org/optout/one-click/")
+    assert headers["List-Unsubscribe"].endswith(">")
+    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert headers["List-Id"] == "<beta-42.optout.invite.example.org>"
+    assert headers["Auto-Submitted"] == "auto-generated"
+    assert headers["X-Campaign"] == "spring"
+
+
+@pytest.mark.parametrize("opportunity", ["beta-42", "Beta 42", "*", "试用", "a" * 128, "-", "a.b", "é", "beta_42"])
+def test_a_list_id_is_a_domain_name_of_its_own_for_each_opportunity(opportunity: str) -> None:
+    label = letter(opportunity=opportunity).headers["List-Id"].removeprefix("<").partition(".")[0]
+    assert label.isascii() and 0 < len(label) <= 63 and not label.startswith("-") and not label.endswith("-")
+    assert label == "beta-42" or label != letter().headers["List-Id"].removeprefix("<").partition(".")[0]
+
+
+def test_a_folded_header_is_left_as_the_host_wrote_it() -> None:
+    made = letter(subject="Join\r\n us", headers={"X-Note": "a\n\tb"})
+    assert (made.subject, made.headers["X-Note"]) == ("Join\r\n us", "a\n\tb")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"recipients": []},
+        {"recipients": "jane@x.org"},
+        {"recipients": ["jane@x.org", "bob@x.org"]},
+        {"recipients": ["jane@x.org", "jane@x.org"]},
+        {"text": None, "html": None},
+        {"text": "", "html": ""},
+        {"sender": None},
+        {"sender": ""},
+        {"sender": "team@x.org\nBcc: e@y.org"},
+        {"reply_to": "team@x.org\r\nBcc: e@y.org"},
+        {"subject": "Join\nBcc: e@y.org"},
+        {"subject": None},
+        {"headers": {"X": "a\r\nBcc: e@y.org"}},
+        {"headers": {"X\r\nBcc": "e@y.org"}},
+        {"headers": {"List-Unsubscribe": "<https://example.org>"}},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_sent_is_refused_before_it_is_sent(changes: dict[str, Any]) -> None:
+    with pytest.raises(InvitationError) as refused:
+        letter(**changes)
+    assert "@" not in str(refused.value).replace("recipients=[address]", "")
+
+
+def test_a_library_without_smtputf8_refuses_what_it_cannot_deliver() -> None:
+    assert letter(recipients=["josé@x.org"]).address.deliverable == "josé@x.org"
+    with pytest.raises(AddressError, match="SMTPUTF8"):
+        letter(recipients=["josé@x.org"], smtputf8=False)
+
+
+def test_every_error_says_what_why_and_how_to_mend_it() -> None:
+    with pytest.raises(OptOutError) as refused:
+        letter(recipients=[])
+    error = refused.value
+    assert str(error) == f"{error.what} {error.why} {error.mend}\nSee {error.see}"
+    assert all(part.endswith(".") for part in (error.what, error.why, error.mend))

@@ -1,0 +1,164 @@
+"""The gate, without a mail library: first the row, then the choice, then the hand-off; a failure stops no other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from flask_optout import AddressError, InvitationError, NotAllSent, StoreUnavailable
+from flask_optout.choices.store import Store
+from flask_optout.invitations import gate as module
+from flask_optout.invitations.compose import Draft, Letter
+from flask_optout.wiring import current_state
+from tests.support.email_log import rows
+from tests.support.hosts import Host, say
+
+
+class Mailer:
+    """Hands off what the gate clears: a source is an address, or an ordinary message that begins with a blank."""
+
+    def __init__(self) -> None:
+        self.left: list[tuple[str, bool]] = []
+        self.failed: list[tuple[str, str]] = []
+
+    def send(self, *sources: str, on_error: bool = False) -> int:
+        return self.send_from(sources, on_error)
+
+    def send_from(self, sources: Iterable[str], on_error: bool = False) -> int:
+        tell = self._tell if on_error else None
+        return current_state().gate.hand_off(sources, self._draft, self._make, self._leave, tell)
+
+    def _tell(self, source: Any, error: Exception) -> None:
+        self.failed.append((source, type(error).__name__))
+
+    def _draft(self, source: str) -> Draft | None:
+        if source.startswith(" "):
+            return None
+        return Draft([source], "beta-42", "Join us", "Come.", None, "team@example.org")
+
+    def _make(self, source: str, letter: Letter) -> str:
+        if "unmakable" in source:
+            raise LookupError
+        return letter.address.deliverable
+
+    def _leave(self, message: str, clear: bool) -> None:
+        self.left.append((message, clear))
+        if "refused" in message:
+            raise ConnectionError
+
+
+@pytest.fixture
+def mailer(host: Host) -> Mailer:
+    return Mailer()
+
+
+def test_a_muted_person_is_not_clear_and_counts_as_sent(host: Host, mailer: Mailer) -> None:
+    say(host, True, "bob@x.org")
+    assert mailer.send("ann@x.org", "bob@x.org", "cy@x.org") == 3
+    assert mailer.left == [("ann@x.org", True), ("bob@x.org", False), ("cy@x.org", True)]
+    assert {row.recipient for row in rows()} == {"ann@x.org", "bob@x.org", "cy@x.org"}
+
+
+def test_ordinary_mail_leaves_in_its_place_without_a_row(mailer: Mailer) -> None:
+    assert mailer.send("ann@x.org", " password", "bob@x.org") == 3
+    assert [message for message, _ in mailer.left] == ["ann@x.org", " password", "bob@x.org"]
+    assert len(rows()) == 2
+
+
+def test_rows_are_written_together_before_any_of_them_leaves(mailer: Mailer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TOGETHER", 2)
+    seen: list[int] = []
+    monkeypatch.setattr(mailer, "_leave", lambda message, clear: seen.append(len(rows())))
+    mailer.send(*(f"person{number}@x.org" for number in range(5)))
+    assert seen == [2, 2, 4, 4, 5]
+
+
+@pytest.mark.parametrize("muted", [False, True])
+def test_the_one_that_fails_raises_its_error_whether_or_not_its_recipient_is_muted(
+    host: Host, mailer: Mailer, muted: bool
+) -> None:
+    say(host, muted, "refused@x.org")
+    with pytest.raises(ConnectionError):
+        mailer.send("refused@x.org")
+    assert [row.failure for row in rows()] == ["ConnectionError"]
+
+
+@pytest.mark.parametrize(("source", "error"), [("b@@x.org", AddressError), ("unmakable@x.org", LookupError)])
+def test_what_cannot_be_made_leaves_no_row(mailer: Mailer, source: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        mailer.send(source)
+    assert rows() == [] and mailer.left == []
+
+
+def test_of_many_each_failure_is_told_and_the_others_leave(mailer: Mailer) -> None:
+    assert mailer.send("ann@x.org", "refused@x.org", "b@@x.org", "bob@x.org", on_error=True) == 2
+    assert sorted(mailer.failed) == [("b@@x.org", "AddressError"), ("refused@x.org", "ConnectionError")]
+    assert {row.recipient: row.failure for row in rows()} == {
+        "ann@x.org": None,
+        "refused@x.org": "ConnectionError",
+        "bob@x.org": None,
+    }
+
+
+def test_or_they_are_counted_at_the_end_without_a_name(mailer: Mailer) -> None:
+    with pytest.raises(NotAllSent, match=r"Of 3 messages, 2 could not be sent \(ConnectionError: 2\)") as failed:
+        mailer.send("refused1@x.org", "ann@x.org", "refused2@x.org")
+    assert "@" not in str(failed.value) and ("ann@x.org", True) in mailer.left
+
+
+def test_what_on_error_raises_ends_the_run_and_no_row_stays_of_what_did_not_leave(
+    mailer: Mailer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(source: object, error: Exception) -> None:
+        raise InterruptedError
+
+    monkeypatch.setattr(mailer, "_tell", stop)
+    with pytest.raises(InterruptedError):
+        mailer.send("ann@x.org", "refused@x.org", "bob@x.org", on_error=True)
+    assert {row.recipient for row in rows()} == {"ann@x.org", "refused@x.org"}
+
+
+def test_what_came_before_an_error_of_the_iterable_leaves(mailer: Mailer) -> None:
+    def sources() -> Iterator[str]:
+        yield "ann@x.org"
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        mailer.send_from(sources())
+    assert mailer.left == [("ann@x.org", True)]
+
+
+def test_without_a_row_or_a_choice_nothing_leaves_but_ordinary_mail(
+    mailer: Mailer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise StoreUnavailable("", "", "")
+
+    for method in ("write", "held"):
+        mailer.failed.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, method, fail)
+            assert mailer.send("ann@x.org", " password", on_error=True) == 1
+        assert mailer.failed == [("ann@x.org", "StoreUnavailable")]
+    assert [message for message, _ in mailer.left] == [" password"] * 2
+
+
+def test_an_ordinary_message_with_a_candidates_link_is_told_once(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate, link = current_state().gate, host.optout.link("jane@x.org", "beta-42")
+    with caplog.at_level(logging.WARNING):
+        for text in (None, "Hello", f"No? {link}", f"No? {link}"):
+            gate.look_at_ordinary([text])
+    [record] = caplog.records
+    assert "Invitation" in record.getMessage() and "jane" not in record.getMessage()
+
+
+def test_an_invitation_to_two_is_refused(mailer: Mailer, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = Draft(["ann@x.org", "bob@x.org"], "beta-42", "Join us", "Come.", None, "team@example.org")
+    monkeypatch.setattr(mailer, "_draft", lambda source: two)
+    with pytest.raises(InvitationError):
+        mailer.send("ann@x.org")

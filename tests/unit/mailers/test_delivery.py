@@ -1,0 +1,35 @@
+"""Mails of our own: a letter of links, and which library it leaves by."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_optout import ConfigurationError
+from flask_optout.addresses import parse
+from flask_optout.mailers.delivery import default_sender, deliver, link_letter
+from tests.support.hosts import Host
+
+JANE = parse("Jane <jane@example.org>")
+
+
+def test_without_either_library_it_says_what_to_do(host: Host) -> None:
+    del host.app.extensions["mail"]
+    letter = link_letter(parse("jane@example.org"), "beta-42", ("", "https://x.example/"), sender="team@example.org")
+    with pytest.raises(ConfigurationError, match="Flask-Mailman"):
+        deliver(letter)
+
+
+def test_it_holds_each_link_and_is_no_invitation(host: Host) -> None:
+    links = ("Pixel Beta", "https://x.example/one"), ("", "https://x.example/two")
+    letter = link_letter(JANE, "beta-42", *links, sender="team@example.org", reply_to="help@example.org")
+    for part in (letter.text, letter.html):
+        assert part is not None and all(url in part for _, url in links) and "Pixel Beta" in part
+    assert letter.headers == {"Auto-Submitted": "auto-generated"} and letter.links == ()
+    assert (letter.named, letter.reply_to) == (("Jane", "jane@example.org"), "help@example.org")
+
+
+def test_without_a_sender_it_says_what_to_set(host: Host) -> None:
+    assert default_sender() == ("The team", "team@example.org")
+    host.app.config["MAIL_DEFAULT_SENDER"] = None
+    with pytest.raises(ConfigurationError, match="MAIL_DEFAULT_SENDER"):
+        default_sender()

@@ -1,0 +1,95 @@
+"""Messages of Flask-Mail: an Invitation leaves only as what the gate has cleared, made of it and of a letter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import flask_mail
+import pytest
+from flask_mail import Message
+
+from flask_optout import NotGated, OptOutError
+from flask_optout.mailers.flask_mail import Cleared, Invitation, Mail, _draft
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.hosts import Host, say
+
+
+def cleared(host: Host, invitation: Invitation) -> Cleared:
+    draft = _draft(invitation)
+    assert draft is not None
+    return Cleared(invitation, current_state().composer.letter(draft))
+
+
+@pytest.mark.parametrize("serialise", [str, bytes, Message.as_string, Message.as_bytes])
+def test_an_invitation_refuses_to_be_serialised(host: Host, serialise: Callable[[Message], Any]) -> None:
+    with pytest.raises(NotGated):
+        serialise(host.invitation())
+
+
+def test_record_messages_sees_what_left_and_only_that(make: MakeHost) -> None:
+    host = make(TESTING=True)
+    with host.app.app_context(), host.mail.record_messages() as outbox:
+        say(host, True, to="bob@example.org")
+        host.mail.send(host.invitation(to="bob@example.org"))
+        host.mail.send(host.invitation())
+        host.mail.send(Message("Hello", recipients=["bob@example.org"], body="Hello"))
+        link = host.optout.link("jane@example.org", "beta-42")
+    invitation, hello = outbox
+    assert invitation.recipients == ["jane@example.org"]
+    assert invitation.body is not None and invitation.body.endswith(link)
+    assert hello.recipients == ["bob@example.org"]
+
+
+def test_what_cannot_be_serialised_fails_alike_whether_or_not_its_recipient_is_muted(host: Host) -> None:
+    for muted in (False, True):
+        say(host, muted, to="jane@example.org")
+        invitation = host.invitation()
+        invitation.attach("a.bin", "nonsense", b"data")
+        with pytest.raises(TypeError):
+            host.mail.send(invitation)
+
+
+def test_every_refusal_is_an_optout_error() -> None:
+    assert issubclass(NotGated, OptOutError)
+
+
+def test_the_drop_in_is_a_flask_mail() -> None:
+    assert issubclass(Mail, flask_mail.Mail) and issubclass(Invitation, Message)
+
+
+def test_an_ordinary_message_is_no_draft() -> None:
+    assert _draft(Message("Hello", recipients=["jane@example.org"], sender="team@example.org", body="Hi.")) is None
+
+
+def test_a_draft_names_everybody_whom_the_library_would_address(host: Host) -> None:
+    draft = _draft(host.invitation(cc=["bob@example.org"], bcc=["cy@example.org"], language="de"))
+    assert draft is not None
+    assert (draft.recipients, draft.cc, draft.bcc) == (["jane@example.org"], ["bob@example.org"], ["cy@example.org"])
+    assert (draft.opportunity, draft.language, draft.smtputf8) == ("beta-42", "de", False)
+
+
+def test_what_leaves_is_a_message_of_its_own(host: Host) -> None:
+    invitation = host.invitation(extra_headers={"X-Campaign": "spring"})
+    before = dict(vars(invitation))
+    ready = cleared(host, invitation)
+    link = host.optout.link("jane@example.org", "beta-42")
+    assert vars(invitation) == before
+    assert ready.recipients == ["jane@example.org"] and link in str(ready.body) and link in str(ready.html)
+    assert f"Message-ID: {ready.msgId}\r\n" in ready.as_bytes().decode()
+
+
+@pytest.mark.parametrize(
+    ("to", "left"),
+    [
+        ("Jane <jane@example.org>", "Jane <jane@example.org>"),
+        ("jane@EXAMPLE.org", "jane@example.org"),
+        ('"jane"@example.org', "jane@example.org"),
+        (("Jane", "jane@example.org"), ("Jane", "jane@example.org")),
+    ],
+)
+def test_a_recipient_stays_as_written_where_the_library_sends_to_the_checked_address(
+    host: Host, to: Any, left: Any
+) -> None:
+    assert cleared(host, host.invitation(to)).recipients == [left]

@@ -1,0 +1,94 @@
+"""Messages of the standard library: an Invitation leaves only as what the gate has cleared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from flask_optout import AddressError, InvitationError, NotGated
+from flask_optout.mailers.stdlib import Invitation, send_invitations
+from tests.support.hosts import Host, say
+
+
+def invitation(**headers: str) -> Invitation:
+    invitation = Invitation(opportunity="beta-42")
+    fields = {"From": "team@example.org", "To": "jane@example.org", "Subject": "Join us", **headers}
+    for name, value in fields.items():
+        invitation[name.replace("_", "-")] = value
+    invitation.set_content("Come.")
+    invitation.add_alternative("<p>Come.</p>", subtype="html")
+    return invitation
+
+
+def left(*messages: EmailMessage) -> list[EmailMessage]:
+    found: list[EmailMessage] = []
+    send_invitations(messages, found.append)
+    return found
+
+
+@pytest.mark.parametrize("serialise", [str, bytes, EmailMessage.as_string, EmailMessage.as_bytes])
+def test_an_invitation_refuses_to_be_serialised(serialise: Callable[[EmailMessage], Any]) -> None:
+    with pytest.raises(NotGated):
+        serialise(invitation())
+
+
+def test_what_leaves_is_a_message_of_its_own(host: Host) -> None:
+    source = invitation(X_Campaign="spring", Message_ID="<mine@example.org>")
+    [ready] = left(source)
+    link = host.optout.link("jane@example.org", "beta-42")
+    for kind in ("plain", "html"):
+        part, before = ready.get_body((kind,)), source.get_body((kind,))
+        assert part is not None and link in part.get_content()
+        assert before is not None and link not in before.get_content()
+    assert ready["X-Campaign"] == "spring" and ready["Message-ID"] != source["Message-ID"] == "<mine@example.org>"
+    assert ready["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click" and "List-Id" not in source
+
+
+def test_a_muted_person_gets_nothing_and_ordinary_mail_leaves_as_it_is(host: Host) -> None:
+    say(host, True, to="jane@example.org")
+    ordinary = EmailMessage()
+    ordinary["To"] = "jane@example.org"
+    assert left(invitation(), ordinary) == [ordinary]
+
+
+@pytest.mark.parametrize(
+    ("to", "written"),
+    [
+        ("Jane <jane@example.org>", "Jane <jane@example.org>"),
+        ("jane@EXAMPLE.org", "jane@example.org"),
+        ("Jané <jane@example.org>", "Jané <jane@example.org>"),
+        ("jané@example.org", "jané@example.org"),
+    ],
+)
+def test_the_recipient_stays_as_written_where_it_leads_to_the_checked_address(
+    host: Host, to: str, written: str
+) -> None:
+    [ready] = left(invitation(To=to))
+    assert str(ready["To"]) == written
+
+
+@pytest.mark.parametrize("name", ["Cc", "Bcc"])
+def test_nobody_gets_a_copy(host: Host, name: str) -> None:
+    with pytest.raises(InvitationError, match=f"An invitation has a {name.lower()}"):
+        left(invitation(**{name: "bob@example.org"}))
+
+
+@pytest.mark.parametrize("to", ["a@x.org, b@x.org", "Team: a@x.org;", "a@x.org b@x.org", "", "=?utf-8?q?a?=@x.org"])
+def test_other_recipients_than_one_are_refused(host: Host, to: str) -> None:
+    with pytest.raises((AddressError, InvitationError)):
+        left(invitation(To=to))
+
+
+def test_a_part_keeps_its_charset(host: Host) -> None:
+    source = invitation()
+    source.clear_content()
+    source.set_content("Komm, Jané.", charset="iso-8859-1")
+    [ready] = left(source)
+    assert ready.get_content_charset() == "iso-8859-1" and "Komm, Jané." in ready.get_content()
+    source.clear_content()
+    source.set_content("\N{SNOWMAN} https://x.example", charset="utf-8")
+    [ready] = left(source)
+    assert ready.get_content_charset() == "utf-8" and "\N{SNOWMAN}" in ready.get_content()

@@ -1,0 +1,165 @@
+"""The recent presses of a link: judged and stored in one transaction, bounded, and gone within the hour."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+
+from flask_optout.addresses import parse
+from flask_optout.choices import tables
+from flask_optout.choices.repository import EVERY
+from flask_optout.choices.tables import KeyTaken
+from flask_optout.links.tokens import Door
+from flask_optout.presses import history
+from flask_optout.presses.commands import Command
+from flask_optout.presses.evidence import Evidence
+from flask_optout.presses.history import KEPT, MOST
+from flask_optout.presses.judge import Verdict
+from flask_optout.presses.nonces import Page
+from flask_optout.wiring import current_state
+from tests.support.hosts import Host
+
+AGAIN = "Please press once more to confirm."
+Press = Callable[..., str]
+
+
+@pytest.fixture
+def press(host: Host, client: FlaskClient) -> Press:
+    def press(choice: str, page: Page = Page.OPENED, age: float = 5.0, visit: str = "", **headers: str) -> str:
+        form = host.form(choice, page=page, age=age, **({"visit": visit} if visit else {}))
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.post(host.path(), data=form, headers=named, follow_redirects=True).text
+
+    return press
+
+
+def is_muted(host: Host, opportunity: str = "beta-42") -> bool:
+    return not host.optout.may_invite("jane@example.org", opportunity)
+
+
+def rows(host: Host) -> list[Any]:
+    with host.db.engine.connect() as connection:
+        return list(connection.execute(sa.text("SELECT * FROM optout_recent_press")))
+
+
+def test_a_link_keeps_a_few_of_whoever_presses_most(host: Host, press: Press) -> None:
+    press("mute", User_Agent="a person")
+    for number in range(3 * MOST):
+        press("leave", visit=f"{number:012x}", User_Agent="a scanner")
+    [row] = rows(host)
+    presses = json.loads(row.presses)
+    assert len(presses) == MOST and presses[0][3] == "mute" and len(row.presses) < 2_000
+
+
+def test_one_click_leaves_nothing_however_often(host: Host, client: FlaskClient) -> None:
+    url = current_state().links.url(Door.ONE_CLICK, parse("jane@example.org"), "beta-42")
+    for _ in range(50):
+        assert client.post(url, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert is_muted(host) and rows(host) == []
+
+
+def test_a_doubtful_press_leaves_nothing(host: Host, press: Press) -> None:
+    assert AGAIN in press("mute", age=0.1)
+    assert rows(host) == [] and not is_muted(host)
+    assert list(host.optout.invitable(["jane@example.org"], "beta-42")) == ["jane@example.org"]
+
+
+ACTS: dict[str, Callable[[Host], object]] = {
+    "may_invite": lambda host: host.optout.may_invite("bob@example.org", "beta-42"),
+    "invitable": lambda host: list(host.optout.invitable(["bob@example.org"], "beta-42")),
+    "a mail": lambda host: host.mail.send(host.invitation("bob@example.org")),
+    "another link's page": lambda host: host.app.test_client().get(host.path("bob@example.org")),
+    "the link's own page": lambda host: host.app.test_client().get(host.path()),
+    "another's press": lambda host: host.app.test_client().post(
+        host.path("bob@example.org"), data=host.form("keep", "bob@example.org")
+    ),
+    "one-click": lambda host: current_state().presses.one_click(host.claim("bob@example.org")),
+    "an import": lambda host: current_state().choices.add_mutes([(parse("bob@example.org"), "b")], "import"),
+    "prune": lambda host: host.app.test_cli_runner().invoke(args=["optout", "prune"]),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_they_go_by_whatever_the_app_does_next(host: Host, press: Press, act: str) -> None:
+    press("mute")
+    host.wait(KEPT - 60)
+    ACTS[act](host)
+    assert "mute" in str(rows(host))
+    host.wait(3_600 - KEPT + 60)
+    ACTS[act](host)
+    assert "mute" not in str(rows(host)) and is_muted(host)
+
+
+def test_nothing_else_tells_a_time_of_that_hour(host: Host, press: Press) -> None:
+    """Elsewhere there are days, and in the Email Log minutes."""
+    began = time.time()
+    host.mail.send(host.invitation("jane@example.org"))
+    press("mute")
+    host.wait(KEPT)
+    press("undo", visit="c0ffee", User_Agent="another")
+    host.wait(KEPT + EVERY)
+    host.optout.may_invite("bob@example.org", "beta-42")
+    with host.db.engine.connect() as connection:
+        for table in current_state().tables.all():
+            for row in connection.execute(table.select()):
+                assert not any(isinstance(value, datetime.datetime) for value in row)
+                for digits in re.findall(r"\d{8,}", str(tuple(row))):
+                    for unit in (1, 1_000, 1_000_000):
+                        assert not began - 60 <= int(digits) / unit <= began + 2 * 3_600, table.name
+
+
+def test_presses_that_have_expired_count_for_nothing(host: Host, press: Press) -> None:
+    press("mute")
+    host.wait(KEPT + 1)
+    assert AGAIN not in press("undo", User_Agent="another", age=1, page=Page.RESULT)
+    assert not is_muted(host)
+    [row] = rows(host)
+    assert len(json.loads(row.presses)) == 1
+
+
+def test_of_two_who_saw_the_same_presses_one_is_run_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    presses, claim = current_state().presses, host.claim()
+    evidence = Evidence(Command.LEAVE, visit="one", at=time.time(), issued=time.time() - 5)
+    insert, looks = tables.insert, list[bytes]()
+
+    def overtaken(*args: Any) -> None:
+        if len(looks) == 1:
+            raise KeyTaken
+        insert(*args)
+
+    def visitor(salt: bytes) -> str:
+        looks.append(salt)
+        return "visitor"
+
+    monkeypatch.setattr(history, "insert", overtaken)
+    assert presses.press(claim, evidence, visitor).verdict is Verdict.ACCEPT
+    assert len(looks) == 2 and looks[0] != looks[1]
+    [row] = rows(host)
+    assert (row.version, bytes(row.salt), len(json.loads(row.presses))) == (0, looks[1], 1)
+    presses.press(claim, evidence, visitor)
+    assert looks[2] == looks[1] and [row.version for row in rows(host)] == [1]
+
+
+def test_a_look_gives_what_stands_and_what_was_pressed(host: Host) -> None:
+    presses, claim = current_state().presses, host.claim()
+    choices, recent = presses.look(claim)
+    assert choices == {} and recent.presses == () and recent.version is None
+    evidence = Evidence(Command.MUTE, visit="one", at=time.time(), issued=time.time() - 5)
+    presses.press(claim, evidence, lambda salt: "visitor")
+    choices, recent = presses.look(claim)
+    assert choices[claim.person[0]].muted and choices[claim.person[0]].source == "page"
+    [press] = recent.presses
+    assert (press.command, press.visit, press.visitor, press.found) == (
+        Command.MUTE,
+        "one",
+        "visitor",
+        (False, False),
+    )

@@ -1,0 +1,86 @@
+"""Writes ``docs/reference.md``: every public name with its docstring, as text that needs no Sphinx to be read.
+
+``python -m tools.reference`` writes it anew; a test says when that is due.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import flask_optout
+from flask_optout import OptOut, OptOutError, testing
+from flask_optout.mailers import flask_mail, flask_mailman, stdlib
+
+PAGE = Path(__file__).parents[1] / "docs" / "reference.md"
+INTRODUCTION = """# Reference
+
+The public names. The README lists the settings, [Commands](cli.md) the commands, [Errors](errors.md) what each error
+says, and [Testing your app](testing.md) the fixtures. This page is made from the docstrings by
+`python -m tools.reference`.
+"""
+#: What stands on the page, below its headings.
+NAMES: dict[str, list[tuple[str, Any]]] = {
+    "The extension": [
+        ("OptOut", OptOut),
+        *((f"OptOut.{name}", method) for name, method in vars(OptOut).items() if name[0] != "_"),
+        ("Opportunity", flask_optout.Opportunity),
+    ],
+    "Ways to send": [
+        (f"mailers.{module.__name__.rpartition('.')[2]}.{name}", getattr(module, name))
+        for module in (flask_mail, flask_mailman, stdlib)
+        for name in ("Invitation", "Mail")
+        if hasattr(module, name)
+    ]
+    + [("mailers.flask_mail.Mail.send_invitations", flask_mail.Mail.send_invitations)],
+    "Tests": [
+        (f"testing.{name}", value)
+        for name, value in vars(testing).items()
+        if name[0] != "_" and getattr(value, "__module__", "") == testing.__name__
+    ],
+    "Errors": [
+        (name, kind)
+        for name, kind in ((each, getattr(flask_optout, each)) for each in flask_optout.__all__)
+        if issubclass(kind, OptOutError)
+    ],
+}
+
+
+def page() -> str:
+    """The page, from the docstrings as they stand."""
+    parts = [INTRODUCTION]
+    for heading, names in NAMES.items():
+        parts.append(f"## {heading}\n")
+        for name, value in names:
+            signature = "" if heading == "Errors" else _signature(value)
+            parts.append(f"### {name}\n\n`flask_optout.{name}{signature}`\n\n{_text(value)}\n")
+    return "\n".join(parts)
+
+
+def _signature(value: Any) -> str:
+    signature = inspect.signature(value)
+    parameters = [
+        each.replace(annotation=each.empty) for each in signature.parameters.values() if each.name != "self"
+    ]
+    return str(signature.replace(parameters=parameters, return_annotation=signature.empty))
+
+
+def _text(value: Any) -> str:
+    """The docstring as Markdown; what it says of parameters and errors becomes a list."""
+    text = re.sub(r":\w+:`([^`]+)`", r"`\1`", inspect.getdoc(value) or "").replace("``", "`")
+    lines, about = [], False  # whether a line goes on with a parameter or an error
+    for line in text.splitlines():
+        about = about and bool(line)
+        if field := re.fullmatch(r":(param|raises) (\w+): (.*)", line):
+            about = True
+            line = f"- `{field[2]}`: {field[3]}" if field[1] == "param" else f"- raises `{field[2]}` {field[3]}"
+        elif about:
+            line = f"  {line.strip()}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
