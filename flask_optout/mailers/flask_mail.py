@@ -15,7 +15,17 @@ from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
 from ..invitations.headers import unfolded
 from ..wiring import current_state
-from .wire import Inviting, check_library, finish, not_gated, proved, rehearsing, serialising
+from .wire import (
+    Inviting,
+    check_library,
+    finish,
+    is_gated,
+    not_gated,
+    proved,
+    refuse_library,
+    rehearsing,
+    serialising,
+)
 
 WAYS_OUT: dict[Any, str] = {
     flask_mail.Mail: "send send_message connect",
@@ -118,6 +128,18 @@ class _State(_Gated, flask_mail._Mail):
 
 class Mail(_Gated, flask_mail.Mail):
     """A drop-in for ``flask_mail.Mail``."""
+
+    def init_app(self, app: Flask) -> flask_mail._Mail:
+        """Initialise the app.
+
+        :raises ConfigurationError: when the installed release sends past the gate.
+        """
+        state = super().init_app(app)
+        trial = Invitation("", ["nobody@example.com"], sender="nobody@example.com", opportunity="*")
+        tried = {"Message.as_bytes": is_gated(trial.as_bytes), "Message.as_string": is_gated(trial.as_string)}
+        tried["Mail.init_app"] = isinstance(app.extensions.get("mail"), _State)
+        refuse_library("Flask-Mail", [name for name, gated in tried.items() if not gated])
+        return state
 
     def init_mail(self, *args: Any, **kwargs: Any) -> _State:
         check_library("Flask-Mail", WAYS_OUT, HOOKS)
