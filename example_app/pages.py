@@ -45,9 +45,10 @@ def invite(id: str) -> Response:
     return redirect(url_for(".invitations"), 303)
 
 
+@pages.get("/opportunities/<opportunity_id>")
 @optout.landing_page
-def landing_page(opportunity_id: str) -> str:
-    """The page behind a candidate's personal link, where the toggle knows who is there."""
+def opportunity(opportunity_id: str) -> str:
+    """Tell about an opportunity; behind a candidate's personal link, the toggle in it knows who is there."""
     return render_template("opportunity.html", opportunity=OPPORTUNITIES.get(opportunity_id) or abort(404))
 
 

@@ -125,7 +125,7 @@ def look_at_mailbox() -> None:
 def look_at_press(response: Response) -> Response:
     """See what an invitation or a press of the candidate led to."""
     tour: Tour = current_app.extensions["tour"]
-    if request.endpoint == "programme.invite":
+    if request.endpoint == "programme.invite" and response.status_code == 303:
         invited = request.form["candidate"], (request.view_args or {})["id"]
         if not tour.done:
             tour.candidate, tour.opportunity = invited

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -16,6 +17,7 @@ from flask import Flask
 from .addresses import Recipient, parse
 from .errors import AddressError, ConfigurationError
 from .links.keys import AppKey, app_keys
+from .links.log_filter import log
 from .links.mailto import FIELD, LONGEST_LOCAL_PART, TOKEN_LENGTH
 
 PREFIX = "OPTOUT_"
@@ -233,7 +235,7 @@ def _refuse_weak(app: Flask, key: AppKey, setting: str) -> None:
     # Where links lead to this machine, nobody else can open a forged one.
     if not (app.debug or app.testing or urlsplit(app.config["OPTOUT_BASE_URL"]).hostname in LOOPBACK):
         raise weak
-    app.logger.warning("%s", weak)
+    log(app.logger, logging.WARNING, "weak_key", weak)
 
 
 def _refuse_unknown(config: Mapping[str, Any]) -> None:

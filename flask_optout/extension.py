@@ -1,4 +1,4 @@
-"""The class that a host registers: configuration and wiring, and one-line methods."""
+"""The class that a host registers; its methods pass on to the parts of the current app."""
 
 from __future__ import annotations
 
@@ -151,8 +151,8 @@ class OptOut:
     ) -> None:
         """Hand off messages of the standard library by ``send``, each invitation as the gate clears it.
 
-        :param send: hands off one message. For a person who is muted, the mail server of ``smtp.send_message`` hears
-            all but the text of the message; any other function is not called.
+        :param send: hands off one message. For a person who is muted, ``smtp.send_message`` is called, and the mail
+            server gets every command but the text of the message; any other function is not called.
         :param on_error: is called with each message that could not be sent, and the error; the others are sent. What
             it raises ends the run.
         :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.

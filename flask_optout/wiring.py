@@ -117,6 +117,10 @@ class State:
         """What the host says about an opportunity."""
         return described(self.hooks.load, id)
 
+    def now(self) -> float:
+        """Seconds since the epoch, by a clock that tests put forward."""
+        return self.clock()
+
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
         """Send the mails that a page's answer must not wait for."""
@@ -151,11 +155,7 @@ class State:
 
     @cached_property
     def ask_tokens(self) -> Tokens:
-        """Tokens of links to the ask page.
-
-        They are of another data key, or an operator who sees such a link could compute the landing link of the same
-        person, which differs in its signature alone.
-        """
+        """Operators see these tokens beside addresses, so the pseudonyms in them are of another key."""
         return Tokens(DataKey(self.key.derive("ask")), (Door.ASK,))
 
     def claim(self, door: Door, path: str) -> Claim:
@@ -174,11 +174,8 @@ class State:
 
     @cached_property
     def choices(self) -> Choices:
-        tables = self.tables.choices
-        return Choices(self.store, tables, self.key_slots, self.journal, self._tidy, lambda: self.clock())
-
-    def _tidy(self) -> None:
-        self.presses.forget_expired()
+        tables, parts = self.tables.choices, (self.key_slots, self.journal)
+        return Choices(self.store, tables, *parts, lambda: self.presses.forget_expired(), self.now)
 
     @cached_property
     def imports(self) -> Imports:
@@ -208,12 +205,11 @@ class State:
 
     @cached_property
     def presses(self) -> RecentPresses:
-        return RecentPresses(self.choices, self.tables.presses, self.alarms, lambda: self.clock())
+        return RecentPresses(self.choices, self.tables.presses, self.alarms, self.now)
 
     @cached_property
     def alarms(self) -> Alarms:
-        between = self.email_log.invited_between
-        return Alarms(self.store, self.tables.presses, self.key, between, lambda: self.clock())
+        return Alarms(self.store, self.tables.presses, self.key, self.email_log.invited_between, self.now)
 
     @cached_property
     def links(self) -> Links:
@@ -280,10 +276,11 @@ class State:
         for name in [name for name, part in vars(State).items() if isinstance(part, cached_property)]:
             vars(self).pop(name, None)
 
-    def create_tables(self) -> None:
-        """Create what is missing of the tables, and the data key."""
-        create_tables(self.store, self.tables.all())
+    def create_tables(self) -> list[str]:
+        """Create what is missing of the tables, and the data key; gives the names of those that were made."""
+        made = create_tables(self.store, self.tables.all())
         self.key_slots.open()
+        return made
 
     @cached_property
     def _prefix(self) -> Callable[[Door], str]:

@@ -1,8 +1,9 @@
-"""Take pictures of every page: ``python -m tools.screenshots [STATE...]``; needs Chromium.
+"""Take pictures of every page, of toggles and mails: ``python -m tools.screenshots [STATE...]``; needs Chromium.
 
 Each state comes at three widths, light and dark, and at two of them right-to-left, with text at 200 %, in forced
-colours and without scripts. They land in ``build/screenshots``, with a sheet for each state and each look; the
-README's are taken from the running example into ``docs``.
+colours and without scripts; each page of the example at three widths, light and dark. They land in
+``build/screenshots``, with a sheet for each state and each look, and the README's in ``docs``. States that are named
+are taken alone, and so is ``example``: the pages of the example and the README's two pictures of it.
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from tests.conftest import CHROMIUM_ARGUMENTS
+from tests.support.example_pages import PAGES
 from tests.support.hosts import Mailbox, example, smtp_server
-from tests.support.page_states import SCRIPTED, STATES, Stage, stage
+from tests.support.page_states import HOSTED, MAILS, SCRIPTED, Stage, stage
+from tests.support.page_states import STATES as OWN
 
+STATES = {**OWN, **HOSTED, **MAILS}
 ROOT = Path(__file__).parents[1]
 DOCS, BUILD = ROOT / "docs", ROOT / "build" / "screenshots"
-SIZE = ViewportSize(width=560, height=400)
+#: Of a browser that visits the example, and of the README's pictures of it.
+VISIT, SIZE = ViewportSize(width=1280, height=800), ViewportSize(width=640, height=400)
 WIDTHS = (320, 768, 1280)
 
 
@@ -89,20 +94,36 @@ def sheet(browser: Browser, target: Path, files: list[Path]) -> None:
     source.unlink()
 
 
-def take(page: Page, url: str) -> None:
-    """Invite, open the link in the mail, mute; a picture before and one after."""
-    page.goto(url)
-    page.get_by_role("button", name="Invite Jane Doe").last.click()
-    page.get_by_role("link", name="Mailbox of Jane Doe").click()
-    page.frame_locator("iframe").get_by_role("link", name="Not Interested?").click()
-    button = page.get_by_role("button", name="Not Interested?")
-    button.wait_for()
-    page.screenshot(path=DOCS / "invited.png")
-    page.wait_for_timeout(500)  # a press sooner than anybody can read is asked for once more
-    button.click()
-    page.get_by_role("button", name="I've changed my mind.").wait_for()
-    page.mouse.move(0, 0)
-    page.screenshot(path=DOCS / "muted.png")
+def take_example(browser: Browser) -> None:
+    """Take every page of the example, and put them on a sheet for each look."""
+    looks = [look for look in LOOKS if look.name.startswith(("light", "dark"))]
+    for name, go in PAGES.items():
+        (BUILD / "example" / name).mkdir(parents=True, exist_ok=True)
+        with example("--port", "0") as programme:
+            page = browser.new_page(viewport=VISIT)
+            go(page, programme)
+            for look in looks:
+                page.set_viewport_size({"width": look.width, "height": 800})
+                page.emulate_media(**look.options)
+                page.wait_for_timeout(300)  # frames are painted later than the page
+                page.screenshot(path=BUILD / "example" / name / f"{look.name}.png", full_page=True)
+            page.close()
+    for look in looks:
+        files = [BUILD / "example" / name / f"{look.name}.png" for name in PAGES]
+        sheet(browser, BUILD / f"example, {look.name}.png", files)
+
+
+def take_for_docs(browser: Browser) -> None:
+    """Take the README's pictures: the example's landing page before and after the press."""
+    for name, file in (("landing page", "invited.png"), ("muted", "muted.png")):
+        with example("--port", "0") as programme:
+            page = browser.new_page(viewport=VISIT, color_scheme="light")
+            PAGES[name](page, programme)
+            page.locator(".tour").evaluate("tour => tour.remove()")  # it is no part of a host's page
+            page.set_viewport_size(SIZE)
+            page.mouse.move(0, 0)
+            page.locator("main").screenshot(path=DOCS / file)
+            page.close()
 
 
 def find_chromium() -> str:
@@ -114,11 +135,13 @@ def main() -> None:
     chromium = find_chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        take_all(browser, sys.argv[1:])
+        if sys.argv[1:] != ["example"]:
+            take_all(browser, sys.argv[1:])
         if not sys.argv[1:]:
             shutil.copy(BUILD / "log" / "light 768.png", DOCS / "email-log.png")
-            with example("--port", "0") as programme:
-                take(browser.new_page(viewport=SIZE, device_scale_factor=2), programme.url)
+        if sys.argv[1:] in ([], ["example"]):
+            take_example(browser)
+            take_for_docs(browser)
         browser.close()
 
 

@@ -19,9 +19,9 @@ from .repository import Choices, mutes_at
 
 #: Addresses looked at together, as many as mutes that the driver holds at once, and addresses parsed together.
 CHUNK, PIECE = 5_000, 250
-#: Mutes that are read into a set, which takes about 90 MB then; beyond it, each chunk is looked up in the table.
+#: Mutes that are read into a set, about 90 MB; where there are more, each chunk is looked up in the table.
 LARGEST_SET = 1_000_000
-#: Reading one mute costs about a sixth of looking one up, so no more than this many for each address are read.
+#: Mutes read for each address at most: to look one address up takes as long as to read six.
 WORTH = 6
 #: Cache age in seconds before the mutes are read again; the gate looks once more as each mail leaves.
 MAX_AGE = 60.0

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..addresses import Address
-from ..errors import ListError
 from ..links.keys import Mark
 from .key_slots import KEY_SCOPE, today
 from .repository import Choices, Statement
@@ -59,8 +58,7 @@ class Imports:
 
     def add(self, number: int, entries: Iterable[tuple[Address, str]]) -> None:
         """Mute people for opportunities; a choice that mutes already stays as it is."""
-        mark_of = self._choices.key().mark
-        marks = sorted({mark_of(address, about) for address, about in entries})
+        marks = self._choices.key().marks_of(entries)
 
         def work(connection: sa.Connection) -> tuple[None, list[Statement]]:
             standing = self._choices.mutes_among(connection, marks)
@@ -75,21 +73,17 @@ class Imports:
         """Remove the mutes that an import made, but for those that a candidate confirmed, made or changed since.
 
         What another import would have muted as well becomes a mute of that one. It may be killed and run again.
-
-        :raises ListError: when there is no such import.
         """
-        batch, repeat = self._tables.batch, self._tables.repeat
-        if not any(number == each.number for each in self.all()):
-            raise ListError(
-                f"There is no import {number}.",
-                "An import is taken back by the number that it was given.",
-                "Run 'flask optout import --list', which shows the numbers of all imports.",
-            )
+        choice, batch, repeat = self._tables.choice, self._tables.batch, self._tables.repeat
+        same = repeat.c.scope == choice.c.scope, repeat.c.digest == choice.c.digest, repeat.c.batch != number
+        own = sa.select(choice.c.scope, choice.c.digest).where(choice.c.batch == number, ~sa.exists().where(*same))
         after: Mark | None = Mark(KEY_SCOPE, b"\xff" * 16)  # behind the row of the data key
         while after is not None:
-            after = self._choices.transact(partial(self._page, number, after), self._remove)
+            after = self._choices.transact(partial(self._page, own, number, after), self._remove)
+        other = sa.select(sa.func.min(repeat.c.batch)).where(*same).scalar_subquery()
 
         def end(connection: sa.Connection) -> None:
+            connection.execute(choice.update().where(choice.c.batch == number).values(batch=other))
             connection.execute(repeat.delete().where(repeat.c.batch == number))
             connection.execute(batch.update().where(batch.c.number == number).values(taken_back=True))
 
@@ -101,38 +95,22 @@ class Imports:
         query = sa.select(*(batch[name] for name in Import._fields)).order_by(batch.number)
         return [Import(*row) for row in self._choices.store.read(lambda connection: list(connection.execute(query)))]
 
-    def _page(self, number: int, after: Mark, connection: sa.Connection) -> tuple[Mark | None, Sequence[Statement]]:
-        """The last of the next mutes of an import, and those of them that go; hand the others on."""
-        choice, repeat = self._tables.choice.c, self._tables.repeat.c
-        scope, digest = after
-        other = sa.select(sa.func.min(repeat.batch)).where(
-            repeat.scope == choice.scope, repeat.digest == choice.digest, repeat.batch != number
+    def _page(
+        self, own: sa.Select[Any], number: int, after: Mark, connection: sa.Connection
+    ) -> tuple[Mark | None, Sequence[Statement]]:
+        """The last of the next mutes that no other import holds, and all of them, to be removed."""
+        choice = self._tables.choice.c
+        # Not as a pair, which MariaDB finds by reading the table from its beginning.
+        behind = sa.or_(
+            choice.scope > after.scope, sa.and_(choice.scope == after.scope, choice.digest > after.digest)
         )
-        query = sa.select(choice.scope, choice.digest, other.scalar_subquery()).where(
-            # Not as a pair, which MariaDB finds by reading the table from its beginning.
-            sa.or_(choice.scope > scope, sa.and_(choice.scope == scope, choice.digest > digest)),
-            choice.batch == number,
-        )
-        rows = connection.execute(query.order_by(choice.scope, choice.digest).limit(PAGE)).all()
-        marks = [Mark(bytes(row[0]), bytes(row[1])) for row in rows]
-        kept = {mark: row[2] for mark, row in zip(marks, rows, strict=True) if row[2] is not None}
-        if handed_on := [{**_at(mark, number), "other": kept[mark]} for mark in marks if mark in kept]:
-            connection.execute(
-                self._tables.choice.update().where(*self._at).values(batch=sa.bindparam("other")), handed_on
-            )
-        gone = [Statement(mark, False, SOURCE, number) for mark in marks if mark not in kept]
-        return (marks[-1] if marks else None), gone
+        rows = connection.execute(own.where(behind).order_by(choice.scope, choice.digest).limit(PAGE))
+        marks = [Mark(bytes(scope), bytes(digest)) for scope, digest in rows]
+        return marks[-1] if marks else None, [Statement(mark, False, SOURCE, number) for mark in marks]
 
     def _remove(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
-        if said:
-            delete = self._tables.choice.delete().where(*self._at)
-            connection.execute(delete, [_at(one.mark, one.batch) for one in said])
-
-    @property
-    def _at(self) -> tuple[sa.ColumnElement[bool], ...]:
-        choice = self._tables.choice.c
-        return tuple(choice[name] == sa.bindparam(f"at_{name}") for name in ("scope", "digest", "batch"))
-
-
-def _at(mark: Mark, batch: int | None) -> dict[str, Any]:
-    return {"at_scope": mark.scope, "at_digest": mark.digest, "at_batch": batch}
+        choice = self._tables.choice
+        at = [choice.c[name] == sa.bindparam(f"at_{name}") for name in ("scope", "digest", "batch")]
+        marks = [{"at_scope": one.mark.scope, "at_digest": one.mark.digest, "at_batch": one.batch} for one in said]
+        if marks:
+            connection.execute(choice.delete().where(*at), marks)

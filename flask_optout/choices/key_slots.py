@@ -61,12 +61,17 @@ class KeySlots:
                 self._wrap(found, self.keys[:1])
         return found
 
+    def old(self) -> int:
+        """How many keys but the newest one open the store."""
+        query = sa.select(sa.func.count()).select_from(self.tables.meta).where(*self._is_old)
+        return self.store.read(lambda connection: connection.scalar(query) or 0)
+
     def rotate(self) -> int:
         """Delete the slots of all keys but the newest one; gives how many there were."""
         data_key = self.open()
         if self._lacks_newest:
             self._wrap(data_key, self.keys[:1])
-        old = self.tables.meta.delete().where(self._is_slot, self.tables.meta.c.name != SLOT + self.keys[0].id)
+        old = self.tables.meta.delete().where(*self._is_old)
         return self.store.write(lambda connection: connection.execute(old).rowcount)
 
     def _read(self, connection: sa.Connection) -> DataKey | None:
@@ -92,6 +97,10 @@ class KeySlots:
     def _is_slot(self) -> sa.ColumnElement[bool]:
         return self.tables.meta.c.name.startswith(SLOT, autoescape=True)
 
+    @property
+    def _is_old(self) -> tuple[sa.ColumnElement[bool], ...]:
+        return self._is_slot, self.tables.meta.c.name != SLOT + self.keys[0].id
+
     def _locked(self, slots: Iterable[str]) -> ConfigurationError:
         why = "The choices cannot be read without it, so nobody can tell who opted out, and no invitation leaves."
         if not slots:
@@ -101,14 +110,12 @@ class KeySlots:
                 "Restore the tables optout_meta and optout_choice from one backup. To begin anew, empty "
                 "optout_choice and the Email Log as well; links that were sent before open nothing any more.",
             )
-        behind = (
-            "behind the newest one in OPTOUT_KEYS" if self.setting == "OPTOUT_KEYS" else "into SECRET_KEY_FALLBACKS"
-        )
+        place = "OPTOUT_KEYS, behind the newest one" if self.setting == "OPTOUT_KEYS" else "SECRET_KEY_FALLBACKS"
         return ConfigurationError(
             f"No key of {self.setting} opens this database; it opens with the key {', '.join(sorted(slots))}.",
             why,
             "Put the key that this database was last used with, or that a restored backup was made with, back "
-            f"{behind}; 'flask optout rotate-key' says when it may be removed.",
+            f"into {place}; 'flask optout rotate-key' says when it may be removed.",
         )
 
     def _wrap(self, data_key: DataKey, keys: Sequence[AppKey], is_new: bool = False) -> None:

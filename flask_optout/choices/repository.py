@@ -168,9 +168,10 @@ class Choices:
 
     def _put(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
         # Sorted by pseudonym, so that the order of the rows says nothing and two writers cannot deadlock.
+        day = today()
         rows = [
-            {**one.mark._asdict(), "muted": one.muted, "source": one.source, "day": today(), "batch": one.batch}
-            for one in sorted(said)
+            {"scope": scope, "digest": digest, "muted": muted, "source": source, "day": day, "batch": batch}
+            for (scope, digest), muted, source, batch in sorted(said)
         ]
         # What a candidate says while an import runs is theirs.
         imported = any(one.batch is not None for one in said)
@@ -181,8 +182,7 @@ class Choices:
 
         :param source: by which door; it is stored as at most 16 letters, digits and hyphens.
         """
-        key = self.key()
-        marks = sorted({key.mark(address, about) for address, about in entries})
+        marks = self.key().marks_of(entries)
         source = UNFIT.sub("-", source)[:SOURCE_SIZE]
 
         def mute(connection: sa.Connection) -> tuple[None, list[Statement]]:

@@ -17,17 +17,25 @@ KEPT = ("optout_choice", "optout_meta")
 COPY = "_alembic_tmp_"
 
 
-def create_tables(store: Store, tables: Iterable[sa.Table]) -> None:
-    """Create what is missing of these tables.
+def create_tables(store: Store, tables: Iterable[sa.Table]) -> list[str]:
+    """Create what is missing of these tables; gives the names of those that were made.
 
     :raises StoreUnavailable: when the database does not take them.
     """
+    made = []
     for table in tables:
-        create = partial(table.create, checkfirst=True)
         try:
-            store.write(create)
+            new = store.write(partial(_create, table=table))
         except StoreUnavailable:  # another process may have created it meanwhile
-            store.write(create)
+            new = store.write(partial(_create, table=table))
+        made += [table.name] * new
+    return made
+
+
+def _create(connection: sa.Connection, table: sa.Table) -> bool:
+    new = not sa.inspect(connection).has_table(table.name, table.schema)
+    table.create(connection, checkfirst=True)
+    return new
 
 
 def keep_mutes() -> None:

@@ -142,7 +142,7 @@ def _silent(engine: sa.Engine) -> sa.Engine:
 
 
 def _may_have_only_read(engine: sa.Engine, host: Any) -> bool:
-    """Whether the host's open transaction may not have written: the host began it, and not the driver at a write."""
+    """Whether the host's transaction may be one of reads: the host began it, not the driver at the first write."""
     legacy = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL; Python 3.11 has no other way
     begun_by_host = host.isolation_level is None or getattr(host, "autocommit", legacy) != legacy
     return begun_by_host and not _in_memory(engine)

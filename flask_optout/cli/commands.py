@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import sys
 
 import click
 from flask import current_app
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import with_appcontext
 
 from ..doctor.command import doctor
 from ..wiring import current_state
@@ -15,11 +16,14 @@ from .lists import import_list, mute
 from .people import erase, export
 from .preview import preview
 from .scanners import alarms, notify_domain, scan_me
-from .terminal import progress, told
+from .setting_up import init, init_db, status
+from .terminal import Commands, counted, progress, told
 
-optout_cli: AppGroup = AppGroup(
-    "optout",
-    help="""Invitations and the choices of those who get them.
+
+@click.group("optout", cls=Commands, invoke_without_command=True)
+@click.pass_context
+def optout_cli(ctx: click.Context) -> None:
+    """Invitations and the choices of those who get them. Alone, it says whether this app is set up.
 
     There is deliberately no list: who opted out is for nobody but themselves to know, and a list leaks. There is no
     unmute either: only the candidate can undo what they said, with their own link.
@@ -28,85 +32,85 @@ optout_cli: AppGroup = AppGroup(
 
     \b
     Example:
-        flask optout doctor
-    """,
-)
-
-for _command in (alarms, doctor, erase, export, import_list, mute, notify_domain, preview, receive, scan_me):
-    optout_cli.add_command(_command)
-
-
-@optout_cli.command("init-db")
-@with_appcontext
-def init_db() -> None:
-    """Create what is missing of Flask-OptOut's tables; what is stored in them stays as it is.
-
-    Exit status: 0 when they are there, 1 when the database does not take them.
-
-    \b
-    Example:
-        flask optout init-db
+        flask optout init
     """
-    with told():
-        current_state().create_tables()
-    click.echo("The tables of Flask-OptOut are there.")
+    if ctx.invoked_subcommand is None:
+        status()
 
 
-@optout_cli.command("prune")
+@click.command("prune")
+@click.option("--dry-run", is_flag=True, help="Only say how many invitations it would delete.")
 @with_appcontext
-def prune() -> None:
-    """Delete from the Email Log what is older than OPTOUT_LOG_DAYS; links and choices stay as they are.
+def prune(dry_run: bool) -> None:
+    """Delete from the Email Log what is older than OPTOUT_LOG_DAYS.
+
+    Links and choices stay as they are. Let cron run it once a day.
 
     Exit status: 0 when it is deleted, 1 when the database does not answer.
 
     \b
     Example:
-        flask optout prune
+        flask optout prune --dry-run
     """
     state = current_state()
     days, deleted = current_app.config["OPTOUT_LOG_DAYS"], 0
     with told():
         outdated = state.email_log.outdated(days)
-        with progress("Deleting") as reach:
+        if dry_run:
+            click.echo(f"Would delete {_older(outdated, days)} from the Email Log.")
+            return
+        with progress("Deleting", "invitations") as reach:
             for batch in state.email_log.prune(days):
                 deleted += batch
-                reach(deleted / max(outdated, deleted))
+                reach(deleted / max(outdated, deleted), deleted)
         for part in (state.resends, state.presses, state.alarms):
             part.prune()
-    click.echo(f"Invitations deleted from the Email Log: {deleted}.")
+    click.echo(f"Deleted {_older(deleted, days)} from the Email Log.")
 
 
-@optout_cli.command("rotate-key")
+def _older(invitations: int, days: int) -> str:
+    return f"{counted(invitations, 'invitation')} older than {counted(days, 'day')}"
+
+
+@click.command("rotate-key")
+@click.option("--yes", is_flag=True, help="Do not ask; it asks on a terminal only.")
 @with_appcontext
-def rotate_key() -> None:
-    """Let the newest key alone open the store, so that older keys can be removed from the settings.
+def rotate_key(yes: bool) -> None:
+    """Let only the newest key open the store.
 
-    Run it when every process of the app has the new key in front of the old ones. Links and choices stay as they are.
+    Run it when every process of the app has the new key in front of the old ones: one that starts with an old key
+    alone opens nothing any more. Links and choices stay as they are.
 
-    Exit status: 0 when only the newest key opens the store, 1 when none does or the database does not answer.
+    \b
+    Exit status: 0 when only the newest key opens the store, 1 when you said
+    no, when none does or the database does not answer.
 
     \b
     Example:
         flask optout rotate-key
     """
     with told():
-        removed = current_state().key_slots.rotate()
+        slots = current_state().key_slots
+        if not yes and sys.stdin.isatty() and (old := slots.old()):
+            click.confirm(f"Take the store away from {counted(old, 'older key')}?", abort=True)
+        removed = slots.rotate()
     if removed:
         click.echo("Only the newest key opens the store now. Remove the older keys from the settings.")
         return
     click.echo(
-        "Only the newest key opens the store. To replace it, put a new key in front of it in OPTOUT_KEYS, such as\n\n"
-        f"    {secrets.token_hex()}\n\n"
-        "restart every process of the app, then run this command again. Where OPTOUT_KEYS is not set, set it to a "
-        "list of the new key alone: SECRET_KEY opens the store until this command has run."
+        "Only the newest key opens the store. To replace it, put a new key in front of\n"
+        f"it in OPTOUT_KEYS, such as\n\n    {secrets.token_hex()}\n\n"
+        "restart every process of the app, then run this command again. Where\n"
+        "OPTOUT_KEYS is not set, set it to a list of the new key alone: SECRET_KEY\n"
+        "opens the store until this command has run."
     )
 
 
-@optout_cli.command("replay")
+@click.command("replay")
 @click.option("--new", is_flag=True, help="Begin a journal with the choices that the database holds.")
 @with_appcontext
 def replay(new: bool) -> None:
-    """Put the mutes of the journal back into a database that was restored from an old backup.
+    """Put the mutes of the journal back into a restored database.
 
     It un-mutes nobody, and it may be stopped and run again at any time.
 
@@ -121,3 +125,13 @@ def replay(new: bool) -> None:
         with progress("Beginning the journal" if new else "Putting mutes back") as reach:
             (recovery.begin if new else recovery.replay)(reach)
     click.echo("The journal and the database agree.")
+
+
+for _title, _commands in {
+    "Setting up": (init, init_db, doctor, preview),
+    "Opt-outs from elsewhere": (import_list, mute, receive),
+    "One person's data": (erase, export),
+    "Mail scanners": (alarms, notify_domain, scan_me),
+    "Upkeep": (prune, rotate_key, replay),
+}.items():
+    optout_cli.add_section(_title, *_commands)

@@ -23,9 +23,10 @@ LONGEST_HEADERS = 65_536
 @click.option("--sender", help="Of the envelope; unset, the header Return-Path.")
 @with_appcontext
 def receive(recipient: str | None, sender: str | None) -> None:
-    """Take one mail to OPTOUT_MAILTO from standard input, and mute whom it was sent for. It is never answered.
+    """Take one mail to OPTOUT_MAILTO from a mail server.
 
-    Bounces, which come from nobody, mute nobody. It writes nothing, as a mail server would send that back.
+    It comes on standard input, mutes whom it was sent for, and is never answered. Bounces, which come from nobody,
+    mute nobody. It writes nothing, as a mail server would send that back.
 
     \b
     Exit status: 0 when it is done, 67 when the mail is not for this door,

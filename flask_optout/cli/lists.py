@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-import codecs
-import os
+import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import PurePath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 from flask.cli import with_appcontext
 
 from ..addresses import Address, parse
 from ..errors import AddressError, ListError
-from ..importing.lists import FORMATS, Entry, MuteList, Skipped
+from ..importing.lists import FORMATS, NO_OPT_OUTS, Entry, MuteList, Skipped
 from ..links.tokens import checked_opportunity
 from ..wiring import current_state
-from .terminal import progress, told
+from .terminal import counted, filled, progress, say, told
 
 #: People in one transaction: each rewrites most of the pages of an SQLite file, and other writers wait for it.
-TOGETHER = 20_000
+TOGETHER = 50_000
 #: What Python calls it.
 STANDARD_INPUT = "<stdin>"
 #: Line numbers that are named for one reason.
 NAMED = 20
-
-
-def _known(context: click.Context, parameter: click.Parameter, encoding: str | None) -> str | None:
-    try:
-        if encoding is None or codecs.lookup(encoding)._is_text_encoding:
-            return encoding
-    except LookupError:
-        pass
-    raise click.BadParameter("there is no such encoding")
 
 
 @click.command("import")
@@ -47,29 +35,28 @@ def _known(context: click.Context, parameter: click.Parameter, encoding: str | N
 @click.option(
     "--format", type=click.Choice(FORMATS), help="A list: each row counts. An export: its columns say which."
 )
-@click.option("--encoding", callback=_known, help="Unset, UTF-8, or UTF-16 where the file begins so.")
+@click.option("--encoding", help="Unset, UTF-8, or UTF-16 where the file begins so.")
 @click.option("--column", help="The name or the number of the column with the address.")
 @click.option("--dry-run", is_flag=True, help="Say what would be muted, and mute nobody.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--list", "listing", is_flag=True, help="Show the imports there were.")
+@click.option("--json", "for_programs", is_flag=True, help="With --list, write JSON.")
 @click.option("--undo", type=int, metavar="BATCH", help="Take an import back.")
 @with_appcontext
 def import_list(
     file: BinaryIO | None,
-    opportunity: str | None,
-    format: str | None,
-    encoding: str | None,
-    column: str | None,
     dry_run: bool,
     yes: bool,
     listing: bool,
+    for_programs: bool,
     undo: int | None,
+    **how: str | None,
 ) -> None:
-    """Add mutes from another system: a CSV FILE, or - for standard input.
+    """Add mutes from another system's CSV file.
 
-    It says what it understood of the file and asks before it mutes anybody. It adds mutes and removes none. Rows
-    that cannot be used are named by their line. Each import can be taken back: that removes its mutes, but for those
-    that a candidate has confirmed, made or changed since.
+    FILE may be - for standard input. It says what it understood of the file and asks before it mutes anybody. It adds
+    mutes and removes none. Rows that cannot be used are named by their line. Each import can be taken back: that
+    removes its mutes, but for those that a candidate has confirmed, made or changed since.
 
     \b
     Exit status: 0 when all rows were used or are no opt-outs, 1 when one
@@ -82,134 +69,104 @@ def import_list(
     """
     if (file is not None) + listing + (undo is not None) != 1:
         raise click.UsageError("Give a FILE, --undo or --list.")
-    if listing:
-        _list()
-    elif undo is not None:
-        _take_back(undo, yes)
-    elif file is not None:
-        name = PurePath(getattr(file, "name", STANDARD_INPUT)).name
-        if name == STANDARD_INPUT and not (yes or dry_run):
-            raise click.UsageError("Standard input brings the file, so it cannot bring an answer: add --yes.")
-        with _seekable(file) as source:
-            _import(source, name, (opportunity, format, encoding, column), dry_run, yes)
+    if file is None:
+        _take_back(undo, yes) if undo is not None else _list(for_programs)
+        return
+    name = PurePath(getattr(file, "name", STANDARD_INPUT)).name
+    if name == STANDARD_INPUT and not (yes or dry_run):
+        raise click.UsageError("Standard input brings the file, so it cannot bring an answer: add --yes.")
+    with tempfile.TemporaryFile() as kept:  # as it is read twice, and may come through a pipe
+        shutil.copyfileobj(file, kept)
+        _import(kept, name, how, dry_run, yes)
 
 
-def _import(file: BinaryIO, name: str, how: tuple[str | None, ...], dry_run: bool, yes: bool) -> None:
-    size = file.seek(0, os.SEEK_END)
+def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: bool) -> None:
+    size = file.tell()
 
-    def rows() -> MuteList:
-        file.seek(0)
-        return MuteList(file, *how)
-
-    def measured(reach: Callable[[float], None]) -> Iterator[Entry | Skipped]:
-        for count, row in enumerate(rows()):
+    def measured(reach: Callable[[float, int], None]) -> Iterator[Entry | Skipped]:
+        for count, row in enumerate(MuteList(file, **how)):
             yield row
             if count % 1_000 == 0:
-                reach(file.tell() / size)
+                reach(file.tell() / size, count)
 
     try:
-        columns = _understood(rows(), how[0])
-        with progress("Reading") as reach:
+        columns = _understood(MuteList(file, **how))
+        with progress("Reading", "rows") as reach:
             good, skipped = _counted(measured(reach))
     except ListError as error:
-        raise click.UsageError(str(error)) from None
-    click.echo(f"{name}: {columns}")
-    for reason, lines in sorted(skipped.items()):
-        click.echo(f"Rows that do not count, {reason}: {lines}.")
-    click.echo(f"Rows that count as opt-outs: {good}.")
+        raise click.UsageError(filled(str(error))) from None
+    except LookupError:
+        raise click.BadParameter("there is no such encoding", param_hint="--encoding") from None
+    click.echo(f"{name}:\n{columns}")
+    for reason, (count, lines) in sorted(skipped.items()):
+        named = f"line{'s' * (count > 1)} {', '.join(map(str, lines))}{', ...' * (count > len(lines))}"
+        say(f"{counted(count, 'row does', 'rows do')} not count, {reason[0].lower()}{reason[1:]}: {named}.")
+    click.echo(f"{counted(good, 'row counts as an opt-out', 'rows count as opt-outs')}.")
     if good and not dry_run:
         if not yes:
-            click.confirm("Mute them?", abort=True)
-        with told(), progress("Muting") as reach:
+            click.confirm("Mute now?", abort=True)
+        with told(), progress("Muting", "rows") as reach:
             number = current_state().imports.begin(name, good)
-            click.echo(f"This is import {number}. To take it back: flask optout import --undo {number}")
-            mutes = _mutes(measured(reach))
+            entries = (row for row in measured(reach) if isinstance(row, Entry))
+            mutes = ((address, row.opportunity) for row in entries for address in row.addresses)
             while together := list(islice(mutes, TOGETHER)):
                 current_state().imports.add(number, together)
         # What was stored already is not said: it would tell who had opted out.
-        click.echo(f"Rows that are muted: {good}.")
-    if any(lines.bad for lines in skipped.values()):
+        click.echo(f"{counted(good, 'row is', 'rows are')} muted. This is import {number}. To take it back:")
+        click.echo(f"    flask optout import --undo {number}")
+    if skipped.keys() - NO_OPT_OUTS:
         raise click.exceptions.Exit(1)
 
 
-@dataclass
-class _Lines:
-    """Rows that do not count for one reason: how many, and where the first of them stand."""
-
-    bad: bool
-    count: int = 0
-    first: list[int] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        more = ", ..." if self.count > len(self.first) else ""
-        return f"{self.count} (line {', '.join(map(str, self.first))}{more})"
-
-
-def _counted(rows: Iterable[Entry | Skipped]) -> tuple[int, dict[str, _Lines]]:
-    """How many rows count, and the others by reason."""
-    good, skipped = 0, dict[str, _Lines]()
+def _counted(rows: Iterator[Entry | Skipped]) -> tuple[int, dict[str, tuple[int, list[int]]]]:
+    """How many rows count; of the others, by reason, how many and the first of their lines."""
+    good, skipped = 0, dict[str, tuple[int, list[int]]]()
     for row in rows:
         if isinstance(row, Entry):
             good += 1
             continue
-        lines = skipped.setdefault(row.reason, _Lines(row.bad))
-        lines.count += 1
-        if lines.count <= NAMED:
-            lines.first.append(row.line)
+        count, lines = skipped.get(row.reason, (0, []))
+        skipped[row.reason] = count + 1, lines if count >= NAMED else [*lines, row.line]
     return good, skipped
 
 
-def _mutes(rows: Iterable[Entry | Skipped]) -> Iterator[tuple[Address, str]]:
-    for row in rows:
-        if isinstance(row, Entry):
-            yield from ((address, row.opportunity) for address in row.addresses)
-
-
-def _understood(rows: MuteList, opportunity: str | None) -> str:
+def _understood(rows: MuteList) -> str:
     """What the columns mean."""
-    about = (
-        f"opportunity {opportunity}" if opportunity else f"opportunity in {_named(rows, rows.columns.opportunity)}"
-    )
-    what = f"address in {_named(rows, rows.columns.address)}, {about}"
-    if not rows.decided:
-        return f"{what}; each row counts as an opt-out."
-    return f"{what}; who opted out in {', '.join(_named(rows, place) for place in rows.columns.deciding)}."
+
+    def named(place: int) -> str:
+        name = "".join(each if each.isprintable() else "?" for each in rows.names[place])[:40]
+        return f'column {place + 1} "{name}"' if name else f"column {place + 1}"
+
+    columns, about = rows.columns, rows.columns.opportunity
+    facts = {
+        "address": named(columns.address),
+        "opportunity": rows.opportunity if about is None else named(about),
+        "opt-outs": f"\n{'':15}".join(named(place) for place, _ in columns.deciding) if rows.decided else "each row",
+    }
+    return "".join(f"  {name:13}{fact}\n" for name, fact in facts.items())
 
 
-def _named(rows: MuteList, place: int | None) -> str:
-    assert place is not None
-    name = "".join(each if each.isprintable() else "?" for each in rows.names[place])[:60]
-    return f'column {place + 1} "{name}"' if name else f"column {place + 1}"
-
-
-@contextmanager
-def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
-    """The file; what comes through a pipe is kept for a second reading."""
-    if file.seekable():
-        yield file
-        return
-    with tempfile.TemporaryFile() as kept:
-        shutil.copyfileobj(file, kept)
-        yield kept
-
-
-def _list() -> None:
+def _list(for_programs: bool) -> None:
     with told():
         imports = current_state().imports.all()
+    if for_programs:
+        click.echo(json.dumps([each._asdict() for each in imports], default=str, indent=2))
+        return
     for each in imports:
-        ending = ", taken back" if each.taken_back else ""
-        click.echo(f"{each.number}: {each.day}, {each.name}, rows that counted: {each.rows}{ending}")
+        ending = ", taken back" * each.taken_back
+        click.echo(f"{each.number:4}  {each.day}  {each.name[:40]:40}  {counted(each.rows, 'row')}{ending}")
     if not imports:
         click.echo("There was no import.")
 
 
 def _take_back(number: int, yes: bool) -> None:
     with told():
-        found = [each for each in current_state().imports.all() if each.number == number]
-    if not found:
+        found = next((each for each in current_state().imports.all() if each.number == number), None)
+    if found is None:
         raise click.UsageError(f"There is no import {number}; --list shows those that there are.")
     if not yes:
-        click.confirm(f"Take back the import of {found[0].name} of {found[0].day}?", abort=True)
+        say(f"Import {number} is {found.name} of {found.day}, {counted(found.rows, 'row')}.")
+        click.confirm("Take it back?", abort=True)
     with told():
         current_state().imports.take_back(number)
     # How many mutes that were is not said: it would tell who had opted out by themselves.
@@ -222,10 +179,11 @@ def _take_back(number: int, yes: bool) -> None:
 @click.option("--source", default="operator", show_default=True, help="How you know of it, such as phone.")
 @with_appcontext
 def mute(address: str, opportunity: str, source: str) -> None:
-    """Mute ADDRESS for OPPORTUNITY, as somebody asked for on the phone; "*" is for all invitations.
+    """Mute somebody who asked for it by phone or by letter.
 
-    With - as ADDRESS, it reads many from standard input, one on a line; none is muted when one cannot be used. It
-    says the same whatever they had said before, and there is no way back but the candidate's own link.
+    "*" as OPPORTUNITY is for all invitations. With - as ADDRESS, it reads many from standard input, one on a line;
+    none is muted when one cannot be used. It says the same whatever they had said before, and there is no way back
+    but the candidate's own link.
 
     \b
     Exit status: 0 when they are muted, 1 when an address cannot be used or
@@ -240,7 +198,7 @@ def mute(address: str, opportunity: str, source: str) -> None:
         about = checked_opportunity(opportunity)
         people = [(_parsed(number, line), about) for number, line in enumerate(given, 1) if line.strip()]
         current_state().choices.add_mutes(people, source)
-    click.echo(f"Addresses that are muted: {len(people)}.")
+    click.echo(f"{counted(len(people), 'address is', 'addresses are')} muted.")
 
 
 def _parsed(number: int, line: str) -> Address:

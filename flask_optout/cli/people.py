@@ -8,10 +8,11 @@ import click
 from flask.cli import with_appcontext
 
 from ..addresses import parse
+from ..email_log.people import Held
 from ..pages.ask import slots_of
 from ..pages.find_link import slot_of
 from ..wiring import current_state
-from .terminal import told
+from .terminal import counted, told
 
 #: Opportunities of one person; each of them may have asks.
 MOST = 10_000
@@ -20,11 +21,13 @@ MOST = 10_000
 @click.command("erase")
 @click.argument("address")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only say what it would remove.")
 @with_appcontext
-def erase(address: str, yes: bool) -> None:
-    """Remove what the Email Log holds of ADDRESS: invitations, what was sent again, and requests for links.
+def erase(address: str, yes: bool, dry_run: bool) -> None:
+    """Remove what the Email Log holds of one person.
 
-    What they chose stays, as it must be obeyed, and names nobody. Nothing here tells what that is.
+    That is every invitation to ADDRESS, what was sent again, and requests for links. What they chose stays, as it
+    must be obeyed, and names nobody. Nothing here tells what that is.
 
     \b
     Exit status: 0 when it is removed, 1 when you said no, the address
@@ -37,20 +40,29 @@ def erase(address: str, yes: bool) -> None:
     with told():
         person = parse(address)
         people, mailbox = current_state().people, person.canonical
+        if dry_run or not yes:
+            click.echo(f"Of this person the Email Log holds {_rows(people.held(mailbox))}.")
+        if dry_run:
+            return
         if not yes:
-            click.confirm("Remove all that the Email Log holds of this person?", abort=True)
+            click.confirm("Remove all of it?", abort=True)
         opportunities = people.opportunities(mailbox, MOST)
         erased = people.erase(mailbox, [slot_of(person), *slots_of(person, opportunities)])
-    click.echo(f"Invitations that are removed: {erased.invitations}, sent again: {erased.resends}.")
+    click.echo(f"Removed {_rows(erased)}.")
+
+
+def _rows(held: Held) -> str:
+    again = counted(held.resends, "that was sent again", "that were sent again")
+    return f"{counted(held.invitations, 'invitation')} and {again}"
 
 
 @click.command("export")
 @click.argument("address")
 @with_appcontext
 def export(address: str) -> None:
-    """Write what the Email Log holds of ADDRESS, as JSON, for somebody who asks what is stored about them.
+    """Write what the Email Log holds of one person, as JSON.
 
-    It tells no choice, and holds no personal link.
+    It is for somebody who asks what is stored about ADDRESS. It tells no choice, and holds no personal link.
 
     \b
     Exit status: 0 when it is written, 1 when the address cannot be used or

@@ -22,9 +22,9 @@ BODY = "(Your text.)"
 @click.option("--language", help="Show the footer in this language, such as de; it takes Flask-Babel.")
 @with_appcontext
 def preview(opportunity: str, html: bool, language: str | None) -> None:
-    """Show an invitation to OPPORTUNITY as it would leave: its headers and its footer. Nothing is sent or stored.
+    """Show an invitation as it would leave: headers and footer.
 
-    Its recipient is nobody@example.com, so the links in it answer for nobody.
+    Nothing is sent or stored. Its recipient is nobody@example.com, so the links in it answer for nobody.
 
     Exit status: 0 when it is shown, 1 when it could not leave either, 2 when the command was used wrongly.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -21,39 +22,54 @@ from ..links.tokens import Door
 from ..mailers.delivery import default_sender, deliver
 from ..pages.languages import render, translate
 from ..wiring import current_state
-from .terminal import progress, told
-
-STATUS = "Exit status: 0 when it did what it says, 1 when it could not, 2 when it was used wrongly."
-EXAMPLE = "\n\n\b\nExample:\n    flask optout"
+from .terminal import counted, progress, told
 
 
-@click.command(
-    "alarms",
-    help="Name the mail domains where a scanner may have pressed for people: at least five were invited within a "
-    "week, and half of them or more opted out on one day. It names no person, and a day is told when it is over.\n\n"
-    f"{STATUS}{EXAMPLE} alarms",
-)
+@click.command("alarms")
+@click.option("--json", "for_programs", is_flag=True, help="Write JSON.")
 @with_appcontext
-def alarms() -> None:
+def alarms(for_programs: bool) -> None:
+    """Name the mail domains where a scanner may have pressed.
+
+    There, at least five people were invited within a week, and half of them or more opted out on one day. It names no
+    person, and a day is told when it is over.
+
+    Exit status: 0 when it could tell, 1 when the database does not answer.
+
+    \b
+    Example:
+        flask optout alarms
+    """
     with told():
         found = list(current_state().alarms.raised())
+    if for_programs:
+        click.echo(json.dumps([each._asdict() for each in found], default=str, indent=2))
+        return
     for alarm in found:
-        click.echo(f"{alarm.day}  {alarm.domain}: at least {alarm.at_least} opted out")
+        click.echo(f"{alarm.day}  {alarm.domain}: at least {alarm.at_least} opted out.")
     if not found:
         click.echo("No alarm.")
 
 
-@click.command(
-    "notify-domain",
-    help="Ask everybody at DOMAIN whom the Email Log names to check their answer: one neutral mail each, with their "
-    "own links, whatever they answered. It says how many it will mail, and asks. A domain gets it at most once a "
-    f"week.\n\n{STATUS}{EXAMPLE} notify-domain example.org",
-)
+@click.command("notify-domain")
 @click.argument("domain")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only say how many it would mail.")
 @with_appcontext
 def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
+    """Ask everybody at a mail domain to check their answer.
+
+    Each whom the Email Log names at DOMAIN gets one neutral mail with their own links, whatever they answered. It
+    says how many it will mail, and asks. A domain gets it at most once a week.
+
+    \b
+    Exit status: 0 when they were asked, 1 when nobody was, as when you said
+    no, the Email Log names nobody or the week is not over.
+
+    \b
+    Example:
+        flask optout notify-domain example.org --dry-run
+    """
     state = current_state()
     with told():
         domain = parse(f"anybody@{domain}").domain
@@ -63,18 +79,19 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
             invited.setdefault(address.canonical, (address, []))[1].append(opportunity)
         if not invited:
             raise click.ClickException(f"The Email Log names nobody at {domain}, so nobody was asked.")
+        people = f"{counted(len(invited), 'person', 'people')} at {domain}"
         if dry_run:
-            click.echo(f"{len(invited)} people at {domain} would be asked.")
+            click.echo(f"{people} would be asked.")
             return
         if not yes:
-            click.confirm(f"Mail {len(invited)} people at {domain}?", abort=True)
+            click.confirm(f"Mail {people}?", abort=True)
         if not state.alarms.take_notice(domain):
             raise click.ClickException(f"{domain} had its notice within the last week, so nobody was asked again.")
-        with progress("Asking") as reach:
+        with progress("Asking", "mails") as reach:
             for number, (address, opportunities) in enumerate(invited.values(), 1):
                 deliver(_notice(address, opportunities))
-                reach(number / len(invited))
-    click.echo(f"Asked {len(invited)} people at {domain}.")
+                reach(number / len(invited), number)
+    click.echo(f"Asked {people}.")
 
 
 def _notice(address: Address, opportunities: list[str]) -> Letter:
@@ -102,17 +119,23 @@ def _notice(address: Address, opportunities: list[str]) -> Letter:
     )
 
 
-@click.command(
-    "scan-me",
-    help="Let scanners loose on URL, a link of a test candidate, and tell what they changed that they should not. "
-    "They speak plain HTTP, through whatever stands before this app.\n\n"
-    "Exit status: 0 when they changed nothing, 1 when they did or nothing answers, 2 when URL is not yours."
-    f"{EXAMPLE} scan-me https://jobs.example.org/optout/...",
-)
+@click.command("scan-me")
 @click.argument("url")
 @click.option("--host", help="Allow this host, when it is neither this machine nor the one of OPTOUT_BASE_URL.")
 @with_appcontext
 def scan_me(url: str, host: str | None) -> None:
+    """Let scanners loose on the link of a test candidate.
+
+    It tells what they changed that they should not. They speak plain HTTP, through whatever stands before this app.
+
+    \b
+    Exit status: 0 when they changed nothing, 1 when they did or nothing
+    answers, 2 when URL is not yours.
+
+    \b
+    Example:
+        flask optout scan-me https://jobs.example.org/optout/...
+    """
     own = urlsplit(current_app.config["OPTOUT_BASE_URL"] or "").hostname
     if urlsplit(url).scheme not in ("http", "https") or urlsplit(url).hostname not in {*LOOPBACK, own, host} - {None}:
         raise click.UsageError("URL is not on this machine, not on OPTOUT_BASE_URL's host, and not on --host.")

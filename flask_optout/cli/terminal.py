@@ -1,15 +1,47 @@
-"""How a command tells an error, and how far it is."""
+"""How commands are listed, and how one tells an error, a count and how far it is."""
 
 from __future__ import annotations
 
+import os
+import re
+import textwrap
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
+from flask.cli import AppGroup
 
 from ..errors import OptOutError
 
-PARTS = 100
+PARTS, WIDTH = 100, 80
+
+
+class Commands(AppGroup):
+    """Commands in sections, each with its whole first sentence."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._sections: dict[str, tuple[click.Command, ...]] = {}
+
+    def add_section(self, title: str, *commands: click.Command) -> None:
+        self._sections[title] = commands
+        for command in commands:
+            self.add_command(command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, self.commands))
+        for title, commands in self._sections.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(f"{each.name:{width}}", each.get_short_help_str(limit=200)) for each in commands]
+                )
+
+    def invoke(self, ctx: click.Context) -> object:
+        if os.environ.get("NO_COLOR"):  # https://no-color.org
+            ctx.color = False
+        return super().invoke(ctx)
 
 
 @contextmanager
@@ -18,20 +50,42 @@ def told() -> Iterator[None]:
     try:
         yield
     except OptOutError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(filled(str(error))) from None
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: "1 row", "2,000 rows"."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def filled(text: str) -> str:
+    """A text in lines that fit 80 columns, behind the word "Error: "; a quoted command stays whole."""
+    text = re.sub(r"'[^'\n]*'", lambda command: command[0].replace(" ", "\0"), f"Error: {text}")
+    options: dict[str, Any] = {"width": WIDTH, "break_long_words": False, "break_on_hyphens": False}
+    lines = (textwrap.fill(line, **options) for line in text.split("\n"))
+    return "\n".join(lines).replace("\0", " ").removeprefix("Error: ")
+
+
+def say(text: str) -> None:
+    click.echo(filled(text))
 
 
 @contextmanager
-def progress(label: str) -> Iterator[Callable[[float], None]]:
-    """A bar on a terminal, which is told the share that is done, from 0 to 1; elsewhere its label alone.
+def progress(label: str, unit: str = "") -> Iterator[Callable[..., None]]:
+    """A bar with the time that is left on a terminal, its label alone elsewhere.
 
-    Each hundredth is drawn in turn, and no other figure, so it writes the same however many people there are.
+    It yields a function that is told the share that is done, from 0 to 1, and how many units that are. Without a
+    ``unit`` no rate is shown: it would tell how many people there are. Each hundredth is drawn in turn.
     """
-    with click.progressbar(length=PARTS, label=label, show_pos=False, show_eta=False) as bar:
+    began, rate = time.monotonic(), ""
+    with click.progressbar(length=PARTS, label=label, width=24, item_show_func=lambda item: item or None) as bar:
 
-        def reach(share: float) -> None:
+        def reach(share: float, done: int = 0) -> None:
+            nonlocal rate
+            if unit and done:
+                rate = f"{done / max(time.monotonic() - began, 0.001):,.0f} {unit}/s"
             for _ in range(bar.pos, min(PARTS, int(share * PARTS))):
-                bar.update(1)
+                bar.update(1, rate)
 
         yield reach
         reach(1)

@@ -19,7 +19,7 @@ class Case:
     ``author`` is the domain in From, ``bounce`` the one in MAIL FROM (RFC 7208 section 2.4) where it is known,
     ``signers`` the domains that sign the sample, ``helo`` the name that the sending host gave itself, ``unreadable``
     why the sample could not be read. ``sender_is_explicit`` says that the sending host is known to send, and is not
-    only the one that the app hands its mail to.
+    only the one that the app hands its mail to. ``mailto`` is the domain of OPTOUT_MAILTO.
     """
 
     author: str | None = None
@@ -33,6 +33,7 @@ class Case:
     sample: Sample | None = None
     unreadable: str | None = None
     nameservers: tuple[tuple[str, int], ...] = ()
+    mailto: str | None = None
 
     @classmethod
     def of(
@@ -68,6 +69,7 @@ class Case:
             sample=sample,
             unreadable=unreadable,
             nameservers=nameservers,
+            mailto=domain_of(config.get("OPTOUT_MAILTO") or ""),
         )
 
 

@@ -50,7 +50,9 @@ def doctor(
     for_programs: bool,
     offline: bool,
 ) -> None:
-    """Say what is wrong with the set-up, the sending domain, a sample and the doors, and how to mend it.
+    """Say what is wrong, and how to mend it.
+
+    It looks at the set-up of this app, the sending domain, a sample and the doors.
 
     Exit status: 0 when nothing fails, 1 when something does, 2 when the command was used wrongly.
 
@@ -59,15 +61,15 @@ def doctor(
         flask optout doctor --message delivered.eml
     """
     from .case import Case
-    from .examine import GROUPS, examine
-    from .report import as_json, write
+    from .examine import examine
+    from .report import TITLES, as_json, write
     from .sample import LONGEST_MESSAGE
 
     raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
     case = Case.of(current_app.config, domain, raw, () if nameserver is None else (nameserver,), block_lists)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     terminal = sys.stderr if sys.stderr.isatty() else io.StringIO()
-    with click.progressbar(length=len(GROUPS), label="Looking", show_eta=False, file=terminal) as bar:
+    with click.progressbar(length=len(TITLES), label="Looking", show_eta=False, file=terminal) as bar:
         report = examine(app, current_state(), case, offline, lambda group: bar.update(1))
     if for_programs:
         click.echo(as_json(report))

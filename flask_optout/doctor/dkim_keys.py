@@ -24,14 +24,8 @@ LONGEST_SIGNATURE = 3_000
 BLANKS_IN_HEAD = re.compile(rb"\s{100}")
 BLANKS_IN_BODY = re.compile(rb"[ \t]{200}")
 MOST_SIGNATURES = 5
-#: Prints a TXT record in strings that fit DNS.
-NEW_KEY = """openssl genrsa -out dkim.pem 2048
-(printf '"v=DKIM1; k=rsa; p="'; openssl rsa -in dkim.pem -pubout -outform DER |
-  base64 -w 240 | sed 's/.*/ "&"/') | tr -d '\\n'"""
 #: dkimpy's words for why a signature does not hold, and the ends of the ids that say so.
 CAUSES = (("x= value is past", "expired"), ("body hash mismatch", "body"))
-#: What stands wrong in a record that is mended without a new key.
-SAME_KEY = ("several", "hash", "service")
 
 
 class Key(NamedTuple):
@@ -103,16 +97,14 @@ def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
     key = read(records)
     facts: dict[str, Any] = {"name": name, "kind": key.kind, "bits": key.bits, "reason": key.reason}
     short = "short" if key.bits < SHORTEST_KEY else "low" if key.bits < GOOD_KEY else ""
-    paste: str | None
     if key.wrong == "flawed":
         paste = paste_of(name, key.record, _is_key)
         yield tell("domain.dkim.flawed", tuple(records), paste, **facts)
     elif end := key.wrong or (short if key.kind == "rsa" else ""):
         provider = _provider(resolver, selector, name)
         facts |= {"provider": provider.name, "page": provider.keys} if provider else {}
-        paste = NEW_KEY if provider is None and end not in (*SAME_KEY, "extra") else None
-        shown = tuple(records) if key.wrong else ()
-        yield tell(f"domain.dkim.{end}", shown, paste, **facts, how="provider" if provider else "own")
+        facts |= dict.fromkeys(("how", "command"), "provider" if provider else "own")
+        yield tell(f"domain.dkim.{end}", tuple(records) if key.wrong else (), **facts)
     else:
         yield tell("domain.dkim.key", **facts)
     if records and "y" in _words(tag_list(records[0]).get("t", "")):

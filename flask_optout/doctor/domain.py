@@ -9,7 +9,7 @@ from .case import Case
 from .dkim_keys import keys
 from .dmarc import aligned, alignment, dmarc
 from .finding import Finding, Unsure, check, tell
-from .hosts import block_lists, encryption, helo, mx, ptr, senders
+from .hosts import block_lists, encryption, helo, mailto, mx, ptr, senders
 from .resolver import Resolver
 from .spf import spf
 
@@ -19,6 +19,8 @@ def domain(case: Case, resolver: Resolver, link: str | None = None) -> Iterator[
 
     :param link: a candidate's link, where it is known.
     """
+    if case.mailto is not None:
+        yield from mailto(resolver, case.mailto)
     author = case.author
     if author is None:
         yield tell("domain.name.unknown")

@@ -170,7 +170,12 @@ def _as_a_stranger(email_log: str | None) -> Iterator[Finding]:
 @check("doors.reading")
 def _reading(reader: Probe) -> Iterator[Finding]:
     """Open every link as scanners do, and look whether the page says something else afterwards."""
-    before = offered(ask("GET", reader.landing).text)
+    first = ask("GET", reader.landing)
+    yield from _scripts(first, reader.landing)
+    before = offered(first.text)
+    if first.status == 200 and not before:
+        yield tell("doors.landing")
+        return
     for url in (
         f"{reader.landing}?choice={'undo' if _is_muted(before) else 'mute'}",
         reader.one_click,

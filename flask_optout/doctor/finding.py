@@ -83,7 +83,7 @@ def tell(id: str, details: tuple[str, ...] = (), records: str | None = None, /, 
         return str(known[value]).format_map(said) if isinstance(known, dict) and value in known else value
 
     shown = {name: ", ".join(worded(name, str(value)) for value in values) for name, values in lists.items()}
-    paste = texts.get("paste", "").format_map(said) if records is None else records
+    paste = texts.get("paste", "").format_map(shown).rstrip() if records is None else records
     more = (f"… and {len(details) - MOST_DETAILS} more lines",) if len(details) > MOST_DETAILS else ()
     seen, why, mend = (clean(texts.get(name, "").format_map(shown)) for name in ("seen", "why", "mend"))
     return Finding(

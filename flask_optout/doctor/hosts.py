@@ -30,6 +30,16 @@ NO_RECORD = (mta_sts.MTASTSRecordNotFound, tls.SMTPTLSReportingRecordNotFound)
 @check("domain.mx")
 def mx(resolver: Resolver, domain: str) -> Iterator[Finding]:
     """Whether a domain that invitations come from takes mail."""
+    yield from _takes_mail(resolver, domain, "domain.mx")
+
+
+@check("domain.mailto")
+def mailto(resolver: Resolver, domain: str) -> Iterator[Finding]:
+    """Whether the domain of OPTOUT_MAILTO takes mail."""
+    yield from _takes_mail(resolver, domain, "domain.mailto")
+
+
+def _takes_mail(resolver: Resolver, domain: str, id: str) -> Iterator[Finding]:
     hosts = []
     try:
         found = resolver.through(get_mx_record_set, domain)
@@ -39,9 +49,9 @@ def mx(resolver: Resolver, domain: str) -> Iterator[Finding]:
         null = False
     if null or not any(resolver.addresses(host) for host in hosts or [domain]):
         what = "null" if null else "lost" if hosts else "none"
-        yield tell("domain.mx.none", domain=domain, what=what, hosts=hosts)
+        yield tell(f"{id}.none", domain=domain, what=what, hosts=hosts)
     else:
-        yield tell("domain.mx", domain=domain, hosts=hosts or [domain])
+        yield tell(id, domain=domain, hosts=hosts or [domain])
 
 
 def senders(resolver: Resolver, host: str | None) -> list[str]:

@@ -17,13 +17,7 @@ from .finding import Finding, Severity
 #: Of the JSON; it grows by one when something in it changes its meaning or goes away.
 VERSION = 1
 TITLES = {"setup": "Set-up", "domain": "Sending domain", "message": "Message", "doors": "Doors"}
-COLOURS = {
-    Severity.FAIL: "red",
-    Severity.WARN: "yellow",
-    Severity.NOTE: "cyan",
-    Severity.UNKNOWN: "magenta",
-    Severity.OK: "green",
-}
+COLOURS = dict(zip(Severity, ("red", "yellow", "cyan", "magenta", "green"), strict=True))
 WIDTH = 80
 INDENT = 15
 

@@ -18,12 +18,6 @@ from .walls import find_wall
 
 #: Seconds that a statement may wait for SQLite's lock, and for a place in the pool.
 LONGEST_WAIT = 30.0
-POSTGRESQL = """SQLALCHEMY_ENGINE_OPTIONS = {"pool_timeout": 10, "connect_args": {"connect_timeout": 5, \
-"options": "-c statement_timeout=10000"}}"""
-MYSQL = """SQLALCHEMY_ENGINE_OPTIONS = {"pool_timeout": 10, "connect_args": {"connect_timeout": 5, \
-"read_timeout": 10, "write_timeout": 10}}"""
-SQLITE = 'SQLALCHEMY_ENGINE_OPTIONS = {"connect_args": {"timeout": 5}}'
-WAL = "PRAGMA journal_mode=WAL"
 #: Where mail libraries stand in an app, and their names.
 LIBRARIES = {"mail": "flask_mail", "mailman": "flask_mailman"}
 
@@ -39,6 +33,7 @@ def setup(app: Flask, state: State) -> Iterator[Finding]:
     yield from _mail(app)
     yield from _wall(app)
     yield tell("setup.operator.none" if state.hooks.operator is None else "setup.operator")
+    yield from _log(state, app.config["OPTOUT_LOG_DAYS"])
 
 
 def _store(state: State) -> Iterator[Finding]:
@@ -110,6 +105,15 @@ def _wall(app: Flask) -> Iterator[Finding]:
     yield tell("setup.wall.found", (), textwrap.dedent(code), what=found.what, why=found.why, mend=mend)
 
 
+def _log(state: State, days: int) -> Iterator[Finding]:
+    """Whether the Email Log is pruned."""
+    try:
+        outdated = state.email_log.outdated(days + 1) > 0  # which leaves cron a day
+    except OptOutError:  # said of the store
+        return
+    yield tell("setup.log.old" if outdated else "setup.log", days=days)
+
+
 def time_outs(engine: sa.Engine) -> Iterator[Finding]:
     """Which time-outs are missing on an engine, and the line that sets them.
 
@@ -119,18 +123,18 @@ def time_outs(engine: sa.Engine) -> Iterator[Finding]:
         driver = connection.connection.driver_connection
         match engine.dialect.name:
             case "sqlite":
-                missing, paste = _sqlite(connection), SQLITE
+                missing, options = _sqlite(connection), "sqlite"
                 yield from _wal(connection)
             case "postgresql":
-                missing, paste = _postgresql(connection, driver), POSTGRESQL
+                missing, options = _postgresql(connection, driver), "postgresql"
             case "mysql" | "mariadb":
-                missing, paste = _mysql(driver), MYSQL
+                missing, options = _mysql(driver), "mysql"
             case _:
                 return
     if engine.dialect.name != "sqlite" and getattr(engine.pool, "_timeout", 0) > LONGEST_WAIT:
         missing.append("pool_timeout")
     if missing:
-        yield tell("setup.time-outs.missing", (), paste, missing=", ".join(missing))
+        yield tell("setup.time-outs.missing", missing=missing, options=options)
     else:
         yield tell("setup.time-outs")
 
@@ -143,7 +147,7 @@ def _sqlite(connection: sa.Connection) -> list[str]:
 def _wal(connection: sa.Connection) -> Iterator[Finding]:
     mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
     if mode not in ("wal", "memory"):
-        yield tell("setup.wal", (), WAL, mode=mode)
+        yield tell("setup.wal", mode=mode)
 
 
 def _postgresql(connection: sa.Connection, driver: Any) -> list[str]:

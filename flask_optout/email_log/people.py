@@ -16,8 +16,8 @@ from .tables import ADDRESS_SIZE, LogTables
 PAGE = 100
 
 
-class Erased(NamedTuple):
-    """How many rows were removed; they are the same whatever the person chose."""
+class Held(NamedTuple):
+    """How many rows there are of a person; they are the same whatever the person chose."""
 
     invitations: int
     resends: int
@@ -60,7 +60,16 @@ class People:
         rows = self._rows(query.order_by(resend.moment))
         return [{"time": _time(moment), **dict(zip(names, more, strict=True))} for moment, *more in rows]
 
-    def erase(self, mailbox: str, slots: Sequence[bytes]) -> Erased:
+    def held(self, mailbox: str) -> Held:
+        """What :meth:`erase` would remove."""
+        tables = self._tables.email, self._tables.resend
+        counts = (
+            sa.select(sa.func.count()).select_from(table).where(table.c.mailbox == mailbox[:ADDRESS_SIZE])
+            for table in tables
+        )
+        return Held(*self._rows(sa.select(*(count.scalar_subquery() for count in counts)))[0])
+
+    def erase(self, mailbox: str, slots: Sequence[bytes]) -> Held:
         """Remove a person's invitations, resends and asks; what they chose stays.
 
         :param slots: under which their asks are counted.
@@ -68,10 +77,10 @@ class People:
         mailbox = mailbox[:ADDRESS_SIZE]
         email, resend, asked = self._tables.email, self._tables.resend, self._tables.asked
 
-        def delete(connection: sa.Connection) -> Erased:
+        def delete(connection: sa.Connection) -> Held:
             connection.execute(asked.delete().where(asked.c.slot.in_(slots)))
             deletes = (table.delete().where(table.c.mailbox == mailbox) for table in (email, resend))
-            return Erased(*(connection.execute(each).rowcount for each in deletes))
+            return Held(*(connection.execute(each).rowcount for each in deletes))
 
         return self._store.write(delete)
 

@@ -8,34 +8,31 @@ import io
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import BinaryIO, NamedTuple
+from urllib.parse import unquote
 
-from ..addresses import Address
+from ..addresses import Address, parse
 from ..errors import AddressError, ListError, OpportunityError
 from ..links.tokens import checked_opportunity
-from .cells import addresses_in, looks_like_address
-from .columns import Columns, Meaning, columns_of
+from .columns import Columns, Meaning, columns_of, looks_like_address
 
 DELIMITERS = ",;\t|"
 #: Characters in one line; what is longer is no line of a list of people.
 LONGEST_LINE = 65_536
 #: Lines that one quoted field may span before its quote counts as unclosed.
 MOST_LINES = 50
-#: The row that stands for a line that is too long.
-TOO_LONG = ["\N{REPLACEMENT CHARACTER}"]
+#: Stands for an octet that the encoding of the file does not know, and for a line that is too long.
+UNDECODED = "\N{REPLACEMENT CHARACTER}"
 #: Rows by which the columns are understood.
 SAMPLE = 200
-BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 #: The first line with which Excel is told the delimiter.
 SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 #: What a file is: people all of whom opted out, or an export whose columns say who did.
-LIST, EXPORT = "list", "export"
-FORMATS = (LIST, EXPORT)
+FORMATS = LIST, EXPORT = "list", "export"
+#: What a cell may hold unseen: soft hyphen, zero-width space, word joiner, byte order mark, marks of direction.
+UNSEEN = dict.fromkeys([0xAD, 0x200B, 0x2060, 0xFEFF, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+SEPARATORS = re.compile(r"[,;|\s]+")
 
 
 class Entry(NamedTuple):
@@ -46,20 +43,20 @@ class Entry(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """One row that does not count, by the number of its first line; the reason quotes nothing of the row.
-
-    ``bad``: whether it could not be used, and not just is no opt-out.
-    """
+    """One row that does not count, by the number of its first line; the reason quotes nothing of the row."""
 
     line: int
     reason: str
-    bad: bool
+
+
+#: The reasons of rows that could be used, and are just no opt-outs.
+NO_OPT_OUTS = {Meaning.BOUNCE, Meaning.NO_OPT_OUT}
 
 
 class MuteList:
     """A list of people who opted out, read lazily.
 
-    :param file: at its beginning.
+    :param file: read from its beginning.
     :param opportunity: for a list without a column of that name.
     :param format: one of ``FORMATS``; ``None`` to tell by its columns.
     :param encoding: ``None`` for UTF-8, or UTF-16 where it begins so. Octets that it does not know do not matter
@@ -76,27 +73,13 @@ class MuteList:
         encoding: str | None = None,
         column: str | None = None,
     ) -> None:
-        self._lines = _Lines(_decoded(file, encoding))
-        head = next(self._lines, "")
-        if sep := SEP.fullmatch(head):
-            self._lines.begin_row()
-            head = next(self._lines, "")
-        self._lines.give_back()
-        self._delimiter = sep[1] if sep else max(DELIMITERS, key=head.count)
-        self._reader = csv.reader(self._lines, delimiter=self._delimiter, strict=True)
+        self.opportunity = opportunity
+        self._lines, self._ahead, self._number = _decoded(file, encoding), deque[str](), 0
         self.names: Sequence[str] = []
-        first = next(self._rows(), (0, []))
-        if any(map(looks_like_address, first[1])):  # a row like the others
-            self._sample = [first, *islice(self._rows(), SAMPLE)]
-            self.names = [""] * max(len(cells) for _, cells in self._sample)
-        else:
-            self.names = first[1]
-            self._sample = [*islice(self._rows(), SAMPLE)]
+        self._sample = self._begin()
         columns = columns_of(self.names, [self._fitted(cells) for _, cells in self._sample], column)
         if columns is None:
             raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
-        self.columns: Columns = columns
-        self._opportunity = opportunity
         if opportunity is None and columns.opportunity is None:
             raise _unclear("The list has no column for the opportunity.", "--opportunity beta-42")
         if opportunity is not None and columns.opportunity is not None:
@@ -105,108 +88,131 @@ class MuteList:
                 "Each row must say who wants no invitation to what.",
                 "Leave out --opportunity, or rename that column.",
             )
-        #: Whether the columns say who opted out; without that, each row counts.
-        self.decided: bool = format == EXPORT or (format is None and columns.known)
-        if format == EXPORT and not columns.known:
+        if format == EXPORT and not columns.deciding:
             raise _unclear("No column says who opted out.", "--format list")
+        self.columns: Columns = columns
+        #: Whether the columns say who opted out; without that, each row counts.
+        self.decided: bool = format != LIST and bool(columns.deciding)
+
+    def _begin(self) -> list[tuple[int, list[str]]]:
+        """Read the delimiter, the names of the columns and the first rows; gives the rows."""
+        head = self._line() or ""
+        if sep := SEP.fullmatch(head):
+            head = self._line() or ""
+        self._give_back([head])
+        self._delimiter = sep[1] if sep else max(DELIMITERS, key=head.count)
+        first = next(self._rows(), (0, []))
+        self.names = first[1]
+        sample = [*islice(self._rows(), SAMPLE)]
+        if not any(map(looks_like_address, first[1])):
+            return sample
+        sample = [first, *sample]  # a row like the others
+        self.names = [""] * max(len(cells) for _, cells in sample)
+        return sample
 
     def __iter__(self) -> Iterator[Entry | Skipped]:
-        for number, cells in self._sample:
-            yield self._row(number, cells)
-        for number, cells in self._rows():
-            yield self._row(number, cells)
+        for number, cells in chain(self._sample, self._rows()):
+            yield self._row(number, self._fitted(cells))
 
     def _row(self, number: int, cells: list[str]) -> Entry | Skipped:
-        if cells == TOO_LONG:
-            return Skipped(number, "The line is too long", True)
-        cells = self._fitted(cells)
-        if self.decided:
-            meaning = self.columns.meaning(cells)
-            if meaning is not Meaning.OPTED_OUT:
-                return Skipped(number, meaning, meaning is Meaning.UNCLEAR)
-        about = self._opportunity
+        if cells[0] == UNDECODED and not any(cells[1:]):
+            return Skipped(number, "The line is too long")
+        if self.decided and (meaning := self.columns.meaning(cells)) is not Meaning.OPTED_OUT:
+            return Skipped(number, meaning)
+        about = self.opportunity
         try:
             if about is None:
                 assert self.columns.opportunity is not None
                 about = cells[self.columns.opportunity].strip()
             return Entry(addresses_in(cells[self.columns.address]), checked_opportunity(about))
         except (AddressError, OpportunityError) as error:
-            return Skipped(number, error.what.rstrip("."), True)
+            return Skipped(number, error.what.rstrip("."))
 
     def _fitted(self, cells: list[str]) -> list[str]:
-        """A row without its surplus cells, and with blanks for those that it lacks."""
-        missing = len(self.names) - len(cells)
-        return cells if missing <= 0 else cells + [""] * missing
+        """A row with blanks for the cells that it lacks."""
+        return cells + [""] * (len(self.names) - len(cells))
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """The rows that are not blank, by the number of their first line."""
-        while True:
-            self._lines.begin_row()
-            try:
-                cells = next(self._reader)
-                if len(self._lines.taken) > 1 and self.names and len(cells) != len(self.names):
-                    raise csv.Error
-            except StopIteration:
-                return
-            except csv.Error:
-                # A stray or unclosed quote: this line is a row as far as it can be read, and so are those behind it.
-                self._lines.give_back(1)
-                cells = next(csv.reader(self._lines.taken, delimiter=self._delimiter), [])
+        while (line := self._line()) is not None:
+            number = self._number
+            cells = self._quoted(line) if '"' in line else line.rstrip("\n").split(self._delimiter)
             if any(cells):
-                yield self._lines.first, cells
+                yield number, cells
 
+    def _quoted(self, line: str) -> list[str]:
+        """The row that begins with this line; after a stray or unclosed quote it ends with it, too."""
+        taken = [line]
 
-class _Lines:
-    """The lines of a text for a CSV reader; lines that it took for one row can be given back."""
+        def lines() -> Iterator[str]:
+            yield line
+            while len(taken) < MOST_LINES and (more := self._line()) is not None:
+                taken.append(more)
+                yield more
 
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self._ahead: deque[str] = deque()
-        self._number = 0
-        self.taken: list[str] = []
+        try:
+            cells = next(csv.reader(lines(), delimiter=self._delimiter, strict=True))
+            if len(taken) == 1 or not self.names or len(cells) == len(self.names):
+                return cells
+        except csv.Error:
+            pass
+        self._give_back(taken[1:])
+        return next(csv.reader([line], delimiter=self._delimiter), [])
 
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        if len(self.taken) >= MOST_LINES:
-            raise csv.Error
-        line = self._ahead.popleft() if self._ahead else next(self._lines)
-        self._number += 1
-        self.taken.append(line)
+    def _line(self) -> str | None:
+        line = self._ahead.popleft() if self._ahead else next(self._lines, None)
+        self._number += line is not None
         return line
 
-    def begin_row(self) -> None:
-        self.taken = []
+    def _give_back(self, lines: Sequence[str]) -> None:
+        self._ahead.extendleft(reversed(lines))
+        self._number -= len(lines)
 
-    @property
-    def first(self) -> int:
-        """The number of the first line that was taken for this row."""
-        return self._number - len(self.taken) + 1
 
-    def give_back(self, keep: int = 0) -> None:
-        """Give back what was taken for this row but for its first lines."""
-        self._ahead.extendleft(reversed(self.taken[keep:]))
-        self._number -= len(self.taken[keep:])
-        del self.taken[keep:]
+def addresses_in(cell: str) -> list[Address]:
+    """The addresses in a cell: mostly one, or several with nothing but separators between them.
+
+    Blanks, also invisible ones, a ``mailto:`` (RFC 6068) and angle brackets around an address are left out.
+
+    :raises AddressError: when it holds anything else.
+    """
+    if not cell.isascii():
+        if UNDECODED in cell:
+            raise AddressError(
+                "The address has a character that is not in the encoding of the file.",
+                "Another person could be muted in place of the one who opted out.",
+                "Name the encoding with --encoding, such as --encoding cp1252.",
+            )
+        cell = cell.translate(UNSEEN)
+    cell = cell.strip()
+    if cell[:7].lower() == "mailto:":
+        cell = unquote(cell[7:].partition("?")[0])
+    try:
+        return [parse(cell)]
+    except AddressError:
+        parts = [part for part in SEPARATORS.split(cell) if part]
+        if len(parts) < 2 or not all("@" in part for part in parts):
+            raise
+    return [parse(part) for part in parts]
 
 
 def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
     """The lines of a file, which stays open; in place of one that is too long, what stands for it."""
+    file.seek(0)
     start = file.read(4)
     file.seek(0)
     if encoding is None:
-        encoding = next((name for mark, name in BYTE_ORDER_MARKS.items() if start.startswith(mark)), None)
-    if encoding is None:  # UTF-8, or UTF-16 without a mark
-        zeros = start[:1] == b"\0", start[1:2] == b"\0"
-        encoding = {(False, True): "utf-16-le", (True, False): "utf-16-be"}.get(zeros, "utf-8")
+        zeros = start[:1] == b"\0", start[1:2] == b"\0"  # of UTF-16 without a byte order mark
+        encoding = {(False, True): "utf-16-le", (True, False): "utf-16-be"}.get(zeros, "utf-8-sig")
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            encoding = "utf-16"
     text = io.TextIOWrapper(file, encoding, "replace", newline=None)
     try:
         whole = True
         while line := text.readline(LONGEST_LINE):
             ends = line.endswith("\n")
             if whole:
-                yield line if ends or len(line) < LONGEST_LINE else f"{TOO_LONG[0]}\n"
+                yield line if ends or len(line) < LONGEST_LINE else f"{UNDECODED}\n"
             whole = ends
     finally:
         text.detach()

@@ -39,7 +39,7 @@ class Draft:
     headers: Mapping[str, str] = field(default_factory=dict)
     #: Whether the mail library can deliver to a non-ASCII local part (RFC 6531).
     smtputf8: bool = True
-    #: The recipient's, as a tag such as ``"de"`` or ``"pt-BR"``; without it, the footer speaks the one at hand.
+    #: The recipient's, as a tag such as ``"de"`` or ``"pt-BR"``; without it, the footer is in the current language.
     language: str | None = None
     cc: Sequence[Recipient] = ()
     bcc: Sequence[Recipient] = ()
@@ -143,20 +143,20 @@ class Composer:
         return before + start + footer() + end_of_line + after
 
     def _with_footer(self, text: str | None, footer: Callable[[], str], url: str) -> tuple[str | None, bool]:
-        """A body with this person's link in each link of ours, or else the footer in its slot; whether it has one."""
+        """A body with this person's link in each link of ours, and the footer in its slot; whether it has either."""
         if not text:
             return text, False
         text, linked = self._with_own_link(text, url)
         before, *after = SLOT.split(text)
         if not after:
             return text, linked
-        return before + ("" if linked else f"\n{footer()}\n") + "".join(after), True
+        return f"{before}\n{footer()}\n{''.join(after)}", True
 
     def _with_own_link(self, text: str, url: str) -> tuple[str, bool]:
         """Point every landing link in ``text`` at ``url``; return the text, and whether there was one.
 
         A body that was copied from another candidate's invitation must not carry that candidate's link. A link that
-        names a language keeps it, unless ``url`` names one.
+        names a language keeps it, unless ``url`` names another.
         """
         prefix = self._links.prefix(Door.LANDING)
         if prefix.lower() not in text.lower():  # a hundred times as fast as the expression
@@ -174,19 +174,17 @@ class Composer:
 def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
     """The recipient as the host wrote it, and parsed."""
     fields = {"recipients": draft.recipients, "cc": draft.cc, "bcc": draft.bcc}
-    wrong = [f"The {name} of an invitation is a string." for name, of in fields.items() if isinstance(of, str)]
-    if not any(fields.values()):
-        wrong.append("An invitation has no recipient.")
-    wrong += [f"An invitation has a {name}." for name in ("cc", "bcc") if fields[name]]
+    for name, people in fields.items():
+        if isinstance(people, str):
+            raise _misaddressed(f"The {name} of an invitation is a string, and not a list of addresses.")
+    if draft.cc:
+        raise _misaddressed("An invitation has a cc.")
+    if draft.bcc:
+        raise _misaddressed("An invitation has a bcc.")
+    if not draft.recipients:
+        raise _misaddressed("An invitation has no recipient.")
     if len(draft.recipients) > 1:
-        wrong.append(f"An invitation has {len(draft.recipients)} recipients.")
-    if wrong:
-        raise InvitationError(
-            wrong[0],
-            "Its link is personal: whoever else got the message could answer for its recipient.",
-            "Send one to each candidate, without cc and bcc: for address in addresses: "
-            "mail.send(Invitation(subject, recipients=[address], ...)).",
-        )
+        raise _misaddressed(f"An invitation has {len(draft.recipients)} recipients.")
     recipient = _text_of(draft.recipients[0])
     address = parse(recipient)
     if not (draft.smtputf8 or address.is_ascii):
@@ -196,6 +194,15 @@ def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
             "Ask this candidate for another address, or send through a library that speaks SMTPUTF8.",
         )
     return recipient, address
+
+
+def _misaddressed(what: str) -> InvitationError:
+    return InvitationError(
+        what,
+        "Its link is personal: whoever else got the message could answer for its recipient.",
+        "Send one to each candidate, without cc and bcc: for address in addresses: "
+        "mail.send(Invitation(subject, recipients=[address], ...)).",
+    )
 
 
 def _text_of(value: Any) -> Any:

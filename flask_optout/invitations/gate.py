@@ -21,6 +21,7 @@ from ..addresses import Recipient
 from ..choices.repository import Choices
 from ..email_log.records import EmailLog, Outgoing, reason
 from ..errors import NotAllSent, OptOutError, StoreUnavailable
+from ..links.log_filter import log
 from .compose import Composer, Draft, Letter
 from .headers import unfolded
 
@@ -32,7 +33,7 @@ SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
 
 S = TypeVar("S")
 M = TypeVar("M")
-#: Is told a message that could not be sent, and why.
+#: Called with each message that could not be sent, and its error.
 OnError = Callable[[Any, Exception], object]
 
 
@@ -123,9 +124,12 @@ class Gate:
         with suppress(OptOutError):  # such as a base URL that is missing, which is no concern of this message
             if any(isinstance(text, str) and self._composer.holds_link(text) for text in texts):
                 self._warned = True
-                self._logger.warning(
+                log(
+                    self._logger,
+                    logging.WARNING,
+                    "ungated_link",
                     "A message with a candidate's link in it left without passing the gate, as it is not an "
-                    "Invitation. If it invites people, send it as an Invitation of flask_optout.mailers."
+                    "Invitation. If it invites people, send it as an Invitation of flask_optout.mailers.",
                 )
 
 
@@ -139,7 +143,7 @@ def _pulled(sources: Iterable[S], flush: Callable[[], None]) -> Iterator[S]:
 
 
 class Failures:
-    """Counts what could not be sent, and tells it: at once, if somebody asked for that, or else at the end."""
+    """What could not be sent: given to ``on_error`` at once, or else counted and raised at the end."""
 
     def __init__(self, on_error: OnError | None) -> None:
         self._on_error = on_error
@@ -153,7 +157,7 @@ class Failures:
             self._on_error(source, error)
 
     def all_but_those(self, number: int) -> int:
-        """How many of so many messages did not fail; raises what nobody was told."""
+        """How many of ``number`` messages did not fail; raises the errors that no ``on_error`` was given."""
         if self._last is None or self._on_error is not None:
             return number - self.reasons.total()
         if number == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ class Mark(NamedTuple):
 class AppKey:
     """A key of the app, such as SECRET_KEY; it wraps the data key and nothing else.
 
-    ``id``: 16 hexadecimal digits that name the key and tell nothing about it.
+    ``id``: 16 hexadecimal digits that name the key, from which it cannot be computed.
     """
 
     def __init__(self, secret: str | bytes) -> None:
@@ -89,7 +89,7 @@ class DataKey:
         self._people = self.derive("people")
 
     def derive(self, purpose: str) -> bytes:
-        """A 32-byte key for one purpose; it tells nothing about the key of another purpose."""
+        """A 32-byte key for one purpose, from which no other key can be computed."""
         return _derived(self.secret, purpose)
 
     @cached_property
@@ -119,6 +119,17 @@ class DataKey:
     def mark(self, address: Address, opportunity: str) -> Mark:
         """Where the choice of exactly this address about exactly this opportunity is stored."""
         return Mark(self.scope(opportunity), self.digest(opportunity, address.canonical))
+
+    def marks_of(self, entries: Iterable[tuple[Address, str]]) -> list[Mark]:
+        """As :meth:`mark`, of many, each once and in the order of the table."""
+        people: dict[str, set[bytes]] = {}
+        for address, opportunity in entries:
+            people.setdefault(opportunity, set()).add(address.canonical.encode())
+        marks: list[Mark] = []
+        for opportunity, names in people.items():
+            scope = self.scope(opportunity)
+            marks += [Mark(scope, digest) for digest in sorted(self.digests(opportunity, [*names]))]
+        return sorted(marks)
 
     def marks(self, address: Address, opportunity: str) -> list[Mark]:
         """Where a choice may stand that forbids this invitation.

@@ -1,4 +1,4 @@
-"""Take the tokens of personal links out of what is logged, such as the lines of access logs, which name every URL."""
+"""Log lines: the form of ours, and no token of a personal link in any, such as those of an access log."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 
+from ..errors import OptOutError
 from .tokens import SHORTEST_TOKEN
 
 MASK = "[personal link]"
@@ -22,6 +23,18 @@ def mask_records() -> None:
     make = logging.getLogRecordFactory()
     if not isinstance(make, _Masked):
         logging.setLogRecordFactory(_Masked(make))
+
+
+def log(logger: logging.Logger, level: int, event: str, text: object, exc_info: bool = False) -> None:
+    """Write a line of ours, as "optout.event: text"; its name stays when the words change, and it names nobody."""
+    name = f"optout.{event}"
+    # The name is a part of the message and no argument, as Sentry groups by it.
+    logger.log(level, f"{name}: %s", text, extra={"optout_event": name}, exc_info=exc_info or None, stacklevel=2)
+
+
+def log_error(logger: logging.Logger, error: OptOutError) -> None:
+    """Log one of our errors; its class names the event, such as "optout.store_unavailable"."""
+    log(logger, logging.ERROR, re.sub("(?<!^)(?=[A-Z])", "_", type(error).__name__).lower(), error)
 
 
 class _Masked:

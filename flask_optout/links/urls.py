@@ -49,7 +49,7 @@ def tag_of(language: object) -> str:
 
 
 def split(path: str) -> tuple[str, str]:
-    """The language that stands before a token, or an empty one, and what should be the token."""
+    """The language before a token, or ``""``, and what should be the token."""
     found = PATH.fullmatch(path)
     return ((found[1] or "").lower(), found[2]) if found else ("", path)
 

@@ -55,7 +55,7 @@ def link_letter(
         words = translate(
             "%(sender)s invited you. Somebody asked for your link to be sent once more, so here it is:", sender=name
         )
-    said = {"links": links, "name": name, "words": words}
+    said = {"links": links, "name": name, "subject": subject, "words": words}
     return Letter(
         address=address,
         opportunity=opportunity,

@@ -1,4 +1,4 @@
-"""What adapters share: our headers as they are, lines of legal length, proof of the recipient, the rehearsal."""
+"""What adapters share: unfolded headers of ours, lines of legal length, proof of the recipient, the rehearsal."""
 
 from __future__ import annotations
 

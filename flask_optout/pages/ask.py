@@ -7,6 +7,7 @@ there was one.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -18,6 +19,7 @@ from ..choices.tables import KeyTaken, insert
 from ..email_log.ids import now
 from ..errors import AddressError, OptOutError
 from ..links.keys import ALL, Mark
+from ..links.log_filter import log
 from ..links.tokens import Claim, Door
 from ..mailers.delivery import default_sender, deliver, link_letter
 from ..wiring import current_state
@@ -68,10 +70,11 @@ def _mail(mail: Callable[[Address], None], typed: str) -> None:
         mail(parse(parse(typed).canonical))
     except AddressError:
         return
-    except OptOutError as error:
-        current_app.logger.error("A link that was asked for could not be mailed. %s", error)
-    except Exception as error:  # of the mail library, whose text may hold an address
-        current_app.logger.error("A link that was asked for could not be mailed (%s).", type(error).__name__)
+    except Exception as error:
+        # Of the mail library, whose text may hold an address, only the class.
+        reason = error if isinstance(error, OptOutError) else type(error).__name__
+        text = f"A link that was asked for could not be mailed: {reason}"
+        log(current_app.logger, logging.ERROR, "link_not_mailed", text)
 
 
 def _mail_link(claim: Claim, address: Address) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
+from ..links.log_filter import log, log_error
 from ..links.tokens import Claim, Door
 from ..links.urls import split
 from ..presses.commands import COMMANDS, Command
@@ -147,7 +149,8 @@ def _hosts_page(claim: Claim, nonce: Nonce, page: PageContext) -> Response | Non
     except HTTPException:  # such as get_or_404 for an opportunity that is gone
         return None
     except Exception:
-        current_app.logger.exception("The landing page failed; the candidate sees the page of Flask-OptOut.")
+        failed = "The landing page failed; the candidate sees the page of Flask-OptOut."
+        log(current_app.logger, logging.ERROR, "landing_page_failed", failed, exc_info=True)
         return None
     if response is None or response.status_code != 200:
         return None
@@ -170,7 +173,7 @@ def dead_link(error: BadToken) -> tuple[str, int]:
 @blueprint.errorhandler(JournalError)
 def unavailable(error: StoreUnavailable | ConfigurationError | JournalError) -> Response:
     """Say that nothing changed, and when to try again."""
-    current_app.logger.error("%s", error)
+    log_error(current_app.logger, error)
     template = "_unavailable.html" if "HX-Request" in request.headers else "unavailable.html"
     form = {name: request.form.get(name) for name in ("nonce", "toggle")}
     button = next(((name, value) for name, value in request.form.items() if name not in FIELDS), None)

@@ -116,7 +116,7 @@ def render(template: str, **context: Any) -> str:
         "language": current_language(),
         "sender": sender_of(current_app),
     }
-    return render_template(f"optout/{template}", **words, **context)
+    return render_template(f"optout/{template}", **words | context)
 
 
 def _filled(text: str, values: dict[str, Any]) -> str:

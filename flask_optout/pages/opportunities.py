@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from flask import current_app
 from werkzeug.exceptions import HTTPException
 
 from ..errors import ConfigurationError
+from ..links.log_filter import log, log_error
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,11 @@ def described(load: Callable[[str], Any], id: str) -> Opportunity:
     except HTTPException:  # such as get_or_404 for one that is gone
         return Opportunity("")
     except ConfigurationError as error:
-        current_app.logger.error("%s", error)
+        log_error(current_app.logger, error)
         return Opportunity("")
     except Exception:
-        current_app.logger.exception("The opportunity loader failed; the page goes without title and summary.")
+        failed = "The opportunity loader failed; the page goes without title and summary."
+        log(current_app.logger, logging.ERROR, "loader_failed", failed, exc_info=True)
         return Opportunity("")
     return Opportunity(" ".join(title.split()), summary, link, picture)
 

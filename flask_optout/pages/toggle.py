@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from ..addresses import Recipient, parse
 from ..errors import ConfigurationError, JournalError, StoreUnavailable
+from ..links.log_filter import log_error
 from ..links.tokens import Door, checked_opportunity
 from ..wiring import current_state
 from .context import TOGGLE, opened, page_context
@@ -35,6 +36,6 @@ def optout_toggle(address: Recipient | None = None, opportunity: str | None = No
         claim = state.tokens.read(Door.LANDING, token)
         page = page_context(claim, opened(claim)._replace(back=here()), toggle=True)
     except (StoreUnavailable, ConfigurationError, JournalError) as error:
-        current_app.logger.error("%s", error)
+        log_error(current_app.logger, error)
         page = None
     return Markup(render("toggle.html", page=page))

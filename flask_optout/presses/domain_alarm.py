@@ -1,7 +1,7 @@
 """The domain alarm: many who were invited at one mail domain opted out, so a scanner may have pressed for them.
 
-It is the one means against a scanner that behaves like a person, as it does so for everybody behind one gateway. It
-gives a domain and a rounded number, a day late, so that nobody learns from it whether a single person opted out.
+A scanner that behaves like a person does so for everybody behind one gateway; nothing else shows it. An alarm names a
+domain and a rounded number, a day late, so that it does not tell whether a single person opted out.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Alarms:
             for domain, size in self._sizes(day, tags).items():
                 count = tags[self._domain(domain)]
                 if size >= LEAST_INVITED and 2 * count >= size:
-                    yield Alarm(domain, day, _rounded(min(count, size - 1)))
+                    yield Alarm(domain, day, STEPS[bisect_right(STEPS, min(count, size - 1)) - 1])
 
     def _sizes(self, day: datetime.date, tags: Container[bytes]) -> dict[str, int]:
         """How many people were invited at the domains with these tags in the week up to this day."""
@@ -127,8 +127,7 @@ class Alarms:
         """Whether a notice may go to this domain now: once a week, alarm or not, so that asking tells nothing."""
         today, alarm = self._today(), self._alarm.c
         tag = self._tag(b"notice" + self._key.domain_tag(domain), DOMAIN_SIZE)
-        lately = sa.select(alarm.day).where(alarm.domain == tag, alarm.day > today - datetime.timedelta(WEEK))
-        if self._rows(lately):
+        if self._rows(sa.select(alarm.day).where(alarm.domain == tag, alarm.day > today - datetime.timedelta(WEEK))):
             return False
         row = {"domain": tag, "day": today, "person": bytes(PERSON_SIZE)}
         try:
@@ -142,7 +141,3 @@ class Alarms:
 
     def _today(self) -> datetime.date:
         return datetime.datetime.fromtimestamp(self._clock(), datetime.UTC).date()
-
-
-def _rounded(count: int) -> int:
-    return STEPS[bisect_right(STEPS, count) - 1]

@@ -32,7 +32,7 @@ MOST = 16
 
 
 class Recent(NamedTuple):
-    """What is known of the recent presses of a link; ``version`` is ``None`` where there is no row."""
+    """The recent presses of a link; ``version`` is ``None`` where there is no row of them."""
 
     version: int | None
     salt: bytes
@@ -86,7 +86,7 @@ class RecentPresses:
                 return self._choices.transact(work)
 
     def one_click(self, claim: Claim) -> None:
-        """Mute at once: a mail program may not send the signal without its user's word (RFC 8058 section 3.2)."""
+        """Mute at once: a mail program may not send the signal without its user's consent (RFC 8058 section 3.2)."""
         mark = claim.person[0]
 
         def work(connection: sa.Connection) -> tuple[None, list[Statement]]:
@@ -172,7 +172,7 @@ def _row(press: Press) -> list[Any]:
 
 
 def _bounded(presses: list[Press]) -> list[Press]:
-    """The presses to keep; of too many, the oldest of whoever has just pressed goes: no other's is crowded out."""
+    """The presses to keep; of too many, the oldest of the latest visitor goes, so nobody drops another's."""
     newest = presses[-1]
     while len(presses) > MOST:
         same = [press for press in presses[:-1] if newest.visitor == press.visitor or newest.visit == press.visit]

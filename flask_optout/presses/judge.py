@@ -160,7 +160,7 @@ def _negative(case: Weighed) -> tuple[Verdict, str] | None:
 
 
 def _others(case: Weighed) -> tuple[Verdict, str] | None:
-    """Nothing is undone that somebody else has just been told."""
+    """Nothing is undone that another visitor has just been told."""
     command = case.evidence.command
     told = any(
         command.contradicts(press.command) or (command is Command.MUTE_ALL and press.command is Command.UNDO)
@@ -189,10 +189,10 @@ def _doubtful(case: Weighed) -> tuple[Verdict, str] | None:
 
 
 def _later_undo(case: Weighed) -> tuple[Verdict, str] | None:
-    """L9: to undo on a later visit wants the browser's word for the press, or a second one.
+    """L9: to undo on a later visit takes the browser's sign of a click, or a second press.
 
-    Whoever presses the only big button on every page would otherwise invite again those who said no. A page that
-    offers to keep the invitations does not show a mute at all, so there it takes a second press in any case.
+    A scanner that presses the only big button of every page would otherwise invite again those who said no. A page
+    that offers to keep the invitations does not show a mute at all, so there it takes a second press in any case.
     """
     evidence = case.evidence
     sure = evidence.fetch_user or evidence.scripts is Scripts.TRUSTED

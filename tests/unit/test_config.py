@@ -118,6 +118,12 @@ def test_a_base_url_is_https_or_leads_to_this_machine(url: str) -> None:
     apply(app(OPTOUT_BASE_URL=url))
 
 
+def test_p12_a_key_that_is_a_word_is_to_be_replaced() -> None:
+    with pytest.raises(ConfigurationError, match="of SECRET_KEY is shorter than 16 bytes") as refused:
+        apply(app(SECRET_KEY="dev"))
+    assert refused.value.mend.startswith("Replace it in SECRET_KEY;")
+
+
 def test_a_missing_base_url_is_named() -> None:
     with pytest.raises(ConfigurationError, match="OPTOUT_BASE_URL is not set"):
         apply(app(OPTOUT_BASE_URL=None))

@@ -11,6 +11,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.exceptions import BadRequest, NotFound
 
 from ...errors import ConfigurationError, StoreUnavailable
+from ...links.log_filter import log_error
 from ...pages.candidate import LONGEST_FORM, protect
 from ...pages.languages import render
 from ...pages.routing import PlacedBlueprint
@@ -89,5 +90,5 @@ def stale_form(error: BadRequest) -> tuple[str, int]:
 @blueprint.errorhandler(ConfigurationError)
 def unavailable(error: StoreUnavailable | ConfigurationError) -> Response:
     """Show the operator what is wrong, as it names a setting and nobody."""
-    current_app.logger.error("%s", error)
+    log_error(current_app.logger, error)
     return make_response(page("unavailable.html", error=error), 503)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map
 
 from ...errors import ConfigurationError
+from ...links.log_filter import log
 
 #: Is called without arguments for each request; answers True, False (or None), or the operator's name.
 Guard = Callable[[], Any]
@@ -38,7 +40,7 @@ def operator_name(guard: Guard) -> str | None:
     try:
         answer = guard()
     except Exception as error:
-        current_app.logger.error("%s", _wrong(f"The operator guard raised {type(error).__name__}."))
+        _report(f"The operator guard raised {type(error).__name__}.")
         return None
     # By type(): a proxy says that it is an instance of whatever it stands for.
     if type(answer) is str and answer:
@@ -47,7 +49,7 @@ def operator_name(guard: Guard) -> str | None:
         return NAMELESS if answer is True else None
     if hasattr(answer, "close"):
         answer.close()  # a coroutine that nobody awaits would warn
-    current_app.logger.error("%s", _wrong(f"The operator guard answered a {type(answer).__name__}."))
+    _report(f"The operator guard answered a {type(answer).__name__}.")
     return None
 
 
@@ -105,6 +107,10 @@ def _asked(guard: Guard) -> str | None:
         for mark, value in marks.items():
             setattr(session, mark, value)
     return name
+
+
+def _report(what: str) -> None:
+    log(current_app.logger, logging.ERROR, "guard_failed", _wrong(what))
 
 
 def _wrong(what: str) -> ConfigurationError:

@@ -6,6 +6,7 @@ invitation, so that this is no way around a mute.
 
 from __future__ import annotations
 
+import logging
 import re
 
 from flask import current_app, g, redirect
@@ -13,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from ...addresses import parse
 from ...invitations.compose import Draft, Letter
+from ...links.log_filter import log
 from ...links.tokens import Door
 from ...links.urls import tag_of
 from ...mailers.delivery import deliver, link_letter
@@ -48,7 +50,8 @@ def send_again(id: int) -> Response | tuple[str, int]:
         deliver(again if invitable else neutral)
     except Exception as error:
         resends.record_failure(email, begun, error)
-        current_app.logger.error("An invitation could not be sent again (%s).", reason(error))
+        text = f"An invitation could not be sent again ({reason(error)})."
+        log(current_app.logger, logging.ERROR, "resend_failed", text)
         return page("send_again.html", email=email, refused=None, failure=reason(error)), 502
     return redirect(f"{optout_url('optout_operator.entry', id=id)}#sent-again", 303)
 

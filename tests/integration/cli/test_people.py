@@ -59,7 +59,7 @@ def test_what_was_sent_again_is_exported(host: Host) -> None:
     assert [(each["opportunity"], each["operator"]) for each in exported["sent_again"]] == [
         (email.opportunity, "Kim")
     ]
-    assert run(host, "erase", PEOPLE[0], "--yes") == (0, "Invitations that are removed: 2, sent again: 1.\n")
+    assert run(host, "erase", PEOPLE[0], "--yes") == (0, "Removed 2 invitations and 1 that was sent again.\n")
 
 
 def test_an_export_of_nobody_is_empty(host: Host) -> None:
@@ -78,7 +78,7 @@ def test_one_person_is_erased_and_their_choice_stands(make: MakeHost, database: 
         invite(host)
         say(host, True, to="jane@example.org")
         code, output = run(host, "erase", "jane@example.org", given="y\n")
-        assert code == 0 and output.endswith("Invitations that are removed: 2, sent again: 0.\n")
+        assert code == 0 and output.endswith("Removed 2 invitations and 0 that were sent again.\n")
         assert kept(host) == ["bob@example.org", "jane+2@example.org"]
         assert not host.optout.may_invite("jane@example.org", "beta-42")
         dispose(host)

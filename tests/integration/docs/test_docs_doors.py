@@ -72,7 +72,7 @@ def sns(message: Any, **changes: str) -> dict[str, str]:
         "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
         "TopicArn": TOPIC,
         "Subject": "Amazon SES Email Event Notification",
-        "Message": json.dumps(message),
+        "Message": message if isinstance(message, str) else json.dumps(message),
         "Timestamp": "2026-11-26T22:14:06.000Z",
         "SignatureVersion": changes.pop("version", "1"),
         "SigningCertURL": CERTIFICATE_URL,
@@ -88,21 +88,31 @@ def sns(message: Any, **changes: str) -> dict[str, str]:
 def ses(**about: Any) -> dict[str, Any]:
     """https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html"""
     complaint = {
-        "userAgent": "AnyCompany Feedback Loop (V0.01)",
         "complainedRecipients": [{"emailAddress": "jane@example.org"}],
+        "timestamp": "2026-11-26T20:10:05.000Z",
+        "feedbackId": "000001378603177f-18c07c78-fa81-4a58-9dd1-fedc3cb8f49a-000000",
+        "complaintSubType": None,
+        "userAgent": "AnyCompany Feedback Loop (V0.01)",
         "complaintFeedbackType": "abuse",
         "arrivalDate": "2026-11-26T20:10:04.000Z",
-        "feedbackId": "000001378603177f-18c07c78-fa81-4a58-9dd1-fedc3cb8f49a-000000",
         **about,
     }
-    return {"notificationType": "Complaint", "complaint": complaint, "mail": {"source": "team@example.org"}}
+    mail = {
+        "timestamp": "2026-11-26T20:09:00.000Z",
+        "source": "team@example.org",
+        "destination": ["jane@example.org"],
+    }
+    return {"notificationType": "Complaint", "complaint": complaint, "mail": mail}
 
 
 def post_ses(client: FlaskClient, message: Any, **changes: str) -> int:
+    # Subscriptions and SES's first note hold a sentence, https://docs.aws.amazon.com/sns/latest/dg/http-formats.html
     given = json.dumps(sns(message, **changes))
     return client.post("/complaints/ses", data=given, content_type="text/plain; charset=UTF-8").status_code
 
 
+SUBSCRIBE = "https://sns.us-west-2.amazonaws.com/?Action=ConfirmSubscription&Token=t"
+CHOSEN = "You have chosen to subscribe to the topic. To confirm, visit the SubscribeURL included in this message."
 EVENT = {"notificationType": None, "eventType": "Complaint"}
 BOUNCE = {"notificationType": "Bounce", "bounce": {"bouncedRecipients": [{"emailAddress": "jane@example.org"}]}}
 
@@ -111,20 +121,37 @@ def post_postmark(client: FlaskClient, event: Any, password: str = "swordfish") 
     return client.post("/complaints/postmark", json=event, auth=("postmark", password)).status_code
 
 
-def change(reason: str, suppress: bool = True) -> dict[str, Any]:
+def change(reason: str, origin: str = "Recipient", suppress: bool = True) -> dict[str, Any]:
     """https://postmarkapp.com/developer/webhooks/subscription-change-webhook"""
     return {
         "RecordType": "SubscriptionChange",
-        "MessageID": "883953f4-6105-42a2-a16a-77a8eac79483",
+        "MessageID": "883953f4-6105-42a2-a16a-77a8eac79483" if origin == "Recipient" else None,
+        "ServerID": 123456,
+        "MessageStream": "outbound",
+        "ChangedAt": "2026-11-26T10:53:34.416071Z",
         "Recipient": "jane@example.org",
-        "Origin": "Recipient",
+        "Origin": origin,
         "SuppressSending": suppress,
         "SuppressionReason": reason if suppress else None,
+        "Tag": None,
+        "Metadata": {},
     }
 
 
 #: https://postmarkapp.com/developer/webhooks/spam-complaint-webhook
-COMPLAINT = {"RecordType": "SpamComplaint", "Type": "SpamComplaint", "TypeCode": 512, "Email": "jane@example.org"}
+COMPLAINT = {
+    "RecordType": "SpamComplaint",
+    "ID": 42,
+    "Type": "SpamComplaint",
+    "TypeCode": 100001,
+    "Name": "Spam complaint",
+    "MessageStream": "outbound",
+    "Email": "jane@example.org",
+    "From": "team@example.org",
+    "BouncedAt": "2026-11-26T10:53:34.416071Z",
+    "Inactive": True,
+    "CanActivate": False,
+}
 
 
 def post_sendgrid(client: FlaskClient, *events: str, tampered: bool = False) -> int:
@@ -139,13 +166,27 @@ def post_sendgrid(client: FlaskClient, *events: str, tampered: bool = False) -> 
     return client.post("/complaints/sendgrid", data=body, headers=headers, content_type=kind).status_code
 
 
-def post_mailgun(client: FlaskClient, event: str, key: str = "a webhook signing key") -> int:
-    """https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks"""
-    timestamp, token = "1529006854", "a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0"
+def post_mailgun(
+    client: FlaskClient, event: str, key: str = "a webhook signing key", timestamp: str | int = "1529006854"
+) -> int:
+    """https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks and webhook-payloads"""
+    token = "a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0"
     signature = hmac.new(key.encode(), f"{timestamp}{token}".encode(), hashlib.sha256).hexdigest()
     data = {
-        "signature": {"timestamp": timestamp, "token": token, "signature": signature},
-        "event-data": {"event": event, "recipient": "jane@example.org", "timestamp": 1529006854.329574},
+        "signature": {"timestamp": timestamp, "token": token, "signature": signature, "parent-signature": "0" * 64},
+        "event-data": {
+            "id": "CCXMjJ7nQi2N3BPigGOdgQ",
+            "event": event,
+            "timestamp": 1529006854.329574,
+            "log-level": "warn",
+            "recipient": "jane@example.org",
+            "recipient-domain": "example.org",
+            "account": {"id": "1234567890303a4bd1f33898"},
+            "domain": {"name": "mail.example.org"},
+            "flags": {"is-test-mode": False},
+            "tags": [],
+            "user-variables": {},
+        },
     }
     return client.post("/complaints/mailgun", json=data).status_code
 
@@ -158,8 +199,23 @@ CASES: dict[str, tuple[Callable[[FlaskClient], int], int, bool]] = {
     "SES not spam": (lambda client: post_ses(client, ses(complaintFeedbackType="not-spam")), 204, False),
     "SES bounce": (lambda client: post_ses(client, BOUNCE), 204, False),
     "SES confirmation": (
-        lambda client: post_ses(client, "", Type="SubscriptionConfirmation", Token="t", SubscribeURL="https://x.org"),
+        lambda client: post_ses(client, CHOSEN, Type="SubscriptionConfirmation", Token="t", SubscribeURL=SUBSCRIBE),
         204,
+        False,
+    ),
+    "SES end of a subscription": (
+        lambda client: post_ses(client, CHOSEN, Type="UnsubscribeConfirmation", Token="t", SubscribeURL=SUBSCRIBE),
+        204,
+        False,
+    ),
+    "SES first note to a topic": (
+        lambda client: post_ses(client, "Successfully validated SNS topic for Amazon SES event publishing."),
+        204,
+        False,
+    ),
+    "SES no certificate": (
+        lambda client: client.post("/complaints/ses", json={"TopicArn": TOPIC, "Type": "Notification"}).status_code,
+        403,
         False,
     ),
     "SES another topic": (lambda client: post_ses(client, ses(), TopicArn="arn:aws:sns:us-west-2:1:x"), 403, False),
@@ -176,13 +232,23 @@ CASES: dict[str, tuple[Callable[[FlaskClient], int], int, bool]] = {
     "Postmark complaint": (lambda client: post_postmark(client, COMPLAINT), 204, True),
     "Postmark unsubscribe": (lambda client: post_postmark(client, change("ManualSuppression")), 204, True),
     "Postmark bounce": (lambda client: post_postmark(client, change("HardBounce")), 204, False),
-    "Postmark resubscribe": (lambda client: post_postmark(client, change("", suppress=False)), 204, False),
+    "Postmark suppression by hand": (
+        lambda client: post_postmark(client, change("ManualSuppression", origin="Customer")),
+        204,
+        True,
+    ),
+    "Postmark resubscribe": (lambda client: post_postmark(client, change("", "Customer", False)), 204, False),
     "Postmark without password": (lambda client: post_postmark(client, COMPLAINT, "guess"), 403, False),
     "SendGrid complaint": (lambda client: post_sendgrid(client, "delivered", "spamreport"), 204, True),
     "SendGrid unsubscribe": (lambda client: post_sendgrid(client, "unsubscribe"), 204, True),
     "SendGrid group unsubscribe": (lambda client: post_sendgrid(client, "group_unsubscribe"), 204, True),
     "SendGrid bounce": (lambda client: post_sendgrid(client, "bounce", "dropped", "group_resubscribe"), 204, False),
     "SendGrid tampered": (lambda client: post_sendgrid(client, "spamreport", tampered=True), 403, False),
+    "Mailgun complaint, a number for its time": (
+        lambda client: post_mailgun(client, "complained", timestamp=1529006854),
+        204,
+        True,
+    ),
     "Mailgun complaint": (lambda client: post_mailgun(client, "complained"), 204, True),
     "Mailgun unsubscribe": (lambda client: post_mailgun(client, "unsubscribed"), 204, True),
     "Mailgun failure": (lambda client: post_mailgun(client, "failed"), 204, False),
@@ -252,4 +318,4 @@ def test_mute_reads_all_lines_before_it_mutes_anybody(host: Host) -> None:
 def test_mute_says_the_same_whatever_stood_before(host: Host) -> None:
     runner = host.app.test_cli_runner()
     outputs = {runner.invoke(args=["optout", "mute", "ann@example.org", "x"]).output for _ in range(3)}
-    assert outputs == {"Addresses that are muted: 1.\n"}
+    assert outputs == {"1 address is muted.\n"}

@@ -107,6 +107,20 @@ def test_an_operator_comes_in_and_nobody_else(module: ModuleType, heading: str) 
     assert (here.status, [*here.headers], here.data) == (nowhere.status, [*nowhere.headers], nowhere.data)
 
 
+def test_a_decorator_of_flask_security_lets_nobody_in(module: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
+    """V8: given as the guard, it is truthy whatever it answers."""
+    from flask_security import auth_required
+
+    module.auth_required = auth_required  # type: ignore[attr-defined]
+    code = recipe("Flask-Security").replace(
+        'lambda: current_user.has_role("operator") and current_user.email', "GUARD"
+    )
+    assert "GUARD" in code
+    exec(code.replace("GUARD", 'auth_required("session")'), vars(module))
+    assert module.app.test_client().get(LOG).status_code == 404
+    assert "OptOut(db, operator=lambda:" in caplog.text
+
+
 @contextmanager
 def behind_nginx(module: ModuleType, folder: Path) -> Iterator[str]:
     port, app_port = free_port(), free_port()

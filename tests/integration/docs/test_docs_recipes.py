@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import time
@@ -28,7 +29,7 @@ from tests.support.story import link_in
 
 DOCS = Path(__file__).parents[3] / "docs"
 PYTHON = re.findall(r"^```python\n(.*?)^```$", (DOCS / "recipes.md").read_text(), re.MULTILINE | re.DOTALL)
-APP, _, _, SECURITY, _, _, _, APSCHEDULER, SENTRY = PYTHON  # the others: test_docs_guards.py
+APP, _, _, SECURITY, _, _, _, APSCHEDULER, STRUCTLOG, SENTRY = PYTHON  # the others: test_docs_guards.py
 [NGINX] = re.findall(r"^```nginx\n(.*?)^```$", (DOCS / "operations.md").read_text(), re.MULTILINE | re.DOTALL)
 
 
@@ -110,7 +111,9 @@ def test_the_scheduler_invites_those_who_are_not_muted(recipe: ModuleType, smtp:
     assert "/optout/" in link_in(smtp.received[0].part("plain"))
 
 
-def test_no_event_of_sentry_holds_a_link(recipe: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def sentry(recipe: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Envelope]]:
+    """What Sentry would be sent by the app of the recipe."""
     sent: list[Envelope] = []
 
     class Recording(Transport):
@@ -123,20 +126,52 @@ def test_no_event_of_sentry_holds_a_link(recipe: ModuleType, monkeypatch: pytest
     real = sentry_sdk.init
     monkeypatch.setattr(sentry_sdk, "init", init)
     exec(SENTRY, vars(recipe))
-    try:
-        with recipe.app.app_context():
-            link = recipe.optout.link("jane@example.org", "camera")
-        recipe.app.before_request(fail)
-        with pytest.raises(ZeroDivisionError):
-            raise_in(recipe, link)
-        sentry_sdk.flush()
-    finally:
-        sentry_sdk.get_global_scope().set_client(None)
-    bodies = [envelope.serialize().decode() for envelope in sent]
+    yield sent
+    sentry_sdk.get_global_scope().set_client(None)
+
+
+def test_no_event_of_sentry_holds_a_link(recipe: ModuleType, sentry: list[Envelope]) -> None:
+    with recipe.app.app_context():
+        link = recipe.optout.link("jane@example.org", "camera")
+    recipe.app.before_request(fail)
+    with pytest.raises(ZeroDivisionError):
+        raise_in(recipe, link)
+    sentry_sdk.flush()
+    bodies = [envelope.serialize().decode() for envelope in sentry]
     assert any("ZeroDivisionError" in body for body in bodies)
     assert SLOT in "".join(bodies)
     assert not any(ALPHABET.search(body.lower()) for body in bodies if link.rpartition("/")[2] in body)
     assert not any(link.rpartition("/")[2] in body for body in bodies)
+
+
+def test_sentry_groups_our_errors_by_their_event(recipe: ModuleType, sentry: list[Envelope]) -> None:
+    fail_to_look(recipe)
+    sentry_sdk.flush()
+    events = [event for envelope in sentry if (event := envelope.get_event()) is not None]
+    [logged] = [event for event in events if "logentry" in event]
+    assert logged["logentry"]["message"] == "optout.store_unavailable: %s"
+    assert logged["extra"]["optout_event"] == "optout.store_unavailable"
+    assert "jane" not in str(events)
+
+
+def test_structlog_writes_our_event(recipe: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(STRUCTLOG, vars(recipe))
+    try:
+        fail_to_look(recipe)
+    finally:
+        recipe.app.logger.removeHandler(recipe.handler)
+    [line] = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    assert line["optout_event"] == "optout.store_unavailable" and line["level"] == "error"
+    assert line["event"].startswith("optout.store_unavailable: The database could not be used")
+    assert "jane" not in str(line)
+
+
+def fail_to_look(recipe: ModuleType) -> None:
+    """Open a candidate's page while the tables are gone."""
+    with recipe.app.app_context():
+        link = recipe.optout.link("jane@example.org", "camera")
+        recipe.db.drop_all()
+    assert recipe.app.test_client().get(link).status_code == 503
 
 
 def fail() -> None:

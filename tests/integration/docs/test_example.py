@@ -163,10 +163,10 @@ def test_the_mailbox_shows_a_mail_as_it_arrived(fresh: Example, page: Page) -> N
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", PAGES)
-def test_everybody_can_use(browser: Browser, programme: Example, name: str) -> None:
+def test_everybody_can_use(fresh: Example, browser: Browser, name: str) -> None:
     """axe finds nothing, in light and in dark, and all of it fits a screen of 320 px."""
     with page_of(browser) as page:
-        PAGES[name](page, programme)
+        PAGES[name](page, fresh)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             for width in (1280, 320):
@@ -186,6 +186,7 @@ def test_a_keyboard_is_enough(fresh: Example, browser: Browser) -> None:
         expect(skip).to_be_focused()
         expect(skip).to_be_in_viewport()
         page.keyboard.press("Enter")
+        page.keyboard.press("Tab")  # to the title of the first opportunity
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name="Invite Jane Doe").first).to_be_focused()
         assert page.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"

@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from flask_optout.doctor.dkim_keys import NEW_KEY, keys, signatures
+from flask_optout.doctor.dkim_keys import keys, signatures
 from flask_optout.doctor.sample import Sample
 from tests.integration.doctor.conftest import Ask
 from tests.support.dns_server import SERVFAIL, SILENCE, Rdata, Zone
@@ -106,7 +106,8 @@ def test_who_has_a_provider_is_sent_to_its_page(ask: Ask, selector: str, alias: 
 
 
 def test_the_command_for_a_new_key_prints_a_record_that_fits_dns(ask: Ask, tmp_path: Path) -> None:
-    printed = subprocess.run(["sh", "-c", NEW_KEY], cwd=tmp_path, capture_output=True, check=True, text=True).stdout
+    command = the(keys(ask({}), [("s1", D)]), "domain.dkim.absent").paste
+    printed = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, check=True, text=True).stdout
     strings = printed.strip('"').split('" "')
     assert max(map(len, strings)) <= 255
     zone: Zone = {f"{NAME} TXT": [[string.encode() for string in strings]]}

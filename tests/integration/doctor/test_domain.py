@@ -9,6 +9,7 @@ import pytest
 from flask_optout.doctor.case import Case
 from flask_optout.doctor.domain import domain
 from tests.integration.doctor.conftest import Ask
+from tests.support.dns_server import SILENCE, Zone
 from tests.support.findings import ids, not_well, the
 from tools.doctor_demo import SENDER, ZONE
 
@@ -25,6 +26,25 @@ def test_all_that_is_looked_at(ask: Ask) -> None:
         "domain.mx",
         "domain.ptr",
     }
+
+
+TAKES_MAIL = {"in.example MX": ["10 mx.in.example."], "mx.in.example A": ["192.0.2.3"]}
+
+
+@pytest.mark.parametrize(
+    ("zone", "id"),
+    [
+        (TAKES_MAIL, "domain.mailto"),
+        ({"in.example A": ["192.0.2.3"]}, "domain.mailto"),
+        ({"in.example TXT": ["nothing"]}, "domain.mailto.none"),
+        ({"in.example MX": ["0 ."]}, "domain.mailto.none"),
+        ({"in.example MX": [SILENCE]}, "domain.mailto.unknown"),
+    ],
+)
+def test_opt_outs_by_mail_go_to_a_domain_that_takes_mail(ask: Ask, zone: Zone, id: str) -> None:
+    config = {"OPTOUT_MAILTO": "optout+{token}@in.example", "OPTOUT_SENDING_HOST": None, "OPTOUT_DKIM_SELECTORS": ()}
+    case = Case.of({**config, "OPTOUT_BOUNCE_DOMAIN": None})
+    assert id in ids(domain(case, ask(zone)))
 
 
 def test_without_a_domain_nobody_can_tell(ask: Ask) -> None:

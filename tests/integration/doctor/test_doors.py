@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import socket
 import threading
 import time
@@ -13,18 +12,41 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from flask import Flask, Response, abort, redirect, request
+from flask import Flask, abort, redirect, render_template_string, request
 
 from flask_optout.doctor import doors as module
 from flask_optout.doctor import http
+from flask_optout.doctor.case import Case
 from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
+from flask_optout.doctor.examine import examine
 from flask_optout.doctor.finding import Finding
 from flask_optout.links.keys import DataKey
 from flask_optout.links.tokens import Door, Tokens
 from flask_optout.presses.judge import HURRY
+from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.findings import ids, the
-from tests.support.hosts import Host, free_port, http_server
+from tests.support.fronts import (
+    another_page,
+    broken,
+    caching_proxy,
+    challenge,
+    cookies,
+    csrf_check,
+    headers_set,
+    login_wall,
+    maintenance,
+    multipart_wall,
+    one_click_wall,
+    other_headers,
+    page_wall,
+    programs_kept_out,
+    proxy_that_presses,
+    rate_limit,
+    scripts,
+    too_many,
+)
+from tests.support.hosts import Host, Mailbox, free_port, http_server
 
 pytestmark = pytest.mark.long
 
@@ -73,149 +95,6 @@ def test_the_probe_is_nobody(make: MakeHost) -> None:
         assert PROBE.domain == "example.com"
 
 
-def login_wall(app: Flask) -> None:
-    app.before_request(lambda: redirect("/login"))
-
-
-def one_click_wall(app: Flask) -> None:
-    app.before_request(
-        lambda: redirect("/login") if request.method == "POST" and "one-click" in request.path else None
-    )
-
-
-def page_wall(app: Flask) -> None:
-    app.before_request(
-        lambda: ("No", 403) if (request.method, "one-click" in request.path) == ("POST", False) else None
-    )
-
-
-def multipart_wall(app: Flask) -> None:
-    app.before_request(lambda: ("No", 403) if request.mimetype == "multipart/form-data" else None)
-
-
-def csrf_check(app: Flask) -> None:
-    app.before_request(lambda: ("Bad CSRF token", 400) if request.method == "POST" else None)
-
-
-def maintenance(app: Flask) -> None:
-    app.before_request(lambda: ("Back soon", 503))
-
-
-def rate_limit(app: Flask) -> None:
-    """Refuses what comes sooner than a moment after the request before, as nginx's limit_req does."""
-    last = [0.0]
-
-    def limit() -> tuple[str, int] | None:
-        before, last[0] = last[0], time.monotonic()
-        return ("Slow down", 503) if before and last[0] - before < 30 and request.method != "GET" else None
-
-    app.before_request(limit)
-
-
-def too_many(app: Flask) -> None:
-    app.before_request(lambda: ("Too many", 429) if request.query_string else None)
-
-
-def challenge(app: Flask) -> None:
-    app.before_request(lambda: ("<title>Just a moment...</title>", 403, {"cf-mitigated": "challenge"}))
-
-
-def broken(app: Flask) -> None:
-    app.before_request(lambda: ("Oh no", 500))
-
-
-def programs_kept_out(app: Flask) -> None:
-    app.before_request(
-        lambda: ("No bots", 403) if "Mozilla" not in str(request.user_agent) and request.method == "GET" else None
-    )
-
-
-def headers_set(*pairs: tuple[str, str]) -> Callable[[Flask], None]:
-    """Adds headers beside those that are there, as a proxy does."""
-
-    def spoil(app: Flask) -> None:
-        def add(response: Response) -> Response:
-            for name, value in pairs:
-                response.headers.add(name, value)
-            return response
-
-        app.after_request(add)
-
-    return spoil
-
-
-def scripts(source: str) -> Callable[[Flask], None]:
-    def spoil(app: Flask) -> None:
-        def inject(response: Response) -> Response:
-            if response.mimetype == "text/html":
-                response.direct_passthrough = False
-                response.set_data(
-                    response.get_data(as_text=True).replace("</body>", f'<script src="{source}"></script></body>')
-                )
-            return response
-
-        app.after_request(inject)
-
-    return spoil
-
-
-def another_page(app: Flask) -> None:
-    app.before_request(lambda: "<h1>Sign in</h1>")
-
-
-def cookies(app: Flask) -> None:
-    def set_cookie(response: Response) -> Response:
-        response.set_cookie("balancer", "1")
-        return response
-
-    app.after_request(set_cookie)
-
-
-def other_headers(app: Flask) -> None:
-    def set_headers(response: Response) -> Response:
-        response.headers["Cache-Control"] = "max-age=300"
-        response.headers["Content-Security-Policy"] = "require-trusted-types-for 'script'"
-        return response
-
-    app.after_request(set_headers)
-
-
-def caching_proxy(app: Flask) -> None:
-    inner, kept = app.wsgi_app, {}
-
-    def proxy(environ: dict[str, Any], start: Any) -> Any:
-        if environ["REQUEST_METHOD"] != "GET":
-            return inner(environ, start)
-        if environ["PATH_INFO"] not in kept:
-            said: list[Any] = []
-            remember: Any = lambda *args: said.append(args)  # noqa: E731
-            body = b"".join(inner(environ, remember))
-            kept[environ["PATH_INFO"]] = said[0], body
-        (status, headers), body = kept[environ["PATH_INFO"]]
-        start(status, headers)
-        return [body]
-
-    app.wsgi_app = proxy  # type: ignore[assignment,method-assign]
-
-
-def proxy_that_presses(app: Flask) -> None:
-    """Turns whoever opens the one-click link into somebody who posts to it."""
-    inner = app.wsgi_app
-
-    def proxy(environ: dict[str, Any], start: Any) -> Any:
-        if environ["REQUEST_METHOD"] == "GET" and "one-click" in environ["PATH_INFO"]:
-            signal = b"List-Unsubscribe=One-Click"
-            environ |= {
-                "REQUEST_METHOD": "POST",
-                "CONTENT_LENGTH": str(len(signal)),
-                "CONTENT_TYPE": "application/x-www-form-urlencoded",
-                "wsgi.input": io.BytesIO(signal),
-            }
-        return inner(environ, start)
-
-    app.wsgi_app = proxy  # type: ignore[assignment,method-assign]
-
-
 CSP = "Content-Security-Policy"
 
 
@@ -245,26 +124,9 @@ CSP = "Content-Security-Policy"
         ),
         # Headers count as a browser joins them.
         (headers_set(("Referrer-Policy", "unsafe-url")), {"doors.headers"}, {"doors.referrer"}),
-        (headers_set(("Referrer-Policy", "no-such-policy")), set(), set()),
-        (headers_set(("Referrer-Policy", "no-referrer")), set(), set()),
-        (headers_set(("Referrer-Policy", "origin")), {"doors.headers"}, {"doors.headers.lost"}),
         (headers_set((CSP, "form-action 'none'")), {"doors.headers"}, {"doors.form-blocked"}),
-        (
-            headers_set((CSP, "default-src 'self', form-action https://x.example")),
-            {"doors.headers"},
-            {"doors.form-blocked"},
-        ),
-        (headers_set((CSP, "sandbox allow-scripts")), {"doors.headers"}, {"doors.form-blocked"}),
-        (headers_set((CSP, "sandbox allow-forms; form-action 'self'")), set(), set()),
-        (headers_set((CSP, "form-action http://127.0.0.1:*")), set(), set()),
-        (headers_set((CSP, "default-src 'none'")), set(), set()),
-        (headers_set((CSP, "form-action http://127.0.0.1:*/elsewhere")), {"doors.headers"}, {"doors.form-blocked"}),
-        (headers_set((CSP, "connect-src 'none'")), {"doors.headers"}, {"doors.form-blocked"}),
-        (headers_set((CSP, "connect-src 'none'; script-src 'nonce-abc'")), set(), set()),
         (headers_set(("X-DataDome", "protected")), set(), set()),
         (scripts("/cdn-cgi/challenge-platform/scripts/jsd/main.js"), set(), {"doors.scripts"}),
-        (headers_set(("Content-Security-Policy-Report-Only", "form-action 'none'")), set(), set()),
-        (headers_set(("X-Content-Type-Options", "none")), set(), set()),
         # Scripts of others can read the link.
         (scripts("https://cdn.analytics.example/a.js"), set(), {"doors.scripts"}),
         (scripts("/cdn-cgi/scripts/email-decode.min.js"), set(), {"doors.scripts"}),
@@ -383,3 +245,25 @@ def test_a_probe_that_cannot_be_freed_leaves_the_effect_unknown(make: MakeHost) 
         page_wall(host.app)
         tried(host)
         assert "doors.cache.unknown" in ids(tried(host))
+
+
+@pytest.mark.parametrize(
+    ("template", "found"),
+    [
+        ("<h1>Beta</h1>{{ optout_toggle() }}", set()),
+        ("<h1>Beta</h1>{{ optout_toggle() }}<script src='https://cdn.example/a.js'></script>", {"doors.scripts"}),
+        ("<h1>Beta</h1>", {"doors.landing"}),
+    ],
+    ids=["as it should be", "a script from elsewhere", "no toggle"],
+)
+def test_the_hosts_own_landing_page_is_looked_at(
+    make: MakeHost, smtp: Mailbox, template: str, found: set[str]
+) -> None:
+    with served(make, MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port) as host:
+        host.optout.landing_page(lambda id: render_template_string(template) if id == "beta-42" else None)
+        host.mail.send(host.invitation())
+        report = examine(host.app, current_state(), Case(), offline=False)
+    told = {finding.id for finding in report.findings}
+    assert told & {"doors.scripts", "doors.landing"} == found
+    assert ("doors.reading" in told) is ("doors.landing" not in found)
+    assert all("{{ optout_toggle() }}" in each.mend for each in report.findings if each.id == "doors.landing")

@@ -16,6 +16,7 @@ from flask import redirect, request
 
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.setup import setup, time_outs
+from flask_optout.email_log.ids import PER_MINUTE
 from flask_optout.mailers.flask_mailman import Mail
 from tests.conftest import MakeHost, missing
 from tests.support.findings import ids, the
@@ -33,6 +34,7 @@ FINE = {
     "setup.operator.none",
     "setup.time-outs",
     "setup.wal",
+    "setup.log",
 }
 SERVERS = {
     "postgresql": os.environ.get("OPTOUT_TEST_POSTGRESQL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"),
@@ -43,6 +45,17 @@ SERVERS = {
 def looked_at(host: Host) -> list[Finding]:
     with host.app.app_context():
         return list(setup(host.app, host.app.extensions["optout"]))
+
+
+@pytest.mark.parametrize(("days", "id"), [(7, "setup.log"), (9, "setup.log.old")])
+def test_an_email_log_that_nobody_prunes_is_told_a_day_late(make: MakeHost, days: int, id: str) -> None:
+    host = make(MAIL_SUPPRESS_SEND=True, OPTOUT_LOG_DAYS=7)
+    with host.app.app_context():
+        host.mail.send(host.invitation())
+        with host.db.engine.begin() as connection:
+            earlier = {"minutes": days * 24 * 60 * PER_MINUTE}
+            connection.execute(sa.text("update optout_email_log set id = id - :minutes"), earlier)
+    assert id in ids(looked_at(host))
 
 
 def without_table(host: Host) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -44,13 +45,13 @@ def muted(host: Host, people: list[str] = EVERYBODY, opportunity: str = "beta-42
 
 EXPORTS = {
     "sendgrid.csv": (BOTH, []),
-    "sendgrid-bounces.csv": ([], ["a bounce or a block: 1 (line 2)"]),
+    "sendgrid-bounces.csv": ([], ["a bounce or a block: line 2"]),
     "mailgun.csv": (BOTH, []),
-    "postmark.csv": (BOTH, ["a bounce or a block: 1 (line 3)"]),
+    "postmark.csv": (BOTH, ["a bounce or a block: line 3"]),
     "mailchimp-unsubscribed.csv": (BOTH, []),
-    "mailchimp-cleaned.csv": ([], ["a bounce or a block: 1 (line 2)"]),
-    "mailchimp-subscribed.csv": ([], ["no opt-out: 1 (line 2)"]),
-    "listmonk.csv": (BOTH, ["no opt-out: 1 (line 3)"]),
+    "mailchimp-cleaned.csv": ([], ["a bounce or a block: line 2"]),
+    "mailchimp-subscribed.csv": ([], ["no opt-out: line 2"]),
+    "listmonk.csv": (BOTH, ["no opt-out: line 3"]),
 }
 
 
@@ -63,8 +64,8 @@ def test_an_export_mutes_who_opted_out_and_nobody_else(host: Host, name: str) ->
     code, output = run(host, str(FILES / name), "--opportunity", "beta-42", "--yes")
     people, reasons = EXPORTS[name]
     assert code == 0 and muted(host) == people, output
-    assert re.findall(r"^Rows that do not count, (.*)\.$", output, re.MULTILINE) == reasons
-    assert f"Rows that count as opt-outs: {len(people)}." in output
+    assert re.findall(r"^\d+ rows? do(?:es)? not count, (.*)\.$", output, re.MULTILINE) == reasons
+    assert f"{len(people)} rows count as opt-outs." in output
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -99,7 +100,7 @@ dump(engine)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
     piped = subprocess.run(PIPED, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert piped.returncode == 0 and "Rows that are muted: 2." in piped.stdout, piped.stderr
+    assert piped.returncode == 0 and "2 rows are muted." in piped.stdout, piped.stderr
     assert muted(host) == BOTH
 
 
@@ -133,18 +134,23 @@ def test_it_says_what_it_understood_and_asks(host: Host, listed: str) -> None:
     code, output = run(host, listed, given=b"n\n")
     assert code == 1 and muted(host, PEOPLE) == [] and current_state().imports.all() == []
     assert output.splitlines()[1:] == [
-        'list.csv: address in column 1 "email", opportunity in column 2 "opportunity"; '
-        "each row counts as an opt-out.",
-        "Rows that do not count, A recipient has no @: 1 (line 4).",
-        "Rows that count as opt-outs: 3.",
-        "Mute them? [y/N]: n",
+        "list.csv:",
+        '  address      column 1 "email"',
+        '  opportunity  column 2 "opportunity"',
+        "  opt-outs     each row",
+        "",
+        "1 row does not count, a recipient has no @: line 4.",
+        "3 rows count as opt-outs.",
+        "Mute now? [y/N]: n",
         "Aborted!",
     ]
 
 
 def test_it_mutes_and_exits_with_1_when_a_row_was_bad(host: Host, listed: str) -> None:
     code, output = run(host, listed, given=b"y\n")
-    assert code == 1 and output.endswith("Rows that are muted: 3.\n")
+    assert code == 1 and output.endswith(
+        "3 rows are muted. This is import 1. To take it back:\n    flask optout import --undo 1\n"
+    )
     assert muted(host, PEOPLE) == PEOPLE
     assert not host.optout.may_invite("bob@x.org", "gone for years") and host.optout.may_invite(
         "bob@x.org", "beta-42"
@@ -153,7 +159,7 @@ def test_it_mutes_and_exits_with_1_when_a_row_was_bad(host: Host, listed: str) -
 
 def test_a_dry_run_mutes_nobody(host: Host, listed: str) -> None:
     code, output = run(host, listed, "--dry-run")
-    assert code == 1 and output.endswith("Rows that count as opt-outs: 3.\n")
+    assert code == 1 and output.endswith("3 rows count as opt-outs.\n")
     assert muted(host, PEOPLE) == [] and current_state().imports.all() == []
 
 
@@ -262,8 +268,10 @@ def test_imports_are_listed_with_what_their_files_say(host: Host, listed: str) -
     assert imported(host, "a@x.org") == 2
     take_back(host, 2)
     first, second = run(host, "--list")[1].splitlines()
-    assert re.fullmatch(r"1: \d{4}-\d\d-\d\d, list\.csv, rows that counted: 3", first)
-    assert re.fullmatch(r"2: \d{4}-\d\d-\d\d, <stdin>, rows that counted: 1, taken back", second)
+    assert re.fullmatch(r" +1  \d{4}-\d\d-\d\d  list\.csv +3 rows", first)
+    assert re.fullmatch(r" +2  \d{4}-\d\d-\d\d  <stdin> +1 row, taken back", second)
+    [one, two] = json.loads(run(host, "--list", "--json")[1])
+    assert (one["name"], one["rows"], two["number"], two["taken_back"]) == ("list.csv", 3, 2, True)
 
 
 def test_with_a_journal_it_is_taken_back_in_a_restored_database_too(make: MakeHost, tmp_path: Path) -> None:

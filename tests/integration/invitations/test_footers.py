@@ -121,11 +121,11 @@ def test_a_slot_takes_the_footer(host: Host, row: str, part: str) -> None:
     assert made.startswith(f"{before}\n") and made.endswith(f"\n{after}") and made.count(link) == 1
 
 
-def test_a_template_names_the_slot_and_its_own_link_empties_it(host: Host) -> None:
+def test_a_slot_is_filled_beside_a_link_of_the_hosts(host: Host) -> None:
     link = host.optout.link("jane@example.org", "beta-42")
     with host.app.test_request_context():
         text = render_template_string("Join: {{ link }} {{ optout_footer }}", link=link)
-    assert letter(text=text).text == f"Join: {link} "
+    assert letter(text=text).text == f"Join: {link} \n{SAYS}\n{link}\n"
 
 
 def test_the_footer_goes_without_a_title_where_there_is_none(host: Host) -> None:
@@ -138,7 +138,7 @@ def test_many_invitations_ask_the_host_for_the_title_once(host: Host) -> None:
     asked: list[str] = []
 
     @host.optout.opportunity_loader
-    def load(id: str) -> dict[str, str]:
+    def about(id: str) -> dict[str, str]:
         asked.append(id)
         return {"title": "Pixel <Beta>\nBcc: x"}
 

@@ -10,7 +10,7 @@ import flask_mail
 import pytest
 from flask_mail import Message
 
-from flask_optout import AddressError, ConfigurationError, InvitationError, NotGated
+from flask_optout import AddressError, ConfigurationError, InvitationError, NotGated, OpportunityError
 from flask_optout.mailers.flask_mail import Invitation
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, Mailbox, say
@@ -214,3 +214,8 @@ def test_one_template_sent_to_many_carries_nothing_from_one_to_the_next(host: Ho
         assert mail.rcpt_to == [person]
         assert mail.raw.count(b"/optout/") == 3 and mail.raw.count(own) == 2
     assert len({mail.message["Message-ID"] for mail in smtp.received}) == len(people)
+
+
+def test_p12_an_invitation_to_nothing_says_what_it_lacks() -> None:
+    with pytest.raises(OpportunityError, match="An Invitation does not say what it invites to.*opportunity='camera'"):
+        Invitation("Join us", recipients=["jane@example.org"], body="Come.")

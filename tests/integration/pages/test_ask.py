@@ -40,7 +40,9 @@ def test_the_invited_address_gets_a_fresh_link(host: Host, client: FlaskClient, 
     assert mail.rcpt_to == ["jane@example.org"]
     link = host.optout.link("jane@example.org", "beta-42")
     assert link in mail.part("plain") and link in mail.part("html")
-    assert mail.message["Subject"] == "Your link"
+    assert mail.message["Subject"] == "The team: your link for Pixel Beta"
+    assert mail.part("plain").startswith("The team invited you to Pixel Beta. Somebody asked for your link")
+    assert mail.part("plain").rstrip().endswith("\nThe team")
     assert mail.message["From"] == "The team <team@example.org>"
     assert "List-Unsubscribe" not in mail.message
 
@@ -174,7 +176,8 @@ def test_what_fails_in_the_background_is_logged_without_an_address(
     with host.app.app_context():
         ask(host.app.test_client(), path(), "jane@example.org")
     [record] = caplog.records
-    assert record.getMessage() == "A link that was asked for could not be mailed (ConnectionRefusedError)."
+    told = "optout.link_not_mailed: A link that was asked for could not be mailed: ConnectionRefusedError"
+    assert record.getMessage() == told
     assert record.exc_info is None
 
 

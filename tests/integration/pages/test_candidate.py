@@ -43,6 +43,10 @@ def one_click_path(to: str = "jane@example.org") -> str:
     return urlsplit(current_state().links.url(Door.ONE_CLICK, parse(to), "beta-42")).path
 
 
+async def coroutine(id: str) -> dict[str, str]:
+    return {"title": id}
+
+
 @pytest.fixture
 def statements(host: Host) -> Iterator[list[str]]:
     """Every statement that reaches the database."""
@@ -116,6 +120,25 @@ class TestLanding:
             assert headers["Vary"] == "HX-Request"
             assert "Set-Cookie" not in headers
 
+    @pytest.mark.parametrize(
+        ("settings", "name"),
+        [
+            ({}, "The team"),
+            ({"MAIL_DEFAULT_SENDER": "Example Jobs <jobs@example.org>"}, "Example Jobs"),
+            ({"MAIL_DEFAULT_SENDER": "jobs@example.org"}, "jobs@example.org"),
+            ({"MAIL_DEFAULT_SENDER": None}, "invite.example.org"),
+            ({"OPTOUT_SENDER_NAME": "Example & Sons"}, "Example &amp; Sons"),
+        ],
+        ids=str,
+    )
+    def test_p5_it_says_who_asks_and_for_what(self, make: MakeHost, settings: dict[str, Any], name: str) -> None:
+        host = make(**settings)
+        with host.app.app_context():
+            page = host.app.test_client().get(host.path()).text
+        assert f"<title>Pixel Beta · {name}</title>" in page
+        assert f'<p class="optout-brand"><bdi>{name}</bdi>' in page
+        assert '<a href="https://invite.example.org" rel="noreferrer">invite.example.org</a>' in page
+
     def test_it_names_nobody(self, host: Host, client: FlaskClient) -> None:
         assert "jane" not in client.get(host.path()).text + client.get(one_click_path()).text
 
@@ -129,16 +152,16 @@ class TestOpportunityLoader:
     @pytest.mark.parametrize(
         "found",
         [
-            {"title": "Beta", "summary": "Sum", "link": "/beta"},
-            Opportunity("Beta", "Sum", "/beta"),
-            type("Row", (), {"title": "Beta", "summary": "Sum", "link": "/beta"})(),
+            {"title": "Beta", "summary": "Sum", "link": "/beta", "picture": "/beta.svg"},
+            Opportunity("Beta", "Sum", "/beta", "/beta.svg"),
+            type("Row", (), {"title": "Beta", "summary": "Sum", "link": "/beta", "picture": "/beta.svg"})(),
         ],
         ids=["mapping", "opportunity", "object"],
     )
-    def test_it_tells_title_summary_and_link(self, host: Host, client: FlaskClient, found: object) -> None:
+    def test_it_tells_title_summary_link_and_picture(self, host: Host, client: FlaskClient, found: object) -> None:
         host.optout.opportunity_loader(lambda id: found)
         page = client.get(host.path()).text
-        assert "Beta" in page and "Sum" in page and 'href="/beta"' in page
+        assert "Beta" in page and "Sum" in page and 'href="/beta"' in page and 'src="/beta.svg"' in page
 
     @pytest.mark.parametrize(
         "load",
@@ -153,6 +176,20 @@ class TestOpportunityLoader:
         client.post(host.path(), data=host.form("mute"))
         assert "You will get no more invitations to" in client.get(host.path()).text
         assert "jane" not in caplog.text
+
+    @pytest.mark.parametrize(
+        ("answer", "named"),
+        [("Pixel Beta", "str"), (b"Pixel Beta", "bytes"), (("Pixel Beta", "Sum"), "tuple"), (coroutine, "coroutine")],
+        ids=["string", "bytes", "tuple", "async"],
+    )
+    def test_h8_one_that_breaks_its_contract_is_told_so_and_the_page_stands(
+        self, host: Host, client: FlaskClient, answer: Any, named: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        host.optout.opportunity_loader(lambda id: answer(id) if callable(answer) else answer)
+        page = client.get(host.path())
+        assert page.status_code == 200 and "Not Interested?" in page.text and "built-in" not in page.text
+        assert f"The opportunity loader returned a {named}." in caplog.text
+        assert "a plain function, not an async one, that returns an Opportunity" in caplog.text
 
     def test_without_a_loader_the_page_works(self, make: MakeHost) -> None:
         host = make()

@@ -1,4 +1,4 @@
-"""A host makes the pages its own by the manual's code: colours, frame, words, and the toggle alone."""
+"""A host makes toggle, pages and mails its own by the manual's code: looks, landing page, frame, words and mails."""
 
 from __future__ import annotations
 
@@ -12,43 +12,31 @@ from flask import Response, render_template
 from jinja2 import ChoiceLoader, DictLoader
 from playwright.sync_api import Browser, Page, expect
 
+from flask_optout.mailers.flask_mail import Invitation
 from flask_optout.pages.assets import HOME
 from tests.conftest import page_of
-from tests.support.hosts import Host
+from tests.support.hosts import Host, Mailbox
 from tests.support.page_states import NO, UNDO
 from tests.support.story import press
 
 PAGE = (Path(__file__).parents[3] / "docs" / "customising.md").read_text()
-[CSS] = re.findall(r"^```css\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+CSS = "".join(re.findall(r"^```css\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+LANDING, INVITE = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 TEMPLATES = dict(re.findall(r"^```jinja\n\{# templates/(\S+) #\}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 FRAME = """<!doctype html><html lang="en"><head><title>{% block title %}Jobs{% endblock %}</title>
 {% block head %}<link rel="stylesheet" href="/host.css">{% endblock %}</head>
-<body><header>Jobs at Example</header><main>{% block main %}{% endblock %}</main></body></html>"""
-#: Whatever a page can do to its elements without naming them.
-HOSTILE = """
-* { letter-spacing: 0.5em; text-transform: uppercase; line-height: 3; font-style: italic; }
-body { color: red; background: yellow; text-align: right; font: 30px fantasy; }
-h1, h2, p, main p { margin: 5em; color: red; float: right; font-size: 40px; }
-button, form button, button:hover { display: block; width: 100%; border-radius: 0; color: red; background: 0; }
-form { display: grid; border: 9px solid red; }
-details, summary { display: none; }
-"""
-#: How an element looks, and where it stands.
-LOOKS = """element => [element, ...element.querySelectorAll('span, p, form, button')].map(each => {
-  const style = getComputedStyle(each);
-  const names = ['color', 'backgroundColor', 'fontSize', 'fontFamily', 'letterSpacing',
-    'lineHeight', 'textTransform', 'textAlign', 'fontStyle', 'display', 'margin', 'float', 'borderRadius',
-    'width'];
-  return names.map(name => style[name]);
-})"""
+<body><header>Jobs at Example</header><main class="apply">{% block main %}{% endblock %}</main></body></html>"""
+NO_MORE = "You will get no more invitations to Pocket Camera."
 
 
-def dress(host: Host, stylesheet: str, **templates: str) -> None:
-    """Give the host templates, its stylesheet and an account page."""
+def dress(host: Host, *templates: str) -> None:
+    """Give the host these templates of the manual, its stylesheet, and what the manual takes for granted."""
+    files = {"base.html": FRAME, **{name: TEMPLATES[name] for name in templates}}
     loader = host.app.jinja_loader
-    files = {"base.html": FRAME, **TEMPLATES, **templates}
     host.app.jinja_loader = ChoiceLoader([DictLoader(files), *([loader] if loader else [])])
-    host.app.add_url_rule("/host.css", "css", lambda: Response(stylesheet, mimetype="text/css"))
+    host.optout.opportunity_loader(lambda id: {"title": "Pocket Camera"})
+    host.app.add_url_rule("/host.css", "css", lambda: Response(CSS, mimetype="text/css"))
+    host.app.add_url_rule("/logo.svg", "logo", lambda: Response("<svg/>", mimetype="image/svg+xml"))
 
     @host.app.get("/account")
     def account() -> Response:
@@ -58,10 +46,14 @@ def dress(host: Host, stylesheet: str, **templates: str) -> None:
 
 
 @pytest.fixture
-def dressed(served: Host, browser: Browser) -> Iterator[tuple[Host, Page]]:
-    dress(served, CSS)
+def page(browser: Browser) -> Iterator[Page]:
     with page_of(browser, viewport={"width": 700, "height": 600}) as page:
-        yield served, page
+        yield page
+
+
+def numbers(colour: str) -> list[float]:
+    """Those of a colour with a space of its own: in XYZ behind its name, else lightness, chroma and hue."""
+    return [float(number) for number in re.findall(r"(?<![\w.])[\d.]+", colour)]
 
 
 def base(host: Host) -> str:
@@ -69,61 +61,112 @@ def base(host: Host) -> str:
 
 
 def test_every_block_of_the_manual_is_run() -> None:
-    assert set(TEMPLATES) == {"optout/base.html", "optout/dead_link.html", "account.html"}
-    assert set(re.findall(r"^```(\w+)$", PAGE, re.MULTILINE)) == {"css", "jinja"}
+    assert set(TEMPLATES) == {
+        "account.html",
+        "mail/invitation.html",
+        "mail/invitation.txt",
+        "opportunity.html",
+        "optout/_brand.html",
+        "optout/_site.html",
+        "optout/base.html",
+        "optout/dead_link.html",
+    }
+    assert set(re.findall(r"^```(\w+)$", PAGE, re.MULTILINE)) == {"css", "jinja", "python"}
 
 
 def test_every_property_that_it_names_is_there_and_no_other() -> None:
     stylesheet = (HOME / "static" / "optout.css").read_text()
-    defined = set(re.findall(r"^\s+(--optout-[\w-]+):", stylesheet, re.MULTILINE))
+    defined = set(re.findall(r"(--optout-[\w-]+):", stylesheet))
     assert set(re.findall(r"--optout-[\w-]+", PAGE)) == defined
     assert set(re.findall(r"var\((--[\w-]+)", stylesheet)) <= defined
 
 
-def test_pages_take_the_hosts_frame_colours_and_words(dressed: tuple[Host, Page]) -> None:
-    host, page = dressed
-    page.goto(host.optout.link("jane@example.org", "beta-42"))
-    expect(page.get_by_role("banner")).to_have_text("Jobs at Example")
-    button = page.get_by_role("button", name=NO)
-    expect(button).to_have_css("background-color", "rgb(122, 31, 92)")
-    expect(button).to_have_css("border-radius", "0px")
-    expect(page.locator(".optout")).to_have_css("font-family", "Georgia, serif")
-    press(page, NO)
-    expect(page.get_by_role("button", name=UNDO)).to_be_visible()
-    answer = host.app.test_client().get("/optout/nothing")
-    assert (
-        answer.status_code == 404 and "Write to team@example.org" in answer.text and "Jobs at Example" in answer.text
-    )
-
-
-def test_no_rule_leaks_into_it_or_out_of_it(served: Host, browser: Browser) -> None:
-    toggle = "{{ optout_toggle('jane@example.org', 'beta-42') }}"
-    outside = (
-        "<h2>Host</h2><p>Host</p><form><button>Host</button></form><details open><summary>x</summary>x</details>"
-    )
-    pages = {
-        "alone": f'{{% include "optout/_head.html" %}}{toggle}',
-        "ours": f'{{% include "optout/_head.html" %}}<div id="host">{outside}</div>',
-        "theirs": f'<link rel="stylesheet" href="/host.css"><div id="host">{outside}</div>',
-        "both": f'<link rel="stylesheet" href="/host.css">{{% include "optout/_head.html" %}}'
-        f'{toggle}<div id="host">{outside}</div>',
-    }
-    dress(served, HOSTILE, **{f"{name}.html": f"<!doctype html>{text}" for name, text in pages.items()})
-    served.app.add_url_rule("/look/<name>", "any", lambda name: render_template(f"{name}.html"))
-    with page_of(browser, viewport={"width": 700, "height": 900}) as page:
-
-        def looks(name: str, selector: str) -> object:
-            page.goto(f"{base(served)}/look/{name}")
-            return page.locator(selector).evaluate(LOOKS)
-
-        assert looks("both", ".optout-toggle") == looks("alone", ".optout-toggle")
-        assert looks("both", "#host") == looks("theirs", "#host")
-        assert looks("theirs", "#host") != looks("ours", "#host")
-
-
 def test_each_rule_is_bound_to_our_classes() -> None:
     for name in ("optout.css", "operator.css"):
-        rules = re.sub(r"/\*.*?\*/|@media[^{]*\{", "", (HOME / "static" / name).read_text(), flags=re.DOTALL)
+        text = (HOME / "static" / name).read_text()
+        rules = re.sub(r"/\*.*?\*/|@(?:media|supports)[^{]*\{", "", text, flags=re.DOTALL)
         for selectors in re.findall(r"([^{}]+)\{", rules):
             for selector in re.sub(r"\([^)]*\)", "", selectors.replace(":where(.optout)", ".optout")).split(","):
                 assert selector.strip().startswith(".optout"), selector
+
+
+def test_the_toggle_stands_on_the_hosts_page_in_the_hosts_style(served: Host, page: Page) -> None:
+    dress(served, "account.html")
+    page.goto(f"{base(served)}/account")
+    button = page.get_by_role("button", name=NO)
+    expect(button).to_have_css("color", "rgb(122, 31, 92)")
+    expect(button).to_have_css("font-size", "14px")
+    press(page, NO)
+    expect(page.locator(".optout-words")).to_have_text(NO_MORE)
+    expect(page.locator(".optout-words")).to_have_css("font-size", "14px")
+    assert not served.optout.may_invite("jane@example.org", "camera")
+
+
+def test_the_links_page_is_the_hosts_and_while_muted_ours_in_its_frame(served: Host, page: Page) -> None:
+    dress(served, "optout/base.html", "opportunity.html")
+    exec(LANDING, {"app": served.app, "optout": served.optout})
+    page.goto(f"{base(served)}/opportunities/camera")
+    expect(page.get_by_role("heading")).to_have_text("Pocket Camera")
+    expect(page.get_by_role("button")).to_have_count(0)
+    link = served.optout.link("jane@example.org", "camera")
+    page.goto(link)
+    press(page, NO)
+    expect(page.locator(".optout-words")).to_have_text(NO_MORE)
+    page.goto(link)
+    expect(page.get_by_role("heading")).to_have_text(NO_MORE)
+    expect(page.get_by_role("banner")).to_have_text("Jobs at Example")
+    press(page, UNDO)
+    expect(page.get_by_role("link", name="Apply now")).to_be_visible()
+    assert page.title() == "Pocket Camera"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("accent", "on_it"),
+    [("#7a1f5c", 1.0), ("#ffdd00", 0.0), ("#757575", 1.0), ("#767676", 0.0), ("#00f", 1.0), ("#0f0", 0.0)],
+)
+def test_one_property_sets_a_colour_that_can_be_read(
+    served: Host, browser: Browser, scheme: str, accent: str, on_it: float
+) -> None:
+    dress(served, "optout/_site.html", "optout/_brand.html")
+    with page_of(browser, color_scheme=scheme) as page:
+        page.route("**/host.css", lambda route: route.fulfill(body=CSS.replace("#7a1f5c", accent)))
+        page.goto(served.optout.link("jane@example.org", "camera"))
+        button = page.get_by_role("button", name=NO)
+        expect(button).to_have_css("border-radius", "0px")
+        expect(page.locator("body")).to_have_css("font-family", "Georgia, serif")
+        _, _, y, _ = (
+            re.findall(r"[\d.]+", button.evaluate("button => getComputedStyle(button).color"))[-4:] + [""] * 0
+        )
+        assert float(y) == pytest.approx(on_it, abs=0.1)
+        lightness = page.locator("footer a").evaluate("a => getComputedStyle(a).color")
+        assert float(re.findall(r"[\d.]+", lightness)[0]) >= 0.8 if scheme == "dark" else 0.5
+        expect(page.get_by_role("img", name="The team")).to_have_attribute("src", "/logo.svg")
+
+
+def test_pages_take_the_hosts_words(served: Host) -> None:
+    dress(served, "optout/base.html", "optout/dead_link.html")
+    answer = served.app.test_client().get("/optout/nothing")
+    assert answer.status_code == 404
+    assert "Write to team@example.org" in answer.text and "Jobs at Example" in answer.text
+
+
+def test_a_mail_has_the_button_and_the_footer_where_the_host_wants_them(served: Host, smtp: Mailbox) -> None:
+    dress(served, "mail/invitation.html", "mail/invitation.txt")
+    names = {
+        "render_template": render_template,
+        "Invitation": Invitation,
+        "optout": served.optout,
+        "mail": served.mail,
+    }
+    exec(INVITE, names)
+    with served.app.test_request_context():
+        names["invite"]("jane@example.org")  # type: ignore[operator]
+    [mail] = smtp.received
+    link = served.optout.link("jane@example.org", "camera")
+    html, text = mail.part("html"), mail.part("plain").replace("\r\n", "\n")
+    assert re.findall(r'<a href="([^"]+)"[^>]*>([^<]+)', html) == [(link, "See the invitation"), (link, NO)]
+    assert "</td></tr><tr><td>\n<table" in html.replace("\r\n", "\n") and "optout_footer" not in html
+    assert (
+        text.count(link) == 2 and text.strip().endswith(f"{link}\n\nThe Example team") and "optout_footer" not in text
+    )

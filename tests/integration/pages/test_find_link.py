@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -105,8 +107,15 @@ def test_without_the_setting_there_is_no_such_page(make: MakeHost, path: str) ->
         assert (answer.status_code, answer.data) == (404, gone.data)
 
 
-@pytest.mark.parametrize("browser", ["lynx", "w3m"])
-def test_it_works_in_a_text_browser(make: MakeHost, smtp: Mailbox, browser: str) -> None:
+#: What somebody types: into the field, then on to the button, which they press; and then they leave.
+TYPING = {
+    "lynx": [*"jane@example.org", "Down Arrow", "^J", "q", "y"],
+    "w3m": ["\t", "\r", "jane@example.org\r", "\t", "\r", "q", "y"],
+}
+
+
+@pytest.mark.parametrize("browser", TYPING)
+def test_it_works_in_a_text_browser(make: MakeHost, smtp: Mailbox, tmp_path: Path, browser: str) -> None:
     if shutil.which(browser) is None:
         missing(browser, f"apt-get install {browser}")
     port = free_port()
@@ -117,7 +126,38 @@ def test_it_works_in_a_text_browser(make: MakeHost, smtp: Mailbox, browser: str)
         OPTOUT_BASE_URL=f"http://127.0.0.1:{port}",
     )
     with http_server(host.app, port) as url, host.app.app_context():
+        invite(host, smtp, "beta-42")
         shown = subprocess.run(
             [browser, "-dump", f"{url}/optout/"], capture_output=True, text=True, check=True
         ).stdout
         assert "Your email address" in shown and "Mail me my link" in shown
+        (type_into_lynx if browser == "lynx" else type_into_w3m)(f"{url}/optout/", tmp_path)
+        settle()
+        [mail] = smtp.received
+        assert mail.rcpt_to == ["jane@example.org"]
+        assert host.optout.link("jane@example.org", "beta-42") in mail.part("plain")
+
+
+def type_into_lynx(url: str, folder: Path) -> None:
+    (folder / "keys").write_text("".join(f"key {key}\n" for key in TYPING["lynx"]))
+    command = ["lynx", f"-cmd_script={folder / 'keys'}", url]
+    said = subprocess.run(command, env=terminal(folder), stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    assert b"Look into your mailbox." in said.stdout
+
+
+def type_into_w3m(url: str, folder: Path) -> None:
+    """By way of script, as w3m reads keys from a terminal only."""
+    command = ["script", "-qec", f"w3m {url}", "/dev/null"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=terminal(folder), bufsize=0) as process:
+        assert process.stdin is not None and process.stdout is not None
+        said = b""
+        while b"Viewing" not in said:  # before that, the terminal would change the keys
+            said += process.stdout.read(1)
+        process.stdin.write("".join(TYPING["w3m"]).encode())
+        said = process.stdout.read()
+    assert b"Look into your mailbox." in said
+
+
+def terminal(folder: Path) -> dict[str, str]:
+    return {**os.environ, "TERM": "vt100", "HOME": str(folder)}

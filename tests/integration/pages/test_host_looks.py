@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.conftest import page_of
@@ -14,7 +13,6 @@ from tests.support.hosts import Host, say
 
 pytestmark = pytest.mark.long
 
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 #: What looks unlike the text around it.
 STRANGE = """selector => {
   const names = ['color', 'fontFamily', 'fontSize', 'fontStyle', 'fontWeight', 'letterSpacing', 'lineHeight',
@@ -123,11 +121,3 @@ def test_our_page_in_the_hosts_frame_is_native_and_readable(looks: Host, page: P
             families = page.locator("main, main p, main button").evaluate_all(FAMILIES)
             assert len(set(families)) == 1
             assert page.evaluate(WIDE) == 0
-
-
-@pytest.mark.parametrize("look", LOOKS)
-def test_axe_finds_nothing(looks: Host, page: Page, look: str) -> None:
-    axe = Axe()
-    opened(page, looks, look, "ltr", 320)
-    for place in (".place", ".place + .place"):
-        assert axe.run(page, place, RULES).response["violations"] == []

@@ -114,6 +114,24 @@ def test_what_cannot_be_sent_is_refused_before_it_is_sent(changes: dict[str, Any
     assert "@" not in str(refused.value).replace("recipients=[address]", "")
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"recipients": []}, "An invitation has no recipient."),
+        ({"recipients": "jane@x.org"}, "The recipients of an invitation is a string, and not a list of addresses."),
+        ({"recipients": ["jane@x.org", "kofi@x.org"]}, "An invitation has 2 recipients."),
+        ({"cc": ["kofi@x.org"]}, "An invitation has a cc."),
+        ({"bcc": ["kofi@x.org"]}, "An invitation has a bcc."),
+        ({"cc": "kofi@x.org"}, "The cc of an invitation is a string, and not a list of addresses."),
+    ],
+    ids=str,
+)
+def test_p12_whoever_it_is_misaddressed_to_is_named(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvitationError) as refused:
+        letter(**changes)
+    assert refused.value.what == said and "recipients=[address]" in refused.value.mend
+
+
 def test_a_library_without_smtputf8_refuses_what_it_cannot_deliver() -> None:
     assert letter(recipients=["josé@x.org"]).address.deliverable == "josé@x.org"
     with pytest.raises(AddressError, match="SMTPUTF8"):

@@ -1,16 +1,21 @@
-"""No record of any logger holds the token of a personal link (V10)."""
+"""Our log lines have one form, which the manual explains; no record of any logger holds a personal link (V10)."""
 
 from __future__ import annotations
 
 import io
 import logging
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from flask_optout.links.log_filter import MASK, mask_records, without_tokens
+from flask_optout import StoreUnavailable, errors
+from flask_optout.links.log_filter import MASK, log, log_error, mask_records, without_tokens
 from flask_optout.links.tokens import SHORTEST_TOKEN
 
+ROOT = Path(__file__).parents[3]
+SOURCES = {path: path.read_text() for path in (ROOT / "flask_optout").rglob("*.py")}
 TOKEN = "aeb" + "q7" * SHORTEST_TOKEN
 LINK = f"/optout/{TOKEN}"
 
@@ -91,3 +96,28 @@ def test_a_host_keeps_the_records_that_it_makes_and_they_are_masked_once(caplog:
 def test_short_words_and_other_urls_stay() -> None:
     line = "GET /jobs/7?next=/a/very/long/path/that/is/no/token/at/all-" + "a" * (SHORTEST_TOKEN - 1)
     assert without_tokens(line) == line
+
+
+def test_a_line_begins_with_the_event_and_the_record_has_it(caplog: pytest.LogCaptureFixture) -> None:
+    log(logging.getLogger("host"), logging.WARNING, "weak_key", "It can be guessed.")
+    log_error(logging.getLogger("host"), StoreUnavailable("No table.", "Why.", "Mend."))
+    first, second = caplog.records
+    assert first.getMessage() == "optout.weak_key: It can be guessed." and first.levelno == logging.WARNING
+    assert second.getMessage().startswith("optout.store_unavailable: No table. Why. Mend.")
+    assert [vars(record)["optout_event"] for record in caplog.records] == [
+        "optout.weak_key",
+        "optout.store_unavailable",
+    ]
+
+
+def test_nothing_is_logged_in_another_way() -> None:
+    elsewhere = {path.name for path, text in SOURCES.items() if re.search(r"logger\.(?!addFilter)\w+\(", text)}
+    assert elsewhere == {"log_filter.py"}
+
+
+def test_the_manual_names_every_event() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    named = set(re.findall(r"^\| `optout\.(\w+)`", page, re.MULTILINE))
+    logged = {name for text in SOURCES.values() for name in re.findall(r'logging\.\w+,\s+"(\w+)",', text)}
+    of_errors = {name for name in named if hasattr(errors, name.title().replace("_", ""))}
+    assert named == logged | of_errors and of_errors == {"store_unavailable", "configuration_error", "journal_error"}

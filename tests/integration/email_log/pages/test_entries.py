@@ -227,7 +227,10 @@ def test_prune_deletes_what_is_too_old_and_breaks_no_link(host: Host, client: Fl
         connection.execute(sa.text(f"update optout_email_log set id = id - {91 * 24 * 60 * PER_MINUTE}"))
     kept = sent(host, "joan@example.org")
     answer = host.app.test_cli_runner().invoke(args=["optout", "prune"])
-    assert (answer.exit_code, answer.output) == (0, "Deleting\nInvitations deleted from the Email Log: 1.\n")
+    assert (answer.exit_code, answer.output) == (
+        0,
+        "Deleting\nDeleted 1 invitation older than 90 days from the Email Log.\n",
+    )
     assert (client.get(path).status_code, client.get(kept).status_code) == (404, 200)
     with host.db.engine.connect() as connection:
         assert connection.scalar(sa.text("select count(*) from optout_resend")) == 0

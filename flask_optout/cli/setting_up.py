@@ -1,0 +1,138 @@
+"""``flask optout`` alone, ``init`` and ``init-db``: what this app has, what it lacks, and the lines to paste."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import textwrap
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+from flask import Flask
+from flask.cli import ScriptInfo, with_appcontext
+
+from ..errors import OptOutError
+from ..wiring import State, current_state
+from .terminal import WIDTH, counted, told
+
+TITLE = 'Flask-OptOut in the app "{app}":\n'
+BEGIN = """\
+{why} Put this where the app is made, with your own names;
+db is your Flask-SQLAlchemy object, and mail replaces the one that you have:
+
+    from flask_optout import OptOut
+    from flask_optout.mailers.{library} import Mail
+
+    app.config["OPTOUT_BASE_URL"] = "https://jobs.example.org"
+    app.config["OPTOUT_KEYS"] = [os.environ["OPTOUT_KEY"]]
+    mail = Mail(app)
+    optout = OptOut(db, app, operator=lambda: current_user.is_admin)
+
+A new key, for the environment of every process of the app:
+
+    OPTOUT_KEY={key}
+
+Then run "flask optout init-db", and this again.
+"""
+CRON = """\
+Let cron delete what is older than {days} from the Email Log:
+
+    0 4 * * *  cd {folder} && {python} -m flask{app} optout prune
+"""
+NEXT = """
+To begin:        flask optout init
+To look deeper:  flask optout doctor
+All commands:    flask optout --help"""
+
+
+@with_appcontext
+def status() -> None:
+    """Say in a line each what this app has and what it lacks."""
+    # The doctor's tools are loaded when one asks for them.
+    from ..doctor.report import COLOURS
+    from ..doctor.setup import setup
+
+    try:
+        state = current_state()
+    except OptOutError as error:
+        click.echo(f"{error}\n{NEXT}")
+        sys.exit(1)
+    found = list(setup(state.app, state))
+    click.echo(TITLE.format(app=state.app.name))
+    for finding in found:
+        first, *more = textwrap.wrap(finding.seen, WIDTH - 8)
+        colour = COLOURS[finding.severity]
+        click.echo(f"{click.style(f'{finding.severity.value:8}', fg=colour)}{first}")
+        for line in more:
+            click.echo(f"{'':8}{line}")
+    click.echo(NEXT)
+
+
+@click.command("init")
+@click.pass_context
+def init(ctx: click.Context) -> None:
+    """Say what this app lacks, with the lines to paste.
+
+    It looks at settings, keys, tables, the mail object, the guard of the Email Log and what stands before the pages,
+    as the first part of "flask optout doctor" does. It changes nothing.
+
+    Exit status: 0 when nothing that is needed is missing, else 1.
+
+    \b
+    Example:
+        flask optout init
+    """
+    from ..doctor.examine import Report
+    from ..doctor.report import write
+    from ..doctor.setup import setup
+
+    info = ctx.ensure_object(ScriptInfo)
+    try:
+        app = info.load_app()
+    except OptOutError as error:
+        click.echo(_begin("OptOut cannot start."))
+        raise click.ClickException(str(error)) from None
+    with app.app_context():
+        state = app.extensions.get("optout")
+        if not isinstance(state, State):
+            click.echo(_begin("This app has no OptOut.", app))
+            ctx.exit(1)
+        report = Report.of(None, setup(app, state))
+        click.echo(TITLE.format(app=app.name))
+        write(report, sys.stdout)
+        days = counted(app.config["OPTOUT_LOG_DAYS"], "day")
+        named = f" --app {info.app_import_path}" if info.app_import_path else ""
+        click.echo(f"\n{CRON.format(days=days, folder=Path.cwd(), python=sys.executable, app=named)}", nl=False)
+    ctx.exit(report.exit_status)
+
+
+def _begin(why: str, app: Flask | None = None) -> str:
+    from ..doctor.setup import LIBRARIES
+
+    extensions = {} if app is None else app.extensions
+    used = [name for key, name in LIBRARIES.items() if key in extensions]
+    installed = [name for name in LIBRARIES.values() if find_spec(name) is not None]
+    library = (used or installed or list(LIBRARIES.values()))[0]
+    return BEGIN.format(why=why, library=library, key=secrets.token_hex())
+
+
+@click.command("init-db")
+@with_appcontext
+def init_db() -> None:
+    """Create the tables that are missing.
+
+    What is stored in the others stays as it is. Where Flask-Migrate keeps the app's tables, it creates these, too.
+
+    Exit status: 0 when they are there, 1 when the database does not take them.
+
+    \b
+    Example:
+        flask optout init-db
+    """
+    with told():
+        made = current_state().create_tables()
+    for name in made:
+        click.echo(f"Created {name}.")
+    kind = current_state().engine().dialect.name
+    click.echo(f"The {kind} database has all tables of Flask-OptOut.{'' if made else ' Nothing was missing.'}")
