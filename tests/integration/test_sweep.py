@@ -182,6 +182,7 @@ def commands(world: World) -> dict[str, Callable[[], object]]:
         "erase": lambda: run("erase", JANE, "--yes"),
         "export": lambda: run("export", JANE),
         "import": imports,
+        "init": lambda: run("init"),
         "init-db": lambda: run("init-db"),
         "mute": lambda: run("mute", "-", "beta-42", input=people),
         "notify-domain": lambda: (
@@ -266,13 +267,13 @@ def watched(world: World) -> Iterator[dict[str, list[str]]]:
         return hear
 
     with ExitStack() as stack:
+        stack.callback(root.removeHandler, handler)
+        stack.callback(root.setLevel, level)
         signals = [flask.template_rendered, flask.before_render_template, flask.got_request_exception]
         for signal in (*signals, flask.request_finished, flask_mail.email_dispatched):
             stack.enter_context(signal.connected_to(heard(str(signal))))
         seen["statements"] = stack.enter_context(statements(world.host))
         yield seen
-    root.removeHandler(handler)
-    root.setLevel(level)
 
 
 def kept(host: Host) -> dict[str, list[str]]:
