@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from email.message import EmailMessage
+from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
@@ -29,7 +30,11 @@ from .pages.toggle import optout_toggle
 from .wiring import Database, Hooks, Loader, State, Tables, current_state
 
 #: What every template of the host knows of us.
-TEMPLATE_NAMES = {"optout_footer": Markup(FOOTER), "optout_toggle": optout_toggle, "optout_url": optout_url}
+TEMPLATE_NAMES: dict[str, Any] = {
+    "optout_footer": Markup(FOOTER),
+    "optout_toggle": optout_toggle,
+    "optout_url": optout_url,
+}
 
 
 class OptOut:

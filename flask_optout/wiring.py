@@ -28,6 +28,7 @@ from .email_log.people import People
 from .email_log.records import EmailLog
 from .email_log.resends import Resends
 from .email_log.saved_filters import SavedFilters
+from .email_log.search import Search
 from .email_log.tables import LogTables
 from .errors import ConfigurationError
 from .inbound.messages import receive
@@ -258,6 +259,10 @@ class State:
     @cached_property
     def email_log(self) -> EmailLog:
         return EmailLog(self.store, self.tables.log)
+
+    @cached_property
+    def search(self) -> Search:
+        return Search(self.store, self.tables.log)
 
     @cached_property
     def people(self) -> People:

@@ -34,9 +34,12 @@ def binary(size: int) -> sa.types.TypeEngine[bytes]:
 
 
 def string(size: int) -> sa.types.TypeEngine[str]:
-    """A column of at most ``size`` characters that are compared one by one, unlike MySQL's default collations do."""
+    """A column of at most ``size`` characters that are compared one by one, unlike a server's default collation does.
+
+    So a range of them holds what begins with the same characters.
+    """
     exact = _dialect("mysql").VARCHAR(size, charset="utf8mb4", collation="utf8mb4_bin")
-    return sa.String(size).with_variant(exact, "mysql", "mariadb")
+    return sa.String(size).with_variant(exact, "mysql", "mariadb").with_variant(sa.String(size, "C"), "postgresql")
 
 
 def text() -> sa.types.TypeEngine[str]:

@@ -1,4 +1,4 @@
-"""Long commands show a bar on a terminal, plain text elsewhere, and the same whoever opted out."""
+"""Numbers have their nouns, texts fit 80 columns; long commands show a bar, and the same whoever opted out."""
 
 from __future__ import annotations
 
@@ -13,9 +13,32 @@ from flask.cli import ScriptInfo
 
 from flask_optout.choices import recovery
 from flask_optout.cli.commands import optout_cli
+from flask_optout.cli.terminal import counted, filled
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, say
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "said"),
+    [
+        (0, ["row"], "0 rows"),
+        (1, ["row"], "1 row"),
+        (2_000, ["row"], "2,000 rows"),
+        (1, ["address is", "addresses are"], "1 address is"),
+        (2, ["address is", "addresses are"], "2 addresses are"),
+    ],
+)
+def test_a_number_has_its_noun(number: int, words: list[str], said: str) -> None:
+    assert counted(number, *words) == said
+
+
+def test_a_text_fits_behind_the_word_error_and_its_commands_stay_whole() -> None:
+    text = f"{'what ' * 12}'flask optout init-db' and https://example.org/{'x' * 80}\nSee"
+    first, second, third, last = filled(text).split("\n")
+    assert first == " ".join(["what"] * 12) and len(f"Error: {first} 'flask optout init-db'") > 80
+    assert (second, last) == ("'flask optout init-db' and", "See") and third.startswith("https://")
+
 
 LONG = {
     "import": "Reading",
