@@ -111,12 +111,17 @@ def gets(*paths: str, **headers: str) -> Callable[[World], object]:
 
 
 def searches(world: World) -> object:
-    queries = ("", f"?recipient={JANE}", "?opportunity=beta-42", "?subject=join", "?from=2001-01-01&to=2999-01-01")
-    return [
-        shown(world.operator.get(LOG + query, headers=headers))
-        for query in queries
-        for headers in ({}, {"HX-Request": "1"})
-    ]
+    queries = (
+        "",
+        f"?q={JANE}",
+        "?q=@corp.example",
+        "?q=jan join",
+        "?opportunity=beta-42",
+        "?failed=1",
+        "?x=y",
+    )
+    parts = ({}, {"HX-Request": "1"})
+    return [shown(world.operator.get(LOG + query, headers=headers)) for query in queries for headers in parts]
 
 
 def sends_again(world: World) -> object:
@@ -129,12 +134,11 @@ def sends_again(world: World) -> object:
 
 
 def saves_a_filter(world: World) -> object:
-    fields = {"recipient": JANE, "opportunity": "beta-42"}
+    fields = {"q": JANE, "opportunity": "beta-42"}
     saved = post(
-        world.operator, f"{LOG}filters", f"{LOG}?recipient={JANE}&opportunity=beta-42", name="Jane", **fields
+        world.operator, f"{LOG}filters", f"{LOG}?q={JANE}&opportunity=beta-42", name="Jane", do="save", **fields
     )
-    page = shown(world.operator.get(LOG))
-    return shown(saved), page, shown(post(world.operator, f"{LOG}filters/delete", LOG, name="Jane", opportunity=""))
+    return shown(saved), shown(world.operator.get(LOG)), shown(world.operator.get(f"{LOG}nothing/here"))
 
 
 def asks(world: World) -> object:
@@ -326,6 +330,8 @@ def test_no_channel_tells_what_a_candidate_has_said(tmp_path: Path, channel: str
     if channel in SENDS:  # whoever reads the mail server's log knows: README.md says so
         del muted["mails"], silent["mails"]
     for sight in silent:
+        if channel in DOORS:  # which answer first and mail by a thread: in no order of lines
+            muted[sight], silent[sight] = ("\n".join(sorted(each[sight].split("\n"))) for each in (muted, silent))
         assert muted[sight] == silent[sight], f"{channel}: {sight}"
 
 
