@@ -1,5 +1,6 @@
 """``python -m example_app`` starts the example; each start begins anew, with a new key, no choices and no mails."""
 
+import logging
 import secrets
 import socket
 from tempfile import TemporaryDirectory
@@ -34,6 +35,7 @@ def main(port: int) -> None:
             OPTOUT_BASE_URL=url,
         )
         server = make_server(HOST, port, app, threaded=True, fd=web.fileno())
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)  # its pages ask for news each second
         click.echo(f"Open {url} in a browser; stop with Ctrl-C.")
         server.serve_forever()
 

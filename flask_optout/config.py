@@ -81,6 +81,10 @@ def _is_base_url(value: Any) -> bool:
     )
 
 
+def _is_home(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"(?:/(?!/)|https?://)[!-~]*", value) is not None
+
+
 def _is_prefix(value: Any) -> bool:
     # In lower case, as some mail programs send a link in lower case.
     return isinstance(value, str) and re.fullmatch(r"(?:/[a-z0-9._~-]+)+", value) is not None
@@ -149,6 +153,9 @@ SETTINGS = (
             'The zone of the Email Log\'s dates and times, such as `"Europe/Berlin"`.',
             _is_zone, "the name of a time zone that this machine knows (the package tzdata brings them)",
             "Europe/Berlin"),
+    Setting("OPTOUT_OPERATOR_HOME", None,
+            "Where the Email Log's pages link back to: your own pages for operators.",
+            _is_home, "a path of this app, or an http or https URL", "/admin/"),
     Setting("OPTOUT_BOUNCE_DOMAIN", None,
             "For the doctor: the domain that bounces go to, where it is not the one in From.",
             _is_one_of(str), "a domain", "bounces.example.org"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from email.message import EmailMessage
+from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
@@ -33,7 +34,11 @@ from .wiring import Database, Hooks, Loader, State, Tables, current_state
 ACCESS_LOGS = ("werkzeug", "gunicorn.access")
 LINK_FILTER = LinkFilter()
 #: What every template of the host knows of us.
-TEMPLATE_NAMES = {"optout_footer": Markup(FOOTER), "optout_toggle": optout_toggle, "optout_url": optout_url}
+TEMPLATE_NAMES: dict[str, Any] = {
+    "optout_footer": Markup(FOOTER),
+    "optout_toggle": optout_toggle,
+    "optout_url": optout_url,
+}
 
 
 class OptOut:

@@ -28,6 +28,7 @@ from .email_log.people import People
 from .email_log.records import EmailLog
 from .email_log.resends import Resends
 from .email_log.saved_filters import SavedFilters
+from .email_log.search import Search
 from .email_log.tables import LogTables
 from .errors import ConfigurationError
 from .inbound.messages import receive
@@ -67,9 +68,9 @@ class Tables:
     """All tables of Flask-OptOut, made once on one metadata, however often this is called."""
 
     def __init__(self, metadata: sa.MetaData) -> None:
-        self.choices = ChoiceTables(metadata)
-        self.presses = PressTables(metadata)
-        self.log = LogTables(metadata)
+        self.choices: ChoiceTables = ChoiceTables(metadata)
+        self.presses: PressTables = PressTables(metadata)
+        self.log: LogTables = LogTables(metadata)
 
     def all(self) -> list[sa.Table]:
         return [*self.choices.all(), *self.presses.all(), *self.log.all()]
@@ -254,6 +255,10 @@ class State:
     @cached_property
     def email_log(self) -> EmailLog:
         return EmailLog(self.store, self.tables.log)
+
+    @cached_property
+    def search(self) -> Search:
+        return Search(self.store, self.tables.log)
 
     @cached_property
     def people(self) -> People:

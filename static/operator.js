@@ -1,9 +1,45 @@
 "use strict";
-for (const button of document.querySelectorAll("button[data-copies]")) {
-  const field = document.getElementById(button.dataset.copies);
-  const status = document.getElementById(button.dataset.copies + "-status");
-  button.hidden = false;
-  button.addEventListener("click", async () => {
+// Copies URLs, opens an invitation beside the list, and takes keys. Without this file everything works.
+(function () {
+  const WIDE = matchMedia("(min-width: 64rem)"); // the invitation stands beside the list; see operator.css
+  const OFF = "optout-keys-off";
+  const pane = document.getElementById("log-entry");
+  const keys = document.querySelector(".optout-keys");
+
+  const rows = () => [...document.querySelectorAll("a[data-row]")];
+  const current = () => rows().find((row) => row.getAttribute("aria-current"));
+  const isOpen = () => pane && pane.childElementCount > 0;
+
+  function mark(row) {
+    for (const each of rows()) each.toggleAttribute("aria-current", false);
+    row.setAttribute("aria-current", "true");
+  }
+
+  async function open(row, focus) {
+    mark(row);
+    await htmx.ajax("GET", row.href, { target: pane, swap: "innerHTML" });
+    pane.scrollTop = 0;
+    if (focus && isOpen()) pane.querySelector("h1").focus();
+  }
+
+  function close() {
+    pane.replaceChildren();
+    (current() || document.getElementById("q")).focus();
+  }
+
+  function step(by) {
+    const all = rows();
+    const at = all.findIndex((row) => row === document.activeElement || row.getAttribute("aria-current"));
+    const next = all[at < 0 ? 0 : at + by];
+    if (!next) return;
+    mark(next);
+    next.focus();
+    if (isOpen()) open(next, false);
+  }
+
+  async function copy(button) {
+    const field = document.getElementById(button.dataset.copies);
+    const status = document.getElementById(button.dataset.copies + "-status");
     field.select();
     try {
       await navigator.clipboard.writeText(field.value);
@@ -14,5 +50,59 @@ for (const button of document.querySelectorAll("button[data-copies]")) {
       status.textContent = button.dataset.refused;
       status.className = "";
     }
+  }
+
+  function ready() {
+    for (const button of document.querySelectorAll("button[data-copies]")) button.hidden = false;
+    for (const table of document.querySelectorAll(".optout-log[hidden]")) table.hidden = !table.querySelector("[data-row]");
+    for (const none of document.querySelectorAll(".optout-none")) none.hidden = rows().length > 0;
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-copies]");
+    if (button) copy(button);
+    const row = event.target.closest("a[data-row]");
+    if (!row || !pane || !WIDE.matches || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    open(row, true);
   });
-}
+
+  document.addEventListener("keydown", (event) => {
+    if (!pane || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.key === "Escape" && isOpen()) return close();
+    if (event.target.closest("input, select, textarea") || localStorage.getItem(OFF)) return;
+    if (event.key === "/") document.getElementById("q").select();
+    else if (event.key === "j") step(1);
+    else if (event.key === "k") step(-1);
+    else return;
+    event.preventDefault();
+  });
+
+  if (keys) {
+    const box = keys.querySelector("input");
+    keys.hidden = false;
+    box.checked = !localStorage.getItem(OFF);
+    box.addEventListener("change", () => (box.checked ? localStorage.removeItem(OFF) : localStorage.setItem(OFF, "1")));
+  }
+  // What arrives above leaves what is being read where it is.
+  let place = null;
+  document.addEventListener("htmx:before:swap", (event) => {
+    const row = rows().find((each) => each.getBoundingClientRect().top > 0);
+    place = event.target.id === "log-new" && scrollY > 0 && row ? { row, top: row.getBoundingClientRect().top } : null;
+  });
+  document.addEventListener("htmx:after:swap", (event) => {
+    ready();
+    if (place) scrollBy(0, place.row.getBoundingClientRect().top - place.top);
+    place = null;
+    // What was done, or what went wrong, is read out and in sight.
+    const said = event.target.querySelector && event.target.querySelector(".optout-resend [tabindex]");
+    if (said) said.focus();
+  });
+  // What was done is said once, and is no part of a URL that is passed on.
+  const here = new URL(location.href);
+  if (here.searchParams.has("done")) {
+    here.searchParams.delete("done");
+    history.replaceState(history.state, "", here);
+  }
+  ready();
+})();

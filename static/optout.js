@@ -4,7 +4,6 @@
   "use strict";
 
   var TWICE = 1000; // ms within which a form is not sent again
-  var place = null; // around what was pressed last
   var sent = { form: null, at: 0 };
 
   function fill(form, name, value) {
@@ -33,51 +32,58 @@
     else sent = { form: event.target, at: event.timeStamp };
   }
 
-  function choice() {
+  // The place of ours that a request of htmx is about; a host's own requests are about none.
+  function placeOf(event) {
+    return event.detail.ctx && event.detail.ctx.optoutPlace;
+  }
+
+  function choice(place) {
     return place && place.querySelector(".optout-choice");
   }
 
-  function status() {
+  function status(place) {
     return place && place.querySelector(".optout-status");
   }
 
-  function say(fault) {
-    if (status()) status().textContent = fault ? status().getAttribute("data-fault") : "";
+  function say(place, fault) {
+    if (status(place)) status(place).textContent = fault ? status(place).getAttribute("data-fault") : "";
   }
 
   function on(name, act) {
-    document.addEventListener("htmx:" + name, act);
+    document.addEventListener("htmx:" + name, function (event) {
+      act(placeOf(event), event);
+    });
   }
 
   // While the event goes down, before any other script can act on it.
   document.addEventListener("click", pressed, true);
   document.addEventListener("submit", submitted, true);
 
-  on("before:request", function (event) {
+  on("before:request", function (place, event) {
     var around = event.target.closest && event.target.closest(".optout-choice");
-    place = around && around.parentNode;
     if (!around) return;
+    event.detail.ctx.optoutPlace = around.parentNode;
     around.setAttribute("aria-busy", "true");
-    say(false);
+    say(around.parentNode, false);
   });
   // What a proxy or a broken host answers is no part of this page.
-  on("after:request", function (event) {
-    if (!choice() || event.detail.ctx.text.indexOf("optout-choice") >= 0) return;
+  on("after:request", function (place, event) {
+    if (!choice(place) || event.detail.ctx.text.indexOf("optout-choice") >= 0) return;
     event.preventDefault();
-    say(true);
+    say(place, true);
   });
-  on("error", function () {
-    say(true);
+  on("error", function (place) {
+    say(place, true);
   });
-  on("finally:request", function () {
-    if (choice()) choice().removeAttribute("aria-busy");
+  on("finally:request", function (place) {
+    if (choice(place)) choice(place).removeAttribute("aria-busy");
   });
-  on("after:swap", function () {
+  on("after:swap", function (place) {
     // What was done is heard where it stands already, as a region that comes with its words is not.
-    var said = choice() && choice().querySelector(".optout-said");
-    if (said && status()) status().replaceChildren.apply(status(), Array.from(said.childNodes));
-    if (said && status()) said.remove();
-    var next = choice() && (choice().querySelector(".optout-again, .optout-heading") || choice());
+    var said = choice(place) && choice(place).querySelector(".optout-said");
+    if (said && status(place)) status(place).replaceChildren.apply(status(place), Array.from(said.childNodes));
+    if (said && status(place)) said.remove();
+    var next = choice(place) && (choice(place).querySelector(".optout-again, .optout-heading") || choice(place));
     if (next) next.focus();
   });
 

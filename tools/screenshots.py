@@ -105,7 +105,9 @@ def take_example(browser: Browser) -> None:
             for look in looks:
                 page.set_viewport_size({"width": look.width, "height": 800})
                 page.emulate_media(**look.options)
-                page.wait_for_timeout(300)  # frames are painted later than the page
+                height = page.evaluate("document.documentElement.scrollHeight")  # a frame out of sight is not painted
+                page.set_viewport_size({"width": look.width, "height": height})
+                page.wait_for_timeout(300)
                 page.screenshot(path=BUILD / "example" / name / f"{look.name}.png", full_page=True)
             page.close()
     for look in looks:

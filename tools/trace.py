@@ -18,7 +18,7 @@ from flask_sqlalchemy import SQLAlchemy
 
 import flask_optout
 from flask_optout import OptOut
-from flask_optout.email_log.records import Criteria
+from flask_optout.email_log.search import Criteria
 from flask_optout.mailers.flask_mail import Invitation, Mail
 from flask_optout.wiring import current_state
 
@@ -70,13 +70,15 @@ def ways(folder: str) -> dict[str, Way]:
 
     def recover() -> None:
         client.get("/optout/operator/", query_string={"q": JANE[0]})
-        url = f"/optout/operator/{sent.pop().id}/send-again"
+        url = f"/optout/operator/{sent.pop().id}"
         token = re.search(r'name="form_token" value="([^"]+)"', client.get(url).text)
-        assert token is not None and client.post(url, data={"form_token": token[1]}).status_code == 303
+        assert (
+            token is not None and client.post(f"{url}/send-again", data={"form_token": token[1]}).status_code == 303
+        )
 
     for name in ("ann", "bob", "cy"):
         send(f"{name}@example.org")
-    sent = current_state().email_log.search(Criteria()).entries
+    sent = current_state().search.page(Criteria()).entries
     return {
         "mint": lambda: optout.link(*JANE),
         "look": lambda: client.get(path),

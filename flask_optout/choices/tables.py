@@ -26,9 +26,12 @@ def binary(size: int) -> sa.types.TypeEngine[bytes]:
 
 
 def string(size: int) -> sa.types.TypeEngine[str]:
-    """A column of at most ``size`` characters that are compared one by one, unlike MySQL's default collations do."""
+    """A column of at most ``size`` characters that are compared one by one, unlike a server's default collation does.
+
+    So a range of them holds what begins with the same characters.
+    """
     exact = _dialect("mysql").VARCHAR(size, charset="utf8mb4", collation="utf8mb4_bin")
-    return sa.String(size).with_variant(exact, "mysql", "mariadb")
+    return sa.String(size).with_variant(exact, "mysql", "mariadb").with_variant(sa.String(size, "C"), "postgresql")
 
 
 def text() -> sa.types.TypeEngine[str]:
@@ -57,7 +60,7 @@ class ChoiceTables(TableSet):
     """
 
     def __init__(self, metadata: sa.MetaData) -> None:
-        self.choice = table(
+        self.choice: sa.Table = table(
             metadata,
             "optout_choice",
             *mark_columns(),
@@ -69,13 +72,13 @@ class ChoiceTables(TableSet):
             # Clustered by opportunity: its mutes are read in one stretch.
             sqlite_with_rowid=False,
         )
-        self.meta = table(
+        self.meta: sa.Table = table(
             metadata,
             "optout_meta",
             sa.Column("name", sa.String(32), primary_key=True),
             sa.Column("value", sa.String(255), nullable=False),
         )
-        self.batch = table(
+        self.batch: sa.Table = table(
             metadata,
             "optout_import",
             sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
@@ -84,7 +87,7 @@ class ChoiceTables(TableSet):
             sa.Column("rows", number(), nullable=False),
             sa.Column("taken_back", sa.Boolean, nullable=False),
         )
-        self.repeat = table(
+        self.repeat: sa.Table = table(
             metadata,
             "optout_import_repeat",
             *mark_columns(),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from urllib.parse import SplitResult, urlsplit
 
 from .finding import Finding, tell
-from .providers import by_host, unwrapped
+from .providers import by_host, place_of, unwrapped
 from .sample import Sample
 from .styles import visible_links
 
@@ -60,10 +58,7 @@ def _shown(kind: str, links: list[str], found: bool, scanners: list[str]) -> Fin
 
 def _tracker(links: list[str]) -> tuple[str, str] | None:
     """Whose click tracking the links lead over, and what turns it off."""
-    web: list[SplitResult] = []
-    for link in links:
-        with suppress(ValueError):
-            web += [place for place in [urlsplit(link)] if place.scheme in ("http", "https")]
+    web = [place for place in map(place_of, links) if place.scheme in ("http", "https")]
     for place in web:
         provider = by_host(place.hostname or "", place.path)
         if provider is not None and (place.query or len(place.path) > LONG_PATH):

@@ -82,8 +82,7 @@ def _address(text: str) -> str | None:
 
 def _default_author(config: Mapping[str, Any]) -> str | None:
     sender = config.get("MAIL_DEFAULT_SENDER")
-    if isinstance(sender, tuple):
-        sender = sender[1]
+    sender = sender[1] if isinstance(sender, tuple) else sender
     return domain_of(sender) if isinstance(sender, str) else None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from ..email_log.records import Criteria
+from ..email_log.search import Criteria
 from ..errors import BadToken, OptOutError
 from ..links.tokens import ALPHABET, Door
 from ..links.urls import TAG
@@ -60,7 +60,7 @@ def examine(
     with app.app_context():
         prefix = state.links.prefix(Door.LANDING)
     work: dict[str, Callable[[], Iterable[Finding]]] = {
-        "setup": lambda: _setup(app, state),
+        "setup": lambda: setup(app, state),
         "domain": lambda: _domain(case, prefix, missing, offline),
         "message": lambda: _message(app, state, case, prefix, missing, offline),
         "doors": lambda: [tell("doors.offline")] if offline else _doors(app, state, prefix),
@@ -81,11 +81,6 @@ def _missing() -> str | None:
     except ImportError as error:
         return error.name
     return None
-
-
-def _setup(app: Flask, state: State) -> Iterator[Finding]:
-    with app.app_context():
-        yield from setup(app, state)
 
 
 def _domain(case: Case, prefix: str, missing: str | None, offline: bool) -> Iterator[Finding]:
@@ -167,7 +162,7 @@ def _doors(app: Flask, state: State, prefix: str) -> Iterator[Finding]:
     try:
         with app.app_context():
             # The host's own landing page is shown for an opportunity that there is.
-            newest = state.email_log.search(Criteria()).entries if state.hooks.landing_page else []
+            newest = state.search.page(Criteria()).entries if state.hooks.landing_page else []
             probe, reader = (
                 Probe(*(state.links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
                 for opportunity in (PROBE_OPPORTUNITY, newest[0].opportunity if newest else READER_OPPORTUNITY)

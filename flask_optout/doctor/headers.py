@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from email.utils import getaddresses
-from urllib.parse import urlsplit
 
 from .finding import Finding, tell
-from .providers import by_host
+from .providers import by_host, place_of
 from .sample import Sample
 
 #: RFC 8058 section 4 wants them signed.
@@ -71,7 +70,7 @@ def _list_unsubscribe(
         yield tell("message.list-unsubscribe.wrong", what=what, count=len(found), web=len(web))
         return
     end = "" if made_here(web[0]) else ".other-key"
-    host = _host(web[0])
+    host = place_of(web[0]).hostname or "no host"
     provider = by_host(host)
     yield tell(
         f"message.list-unsubscribe{end if ours(web[0]) else '.other'}",
@@ -79,13 +78,6 @@ def _list_unsubscribe(
     )
     if any(uri.lower().startswith("mailto:") and "?" in uri for uri in uris):
         yield tell("message.list-unsubscribe.mailto")
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or "no host"
-    except ValueError:
-        return "no host"
 
 
 def _signatures(sample: Sample) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,18 @@ def by_selector(selector: str) -> Provider | None:
     return next((provider for provider in PROVIDERS if selector in provider.selectors), None)
 
 
+def place_of(url: str) -> SplitResult:
+    """The parts of a URL; empty ones of what is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+
+
 def unwrapped(link: str) -> tuple[str, str | None]:
     """A link without what a receiver's scanner put in front of it, and the scanner's name."""
-    try:
-        parts = urlsplit(link)
-        host = (parts.hostname or "").lower()
-    except ValueError:
-        return link, None
+    parts = place_of(link)
+    host = parts.hostname or ""
     scanner = next((scanner for scanner in _KNOWN["scanner"] if _ends(host, scanner["hosts"])), None)
     if scanner is None:
         return link, None

@@ -24,16 +24,17 @@ LIBRARIES = {"mail": "flask_mail", "mailman": "flask_mailman"}
 
 def setup(app: Flask, state: State) -> Iterator[Finding]:
     """What is wrong with the set-up."""
-    own = app.config["OPTOUT_KEYS"] is not None
-    yield tell("setup.keys" if own else "setup.keys.shared", count=len(state.key_slots.keys))
-    url = urlsplit(app.config["OPTOUT_BASE_URL"])
-    yield tell("setup.base-url" if url.scheme == "https" else "setup.base-url.local", host=url.netloc)
-    yield from _store(state)
-    yield from _journal(state)
-    yield from _mail(app)
-    yield from _wall(app)
-    yield tell("setup.operator.none" if state.hooks.operator is None else "setup.operator")
-    yield from _log(state, app.config["OPTOUT_LOG_DAYS"])
+    with app.app_context():
+        own = app.config["OPTOUT_KEYS"] is not None
+        yield tell("setup.keys" if own else "setup.keys.shared", count=len(state.key_slots.keys))
+        url = urlsplit(app.config["OPTOUT_BASE_URL"])
+        yield tell("setup.base-url" if url.scheme == "https" else "setup.base-url.local", host=url.netloc)
+        yield from _store(state)
+        yield from _journal(state)
+        yield from _mail(app)
+        yield from _wall(app)
+        yield tell("setup.operator.none" if state.hooks.operator is None else "setup.operator")
+        yield from _log(state, app.config["OPTOUT_LOG_DAYS"])
 
 
 def _store(state: State) -> Iterator[Finding]:

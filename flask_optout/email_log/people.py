@@ -48,6 +48,7 @@ class People:
             for row in rows:
                 values = row._asdict()
                 last = values.pop("id")
+                del values["words"], values["domain"]  # which are for searching
                 texts = {name: text and shown(text) for name in ("text", "html") for text in [values[name]]}
                 yield {"time": _time(last), **values, **texts}
 

@@ -1,4 +1,4 @@
-"""The Email Log: what was sent, without its personal links; record it, find it, prune it.
+"""The Email Log: what was sent, without its personal links; record it, read it, prune it.
 
 A row is written before anybody asks what its recipient has chosen, so it is the same for everyone.
 """
@@ -9,8 +9,6 @@ import datetime
 import smtplib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import islice, product
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -19,32 +17,14 @@ import sqlalchemy as sa
 from ..addresses import Address
 from ..choices.store import Store
 from ..choices.tables import KeyTaken, insert
-from .ids import LARGEST_ID, id_at, new_id, now, time_of
+from .ids import id_at, new_id, now, time_of
 from .slots import SLOT, cut, masked, shown
 from .tables import ADDRESS_SIZE, NAME_SIZE, LogTables
 
-#: Rows on one page.
-PAGE = 50
-#: Rows whose subjects one page looks at: words have no index, so a page's work is bounded and the next page goes on.
-WINDOW = 10_000
 #: Rows read or deleted in one transaction: a delete holds the write lock for some milliseconds.
 BATCH = 5_000
 #: Headers whose value is a link of the candidate's, whatever it looks like (RFC 8058, RFC 2369).
 PERSONAL_HEADERS = ("list-unsubscribe", "list-unsubscribe-post")
-
-
-class Entry(NamedTuple):
-    """An invitation in a list."""
-
-    id: int
-    opportunity: str
-    recipient: str
-    subject: str
-    failure: str | None
-
-    @property
-    def time(self) -> datetime.datetime:
-        return time_of(self.id)
 
 
 class Email(NamedTuple):
@@ -57,6 +37,8 @@ class Email(NamedTuple):
     subject: str
     message_id: str
     failure: str | None
+    name: str
+    attachments: str
     headers: str
     text_pieces: str | None
     html_pieces: str | None
@@ -90,37 +72,7 @@ class Outgoing(NamedTuple):
     text: str | None
     html: str | None
     links: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Criteria:
-    """What to look for; what is ``None`` or empty does not narrow.
-
-    ``mailbox`` is a canonical address. Every one of ``words`` stands in the subject, in any case. ``since`` is the
-    first id wanted, ``until`` the first one not wanted.
-    """
-
-    mailbox: str | None = None
-    opportunity: str | None = None
-    words: tuple[str, ...] = ()
-    since: int = 0
-    until: int = LARGEST_ID
-
-    def fits(self, subject: str) -> bool:
-        """Whether all words stand in this subject."""
-        folded = subject.casefold()
-        return all(word in folded for word in self.words)
-
-
-class SearchResult(NamedTuple):
-    """Some entries, newest first; ``older`` continues after them, unless there is no more.
-
-    ``searched_to`` is the time of the oldest row looked at where words are wanted and more is left to search.
-    """
-
-    entries: list[Entry]
-    older: int | None
-    searched_to: datetime.datetime | None
+    attachments: Sequence[str] = ()
 
 
 class EmailLog:
@@ -129,8 +81,6 @@ class EmailLog:
     def __init__(self, store: Store, tables: LogTables) -> None:
         self._store = store
         self._email = tables.email
-        # Built once: SQLAlchemy would take longer over each than the database does.
-        self._newest = {shape: self._newest_of(*shape) for shape in product((False, True), repeat=2)}
 
     def record(self, outgoing: Sequence[Outgoing]) -> list[int]:
         """Keep invitations that are about to leave, all or none; return the ids of their rows."""
@@ -154,55 +104,11 @@ class EmailLog:
         """Note on a row why its hand-off failed."""
         self._change(self._email.update().where(self._email.c.id == id).values(failure=reason(error)))
 
-    def search(self, wanted: Criteria, before: int | None = None) -> SearchResult:
-        """The newest entries that fit, at any depth at the cost of the first page.
-
-        :param before: where to go on: the ``older`` of the page before.
-        """
-        limit = WINDOW if wanted.words else PAGE
-        query = self._newest[wanted.mailbox is not None, wanted.opportunity is not None]
-        values = {
-            "mailbox": (wanted.mailbox or "")[:ADDRESS_SIZE],
-            "opportunity": wanted.opportunity,
-            "since": wanted.since,
-            "before": wanted.until if before is None else max(0, min(before, wanted.until)),
-            "limit": limit + 1,
-        }
-        rows = self._rows(query, values)
-        if not rows:
-            return SearchResult([], None, None)
-        fitting = (Entry(*row) for row in rows[:limit] if wanted.fits(row.subject))
-        entries = list(islice(fitting, PAGE))
-        last = (entries if len(entries) == PAGE else rows[:limit])[-1].id
-        older = None if last == rows[-1].id else last
-        return SearchResult(entries, older, time_of(older) if older and wanted.words else None)
-
-    def _newest_of(self, mailbox: bool, opportunity: bool) -> sa.Select[Any]:
-        email = self._email.c
-        query = sa.select(email.id, email.opportunity, email.recipient, email.subject, email.failure).where(
-            email.id >= sa.bindparam("since"), email.id < sa.bindparam("before")
-        )
-        if mailbox:
-            query = query.where(email.mailbox == sa.bindparam("mailbox"))
-        if opportunity:
-            query = query.where(email.opportunity == sa.bindparam("opportunity"))
-        return query.order_by(email.id.desc()).limit(sa.bindparam("limit"))
-
     def get(self, id: int) -> Email | None:
         """One invitation, or ``None`` when it is not kept."""
         email = self._email.c
         query = sa.select(*(email[name.removesuffix("_pieces")] for name in Email._fields)).where(email.id == id)
         return next((Email(*row) for row in self._rows(query)), None)
-
-    def opportunities(self, limit: int) -> list[str]:
-        """The first opportunities, by name, that somebody was invited to, read by skips through the index."""
-        name = self._email.c.opportunity
-        skip = sa.select(sa.func.min(name).label("name"), sa.literal(1).label("rank")).cte("skip", recursive=True)
-        following = sa.select(sa.func.min(name)).where(name > skip.c.name).correlate(skip).scalar_subquery()
-        skip = skip.union_all(
-            sa.select(following, skip.c.rank + 1).where(skip.c.name.is_not(None), skip.c.rank < limit)
-        )
-        return [found for (found,) in self._rows(sa.select(skip.c.name).where(skip.c.name.is_not(None)))]
 
     def invited_between(self, first: datetime.date, last: datetime.date) -> Iterator[str]:
         """The canonical address of each invitation from the first to the last day (UTC)."""
@@ -220,7 +126,7 @@ class EmailLog:
         """
         email = self._email.c
         query = sa.select(email.recipient, email.opportunity).distinct()
-        found = self._rows(query.where(email.mailbox.endswith(f"@{domain}", autoescape=True)))
+        found = self._rows(query.where(email.domain == domain))
         return sorted((recipient, opportunity) for recipient, opportunity in found)
 
     def outdated(self, days: int) -> int:
@@ -260,12 +166,17 @@ def reason(error: BaseException) -> str:
 
 
 def _row(outgoing: Outgoing) -> dict[str, Any]:
-    links = outgoing.links
+    links, address = outgoing.links, outgoing.address
+    subject, mailbox = masked(outgoing.subject, links), address.canonical[:ADDRESS_SIZE]
     return {
         "opportunity": outgoing.opportunity,
-        "recipient": outgoing.address.deliverable,
-        "mailbox": outgoing.address.canonical[:ADDRESS_SIZE],
-        "subject": masked(outgoing.subject, links),
+        "recipient": address.deliverable,
+        "mailbox": mailbox,
+        "subject": subject,
+        "name": address.name,
+        "domain": mailbox.rpartition("@")[2],
+        "words": f"{address.name} {mailbox} {subject} {outgoing.opportunity}".casefold(),
+        "attachments": masked("\n".join(" ".join(str(name).split()) for name in outgoing.attachments if name), links),
         "message_id": outgoing.message_id,
         "headers": "\n".join(_header(name, value, links) for name, value in outgoing.headers),
         "text": None if outgoing.text is None else cut(outgoing.text, links[0]),

@@ -7,15 +7,15 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ..choices.store import Store
-from ..choices.tables import upsert
+from ..choices.tables import KeyTaken, insert
 from .tables import LogTables
 
 
 class SavedFilter(NamedTuple):
-    """A named query string; ``opportunity`` is ``""`` where it is of the whole app."""
+    """A named query string, one of its name; ``opportunity`` is ``""`` where it is of the whole app."""
 
-    opportunity: str
     name: str
+    opportunity: str
     query: str
 
 
@@ -29,16 +29,31 @@ class SavedFilters:
     def of(self, opportunity: str) -> list[SavedFilter]:
         """Those of the whole app, and those of this opportunity."""
         table = self._table.c
-        query = sa.select(table.opportunity, table.name, table.query).order_by(table.opportunity, table.name)
+        query = sa.select(table.name, table.opportunity, table.query).order_by(table.name)
         query = query.where(table.opportunity.in_(["", opportunity]))
         return self._store.read(lambda connection: [SavedFilter(*row) for row in connection.execute(query)])
 
-    def save(self, saved: SavedFilter) -> None:
-        """Save a filter, in place of the one of its name."""
-        self._store.record(lambda connection: upsert(connection, self._table, saved._asdict()))
+    def save(self, saved: SavedFilter) -> bool:
+        """Save a filter, unless there is one of its name; says whether it did."""
+        try:
+            self._store.record(lambda connection: insert(connection, self._table, saved._asdict()))
+        except KeyTaken:
+            return False
+        return True
 
-    def delete(self, opportunity: str, name: str) -> None:
+    def rename(self, name: str, new: str) -> bool:
+        """Give a filter another name, unless there is one of that; says whether it did."""
+        table = self._table
+
+        def write(connection: sa.Connection) -> bool:
+            taken = connection.scalar(sa.select(sa.func.count()).where(table.c.name == new))
+            if not taken:
+                connection.execute(table.update().where(table.c.name == name).values(name=new))
+            return not taken
+
+        return self._store.record(write)
+
+    def delete(self, name: str) -> None:
         """Delete a filter, if it is there."""
-        table = self._table.c
-        delete = self._table.delete().where(table.opportunity == opportunity, table.name == name)
+        delete = self._table.delete().where(self._table.c.name == name)
         self._store.record(lambda connection: connection.execute(delete))

@@ -17,21 +17,22 @@ class LogTables(TableSet):
     """What the Email Log keeps; nothing in it is a digest, a token, or says who opted out.
 
     ``email``: one row for each invitation that passed the gate, its ``id`` made of the minute; ``mailbox`` is the
-    canonical address; ``text`` and ``html`` are cut where the link stood. ``saved_filter``: a named query, of one
-    opportunity or, with ``""``, of all. ``resend``: who had what sent again. ``asked``: how many links the ask page
-    has mailed on one day, by pseudonyms that stand nowhere else.
+    canonical address, ``words`` what a search looks into, ``attachments`` names, a line each; ``text`` and ``html``
+    are cut where the link stood. ``saved_filter``: a named query, of one opportunity or, with ``""``, of all.
+    ``resend``: who had what sent again. ``asked``: how many links the ask page has mailed on one day, by pseudonyms
+    that stand nowhere else.
     """
 
     def __init__(self, metadata: sa.MetaData) -> None:
-        self.email = _email(metadata)
-        self.saved_filter = table(
+        self.email: sa.Table = _email(metadata)
+        self.saved_filter: sa.Table = table(
             metadata,
             "optout_saved_filter",
-            sa.Column("opportunity", string(OPPORTUNITY_SIZE), primary_key=True),
             sa.Column("name", string(NAME_SIZE), primary_key=True),
+            sa.Column("opportunity", string(OPPORTUNITY_SIZE), nullable=False),
             sa.Column("query", text(), nullable=False),
         )
-        self.resend = table(
+        self.resend: sa.Table = table(
             metadata,
             "optout_resend",
             # Numbered, so that of two at the same moment the key lets one through.
@@ -44,7 +45,7 @@ class LogTables(TableSet):
             sa.Column("operator", string(NAME_SIZE), nullable=False),
             sa.Column("failure", string(NAME_SIZE)),
         )
-        self.asked = table(
+        self.asked: sa.Table = table(
             metadata,
             "optout_asked",
             sa.Column("day", sa.Date, primary_key=True),
@@ -64,11 +65,16 @@ def _email(metadata: sa.MetaData) -> sa.Table:
         sa.Column("subject", text(), nullable=False),
         sa.Column("message_id", text(), nullable=False),
         sa.Column("failure", string(NAME_SIZE)),
+        sa.Column("name", text(), nullable=False),
+        sa.Column("domain", string(ADDRESS_SIZE), nullable=False),
+        sa.Column("words", text(), nullable=False),
+        sa.Column("attachments", text(), nullable=False),
         # The long columns last: SQLite does not read them for a list of invitations.
         sa.Column("headers", text(), nullable=False),
         sa.Column("text", text()),
         sa.Column("html", text()),
         sa.Index("optout_email_log_by_mailbox", "mailbox", "id"),
+        sa.Index("optout_email_log_by_domain", "domain", "id"),
         sa.Index("optout_email_log_by_opportunity", "opportunity", "id"),
         sa.Index("optout_email_log_by_candidate", "opportunity", "mailbox", "id"),
     )

@@ -43,6 +43,8 @@ class Draft:
     language: str | None = None
     cc: Sequence[Recipient] = ()
     bcc: Sequence[Recipient] = ()
+    #: Their names, for the Email Log.
+    attachments: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Letter:
     recipient: Recipient | None = None
     links: tuple[str, ...] = ()
     message_id: str = ""
+    attachments: Sequence[str] = ()
 
     @property
     def named(self) -> Recipient:
@@ -121,6 +124,7 @@ class Composer:
             recipient=recipient,
             links=(url, one_click),
             message_id=_message_id(sender),
+            attachments=draft.attachments,
         )
 
     def _text(self, text: str | None, footer: Callable[[], str], url: str) -> str | None:

@@ -191,6 +191,7 @@ def _outgoing(letter: Letter) -> Outgoing:
         text=letter.text or None,
         html=letter.html or None,
         links=letter.links,
+        attachments=letter.attachments,
     )
 
 

@@ -141,4 +141,6 @@ def _draft(message: flask_mail.Message) -> Draft | None:
     what = message.opportunity, message.subject, message.body, message.html
     who, extra = (message.sender, message.reply_to), message.extra_headers or {}
     cc, bcc, language = message.cc, message.bcc, message.language
-    return Draft(message.recipients, *what, *who, extra, smtputf8=False, language=language, cc=cc, bcc=bcc)
+    names = [attachment.filename or "" for attachment in message.attachments]
+    more: dict[str, Any] = {"language": language, "cc": cc, "bcc": bcc, "attachments": names}
+    return Draft(message.recipients, *what, *who, extra, smtputf8=False, **more)

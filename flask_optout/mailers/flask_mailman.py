@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Iterable
 from contextlib import closing, nullcontext
+from email.mime.base import MIMEBase
 from email.utils import formataddr
 from functools import partial
 from typing import Any, NoReturn
@@ -134,4 +135,6 @@ def _draft(source: mailman_library.EmailMessage) -> Draft | None:
     who = source.from_email, ", ".join(source.reply_to) or None
     what, extra = (source.opportunity, source.subject, parts.get("plain"), html), source.extra_headers
     cc, bcc = source.cc, source.bcc
-    return Draft(source.to, *what, *who, extra, smtputf8=False, language=source.language, cc=cc, bcc=bcc)
+    names = [each.get_filename("") if isinstance(each, MIMEBase) else each[0] or "" for each in source.attachments]
+    more: dict[str, Any] = {"language": source.language, "cc": cc, "bcc": bcc, "attachments": names}
+    return Draft(source.to, *what, *who, extra, smtputf8=False, **more)

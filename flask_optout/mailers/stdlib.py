@@ -139,7 +139,8 @@ def _draft(message: EmailMessage) -> Draft | None:
     text, html = _content(message, "plain"), _content(message, "html")
     subject = str(message["Subject"] or "")
     what = message.opportunity, subject, text, html
-    return Draft(to, *what, *who, headers, language=message.language, cc=cc, bcc=bcc)
+    names = [part.get_filename("") for part in message.walk() if part.is_attachment()]
+    return Draft(to, *what, *who, headers, language=message.language, cc=cc, bcc=bcc, attachments=names)
 
 
 def _people(value: Any) -> list[Recipient]:

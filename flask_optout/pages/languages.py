@@ -107,12 +107,22 @@ def day(date: datetime.date) -> str:
     return format_date(date, "long", _locale(tag_of(current_language().tag)))
 
 
+def number(value: int) -> str:
+    """A number as the current language writes it."""
+    if "babel" not in current_app.extensions:
+        return f"{value:,}"
+    from babel.numbers import format_decimal
+
+    return format_decimal(value, locale=_locale(tag_of(current_language().tag)))
+
+
 def render(template: str, **context: Any) -> str:
     """Render ``optout/<template>`` in the current language; a host's template of the same name wins."""
     words = {
         "_": translate,
         "ngettext": translate_many,
         "day": day,
+        "number": number,
         "language": current_language(),
         "sender": sender_of(current_app),
     }

@@ -13,7 +13,7 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy_lite import SQLAlchemy as Lite
 
 from flask_optout import OptOut, StoreUnavailable
-from flask_optout.email_log.records import Criteria
+from flask_optout.email_log.search import Criteria
 from flask_optout.mailers.flask_mail import Mail
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
@@ -105,7 +105,7 @@ def end(host: Host, how: str) -> None:
 
 
 def logged(host: Host) -> list[tuple[str, str | None]]:
-    found = current_state().email_log.search(Criteria()).entries
+    found = current_state().search.page(Criteria()).entries
     return sorted(((entry.recipient, entry.failure) for entry in found), key=str)
 
 

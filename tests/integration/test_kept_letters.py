@@ -6,6 +6,7 @@ import base64
 import random
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.email_log import operator_of, post, rows, sent
 from tests.support.hosts import Host, Mailbox, say
+from tests.support.written_mail import SENDERS, write
 
 
 @pytest.fixture
@@ -66,6 +68,13 @@ def test_what_is_sent_again_is_what_was_sent(row: str, host: Host, client: Flask
         assert one.count(link) + one.count(quote(link, safe="")) == two.count(token)
 
 
+@pytest.mark.parametrize("library", SENDERS)
+def test_the_names_of_attachments_are_kept(library: str, host: Host) -> None:
+    written = replace(write(1), attachments=[("Plän.pdf", "application/pdf", b"x"), ("b", "a/b", b"")])
+    SENDERS[library](host, True)(written)
+    assert [email.attachments for email in rows()] == ["Plän.pdf\nb"]
+
+
 def test_a_mute_changes_nothing_of_what_is_kept(host: Host, smtp: Mailbox) -> None:
     kept = []
     for muted in (False, True):
@@ -110,4 +119,4 @@ def test_fifty_rows_are_one_transaction(host: Host, smtp: Mailbox) -> None:
     host.mail.send_invitations([host.invitation(f"person{number}@example.org") for number in range(50)])
     sa.event.remove(host.db.engine, "commit", note)
     assert len(commits) <= 1
-    assert len(current_state().email_log.opportunities(5)) == 1
+    assert current_state().search.starting("opportunity", "", 5) == ["beta-42"]

@@ -11,16 +11,35 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from flask_optout.email_log.records import Criteria, Email
+from flask_optout.addresses import Recipient, parse
+from flask_optout.email_log.records import Email, EmailLog, Outgoing
+from flask_optout.email_log.search import Criteria
+from flask_optout.email_log.tables import LogTables
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 
 LOG = "/optout/operator/"
+TABLES = LogTables(sa.MetaData())
+
+
+def record(log: EmailLog, to: Recipient = "jane@example.org", opportunity: str = "beta-42", **fields: Any) -> int:
+    """Keep an invitation; gives the id of its row."""
+    given = {
+        "subject": "Join us",
+        "message_id": "<1@example.org>",
+        "headers": [("From", "team@example.org"), ("List-Unsubscribe", "<https://x/1>")],
+        "text": "Come and try it.",
+        "html": "<p>Come and try it.</p>",
+        "links": ("https://x/none",),
+        **fields,
+    }
+    [id] = log.record([Outgoing(parse(to), opportunity, **given)])
+    return id
 
 
 def rows() -> list[Email]:
-    log = current_state().email_log
-    return [email for entry in log.search(Criteria()).entries if (email := log.get(entry.id))]
+    state = current_state()
+    return [email for entry in state.search.page(Criteria()).entries if (email := state.email_log.get(entry.id))]
 
 
 @contextmanager
@@ -51,7 +70,7 @@ def sent(host: Host, to: str = "jane@example.org", **fields: Any) -> str:
 
 def post(client: FlaskClient, path: str, page: str | None = None, **fields: Any) -> TestResponse:
     """Send the form of a page."""
-    token = re.search(r'name="form_token" value="([^"]+)"', client.get(page or path).text)
+    token = re.search(r'name="form_token" value="([^"]+)"', client.get(page or path.removesuffix("/send-again")).text)
     assert token is not None
     return client.post(path, data={"form_token": token[1], **fields})
 

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from smtplib import SMTPRecipientsRefused
 
 from flask import Response
 from playwright.sync_api import Page
 
 from flask_optout.addresses import parse
-from flask_optout.email_log.records import Criteria
+from flask_optout.email_log.search import Criteria
 from flask_optout.invitations.compose import Draft
 from flask_optout.links.tokens import Door
 from flask_optout.mailers.delivery import default_sender, link_letter
@@ -72,7 +73,7 @@ class Stage:
 
     def sent(self, to: str) -> str:
         """The page of the newest invitation to somebody."""
-        rows = current_state().email_log.search(Criteria(mailbox=f"{to}@example.org")).entries
+        rows = current_state().search.page(Criteria(mailbox=f"{to}@example.org")).entries
         return self.log(str(rows[0].id))
 
 
@@ -84,6 +85,7 @@ def stage(folder: Path, smtp: Mailbox) -> Iterator[Stage]:
         (folder / name).mkdir(parents=True)
         url = f"http://127.0.0.1:{free_port()}"
         settings = {"MAIL_SERVER": smtp.host, "MAIL_PORT": smtp.port, "OPTOUT_BASE_URL": url}
+        settings["OPTOUT_OPERATOR_HOME"] = "/admin/"
         hosts.append(make_host(folder / name, operator=lambda: "Olga", **settings))
         hosts[-1].optout.opportunity_loader(ABOUT.get)
         hosts[-1].app.add_url_rule("/picture.svg", "picture", lambda: Response(PICTURE, mimetype="image/svg+xml"))
@@ -127,9 +129,12 @@ def _invite(host: Host) -> None:
         ("zoe.martin", "study-7"),
         ("kofi", "beta-42"),
         ("a-person-with-a-rather-long-name.and-another", "study-7"),
-        ("jane", "beta-42"),
+        ("a-person", "beta-42"),
     ):
         host.mail.send(host.invitation(f"{to}@example.org", opportunity))
+    jane = host.invitation("Jane Doe <jane@example.org>")
+    jane.attach("The programme.pdf", "application/pdf", b"%PDF")
+    host.mail.send(jane)
 
 
 def _pressed(page: Page, name: str) -> None:
@@ -222,27 +227,65 @@ def at(find: Callable[[Stage], str]) -> Callable[[Stage, Page], None]:
     return go
 
 
+def asks_to_send_again(stage: Stage, page: Page, to: str = "zoe.martin") -> None:
+    page.goto(stage.sent(to))
+    page.get_by_text("Send it again…").click()
+
+
 def sent_again(stage: Stage, page: Page) -> None:
-    page.goto(stage.sent("kofi") + "/send-again")
-    again = page.get_by_role("button", name="Send it again")
-    if again.is_visible():
-        again.click()
-        page.goto(stage.sent("kofi") + "/send-again")
+    to = f"again.{next(stage.people)}"
+    stage.host.mail.send(stage.host.invitation(f"{to}@example.org"))
+    asks_to_send_again(stage, page, to)
+    page.get_by_role("button", name="Send it again").click()
+    page.get_by_text("Accepted.").wait_for()
+
+
+def sent_today(stage: Stage, page: Page) -> None:
+    sent_again(stage, page)
+    page.goto(page.url.partition("?")[0])
 
 
 def stale_form(stage: Stage, page: Page) -> None:
-    page.goto(stage.sent("jane") + "/send-again")
+    asks_to_send_again(stage, page)
     page.locator("[name=form_token]").evaluate("field => field.value = 'x'")
     page.get_by_role("button", name="Send it again").click()
     page.get_by_text("Nothing changed.").wait_for()
 
 
+def failed(stage: Stage, page: Page) -> None:
+    [entry] = current_state().search.page(Criteria(mailbox="a-person@example.org")).entries
+    current_state().email_log.record_failure(entry.id, SMTPRecipientsRefused({"": (550, b"")}))
+    page.goto(stage.log("?failed=1&when=today&from=2020-12-24&q=person"))
+
+
+def opened(stage: Stage, page: Page) -> None:
+    """Beside the list, where there are scripts and room."""
+    page.goto(stage.log())
+    page.get_by_role("link", name="Join us").last.click()
+    page.locator(".optout-entry").wait_for()
+
+
 def saved_filters(stage: Stage, page: Page) -> None:
     page.goto(stage.log("?opportunity=beta-42"))
     page.get_by_text("Save this filter").click()
-    page.get_by_label("Name").fill(f"Pixel Beta {next(stage.people)}")
+    page.get_by_label("Name", exact=True).last.fill(f"Pixel Beta {next(stage.people)}")
     page.get_by_role("button", name="Save", exact=True).click()
-    page.get_by_role("heading", name="Saved filters").wait_for()
+    page.get_by_text("The filter is saved.").wait_for()
+
+
+def changes_a_saved_filter(stage: Stage, page: Page) -> None:
+    saved_filters(stage, page)
+    page.locator(".optout-saved summary").first.click()
+    page.locator(".optout-saved summary", has_text="Delete").first.click()
+
+
+def name_taken(stage: Stage, page: Page) -> None:
+    saved_filters(stage, page)
+    page.get_by_text("Save this filter").click()
+    taken = page.locator(".optout-saved a").first.inner_text()
+    page.get_by_label("Name", exact=True).last.fill(taken)
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("There is a saved filter of this name.").wait_for()
 
 
 Bring = Callable[[Stage, Page], None]
@@ -270,15 +313,21 @@ CANDIDATE: dict[str, Bring] = {
 }
 OPERATOR: dict[str, Bring] = {
     "log": at(lambda stage: stage.log()),
-    "log, filtered": at(lambda stage: stage.log("?recipient=jane@example.org&opportunity=beta-42")),
-    "log, nothing found": at(lambda stage: stage.log("?subject=nothing")),
-    "log, wrong filter": at(lambda stage: stage.log("?recipient=jane&from=2031-12-24&to=2031-12-23")),
+    "log, filtered": at(lambda stage: stage.log("?q=jane@example.org&opportunity=beta-42")),
+    "log, by a part": at(lambda stage: stage.log("?q=ja&when=week")),
+    "log, failed": failed,
+    "log, nothing found": at(lambda stage: stage.log("?q=nothing")),
+    "log, wrong filter": at(lambda stage: stage.log("?from=2031-12-24&to=2031-12-23&to_time=x")),
     "log, saved filter": saved_filters,
+    "log, a saved filter to change": changes_a_saved_filter,
+    "log, name taken": name_taken,
+    "log, opened": opened,
     "entry": at(lambda stage: stage.sent("jane")),
     "entry, html": at(lambda stage: stage.sent("jane") + "?part=html"),
     "entry, headers": at(lambda stage: stage.sent("jane") + "?part=headers"),
-    "send again": at(lambda stage: stage.sent("zoe.martin") + "/send-again"),
-    "send again, refused": sent_again,
+    "send again": asks_to_send_again,
+    "sent again": sent_again,
+    "send again, not today": sent_today,
     "nothing there": at(lambda stage: stage.log("1")),
     "stale form": stale_form,
     "log, no store": at(lambda stage: f"{stage.broken.app.config['OPTOUT_BASE_URL']}/optout/operator/"),

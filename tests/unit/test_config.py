@@ -82,6 +82,7 @@ BAD: dict[str, list[Any]] = {
     "OPTOUT_LOG_DAYS": [0, -1, 1.5, "90", True, 10**6, None],
     "OPTOUT_TIMEZONE": ["Nowhere/Land", 5, "", None],
     "OPTOUT_JOURNAL": [5, True, b"x"],
+    "OPTOUT_OPERATOR_HOME": ["", 5, "admin", "//evil.example", "javascript:x", "/a b"],
     "OPTOUT_BOUNCE_DOMAIN": [5, ["x.org"]],
     "OPTOUT_SENDING_HOST": [5],
     "OPTOUT_DKIM_SELECTORS": [5, {"a": 1}],

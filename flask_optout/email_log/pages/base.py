@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from ...pages.routing import PlacedBlueprint
 from ...wiring import current_state
 from ..ids import LARGEST_ID
 from ..records import Email
-from .guard import operator_name
+from .guard import NAMELESS, operator_name
 from .times import Times
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -52,13 +53,23 @@ def nothing(rest: str) -> str:
 
 
 def page(template: str, **context: Any) -> str:
-    """Render a page with what every operator page needs."""
+    """Render a page with what every operator page needs; for htmx, what stands in its frame."""
+    frame = "_part.html" if "HX-Request" in request.headers else "base.html"
     return render(
         f"operator/{template}",
+        layout=f"optout/operator/{frame}",
         times=Times.of_app(),
+        home=current_app.config["OPTOUT_OPERATOR_HOME"],
+        operator=None if g.optout_operator == NAMELESS else g.optout_operator,
+        title_of=cache(title_of),
         form_token=lambda: _forms().dumps(g.optout_operator),  # a page without a form needs no store for its key
         **context,
     )
+
+
+def title_of(id: str) -> str:
+    """What the host calls an opportunity."""
+    return current_state().opportunity(id).title or id
 
 
 def found(id: int) -> Email:

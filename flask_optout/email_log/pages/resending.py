@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 
-from flask import current_app, g, redirect
+from flask import current_app, g, redirect, request
 from werkzeug.wrappers import Response
 
 from ...addresses import parse
@@ -22,29 +22,21 @@ from ...pages.languages import of_app, render, speaking
 from ...pages.routing import optout_url
 from ...wiring import current_state
 from ..records import Email, reason
-from ..resends import Refusal, refusal
+from ..resends import Refusal
 from ..slots import filled
-from .base import blueprint, found, page
-
-ROUTE = "/<int:id>/send-again"
-
-
-@blueprint.get(ROUTE)
-def confirm_send_again(id: int) -> str:
-    """Ask before sending; nothing is sent yet."""
-    email = found(id)
-    return page("send_again.html", email=email, refused=refusal(current_state().resends.of(email)), failure=None)
+from .base import blueprint, found
+from .entries import show_entry
 
 
-@blueprint.post(ROUTE)
-def send_again(id: int) -> Response | tuple[str, int]:
+@blueprint.post("/<int:id>/send-again")
+def send_again(id: int) -> Response | str | tuple[str, int]:
     """Send the invitation again, to the address that it went to."""
     email = found(id)
     resends = current_state().resends
     again, neutral = _letters(email)
     begun = resends.begin(email, g.optout_operator)
     if isinstance(begun, Refusal):
-        return page("send_again.html", email=email, refused=begun, failure=None), 409
+        return show_entry(email), 409
     try:
         invitable = not current_state().choices.muted(parse(email.recipient), email.opportunity)
         deliver(again if invitable else neutral)
@@ -52,8 +44,10 @@ def send_again(id: int) -> Response | tuple[str, int]:
         resends.record_failure(email, begun, error)
         text = f"An invitation could not be sent again ({reason(error)})."
         log(current_app.logger, logging.ERROR, "resend_failed", text)
-        return page("send_again.html", email=email, refused=None, failure=reason(error)), 502
-    return redirect(f"{optout_url('optout_operator.entry', id=id)}#sent-again", 303)
+        return show_entry(email, failure=reason(error)), 502
+    if "HX-Request" in request.headers:
+        return show_entry(email, done=begun)
+    return redirect(f"{optout_url('optout_operator.entry', id=id, done=begun)}#sent-again", 303)
 
 
 def _letters(email: Email) -> tuple[Letter, Letter]:

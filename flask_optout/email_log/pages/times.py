@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from flask import current_app
 
+from ..ids import now
+
 MINUTE = datetime.timedelta(minutes=1)
 FIRST, LAST = datetime.time(0, 0), datetime.time(23, 59)
 #: Beyond these years a shift to another zone leaves the calendar.
@@ -28,6 +30,9 @@ class Times:
     def text(self, moment: datetime.datetime) -> str:
         """A moment as the wall clock shows it, to the minute."""
         return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
+
+    def today(self) -> datetime.date:
+        return now().astimezone(self.zone).date()
 
     def start(self, day: datetime.date, time: datetime.time | None) -> datetime.datetime:
         """The first moment, in UTC, at or after a minute of a day, or of the day."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from flask_optout.addresses import parse
-from flask_optout.email_log.records import Criteria
+from flask_optout.email_log.search import Criteria
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
@@ -51,7 +51,7 @@ def test_an_export_holds_every_invitation_and_no_link(host: Host) -> None:
 def test_what_was_sent_again_is_exported(host: Host) -> None:
     invite(host)
     state = current_state()
-    [entry, *_] = [each for each in state.email_log.search(Criteria()).entries if each.recipient == PEOPLE[0]]
+    [entry, *_] = [each for each in state.search.page(Criteria()).entries if each.recipient == PEOPLE[0]]
     email = state.email_log.get(entry.id)
     assert email is not None
     state.resends.begin(email, "Kim")

@@ -211,3 +211,10 @@ def test_an_ipv6_sender(ask: Ask) -> None:
 
 def test_a_domain_without_a_record_gets_one_to_paste(ask: Ask) -> None:
     assert the(looked_at(ask, {}), "domain.spf.none").paste == f'{D}. IN TXT "v=spf1 ip4:{SENDER} ~all"'
+
+
+def test_an_error_that_only_the_sender_meets_is_told(ask: Ask) -> None:
+    zone = {**record(f"v=spf1 exists:%{{i}}.{D} include:gone.example -all"), f"240.0.0.1.{D} A": ["127.0.0.2"]}
+    finding = the(looked_at(ask, zone), "domain.spf.broken")
+    assert SENDER in finding.seen
+    assert "gone.example" in finding.seen

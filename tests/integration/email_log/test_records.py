@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import datetime
 import smtplib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,56 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_optout import StoreUnavailable
-from flask_optout.addresses import parse
 from flask_optout.choices.store import Store
 from flask_optout.email_log import records as email_log
 from flask_optout.email_log.ids import EPOCH, LARGEST_ID, PER_MINUTE, id_at, new_id, now, time_of
-from flask_optout.email_log.records import PAGE, Criteria, EmailLog, Outgoing, reason
+from flask_optout.email_log.records import EmailLog, reason
 from flask_optout.email_log.resends import MOST, Refusal, Resends
+from flask_optout.email_log.search import Criteria, Search
 from flask_optout.email_log.slots import SLOT
-from flask_optout.email_log.tables import LogTables
-from tests.support.databases import Database
-
-TABLES = LogTables(sa.MetaData())
+from tests.support.email_log import TABLES, record
 
 
-@pytest.fixture
-def store(database: Database) -> Iterator[Store]:
-    engine = sa.create_engine(database.url)
-    for table in TABLES.all():
-        table.create(engine)
-    yield Store(lambda: engine, lambda: None)
-    engine.dispose()
-
-
-@pytest.fixture(autouse=True)
-def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows of one minute have no order; those of these tests have the one in which they were written."""
-    numbers = count()
-    monkeypatch.setattr(email_log, "new_id", lambda: id_at(now()) + next(numbers))
-
-
-@pytest.fixture
-def log(store: Store) -> EmailLog:
-    return EmailLog(store, TABLES)
-
-
-def record(log: EmailLog, to: str = "jane@example.org", opportunity: str = "beta-42", **fields: Any) -> int:
-    given = {
-        "subject": "Join us",
-        "message_id": "<1@example.org>",
-        "headers": [("From", "team@example.org"), ("List-Unsubscribe", "<https://x/1>")],
-        "text": "Come and try it.",
-        "html": "<p>Come and try it.</p>",
-        "links": ("https://x/none",),
-        **fields,
-    }
-    [id] = log.record([Outgoing(parse(to), opportunity, **given)])
-    return id
-
-
-def found(log: EmailLog, **wanted: Any) -> list[int]:
-    return [entry.id for entry in log.search(Criteria(**wanted)).entries]
+def kept(store: Store) -> list[tuple[int, str | None]]:
+    """Rows and failures, the newest first."""
+    return [(entry.id, entry.failure) for entry in Search(store, TABLES).page(Criteria()).entries]
 
 
 def test_an_invitation_is_kept_as_it_was_with_slots_for_links(log: EmailLog) -> None:
@@ -96,83 +56,10 @@ def test_a_failure_is_named_without_an_address(error: BaseException, kept: str) 
     assert reason(error) == kept
 
 
-def test_a_failure_stands_on_its_row(log: EmailLog) -> None:
+def test_a_failure_stands_on_its_row(log: EmailLog, store: Store) -> None:
     failed, other = record(log), record(log)
     log.record_failure(failed, smtplib.SMTPDataError(554, b"no"))
-    assert [(entry.id, entry.failure) for entry in log.search(Criteria()).entries] == [
-        (other, None),
-        (failed, "SMTPDataError 554"),
-    ]
-
-
-def test_filters_narrow_alone_and_together(log: EmailLog) -> None:
-    ids = [
-        record(log, to, opportunity, subject=subject)
-        for to, opportunity, subject in [
-            ("jane@x.org", "beta-42", "Join us, Jane"),
-            ("jane@x.org", "study-7", "Sleep well"),
-            ("josé@x.org", "beta-42", "ÄRGER und FREUDE"),
-            ("jose@x.org", "Beta-42", "100% of_it \\ yours"),
-        ]
-    ]
-    cases: list[tuple[dict[str, Any], list[int]]] = [
-        ({}, [0, 1, 2, 3]),
-        ({"mailbox": "jane@x.org"}, [0, 1]),
-        ({"mailbox": "jose@x.org"}, [3]),
-        ({"mailbox": "jane@x"}, []),
-        ({"mailbox": "%"}, []),
-        ({"opportunity": "beta-42"}, [0, 2]),
-        ({"mailbox": "jane@x.org", "opportunity": "beta-42"}, [0]),
-        ({"words": ("us", "jane")}, [0]),
-        ({"words": ("ärger",)}, [2]),
-        ({"words": ("100%", "of_it", "\\")}, [3]),
-        ({"words": ("%",)}, [3]),
-        ({"words": ("_",)}, [3]),
-        ({"words": ("\\",)}, [3]),
-        ({"words": ("*",)}, []),
-        ({"words": ("' or 1=1",)}, []),
-        ({"words": ("\0",)}, []),
-        ({"since": ids[1]}, [1, 2, 3]),
-        ({"until": ids[1]}, [0]),
-        ({"since": ids[1], "until": ids[3], "words": ("e",)}, [1, 2]),
-    ]
-    for wanted, expected in cases:
-        assert found(log, **wanted) == [ids[i] for i in reversed(expected)], wanted
-
-
-def test_pages_stay_as_they_are_while_rows_arrive(log: EmailLog) -> None:
-    ids = [record(log, f"p{i}@x.org") for i in range(2 * PAGE + 3)]
-    first = log.search(Criteria())
-    record(log)
-    second = log.search(Criteria(), first.older)
-    record(log)
-    third = log.search(Criteria(), second.older)
-    assert [entry.id for page in (first, second, third) for entry in page.entries] == ids[::-1]
-    assert third.older is None
-    assert len(first.entries) == len(second.entries) == PAGE
-
-
-def test_a_page_of_words_looks_at_a_bounded_number_of_rows_and_says_how_far(
-    log: EmailLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(email_log, "WINDOW", 5)
-    ids = [record(log, subject="needle" if i in (0, 7) else "hay") for i in range(9)]
-    words = Criteria(words=("needle",))
-    first = log.search(words)
-    assert [entry.id for entry in first.entries] == [ids[7]]
-    assert (first.older, first.searched_to) == (ids[4], time_of(ids[4]))
-    second = log.search(words, first.older)
-    assert [entry.id for entry in second.entries] == [ids[0]]
-    assert (second.older, second.searched_to) == (None, None)
-
-
-def test_opportunities_are_listed_once_each_by_name(log: EmailLog) -> None:
-    assert log.opportunities(5) == []
-    for to in ("a@x.org", "b@x.org", "A@x.org"):
-        for opportunity in ("c", "a", "b"):
-            record(log, to, opportunity)
-    assert log.opportunities(5) == ["a", "b", "c"]
-    assert log.opportunities(2) == ["a", "b"]
+    assert kept(store) == [(other, None), (failed, "SMTPDataError 554")]
 
 
 def test_what_is_old_is_deleted_in_bounded_batches(
@@ -185,7 +72,7 @@ def test_what_is_old_is_deleted_in_bounded_batches(
     )
     ids = [record(log) for _ in range(10)]
     assert log.outdated(90) == 8 and list(log.prune(90)) == [3, 3, 2]
-    assert found(log) == ids[:-3:-1]
+    assert kept(store) == [(ids[9], None), (ids[8], None)]
     assert store.read(lambda connection: connection.scalar(sa.select(sa.func.count(TABLES.email.c.id)))) == 2
     assert log.outdated(90) == 0 and list(log.prune(90)) == []
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from flask_optout import StoreUnavailable
 from flask_optout.choices.store import Store
-from flask_optout.email_log.records import Criteria
+from flask_optout.email_log.search import Criteria
 from flask_optout.email_log.slots import SLOT
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
@@ -127,7 +127,7 @@ def test_without_its_row_no_invitation_leaves(host: Host, smtp: Mailbox) -> None
         connection.execute(sa.text("alter table optout_email_log rename column headers to other"))
     with pytest.raises(StoreUnavailable, match="init-db"):
         host.mail.send(host.invitation())
-    assert (smtp.received, current_state().email_log.search(Criteria()).entries) == ([], [])
+    assert (smtp.received, current_state().search.page(Criteria()).entries) == ([], [])
 
 
 def test_an_unreadable_choice_is_a_failed_hand_off(host: Host, smtp: Mailbox) -> None:

@@ -224,5 +224,5 @@ def test_page_and_mail_speak_the_language_of_the_browser_that_asked(
     client.post(path(), data={"address": "jane@example.org"}, headers=japanese)
     settle()
     [mail] = smtp.received
-    assert mail.message["Subject"] == "お客様専用リンクのお知らせ"
-    assert 'lang="ja"' in mail.part("html") and "ご依頼があったため" in mail.part("plain")
+    assert mail.message["Subject"] == "The team：「Pixel Beta」のリンク"
+    assert 'lang="ja"' in mail.part("html") and "ご依頼がありました" in mail.part("plain")

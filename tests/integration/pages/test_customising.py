@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from flask_optout.mailers.flask_mail import Invitation
 from flask_optout.pages.assets import HOME
-from tests.conftest import page_of
-from tests.support.hosts import Host, Mailbox
+from tests.conftest import MakeHost, page_of
+from tests.support.hosts import Host, Mailbox, free_port, http_server
 from tests.support.page_states import NO, UNDO
 from tests.support.story import press
 
@@ -70,6 +70,8 @@ def test_every_block_of_the_manual_is_run() -> None:
         "optout/_site.html",
         "optout/base.html",
         "optout/dead_link.html",
+        "optout/operator/account.html",
+        "optout/operator/base.html",
     }
     assert set(re.findall(r"^```(\w+)$", PAGE, re.MULTILINE)) == {"css", "jinja", "python"}
 
@@ -81,10 +83,32 @@ def test_every_property_that_it_names_is_there_and_no_other() -> None:
     assert set(re.findall(r"var\((--[\w-]+)", stylesheet)) <= defined
 
 
+def test_operators_pages_take_the_hosts_frame_and_log_out(make: MakeHost, browser: Browser) -> None:
+    port = free_port()
+    settings = {"OPTOUT_BASE_URL": f"http://127.0.0.1:{port}", "MAIL_SUPPRESS_SEND": True}
+    host = make(operator=lambda: "Olga", OPTOUT_OPERATOR_HOME="/admin/", **settings)
+    host.app.add_url_rule("/log-out", "log_out", lambda: "Bye")
+    dress(host, "optout/operator/base.html", "optout/operator/account.html")
+    with http_server(host.app, port), host.app.app_context(), page_of(browser) as page:
+        host.mail.send(host.invitation())
+        page.goto(f"{base(host)}/optout/operator/")
+        expect(page.get_by_role("banner")).to_have_text("Jobs at Example")
+        expect(page.get_by_role("link", name="Home")).to_have_attribute("href", "/admin/")
+        expect(page.get_by_role("main")).to_contain_text("Olga Log out")
+        page.get_by_role("link", name="Join us").click()
+        expect(page.get_by_role("article")).to_contain_text("Come and try it.")
+        expect(page.get_by_role("banner")).to_have_count(1)
+        page.get_by_role("link", name="On a page of its own").click()
+        expect(page.get_by_role("banner")).to_have_text("Jobs at Example")
+        expect(page.get_by_role("main")).to_contain_text("Come and try it.")
+        page.get_by_role("link", name="Log out").click()
+        expect(page.get_by_text("Bye")).to_be_visible()
+
+
 def test_each_rule_is_bound_to_our_classes() -> None:
     for name in ("optout.css", "operator.css"):
         text = (HOME / "static" / name).read_text()
-        rules = re.sub(r"/\*.*?\*/|@(?:media|supports)[^{]*\{", "", text, flags=re.DOTALL)
+        rules = re.sub(r"/\*.*?\*/|@(?:media|supports|container)[^{]*\{", "", text, flags=re.DOTALL)
         for selectors in re.findall(r"([^{}]+)\{", rules):
             for selector in re.sub(r"\([^)]*\)", "", selectors.replace(":where(.optout)", ".optout")).split(","):
                 assert selector.strip().startswith(".optout"), selector

@@ -35,7 +35,7 @@ WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWi
 #: What is cut off: text that is wider than the box that hides its overflow.
 CUT = """[...document.querySelectorAll('body *')].filter(element => element.checkVisibility()
   && getComputedStyle(element).overflowX !== 'visible' && !/INPUT|PRE|IFRAME/.test(element.tagName)
-  && !element.closest('.optout-decoy, .optout-skip, .optout-log thead')
+  && !element.closest('.optout-decoy, .optout-skip, .optout-unseen, .optout-log thead, .optout-resend h2')
   && element.scrollWidth > element.clientWidth + 1).map(element => element.outerHTML.slice(0, 200))"""
 
 
@@ -191,12 +191,39 @@ SPOKEN = {
     "log": """
       - link "Skip to the content"
       - banner:
-        - navigation "Email Log"
+        - navigation "You are here":
+          - list:
+            - listitem:
+              - link "Home"
+            - listitem:
+              - text: ›
+              - link "Email Log"
+        - paragraph: Olga
       - main:
         - heading "Email Log" [level=1]
         - search
-        - status: /4/
+        - status: /\\d+ invitations/
         - table
+    """,
+    "entry": """
+      - main:
+        - article:
+          - heading "Join us" [level=1]
+          - term: Recipient
+          - definition:
+            - text: Jane Doe
+            - link "jane@example.org"
+          - term: Opportunity
+          - definition:
+            - link "Pixel Beta"
+            - text: beta-42
+          - term: Time
+          - definition:
+            - time
+            - text: UTC
+          - term: Attachments
+          - definition: The programme.pdf
+          - region "Send it again"
     """,
 }
 

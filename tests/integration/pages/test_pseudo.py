@@ -23,7 +23,7 @@ from tests.support.pseudo import CLOSE, OPEN, write_pseudo
 pytestmark = pytest.mark.long
 
 #: What the host says, and what is the same in every language.
-DATA = {"Pixel Beta", "Try the new camera.", "Message-ID", "UTC", "Join us", "Olga", "Come and try it."}
+DATA = {"The team", "Pixel Beta", "Try the new camera.", "Message-ID", "UTC", "Join us", "Olga", "Come and try it."}
 #: Text in the order of the page, without what is not shown, and what is only read out.
 SAID = """() => {
     const said = [];
@@ -152,24 +152,24 @@ def test_the_operators_pages(host: Host, page: Page) -> None:
     page.goto(base)
     check(page, "the log")
     page.goto(f"{base}?opportunity=beta-42")
-    page.locator("details summary").click()
+    page.locator(".optout-save summary").click()
     page.locator("#log-filter-name").fill("4")
     check(page, "a filter to save")
-    page.locator("details button").click()
+    page.locator(".optout-save button").click()
     page.locator(".optout-saved").wait_for()
     check(page, "saved filters")
-    page.goto(f"{base}?recipient=nobody@example.org")
+    page.goto(f"{base}?q=nobody@example.org")
     check(page, "nothing found")
-    page.goto(f"{base}?recipient=x&opportunity=%07&from=1&to_time=1")
+    page.goto(f"{base}?q=7&opportunity=%07&from=1&to_time=1")
     check(page, "a filter that cannot be")
     entry = f"{base}{rows()[0].id}"
     for part in ("text", "html", "headers"):
         page.goto(f"{entry}?part={part}")
         check(page, f"an invitation's {part}")
-    page.goto(f"{entry}/send-again")
+    page.locator(".optout-ask summary").click()
     check(page, "before it is sent again")
-    page.locator("form button").click()
-    page.locator("#sent-again").wait_for()
+    page.locator(".optout-ask button").click()
+    page.locator(".optout-done").wait_for()
     check(page, "sent again")
-    page.goto(f"{entry}/send-again")
+    page.goto(entry)
     check(page, "not twice a day")

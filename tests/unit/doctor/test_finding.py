@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flask_optout.doctor import finding
 from flask_optout.doctor.finding import TEXTS, Finding, Severity, Unsure, check, clean, of_error, tell
 from flask_optout.errors import StoreUnavailable
 from tests.support.hosts import Host
@@ -103,3 +105,12 @@ def test_an_error_brings_its_own_texts() -> None:
     error = of_error("setup.store", StoreUnavailable("What.", "Why.", "Mend."))
     assert (error.id, error.severity.value) == ("setup.store.error", "fail")
     assert (error.seen, error.why, error.mend) == ("What.", "Why.", "Mend.")
+
+
+CODE = "".join(path.read_text() for path in Path(finding.__file__).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize("id", re.findall(r'@check\("(.+)"\)', CODE))
+def test_a_check_that_cannot_tell_says_what_in_words_of_its_own(id: str) -> None:
+    assert f"{id}.unknown" in TEXTS
+    assert "no answer in time" in tell(f"{id}.unknown", reason="no answer in time").seen

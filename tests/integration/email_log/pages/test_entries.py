@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import email
 import html
 import re
@@ -24,32 +25,51 @@ from tests.support.hosts import Host, Mailbox, say
 
 def test_the_list_says_what_to_do_when_it_is_empty(client: FlaskClient) -> None:
     assert "Send one to see it." in client.get(LOG).text
-    assert "Check the spelling of the address" in client.get(f"{LOG}?recipient=jane@example.org").text
+    assert "Type less of the address" in client.get(f"{LOG}?q=jane@example.org").text
+
+
+def listed(text: str) -> set[str]:
+    """The local parts of the recipients in a list."""
+    return set(re.findall(r"<td>(?:<span>[^<]*</span> <small>)?(\w+)@", text))
 
 
 @pytest.mark.parametrize(
     ("query", "found"),
     [
         ("", {"jane", "bob"}),
-        ("recipient=JANE@Example.org", {"jane"}),
-        ("recipient=jane%40example.org&opportunity=study-7", set()),
+        ("q=JANE@Example.org", {"jane"}),
+        ("q=jane%40example.org&opportunity=study-7", set()),
+        ("q=ane%40exam", {"jane"}),
+        ("q=jane%40example.o", {"jane"}),
+        ("q=Doe", {"jane"}),
+        ("q=%40example.org", {"jane"}),
+        ("q=%40other.example", {"bob"}),
+        ("q=%40oth", {"bob"}),
+        ("q=@other.example&opportunity=beta-42", set()),
+        ("q=sleep", {"bob"}),
+        ("q=study-7", {"bob"}),
+        ("q=pixel+doe", {"jane"}),
+        ("q=pixel+bob", set()),
         ("opportunity=study-7", {"bob"}),
-        ("subject=join+US", {"jane", "bob"}),
-        ("subject=%25", set()),
-        ("subject=_", set()),
-        ("subject=%5C", set()),
-        ("subject=*", set()),
-        ("subject=%27+OR+1", set()),
-        ("subject=%00", set()),
-        (f"subject={'x' * 10_000}", set()),
+        ("q=join+US", {"jane", "bob"}),
+        ("q=%25", set()),
+        ("q=*", set()),
+        ("q=%27+OR+1", set()),
+        ("q=%00", {"jane", "bob"}),
+        ("q=join%00us", {"jane", "bob"}),
+        (f"q={'x' * 10_000}", set()),
         ("from=2000-01-01&to=2999-01-01", {"jane", "bob"}),
         ("to=2000-01-01", set()),
         ("from=2999-01-01", set()),
+        ("when=today", {"jane", "bob"}),
+        ("when=yesterday", set()),
+        ("when=week&q=bob", {"bob"}),
+        ("when=nonsense", {"jane", "bob"}),
+        ("failed=1", set()),
         ("before=0", set()),
         ("before=99999999999999999999", {"jane", "bob"}),
         ("before=x", {"jane", "bob"}),
         ("before=-99999999999999999999", set()),
-        ("recipient=jane", set()),
         ("nonsense=1", {"jane", "bob"}),
     ],
 )
@@ -57,12 +77,109 @@ def test_the_list_says_what_to_do_when_it_is_empty(client: FlaskClient) -> None:
 def test_the_filter_in_the_url_decides_what_is_listed(
     host: Host, client: FlaskClient, query: str, found: set[str], headers: dict[str, str]
 ) -> None:
-    sent(host, "jane@example.org")
-    sent(host, "bob@example.org", opportunity="study-7")
+    host.mail.send(host.invitation("Jane Doe <jane@example.org>"))
+    sent(host, "bob@other.example", opportunity="study-7")
     answer = client.get(f"{LOG}?{query}", headers=headers)
     assert answer.status_code == 200
-    assert set(re.findall(r"<td>(\w+)@example.org</td>", answer.text)) == found
+    assert listed(answer.text) == found
     assert ("<html" in answer.text) is not bool(headers)
+
+
+def test_an_opportunity_goes_by_its_title(host: Host, client: FlaskClient) -> None:
+    path = sent(host)
+    text = client.get(LOG).text
+    assert '<option value="beta-42">Pixel Beta (beta-42)</option>' in text
+    assert "<td>Pixel Beta <small>beta-42</small></td>" in text
+    assert ">Pixel Beta</a> <small>beta-42</small>" in client.get(path).text
+    unknown = client.get(f"{LOG}?opportunity=gone").text
+    assert "<option selected>gone</option>" in unknown
+
+
+def test_chips_show_what_is_on_and_take_it_off(host: Host, client: FlaskClient) -> None:
+    sent(host)
+    query = "q=jane&opportunity=beta-42&when=week&from=2031-12-24&from_time=10:00&failed=1"
+    text = html.unescape(client.get(f"{LOG}?{query}").text)
+    found = re.findall(r'<li><a href="([^"]+)"><span[^>]*>Remove the filter</span>([^<]+)<', text)
+    chips = {re.sub(r"\s+", " ", label).strip(): url for url, label in found}
+    assert list(chips) == ["jane", "Pixel Beta", "Last 7 days", "from 2031-12-24 10:00", "Failed only"]
+    everything = {*query.split("&")}
+    assert {*chips["jane"].partition("?")[2].split("&")} == everything - {"q=jane"}
+    off = everything - {"from=2031-12-24", "from_time=10:00"}
+    assert {*chips["from 2031-12-24 10:00"].partition("?")[2].split("&")} == off
+    assert "optout-chips" not in client.get(LOG).text
+
+
+def test_what_begins_with_the_word_is_found_in_the_whole_log(
+    host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_optout.email_log.search.WINDOW", 1)
+    ids = iter(range(id_at(now()), LARGEST_ID))
+    monkeypatch.setattr("flask_optout.email_log.records.new_id", lambda: next(ids))
+    sent(host, "jane@example.org", opportunity="study-7")
+    sent(host, "bob@other.example")
+    sent(host, "cleo@other.example")
+
+    def near(query: str) -> list[str]:
+        found = re.search(r"In the whole Email Log:(.*?)</p>", client.get(f"{LOG}?{query}").text, re.DOTALL)
+        return re.findall(r">([^<]+)</a>", found[1]) if found else []
+
+    assert near("q=JAN") == ["jane@example.org"]
+    assert near("q=@exam") == ["@example.org"]
+    assert near("q=sleep") == ["Sleep Study"]
+    assert near("q=sleep&opportunity=study-7") == near("q=jane+x") == near("q=jane@example.org") == []
+    far = client.get(f"{LOG}?q=jan").text
+    assert "Searched 50,000 invitations, back to <time" in far and 'rel="next">Search further back<' in far
+    assert listed(far) == set()
+
+
+@pytest.mark.parametrize(
+    ("rows", "counted", "said"),
+    [
+        (0, 10, "No invitation found."),
+        (1, 10, "1 invitation."),
+        (3, 10, "3 invitations."),
+        (3, 2, "More than 2 invit"),
+    ],
+)
+def test_a_total_is_told_where_it_is_cheap(
+    host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, rows: int, counted: int, said: str
+) -> None:
+    for module in ("search", "pages.entries"):
+        monkeypatch.setattr(f"flask_optout.email_log.{module}.COUNTED", counted)
+    monkeypatch.setattr("flask_optout.email_log.search.PAGE", 2)
+    monkeypatch.setattr("flask_optout.email_log.pages.entries.PAGE", 2)
+    for number in range(rows):
+        host.mail.send(host.invitation(f"p{number}@example.org"))
+    assert said in client.get(LOG).text
+
+
+def test_new_rows_arrive_when_their_minute_is_over(
+    host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = now().replace(second=0, microsecond=0)
+    clock = [started]
+    for module in ("ids", "pages.entries"):
+        monkeypatch.setattr(f"flask_optout.email_log.{module}.now", lambda: clock[0])
+    sent(host, "jane@example.org")
+    poll = re.search(r'id="log-new" hx-get="([^"]+)"', client.get(f"{LOG}?opportunity=beta-42").text)
+    assert poll is not None
+
+    def arrived(url: str) -> tuple[int, set[str], str]:
+        answer = client.get(html.unescape(url), headers={"HX-Request": "true"})
+        following = re.search(r'id="log-new" hx-get="([^"]+)"', answer.text)
+        return answer.status_code, listed(answer.text), following[1] if following else ""
+
+    assert arrived(poll[1]) == (204, set(), "")
+    sent(host, "bob@example.org")
+    sent(host, "cleo@example.org", opportunity="study-7")
+    assert arrived(poll[1]) == (204, set(), "")
+    clock[0] += datetime.timedelta(minutes=1)
+    sent(host, "dora@example.org")
+    status, found, following = arrived(poll[1])
+    assert (status, found) == (200, {"jane", "bob"})
+    assert arrived(following)[0] == 204
+    clock[0] += datetime.timedelta(minutes=1)
+    assert arrived(following)[:2] == (200, {"dora"})
 
 
 def test_dates_are_those_of_the_zone_that_the_page_names(make: MakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,18 +191,17 @@ def test_dates_are_those_of_the_zone_that_the_page_names(make: MakeHost, monkeyp
         sent(host)
     page = client.get(f"{LOG}?from=2031-12-25&to=2031-12-25").text
     assert "2031-12-25 10:30<" in page and "Pacific/Kiritimati" in page
-    assert "2032-03-24" in page  # kept for 90 days
     assert "jane@example.org" not in client.get(f"{LOG}?from=2031-12-24&to=2031-12-24").text
     assert "jane@example.org" in client.get(f"{LOG}?from=2031-12-25&from_time=10:30&to=2031-12-25&to_time=10:30").text
     assert "The end is before the start." in client.get(f"{LOG}?from=2031-12-25&to=2031-12-24").text
 
 
 def test_older_pages_keep_the_filter(host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flask_optout.email_log.records.PAGE", 2)
+    monkeypatch.setattr("flask_optout.email_log.search.PAGE", 2)
     ids = iter(range(id_at(now()), LARGEST_ID))
     monkeypatch.setattr("flask_optout.email_log.records.new_id", lambda: next(ids))
     for to in ("jane", "joan", "june"):
-        sent(host, f"{to}@example.org")
+        host.mail.send(host.invitation(f"{to}@example.org"))
     first = client.get(f"{LOG}?opportunity=beta-42").text
     older = re.search(r'href="([^"]+)" rel="next"', first)
     assert older is not None and "opportunity=beta-42" in older[1]
@@ -94,35 +210,52 @@ def test_older_pages_keep_the_filter(host: Host, client: FlaskClient, monkeypatc
     assert 'rel="next"' not in second and ">Newest<" in second
 
 
+def saved(client: FlaskClient, query: str = "") -> list[str]:
+    """The saved filters that a list offers."""
+    menu = re.search(r'id="log-saved"(.*?)</nav>', client.get(LOG + query).text, re.DOTALL)
+    return re.findall(r'<li><a href="[^"]+">([^<]+)</a>', menu[1]) if menu else []
+
+
+def change(client: FlaskClient, **fields: str) -> tuple[int, str]:
+    """Send the form of a saved filter, or of one to save; gives the status and the page behind it."""
+    page = f"{LOG}?opportunity=beta-42"
+    answer = post(client, f"{LOG}filters", page, opportunity="beta-42", **fields)
+    return answer.status_code, client.get(answer.location).text if answer.location else answer.text
+
+
 def test_filters_are_saved_for_the_app_or_for_one_opportunity(host: Host, client: FlaskClient) -> None:
     sent(host)
-    page = f"{LOG}?recipient=jane@example.org&opportunity=beta-42"
-    fields = {"recipient": "jane@example.org", "opportunity": "beta-42"}
-    answer = post(client, f"{LOG}filters", page, name="Jane & co", scope="opportunity", **fields)
-    assert (answer.status_code, answer.location) == (
-        303,
-        f"{LOG}?recipient=jane%40example.org&opportunity=beta-42",
-    )
-    post(client, f"{LOG}filters", page, name="Everywhere", scope="app", **fields)
-    post(client, f"{LOG}filters", page, name="Everywhere", scope="app", recipient="bob@example.org")
-
-    def saved(query: str) -> list[str]:
-        return re.findall(r'<li><a href="[^"]+">([^<]+)</a>', client.get(LOG + query).text)
-
-    assert saved("") == saved("?opportunity=study-7") == ["Everywhere"]
-    assert saved("?opportunity=beta-42") == ["Everywhere", "Jane &amp; co"]
-    assert "?recipient=bob%40example.org" in client.get(LOG).text
-    post(client, f"{LOG}filters/delete", LOG, name="Everywhere", opportunity="")
-    assert saved("?opportunity=beta-42") == ["Jane &amp; co"]
+    status, text = change(client, do="save", name="Jane & co", scope="opportunity", q="jane")
+    assert (status, "The filter is saved." in text) == (303, True)
+    change(client, do="save", name="Everywhere", scope="app")
+    assert saved(client) == saved(client, "?opportunity=study-7") == ["Everywhere"]
+    assert saved(client, "?opportunity=beta-42") == ["Everywhere", "Jane &amp; co"]
+    assert "?q=jane&amp;opportunity=beta-42" in client.get(f"{LOG}?opportunity=beta-42").text
 
 
-@pytest.mark.parametrize("fields", [{"name": ""}, {"name": "n" * 81}, {"name": "a\0"}, {"name": "x", "to": "never"}])
-def test_a_filter_that_makes_no_sense_is_not_saved(host: Host, client: FlaskClient, fields: dict[str, str]) -> None:
+def test_a_saved_filter_has_a_name_of_its_own_and_is_renamed_and_deleted(host: Host, client: FlaskClient) -> None:
     sent(host)
-    answer = post(client, f"{LOG}filters", f"{LOG}?opportunity=beta-42", **fields)
-    assert answer.status_code == 400
-    assert "A filter needs a name" in answer.text
-    assert "Saved filters" not in client.get(LOG).text
+    for name in ("One", "Two"):
+        change(client, do="save", name=name, scope="app")
+    for fields in ({"do": "save"}, {"do": "rename", "saved": "Two"}):
+        status, text = change(client, name="One", **fields)
+        assert (status, "There is a saved filter of this name." in text) == (409, True)
+    assert saved(client) == ["One", "Two"]
+    status, text = change(client, do="rename", saved="Two", name="Three")
+    assert (status, "The filter has its new name." in text, saved(client)) == (303, True, ["One", "Three"])
+    assert "Delete the filter “Three” for all operators?" in text
+    status, text = change(client, do="delete", saved="Three", name="")
+    assert (status, "The filter is deleted." in text, saved(client)) == (303, True, ["One"])
+
+
+@pytest.mark.parametrize("do", ["save", "rename"])
+@pytest.mark.parametrize("fields", [{"name": ""}, {"name": "n" * 81}, {"name": "a\0"}, {"name": "x", "to": "never"}])
+def test_a_filter_that_makes_no_sense_is_not_saved(
+    host: Host, client: FlaskClient, fields: dict[str, str], do: str
+) -> None:
+    sent(host)
+    status, text = change(client, do=do, **fields)
+    assert (status, "A filter needs a name" in text, saved(client)) == (400, True, [])
 
 
 HOSTILE = """<svg onload=parent.stolen=1><script>parent.stolen=1</script><meta http-equiv=refresh content='0;https://e.example'>
@@ -135,9 +268,9 @@ def test_an_invitation_shows_its_parts_without_links(host: Host, client: FlaskCl
     assert "&lt;b&gt;Come&lt;/b&gt;" in text and SLOT in text
     headers = client.get(f"{path}?part=headers").text
     assert f"List-Unsubscribe: {SLOT}" in headers and "To: jane@example.org" in headers
-    assert 'aria-current="page">Headers<' in headers
+    assert 'aria-current="page" id="part-headers"' in headers
     assert '<iframe sandbox=""' in client.get(f"{path}?part=html").text
-    assert 'aria-current="page">Text<' in client.get(f"{path}?part=nonsense").text
+    assert 'aria-current="page" id="part-text"' in client.get(f"{path}?part=nonsense").text
     for part in ("text", "html", "headers"):
         tokens = set(ALPHABET.findall(client.get(f"{path}?part={part}").text.lower()))
         assert len(tokens) == 1, "only that of the ask page"
@@ -150,9 +283,23 @@ def test_the_html_part_can_do_nothing_in_its_frame(host: Host, client: FlaskClie
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
     )
     assert blocked.headers["Cache-Control"] == "no-store"
-    asked = client.get(f"{path}/html?remote=1")
-    assert "img-src data: https: http:;" in asked.headers["Content-Security-Policy"]
-    assert "remote=1" in client.get(f"{path}?part=html&remote=1").text
+
+
+def test_an_invitation_tells_its_recipients_name_its_attachments_and_its_end(host: Host, client: FlaskClient) -> None:
+    message = host.invitation("Jane Doe <jane@example.org>")
+    message.attach("The programme\r\n of June.pdf", "application/pdf", b"%PDF")
+    message.attach(content_type="text/plain", data="x")
+    host.mail.send(message)
+    text = client.get(re.findall(rf"{LOG}\d+", client.get(LOG).text)[0]).text
+    assert ">Attachments</dt><dd>The programme of June.pdf<" in text
+    assert "<dd>Jane Doe <a " in text
+    assert f"Kept until {now() + datetime.timedelta(days=90):%Y-%m-%d}," in text
+
+
+def test_beside_the_list_an_invitation_stands_without_its_page(host: Host, client: FlaskClient) -> None:
+    path = sent(host)
+    part = client.get(path, headers={"HX-Request": "true"}).text
+    assert "<article" in part and "<html" not in part
 
 
 def test_a_mail_without_html_has_an_empty_preview(host: Host, client: FlaskClient) -> None:
@@ -200,7 +347,7 @@ def test_no_header_of_a_mail_file_becomes_two(host: Host, client: FlaskClient, n
 
 
 def test_what_is_not_there_says_so(client: FlaskClient) -> None:
-    for path in ("1", "1.eml", "1/html", "1/send-again", f"{2**63 - 1}", f"{2**70}", "nothing/here"):
+    for path in ("1", "1.eml", "1/html", "1/send-again", "filters", f"{2**63 - 1}", f"{2**70}", "nothing/here"):
         answer = client.get(LOG + path)
         assert (answer.status_code, "There is nothing here." in answer.text) == (404, True), path
 

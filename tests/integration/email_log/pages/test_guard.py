@@ -103,13 +103,13 @@ def test_a_guard_that_cannot_be_called_is_refused(host: Host, guard: Any) -> Non
 ROUTES = [
     ("GET", ""),
     ("GET", "../operator"),
-    ("GET", "?recipient=jane@example.org"),
+    ("GET", "?q=jane@example.org"),
+    ("GET", "?after=1"),
     ("GET", "ID"),
     ("GET", "1"),
     ("GET", "ID/html"),
     ("GET", "ID.eml"),
     ("GET", "1.eml"),
-    ("GET", "ID/send-again"),
     ("POST", "ID/send-again"),
     ("POST", "ID"),
     ("DELETE", "ID"),
@@ -118,7 +118,6 @@ ROUTES = [
     ("HEAD", "ID"),
     ("OPTIONS", "ID"),
     ("POST", "filters"),
-    ("POST", "filters/delete"),
     ("GET", "filters"),
 ]
 
@@ -143,5 +142,5 @@ def test_without_a_guard_there_are_no_routes(make: MakeHost) -> None:
 
 def test_every_operator_route_is_behind_the_guard(host: Host) -> None:
     rules = [rule for rule in host.app.url_map.iter_rules() if rule.endpoint.startswith("optout_operator.")]
-    assert len(rules) == 9
+    assert len(rules) == 7
     assert {rule.rule.startswith(LOG) for rule in rules} == {True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 
 import pytest
@@ -9,6 +10,7 @@ from flask import request
 from flask.testing import FlaskClient
 from flask_babel import Babel
 
+from flask_optout.email_log.ids import id_at, now
 from tests.conftest import MakeHost
 from tests.support.email_log import post, sent, uniform
 from tests.support.hosts import Host, Mailbox, RefusesRecipients, say, smtp_server
@@ -20,10 +22,12 @@ def test_it_is_sent_again_with_a_preface_and_fresh_links_to_the_same_address(
     body = f"No? {host.optout.link('Jane@example.org', 'beta-42')} Bye"
     path = sent(host, "Jane@example.org", body=body, html="<html><BODY class=x><p>Come</p></BODY></html>")
     first = smtp.received.pop()
-    assert "jane@example.org" in client.get(f"{path}/send-again").text.lower()
+    asked = client.get(path).text
+    assert "Jane@example.org gets a mail with their link." in asked
+    assert "At most once a day and three times in all." in asked
     assert smtp.received == []
     answer = post(client, f"{path}/send-again", to="evil@example.org")
-    assert (answer.status_code, answer.location) == (303, f"{path}#sent-again")
+    assert (answer.status_code, answer.location) == (303, f"{path}?done=1#sent-again")
     [mail] = smtp.received
     assert mail.rcpt_to == ["Jane@example.org"]
     for name in ("From", "Subject", "List-Unsubscribe", "List-Id"):
@@ -47,14 +51,40 @@ def test_a_muted_candidate_gets_their_link_and_no_invitation(host: Host, client:
     assert mail.message["From"] == "The team <team@example.org>"
 
 
-def test_it_is_sent_once_a_day(host: Host, client: FlaskClient, smtp: Mailbox) -> None:
+def test_it_is_sent_once_a_day_and_says_when_again(
+    host: Host, client: FlaskClient, smtp: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, clock = sent(host), [now().replace(hour=10, minute=30, second=0, microsecond=0)]
+    monkeypatch.setattr("flask_optout.email_log.resends.now", lambda: clock[0])
+    monkeypatch.setattr("flask_optout.email_log.resends.new_id", lambda: id_at(clock[0]))
+    token = {"form_token": re.findall(r'name="form_token" value="([^"]+)"', client.get(path).text)[0]}
+
+    def again(**headers: str) -> tuple[int, str]:
+        answer = client.post(f"{path}/send-again", data=token, headers=headers)
+        text = client.get(answer.location).text if answer.location else answer.text
+        return answer.status_code, re.sub(r"<[^>]+>|\s+", " ", text)
+
+    status, text = again()
+    assert (status, "Accepted. It can be sent again tomorrow." in text) == (303, True)
+    for status, text in (again(), (409, re.sub(r"<[^>]+>|\s+", " ", client.get(path).text))):
+        assert status == 409 and "Send it again…" not in text and "Accepted." not in text
+        assert f"It can be sent again from {clock[0] + datetime.timedelta(1):%Y-%m-%d} 10:30 ." in text.replace(
+            "  ", " "
+        )
+    clock[0] += datetime.timedelta(days=1)
+    status, text = again(**{"HX-Request": "true"})
+    assert (status, "Accepted. It can be sent again tomorrow." in text) == (200, True)
+    clock[0] += datetime.timedelta(days=1)
+    assert "Accepted. It was sent again three times, and that is the most." in again()[1]
+    clock[0] += datetime.timedelta(days=99)
+    status, text = again()
+    assert (status, "three times, and that is the most. You can still copy" in text) == (409, True)
+    assert len(smtp.received) == 4
+
+
+def test_a_url_alone_does_not_say_that_it_was_sent(host: Host, client: FlaskClient) -> None:
     path = sent(host)
-    token = {"form_token": re.findall(r'name="form_token" value="([^"]+)"', client.get(f"{path}/send-again").text)[0]}
-    assert client.post(f"{path}/send-again", data=token).status_code == 303
-    again = client.post(f"{path}/send-again", data=token)
-    assert (again.status_code, "Once a day is the most." in again.text) == (409, True)
-    assert "Once a day is the most." in client.get(f"{path}/send-again").text
-    assert len(smtp.received) == 2
+    assert "Accepted." not in client.get(f"{path}?done=1").text
 
 
 def test_a_failed_hand_off_is_said_and_noted(make: MakeHost, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,33 @@
+"""Fixtures: the tables of an Email Log in each kind of database, and what is written to them in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+import sqlalchemy as sa
+
+from flask_optout.choices.store import Store
+from flask_optout.email_log import records
+from flask_optout.email_log.ids import id_at, now
+from flask_optout.email_log.records import EmailLog
+from tests.support.databases import Database
+from tests.support.email_log import TABLES
+
+
+@pytest.fixture
+def store(database: Database) -> Iterator[Store]:
+    engine = sa.create_engine(database.url)
+    for table in TABLES.all():
+        table.create(engine)
+    yield Store(lambda: engine, lambda: None)
+    engine.dispose()
+
+
+@pytest.fixture
+def log(store: Store, monkeypatch: pytest.MonkeyPatch) -> EmailLog:
+    """Rows of one minute have no order; those of these tests have the one in which they were written."""
+    numbers = count()
+    monkeypatch.setattr(records, "new_id", lambda: id_at(now()) + next(numbers))
+    return EmailLog(store, TABLES)
