@@ -32,7 +32,7 @@ MARK = re.compile(r"[vV]\s*=\s*DMARC1\s*(;|$)")
 REMOVED = ("pct", "rf", "ri")
 POLICIES = ("p", "sp", "np")
 #: The values that a tag may have (section 4.7); of fo it may have several.
-VALUES = {tag: set(known["values"]) for tag, known in dmarc_tags.items() if "values" in known}
+VALUES: dict[str, set[str]] = {tag: set(known["values"]) for tag, known in dmarc_tags.items() if "values" in known}
 VALUES |= dict.fromkeys(("adkim", "aspf"), {"r", "s"})
 #: RFC 9989 section 4.10: eight questions at most, so longer names go on with their last seven labels.
 MOST_LABELS = 8

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 from checkdmarc import mta_sts
 from checkdmarc import smtp_tls_reporting as tls
@@ -20,11 +21,11 @@ DOCUMENTED = [ip_network(block) for block in ("192.0.2.0/24", "198.51.100.0/24",
 REFUSED = ip_network("127.255.255.0/24")
 NOT_MINE = "127.0.1.255"
 #: What asks for the records that say how mail is encrypted, and what reads them.
-ENCRYPTION = {
+ENCRYPTION: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "MTA-STS": (mta_sts.query_mta_sts_record, mta_sts.parse_mta_sts_record),
     "TLS-RPT": (tls.query_smtp_tls_reporting_record, tls.parse_smtp_tls_reporting_record),
 }
-NO_RECORD = (mta_sts.MTASTSRecordNotFound, tls.SMTPTLSReportingRecordNotFound)
+NO_RECORD: tuple[type[Exception], ...] = (mta_sts.MTASTSRecordNotFound, tls.SMTPTLSReportingRecordNotFound)
 
 
 @check("domain.mx")
