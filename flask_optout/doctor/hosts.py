@@ -25,7 +25,7 @@ ENCRYPTION: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "MTA-STS": (mta_sts.query_mta_sts_record, mta_sts.parse_mta_sts_record),
     "TLS-RPT": (tls.query_smtp_tls_reporting_record, tls.parse_smtp_tls_reporting_record),
 }
-NO_RECORD: tuple[type[Exception], ...] = (mta_sts.MTASTSRecordNotFound, tls.SMTPTLSReportingRecordNotFound)
+NO_RECORD: tuple[type[Exception], ...] = (Unsure, mta_sts.MTASTSRecordNotFound, tls.SMTPTLSReportingRecordNotFound)
 
 
 @check("domain.mx")
@@ -121,7 +121,7 @@ def encryption(resolver: Resolver, domain: str) -> Iterator[Finding]:
     for kind, (query, parse) in ENCRYPTION.items():
         try:
             parse(resolver.through(query, domain)["record"])
-        except (Unsure, *NO_RECORD):
+        except NO_RECORD:
             continue
         except (mta_sts.MTASTSError, tls.SMTPTLSReportingError) as error:
             yield tell("domain.encryption.wrong", kind=kind, domain=domain, reason=error)
