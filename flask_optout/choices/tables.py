@@ -20,17 +20,9 @@ def _dialect(name: str) -> Any:
     return import_module(f"sqlalchemy.dialects.{name}")
 
 
-class _Blob(sa.LargeBinary):
-    """Bytes as they are: to wrap each value, as SQLAlchemy does, takes a quarter of an import."""
-
-    def bind_processor(self, dialect: sa.Dialect) -> None:
-        return None
-
-
 def binary(size: int) -> sa.types.TypeEngine[bytes]:
     """A column of ``size`` bytes; MySQL and MariaDB cannot make a BLOB a primary key."""
-    mysql = _dialect("mysql").BINARY(size)
-    return sa.LargeBinary(size).with_variant(mysql, "mysql", "mariadb").with_variant(_Blob(size), "sqlite")
+    return sa.LargeBinary(size).with_variant(_dialect("mysql").BINARY(size), "mysql", "mariadb")
 
 
 def string(size: int) -> sa.types.TypeEngine[str]:
@@ -68,7 +60,7 @@ class ChoiceTables(TableSet):
     """
 
     def __init__(self, metadata: sa.MetaData) -> None:
-        self.choice = table(
+        self.choice: sa.Table = table(
             metadata,
             "optout_choice",
             *mark_columns(),
@@ -80,13 +72,13 @@ class ChoiceTables(TableSet):
             # Clustered by opportunity: its mutes are read in one stretch.
             sqlite_with_rowid=False,
         )
-        self.meta = table(
+        self.meta: sa.Table = table(
             metadata,
             "optout_meta",
             sa.Column("name", sa.String(32), primary_key=True),
             sa.Column("value", sa.String(255), nullable=False),
         )
-        self.batch = table(
+        self.batch: sa.Table = table(
             metadata,
             "optout_import",
             sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
@@ -95,7 +87,7 @@ class ChoiceTables(TableSet):
             sa.Column("rows", number(), nullable=False),
             sa.Column("taken_back", sa.Boolean, nullable=False),
         )
-        self.repeat = table(
+        self.repeat: sa.Table = table(
             metadata,
             "optout_import_repeat",
             *mark_columns(),

@@ -24,15 +24,15 @@ class LogTables(TableSet):
     """
 
     def __init__(self, metadata: sa.MetaData) -> None:
-        self.email = _email(metadata)
-        self.saved_filter = table(
+        self.email: sa.Table = _email(metadata)
+        self.saved_filter: sa.Table = table(
             metadata,
             "optout_saved_filter",
             sa.Column("name", string(NAME_SIZE), primary_key=True),
             sa.Column("opportunity", string(OPPORTUNITY_SIZE), nullable=False),
             sa.Column("query", text(), nullable=False),
         )
-        self.resend = table(
+        self.resend: sa.Table = table(
             metadata,
             "optout_resend",
             # Numbered, so that of two at the same moment the key lets one through.
@@ -45,7 +45,7 @@ class LogTables(TableSet):
             sa.Column("operator", string(NAME_SIZE), nullable=False),
             sa.Column("failure", string(NAME_SIZE)),
         )
-        self.asked = table(
+        self.asked: sa.Table = table(
             metadata,
             "optout_asked",
             sa.Column("day", sa.Date, primary_key=True),

@@ -17,7 +17,7 @@ class PressTables(TableSet):
     """
 
     def __init__(self, metadata: sa.MetaData) -> None:
-        self.recent = table(
+        self.recent: sa.Table = table(
             metadata,
             "optout_recent_press",
             *mark_columns(),
@@ -30,7 +30,7 @@ class PressTables(TableSet):
             sa.Column("presses", text(), nullable=False),
             sa.Index("ix_optout_recent_press_expires", "expires"),
         )
-        self.alarm = table(
+        self.alarm: sa.Table = table(
             metadata,
             "optout_alarm",
             sa.Column("domain", binary(DOMAIN_SIZE), primary_key=True),
