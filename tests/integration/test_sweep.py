@@ -242,7 +242,7 @@ def alike(seen: object) -> str:
     text = re.sub(
         r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:\+00:00)?)?|\w{3}, \d\d \w{3} \d{4} [\d:]+", "TIME", text
     )
-    text = re.sub(r"\d+\.\d+(?:e-\d+)?s(?: ago)?", "SECONDS", text)
+    text = re.sub(r"\[(?:generated in|cached since|no key) [^]]*\]", "", text)  # whether SQLAlchemy knew a statement
     text = re.sub(r"0x[0-9a-f]+|127\.0\.0\.1:\d+|localhost:\d+", "PLACE", text)
     text = re.sub(r"gAAAA[\w-]+=*|\d{17,19}", "ID", text)
     return "".join(sorted(re.split(r"(?=<tr>)|(?<=</tr>)", text)))  # rows of one minute stand in no order
