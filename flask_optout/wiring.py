@@ -102,8 +102,7 @@ class State:
     clock: Callable[[], float] = time.time
 
     def engine(self) -> sa.Engine:
-        """The engine of the tables."""
-        # Asked by name: a session finds no bind for statements on tables without a mapped class.
+        """The engine of the tables, by name: a session finds none for tables without a mapped class."""
         db, bind_key = self.hooks.db, self.hooks.bind_key
         return db.engine if bind_key is None else db.engines[bind_key]
 
@@ -118,10 +117,6 @@ class State:
         """What the host says about an opportunity."""
         return described(self.hooks.load, id)
 
-    def now(self) -> float:
-        """Seconds since the epoch, by a clock that tests put forward."""
-        return self.clock()
-
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
         """Send the mails that a page's answer must not wait for."""
@@ -129,7 +124,6 @@ class State:
 
     @cached_property
     def places(self) -> BoundedSemaphore:
-        """The places in the queue for the threads."""
         return BoundedSemaphore(LONGEST_QUEUE)
 
     @property
@@ -175,8 +169,8 @@ class State:
 
     @cached_property
     def choices(self) -> Choices:
-        tables, parts = self.tables.choices, (self.key_slots, self.journal)
-        return Choices(self.store, tables, *parts, lambda: self.presses.forget_expired(), self.now)
+        parts = self.store, self.tables.choices, self.key_slots, self.journal
+        return Choices(*parts, lambda: self.presses.forget_expired(), lambda: self.clock())
 
     @cached_property
     def imports(self) -> Imports:
@@ -201,12 +195,17 @@ class State:
         return Nonces(self.key.derive("page"))
 
     @cached_property
+    def visitor_secret(self) -> bytes:
+        return self.key.derive("visitor")
+
+    @cached_property
     def presses(self) -> RecentPresses:
-        return RecentPresses(self.choices, self.tables.presses, self.alarms, self.now)
+        return RecentPresses(self.choices, self.tables.presses, self.alarms, lambda: self.clock())
 
     @cached_property
     def alarms(self) -> Alarms:
-        return Alarms(self.store, self.tables.presses, self.key, self.email_log.invited_between, self.now)
+        between = self.email_log.invited_between
+        return Alarms(self.store, self.tables.presses, self.key, between, lambda: self.clock())
 
     @cached_property
     def links(self) -> Links:

@@ -20,17 +20,9 @@ def _dialect(name: str) -> Any:
     return import_module(f"sqlalchemy.dialects.{name}")
 
 
-class _Blob(sa.LargeBinary):
-    """Bytes as they are: to wrap each value, as SQLAlchemy does, takes a quarter of an import."""
-
-    def bind_processor(self, dialect: sa.Dialect) -> None:
-        return None
-
-
 def binary(size: int) -> sa.types.TypeEngine[bytes]:
     """A column of ``size`` bytes; MySQL and MariaDB cannot make a BLOB a primary key."""
-    mysql = _dialect("mysql").BINARY(size)
-    return sa.LargeBinary(size).with_variant(mysql, "mysql", "mariadb").with_variant(_Blob(size), "sqlite")
+    return sa.LargeBinary(size).with_variant(_dialect("mysql").BINARY(size), "mysql", "mariadb")
 
 
 def string(size: int) -> sa.types.TypeEngine[str]:
