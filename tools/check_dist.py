@@ -109,6 +109,8 @@ def walk(python: Path) -> None:
         "-q",
         "-p",
         "no:cacheprovider",
+        "-m",
+        "long",
         "tests/integration/docs/test_adoption.py",
     ]
     subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "OPTOUT_ADOPTER": str(python)})
