@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from email.message import EmailMessage
 from typing import Any
@@ -17,11 +16,11 @@ from .choices.bulk import invitable
 from .choices.schema import keep_mutes
 from .cli.commands import optout_cli
 from .email_log import pages as operators
-from .email_log.pages import Guard, checked
+from .email_log.pages import Guard, checked, stand_before
 from .errors import ConfigurationError
 from .invitations.compose import FOOTER
 from .invitations.gate import OnError
-from .links.log_filter import LinkFilter
+from .links.log_filter import mask_records
 from .links.tokens import Door, checked_opportunity
 from .links.urls import tag_of
 from .mailers.stdlib import send_invitations
@@ -30,9 +29,6 @@ from .pages.routing import optout_url
 from .pages.toggle import optout_toggle
 from .wiring import Database, Hooks, Loader, State, Tables, current_state
 
-#: The access logs of servers that log through Python; Flask's own log names the URL where a view failed.
-ACCESS_LOGS = ("werkzeug", "gunicorn.access")
-LINK_FILTER = LinkFilter()
 #: What every template of the host knows of us.
 TEMPLATE_NAMES: dict[str, Any] = {
     "optout_footer": Markup(FOOTER),
@@ -64,7 +60,7 @@ class OptOut:
     ) -> None:
         keep_mutes()
         tables = Tables(_metadata(db, bind_key) if metadata is None else metadata)
-        self._hooks = Hooks(db, bind_key, tables, operator and checked(operator), lambda id: None)
+        self._hooks = Hooks(db, bind_key, tables, None if operator is None else checked(operator), lambda id: None)
         if app is not None:
             self.init_app(app)
 
@@ -83,12 +79,12 @@ class OptOut:
         app.extensions["optout"] = state
         prefix = app.config["OPTOUT_URL_PREFIX"]
         state.place.register(app, blueprint, prefix)
-        if self._hooks.operator is not None:
-            state.place.register(app, operators.blueprint, f"{prefix}/operator")
+        if (guard := self._hooks.operator) is not None:
+            state.place.register(app, operators.blueprint, f"{prefix}/operator", hidden=True)
+            stand_before(app, f"{operators.blueprint.name}.", guard, operators.enter)
         app.context_processor(TEMPLATE_NAMES.copy)
         app.cli.add_command(optout_cli)
-        for name in (*ACCESS_LOGS, app.name):
-            logging.getLogger(name).addFilter(LINK_FILTER)
+        mask_records()
 
     def opportunity_loader(self, loader: Loader) -> Loader:
         """Register the function that tells a page about an opportunity, given its id.

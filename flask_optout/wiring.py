@@ -195,6 +195,10 @@ class State:
         return Nonces(self.key.derive("page"))
 
     @cached_property
+    def visitor_secret(self) -> bytes:
+        return self.key.derive("visitor")
+
+    @cached_property
     def presses(self) -> RecentPresses:
         return RecentPresses(self.choices, self.tables.presses, self.alarms, lambda: self.clock())
 

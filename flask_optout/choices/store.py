@@ -41,10 +41,18 @@ class Store:
     def __init__(self, engine: Callable[[], sa.Engine], session: Callable[[], Session | None]) -> None:
         self.engine = engine
         self._session = session
+        self._engines: tuple[sa.Engine, sa.Engine] | None = None
+
+    def _engine(self) -> sa.Engine:
+        """Over the pool of the host's engine, one that logs no values."""
+        engine = self.engine()
+        if self._engines is None or self._engines[0] is not engine:
+            self._engines = engine, _silent(engine.execution_options())
+        return self._engines[1]
 
     def read(self, work: Work[T]) -> T:
         """What ``work`` returns, given a connection; it must fetch all rows."""
-        engine = self.engine()
+        engine = self._engine()
 
         def attempt() -> T:
             with _reading(engine) as connection:
@@ -56,7 +64,7 @@ class Store:
     @contextmanager
     def held(self) -> Iterator[Read]:
         """A connection for many reads; each of them sees what was committed before it began."""
-        engine = self.engine()
+        engine = self._engine()
         with ExitStack() as stack:
             with _reported(engine):  # and not what the caller does while it holds the connection
                 connection = stack.enter_context(_reading(engine))
@@ -83,7 +91,7 @@ class Store:
         :param shares: where the host's own transaction has written to this SQLite database and is still open, whether
             it goes into a savepoint there and shares its fate; if not, it is refused.
         """
-        engine = self.engine()
+        engine = self._engine()
         with _reported(engine):
             host = self._host_driver(engine)
             if host is None or _may_have_only_read(engine, host):
@@ -124,6 +132,13 @@ class Store:
         begun = (entry[0] for entry in transaction._connections.values())
         found = next((connection for connection in begun if connection.engine.pool is engine.pool), None)
         return None if found is None else found.connection.driver_connection
+
+
+def _silent(engine: sa.Engine) -> sa.Engine:
+    """The engine, which logs no values: an address and a pseudonym would stand in the log side by side."""
+    engine.hide_parameters = True
+    engine._should_log_debug = lambda: False  # type: ignore[method-assign]  # rows, which say who is muted
+    return engine
 
 
 def _may_have_only_read(engine: sa.Engine, host: Any) -> bool:
@@ -183,7 +198,7 @@ def _sharing(engine: sa.Engine, driver: Any) -> Iterator[sa.Connection]:
     dialect: Any = copy.copy(engine.dialect)
     dialect.do_commit = dialect.do_rollback = lambda connection: None
     pool = StaticPool(lambda: driver, reset_on_return=None, dialect=dialect)
-    with sa.Engine(pool, dialect, engine.url).connect() as connection:
+    with _silent(sa.Engine(pool, dialect, engine.url)).connect() as connection:
         yield connection
 
 

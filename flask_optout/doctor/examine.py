@@ -19,6 +19,7 @@ from .doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
 from .finding import Finding, Severity, tell
 from .headers import headers
 from .parallel import side_by_side
+from .server import size
 from .setup import setup
 
 #: In all; DNS stops some seconds earlier, so that what was seen by then is told.
@@ -107,6 +108,8 @@ def _message(
             return True
 
     yield from message(case, prefix, missing, made_here)
+    if case.sample is not None and not offline:
+        yield from size(app.config, len(case.sample.raw))
     if case.sample is None or not case.sample.signatures or missing is not None:
         return
     if offline:

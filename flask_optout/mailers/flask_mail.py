@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import flask_mail
-from flask import current_app
+from flask import Flask, current_app
 
 from ..addresses import Recipient
 from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
 from ..invitations.headers import unfolded
 from ..wiring import current_state
-from .wire import Inviting, check_library, finish, not_gated, proved, rehearsing, serialising
+from .wire import (
+    Inviting,
+    check_library,
+    finish,
+    is_gated,
+    not_gated,
+    proved,
+    refuse_library,
+    rehearsing,
+    serialising,
+)
 
 WAYS_OUT: dict[Any, str] = {
     flask_mail.Mail: "send send_message connect",
@@ -66,6 +77,9 @@ class Connection(flask_mail.Connection):
                 options = message.mail_options, message.rcpt_options
                 with rehearsing(self.host):
                     self.host.sendmail(sender, to, message.as_bytes(), *options)
+            message.left = False
+            app = current_app._get_current_object()  # type: ignore[attr-defined]
+            flask_mail.email_dispatched.send(app, message=message)
             self._count()
 
         current_state().gate.hand_off(invitations, _draft, Cleared, leave, on_error)
@@ -81,6 +95,18 @@ class Connection(flask_mail.Connection):
 
 
 class _Gated(flask_mail._MailMixin):
+    @contextmanager
+    def record_messages(self) -> Iterator[list[flask_mail.Message]]:
+        """Record what leaves; the signal ``email_dispatched`` tells of a message to a muted person, too."""
+        outbox: list[flask_mail.Message] = []
+
+        def record(app: Flask, message: flask_mail.Message) -> None:
+            if getattr(message, "left", True):
+                outbox.append(message)
+
+        with flask_mail.email_dispatched.connected_to(record):
+            yield outbox
+
     def connect(self) -> Connection:
         """Open a connection to the mail host, gated."""
         return Connection(super().connect().mail)
@@ -103,6 +129,18 @@ class _State(_Gated, flask_mail._Mail):
 class Mail(_Gated, flask_mail.Mail):
     """A drop-in for ``flask_mail.Mail``."""
 
+    def init_app(self, app: Flask) -> flask_mail._Mail:
+        """Initialise the app.
+
+        :raises ConfigurationError: when the installed release sends past the gate.
+        """
+        state = super().init_app(app)
+        trial = Invitation("", ["nobody@example.com"], sender="nobody@example.com", opportunity="*")
+        tried = {"Message.as_bytes": is_gated(trial.as_bytes), "Message.as_string": is_gated(trial.as_string)}
+        tried["Mail.init_app"] = isinstance(app.extensions.get("mail"), _State)
+        refuse_library("Flask-Mail", [name for name, gated in tried.items() if not gated])
+        return state
+
     def init_mail(self, *args: Any, **kwargs: Any) -> _State:
         check_library("Flask-Mail", WAYS_OUT, HOOKS)
         return _State(**vars(super().init_mail(*args, **kwargs)))
@@ -110,6 +148,8 @@ class Mail(_Gated, flask_mail.Mail):
 
 class Cleared(flask_mail.Message):
     """What leaves: a message of its own; what cannot be serialised fails at once, before the gate is asked."""
+
+    left = True
 
     def __init__(self, invitation: Invitation, letter: Letter) -> None:
         spellings = letter.recipient or letter.named, letter.named

@@ -10,13 +10,22 @@ from email.utils import formataddr
 from functools import partial
 from typing import Any, NoReturn
 
-from flask import current_app
+from flask import Flask, current_app
 
 from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
 from ..wiring import current_state
 from . import mailman_library
-from .wire import Inviting, check_library, finish, not_gated, proved, rehearsing, serialising
+from .wire import (
+    Inviting,
+    check_library,
+    finish,
+    not_gated,
+    proved,
+    refuse_library,
+    rehearsing,
+    serialising,
+)
 
 WAYS_OUT: dict[Any, str] = {
     mailman_library.Mail: "send_mail send_mass_mail get_connection",
@@ -94,6 +103,19 @@ class _State(_Gated, mailman_library._Mail):
 
 class Mail(_Gated, mailman_library.Mail):
     """A drop-in for ``flask_mailman.Mail``."""
+
+    def init_app(self, app: Flask) -> mailman_library._Mail:
+        """Initialise the app.
+
+        :raises ConfigurationError: when the installed release sends past the gate.
+        """
+        state = super().init_app(app)
+        with app.app_context():
+            backend = state.get_connection("dummy")
+        tried = {"Mail.init_app": isinstance(app.extensions.get("mailman"), _State)}
+        tried["Mail.get_connection"] = isinstance(backend, _GatedBackend)
+        refuse_library("Flask-Mailman", [name for name, gated in tried.items() if not gated])
+        return state
 
     @staticmethod
     def init_mail(*args: Any, **kwargs: Any) -> _State:

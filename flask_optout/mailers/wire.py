@@ -68,12 +68,32 @@ def check_library(distribution: str, classes: Mapping[Any, str], hooks: Iterable
     ways = {f"{kind.__name__}.{name}": name in known.split() for kind, known in classes.items() for name in dir(kind)}
     strange = [way for way, known in ways.items() if not known and WAY_OUT.match(way.partition(".")[2])]
     missing = [f"{kind.__name__}.{name}" for kind, name in hooks if not hasattr(kind, name)]
-    if strange or missing:
+    refuse_library(distribution, strange + missing)
+
+
+def refuse_library(distribution: str, misfits: Iterable[str]) -> None:
+    """Refuse the installed release of a mail library.
+
+    :param misfits: what does not fit its adapter; without any, nothing is refused.
+    :raises ConfigurationError: when there is some.
+    """
+    if names := ", ".join(misfits):
         raise ConfigurationError(
-            f"The adapter does not fit {distribution} {version(distribution)} ({', '.join(strange + missing)}).",
+            f"The adapter does not fit {distribution} {version(distribution)} ({names}).",
             "Mail might leave by a way that does not pass the gate, so none is sent.",
             f"Install a release of {distribution} that the manual names, or a newer Flask-OptOut.",
         )
+
+
+def is_gated(serialise: Callable[[], object]) -> bool:
+    """Whether the library meets the gate where it serialises an invitation in this way."""
+    try:
+        serialise()
+    except NotGated:
+        return True
+    except Exception:
+        return False
+    return False
 
 
 def proved(spellings: Iterable[S], spell: Callable[[S], str], address: Address) -> S:

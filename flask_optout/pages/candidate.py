@@ -42,9 +42,12 @@ serve_assets(blueprint)
 
 
 class AnyToken(BaseConverter):
-    """Matches whatever follows a door, so that every bad link below it gets the one page for bad links."""
+    """Matches whatever follows a door, so that every bad link below it gets the one page for bad links.
 
-    regex = "(?s:.*)"
+    But not the operator pages: where they are not, too, the app answers as to any unknown URL.
+    """
+
+    regex = r"(?!operator(?:/|\Z))(?s:.*)"
     part_isolating = False
 
 
@@ -70,7 +73,7 @@ def press(token: str) -> BaseResponse:
     nonce = state.nonces.read(claim, text, now)
     visit, back = (new_visit(), "") if nonce is None else (nonce.visit, nonce.back)
     evidence = observe(request, _command(nonce, text), nonce, now)
-    judgement = state.presses.press(claim, evidence, partial(visitor, request, visit))
+    judgement = state.presses.press(claim, evidence, partial(visitor, request, visit, state.visitor_secret))
     said = None if judgement.cause == "no button" else evidence.command
     if judgement.asks:
         return _page(claim, Nonce(Page.REPEAT, state.clock(), visit, said, back))

@@ -96,7 +96,7 @@ def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: boo
     decoys, text = not shows_everything(request.user_agent), state.nonces.issue(claim, nonce)
     repeats = nonce.page is Page.REPEAT
     led_by_mute = nonce.page is Page.RESULT and nonce.said is not None and nonce.said.muted is True
-    same = has_muted(recent.presses, nonce, visitor(request, nonce.visit, recent.salt))
+    same = has_muted(recent.presses, nonce, visitor(request, nonce.visit, state.visitor_secret, recent.salt))
     return PageContext(
         opportunity=state.opportunity(claim.opportunity),
         this=muted.get(this),

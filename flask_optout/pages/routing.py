@@ -42,9 +42,13 @@ class Place(NamedTuple):
             return cls(subdomain, None, origin, app.url_map.bind("", subdomain=subdomain, script_name=script))
         return cls(None, None, origin, app.url_map.bind("", script_name=script))
 
-    def register(self, app: Flask, blueprint: Blueprint, prefix: str) -> None:
-        """Put a blueprint there."""
-        app.register_blueprint(blueprint, url_prefix=prefix, subdomain=self.subdomain, host=self.host)
+    def register(self, app: Flask, blueprint: Blueprint, prefix: str, hidden: bool = False) -> None:
+        """Put a blueprint there.
+
+        :param hidden: whether the app only builds its URLs, and answers none of them.
+        """
+        options: dict[str, Any] = {"subdomain": self.subdomain, "host": self.host, "build_only": hidden}
+        app.register_blueprint(blueprint, url_prefix=prefix, **options)
 
 
 def optout_url(endpoint: str, **values: Any) -> str:
@@ -85,4 +89,5 @@ class PlacedBlueprint(Blueprint):
 
 class _SetupState(BlueprintSetupState):
     def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any) -> None:
-        super().add_url_rule(rule, endpoint, view_func, **{**options, "host": self.options.get("host")})
+        own = {name: self.options[name] for name in ("host", "build_only")}
+        super().add_url_rule(rule, endpoint, view_func, **{**options, **own})

@@ -109,14 +109,15 @@ def observe(request: Request, command: Command | None, nonce: Nonce | None, now:
     )
 
 
-def visitor(request: Request, visit: str, salt: bytes) -> str:
+def visitor(request: Request, visit: str, secret: bytes, salt: bytes) -> str:
     """A pseudonym of who presses, for as long as the salt is kept: of the client's address and user agent.
 
-    Where a proxy hides the addresses, all clients look alike, and it is one of the visit.
+    Where a proxy hides the addresses, all clients look alike, and it is one of the visit. The salt stands beside it
+    in the database, so without the secret, all addresses there are could be tried.
     """
     hidden = request.remote_addr not in request.access_route
     who = visit if hidden else f"{request.remote_addr}|{request.user_agent.string}"
-    return hashlib.blake2b(who.encode(), digest_size=6, key=salt).hexdigest()
+    return hashlib.blake2b(who.encode(), digest_size=6, key=secret + salt).hexdigest()
 
 
 def has_muted(recent: Iterable[Press], nonce: Nonce, visitor: str) -> bool:

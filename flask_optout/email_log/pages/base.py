@@ -13,42 +13,33 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from ...errors import ConfigurationError, StoreUnavailable
 from ...links.log_filter import log_error
-from ...pages.candidate import LONGEST_FORM, exempt_from_csrf, protect, show
+from ...pages.candidate import LONGEST_FORM, protect
 from ...pages.languages import render
 from ...pages.routing import PlacedBlueprint
 from ...wiring import current_state
 from ..ids import LARGEST_ID
 from ..records import Email
-from .guard import NAMELESS, operator_name
+from .guard import NAMELESS
 from .times import Times
 
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 #: Seconds for which a form can be sent after it was shown: a working day.
 FORM_AGE = 12 * 60 * 60
 
 blueprint: PlacedBlueprint = PlacedBlueprint("optout_operator", __name__)
-# Flask-WTF would answer outsiders before the guard does; it is asked after it.
-blueprint.url_value_preprocessor(exempt_from_csrf)
 blueprint.after_request(protect)
 
 
-@blueprint.before_request
-def only_operators() -> tuple[str, int] | None:
-    """Answer everybody else as if nothing were here, whatever they asked for."""
-    guard = current_state().hooks.operator
-    name = None if guard is None else operator_name(guard)
-    if name is None:
-        return _nothing_here()
-    g.optout_operator = name
+def enter() -> None:
+    """Take a request of an operator's: no body beyond that of a form, and a form only from a page of ours."""
     request.max_content_length = LONGEST_FORM
     if request.method == "POST":
         _check_form()
-    return None
 
 
 @blueprint.route("/<path:rest>", methods=METHODS)
 def nothing(rest: str) -> str:
-    """Take every other path and method, so that the guard stands before them as well."""
+    """What is not there, as operators are told."""
     abort(404)
 
 
@@ -104,18 +95,14 @@ def _check_form() -> None:
         abort(400)
 
 
-def _nothing_here() -> tuple[str, int]:
-    return show("dead_link.html"), 404
-
-
 @blueprint.errorhandler(NotFound)
 def not_found(error: NotFound) -> tuple[str, int]:
-    return (page("not_found.html"), 404) if "optout_operator" in g else _nothing_here()
+    return page("not_found.html"), 404
 
 
 @blueprint.errorhandler(BadRequest)
 def stale_form(error: BadRequest) -> tuple[str, int]:
-    return (page("stale_form.html"), 400) if "optout_operator" in g else _nothing_here()
+    return page("stale_form.html"), 400
 
 
 @blueprint.errorhandler(StoreUnavailable)

@@ -1,4 +1,4 @@
-"""Who is an operator: the host's own callable says so."""
+"""Who is an operator: the host's own callable says so, and to everybody else no operator page is there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from flask import current_app
+from flask import Flask, current_app, g, request
+from flask.globals import request_ctx
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import Map
 
 from ...errors import ConfigurationError
 from ...links.log_filter import log
@@ -48,6 +51,62 @@ def operator_name(guard: Guard) -> str | None:
         answer.close()  # a coroutine that nobody awaits would warn
     _report(f"The operator guard answered a {type(answer).__name__}.")
     return None
+
+
+def stand_before(app: Flask, endpoints: str, guard: Guard, enter: Callable[[], None]) -> None:
+    """Route operators to the pages whose endpoints begin so; everybody else gets the app's answer without them.
+
+    The guard is asked when the app's own functions before the request have seen an unknown URL, and loaded its user.
+    So the app's map of URLs, its error handlers and whatever looks at an endpoint have nothing to tell.
+
+    :param enter: is called when an operator has come in.
+    """
+    pages = Map(host_matching=app.url_map.host_matching)
+    for rule in [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(endpoints)]:
+        page: Any = rule.empty()
+        page.build_only, page.provide_automatic_options = False, rule.provide_automatic_options  # type: ignore[attr-defined]
+        pages.add(page)
+    preprocess: Any = app.preprocess_request
+
+    def preprocess_request(*args: Any) -> Any:
+        answer = preprocess(*args)
+        if answer is None and _routed(app, pages, guard):
+            enter()
+        return answer
+
+    app.preprocess_request = preprocess_request  # type: ignore[method-assign]
+
+
+def _routed(app: Flask, pages: Map, guard: Guard) -> bool:
+    """Route the request to a page, if it asks for one and an operator sends it."""
+    adapter: Any = app.create_url_adapter(request)
+    adapter.map = pages
+    rule, values, exception = None, None, None
+    try:
+        rule, values = adapter.match(return_rule=True)
+    except NotFound:
+        return False
+    except HTTPException as error:  # such as of a method
+        exception = error
+    name = _asked(guard)
+    if name is None:
+        return False
+    request.url_rule, request.view_args, request.routing_exception = rule, values, exception
+    g.optout_operator = name
+    return True
+
+
+def _asked(guard: Guard) -> str | None:
+    """The name of the operator; of anybody else, the session keeps no trace of the look, such as a Vary header."""
+    parts = vars(request_ctx._get_current_object())  # type: ignore[attr-defined]
+    # By its attribute: Flask takes a session that was asked for by its name as accessed.
+    session = parts["_session"] if "_session" in parts else parts["session"]
+    marks = {mark: getattr(session, mark) for mark in ("accessed", "modified")}
+    name = operator_name(guard)
+    if name is None:
+        for mark, value in marks.items():
+            setattr(session, mark, value)
+    return name
 
 
 def _report(what: str) -> None:

@@ -29,7 +29,7 @@ from tests.support.story import link_in
 
 DOCS = Path(__file__).parents[3] / "docs"
 PYTHON = re.findall(r"^```python\n(.*?)^```$", (DOCS / "recipes.md").read_text(), re.MULTILINE | re.DOTALL)
-APP, SECURITY, APSCHEDULER, STRUCTLOG, SENTRY = PYTHON
+APP, _, _, SECURITY, _, _, _, APSCHEDULER, STRUCTLOG, SENTRY = PYTHON  # the others: test_docs_guards.py
 [NGINX] = re.findall(r"^```nginx\n(.*?)^```$", (DOCS / "operations.md").read_text(), re.MULTILINE | re.DOTALL)
 
 

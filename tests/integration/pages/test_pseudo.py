@@ -23,7 +23,7 @@ from tests.support.pseudo import CLOSE, OPEN, write_pseudo
 pytestmark = pytest.mark.long
 
 #: What the host says, and what is the same in every language.
-DATA = {"Pixel Beta", "Try the new camera.", "Message-ID", "UTC", "Join us", "Olga", "Come and try it."}
+DATA = {"The team", "Pixel Beta", "Try the new camera.", "Message-ID", "UTC", "Join us", "Olga", "Come and try it."}
 #: Text in the order of the page, without what is not shown, and what is only read out.
 SAID = """() => {
     const said = [];
@@ -160,7 +160,7 @@ def test_the_operators_pages(host: Host, page: Page) -> None:
     check(page, "saved filters")
     page.goto(f"{base}?q=nobody@example.org")
     check(page, "nothing found")
-    page.goto(f"{base}?q=x&opportunity=%07&from=1&to_time=1")
+    page.goto(f"{base}?q=7&opportunity=%07&from=1&to_time=1")
     check(page, "a filter that cannot be")
     entry = f"{base}{rows()[0].id}"
     for part in ("text", "html", "headers"):

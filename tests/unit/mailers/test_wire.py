@@ -46,6 +46,35 @@ def test_a_hook_that_is_gone_is_refused_at_start(monkeypatch: pytest.MonkeyPatch
         gated_mail.Mail(Flask("host"))
 
 
+def past_the_hook(self: Any, *args: Any) -> Any:
+    return b"as a later release might serialise"
+
+
+def past_the_state(self: Any, app: Flask) -> Any:
+    """As a later release might start, from the library's own class."""
+    app.extensions["mail"] = app.extensions["mailman"] = object()
+    return flask_mailman.Mail().init_mail(app.config)
+
+
+@pytest.mark.parametrize(
+    ("library", "kind", "name", "instead"),
+    [
+        ("Flask-Mail", flask_mail.Message, "as_bytes", past_the_hook),
+        ("Flask-Mail", flask_mail.Message, "as_string", past_the_hook),
+        ("Flask-Mail", flask_mail.Mail, "init_app", past_the_state),
+        ("Flask-Mailman", flask_mailman.Mail, "init_app", past_the_state),
+        ("Flask-Mailman", flask_mailman._MailMixin, "get_connection", lambda self, backend: object()),
+    ],
+)
+def test_a_hook_that_does_something_else_is_refused_at_start(
+    library: str, kind: Any, name: str, instead: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """H7."""
+    monkeypatch.setattr(kind, name, instead)
+    with pytest.raises(ConfigurationError, match=rf"{library} {version(library)} \(.*{name}"):
+        ADAPTERS[library].Mail(Flask("host"))
+
+
 @pytest.mark.parametrize("library", ADAPTERS)
 def test_the_installed_release_is_known(library: str) -> None:
     assert ADAPTERS[library].Mail(Flask("host")).state is not None

@@ -121,15 +121,22 @@ def test_a_text_browser_shows_what_a_stylesheet_hides(agent: str, shows: bool) -
     assert shows_everything(UserAgent(agent)) is shows
 
 
-def who(salt: bytes = b"salt", visit: str = "visit", address: str | None = "198.51.100.7", **headers: str) -> str:
+def who(
+    secret: bytes = b"secret",
+    salt: bytes = b"salt",
+    visit: str = "visit",
+    address: str | None = "198.51.100.7",
+    **headers: str,
+) -> str:
     named = {name.replace("_", "-"): value for name, value in headers.items() if value}
     with Flask("host").test_request_context(headers=named, environ_base={"REMOTE_ADDR": address}):
-        return visitor(request, visit, salt)
+        return visitor(request, visit, secret, salt)
 
 
 def test_a_visitor_is_an_address_and_a_browser_under_a_salt() -> None:
     assert who() == who(visit="another visit")
-    assert len({who(), who(address="198.51.100.8"), who(User_Agent=CHROME), who(salt=b"another")}) == 4
+    others = [who(address="198.51.100.8"), who(User_Agent=CHROME), who(salt=b"another"), who(secret=b"another")]
+    assert len({who(), *others}) == 5
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from flask_wtf import CSRFProtect
 
 from flask_optout import OptOut
 from tests.conftest import MakeHost
-from tests.support.email_log import LOG, operator_of, sent
+from tests.support.email_log import operator_of, sent
 from tests.support.hosts import Host, Mailbox
 
 
@@ -72,12 +72,3 @@ def test_forms_carry_the_token_of_flask_wtf_where_it_guards_the_app(
     fields = dict(re.findall(r'name="(\w+_token)" value="([^"]+)"', client.get(path).text))
     assert client.post(f"{path}/send-again", data={"form_token": fields["form_token"]}).status_code == 400
     assert client.post(f"{path}/send-again", data=fields).status_code == 303
-
-
-def test_flask_wtf_does_not_answer_outsiders_first(host: Host) -> None:
-    CSRFProtect(host.app)
-    outsider = host.app.test_client()
-    nothing = outsider.get("/optout/nothing/here")
-    for path in (f"{sent(host)}/send-again", f"{LOG}filters", f"{LOG}nothing/here"):
-        answer = outsider.post(path)
-        assert (answer.status_code, answer.data) == (404, nothing.data), path
