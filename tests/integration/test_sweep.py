@@ -120,7 +120,7 @@ def searches(world: World) -> object:
         "?failed=1",
         "?x=y",
     )
-    parts = ({}, {"HX-Request": "1"})
+    parts: tuple[dict[str, str], ...] = ({}, {"HX-Request": "1"})
     return [shown(world.operator.get(LOG + query, headers=headers)) for query in queries for headers in parts]
 
 
