@@ -15,6 +15,8 @@ from flask_optout.cli.commands import optout_cli
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, Mailbox, say
 
+pytestmark = pytest.mark.long
+
 
 def test_e6_registering_twice_is_refused(host: Host) -> None:
     with pytest.raises(ConfigurationError, match="already has an OptOut"):

@@ -23,6 +23,8 @@ from tests.support.email_log import operator_of, post, rows, sent
 from tests.support.hosts import Host, Mailbox, say
 from tests.support.written_mail import SENDERS, write
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def host(make: MakeHost, smtp: Mailbox) -> Iterator[Host]:

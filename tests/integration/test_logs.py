@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import logging
@@ -57,6 +58,7 @@ def start(environ, start_response):
 @contextmanager
 def gunicorn(folder: Path, smtp: Mailbox, worker: str) -> Iterator[str]:
     """The careless app behind a real server, which logs all that it can to ``log``."""
+    importlib.import_module("gunicorn")  # without which the test is skipped
     (folder / "careless.py").write_text(APP)
     port = free_port()
     url = f"http://127.0.0.1:{port}"

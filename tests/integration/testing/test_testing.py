@@ -19,6 +19,8 @@ from flask_optout.testing import Candidate
 from tests.conftest import MakeHost
 from tests.support.hosts import Host
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "testing.md").read_text()
 APP, TESTS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

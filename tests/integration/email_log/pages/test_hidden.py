@@ -15,6 +15,8 @@ from tests.conftest import MakeHost
 from tests.support.email_log import LOG, operator_of, sent
 from tests.support.hosts import Host, Mailbox
 
+pytestmark = pytest.mark.long
+
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND"]
 PATHS = [
     "operator/",
