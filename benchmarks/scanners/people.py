@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, TimeoutError
 
 from flask_optout.doctor import scan
 
@@ -94,8 +94,12 @@ def meet(person: Person, world: World) -> Outcome:
     """Let a person act; right is who gets what they want by at most one press more for each thing they say."""
     candidate = world.candidate()
     world.address = OFFICE
-    presses = person.acts(world, candidate)
-    world.address = ELSEWHERE
+    try:
+        presses = person.acts(world, candidate)
+    except TimeoutError:  # the button that they look for is not there
+        return Outcome(False, 1, 0)
+    finally:
+        world.address = ELSEWHERE
     satisfied = candidate.is_muted is person.wants_mute and all(count <= 2 for count in presses)
     return Outcome(satisfied, len(presses), sum(presses) - len(presses))
 
