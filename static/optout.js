@@ -83,8 +83,8 @@
     var said = choice(place) && choice(place).querySelector(".optout-said");
     if (said && status(place)) status(place).replaceChildren.apply(status(place), Array.from(said.childNodes));
     if (said && status(place)) said.remove();
-    var next = choice(place) && (choice(place).querySelector(".optout-again, .optout-heading") || choice(place));
-    if (next) next.focus();
+    var next = choice(place);
+    if (next) (next.querySelector(".optout-again") || next.querySelector(".optout-heading") || next).focus();
   });
 
   // Gone back to, a page that the browser has kept may show what stood before.

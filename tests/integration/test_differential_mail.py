@@ -52,9 +52,9 @@ def compare_parts(plain: Wire, invitation: Wire) -> None:
         new = decoded(invitation, new_head, new_body)
         start, footer, rest = new.partition(FOOTER)
         assert footer, (old, new)
-        before = start[: start.rindex(b"\n<p")] if b"\n<p" in start else start.rstrip(b"\n")
+        before = start[: start.rindex(b"\n<table")] if b"\n<table" in start else start.rstrip(b"\n")
         assert old.startswith(before)
-        end = rest.partition(b"</p>\n")[2] if b"</p>\n" in rest else b""
+        end = rest.partition(b"</table>\n")[2] if b"</table>\n" in rest else b""
         assert old.rstrip(b"\n").endswith(end.rstrip(b"\n"))
         assert old.rstrip(b"\n") in (
             before.rstrip(b"\n") + b"\n" + end.rstrip(b"\n"),

@@ -21,7 +21,7 @@ from flask import Flask
 from flask_optout.addresses import parse
 from flask_optout.choices import repository as choices
 from flask_optout.choices import store
-from flask_optout.invitations import gate
+from flask_optout.invitations import compose
 from flask_optout.links import tokens
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host, make_host
@@ -43,7 +43,7 @@ MARKS = [
     Mark("mute: before the commit", sa.Transaction, "commit", True),
     Mark("mute: after the commit", sa.Transaction, "commit", False),
     Mark("mute: before the answer leaves", Flask, "finalize_request", False),
-    Mark("send: before the letter is written", gate.Gate, "letters", True),
+    Mark("send: before the letter is written", compose.Composer, "letter", True),
     Mark("send: before the choice is read", choices.Choices, "parameters", True),
     Mark("send: after the choice is read", choices.Choices, "found", False),
     Mark("send: before the message is handed off", smtplib.SMTP, "data", True),

@@ -137,7 +137,7 @@ def test_the_story_in_arabic(speaker: Host) -> None:
     sent = mailed(speaker, language="ar")
     link = sent.body.splitlines()[-1]
     assert link.startswith(f"{BASE_URL}/optout/ar/") and WORDS["ar"] in sent.body
-    assert '<p lang="ar" dir="rtl"' in sent.html and f'href="{link}"' in sent.html
+    assert 'lang="ar" dir="rtl"' in sent.html and f'href="{link}"' in sent.html
     assert "/one-click/ar/" in sent.extra_headers["List-Unsubscribe"]
     client, path = speaker.app.test_client(), link.removeprefix(BASE_URL)
     german = {"Accept-Language": "de"}

@@ -280,7 +280,7 @@ class TestPage:
         decoy = page[page.index("<form") : page.index("</form>")]
         assert 'value="none"' in decoy
         with client.get("/optout/static/optout.css") as stylesheet:
-            assert b".optout .optout-decoy { display: none; }" in stylesheet.data
+            assert b".optout-choice .optout-decoy { display: none; }" in stylesheet.data
 
     def test_the_result_of_a_press_ends(self, host: Host, client: FlaskClient) -> None:
         location = client.post(host.path(), data=host.form("mute")).headers["Location"]
