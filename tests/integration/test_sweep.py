@@ -31,6 +31,8 @@ from tests.support.email_log import LOG, operator_of, post, rows, statements
 from tests.support.hosts import Host, Mailbox, dispose, make_host, settle, smtp_server
 from tests.support.library import Wanted
 
+pytestmark = pytest.mark.long
+
 JANE = "jane@corp.example"
 PEOPLE = [JANE, *(f"{name}@corp.example" for name in ("joan", "june", "jill", "jean"))]
 #: What is in them, test_dump.py looks at.
@@ -320,9 +322,7 @@ def observe(folder: Path, channel: Callable[[World], object], said: Callable[[Wo
     return {name: alike(each) for name, each in found.items()}
 
 
-@pytest.mark.parametrize(
-    "said", [pytest.param(name, marks=[] if name == "a mute" else pytest.mark.long) for name in SAID]
-)
+@pytest.mark.parametrize("said", SAID)
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_no_channel_tells_what_a_candidate_has_said(tmp_path: Path, channel: str, said: str) -> None:
     muted = observe(tmp_path / "muted", CHANNELS[channel], SAID[said])
