@@ -59,8 +59,12 @@ def _store(state: State) -> Iterator[Finding]:
 
 
 def _lacking(inspector: sa.Inspector, tables: list[sa.Table]) -> Iterator[str]:
+    absent = [table for table in tables if not inspector.has_table(table.name, table.schema)]
+    if absent == tables:
+        yield "all tables of Flask-OptOut"
+        return
     for table in tables:
-        if not inspector.has_table(table.name, table.schema):
+        if table in absent:
             yield f"the table {table.name}"
             continue
         columns = {column["name"] for column in inspector.get_columns(table.name, table.schema)}

@@ -188,10 +188,10 @@ def test_an_import_that_is_taken_back_says_which(shown: Host) -> None:
 def test_init_names_what_is_missing_and_the_lines_to_paste(shown: Host) -> None:
     shown.db.drop_all()
     said = run(shown, "init")
-    assert "fail      Set-up: The database lacks the table optout_choice" in said
+    assert "fail      Set-up: The database lacks all tables of Flask-OptOut." in said
     assert "\n               flask optout init-db\n" in said
     assert 'OPTOUT_JOURNAL = "/var/lib/(your app)/optout.journal"' in said
-    assert "OptOut(db, app, operator=login_required)" in said
+    assert 'OptOut(db, app, operator=lambda: session.get("operator"))' in said
     assert said.endswith("1 day from the Email Log:\n\n    0 4 * * *  cd FOLDER && PYTHON -m flask optout prune\n")
     assert max(map(len, said.splitlines())) <= COLUMNS
 
