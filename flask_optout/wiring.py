@@ -16,7 +16,7 @@ from flask import Flask, current_app
 from sqlalchemy.orm import Session, scoped_session
 
 from .choices.imports import Imports
-from .choices.journal import Journal
+from .choices.journal import Journal, no_journal
 from .choices.key_slots import KeySlots
 from .choices.recovery import Recovery
 from .choices.repository import Choices
@@ -179,11 +179,7 @@ class State:
     @property
     def recovery(self) -> Recovery:
         if self.journal is None:
-            raise ConfigurationError(
-                "OPTOUT_JOURNAL is not set.",
-                "Without a journal there is nothing to replay.",
-                "Set OPTOUT_JOURNAL to a file that is backed up apart from the database.",
-            )
+            raise no_journal()
         return Recovery(self.store, self.tables.choices, self.journal)
 
     @cached_property

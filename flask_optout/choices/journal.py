@@ -18,7 +18,7 @@ from typing import BinaryIO, NamedTuple
 
 import sqlalchemy as sa
 
-from ..errors import JournalError, StoreUnavailable
+from ..errors import ConfigurationError, JournalError, StoreUnavailable
 from ..links.keys import DataKey
 
 #: The first line of a journal: what it is, and the version of its format.
@@ -40,6 +40,15 @@ class Entry(NamedTuple):
     muted: bool
     source: str
     day: datetime.date
+
+
+def no_journal() -> ConfigurationError:
+    """The error for whoever needs a journal where none is kept."""
+    return ConfigurationError(
+        "OPTOUT_JOURNAL is not set.",
+        "Without a journal there is nothing to replay.",
+        "Set OPTOUT_JOURNAL to a file that is backed up apart from the database.",
+    )
 
 
 class Journal:
