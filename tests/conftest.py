@@ -13,8 +13,10 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import settings
 
+from flask_optout.presses.nonces import Page as Shown
 from tests.support.databases import KINDS, Database, NoServer, database_of
 from tests.support.hosts import Host, Mailbox, dispose, free_port, http_server, make_host, smtp_server
+from tests.support.pressing import Press
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
@@ -125,6 +127,18 @@ def host(make: MakeHost, smtp: Mailbox) -> Iterator[Host]:
 @pytest.fixture
 def client(host: Host) -> FlaskClient:
     return host.app.test_client()
+
+
+@pytest.fixture
+def press(host: Host, client: FlaskClient) -> Press:
+    """Press a button of a page of jane@example.org's; gives the page that it leads to."""
+
+    def press(choice: str, page: Shown = Shown.OPENED, age: float = 5.0, visit: str = "", **headers: str) -> str:
+        form = host.form(choice, page=page, age=age, **({"visit": visit} if visit else {}))
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.post(host.path(), data=form, headers=named, follow_redirects=True).text
+
+    return press
 
 
 @pytest.fixture

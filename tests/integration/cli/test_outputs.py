@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import subprocess
 import sys
-import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator
@@ -25,6 +23,7 @@ from flask_optout.cli.commands import optout_cli
 from flask_optout.cli.terminal import progress
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
+from tests.support.command_line import on_terminal
 from tests.support.hosts import KEY, OLD, Host, Mailbox
 
 ROOT = Path(__file__).parents[3]
@@ -247,37 +246,6 @@ def test_the_commands_are_there_before_the_app_has_an_optout() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["flask.commands"]
     module, name = declared["optout"].split(":")
     assert getattr(import_module(module), name) is optout_cli
-
-
-def on_terminal(command: click.Command, *arguments: str, app: Flask | None = None, answer: str = "") -> str:
-    """What a command writes to a terminal of 80 columns."""
-    controller, terminal = pty.openpty()
-    said = bytearray()
-
-    def read() -> None:
-        while True:
-            try:
-                said.extend(os.read(controller, 65_536))
-            except OSError:
-                return
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    os.write(controller, answer.encode())
-    with (
-        os.fdopen(terminal, "r+b", buffering=0) as both,
-        os.fdopen(os.dup(both.fileno()), "w") as out,
-        os.fdopen(os.dup(both.fileno())) as given,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setattr(sys, "stdout", out)
-        patch.setattr(sys, "stdin", given)
-        patch.setenv("TERM", "xterm")
-        with pytest.raises(SystemExit):
-            command.main(list(arguments), "optout", obj=ScriptInfo(create_app=lambda: app or Flask("none")))
-    reader.join()
-    os.close(controller)
-    return said.decode()
 
 
 def test_colours_are_for_a_terminal_and_no_color_takes_them_off(shown: Host, monkeypatch: pytest.MonkeyPatch) -> None:

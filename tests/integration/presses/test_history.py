@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, expect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -19,28 +16,7 @@ from flask_optout.presses.nonces import Page
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost, page_of
 from tests.support.hosts import Host, say
-
-AGAIN = "Please press once more to confirm."
-Press = Callable[..., str]
-
-
-@pytest.fixture
-def press(host: Host, client: FlaskClient) -> Press:
-    def press(choice: str, page: Page = Page.OPENED, age: float = 5.0, visit: str = "", **headers: str) -> str:
-        form = host.form(choice, page=page, age=age, **({"visit": visit} if visit else {}))
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return client.post(host.path(), data=form, headers=named, follow_redirects=True).text
-
-    return press
-
-
-def is_muted(host: Host, opportunity: str = "beta-42") -> bool:
-    return not host.optout.may_invite("jane@example.org", opportunity)
-
-
-def rows(host: Host) -> list[Any]:
-    with host.db.engine.connect() as connection:
-        return list(connection.execute(sa.text("SELECT * FROM optout_recent_press")))
+from tests.support.pressing import AGAIN, Press, is_muted, rows
 
 
 def asked_form(page: str) -> Form:

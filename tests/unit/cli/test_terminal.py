@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import sys
-import threading
 from pathlib import Path
 
 import pytest
-from flask.cli import ScriptInfo
 
 from flask_optout.choices import recovery
 from flask_optout.cli.commands import optout_cli
 from flask_optout.cli.terminal import counted, filled
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
+from tests.support.command_line import on_terminal
 from tests.support.hosts import Host, say
 
 
@@ -46,29 +42,6 @@ LONG = {
     "replay": "Putting mutes back",
     "replay --new": "Beginning the journal",
 }
-
-
-def on_terminal(host: Host, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
-    """What a command writes to a terminal."""
-    controller, terminal = pty.openpty()
-    said = bytearray()
-
-    def read() -> None:
-        while True:
-            try:
-                said.extend(os.read(controller, 65_536))
-            except OSError:
-                return
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    monkeypatch.setenv("TERM", "xterm")
-    with os.fdopen(terminal, "w") as out, monkeypatch.context() as patch:
-        patch.setattr(sys, "stdout", out)
-        optout_cli.main(arguments, "optout", standalone_mode=False, obj=ScriptInfo(create_app=lambda: host.app))
-    reader.join()
-    os.close(controller)
-    return said.decode()
 
 
 def prepared(make: MakeHost, folder: Path, command: str, muted: int, people: int) -> tuple[Host, list[str]]:
@@ -102,13 +75,11 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("command", LONG)
-def test_a_terminal_gets_a_bar_which_tells_nobody_who_opted_out(
-    make: MakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
-) -> None:
+def test_a_terminal_gets_a_bar_which_tells_nobody_who_opted_out(make: MakeHost, tmp_path: Path, command: str) -> None:
     outputs = set()
     for muted, people in ((0, 1), (1, 1), (2, 5), (5, 5)):
         host, arguments = prepared(make, tmp_path / f"{muted}-{people}", command, muted, people)
-        outputs.add(on_terminal(host, arguments, monkeypatch))
+        outputs.add(on_terminal(optout_cli, *arguments, app=host.app))
     [said] = outputs
     assert LONG[command] in said
     assert " 0%" in said and "100%" in said and said.count("%") > 90
