@@ -80,7 +80,7 @@ class OptOut:
         prefix = app.config["OPTOUT_URL_PREFIX"]
         state.place.register(app, blueprint, prefix)
         if (guard := self._hooks.operator) is not None:
-            state.place.register(app, operators.blueprint, f"{prefix}/operator", hidden=True)
+            state.place.register(app, operators.blueprint, f"{prefix}{operators.SEGMENT}", hidden=True)
             stand_before(app, f"{operators.blueprint.name}.", guard, operators.enter)
         app.context_processor(TEMPLATE_NAMES.copy)
         app.cli.add_command(optout_cli)

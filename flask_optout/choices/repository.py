@@ -132,10 +132,8 @@ class Choices:
         if owner is None:
             raise choices_lost()
         if self.journal is not None:
-            number = self.journal.number()
-            if (
-                owner[5] is None or int(owner[5]) < number
-            ):  # unless by a choice that was made since these rows were read
+            number, known = self.journal.number(), owner[5]
+            if known is None or int(known) < number:  # unless by a choice that was made since these rows were read
                 check_number(self.store.read(lambda connection: connection.scalar(_known(self.tables))), number)
         return {mark: Choice(*row[2:5]) for mark, row in choices.items()}
 

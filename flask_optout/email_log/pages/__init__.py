@@ -2,6 +2,6 @@
 
 from . import entries, resending  # noqa: F401  (their routes)
 from .base import blueprint, enter
-from .guard import Guard, checked, stand_before
+from .guard import SEGMENT, Guard, checked, stand_before
 
-__all__ = ["Guard", "blueprint", "checked", "enter", "stand_before"]
+__all__ = ["SEGMENT", "Guard", "blueprint", "checked", "enter", "stand_before"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,15 +51,18 @@ def page(template: str, **context: Any) -> str:
         times=Times.of_app(),
         home=current_app.config["OPTOUT_OPERATOR_HOME"],
         operator=None if g.optout_operator == NAMELESS else g.optout_operator,
-        title_of=cache(title_of),
+        title_of=title_of,
         form_token=lambda: _forms().dumps(g.optout_operator),  # a page without a form needs no store for its key
         **context,
     )
 
 
 def title_of(id: str) -> str:
-    """What the host calls an opportunity."""
-    return current_state().opportunity(id).title or id
+    """What the host calls an opportunity; it is asked once in a request."""
+    titles: dict[str, str] = request.environ.setdefault("optout.titles", {})
+    if id not in titles:
+        titles[id] = current_state().opportunity(id).title or id
+    return titles[id]
 
 
 def found(id: int) -> Email:

@@ -16,6 +16,8 @@ from ...links.log_filter import log
 
 #: Is called without arguments for each request; answers True, False (or None), or the operator's name.
 Guard = Callable[[], Any]
+#: Where the pages stand below the prefix; it is in the path of each of them.
+SEGMENT = "/operator"
 #: The name of an operator whom the guard does not name.
 NAMELESS = "operator"
 MEND = 'Write OptOut(db, operator=lambda: current_user.is_authenticated and current_user.has_role("operator")).'
@@ -70,7 +72,8 @@ def stand_before(app: Flask, endpoints: str, guard: Guard, enter: Callable[[], N
 
     def preprocess_request(*args: Any) -> Any:
         answer = preprocess(*args)
-        if answer is None and _routed(app, pages, guard):
+        # A look at the path first: every request of the app comes by here.
+        if answer is None and SEGMENT in request.path and _routed(app, pages, guard):
             enter()
         return answer
 
