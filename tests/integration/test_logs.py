@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ import pytest
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.databases import Database
-from tests.support.hosts import KEY, Host, Mailbox, dispose, free_port, say
+from tests.support.hosts import KEY, Host, Mailbox, dispose, free_port, say, wait_for
 from tests.support.story import link_in
 
 APP = """
@@ -83,10 +82,7 @@ def gunicorn(folder: Path, smtp: Mailbox, worker: str) -> Iterator[str]:
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         try:
-            deadline = time.monotonic() + 30
-            while opened(f"{url}/optout/") == 0:
-                assert server.poll() is None and time.monotonic() < deadline, "gunicorn did not start"
-                time.sleep(0.05)
+            wait_for(server, port)
             yield url
         finally:
             server.terminate()
@@ -99,8 +95,6 @@ def opened(url: str, data: bytes | None = None, **headers: str) -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
-    except OSError:
-        return 0
 
 
 @pytest.mark.parametrize("worker", ["sync", "gthread"])

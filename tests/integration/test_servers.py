@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hosts import KEY, Mailbox, free_port
+from tests.support.hosts import KEY, Mailbox, free_port, wait_for
 from tests.support.walk import NO, SIGNAL, Web, links, walk
 
 pytestmark = pytest.mark.long
@@ -59,14 +58,7 @@ def gunicorn(folder: Path, smtp: Mailbox, arguments: list[str]) -> Iterator[Web]
     ]
     server = subprocess.Popen(command, cwd=folder, env=environment)
     try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                web.open(f"{public}/optout/")
-                break
-            except OSError:
-                assert server.poll() is None and time.monotonic() < deadline, "gunicorn did not start"
-                time.sleep(0.05)
+        wait_for(server, web.port)
         yield web
     finally:
         server.terminate()

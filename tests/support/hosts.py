@@ -253,6 +253,17 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def wait_for(server: subprocess.Popen[Any], port: int) -> None:
+    """Wait until a server that was started listens; whoever connects then is answered when it is ready.
+
+    :raises AssertionError: when it has ended, or does not listen within half a minute.
+    """
+    deadline = time.monotonic() + 30
+    while not listens(port):
+        assert server.poll() is None and time.monotonic() < deadline, f"{server.args!r} did not start"
+        time.sleep(0.02)
+
+
 @dataclass
 class Example:
     """The example app as a process of its own, and where it says that it is to be opened."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.hosts import listens
+from tests.support.hosts import wait_for
 
 
 class Proxy:
@@ -109,10 +109,7 @@ def nginx(folder: Path, port: int, conf: str) -> Iterator[None]:
     subprocess.run([program, "-t", "-q", "-c", file], check=True)
     process = subprocess.Popen([program, "-c", file])
     try:
-        deadline = time.monotonic() + 20
-        while not listens(port):
-            assert time.monotonic() < deadline, "nginx did not start"
-            time.sleep(0.02)
+        wait_for(process, port)
         yield
     finally:
         process.terminate()
