@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 
 from ..addresses import Address, parse
-from ..config import sender_of
 from ..invitations.compose import Letter
 from ..links.keys import ALL
 from ..links.tokens import Door
@@ -90,8 +88,8 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
 
 def _notice(address: Address, opportunities: list[str]) -> Letter:
     """The mail that asks somebody to check their answers; it names who invited them, and to what."""
-    state, sender = current_state(), default_sender()
-    name = sender_of(current_app).name
+    state = current_state()
+    name = state.sender.name
     about = [
         (state.opportunity(each).title, state.links.url(Door.LANDING, address, each))
         for each in dict.fromkeys(opportunities)
@@ -107,7 +105,7 @@ def _notice(address: Address, opportunities: list[str]) -> Letter:
         subject=subject,
         text=render("mail/notice.txt", sender=name, about=about),
         html=None,
-        sender=sender,
+        sender=default_sender(),
         reply_to=None,
         headers={"Auto-Submitted": "auto-generated"},
     )

@@ -18,7 +18,7 @@ from ..addresses import Address, parse
 from ..choices.tables import KeyTaken, insert
 from ..email_log.tables import now
 from ..errors import AddressError, OptOutError
-from ..links.keys import ALL, Mark
+from ..links.keys import ALL
 from ..links.log_filter import log
 from ..links.tokens import Claim, Door, bad_token
 from ..mailers.delivery import default_sender, deliver, link_letter
@@ -106,15 +106,13 @@ def _mail_asked(claim: Claim, address: Address) -> None:
     invited, anything = claim.person
     if invited != current_state().ask_tokens.key.mark(address, claim.opportunity):
         return
-    if _may_mail([(_slot_of(invited), MOST), (_slot_of(anything), MOST_IN_ALL)]):
+    if _may_mail([(_slot(invited.digest.hex()), MOST), (_slot(anything.digest.hex()), MOST_IN_ALL)]):
         _mail_links(address, [claim.opportunity])
 
 
 def _mail_lost(client: str, address: Address) -> None:
-    state = current_state()
-    opportunities = state.people.opportunities(address.canonical, LINKS)
-    limits = [(_slot_of(address), MOST), (state.key.digest("find-link.client", client), MOST_FOR_CLIENT)]
-    if opportunities and _may_mail(limits):
+    opportunities = current_state().people.opportunities(address.canonical, LINKS)
+    if opportunities and _may_mail([(_slot(address.canonical), MOST), (_slot(client), MOST_FOR_CLIENT)]):
         _mail_links(address, opportunities)
 
 
@@ -129,15 +127,13 @@ def _mail_links(address: Address, opportunities: list[str]) -> None:
 def slots_of(address: Address, opportunities: Iterable[str]) -> list[bytes]:
     """The pseudonyms under which the mails to an address are counted."""
     key = current_state().ask_tokens.key
-    return [_slot_of(address), *(_slot_of(key.mark(address, about)) for about in (ALL, *opportunities))]
+    marks = (key.mark(address, about) for about in (ALL, *opportunities))
+    return [_slot(address.canonical), *(_slot(mark.digest.hex()) for mark in marks)]
 
 
-def _slot_of(counted: Mark | Address) -> bytes:
-    """A pseudonym that cannot be computed from the token of an ask page, which operators see."""
-    key = current_state().key
-    if isinstance(counted, Address):
-        return key.digest("find-link", counted.canonical)
-    return key.digest("asked", counted.digest.hex())
+def _slot(counted: str) -> bytes:
+    """A pseudonym of an address, a client or a pseudonym; operators see the last in tokens, and cannot compute it."""
+    return current_state().key.digest("asked", counted)
 
 
 def _may_mail(limits: Iterable[tuple[bytes, int]]) -> bool:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from flask import current_app, render_template, request
 from markupsafe import Markup, escape
 
-from ..config import sender_of
 from ..links.urls import tag_of
 
 #: Our message catalogues; a host's of the same domain add words and languages to them.
@@ -123,7 +122,7 @@ def render(template: str, **context: Any) -> str:
         "day": day,
         "number": number,
         "language": current_language(),
-        "sender": sender_of(current_app),
+        "sender": current_app.extensions["optout"].sender,
     }
     return render_template(f"optout/{template}", **words | context)
 
