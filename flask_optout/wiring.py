@@ -23,7 +23,7 @@ from .choices.repository import Choices
 from .choices.schema import create_tables
 from .choices.store import Store
 from .choices.tables import ChoiceTables
-from .config import Keys, Sender, sender_of
+from .config import Keys
 from .email_log.people import People
 from .email_log.records import EmailLog
 from .email_log.resends import Resends
@@ -180,10 +180,6 @@ class State:
         if self.journal is None:
             raise no_journal()
         return Recovery(self.store, self.tables.choices, self.journal)
-
-    @cached_property
-    def sender(self) -> Sender:
-        return sender_of(self.app)
 
     @cached_property
     def place(self) -> Place:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 
 from ..addresses import Address, parse
+from ..config import sender_of
 from ..invitations.compose import Letter
 from ..links.keys import ALL
 from ..links.tokens import Door
@@ -88,8 +90,8 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
 
 def _notice(address: Address, opportunities: list[str]) -> Letter:
     """The mail that asks somebody to check their answers; it names who invited them, and to what."""
-    state = current_state()
-    name = state.sender.name
+    state, sender = current_state(), default_sender()
+    name = sender_of(current_app).name
     about = [
         (state.opportunity(each).title, state.links.url(Door.LANDING, address, each))
         for each in dict.fromkeys(opportunities)
@@ -105,7 +107,7 @@ def _notice(address: Address, opportunities: list[str]) -> Letter:
         subject=subject,
         text=render("mail/notice.txt", sender=name, about=about),
         html=None,
-        sender=default_sender(),
+        sender=sender,
         reply_to=None,
         headers={"Auto-Submitted": "auto-generated"},
     )

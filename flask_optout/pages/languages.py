@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from flask import current_app, render_template, request
 from markupsafe import Markup, escape
 
+from ..config import sender_of
 from ..links.urls import tag_of
 
 #: Our message catalogues; a host's of the same domain add words and languages to them.
@@ -122,7 +123,7 @@ def render(template: str, **context: Any) -> str:
         "day": day,
         "number": number,
         "language": current_language(),
-        "sender": current_app.extensions["optout"].sender,
+        "sender": sender_of(current_app),
     }
     return render_template(f"optout/{template}", **words | context)
 
