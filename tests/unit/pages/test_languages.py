@@ -25,8 +25,6 @@ from tests.support.hosts import BASE_URL, Host
 from tests.support.story import WORDS
 from tests.support.walk import Form
 
-pytestmark = pytest.mark.long
-
 
 @pytest.fixture
 def speaker(host: Host) -> Host:
