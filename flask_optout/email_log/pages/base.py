@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import hashlib
 import logging
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +28,7 @@ from .filters import Times
 Guard = Callable[[], Any]
 #: The name of an operator whom the guard does not name.
 NAMELESS = "operator"
-MEND = 'Write such as OptOut(db, operator=lambda: session.get("operator")).'
+MEND = 'Write OptOut(db, operator=lambda: session.get("operator")), or what your login has in its place.'
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 #: Seconds for which a form can be sent after it was shown: a working day.
 FORM_AGE = 12 * 60 * 60
@@ -77,7 +79,8 @@ def operator_name(guard: Guard) -> str | None:
     try:
         answer = guard()
     except Exception as error:
-        wrong = f"The operator guard raised {type(error).__name__}."
+        *_, last = traceback.extract_tb(error.__traceback__)
+        wrong = f"The operator guard raised {type(error).__name__} ({Path(last.filename).name}, line {last.lineno})."
     else:
         # By type(): a proxy says that it is an instance of whatever it stands for.
         if type(answer) is str and answer:

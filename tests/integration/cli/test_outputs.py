@@ -50,7 +50,7 @@ SCREENS = {
     "": """\
 Flask-OptOut in the app "host":
 
-ok      The keys come from OPTOUT_KEYS (1).
+ok      The keys come from OPTOUT_KEYS.
 ok      Links lead to https://invite.example.org.
 note    SQLite writes without a write-ahead log (journal_mode=delete).
 ok      The database's time-outs are set.

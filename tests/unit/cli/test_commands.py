@@ -100,5 +100,5 @@ def test_a_key_is_taken_away_only_after_a_question_on_a_terminal(make: MakeHost)
             optout_cli, "rotate-key", answer="n\n", app=host.app
         )
         assert current_state().key_slots.old() == 1
-        assert "Remove the older keys" in on_terminal(optout_cli, "rotate-key", answer="y\n", app=host.app)
+        assert "Remove the older ones" in on_terminal(optout_cli, "rotate-key", answer="y\n", app=host.app)
         assert current_state().key_slots.old() == 0
