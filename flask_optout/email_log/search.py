@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -90,8 +91,8 @@ class Search(LogPart):
         until = wanted.until if before is None else max(0, min(before, wanted.until))
 
         def read(connection: sa.Connection) -> tuple[list[Entry], int | None]:
-            query, end = self._in_window(connection, wanted, until)
-            return [Entry(*row) for row in connection.execute(query.limit(PAGE + 1))], end
+            query, values, end = self._in_window(connection, wanted, until)
+            return [Entry(*row) for row in connection.execute(query, values | {"limit": PAGE + 1})], end
 
         rows, end = self.store.read(read)
         if len(rows) > PAGE:
@@ -102,9 +103,10 @@ class Search(LogPart):
         """How many fit, counted to one more than ``COUNTED``; where words are wanted, those of the first window."""
 
         def read(connection: sa.Connection) -> int:
-            query, _ = self._in_window(connection, wanted, wanted.until)
-            counted = query.with_only_columns(self.tables.email.c.id).order_by(None).limit(COUNTED + 1).subquery()
-            return connection.scalar(sa.select(sa.func.count()).select_from(counted)) or 0
+            query, values, _ = self._in_window(connection, wanted, wanted.until)
+            counted = query.with_only_columns(self.tables.email.c.id).order_by(None).subquery()
+            counts = sa.select(sa.func.count()).select_from(counted)
+            return connection.scalar(counts, values | {"limit": COUNTED + 1}) or 0
 
         return self.store.read(read)
 
@@ -126,27 +128,32 @@ class Search(LogPart):
 
     def _in_window(
         self, connection: sa.Connection, wanted: Criteria, until: int
-    ) -> tuple[sa.Select[Any], int | None]:
-        """What fits, newest first, and the first row that is not looked at, if the window does not reach all."""
-        query, unindexed = self._indexed(wanted, until), list(self._unindexed(wanted))
-        if not unindexed:
-            return query, None
-        id = self.tables.email.c.id
-        end: int | None = connection.scalar(query.with_only_columns(id).offset(WINDOW).limit(1))
-        query = query.where(*unindexed)
-        return query if end is None else query.where(id > end), end
+    ) -> tuple[sa.Select[Any], dict[str, Any], int | None]:
+        """What fits, newest first, its values but for the limit, and the first row that is not looked at.
 
-    def _indexed(self, wanted: Criteria, until: int) -> sa.Select[Any]:
+        There is such a row where the window does not reach all of them.
+        """
+        shape = tuple(name for name in ("mailbox", "domain", "opportunity") if getattr(wanted, name) is not None)
+        query = self._newest.get(shape, self._newest[shape[-1:]])
+        values: dict[str, Any] = {name: getattr(wanted, name)[:ADDRESS_SIZE] for name in shape}
+        values |= {"since": wanted.since, "until": until}
+        unindexed = list(self._unindexed(wanted))
+        if not unindexed:
+            return query, values, None
+        ids = query.with_only_columns(self.tables.email.c.id).offset(WINDOW)
+        end = connection.scalar(ids, values | {"limit": 1})
+        values["since"] = max(wanted.since, (end or 0) + 1)
+        return query.where(*unindexed), values, end
+
+    @cached_property
+    def _newest(self) -> dict[tuple[str, ...], sa.Select[Any]]:
+        """What each index finds, newest first; built once, as it takes longer than the database does to look."""
         email = self.tables.email.c
+        shapes = (("mailbox", "opportunity"), ("mailbox",), ("domain",), ("opportunity",), ())
         query = sa.select(*(email[name] for name in Entry._fields)).order_by(email.id.desc())
-        query = query.where(email.id >= wanted.since, email.id < until)
-        if wanted.mailbox is not None:
-            query = query.where(email.mailbox == wanted.mailbox[:ADDRESS_SIZE])
-        if wanted.opportunity is not None:
-            query = query.where(email.opportunity == wanted.opportunity)
-        elif wanted.domain is not None:
-            query = query.where(email.domain == wanted.domain)
-        return query
+        query = query.where(email.id >= sa.bindparam("since"), email.id < sa.bindparam("until"))
+        query = query.limit(sa.bindparam("limit"))
+        return {shape: query.where(*(email[name] == sa.bindparam(name) for name in shape)) for shape in shapes}
 
     def _unindexed(self, wanted: Criteria) -> Iterator[sa.ColumnElement[bool]]:
         email = self.tables.email.c
