@@ -83,6 +83,7 @@ def _command(nonce: Nonce | None, text: str) -> Command | None:
 
 
 def claimed(door: Door, path: str) -> Claim:
+    """What the token in a path claims; from here on the page speaks the language that stands before it."""
     language, token = split(path)
     claim = current_state().claim(door, token)
     if spoken(language):
@@ -97,6 +98,7 @@ def show(template: str, **context: Any) -> str:
 
 
 def landing_page(claim: Claim, nonce: Nonce) -> Response:
+    """The page for the holder of a link: the host's own where it invites, else ours; for htmx what changes of it."""
     if "HX-Request" in request.headers:
         toggle = bool(nonce.back)
         page = page_context(claim, nonce, toggle)
