@@ -87,7 +87,7 @@ class OptOut:
         """Register the function that tells a page about an opportunity, given its id.
 
         It returns an :class:`Opportunity`, or any mapping or object with a ``title`` and, if it likes, a
-        ``summary``, a ``link`` and a ``picture``; ``None`` for one that is gone.
+        ``summary``, a ``link``, a ``picture`` and the ``language`` of its words; ``None`` for one that is gone.
         """
         self._hooks.load = loader
         return loader

@@ -47,8 +47,8 @@ from .presses.tables import PressTables
 
 #: Requests that may wait for a thread; a flood is refused before it fills the memory.
 LONGEST_QUEUE = 100
-#: Seconds for which the title of an opportunity in the footer of mails is kept.
-TITLE_AGE = 60
+#: Seconds for which what the footer of mails says about an opportunity is kept.
+ABOUT_AGE = 60
 Loader = Callable[[str], Any]
 
 
@@ -238,13 +238,13 @@ class State:
 
     def _footer(self, kind: str, url: str, opportunity: str, language: str) -> str:
         with speaking([language]):
-            title = self._title(opportunity, current_language().tag, int(self.clock() // TITLE_AGE))
-            return render(f"mail/footer.{kind}", url=url, title=title)
+            about = self._about(opportunity, current_language().tag, int(self.clock() // ABOUT_AGE))
+            return render(f"mail/footer.{kind}", url=url, opportunity=about)
 
     @cached_property
-    def _title(self) -> Callable[[str, str, int], str]:
-        """The title of an opportunity; a thousand invitations in a row do not ask the host a thousand times."""
-        return lru_cache(CACHED)(lambda opportunity, language, age: self.opportunity(opportunity).title)
+    def _about(self) -> Callable[[str, str, int], Opportunity]:
+        """What the host says of an opportunity; a thousand invitations in a row do not ask it a thousand times."""
+        return lru_cache(CACHED)(lambda opportunity, language, age: self.opportunity(opportunity))
 
     @cached_property
     def email_log(self) -> EmailLog:

@@ -11,6 +11,7 @@ from ..config import sender_of
 from ..errors import ConfigurationError
 from ..invitations.compose import Letter
 from ..pages.languages import render, translate
+from ..pages.opportunities import Opportunity
 
 
 def deliver(letter: Letter) -> None:
@@ -33,16 +34,16 @@ def deliver(letter: Letter) -> None:
 def link_letter(
     address: Address,
     opportunity: str,
-    *links: tuple[str, str],
+    *links: tuple[Opportunity, str],
     sender: Recipient,
     reply_to: Recipient | None = None,
 ) -> Letter:
     """A letter with nothing in it but links: no invitation, so it may go to anybody, whatever they chose.
 
     :param opportunity: that of the first link.
-    :param links: each with the title of its opportunity, or an empty one, and the URL of this address's landing page.
+    :param links: each with its opportunity, and the URL of this address's landing page.
     """
-    name, title = sender_of(current_app, sender).name, links[0][0]
+    name, title = sender_of(current_app, sender).name, links[0][0].title
     if title and len(links) == 1:
         subject = translate("%(sender)s: your link for %(title)s", sender=name, title=title)
         words = translate(

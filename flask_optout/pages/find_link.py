@@ -120,7 +120,7 @@ def _mail_lost(client: str, address: Address) -> None:
 def _mail_links(address: Address, opportunities: list[str]) -> None:
     state = current_state()
     with speaking(of_browser()):
-        links = [(state.opportunity(id).title, state.links.url(Door.LANDING, address, id)) for id in opportunities]
+        links = [(state.opportunity(id), state.links.url(Door.LANDING, address, id)) for id in opportunities]
         letter = link_letter(address, opportunities[0], *links, sender=default_sender())
     deliver(letter)
 

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..errors import ConfigurationError
 from ..links.log_filter import log, log_error
+from ..links.urls import tag_of
 
 
 @dataclass(frozen=True)
@@ -22,19 +23,21 @@ class Opportunity:
 
     :param link: leads to the host's own page about it.
     :param picture: the URL of a picture, on the host's own site.
+    :param language: of title and summary, as a tag such as ``"de"`` or ``"pt-BR"``; a screen reader speaks it then.
     """
 
     title: str
     summary: str = ""
     link: str = ""
     picture: str = ""
+    language: str = ""
 
 
 def described(load: Callable[[str], Any], id: str) -> Opportunity:
     """What a loader says; links outlive opportunities, so nothing that it says may break a page or a mail."""
     try:
         found = load(id)
-        title, summary, *urls = (str(value or "") for value in _fields(found))
+        title, summary, language, *urls = (str(value or "") for value in _fields(found))
         link, picture = (url if urlsplit(url).scheme in ("http", "https", "") else "" for url in urls)
     except HTTPException:  # such as get_or_404 for one that is gone
         return Opportunity("")
@@ -45,7 +48,7 @@ def described(load: Callable[[str], Any], id: str) -> Opportunity:
         failed = "The opportunity loader failed; the page goes without title and summary."
         log(current_app.logger, logging.ERROR, "loader_failed", failed, exc_info=True)
         return Opportunity("")
-    return Opportunity(" ".join(title.split()), summary, link, picture)
+    return Opportunity(" ".join(title.split()), summary, link, picture, tag_of(language))
 
 
 def _fields(found: Any) -> list[Any]:
@@ -63,7 +66,7 @@ def _fields(found: Any) -> list[Any]:
         raise ConfigurationError(
             "The opportunity loader returned a mapping without a title.",
             "Pages and mails go without it, and say neither what people are invited to nor what they opted out of.",
-            "Name it 'title', beside 'summary', 'link' and 'picture'; return None for one that is gone.",
+            "Name it 'title', beside 'summary', 'link', 'picture' and 'language'; return None for one that is gone.",
         )
-    names = ("title", "summary", "link", "picture")
+    names = ("title", "summary", "language", "link", "picture")
     return [found.get(name) if is_mapping else getattr(found, name, None) for name in names]

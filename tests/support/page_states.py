@@ -12,6 +12,7 @@ from smtplib import SMTPRecipientsRefused
 from flask import Response
 from playwright.sync_api import Page
 
+from flask_optout import Opportunity
 from flask_optout.addresses import parse
 from flask_optout.email_log.search import Criteria
 from flask_optout.invitations.compose import Draft
@@ -116,7 +117,9 @@ def _show_mails(host: Host) -> None:
         if name in HTMLS:
             letter = current_state().composer.letter(replace(DRAFT, html=HTMLS[name]))
             return f'<!doctype html><html lang="en"><title>Mail</title>{letter.html}'
-        ours = link_letter(parse("jane@example.org"), "beta-42", ("Pixel Beta", url), sender=default_sender())
+        ours = link_letter(
+            parse("jane@example.org"), "beta-42", (Opportunity("Pixel Beta"), url), sender=default_sender()
+        )
         return ours.html or ""
 
 

@@ -146,8 +146,8 @@ def _letters(email: Email) -> tuple[Letter, Letter]:
             language=language,
         )
         again = state.composer.letter(draft)
-        title = state.opportunity(email.opportunity).title
-        return again, link_letter(address, email.opportunity, (title, url), sender=sender, reply_to=reply_to)
+        about = state.opportunity(email.opportunity)
+        return again, link_letter(address, email.opportunity, (about, url), sender=sender, reply_to=reply_to)
 
 
 def _with_preface(html: str) -> str:

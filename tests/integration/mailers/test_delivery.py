@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flask_optout import Opportunity
 from flask_optout.addresses import parse
 from flask_optout.mailers.delivery import deliver, link_letter
 from flask_optout.mailers.flask_mailman import Mail
@@ -17,7 +18,11 @@ def test_a_letter_leaves_as_it_is(library: str, sender: str | tuple[str, str], h
         Mail(host.app)
         del host.app.extensions["mail"]
     url = host.optout.link("jane@example.org", "beta-42")
-    deliver(link_letter(parse("jane@example.org"), "beta-42", ("", url), sender=sender, reply_to="help@example.org"))
+    deliver(
+        link_letter(
+            parse("jane@example.org"), "beta-42", (Opportunity(""), url), sender=sender, reply_to="help@example.org"
+        )
+    )
     [mail] = smtp.received
     assert mail.rcpt_to == ["jane@example.org"]
     assert mail.message["From"].addresses[0].addr_spec == "team@example.org"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_optout import ConfigurationError
+from flask_optout import ConfigurationError, Opportunity
 from flask_optout.addresses import parse
 from flask_optout.mailers.delivery import default_sender, deliver, link_letter
 from tests.support.hosts import Host
@@ -14,13 +14,15 @@ JANE = parse("Jane <jane@example.org>")
 
 def test_without_either_library_it_says_what_to_do(host: Host) -> None:
     del host.app.extensions["mail"]
-    letter = link_letter(parse("jane@example.org"), "beta-42", ("", "https://x.example/"), sender="team@example.org")
+    letter = link_letter(
+        parse("jane@example.org"), "beta-42", (Opportunity(""), "https://x.example/"), sender="team@example.org"
+    )
     with pytest.raises(ConfigurationError, match="Flask-Mailman"):
         deliver(letter)
 
 
 def test_it_holds_each_link_and_is_no_invitation(host: Host) -> None:
-    links = ("Pixel Beta", "https://x.example/one"), ("", "https://x.example/two")
+    links = (Opportunity("Pixel Beta"), "https://x.example/one"), (Opportunity(""), "https://x.example/two")
     letter = link_letter(JANE, "beta-42", *links, sender="team@example.org", reply_to="help@example.org")
     for part in (letter.text, letter.html):
         assert part is not None and all(url in part for _, url in links) and "Pixel Beta" in part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from flask.testing import FlaskClient
 
 from flask_optout import Opportunity
 from flask_optout.pages.opportunities import described
+from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import Host
+from tests.support.page_states import DRAFT
 
 
 async def coroutine(id: str) -> dict[str, str]:
@@ -26,6 +29,8 @@ async def coroutine(id: str) -> dict[str, str]:
         ({"title": "B", "link": "//x.org/", "picture": "/b.svg"}, Opportunity("B", "", "//x.org/", "/b.svg")),
         ({"title": "B", "link": "mailto:a@x.org", "picture": "data:image/png,x"}, Opportunity("B")),
         (Opportunity("B", "Sum", "https://x.org/"), Opportunity("B", "Sum", "https://x.org/")),
+        ({"title": "B", "language": "pt_BR"}, Opportunity("B", language="pt-br")),
+        ({"title": "B", "language": '"><script>'}, Opportunity("B")),
         (None, Opportunity("")),
         ({}, Opportunity("")),
         ("Pixel Beta", Opportunity("")),
@@ -50,6 +55,15 @@ class TestOpportunityLoader:
         host.optout.opportunity_loader(lambda id: found)
         page = client.get(host.path()).text
         assert "Beta" in page and "Sum" in page and 'href="/beta"' in page and 'src="/beta.svg"' in page
+
+    def test_a_screen_reader_is_told_the_language_of_its_words(self, host: Host, client: FlaskClient) -> None:
+        host.optout.opportunity_loader(lambda id: {"title": "Kamera", "summary": "Zwei Wochen.", "language": "de"})
+        page = client.get(host.path()).text
+        assert '<bdi lang="de">Kamera</bdi>' in page and 'dir="auto" lang="de">Zwei Wochen.' in page
+        client.post(host.path(), data=host.form("mute"))
+        assert '<cite dir="auto" lang="de">Kamera</cite>' in client.get(host.path()).text
+        letter = current_state().composer.letter(replace(DRAFT, html="<p>Komm</p>"))
+        assert '<span dir="auto" lang="de">Kamera</span>' in (letter.html or "")
 
     @pytest.mark.parametrize(
         "load",

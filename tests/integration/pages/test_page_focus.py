@@ -1,0 +1,150 @@
+"""Where the focus is, seen and heard: its ring, what it goes to after a press, and what the page is called then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.conftest import page_of
+from tests.support.hosts import Mailbox, say, smtp_server
+from tests.support.page_states import CANDIDATE, HOSTED, NO, OPERATOR, UNDO, Stage, stage
+from tests.support.story import press
+
+pytestmark = pytest.mark.long
+
+#: The ring around what has the focus: its style, and the contrast of its colour with what it is drawn on.
+RING = """() => {
+  const rgb = color => {
+    const context = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+    context.fillStyle = color;
+    context.fillRect(0, 0, 1, 1);
+    return [...context.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => [r, g, b].map(each => each / 255)
+    .map(each => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, each, at) => sum + each * [0.2126, 0.7152, 0.0722][at], 0);
+  const element = document.activeElement, after = getComputedStyle(element, '::after');
+  const style = after.outlineStyle === 'solid' ? after : getComputedStyle(element);
+  let around = element.parentElement;
+  while (around && rgb(getComputedStyle(around).backgroundColor)[3] < 255) around = around.parentElement;
+  const page = around ? rgb(getComputedStyle(around).backgroundColor) : [255, 255, 255];
+  const [one, other] = [light(rgb(style.outlineColor)), light(page)].sort((a, b) => b - a);
+  return {
+    is: element.outerHTML.slice(0, 160),
+    at: element === document.body ? null : [...document.querySelectorAll('*')].indexOf(element),
+    ours: element.closest('.optout, .optout-choice, .optout-toggle') !== null,
+    style: style.outlineStyle, width: parseFloat(style.outlineWidth), contrast: (one + 0.05) / (other + 0.05),
+  };
+}"""
+SEEN = [*CANDIDATE, *HOSTED, "log, filtered", "log, opened", "entry", "send again", "log, wrong filter"]
+NO_MORE = "You will get no more invitations to Pixel Beta."
+AGAIN = "You will be invited to Pixel Beta again."
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder: Path = tmp_path_factory.mktemp("stage")
+    with smtp_server(Mailbox) as smtp, stage(folder, smtp) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def pushed(ready: Stage) -> Iterator[None]:
+    with ready.host.app.app_context():
+        yield
+
+
+def rings(page: Page) -> Iterator[dict[str, Any]]:
+    """Of everything of ours that Tab goes to, until it leaves the page."""
+    reached: set[int] = set()
+    page.evaluate("document.activeElement.blur()")
+    while True:
+        page.keyboard.press("Tab")
+        ring = page.evaluate(RING)
+        if ring["at"] is None or ring["at"] in reached:
+            return
+        reached.add(ring["at"])
+        if ring["ours"] and not ring["is"].startswith("<iframe"):
+            yield ring
+
+
+@pytest.mark.parametrize("state", SEEN)
+def test_where_the_focus_is_can_be_seen(browser: Browser, ready: Stage, state: str) -> None:
+    page = browser.new_context().new_page()
+    {**CANDIDATE, **HOSTED, **OPERATOR}[state](ready, page)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        seen = list(rings(page))
+        assert seen
+        for ring in seen:
+            # "auto" is the browser's own ring, in two colours.
+            own = ring["style"] == "solid" and ring["width"] >= 2 and ring["contrast"] >= 3
+            assert own or ring["style"] == "auto", (scheme, ring)
+    page.context.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+class TestPress:
+    """With scripts it changes the page in place; without, it leads to a new one."""
+
+    @pytest.fixture
+    def page(self, browser: Browser, scripts: bool) -> Iterator[Page]:
+        with page_of(browser, java_script_enabled=scripts) as page:
+            yield page
+
+    def test_the_focus_and_the_title_say_what_was_done(self, ready: Stage, page: Page, scripts: bool) -> None:
+        page.goto(ready.link(f"focus.{scripts}"))
+        assert page.title() == "Pixel Beta · The team"
+        press(page, NO)
+        expect(page.get_by_role("heading", name=NO_MORE)).to_be_focused()
+        assert page.title() == f"{NO_MORE} · The team"
+        press(page, UNDO)
+        what = page.get_by_role("heading", name="Pixel Beta", exact=True) if scripts else page.get_by_text(AGAIN)
+        expect(what).to_be_focused()
+        expect(page.get_by_role("status")).to_have_text(AGAIN)
+        assert page.title() == f"{AGAIN} · The team"
+        press(page, "Keep me invited")
+        expect(page.get_by_role("status")).to_have_text("You stay invited.")
+        assert page.title() == "You stay invited. · The team"
+
+    def test_an_undo_of_everything_is_heard(self, ready: Stage, page: Page, scripts: bool) -> None:
+        to = f"all.{scripts}"
+        say(ready.host, True, to=f"{to}@example.org", everything=True)
+        page.goto(ready.link(to))
+        page.locator("summary").click()
+        press(page, UNDO)
+        if page.locator(".optout-again").is_visible():  # without scripts, where the browser says little
+            press(page, UNDO)
+        expect(page.get_by_role("status")).to_contain_text(AGAIN)
+        assert page.title() == f"{AGAIN} · The team"
+
+
+def test_a_press_that_was_asked_for_once_more_is_heard(browser: Browser, ready: Stage) -> None:
+    with page_of(browser) as page:
+        CANDIDATE["asked again"](ready, page)
+        expect(page.locator(".optout-again")).to_be_focused()
+        assert page.title().startswith("Please press once more")
+        press(page, NO)
+        expect(page.get_by_role("heading", name=NO_MORE)).to_be_focused()
+        assert page.title() == f"{NO_MORE} · The team"
+
+
+def test_a_link_that_is_opened_is_called_the_same_whatever_stands(browser: Browser, ready: Stage) -> None:
+    with page_of(browser) as page:
+        for state in ("invited", "muted, later", "muted without its tag"):
+            CANDIDATE[state](ready, page)
+            assert page.title() == "Pixel Beta · The team"
+            expect(page.locator("body")).to_be_focused()
+
+
+def test_the_answer_to_an_address_is_heard(browser: Browser, ready: Stage) -> None:
+    with page_of(browser, java_script_enabled=False) as page:
+        CANDIDATE["ask"](ready, page)
+        assert page.title() == "Get your link by email · The team"
+        CANDIDATE["ask, answered"](ready, page)
+        expect(page.get_by_role("heading", level=1)).to_be_focused()
+        assert page.title() == "Look into your mailbox. · The team"
