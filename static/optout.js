@@ -4,6 +4,8 @@
   "use strict";
 
   var TWICE = 1000; // ms within which a form is not sent again
+  var LONG = 1000; // ms of waiting after which that is said
+  var SOON = 150; // ms after the focus has moved, as what is said at once is lost in what it has moved to
   var sent = { form: null, at: 0 };
 
   function fill(form, name, value) {
@@ -45,8 +47,8 @@
     return place && place.querySelector(".optout-status");
   }
 
-  function say(place, fault) {
-    if (status(place)) status(place).textContent = fault ? status(place).getAttribute("data-fault") : "";
+  function say(place, what) {
+    if (status(place)) status(place).textContent = what ? status(place).getAttribute("data-" + what) : "";
   }
 
   function on(name, act) {
@@ -64,27 +66,33 @@
     if (!around) return;
     event.detail.ctx.optoutPlace = around.parentNode;
     around.setAttribute("aria-busy", "true");
-    say(around.parentNode, false);
+    say(around.parentNode);
+    event.detail.ctx.optoutWait = setTimeout(say, LONG, around.parentNode, "wait");
   });
   // What a proxy or a broken host answers is no part of this page.
   on("after:request", function (place, event) {
     if (!choice(place) || event.detail.ctx.text.indexOf("optout-choice") >= 0) return;
     event.preventDefault();
-    say(place, true);
+    say(place, "fault");
   });
   on("error", function (place) {
-    say(place, true);
+    say(place, "fault");
   });
-  on("finally:request", function (place) {
+  on("finally:request", function (place, event) {
+    clearTimeout(place && event.detail.ctx.optoutWait);
     if (choice(place)) choice(place).removeAttribute("aria-busy");
   });
-  on("after:swap", function (place) {
-    // What was done is heard where it stands already, as a region that comes with its words is not.
-    var said = choice(place) && choice(place).querySelector(".optout-said");
-    if (said && status(place)) status(place).replaceChildren.apply(status(place), Array.from(said.childNodes));
-    if (said && status(place)) said.remove();
-    var next = choice(place);
+  on("after:swap", function (place, event) {
+    var next = choice(place), said = next && next.querySelector(".optout-said");
+    clearTimeout(place && event.detail.ctx.optoutWait);
+    say(place);
     if (next) (next.querySelector(".optout-again") || next.querySelector(".optout-heading") || next).focus();
+    if (!said || !status(place)) return;
+    // What was done is heard where it stands already, as a region that comes with its words is not.
+    said.remove();
+    setTimeout(function () {
+      status(place).replaceChildren.apply(status(place), Array.from(said.childNodes));
+    }, SOON);
   });
 
   // Gone back to, a page that the browser has kept may show what stood before.

@@ -140,7 +140,7 @@ def comes_back_to_undo(agent: str = CHROME, scripts: bool = True, ordinary: bool
         candidate.said(True)
         with tab(world, scripts, agent) as page:
             page.goto(candidate.link)
-            page.locator("summary", has_text="Change this").click()
+            page.locator("summary", has_text="Changed your mind?").click()
             return [say(world, page, UNDO)]
 
     return Person(act, wants_mute=False, ordinary=ordinary)

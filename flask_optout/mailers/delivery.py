@@ -44,7 +44,13 @@ def link_letter(
     :param links: each with its opportunity, and the URL of this address's landing page.
     """
     name, title = sender_of(current_app, sender).name, links[0][0].title
-    if title and len(links) == 1:
+    if len(links) > 1:
+        subject = translate("%(sender)s: your links", sender=name)
+        words = translate(
+            "%(sender)s invited you. Somebody asked for your links to be sent once more, so here they are:",
+            sender=name,
+        )
+    elif title:
         subject = translate("%(sender)s: your link for %(title)s", sender=name, title=title)
         words = translate(
             "%(sender)s invited you to %(title)s. Somebody asked for your link to be sent once more, so here it is:",
@@ -56,7 +62,7 @@ def link_letter(
         words = translate(
             "%(sender)s invited you. Somebody asked for your link to be sent once more, so here it is:", sender=name
         )
-    said = {"links": links, "name": name, "subject": subject, "words": words}
+    said = {"links": links, "name": name, "subject": subject, "words": words, "advice": _advice(len(links))}
     return Letter(
         address=address,
         opportunity=opportunity,
@@ -66,6 +72,18 @@ def link_letter(
         sender=sender,
         reply_to=reply_to,
         headers={"Auto-Submitted": "auto-generated"},
+    )
+
+
+def _advice(links: int) -> str:
+    if links == 1:
+        return translate(
+            "Open it to see whether you get these invitations, and to change that. It works only for you; do not "
+            "pass it on. If you did not ask for it, there is nothing to do."
+        )
+    return translate(
+        "Open one of them to see whether you get its invitations, and to change that. They work only for you; do not "
+        "pass them on. If you did not ask for them, there is nothing to do."
     )
 
 

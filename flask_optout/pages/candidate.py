@@ -148,7 +148,8 @@ class PageContext:
     :param by_base: whether a choice for the same address without its +tag mutes.
     :param only_everything: whether the link is for all invitations, and for no opportunity.
     :param said: the press that led to this page, if one did.
-    :param answers: the buttons of the page that asks for that press once more; empty where it does not.
+    :param asked: the press that the page asks for once more, if it does.
+    :param answers: the buttons that answer that; empty where nothing is asked.
     :param decoys: whether there are buttons that no person sees; a text browser would show them.
     :param toggle: whether it is one line in a page of the host's.
     :param in_place: whether htmx changes the page in place; without, a press leads to a new page.
@@ -164,6 +165,7 @@ class PageContext:
     action: str
     nonce: str
     said: Command | None
+    asked: Command | None
     answers: list[AnswerButton]
     decoys: bool
     at_hand: bool
@@ -198,7 +200,7 @@ def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: boo
     choices, recent = state.presses.look(claim)
     muted = {mark: choice for mark, choice in choices.items() if choice.muted}
     decoys, text = not shows_everything(request.user_agent), state.nonces.issue(claim, nonce)
-    repeats = nonce.page is Page.REPEAT
+    asked = (nonce.said or Command.MUTE) if nonce.page is Page.REPEAT else None
     led_by_mute = nonce.page is Page.RESULT and nonce.said is not None and nonce.said.muted is True
     same = has_muted(recent.presses, nonce, visitor(request, nonce.visit, state.visitor_secret, recent.salt))
     return PageContext(
@@ -209,8 +211,9 @@ def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: boo
         only_everything=claim.opportunity == ALL,
         action=own_url(claim),
         nonce=text,
-        said=None if repeats else nonce.said,
-        answers=_answers(nonce.said or Command.MUTE, text, bool(muted), decoys) if repeats else [],
+        said=nonce.said if asked is None else None,
+        asked=asked,
+        answers=[] if asked is None else _answers(asked, text, bool(muted), decoys),
         decoys=decoys,
         toggle=toggle,
         in_place=in_place,

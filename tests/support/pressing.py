@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tests.support.hosts import Host
 
-AGAIN = "Please press once more to confirm."
+AGAIN = "To confirm, press"
 Press = Callable[..., str]
 
 

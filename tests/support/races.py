@@ -29,13 +29,13 @@ PAIRS = [
     (False, "one-click", "one-click"),
     (False, "one-click", "mute"),
 ]
-ASKED = "Please press once more to confirm."
+ASKED = "To confirm, press"
 #: What an answer says, and whether it says that no invitation comes any more.
 WORDS = {
     MUTED_WORDS: True,
     "You will get no more of these": True,
     "You stay invited.": False,
-    "You will be invited to": False,
+    "You can be invited to": False,
 }
 
 

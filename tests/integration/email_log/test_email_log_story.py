@@ -125,10 +125,10 @@ def test_the_operator_gets_a_candidate_back_to_their_link(
     # The second: the copied URL. Whoever else opens it sees the same page and gets nothing.
     mute(page, link_in(again))
     operator.goto(url)
-    expect(operator.get_by_role("heading", name="Get your link by email")).to_be_visible()
+    expect(operator.get_by_role("heading", name="Get the link to your invitation again")).to_be_visible()
     operator.get_by_label("Your email address").fill("olga@example.org")
     operator.get_by_role("button", name="Mail me my link").click()
-    expect(operator.get_by_role("heading", name="Look into your mailbox.")).to_be_visible()
+    expect(operator.get_by_role("heading", name="Check your email.")).to_be_visible()
     assert not served.optout.may_invite("jane@example.org", "beta-42")
     page.goto(url)
     page.get_by_label("Your email address").fill("Jane@Example.org")

@@ -124,7 +124,7 @@ def test_copy_a_url_into_a_chat(operator: Page, scripts: bool) -> None:
             expect(operator.get_by_role("button", name="Copied")).to_be_visible()
             assert operator.evaluate("navigator.clipboard.readText()") == url
     operator.goto(url)
-    expect(operator.get_by_role("heading", name="Get your link by email")).to_be_visible()
+    expect(operator.get_by_role("heading", name="Get the link to your invitation again")).to_be_visible()
 
 
 def test_see_why_three_mails_failed_yesterday(operator: Page) -> None:

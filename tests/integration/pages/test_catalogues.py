@@ -22,7 +22,7 @@ from tools.catalogues import catalogues, compiled, messages, read
 TEMPLATES = sorted(path for path in (HOME / "templates").rglob("*.*") if path.suffix in (".html", ".txt"))
 #: Attributes that people read or hear.
 SPOKEN = {"alt", "aria-description", "aria-label", "aria-roledescription", "aria-valuetext", "label", "placeholder"}
-SPOKEN |= {"summary", "title", "data-copied", "data-fault", "data-refused"}
+SPOKEN |= {"summary", "title", "data-copied", "data-fault", "data-refused", "data-wait"}
 #: What is the same in every language.
 UNIVERSAL = {"Message-ID"}
 LANGUAGES = {"ar", "de", "es", "fr", "ja", "pt"}

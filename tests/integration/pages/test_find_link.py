@@ -142,7 +142,7 @@ def type_into_lynx(url: str, folder: Path) -> None:
     (folder / "keys").write_text("".join(f"key {key}\n" for key in TYPING["lynx"]))
     command = ["lynx", f"-cmd_script={folder / 'keys'}", url]
     said = subprocess.run(command, env=terminal(folder), stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-    assert b"Look into your mailbox." in said.stdout
+    assert b"Check your email." in said.stdout
 
 
 def type_into_w3m(url: str, folder: Path) -> None:
@@ -156,7 +156,7 @@ def type_into_w3m(url: str, folder: Path) -> None:
             said += process.stdout.read(1)
         process.stdin.write("".join(TYPING["w3m"]).encode())
         said = process.stdout.read()
-    assert b"Look into your mailbox." in said
+    assert b"Check your email." in said
 
 
 def terminal(folder: Path) -> dict[str, str]:

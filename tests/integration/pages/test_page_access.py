@@ -146,7 +146,7 @@ SPOKEN = {
         - status
         - heading "Pixel Beta" [level=1]
         - paragraph: Try the new camera for two weeks, and tell us what you would change about it.
-        - paragraph: /Other invitations are not affected. Only you can see this./
+        - paragraph: /Other invitations are not affected. Only you can see your choice./
         - paragraph:
           - button "Not Interested?"
           - button "Keep me invited"
@@ -157,7 +157,7 @@ SPOKEN = {
       - main:
         - status
         - heading "You will get no more invitations to Pixel Beta." [level=1]
-        - paragraph: /Other invitations are not affected. Only you can see this./
+        - paragraph: /Other invitations are not affected. Only you can see your choice./
         - paragraph:
           - button "Leave it as it is"
           - button "I've changed my mind."
@@ -169,7 +169,7 @@ SPOKEN = {
         - heading "Pixel Beta" [level=1]
         - paragraph: Try the new camera for two weeks, and tell us what you would change about it.
         - paragraph:
-          - strong: Please press once more to confirm.
+          - strong: To confirm, press “Not Interested?” once more.
           - text: Nothing has changed yet.
         - paragraph:
           - button "Keep me invited"
@@ -178,7 +178,7 @@ SPOKEN = {
     """,
     "no answer": """
       - main:
-        - status: /No answer came\\. .* press again/
+        - status: /No connection\\. Please press again/
         - heading "Pixel Beta" [level=1]
     """,
     "no store": """
@@ -250,7 +250,7 @@ def test_the_fault_is_heard_from_a_region_that_was_there(browser: Browser, ready
     page.route("**/optout/*", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
     page.wait_for_timeout(450)
     page.get_by_role("button", name=NO).click()
-    expect(page.get_by_role("status")).to_have_text(re.compile("No answer came"))
+    expect(page.get_by_role("status")).to_have_text(re.compile("No connection"))
     assert region is not None and region.evaluate("region => region.isConnected")
     expect(page.get_by_role("button", name=NO)).to_be_focused()
     page.context.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import page_of
 from tests.support.hosts import Mailbox, say, smtp_server
@@ -40,9 +40,19 @@ RING = """() => {
     style: style.outlineStyle, width: parseFloat(style.outlineWidth), contrast: (one + 0.05) / (other + 0.05),
   };
 }"""
+#: What a screen reader meets: what the region says when the focus moves, where it moves to, and what is said then.
+FOCUS_FIRST = """() => {
+  window.heard = [];
+  const region = document.querySelector('[role=status]');
+  document.addEventListener('focusin', event => {
+    window.heard.push(region.textContent, event.target.textContent);
+    const watch = new MutationObserver(() => window.heard.push(region.textContent));
+    setTimeout(() => watch.observe(region, {childList: true}));
+  });
+}"""
 SEEN = [*CANDIDATE, *HOSTED, "log, filtered", "log, opened", "entry", "send again", "log, wrong filter"]
 NO_MORE = "You will get no more invitations to Pixel Beta."
-AGAIN = "You will be invited to Pixel Beta again."
+AGAIN = "You can be invited to Pixel Beta again."
 
 
 @pytest.fixture(scope="module")
@@ -111,23 +121,31 @@ class TestPress:
         expect(page.get_by_role("status")).to_have_text("You stay invited.")
         assert page.title() == "You stay invited. · The team"
 
-    def test_an_undo_of_everything_is_heard(self, ready: Stage, page: Page, scripts: bool) -> None:
-        to = f"all.{scripts}"
-        say(ready.host, True, to=f"{to}@example.org", everything=True)
-        page.goto(ready.link(to))
+    @pytest.mark.parametrize(
+        ("this", "said"),
+        [(False, "You can be invited again."), (True, f"Other invitations can come again. {NO_MORE}")],
+    )
+    def test_an_undo_of_everything_says_what_it_left(
+        self, ready: Stage, page: Page, scripts: bool, this: bool, said: str
+    ) -> None:
+        to = f"all.{scripts}.{this}@example.org"
+        say(ready.host, True, to=to, everything=True)
+        if this:
+            say(ready.host, True, to=to)
+        page.goto(ready.host.optout.link(to, "beta-42"))
+        expect(page.get_by_text("lets other invitations come again.")).to_have_count(int(this))
+        expect(page.get_by_text("Only you can see your choice.")).to_have_count(1)
         page.locator("summary").click()
         press(page, UNDO)
-        if page.locator(".optout-again").is_visible():  # without scripts, where the browser says little
-            press(page, UNDO)
-        expect(page.get_by_role("status")).to_contain_text(AGAIN)
-        assert page.title() == f"{AGAIN} · The team"
+        expect(page.get_by_role("status")).to_have_text(said)
+        assert page.title() == f"{said} · The team"
 
 
 def test_a_press_that_was_asked_for_once_more_is_heard(browser: Browser, ready: Stage) -> None:
     with page_of(browser) as page:
         CANDIDATE["asked again"](ready, page)
         expect(page.locator(".optout-again")).to_be_focused()
-        assert page.title().startswith("Please press once more")
+        assert page.title().startswith("To confirm, press “Not Interested?” once more.")
         press(page, NO)
         expect(page.get_by_role("heading", name=NO_MORE)).to_be_focused()
         assert page.title() == f"{NO_MORE} · The team"
@@ -144,7 +162,53 @@ def test_a_link_that_is_opened_is_called_the_same_whatever_stands(browser: Brows
 def test_the_answer_to_an_address_is_heard(browser: Browser, ready: Stage) -> None:
     with page_of(browser, java_script_enabled=False) as page:
         CANDIDATE["ask"](ready, page)
-        assert page.title() == "Get your link by email · The team"
+        assert page.title() == "Get the link to your invitation again · The team"
         CANDIDATE["ask, answered"](ready, page)
         expect(page.get_by_role("heading", level=1)).to_be_focused()
-        assert page.title() == "Look into your mailbox. · The team"
+        assert page.title() == "Check your email. · The team"
+
+
+def test_whoever_answers_an_old_page_hears_what_was_said_meanwhile(browser: Browser, ready: Stage) -> None:
+    with page_of(browser) as page:
+        page.goto(ready.link("two.tabs"))
+        say(ready.host, True, to="two.tabs@example.org")
+        press(page, "Keep me invited")
+        again = page.locator(".optout-again")
+        expect(again).to_be_focused()
+        expect(again).to_have_text(f"{NO_MORE} To confirm, press “Keep me invited” once more.")
+        CANDIDATE["muted, later"](ready, page)
+        say(ready.host, False, to="later@example.org")
+        press(page, "Leave it as it is")
+        expect(page.get_by_role("status")).to_have_text(f"{AGAIN} Your choice stays as it was.")
+
+
+def test_a_long_wait_is_said_and_what_was_done_a_moment_after_the_focus_has_moved(
+    browser: Browser, ready: Stage
+) -> None:
+    with page_of(browser) as page:
+        page.goto(ready.link("slow"))
+        waiting: list[Route] = []
+        page.route("**/optout/*", lambda route: waiting.append(route) if route.request.method == "POST" else None)
+        press(page, "Keep me invited")
+        expect(page.get_by_role("status")).to_have_text("Please wait…")
+        page.evaluate(FOCUS_FIRST)
+        waiting[0].continue_()
+        expect(page.get_by_role("status")).to_have_text("You stay invited.")
+        assert page.evaluate("window.heard") == ["", "Pixel Beta", "You stay invited."]
+
+
+@pytest.mark.parametrize("find", [True, False])
+@pytest.mark.parametrize("state", ["dead link", "muted without its tag"])
+def test_whoever_cannot_go_on_is_led_to_the_page_that_mails_links(
+    browser: Browser, ready: Stage, state: str, find: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ready.host.app.config, "OPTOUT_FIND_LINK", find)
+    context = browser.new_context()  # its console tells of the status
+    page = context.new_page()
+    CANDIDATE[state](ready, page)
+    link = page.get_by_role("link", name="Get the link to your invitation again")
+    expect(link).to_have_count(int(find))
+    if find:
+        link.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Get the link to your invitation again")
+    context.close()

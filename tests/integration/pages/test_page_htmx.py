@@ -119,7 +119,7 @@ def test_on_a_fault_the_old_state_stays_with_words_and_a_second_press_goes_throu
     assert callable(fault)
     page.route("**/optout/*", lambda route: fault(route) if route.request.method == "POST" else route.continue_())
     press(page, NO)
-    expect(page.get_by_role("status")).to_have_text(re.compile(r"^No answer came\. .* press again"))
+    expect(page.get_by_role("status")).to_have_text(re.compile(r"^No connection\. Please press again"))
     expect(page.get_by_role("heading", name="Pixel Beta", exact=True)).to_be_visible()
     expect(page.locator(".optout-choice")).not_to_have_attribute("aria-busy", "true")
     expect(page.get_by_role("button", name=NO)).to_be_focused()

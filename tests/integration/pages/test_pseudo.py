@@ -36,7 +36,7 @@ SAID = """() => {
     return said.join("");
 }"""
 ATTRIBUTES = """() => [...document.querySelectorAll("*")].flatMap(element => [
-    "alt", "aria-label", "placeholder", "title", "data-copied", "data-refused"
+    "alt", "aria-label", "placeholder", "title", "data-copied", "data-fault", "data-refused", "data-wait"
 ].filter(name => element.getAttribute(name)).map(name => element.getAttribute(name)))"""
 #: What is wider than its place. Fields and preformatted text scroll by themselves.
 WIDE = """() => [document.documentElement, ...document.body.querySelectorAll("*")].filter(element =>

@@ -51,7 +51,7 @@ def test_on_a_later_visit_the_undo_is_inside_change_this(served: Host, page: Pag
     expect(page.get_by_text("You will get no more invitations to")).to_be_visible()
     expect(undo).to_be_hidden()
 
-    page.get_by_text("Change this").click()
+    page.get_by_text("Changed your mind?").click()
     press(page, "I've changed my mind.")
     expect(page.get_by_text("Try the new camera.")).to_be_visible()
     assert served.optout.may_invite("jane@example.org", "beta-42")
@@ -67,7 +67,7 @@ def test_a_candidate_stops_all_invitations(served: Host, smtp: Mailbox, page: Pa
     assert smtp.received == []
 
     page.goto(served.optout.link("jane@example.org", "study-7"))
-    page.get_by_text("Change this").click()
+    page.get_by_text("Changed your mind?").click()
     press(page, "I've changed my mind.")
     expect(page.get_by_role("heading", name="Sleep Study")).to_be_visible()
     served.mail.send(served.invitation(opportunity="study-7"))
@@ -90,11 +90,11 @@ def test_the_story_at_the_hosts_own_landing_page(served: Host, page: Page, smtp:
     expect(page.get_by_role("banner")).to_have_text("Jobs at Example")
     expect(page.get_by_role("heading", level=1)).to_have_text("You will get no more invitations to Pixel Beta.")
     expect(page.get_by_text("Apply now")).to_have_count(0)
-    if page.get_by_text("Change this").is_visible():
-        page.get_by_text("Change this").click()
+    if page.get_by_text("Changed your mind?").is_visible():
+        page.get_by_text("Changed your mind?").click()
     press(page, UNDO)
     expect(page.get_by_role("heading", level=1)).to_have_text("Try the Pixel Beta")
-    expect(page.locator(".optout-toggle")).to_contain_text("You will be invited to Pixel Beta again.")
+    expect(page.locator(".optout-toggle")).to_contain_text("You can be invited to Pixel Beta again.")
     expect(page.get_by_role("link", name="Apply now")).to_be_visible()
     host.mail.send(host.invitation())
     assert len(smtp.received) == 2

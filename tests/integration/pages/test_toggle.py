@@ -14,7 +14,7 @@ from tests.support.page_states import NO, UNDO
 from tests.support.story import press
 
 NO_MORE = "You will get no more invitations to Pixel Beta."
-AGAIN = "You will be invited to Pixel Beta again."
+AGAIN = "You can be invited to Pixel Beta again."
 
 
 @pytest.fixture

@@ -184,10 +184,10 @@ class TestWhatWasDone:
     """Every press says what it did: in the region that is there already, after the redirect and with htmx."""
 
     WORDS = [
-        ("undo", True, "You will be invited to Pixel Beta again."),
+        ("undo", True, "You can be invited to Pixel Beta again."),
         ("keep", False, "You stay invited."),
-        ("leave", True, "Nothing has changed."),
-        ("none", False, "Nothing has changed."),
+        ("leave", True, "Your choice stays as it was."),
+        ("none", False, "Your choice stays as it was."),
         ("mute", False, ""),
     ]
 
@@ -207,7 +207,7 @@ class TestWhatWasDone:
             page.goto(served.optout.link("jane@example.org", "beta-42"))
             for name, words in [
                 ("Not Interested?", ""),
-                ("I've changed my mind.", "You will be invited to Pixel Beta again."),
+                ("I've changed my mind.", "You can be invited to Pixel Beta again."),
                 ("Keep me invited", "You stay invited."),
             ]:
                 page.wait_for_timeout(500)
@@ -263,4 +263,4 @@ class TestPage:
         host.wait(WINDOW + 1)
         assert client.get(location).text.index('value="undo"') < client.get(location).text.index("<details>")
         host.wait(600)
-        assert "Change this" in client.get(location).text
+        assert "Changed your mind?" in client.get(location).text
