@@ -219,6 +219,10 @@ def one_click(body: bytes, kind: str) -> Person:
     return Person(act, needs="")
 
 
+#: From the top of the page that asks to press once more to the second button on it; lynx begins at the first.
+TABS = {"lynx": 1, "w3m": 2}
+
+
 def in_text_browser(program: str, *labels: str, muted: bool = False, wants: bool = True, most: int = 0) -> Person:
     """Presses buttons in a text browser that really runs in a terminal, one after the other, each found by its words.
 
@@ -234,7 +238,9 @@ def in_text_browser(program: str, *labels: str, muted: bool = False, wants: bool
                 before = candidate.asked
                 press_by_words(world, keyboard, label)
                 if asked := candidate.asked - before:
-                    press_by_words(world, keyboard, label)
+                    world.wait(world.dice.uniform(2, 9))
+                    for key in (*["\t"] * TABS[program], "\r"):
+                        keyboard(key)
                 presses.append(1 + asked)
         return presses
 
