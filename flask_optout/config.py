@@ -17,7 +17,7 @@ from flask import Flask
 from .addresses import Recipient, parse
 from .errors import AddressError, ConfigurationError
 from .links.keys import AppKey, app_keys
-from .links.log_filter import log
+from .links.log_records import log
 from .links.mailto import FIELD, LONGEST_LOCAL_PART, TOKEN_LENGTH
 
 PREFIX = "OPTOUT_"

@@ -20,9 +20,8 @@ from .email_log.pages import Guard, checked, stand_before
 from .errors import ConfigurationError
 from .invitations.compose import FOOTER
 from .invitations.gate import OnError
-from .links.log_filter import mask_records
-from .links.tokens import Door, checked_opportunity
-from .links.urls import tag_of
+from .links.log_records import mask_records
+from .links.tokens import Door, checked_opportunity, tag_of
 from .mailers.stdlib import send_invitations
 from .pages.find_link import blueprint
 from .pages.routing import optout_url

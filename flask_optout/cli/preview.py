@@ -7,7 +7,7 @@ from flask.cli import with_appcontext
 
 from ..doctor.walls import NOBODY
 from ..invitations.compose import Draft
-from ..links.urls import tag_of
+from ..links.tokens import tag_of
 from ..mailers.delivery import default_sender
 from ..pages.languages import spoken
 from ..wiring import current_state

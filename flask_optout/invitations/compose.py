@@ -13,8 +13,7 @@ from typing import Any
 
 from ..addresses import Address, Recipient, ascii_domain, parse
 from ..errors import AddressError, InvitationError
-from ..links.tokens import ALPHABET, Door, checked_opportunity
-from ..links.urls import TAG, Links, joined, split, tag_of
+from ..links.tokens import ALPHABET, TAG, Door, Links, checked_opportunity, joined, split, tag_of
 from .headers import checked_sender, host_headers, unfolded
 
 #: Where the html footer goes; a comment may hold a tag that is none.

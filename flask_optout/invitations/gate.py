@@ -21,7 +21,7 @@ from ..addresses import Recipient
 from ..choices.repository import Choices
 from ..email_log.records import EmailLog, Outgoing, reason
 from ..errors import NotAllSent, OptOutError, StoreUnavailable
-from ..links.log_filter import log
+from ..links.log_records import log
 from .compose import Composer, Draft, Letter
 from .headers import unfolded
 

@@ -1,7 +1,7 @@
-"""Tokens of links: version, pseudonyms, domain tag, opportunity, signature; a token opens one door.
+"""Tokens of links and their URLs: a prefix, the language of the invitation if it was given, and the token.
 
-A token names nobody. It is lower-case base32, so it survives case folding by mail systems. It does not expire and is
-not used up.
+A token is version, pseudonyms, domain tag, opportunity and signature; it opens one door and names nobody. It is
+lower-case base32, so it survives case folding by mail systems. It does not expire and is not used up.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import base64
 import hmac
 import html
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from itsdangerous.signer import SigningAlgorithm
 
@@ -36,6 +38,10 @@ WHOLE = re.compile(rf"(?:[^/]*[^/a-z2-7])?({ALPHABET.pattern})(?![a-z2-7])", re.
 QUOTED_OCTET = re.compile(r"=(?!ae[ab])[0-9A-F]{2}", re.IGNORECASE)
 #: Characters of a path that are searched for a token.
 LONGEST_PATH = 4_096
+#: A language tag (RFC 5646 section 2.1), as far as catalogues are named by it.
+TAG = r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}"
+#: A path behind a door: the language of the invitation, if it was given, and the token.
+PATH = re.compile(rf"(?:({TAG})/)?([^/].*)", re.IGNORECASE | re.DOTALL)
 
 
 class Door(StrEnum):
@@ -178,3 +184,46 @@ def bad_token() -> BadToken:
         "Links are signed, so a changed link proves nothing.",
         "Open the whole link as it stands in the invitation.",
     )
+
+
+@dataclass(frozen=True)
+class Links:
+    """The URLs of one app's doors.
+
+    ``tokens`` gives what mints the tokens; ``prefix`` the URL of a door without its token, ending in a slash;
+    ``speaks`` says whether there are translations into a language.
+    """
+
+    tokens: Callable[[], Tokens]
+    prefix: Callable[[Door], str]
+    speaks: Callable[[str], bool]
+
+    def url(self, door: Door, address: Address, opportunity: str, language: str = "") -> str:
+        """The URL of one person's link.
+
+        :param language: the tag of the language of its page; one without translations is left out.
+        """
+        token = self.tokens().mint(door, address, opportunity)
+        return self.prefix(door) + joined(language if language and self.speaks(language) else "", token)
+
+    @property
+    def host(self) -> str:
+        """The host of the links."""
+        return urlsplit(self.prefix(Door.LANDING)).hostname or "localhost"
+
+
+def tag_of(language: object) -> str:
+    """A language tag in the spelling that links and catalogues have, or an empty one for what is none."""
+    tag = str(language or "").replace("_", "-")
+    return tag.lower() if re.fullmatch(TAG, tag, re.IGNORECASE) else ""
+
+
+def split(path: str) -> tuple[str, str]:
+    """The language before a token, or ``""``, and what should be the token."""
+    found = PATH.fullmatch(path)
+    return ((found[1] or "").lower(), found[2]) if found else ("", path)
+
+
+def joined(language: str, token: str) -> str:
+    """What :func:`split` takes apart."""
+    return f"{language}/{token}" if language else token

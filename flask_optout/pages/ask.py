@@ -19,7 +19,7 @@ from ..choices.tables import KeyTaken, insert
 from ..email_log.ids import now
 from ..errors import AddressError, OptOutError
 from ..links.keys import ALL, Mark
-from ..links.log_filter import log
+from ..links.log_records import log
 from ..links.tokens import Claim, Door
 from ..mailers.delivery import default_sender, deliver, link_letter
 from ..wiring import current_state

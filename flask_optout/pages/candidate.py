@@ -14,9 +14,8 @@ from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
-from ..links.log_filter import log, log_error
-from ..links.tokens import Claim, Door
-from ..links.urls import split
+from ..links.log_records import log, log_error
+from ..links.tokens import Claim, Door, split
 from ..presses.commands import COMMANDS, Command
 from ..presses.evidence import observe, visitor
 from ..presses.judge import Verdict

@@ -11,8 +11,7 @@ from flask import request
 
 from ..choices.repository import Choice
 from ..links.keys import ALL
-from ..links.tokens import Claim, Door
-from ..links.urls import joined
+from ..links.tokens import Claim, Door, joined
 from ..presses.commands import Command
 from ..presses.evidence import has_muted, shows_everything, visitor
 from ..presses.nonces import Nonce, Page, new_visit

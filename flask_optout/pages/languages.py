@@ -13,7 +13,7 @@ from flask import current_app, render_template, request
 from markupsafe import Markup, escape
 
 from ..config import sender_of
-from ..links.urls import tag_of
+from ..links.tokens import tag_of
 
 #: Our message catalogues, of the domain ``optout``.
 CATALOGUES = Path(__file__).parents[1] / "translations"

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map
 
 from ...errors import ConfigurationError
-from ...links.log_filter import log
+from ...links.log_records import log
 
 #: Is called without arguments for each request; answers True, False (or None), or the operator's name.
 Guard = Callable[[], Any]

@@ -14,9 +14,8 @@ from werkzeug.wrappers import Response
 
 from ...addresses import parse
 from ...invitations.compose import Draft, Letter
-from ...links.log_filter import log
-from ...links.tokens import Door
-from ...links.urls import tag_of
+from ...links.log_records import log
+from ...links.tokens import Door, tag_of
 from ...mailers.delivery import deliver, link_letter
 from ...pages.languages import of_app, render, speaking
 from ...pages.routing import optout_url

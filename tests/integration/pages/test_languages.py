@@ -15,7 +15,7 @@ from flask_babel import Babel, force_locale
 from markupsafe import Markup
 
 from flask_optout import InvitationError
-from flask_optout.links.urls import TAG, joined, split, tag_of
+from flask_optout.links.tokens import TAG, joined, split, tag_of
 from flask_optout.mailers import flask_mailman as mailman
 from flask_optout.mailers import stdlib
 from flask_optout.pages.languages import translate

@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from flask_optout.addresses import parse
 from flask_optout.errors import BadToken, OpportunityError
 from flask_optout.links.keys import ALL, DataKey
-from flask_optout.links.tokens import LONGEST_OPPORTUNITY, LONGEST_TOKEN, SHORTEST_TOKEN, Door, Tokens
+from flask_optout.links.tokens import (
+    LONGEST_OPPORTUNITY,
+    LONGEST_TOKEN,
+    SHORTEST_TOKEN,
+    Door,
+    Links,
+    Tokens,
+    joined,
+    split,
+    tag_of,
+)
 
 KEY = DataKey(b"k" * 32)
 JANE = parse("jane@x.org")
@@ -196,3 +206,43 @@ def test_a_signed_token_of_another_version_is_bad(version: int) -> None:
     payload = bytes((version,)) + claim.payload[1:]
     with pytest.raises(BadToken):
         tokens.read(Door.LANDING, tokens._sign(Door.LANDING, payload))
+
+
+LINKS = Links(lambda: tokens, "https://x.example:8443/{}/".format, "de".__eq__)
+
+
+def test_a_link_is_the_doors_prefix_and_a_token() -> None:
+    assert LINKS.url(Door.LANDING, JANE, "beta-42") == (
+        f"https://x.example:8443/landing/{tokens.mint(Door.LANDING, JANE, 'beta-42')}"
+    )
+
+
+@pytest.mark.parametrize(("language", "written"), [("de", "de/"), ("fr", ""), ("", "")])
+def test_the_language_stands_before_the_token_where_there_are_words_for_it(language: str, written: str) -> None:
+    token = tokens.mint(Door.LANDING, JANE, "beta-42")
+    assert LINKS.url(Door.LANDING, JANE, "beta-42", language).endswith(f"/landing/{written}{token}")
+
+
+def test_the_host_has_no_port() -> None:
+    assert LINKS.host == "x.example"
+
+
+@pytest.mark.parametrize(
+    ("language", "tag"),
+    [("de", "de"), ("pt_BR", "pt-br"), ("zh-Hant", "zh-hant"), ("", ""), (None, ""), ("german!", ""), ("x", "")],
+)
+def test_a_language_tag_has_one_spelling(language: str | None, tag: str) -> None:
+    assert tag_of(language) == tag
+
+
+@pytest.mark.parametrize("language", ["", "de", "pt-br"])
+def test_what_is_joined_is_split_again(language: str) -> None:
+    assert split(joined(language, "token")) == (language, "token")
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [("DE/token", ("de", "token")), ("toolong/token", ("", "toolong/token")), ("", ("", "")), ("/x", ("", "/x"))],
+)
+def test_what_is_no_language_stays_with_the_token(path: str, parts: tuple[str, str]) -> None:
+    assert split(path) == parts
