@@ -41,8 +41,8 @@ from .pages.languages import current_language, render, speaking, spoken
 from .pages.opportunities import Opportunity, described
 from .pages.routing import Place
 from .presses.domain_alarm import Alarms
+from .presses.evidence import Nonces
 from .presses.history import RecentPresses
-from .presses.nonces import Nonces
 from .presses.tables import PressTables
 
 #: Requests that may wait for a thread; a flood is refused before it fills the memory.

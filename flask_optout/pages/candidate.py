@@ -16,10 +16,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from ..errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
 from ..links.log_records import log, log_error
 from ..links.tokens import Claim, Door, split
-from ..presses.commands import COMMANDS, Command
-from ..presses.evidence import observe, visitor
+from ..presses.evidence import COMMANDS, LANDING, Command, Nonce, Page, new_visit, observe, visitor
 from ..presses.judge import Verdict
-from ..presses.nonces import LANDING, Nonce, Page, new_visit
 from ..wiring import current_state
 from .assets import HOME, serve_assets
 from .context import TOGGLE, PageContext, element_id, opened, own_url, page_context

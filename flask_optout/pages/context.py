@@ -12,9 +12,7 @@ from flask import request
 from ..choices.repository import Choice
 from ..links.keys import ALL
 from ..links.tokens import Claim, Door, joined
-from ..presses.commands import Command
-from ..presses.evidence import has_muted, shows_everything, visitor
-from ..presses.nonces import Nonce, Page, new_visit
+from ..presses.evidence import Command, Nonce, Page, has_muted, new_visit, shows_everything, visitor
 from ..wiring import current_state
 from .languages import of_link
 from .opportunities import Opportunity

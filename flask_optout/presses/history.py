@@ -17,9 +17,8 @@ from ..choices.tables import KeyTaken, insert
 from ..errors import StoreUnavailable
 from ..links.keys import Mark
 from ..links.tokens import Claim
-from .commands import COMMANDS, Muted, Outcome, Press
 from .domain_alarm import Alarms
-from .evidence import Evidence
+from .evidence import COMMANDS, Evidence, Muted, Outcome, Press
 from .judge import LAYERS, Judgement, Layer, Verdict, Weighed, judge
 from .tables import SALT_SIZE, PressTables
 

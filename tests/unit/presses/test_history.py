@@ -18,11 +18,9 @@ from flask_optout.choices.repository import EVERY
 from flask_optout.choices.tables import KeyTaken
 from flask_optout.links.tokens import Door
 from flask_optout.presses import history
-from flask_optout.presses.commands import Command
-from flask_optout.presses.evidence import Evidence
+from flask_optout.presses.evidence import Command, Evidence, Page
 from flask_optout.presses.history import KEPT, MOST
 from flask_optout.presses.judge import Verdict
-from flask_optout.presses.nonces import Page
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 from tests.support.pressing import AGAIN, Press, is_muted, rows
