@@ -40,10 +40,9 @@ from .links.tokens import Claim, Door, Links, Tokens, bad_token
 from .pages.languages import current_language, render, speaking, spoken
 from .pages.opportunities import Opportunity, described
 from .pages.routing import Place
-from .presses.domain_alarm import Alarms
+from .presses.domain_alarm import Alarms, alarm_table
 from .presses.evidence import Nonces
-from .presses.history import RecentPresses
-from .presses.tables import PressTables
+from .presses.history import RecentPresses, recent_table
 
 #: Requests that may wait for a thread; a flood is refused before it fills the memory.
 LONGEST_QUEUE = 100
@@ -68,11 +67,12 @@ class Tables:
 
     def __init__(self, metadata: sa.MetaData) -> None:
         self.choices: ChoiceTables = ChoiceTables(metadata)
-        self.presses: PressTables = PressTables(metadata)
+        self.recent: sa.Table = recent_table(metadata)
+        self.alarm: sa.Table = alarm_table(metadata)
         self.log: LogTables = LogTables(metadata)
 
     def all(self) -> list[sa.Table]:
-        return [*self.choices.all(), *self.presses.all(), *self.log.all()]
+        return [*self.choices.all(), self.recent, self.alarm, *self.log.all()]
 
 
 @dataclass(eq=False)
@@ -195,12 +195,12 @@ class State:
 
     @cached_property
     def presses(self) -> RecentPresses:
-        return RecentPresses(self.choices, self.tables.presses, self.alarms, lambda: self.clock())
+        return RecentPresses(self.choices, self.tables.recent, self.alarms, lambda: self.clock())
 
     @cached_property
     def alarms(self) -> Alarms:
         between = self.email_log.invited_between
-        return Alarms(self.store, self.tables.presses, self.key, between, lambda: self.clock())
+        return Alarms(self.store, self.tables.alarm, self.key, between, lambda: self.clock())
 
     @cached_property
     def links(self) -> Links:

@@ -13,14 +13,13 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..choices.repository import Choice, Choices, Statement
-from ..choices.tables import KeyTaken, insert
+from ..choices.tables import KeyTaken, binary, insert, mark_columns, table, text
 from ..errors import StoreUnavailable
 from ..links.keys import Mark
 from ..links.tokens import Claim
 from .domain_alarm import Alarms
 from .evidence import COMMANDS, Evidence, Muted, Outcome, Press
 from .judge import LAYERS, Judgement, Layer, Verdict, Weighed, judge
-from .tables import SALT_SIZE, PressTables
 
 #: The doors of mail programs, as they stand in a choice.
 BY_MAIL = ("one-click", "mailto")
@@ -28,6 +27,24 @@ BY_MAIL = ("one-click", "mailto")
 KEPT = 1800
 #: Presses that are kept of one link.
 MOST = 16
+SALT_SIZE = 8
+
+
+def recent_table(metadata: sa.MetaData) -> sa.Table:
+    """The table of recent presses: a row for each link, gone within the hour."""
+    return table(
+        metadata,
+        "optout_recent_press",
+        *mark_columns(),
+        # Counts the writes, so that nobody writes over what they have not seen.
+        sa.Column("version", sa.Integer, nullable=False),
+        # Seconds since the epoch.
+        sa.Column("expires", sa.BigInteger, nullable=False),
+        # The key of the visitors' pseudonyms.
+        sa.Column("salt", binary(SALT_SIZE), nullable=False),
+        sa.Column("presses", text(), nullable=False),
+        sa.Index("ix_optout_recent_press_expires", "expires"),
+    )
 
 
 class Recent(NamedTuple):
@@ -46,9 +63,9 @@ class RecentPresses:
 
     layers: Sequence[Layer] = LAYERS
 
-    def __init__(self, choices: Choices, tables: PressTables, alarms: Alarms, clock: Callable[[], float]) -> None:
+    def __init__(self, choices: Choices, recent: sa.Table, alarms: Alarms, clock: Callable[[], float]) -> None:
         self._choices = choices
-        self._recent = tables.recent
+        self._recent = recent
         self._alarms = alarms
         self._clock = clock
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from flask_optout.addresses import parse
@@ -139,3 +140,10 @@ def test_a_look_gives_what_stands_and_what_was_pressed(host: Host) -> None:
         "visitor",
         (False, False),
     )
+
+
+def test_recent_presses_stand_in_one_row_a_link_with_when_it_expires() -> None:
+    recent = history.recent_table(sa.MetaData())
+    assert recent.columns.keys() == ["scope", "digest", "version", "expires", "salt", "presses"]
+    assert recent.primary_key.columns.keys() == ["scope", "digest"]
+    assert {tuple(index.columns.keys()) for index in recent.indexes} == {("expires",)}
