@@ -16,9 +16,8 @@ from flask import Flask, current_app
 from sqlalchemy.orm import Session, scoped_session
 
 from .choices.imports import Imports
-from .choices.journal import Journal, no_journal
+from .choices.journal import Journal, Recovery
 from .choices.key_slots import KeySlots
-from .choices.recovery import Recovery
 from .choices.repository import Choices
 from .choices.schema import create_tables
 from .choices.store import Store
@@ -178,7 +177,11 @@ class State:
     @property
     def recovery(self) -> Recovery:
         if self.journal is None:
-            raise no_journal()
+            raise ConfigurationError(
+                "OPTOUT_JOURNAL is not set.",
+                "Without a journal there is nothing to replay.",
+                "Set OPTOUT_JOURNAL to a file that is backed up apart from the database.",
+            )
         return Recovery(self.store, self.tables.choices, self.journal)
 
     @cached_property
