@@ -14,7 +14,8 @@ from ..addresses import Address
 from ..links.keys import Mark
 from .key_slots import KEY_SCOPE, today
 from .repository import Choices, Statement
-from .tables import NAME_SIZE, KeyTaken, insert, upsert
+from .store import KeyTaken, insert
+from .tables import NAME_SIZE, upsert
 
 SOURCE = "import"
 #: Mutes of which one transaction takes an import back.

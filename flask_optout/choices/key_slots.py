@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from ..errors import ConfigurationError, StoreUnavailable
 from ..links.keys import DATA_KEY_SIZE, SCOPE_SIZE, AppKey, DataKey
-from .store import Store
-from .tables import ChoiceTables, KeyTaken, insert
+from .store import KeyTaken, Store, insert
+from .tables import ChoiceTables
 
 SLOT = "slot."
 #: The row whose primary key lets only the first of two new data keys be written; its value is the key's id.

@@ -117,18 +117,6 @@ def table(metadata: sa.MetaData, name: str, *columns: sa.schema.SchemaItem, **op
     return sa.Table(name, metadata, *columns, keep_existing=True, **options)
 
 
-class KeyTaken(Exception):
-    """Another row has this primary key already."""
-
-
-def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) -> None:
-    """Insert rows, or raise KeyTaken when another row has the key of one."""
-    try:
-        connection.execute(table.insert(), rows)
-    except IntegrityError:
-        raise KeyTaken from None
-
-
 def upsert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any], keep: str | None = None) -> None:
     """Insert rows, or replace those with their primary keys, in one atomic statement where the database has one.
 

@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..addresses import Address
-from ..choices.store import Store
-from ..choices.tables import KeyTaken, insert
+from ..choices.store import KeyTaken, Store, insert
 from .ids import id_at, new_id, now, time_of
 from .slots import SLOT, cut, masked, shown
 from .tables import ADDRESS_SIZE, NAME_SIZE, LogTables

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..choices.store import Store
-from ..choices.tables import KeyTaken, insert
+from ..choices.store import KeyTaken, Store, insert
 from .ids import new_id, now, time_of
 from .records import Email, reason
 from .tables import NAME_SIZE, LogTables

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..choices.store import Store
-from ..choices.tables import KeyTaken, insert
+from ..choices.store import KeyTaken, Store, insert
 from .tables import LogTables
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from flask import Response, copy_current_request_context, current_app, make_response, request
 
 from ..addresses import Address, parse
-from ..choices.tables import KeyTaken, insert
+from ..choices.store import KeyTaken, insert
 from ..email_log.ids import now
 from ..errors import AddressError, OptOutError
 from ..links.keys import ALL, Mark

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..addresses import parse
-from ..choices.store import Store
-from ..choices.tables import KeyTaken, binary, insert, table, upsert
+from ..choices.store import KeyTaken, Store, insert
+from ..choices.tables import binary, table, upsert
 from ..links.keys import DataKey
 from ..links.tokens import Claim
 

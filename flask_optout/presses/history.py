@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..choices.repository import Choice, Choices, Statement
-from ..choices.tables import KeyTaken, binary, insert, mark_columns, table, text
+from ..choices.store import KeyTaken, insert
+from ..choices.tables import binary, mark_columns, table, text
 from ..errors import StoreUnavailable
 from ..links.keys import Mark
 from ..links.tokens import Claim

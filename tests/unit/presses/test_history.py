@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from flask_optout.addresses import parse
-from flask_optout.choices import tables
+from flask_optout.choices import store
 from flask_optout.choices.repository import EVERY
-from flask_optout.choices.tables import KeyTaken
+from flask_optout.choices.store import KeyTaken
 from flask_optout.links.tokens import Door
 from flask_optout.presses import history
 from flask_optout.presses.evidence import Command, Evidence, Page
@@ -105,7 +105,7 @@ def test_presses_that_have_expired_count_for_nothing(host: Host, press: Press) -
 def test_of_two_who_saw_the_same_presses_one_is_run_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     presses, claim = current_state().presses, host.claim()
     evidence = Evidence(Command.LEAVE, visit="one", at=time.time(), issued=time.time() - 5)
-    insert, looks = tables.insert, list[bytes]()
+    insert, looks = store.insert, list[bytes]()
 
     def overtaken(*args: Any) -> None:
         if len(looks) == 1:
