@@ -138,7 +138,7 @@ class OptOut:
         :raises BadToken: when the recipient is no such address.
         :raises OptOutError: when the database does not take it.
         """
-        return current_state().receive(message, [recipient], sender)
+        return current_state().receive(message, recipient, sender)
 
     def invitable(self, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
         """Those who may be invited, in their order, lazily and in bounded memory.

@@ -30,7 +30,7 @@ from .email_log.saved_filters import SavedFilters
 from .email_log.search import Search
 from .email_log.tables import LogTables
 from .errors import ConfigurationError
-from .inbound.messages import receive
+from .inbound import receive
 from .invitations.compose import Composer
 from .invitations.gate import Gate
 from .links.keys import CACHED, DataKey
@@ -224,11 +224,11 @@ class State:
             )
         return MailtoDoor(self.key, template)
 
-    def receive(self, message: bytes, recipients: list[str], sender: str | None = None) -> bool:
-        """As :func:`flask_optout.inbound.messages.receive`; a store without a data key has made no address."""
+    def receive(self, message: bytes, recipient: str | None, sender: str | None = None) -> bool:
+        """As :func:`flask_optout.inbound.receive`; a store without a data key has made no address."""
         if self.key_slots.find() is None:
             raise bad_token()
-        return receive(self.choices, self.mailto, message, recipients, sender)
+        return receive(self.choices, self.mailto, message, recipient, sender)
 
     @cached_property
     def composer(self) -> Composer:

@@ -9,7 +9,6 @@ import click
 from flask.cli import with_appcontext
 
 from ..errors import BadToken, OptOutError
-from ..inbound.messages import headers_of, recipients_of
 from ..wiring import current_state
 
 #: What a mail server understands (sysexits.h): no such user, try again later.
@@ -39,10 +38,8 @@ def receive(recipient: str | None, sender: str | None) -> None:
     message = sys.stdin.buffer.read(LONGEST_HEADERS)
     while sys.stdin.buffer.read(LONGEST_HEADERS):
         pass
-    recipient = recipient or os.environ.get("ORIGINAL_RECIPIENT")
-    recipients = [recipient] if recipient else [*recipients_of(headers_of(message))]
     try:
-        current_state().receive(message, recipients, sender)
+        current_state().receive(message, recipient or os.environ.get("ORIGINAL_RECIPIENT") or None, sender)
     except BadToken:
         sys.exit(NO_USER)
     except OptOutError as error:
