@@ -54,9 +54,9 @@ class Address:
         return self.canonical.rpartition("@")[2]
 
     @property
-    def is_ascii(self) -> bool:
-        """Whether a transport without SMTPUTF8 (RFC 6531) can deliver to it."""
-        return self.deliverable.isascii()
+    def named(self) -> Recipient:
+        """The name and the deliverable address, or that alone."""
+        return (self.name, self.deliverable) if self.name else self.deliverable
 
 
 def parse(recipient: Recipient) -> Address:

@@ -22,8 +22,7 @@ from ..choices.repository import Choices
 from ..email_log.records import EmailLog, Outgoing, reason
 from ..errors import NotAllSent, OptOutError, StoreUnavailable
 from ..links.log_records import log
-from .compose import Composer, Draft, Letter
-from .headers import unfolded
+from .compose import Composer, Draft, Letter, unfolded
 
 #: Rows of the Email Log written in one transaction, which costs the disk as much as one row. If the process dies,
 #: at most so many rows tell of a mail that did not leave.
@@ -174,7 +173,7 @@ def _outgoing(letter: Letter) -> Outgoing:
     subject = unfolded(letter.subject)
     own = {
         "From": _shown(letter.sender),
-        "To": _shown(letter.named),
+        "To": _shown(letter.address.named),
         "Reply-To": _shown(letter.reply_to) if letter.reply_to else None,
         "Subject": subject,
         "Date": formatdate(time.time() // 60 * 60),

@@ -11,9 +11,8 @@ import flask_mail
 from flask import Flask, current_app
 
 from ..addresses import Recipient
-from ..invitations.compose import Draft, Letter
+from ..invitations.compose import Draft, Letter, unfolded
 from ..invitations.gate import OnError
-from ..invitations.headers import unfolded
 from ..wiring import current_state
 from .wire import (
     Inviting,
@@ -152,7 +151,7 @@ class Cleared(flask_mail.Message):
     left = True
 
     def __init__(self, invitation: Invitation, letter: Letter) -> None:
-        spellings = letter.recipient or letter.named, letter.named
+        spellings = letter.recipient or letter.address.named, letter.address.named
         to: Recipient = proved(spellings, flask_mail.sanitize_address, letter.address)
         own: dict[str, Any] = {"recipients": [to], "cc": [], "bcc": []}
         own |= {"subject": letter.subject, "sender": letter.sender, "reply_to": letter.reply_to, "body": letter.text}

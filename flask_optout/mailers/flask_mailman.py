@@ -136,7 +136,7 @@ class Cleared(mailman_library.EmailMultiAlternatives):
         if letter.message_id:
             self.extra_headers["Message-ID"] = letter.message_id
         encoding: Any = self.encoding or current_app.extensions["mailman"].default_charset
-        named = letter.named if isinstance(letter.named, str) else formataddr(letter.named)
+        named = letter.address.named if isinstance(letter.address.named, str) else formataddr(letter.address.named)
         spellings = letter.recipient if isinstance(letter.recipient, str) else named, named
         spell = partial(mailman_library.sanitize_address, encoding=encoding)
         self.to: list[str] = [proved(spellings, spell, letter.address)]

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from ..addresses import Address
 from ..errors import AddressError, ConfigurationError, InvitationError, NotGated, OpportunityError
-from ..invitations.headers import OWN_HEADERS
+from ..invitations.compose import OWN_HEADERS
 
 S = TypeVar("S")
 #: RFC 5322 section 2.1.1, in octets.

@@ -147,8 +147,8 @@ def test_an_address_knows_where_mail_goes_and_who_is_meant(recipient: str, expec
 
 
 def test_only_an_ascii_local_part_needs_no_smtputf8() -> None:
-    assert parse("jose@straße.de").is_ascii
-    assert not parse("josé@x.org").is_ascii
+    assert parse("jose@straße.de").deliverable.isascii()
+    assert not parse("josé@x.org").deliverable.isascii()
 
 
 locals_ = st.one_of(
@@ -186,3 +186,8 @@ def test_the_fast_path_agrees_with_the_slow_one(local: str, domain: str) -> None
             parse(f"({domain}){local}@{domain}")
     else:
         assert parse(f"(comment){local}@{domain}") == fast
+
+
+@pytest.mark.parametrize("recipient", ["jane@x.org", ("Jane", "jane@x.org")])
+def test_it_is_named_as_it_was(recipient: Recipient) -> None:
+    assert parse(recipient).named == recipient
