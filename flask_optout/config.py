@@ -6,7 +6,6 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from email.utils import parseaddr
 from os import PathLike
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 
-from .addresses import Recipient, parse
+from .addresses import parse
 from .errors import AddressError, ConfigurationError
 from .links.keys import AppKey, app_keys
 from .links.log_records import log
@@ -167,27 +166,6 @@ SETTINGS = (
             _is_one_of(str), "the name or the address of a host", "out.example.org"),
 )
 # fmt: on
-
-
-class Sender(NamedTuple):
-    """Who invites: a name, and the URL and the host of their site."""
-
-    name: str
-    site: str
-    host: str
-
-
-def sender_of(app: Flask, sender: Recipient | None = None) -> Sender:
-    """Who invites.
-
-    :param sender: the sender of a mail, whose name it is; without it, that of the app's settings.
-    """
-    site = app.config["OPTOUT_BASE_URL"]
-    who = sender or app.config.get("MAIL_DEFAULT_SENDER") or ""
-    named, address = parseaddr(who) if isinstance(who, str) else who
-    own = None if sender else app.config["OPTOUT_SENDER_NAME"]
-    host = urlsplit(site).hostname or ""
-    return Sender(str(own or named or address or host), site, host)
 
 
 def apply(app: Flask) -> Keys:

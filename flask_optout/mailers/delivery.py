@@ -7,10 +7,9 @@ from email.utils import formataddr
 from flask import current_app
 
 from ..addresses import Address, Recipient
-from ..config import sender_of
 from ..errors import ConfigurationError
 from ..invitations.compose import Letter
-from ..pages.languages import render, translate
+from ..pages.languages import render, sender_of, translate
 
 
 def deliver(letter: Letter) -> None:
@@ -42,7 +41,7 @@ def link_letter(
     :param opportunity: that of the first link.
     :param links: each with the title of its opportunity, or an empty one, and the URL of this address's landing page.
     """
-    name, title = sender_of(current_app, sender).name, links[0][0]
+    name, title = sender_of(sender).name, links[0][0]
     if title and len(links) == 1:
         subject = translate("%(sender)s: your link for %(title)s", sender=name, title=title)
         words = translate(
