@@ -21,7 +21,6 @@ FOOTER = "<!-- optout_footer -->"
 SLOT = re.compile(r"<!--\s*optout_footer\s*-->")
 #: The headers that an invitation gets, and that nobody else may set on it (RFC 8058, 2369, 2919, 3834).
 OWN_HEADERS = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Auto-Submitted")
-HEADER_NAME = re.compile(r"[!-9;-~]+")
 #: Headers that name recipients beside the one: mail libraries address what stands in them, or show it to everybody.
 ADDRESSING = re.compile(r"to|cc|bcc|resent-.*", re.IGNORECASE)
 
@@ -121,7 +120,7 @@ class Composer:
         """A body with this person's link in each link of ours, and the footer in its slot or, without both, added."""
         if not body:
             return body
-        body, links = self._with_own_link(body, url)
+        body, links = self.with_own_link(body, url)
         before, *after = SLOT.split(body)
         if links and not after:
             return body
@@ -133,7 +132,7 @@ class Composer:
         line_ends = body[len(body.rstrip("\r\n")) :].count("\n")
         return body + "\n" * (2 - line_ends) + footer
 
-    def _with_own_link(self, text: str, url: str) -> tuple[str, int]:
+    def with_own_link(self, text: str, url: str) -> tuple[str, int]:
         """Point every landing link in ``text`` at ``url``; return the text, and how many there were.
 
         A body that was copied from another candidate's invitation must not carry that candidate's link. A link that
@@ -145,10 +144,6 @@ class Composer:
         language, token = split(url.removeprefix(prefix))
         landing = re.compile(rf"{re.escape(prefix)}(?:({TAG})/)?{ALPHABET.pattern}", re.IGNORECASE)
         return landing.subn(lambda link: prefix + joined(language or link[1] or "", token), text)
-
-    def holds_link(self, text: str) -> bool:
-        """Whether there is a link to somebody's landing page in ``text``."""
-        return self._with_own_link(text, "")[1] > 0
 
 
 def _html_with(footer: str, html: str) -> str:
@@ -165,10 +160,14 @@ def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
     for name, people in (("recipients", draft.recipients), ("cc", draft.cc), ("bcc", draft.bcc)):
         if isinstance(people, str):
             raise _misaddressed(f"The {name} of an invitation is a string, and not a list of addresses.")
-        if people and name != "recipients":
-            raise _misaddressed(f"An invitation has a {name}.")
-    if (count := len(draft.recipients)) != 1:
-        raise _misaddressed(f"An invitation has {count or 'no'} recipient{'s' if count else ''}.")
+    if draft.cc:
+        raise _misaddressed("An invitation has a cc.")
+    if draft.bcc:
+        raise _misaddressed("An invitation has a bcc.")
+    if not draft.recipients:
+        raise _misaddressed("An invitation has no recipient.")
+    if len(draft.recipients) > 1:
+        raise _misaddressed(f"An invitation has {len(draft.recipients)} recipients.")
     recipient = _text_of(draft.recipients[0])
     address = parse(recipient)
     if not (draft.smtputf8 or address.deliverable.isascii()):
@@ -277,7 +276,7 @@ def host_headers(headers: Mapping[str, str]) -> dict[str, str]:
     :raises InvitationError: when one breaks the message, stands in for one of ours, or names another recipient.
     """
     for name, value in headers.items():
-        if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
+        if not isinstance(name, str) or not re.fullmatch(r"[!-9;-~]+", name):
             raise InvitationError(
                 "A header of an invitation has a name that is not one.",
                 "It would break the message (RFC 5322 section 2.2).",

@@ -121,7 +121,7 @@ class Gate:
         if self._warned:
             return
         with suppress(OptOutError):  # such as a base URL that is missing, which is no concern of this message
-            if any(isinstance(text, str) and self._composer.holds_link(text) for text in texts):
+            if any(isinstance(text, str) and self._composer.with_own_link(text, "")[1] for text in texts):
                 self._warned = True
                 log(
                     self._logger,

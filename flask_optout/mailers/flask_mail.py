@@ -14,17 +14,7 @@ from ..addresses import Recipient
 from ..invitations.compose import Draft, Letter, unfolded
 from ..invitations.gate import OnError
 from ..wiring import current_state
-from .wire import (
-    Inviting,
-    check_library,
-    finish,
-    is_gated,
-    not_gated,
-    proved,
-    refuse_library,
-    rehearsing,
-    serialising,
-)
+from .wire import Inviting, check_library, finish, is_gated, not_gated, proved, rehearsing, serialising
 
 WAYS_OUT: dict[Any, str] = {
     flask_mail.Mail: "send send_message connect",
@@ -137,11 +127,10 @@ class Mail(_Gated, flask_mail.Mail):
         trial = Invitation("", ["nobody@example.com"], sender="nobody@example.com", opportunity="*")
         tried = {"Message.as_bytes": is_gated(trial.as_bytes), "Message.as_string": is_gated(trial.as_string)}
         tried["Mail.init_app"] = isinstance(app.extensions.get("mail"), _State)
-        refuse_library("Flask-Mail", [name for name, gated in tried.items() if not gated])
+        check_library("Flask-Mail", WAYS_OUT, HOOKS, tried)
         return state
 
     def init_mail(self, *args: Any, **kwargs: Any) -> _State:
-        check_library("Flask-Mail", WAYS_OUT, HOOKS)
         return _State(**vars(super().init_mail(*args, **kwargs)))
 
 

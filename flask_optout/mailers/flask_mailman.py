@@ -16,16 +16,7 @@ from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
 from ..wiring import current_state
 from . import mailman_library
-from .wire import (
-    Inviting,
-    check_library,
-    finish,
-    not_gated,
-    proved,
-    refuse_library,
-    rehearsing,
-    serialising,
-)
+from .wire import Inviting, check_library, finish, not_gated, proved, rehearsing, serialising
 
 WAYS_OUT: dict[Any, str] = {
     mailman_library.Mail: "send_mail send_mass_mail get_connection",
@@ -114,12 +105,11 @@ class Mail(_Gated, mailman_library.Mail):
             backend = state.get_connection("dummy")
         tried = {"Mail.init_app": isinstance(app.extensions.get("mailman"), _State)}
         tried["Mail.get_connection"] = isinstance(backend, _GatedBackend)
-        refuse_library("Flask-Mailman", [name for name, gated in tried.items() if not gated])
+        check_library("Flask-Mailman", WAYS_OUT, HOOKS, tried)
         return state
 
     @staticmethod
     def init_mail(*args: Any, **kwargs: Any) -> _State:
-        check_library("Flask-Mailman", WAYS_OUT, HOOKS)
         return _State(**vars(mailman_library.Mail.init_mail(*args, **kwargs)))
 
 
