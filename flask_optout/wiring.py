@@ -146,19 +146,14 @@ class State:
     def tokens(self) -> Tokens:
         return Tokens(self.key)
 
-    @cached_property
-    def ask_tokens(self) -> Tokens:
-        """Operators see these tokens beside addresses, so the pseudonyms in them are of another key."""
-        return Tokens(DataKey(self.key.derive("ask")), (Door.ASK,))
-
     def claim(self, door: Door, path: str) -> Claim:
-        """What the token in a path claims; a store without a data key has made no link, and gets none by this.
+        """What the token in a path claims.
 
-        :raises BadToken: for a link that cannot be read.
+        :raises BadToken: when it cannot be read; a store without a data key has made no link, and gets none by this.
         """
         if (self.key_slots.data_key or self.key_slots.find()) is None:
             raise bad_token()
-        return (self.ask_tokens if door is Door.ASK else self.tokens).read(door, path)
+        return self.tokens.read(door, path)
 
     @cached_property
     def journal(self) -> Journal | None:
@@ -208,10 +203,6 @@ class State:
     @cached_property
     def links(self) -> Links:
         return Links(lambda: self.tokens, self._prefix, spoken)
-
-    @cached_property
-    def ask_links(self) -> Links:
-        return Links(lambda: self.ask_tokens, self._prefix, spoken)
 
     @cached_property
     def mailto(self) -> MailtoDoor:

@@ -52,10 +52,6 @@ class Door(StrEnum):
     ASK = "ask"
 
 
-#: The doors whose tokens hold the pseudonyms under which choices stand.
-CANDIDATE_DOORS = (Door.LANDING, Door.ONE_CLICK)
-
-
 class Claim(NamedTuple):
     """What a token proves: its holder was invited to ``opportunity`` by mail.
 
@@ -101,22 +97,22 @@ def _named(name: bytes) -> str:
 class Tokens:
     """Mints and reads the tokens of one data key.
 
-    :param doors: the only ones that it makes and reads tokens for.
+    ``keys``: by which key a door's tokens have their pseudonyms. Those of the ask page, which operators see beside
+    addresses, have them by another key than choices.
     """
 
-    def __init__(self, key: DataKey, doors: tuple[Door, ...] = CANDIDATE_DOORS) -> None:
-        self.key = key
-        self.doors = doors
+    def __init__(self, key: DataKey) -> None:
+        self.keys: dict[Door, DataKey] = dict.fromkeys(Door, key) | {Door.ASK: DataKey(key.derive("ask"))}
         self._signature = Signature()
-        self._link_keys = {door: key.derive(f"link.{door}") for door in doors}
+        self._link_keys = {door: each.derive(f"link.{door}") for door, each in self.keys.items()}
 
     def mint(self, door: Door, address: Address, opportunity: str) -> str:
         """The token of one person's link to one door."""
-        name = checked_opportunity(opportunity).encode()
-        marks = self.key.marks(address, opportunity)
+        key, name = self.keys[door], checked_opportunity(opportunity).encode()
+        marks = key.marks(address, opportunity)
         version, length = bytes((VERSION, len(marks) // 2)), bytes((len(name),))
         digests = [mark.digest for mark in marks]
-        return self._sign(door, b"".join((version, *digests, self.key.domain_tag(address.domain), length, name)))
+        return self._sign(door, b"".join((version, *digests, key.domain_tag(address.domain), length, name)))
 
     def reissue(self, door: Door, claim: Claim) -> str:
         """The token that opens another door to the holder of this claim."""
@@ -136,25 +132,27 @@ class Tokens:
         payload, signature = signed[:-SIGNATURE_SIZE], signed[-SIGNATURE_SIZE:]
         if not self._signature.verify_signature(self._link_keys[door], payload, signature):
             raise bad_token()
-        return self._unpack(payload)
+        return _unpacked(payload, self.keys[door])
 
-    def _unpack(self, payload: bytes) -> Claim:
-        tag_at = 2 + 2 * payload[1] * DIGEST_SIZE
-        name_at = tag_at + TAG_SIZE + 1
-        is_whole = len(payload) > name_at and len(payload) == name_at + payload[name_at - 1]
-        if payload[0] != VERSION or payload[1] not in (1, 2) or not is_whole:
-            raise bad_token()
-        try:
-            opportunity = _named(payload[name_at:])
-        except ValueError:
-            raise bad_token() from None
-        person = self._marks(payload, 2, opportunity)
-        base = self._marks(payload, 2 + 2 * DIGEST_SIZE, opportunity) if payload[1] == 2 else None
-        return Claim(payload, opportunity, person, base, payload[tag_at : name_at - 1])
 
-    def _marks(self, payload: bytes, at: int, opportunity: str) -> tuple[Mark, Mark]:
-        scope, then = self.key.scope, at + DIGEST_SIZE
-        return Mark(scope(opportunity), payload[at:then]), Mark(scope(ALL), payload[then : then + DIGEST_SIZE])
+def _unpacked(payload: bytes, key: DataKey) -> Claim:
+    tag_at = 2 + 2 * payload[1] * DIGEST_SIZE
+    name_at = tag_at + TAG_SIZE + 1
+    is_whole = len(payload) > name_at and len(payload) == name_at + payload[name_at - 1]
+    if payload[0] != VERSION or payload[1] not in (1, 2) or not is_whole:
+        raise bad_token()
+    try:
+        opportunity = _named(payload[name_at:])
+    except ValueError:
+        raise bad_token() from None
+    this, everything = key.scope(opportunity), key.scope(ALL)
+
+    def marks(at: int) -> tuple[Mark, Mark]:
+        then = at + DIGEST_SIZE
+        return Mark(this, payload[at:then]), Mark(everything, payload[then : then + DIGEST_SIZE])
+
+    base = marks(2 + 2 * DIGEST_SIZE) if payload[1] == 2 else None
+    return Claim(payload, opportunity, marks(2), base, payload[tag_at : name_at - 1])
 
 
 def _token_in(path: str) -> str:

@@ -80,7 +80,7 @@ def _mail(mail: Callable[[Address], None], typed: str) -> None:
 def _mail_link(claim: Claim, address: Address) -> None:
     state = current_state()
     invited, anything = claim.person
-    if invited != state.ask_tokens.key.mark(address, claim.opportunity):
+    if invited != state.tokens.keys[Door.ASK].mark(address, claim.opportunity):
         return
     if not may_mail([(_slot(invited), MOST), (_slot(anything), MOST_IN_ALL)]):
         return
@@ -93,7 +93,7 @@ def _mail_link(claim: Claim, address: Address) -> None:
 
 def slots_of(address: Address, opportunities: Iterable[str]) -> list[bytes]:
     """The pseudonyms under which the mails to an address are counted."""
-    key = current_state().ask_tokens.key
+    key = current_state().tokens.keys[Door.ASK]
     return [_slot(key.mark(address, about)) for about in (ALL, *opportunities)]
 
 

@@ -156,7 +156,7 @@ def show_entry(email: Email, done: int | None = None, failure: str | None = None
         failure=failure,
         refused=refusal(resends),
         again=accepted[-1].time + APART if accepted else None,
-        ask_url=state.ask_links.url(Door.ASK, parse(email.recipient), email.opportunity),
+        ask_url=state.links.url(Door.ASK, parse(email.recipient), email.opportunity),
     )
 
 

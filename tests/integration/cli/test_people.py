@@ -95,7 +95,7 @@ def test_both_say_the_same_whatever_the_person_chose(host: Host) -> None:
 
 def test_requests_for_links_are_erased_too(host: Host, client: FlaskClient) -> None:
     invite(host)
-    url = urlsplit(current_state().ask_links.url(Door.ASK, parse("jane@example.org"), "beta-42"))
+    url = urlsplit(current_state().links.url(Door.ASK, parse("jane@example.org"), "beta-42"))
     client.post(url.path, data={"address": "jane@example.org"})
     settle()
     asked = sa.text("SELECT count(*) FROM optout_asked")
