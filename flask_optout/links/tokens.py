@@ -145,14 +145,14 @@ def _unpacked(payload: bytes, key: DataKey) -> Claim:
         opportunity = _named(payload[name_at:])
     except ValueError:
         raise bad_token() from None
-    this, everything = key.scope(opportunity), key.scope(ALL)
+    scopes = key.scope(opportunity), key.scope(ALL)
+    base = _marks(scopes, payload, 2 + 2 * DIGEST_SIZE) if payload[1] == 2 else None
+    return Claim(payload, opportunity, _marks(scopes, payload, 2), base, payload[tag_at : name_at - 1])
 
-    def marks(at: int) -> tuple[Mark, Mark]:
-        then = at + DIGEST_SIZE
-        return Mark(this, payload[at:then]), Mark(everything, payload[then : then + DIGEST_SIZE])
 
-    base = marks(2 + 2 * DIGEST_SIZE) if payload[1] == 2 else None
-    return Claim(payload, opportunity, marks(2), base, payload[tag_at : name_at - 1])
+def _marks(scopes: tuple[bytes, bytes], payload: bytes, at: int) -> tuple[Mark, Mark]:
+    then = at + DIGEST_SIZE
+    return Mark(scopes[0], payload[at:then]), Mark(scopes[1], payload[then : then + DIGEST_SIZE])
 
 
 def _token_in(path: str) -> str:
