@@ -80,13 +80,8 @@ def _is_base_url(value: Any) -> bool:
     )
 
 
-def _is_home(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"(?:/(?!/)|https?://)[!-~]*", value) is not None
-
-
-def _is_prefix(value: Any) -> bool:
-    # In lower case, as some mail programs send a link in lower case.
-    return isinstance(value, str) and re.fullmatch(r"(?:/[a-z0-9._~-]+)+", value) is not None
+def _is_text(pattern: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
 
 def _is_mailto(value: Any) -> bool:
@@ -144,7 +139,9 @@ SETTINGS = (
             _is_name, "a name on one line", "Example Jobs"),
     Setting("OPTOUT_URL_PREFIX", "/optout",
             "Where the candidate's pages stand in this app.",
-            _is_prefix, "a path in lower case that begins with a slash and does not end with one", "/optout"),
+            # In lower case, as some mail programs send a link in lower case.
+            _is_text(r"(?:/[a-z0-9._~-]+)+"), "a path in lower case that begins with a slash and does not end with one",
+            "/optout"),
     Setting("OPTOUT_LOG_DAYS", 90,
             "How long the Email Log keeps an invitation.",
             _is_days, "a whole number of days, 1 or more", "90"),
@@ -154,7 +151,7 @@ SETTINGS = (
             "Europe/Berlin"),
     Setting("OPTOUT_OPERATOR_HOME", None,
             "Where the Email Log's pages link back to: your own pages for operators.",
-            _is_home, "a path of this app, or an http or https URL", "/admin/"),
+            _is_text(r"(?:/(?!/)|https?://)[!-~]*"), "a path of this app, or an http or https URL", "/admin/"),
     Setting("OPTOUT_BOUNCE_DOMAIN", None,
             "For the doctor: the domain that bounces go to, where it is not the one in From.",
             _is_one_of(str), "a domain", "bounces.example.org"),

@@ -163,7 +163,7 @@ class State:
     @cached_property
     def choices(self) -> Choices:
         parts = self.store, self.tables.choices, self.key_slots, self.journal
-        return Choices(*parts, lambda: self.presses.forget_expired(), lambda: self.clock())
+        return Choices(*parts, lambda: self.presses.prune(), lambda: self.clock())
 
     @cached_property
     def imports(self) -> Imports:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import groupby
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from ..addresses import Address
+from ..errors import StoreUnavailable
 from ..links.keys import DataKey, Mark
 from ..links.tokens import checked_opportunity
 from .journal import NUMBER, Entry, Journal, advance, check_number
@@ -79,7 +80,8 @@ class Choices:
         """Delete recent presses that have expired, at most once in ``EVERY`` seconds."""
         if self.clock() >= self._next_tidy:
             self._next_tidy = self.clock() + EVERY
-            self.tidy()
+            with suppress(StoreUnavailable):  # by which nothing that the app is doing just now may fail
+                self.tidy()
 
     def muted(self, address: Address, opportunity: str, over: Read | None = None) -> bool:
         """Whether a choice forbids to invite this address to this opportunity.

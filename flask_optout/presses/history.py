@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from ..choices.repository import Choice, Choices, Statement
 from ..choices.store import KeyTaken, insert
 from ..choices.tables import binary, mark_columns, table, text
-from ..errors import StoreUnavailable
 from ..links.keys import Mark
 from ..links.tokens import Claim
 from .domain_alarm import Alarms
@@ -117,11 +116,6 @@ class RecentPresses:
             return None, [Statement(mark, True, "one-click")]
 
         self._choices.transact(work)
-
-    def forget_expired(self) -> None:
-        """As :meth:`prune`; what the app is doing just now never fails by it."""
-        with suppress(StoreUnavailable):
-            self.prune()
 
     def prune(self) -> None:
         """Delete the presses that have expired."""
