@@ -140,8 +140,8 @@ SETTINGS = (
     Setting("OPTOUT_URL_PREFIX", "/optout",
             "Where the candidate's pages stand in this app.",
             # In lower case, as some mail programs send a link in lower case.
-            _is_text(r"(?:/[a-z0-9._~-]+)+"), "a path in lower case that begins with a slash and does not end with one",
-            "/optout"),
+            _is_text(r"(?:/[a-z0-9._~-]+)+"),
+            "a path in lower case that begins with a slash and does not end with one", "/optout"),
     Setting("OPTOUT_LOG_DAYS", 90,
             "How long the Email Log keeps an invitation.",
             _is_days, "a whole number of days, 1 or more", "90"),
