@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -53,6 +54,11 @@ def text() -> sa.types.TypeEngine[str]:
 def number() -> sa.types.TypeEngine[int]:
     """A 64-bit integer; SQLite clusters a table by its key only when the key is an INTEGER."""
     return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def today() -> datetime.date:
+    """The day of a choice, in UTC."""
+    return datetime.datetime.now(datetime.UTC).date()
 
 
 class TableSet:
