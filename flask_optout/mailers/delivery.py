@@ -18,7 +18,10 @@ def deliver(letter: Letter) -> None:
     :raises ConfigurationError: when the host has neither Flask-Mail nor Flask-Mailman.
     """
     if "mail" in current_app.extensions:
-        _by_flask_mail(letter)
+        from . import flask_mail
+
+        carrier = flask_mail.Invitation(opportunity=letter.opportunity)
+        current_app.extensions["mail"].send(flask_mail.Cleared(carrier, letter))
     elif "mailman" in current_app.extensions:
         _by_flask_mailman(letter)
     else:
@@ -80,13 +83,6 @@ def default_sender() -> Recipient:
             "Set it to an address that candidates know.",
         )
     return sender
-
-
-def _by_flask_mail(letter: Letter) -> None:
-    from .flask_mail import Cleared, Invitation
-
-    carrier = Invitation(opportunity=letter.opportunity)
-    current_app.extensions["mail"].send(Cleared(carrier, letter))
 
 
 def _by_flask_mailman(letter: Letter) -> None:
