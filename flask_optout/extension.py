@@ -15,17 +15,16 @@ from .addresses import Recipient, parse
 from .choices.bulk import invitable
 from .choices.schema import keep_mutes
 from .cli.commands import optout_cli
-from .email_log import pages as operators
-from .email_log.pages import Guard, checked, stand_before
+from .email_log.pages import Guard, checked, register
 from .errors import ConfigurationError
 from .invitations.compose import FOOTER
 from .invitations.gate import OnError
 from .links.log_records import mask_records
 from .links.tokens import Door, checked_opportunity, tag_of
 from .mailers.stdlib import send_invitations
+from .pages.context import optout_toggle
 from .pages.find_link import blueprint
 from .pages.routing import optout_url
-from .pages.toggle import optout_toggle
 from .wiring import Database, Hooks, Loader, State, Tables, current_state
 
 #: What every template of the host knows of us.
@@ -76,11 +75,9 @@ class OptOut:
             )
         state = State(app, config.apply(app), self._hooks)
         app.extensions["optout"] = state
-        prefix = app.config["OPTOUT_URL_PREFIX"]
-        state.place.register(app, blueprint, prefix)
+        state.place.register(app, blueprint, app.config["OPTOUT_URL_PREFIX"])
         if (guard := self._hooks.operator) is not None:
-            state.place.register(app, operators.blueprint, f"{prefix}{operators.SEGMENT}", hidden=True)
-            stand_before(app, f"{operators.blueprint.name}.", guard, operators.enter)
+            register(app, state.place, guard)
         app.context_processor(TEMPLATE_NAMES.copy)
         app.cli.add_command(optout_cli)
         mask_records()

@@ -26,8 +26,7 @@ from .config import Keys
 from .email_log.people import People
 from .email_log.records import EmailLog
 from .email_log.resends import Resends
-from .email_log.saved_filters import SavedFilters
-from .email_log.search import Search
+from .email_log.search import SavedFilters, Search
 from .email_log.tables import LogTables
 from .errors import ConfigurationError
 from .inbound import receive

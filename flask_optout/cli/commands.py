@@ -9,13 +9,11 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from ..doctor.command import doctor
+from ..doctor.command import doctor, scan_me
 from ..wiring import current_state
-from .inbound import receive
-from .lists import import_list, mute
+from .opt_outs import import_list, mute, receive
 from .people import erase, export
-from .preview import preview
-from .scanners import alarms, notify_domain, scan_me
+from .scanners import alarms, notify_domain
 from .setting_up import init, init_db, status
 from .terminal import Commands, counted, progress, told
 
@@ -131,7 +129,7 @@ def replay(new: bool) -> None:
 
 
 for _title, _commands in {
-    "Setting up": (init, init_db, doctor, preview),
+    "Setting up": (init, init_db, doctor),
     "Opt-outs from elsewhere": (import_list, mute, receive),
     "One person's data": (erase, export),
     "Mail scanners": (alarms, notify_domain, scan_me),

@@ -9,8 +9,7 @@ from flask.cli import with_appcontext
 
 from ..addresses import parse
 from ..email_log.people import Held
-from ..pages.ask import slots_of
-from ..pages.find_link import slot_of
+from ..pages.find_link import slots_of
 from ..wiring import current_state
 from .terminal import counted, told
 
@@ -47,7 +46,7 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
         if not yes:
             click.confirm("Remove all of it?", abort=True)
         opportunities = people.opportunities(mailbox, MOST)
-        erased = people.erase(mailbox, [slot_of(person), *slots_of(person, opportunities)])
+        erased = people.erase(mailbox, slots_of(person, opportunities))
     click.echo(f"Removed {_rows(erased)}.")
 
 

@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..choices.store import Store
-from .ids import time_of
-from .slots import shown
-from .tables import ADDRESS_SIZE, LogTables
+from .records import shown
+from .tables import ADDRESS_SIZE, LogPart, time_of
 
 #: Rows that are read at once.
 PAGE = 100
@@ -23,28 +21,22 @@ class Held(NamedTuple):
     resends: int
 
 
-class People:
-    """The Email Log of one app, person by person; a person is a canonical address.
-
-    Every method raises StoreUnavailable when the database does not answer.
-    """
-
-    def __init__(self, store: Store, tables: LogTables) -> None:
-        self._store, self._tables = store, tables
+class People(LogPart):
+    """The Email Log person by person; a person is a canonical address."""
 
     def opportunities(self, mailbox: str, limit: int) -> list[str]:
         """What a person was invited to, of what is kept, the newest first."""
-        email = self._tables.email.c
+        email = self.tables.email.c
         query = sa.select(email.opportunity).where(email.mailbox == mailbox[:ADDRESS_SIZE])
         newest = query.group_by(email.opportunity).order_by(sa.func.max(email.id).desc()).limit(limit)
-        return self._store.read(lambda connection: list(connection.scalars(newest)))
+        return [opportunity for (opportunity,) in self.rows(newest)]
 
     def invitations(self, mailbox: str) -> Iterator[dict[str, Any]]:
         """Every invitation that is kept, oldest first, with a mark in place of personal links."""
-        email = self._tables.email.c
-        query = sa.select(self._tables.email).where(email.mailbox == mailbox[:ADDRESS_SIZE]).order_by(email.id)
+        email = self.tables.email.c
+        query = sa.select(self.tables.email).where(email.mailbox == mailbox[:ADDRESS_SIZE]).order_by(email.id)
         last = -1
-        while rows := self._rows(query.where(email.id > last).limit(PAGE)):
+        while rows := self.rows(query.where(email.id > last).limit(PAGE)):
             for row in rows:
                 values = row._asdict()
                 last = values.pop("id")
@@ -54,39 +46,36 @@ class People:
 
     def resends(self, mailbox: str) -> list[dict[str, Any]]:
         """Every time an invitation was sent to them again."""
-        resend = self._tables.resend.c
-        columns = resend.opportunity, resend.operator, resend.failure
-        query = sa.select(resend.moment, *columns).where(resend.mailbox == mailbox[:ADDRESS_SIZE])
-        names = [column.name for column in columns]
-        rows = self._rows(query.order_by(resend.moment))
-        return [{"time": _time(moment), **dict(zip(names, more, strict=True))} for moment, *more in rows]
+        resend = self.tables.resend.c
+        query = sa.select(resend.moment, resend.opportunity, resend.operator, resend.failure)
+        rows = self.rows(query.where(resend.mailbox == mailbox[:ADDRESS_SIZE]).order_by(resend.moment))
+        return [
+            {"time": _time(moment), "opportunity": opportunity, "operator": operator, "failure": failure}
+            for moment, opportunity, operator, failure in rows
+        ]
 
     def held(self, mailbox: str) -> Held:
         """What :meth:`erase` would remove."""
-        tables = self._tables.email, self._tables.resend
+        email, resend = self.tables.email, self.tables.resend
         counts = (
             sa.select(sa.func.count()).select_from(table).where(table.c.mailbox == mailbox[:ADDRESS_SIZE])
-            for table in tables
+            for table in (email, resend)
         )
-        return Held(*self._rows(sa.select(*(count.scalar_subquery() for count in counts)))[0])
+        return Held(*self.rows(sa.select(*(count.scalar_subquery() for count in counts)))[0])
 
     def erase(self, mailbox: str, slots: Sequence[bytes]) -> Held:
         """Remove a person's invitations, resends and asks; what they chose stays.
 
         :param slots: under which their asks are counted.
         """
-        mailbox = mailbox[:ADDRESS_SIZE]
-        email, resend, asked = self._tables.email, self._tables.resend, self._tables.asked
+        email, resend, asked = self.tables.email, self.tables.resend, self.tables.asked
 
         def delete(connection: sa.Connection) -> Held:
             connection.execute(asked.delete().where(asked.c.slot.in_(slots)))
-            deletes = (table.delete().where(table.c.mailbox == mailbox) for table in (email, resend))
+            deletes = (table.delete().where(table.c.mailbox == mailbox[:ADDRESS_SIZE]) for table in (email, resend))
             return Held(*(connection.execute(each).rowcount for each in deletes))
 
-        return self._store.write(delete)
-
-    def _rows(self, query: sa.Select[Any]) -> list[Any]:
-        return self._store.read(lambda connection: list(connection.execute(query)))
+        return self.store.write(delete)
 
 
 def _time(id: int) -> str:

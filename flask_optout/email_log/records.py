@@ -6,6 +6,7 @@ A row is written before anybody asks what its recipient has chosen, so it is the
 from __future__ import annotations
 
 import datetime
+import json
 import smtplib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -15,13 +16,13 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..addresses import Address
-from ..choices.store import KeyTaken, Store, insert
-from .ids import id_at, new_id, now, time_of
-from .slots import SLOT, cut, masked, shown
-from .tables import ADDRESS_SIZE, NAME_SIZE, LogTables
+from ..choices.store import KeyTaken, insert
+from .tables import ADDRESS_SIZE, NAME_SIZE, LogPart, id_at, new_id, now, time_of
 
 #: Rows read or deleted in one transaction: a delete holds the write lock for some milliseconds.
 BATCH = 5_000
+#: What is shown where a personal link stood.
+SLOT = "[personal link]"
 #: Headers whose value is a link of the candidate's, whatever it looks like (RFC 8058, RFC 2369).
 PERSONAL_HEADERS = ("list-unsubscribe", "list-unsubscribe-post")
 
@@ -74,12 +75,8 @@ class Outgoing(NamedTuple):
     attachments: Sequence[str] = ()
 
 
-class EmailLog:
-    """The Email Log of one app. Every method raises StoreUnavailable when the database does not answer."""
-
-    def __init__(self, store: Store, tables: LogTables) -> None:
-        self._store = store
-        self._email = tables.email
+class EmailLog(LogPart):
+    """The invitations of one app."""
 
     def record(self, outgoing: Sequence[Outgoing]) -> list[int]:
         """Keep invitations that are about to leave, all or none; return the ids of their rows."""
@@ -92,29 +89,29 @@ class EmailLog:
         ids = [new_id() for _ in rows]
         # In the order of their ids, which is random: that of a batch would tell who of it was muted.
         numbered = [{"id": id, **row} for id, row in sorted(zip(ids, rows, strict=True), key=itemgetter(0))]
-        self._store.record(lambda connection: insert(connection, self._email, *numbered), single=len(rows) == 1)
+        self.store.record(lambda connection: insert(connection, self.tables.email, *numbered), single=len(rows) == 1)
         return ids
 
     def forget(self, ids: Sequence[int]) -> None:
         """Remove the rows of invitations that were not even begun to be sent."""
-        self._change(self._email.delete().where(self._email.c.id.in_(ids)))
+        self.change(self.tables.email.delete().where(self.tables.email.c.id.in_(ids)))
 
     def record_failure(self, id: int, error: BaseException) -> None:
         """Note on a row why its hand-off failed."""
-        self._change(self._email.update().where(self._email.c.id == id).values(failure=reason(error)))
+        self.change(self.tables.email.update().where(self.tables.email.c.id == id).values(failure=reason(error)))
 
     def get(self, id: int) -> Email | None:
         """One invitation, or ``None`` when it is not kept."""
-        email = self._email.c
+        email = self.tables.email.c
         query = sa.select(*(email[name.removesuffix("_pieces")] for name in Email._fields)).where(email.id == id)
-        return next((Email(*row) for row in self._rows(query)), None)
+        return next((Email(*row) for row in self.rows(query)), None)
 
     def invited_between(self, first: datetime.date, last: datetime.date) -> Iterator[str]:
         """The canonical address of each invitation from the first to the last day (UTC)."""
-        email = self._email.c
+        email = self.tables.email.c
         after, before = _midnight(first) - 1, _midnight(last + datetime.timedelta(1))
         query = sa.select(email.id, email.mailbox).where(email.id < before).order_by(email.id).limit(BATCH)
-        while rows := self._rows(query.where(email.id > after)):
+        while rows := self.rows(query.where(email.id > after)):
             yield from (row.mailbox for row in rows)
             after = rows[-1].id
 
@@ -123,15 +120,15 @@ class EmailLog:
 
         :param domain: as its A-label, in lower case.
         """
-        email = self._email.c
+        email = self.tables.email.c
         query = sa.select(email.recipient, email.opportunity).distinct()
-        found = self._rows(query.where(email.domain == domain))
+        found = self.rows(query.where(email.domain == domain))
         return sorted((recipient, opportunity) for recipient, opportunity in found)
 
     def outdated(self, days: int) -> int:
         """How many invitations are older than so many days."""
-        query = sa.select(sa.func.count()).where(self._email.c.id < _oldest(days))
-        return self._store.read(lambda connection: connection.scalar(query) or 0)
+        [(outdated,)] = self.rows(sa.select(sa.func.count()).where(self.tables.email.c.id < _oldest(days)))
+        return int(outdated)
 
     def prune(self, days: int) -> Iterator[int]:
         """Delete what is older than so many days; gives how many invitations each bounded batch deleted.
@@ -139,20 +136,14 @@ class EmailLog:
         No link needs a row here, so none breaks.
         """
         oldest = _oldest(days)
-        while batch := self._store.record(lambda connection: self._prune_batch(connection, oldest)):
+        while batch := self.store.record(lambda connection: self._prune_batch(connection, oldest)):
             yield batch
 
     def _prune_batch(self, connection: sa.Connection, oldest: int) -> int:
-        email = self._email.c
+        email = self.tables.email.c
         ids = sa.select(email.id).where(email.id < oldest).order_by(email.id).limit(BATCH)
         last = connection.scalar(sa.select(sa.func.max(ids.subquery().c.id)))
-        return 0 if last is None else connection.execute(self._email.delete().where(email.id <= last)).rowcount
-
-    def _rows(self, query: sa.Select[Any], values: dict[str, Any] | None = None) -> list[Any]:
-        return self._store.read(lambda connection: list(connection.execute(query, values)))
-
-    def _change(self, statement: sa.Executable) -> None:
-        self._store.record(lambda connection: connection.execute(statement))
+        return 0 if last is None else connection.execute(self.tables.email.delete().where(email.id <= last)).rowcount
 
 
 def reason(error: BaseException) -> str:
@@ -193,3 +184,30 @@ def _oldest(days: int) -> int:
 
 def _header(name: str, value: str, links: tuple[str, ...]) -> str:
     return f"{name}: {SLOT if name.lower() in PERSONAL_HEADERS else masked(value, links)}"
+
+
+def cut(text: str, link: str) -> str:
+    """The pieces of a text, as JSON: cut at the link, and each piece again at the link's token alone.
+
+    The token stands alone where the host has put the link into another URL, such as a click counter's.
+    """
+    token = link.rpartition("/")[2]
+    return json.dumps([piece.split(token) for piece in text.split(link)], ensure_ascii=False)
+
+
+def filled(pieces: str, link: str) -> str:
+    """The text again, with this link where the link stood."""
+    token = link.rpartition("/")[2]
+    return link.join(token.join(piece) for piece in json.loads(pieces))
+
+
+def shown(pieces: str) -> str:
+    """The text with ``SLOT`` where the link stood."""
+    return filled(pieces, SLOT)
+
+
+def masked(text: str, links: tuple[str, ...]) -> str:
+    """A header value, which is not sent again, with ``SLOT`` in place of the links."""
+    for link in links:
+        text = text.replace(link, SLOT).replace(link.rpartition("/")[2], SLOT)
+    return text

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..choices.store import KeyTaken, Store, insert
-from .ids import new_id, now, time_of
+from ..choices.store import KeyTaken, insert
 from .records import Email, reason
-from .tables import NAME_SIZE, LogTables
+from .tables import NAME_SIZE, LogPart, new_id, now, time_of
 
 #: How often one candidate gets the invitation to one opportunity again, and how long apart.
 MOST = 3
@@ -38,59 +37,48 @@ class Resend(NamedTuple):
         return time_of(self.moment)
 
 
-class Resends:
-    """What one app's operators sent again. Every method raises StoreUnavailable when the database does not answer."""
-
-    def __init__(self, store: Store, tables: LogTables) -> None:
-        self._store = store
-        self._email, self._resend = tables.email, tables.resend
+class Resends(LogPart):
+    """What one app's operators sent again."""
 
     def of(self, email: Email) -> list[Resend]:
         """All that was sent again to the candidate of this invitation for its opportunity."""
-        return self._store.read(lambda connection: self._rows(connection, email))
+        resend = self.tables.resend.c
+        query = sa.select(*(resend[name] for name in Resend._fields)).where(*self._candidate(email))
+        return [Resend(*row) for row in self.rows(query.order_by(resend.number))]
 
     def begin(self, email: Email, operator: str) -> int | Refusal:
         """Note that an operator has this sent again, before it is; give its number, or why it may not be."""
-
-        def write(connection: sa.Connection) -> int | Refusal:
-            earlier = self._rows(connection, email)
-            refused = refusal(earlier)
-            if refused is not None:
-                return refused
-            row = {
-                "opportunity": email.opportunity,
-                "mailbox": email.mailbox,
-                "number": len(earlier) + 1,
-                "email_id": email.id,
-                "moment": new_id(),
-                "operator": operator[:NAME_SIZE],
-            }
-            insert(connection, self._resend, row)
-            return len(earlier) + 1
-
+        earlier = self.of(email)
+        refused = refusal(earlier)
+        if refused is not None:
+            return refused
+        row = {
+            "opportunity": email.opportunity,
+            "mailbox": email.mailbox,
+            "number": len(earlier) + 1,  # which the key gives to one of several that begin at once
+            "moment": new_id(),
+            "operator": operator[:NAME_SIZE],
+        }
         try:
-            return self._store.record(write)
+            self.store.record(lambda connection: insert(connection, self.tables.resend, row))
         except KeyTaken:
             return Refusal.TODAY
+        return len(earlier) + 1
 
     def record_failure(self, email: Email, number: int, error: BaseException) -> None:
         """Note why a hand-off failed."""
-        update = self._resend.update().where(*self._candidate(email), self._resend.c.number == number)
-        self._store.record(lambda connection: connection.execute(update.values(failure=reason(error))))
+        resend = self.tables.resend
+        update = resend.update().where(*self._candidate(email), resend.c.number == number)
+        self.change(update.values(failure=reason(error)))
 
     def prune(self) -> None:
         """Forget the candidates of whom the Email Log keeps no invitation to the opportunity any more."""
-        email, resend = self._email.c, self._resend.c
+        email, resend = self.tables.email.c, self.tables.resend.c
         kept = sa.exists().where(email.opportunity == resend.opportunity, email.mailbox == resend.mailbox)
-        self._store.record(lambda connection: connection.execute(self._resend.delete().where(~kept)))
-
-    def _rows(self, connection: sa.Connection, email: Email) -> list[Resend]:
-        resend = self._resend.c
-        query = sa.select(*(resend[name] for name in Resend._fields)).where(*self._candidate(email))
-        return [Resend(*row) for row in connection.execute(query.order_by(resend.number))]
+        self.change(self.tables.resend.delete().where(~kept))
 
     def _candidate(self, email: Email) -> tuple[sa.ColumnElement[bool], ...]:
-        resend = self._resend.c
+        resend = self.tables.resend.c
         return resend.opportunity == email.opportunity, resend.mailbox == email.mailbox
 
 

@@ -1,17 +1,21 @@
-"""Finding invitations: by index in the whole Email Log, or by words in a window of the newest that are left."""
+"""Finding invitations: by index in the whole Email Log, or by words in a window of the newest that are left.
+
+A search can be saved under a name, for one opportunity or for the whole app.
+"""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
-from ..choices.store import Store
-from .ids import LARGEST_ID, time_of
-from .tables import ADDRESS_SIZE, LogTables
+from ..choices.store import KeyTaken
+from .tables import ADDRESS_SIZE, LARGEST_ID, LogPart, time_of
 
 #: Rows on one page.
 PAGE = 50
@@ -76,21 +80,8 @@ class SearchResult(NamedTuple):
     searched_to: datetime.datetime | None
 
 
-class Search:
-    """Reads the Email Log of one app. Every method raises StoreUnavailable when the database does not answer."""
-
-    def __init__(self, store: Store, tables: LogTables) -> None:
-        self._store = store
-        self._email = tables.email
-        # Built once: SQLAlchemy would take longer over each than the database does.
-        shapes: tuple[tuple[str, ...], ...] = (
-            ("mailbox", "opportunity"),
-            ("mailbox",),
-            ("domain",),
-            ("opportunity",),
-            (),
-        )
-        self._newest = {shape: self._newest_by(*shape) for shape in shapes}
+class Search(LogPart):
+    """Reads the Email Log of one app."""
 
     def page(self, wanted: Criteria, before: int | None = None) -> SearchResult:
         """The newest entries that fit, at any depth at the cost of the first page.
@@ -98,36 +89,31 @@ class Search:
         :param before: where to go on: the ``older`` of the page before.
         """
         until = wanted.until if before is None else max(0, min(before, wanted.until))
-        query, values = self._query(wanted)
-        values |= {"until": until, "limit": PAGE + 1}
 
         def read(connection: sa.Connection) -> tuple[list[Entry], int | None]:
-            end = self._end_of_window(connection, wanted, until)
-            values["since"] = max(wanted.since, (end or 0) + 1)
-            return [Entry(*row) for row in connection.execute(query, values)], end
+            query, values, end = self._in_window(connection, wanted, until)
+            return [Entry(*row) for row in connection.execute(query, values | {"limit": PAGE + 1})], end
 
-        rows, end = self._store.read(read)
+        rows, end = self.store.read(read)
         if len(rows) > PAGE:
             return SearchResult(rows[:PAGE], rows[PAGE - 1].id, None)
         return SearchResult(rows, end and end + 1, None if end is None else time_of(end))
 
     def total(self, wanted: Criteria) -> int:
         """How many fit, counted to one more than ``COUNTED``; where words are wanted, those of the first window."""
-        query, values = self._query(wanted)
-        counted = query.with_only_columns(self._email.c.id).order_by(None).subquery()
-        values |= {"until": wanted.until, "limit": COUNTED + 1}
 
         def read(connection: sa.Connection) -> int:
-            end = self._end_of_window(connection, wanted, wanted.until)
-            values["since"] = max(wanted.since, (end or 0) + 1)
-            return connection.scalar(sa.select(sa.func.count()).select_from(counted), values) or 0
+            query, values, _ = self._in_window(connection, wanted, wanted.until)
+            counted = query.with_only_columns(self.tables.email.c.id).order_by(None).subquery()
+            counts = sa.select(sa.func.count()).select_from(counted)
+            return connection.scalar(counts, values | {"limit": COUNTED + 1}) or 0
 
-        return self._store.read(read)
+        return self.store.read(read)
 
     def starting(self, column: str, prefix: str, limit: int) -> list[str]:
         """The first values of an indexed column that begin with this, in their order, each once."""
         # From each value to the next by the index: the rows of all of them would take long.
-        value = self._email.c[column]
+        value = self.tables.email.c[column]
         within = (value >= prefix, value < prefix + LAST_CHARACTER)
         skip = sa.select(sa.func.min(value).label("value"), sa.literal(1).label("rank")).where(*within)
         found = skip.cte("skip", recursive=True)
@@ -138,25 +124,39 @@ class Search:
             )
         )
         query = sa.select(found.c.value).where(found.c.value.is_not(None))
-        return self._store.read(lambda connection: list(connection.scalars(query)))
+        return [found for (found,) in self.rows(query)]
 
-    def _query(self, wanted: Criteria) -> tuple[sa.Select[Any], dict[str, Any]]:
-        query, values = self._indexed(wanted)
-        for condition in self._unindexed(wanted):
-            query = query.where(condition)
-        return query, values
+    def _in_window(
+        self, connection: sa.Connection, wanted: Criteria, until: int
+    ) -> tuple[sa.Select[Any], dict[str, Any], int | None]:
+        """What fits, newest first, its values but for the limit, and the first row that is not looked at.
 
-    def _indexed(self, wanted: Criteria) -> tuple[sa.Select[Any], dict[str, Any]]:
+        There is such a row where the window does not reach all of them.
+        """
         shape = tuple(name for name in ("mailbox", "domain", "opportunity") if getattr(wanted, name) is not None)
-        values = {
-            "mailbox": (wanted.mailbox or "")[:ADDRESS_SIZE],
-            "domain": wanted.domain,
-            "opportunity": wanted.opportunity,
-        }
-        return self._newest.get(shape, self._newest[shape[-1:]]), values
+        query = self._newest.get(shape, self._newest[shape[-1:]])
+        values: dict[str, Any] = {name: getattr(wanted, name)[:ADDRESS_SIZE] for name in shape}
+        values |= {"since": wanted.since, "until": until}
+        unindexed = list(self._unindexed(wanted))
+        if not unindexed:
+            return query, values, None
+        ids = query.with_only_columns(self.tables.email.c.id).offset(WINDOW)
+        end = connection.scalar(ids, values | {"limit": 1})
+        values["since"] = max(wanted.since, (end or 0) + 1)
+        return query.where(*unindexed), values, end
+
+    @cached_property
+    def _newest(self) -> dict[tuple[str, ...], sa.Select[Any]]:
+        """What each index finds, newest first; built once, as it takes longer than the database does to look."""
+        email = self.tables.email.c
+        shapes = (("mailbox", "opportunity"), ("mailbox",), ("domain",), ("opportunity",), ())
+        query = sa.select(*(email[name] for name in Entry._fields)).order_by(email.id.desc())
+        query = query.where(email.id >= sa.bindparam("since"), email.id < sa.bindparam("until"))
+        query = query.limit(sa.bindparam("limit"))
+        return {shape: query.where(*(email[name] == sa.bindparam(name) for name in shape)) for shape in shapes}
 
     def _unindexed(self, wanted: Criteria) -> Iterator[sa.ColumnElement[bool]]:
-        email = self._email.c
+        email = self.tables.email.c
         for word in wanted.words:
             yield email.words.contains(word.text, autoescape=True) | email.opportunity.in_(word.titled)
         if wanted.failed:
@@ -164,20 +164,49 @@ class Search:
         if wanted.domain is not None and wanted.opportunity is not None:  # each has an index, and both have none
             yield email.domain == wanted.domain
 
-    def _end_of_window(self, connection: sa.Connection, wanted: Criteria, until: int) -> int | None:
-        """The first row that is not looked at, if the window does not reach all of them."""
-        if not any(True for _ in self._unindexed(wanted)):
-            return None
-        query, values = self._indexed(wanted)
-        values |= {"since": wanted.since, "until": until, "limit": 1}
-        end: int | None = connection.scalar(query.with_only_columns(self._email.c.id).offset(WINDOW), values)
-        return end
 
-    def _newest_by(self, *columns: str) -> sa.Select[Any]:
-        email = self._email.c
-        query = sa.select(*(email[name] for name in Entry._fields)).where(
-            email.id >= sa.bindparam("since"), email.id < sa.bindparam("until")
-        )
-        for name in columns:
-            query = query.where(email[name] == sa.bindparam(name))
-        return query.order_by(email.id.desc()).limit(sa.bindparam("limit"))
+class SavedFilter(NamedTuple):
+    """A named query string, one of its name; ``opportunity`` is ``""`` where it is of the whole app."""
+
+    name: str
+    opportunity: str
+    query: str
+
+
+class SavedFilters(LogPart):
+    """The filters that operators of one app gave a name."""
+
+    def of(self, opportunity: str) -> list[SavedFilter]:
+        """Those of the whole app, and those of this opportunity."""
+        table = self.tables.saved_filter.c
+        query = sa.select(table.name, table.opportunity, table.query).order_by(table.name)
+        return [SavedFilter(*row) for row in self.rows(query.where(table.opportunity.in_(["", opportunity])))]
+
+    def save(self, saved: SavedFilter) -> bool:
+        """Save a filter, unless there is one of its name; says whether it did."""
+        return self._write(self.tables.saved_filter.insert().values(**saved._asdict()))
+
+    def rename(self, name: str, new: str) -> bool:
+        """Give a filter, if it is there, another name, unless there is one of that; says whether that was free."""
+        table = self.tables.saved_filter
+        return self._write(table.update().where(table.c.name == name).values(name=new))
+
+    def delete(self, name: str) -> None:
+        """Delete a filter, if it is there."""
+        table = self.tables.saved_filter
+        self.change(table.delete().where(table.c.name == name))
+
+    def _write(self, statement: sa.Executable) -> bool:
+        """Execute a statement; says whether the name in it was free."""
+
+        def work(connection: sa.Connection) -> None:
+            try:
+                connection.execute(statement)
+            except IntegrityError:
+                raise KeyTaken from None
+
+        try:
+            self.store.record(work)
+        except KeyTaken:
+            return False
+        return True

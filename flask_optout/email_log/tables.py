@@ -1,9 +1,15 @@
-"""The tables of the Email Log."""
+"""The tables of the Email Log, the ids of its rows, and what reads and writes them."""
 
 from __future__ import annotations
 
+import datetime
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
 import sqlalchemy as sa
 
+from ..choices.store import Store
 from ..choices.tables import TableSet, binary, number, string, table, text
 from ..links.keys import DIGEST_SIZE
 
@@ -11,6 +17,31 @@ from ..links.keys import DIGEST_SIZE
 ADDRESS_SIZE = 254
 OPPORTUNITY_SIZE = 128
 NAME_SIZE = 80
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+MINUTE = datetime.timedelta(minutes=1)
+#: Ids of one minute: many, so that two random ones are seldom the same.
+PER_MINUTE = 2**36
+LARGEST_ID = 2**63 - 1
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def id_at(moment: datetime.datetime) -> int:
+    """The smallest id of a minute."""
+    return min((moment - EPOCH) // MINUTE * PER_MINUTE, LARGEST_ID)
+
+
+def new_id() -> int:
+    """A random id of this minute, so that rows of one minute have no order."""
+    return id_at(now()) + secrets.randbelow(PER_MINUTE)
+
+
+def time_of(id: int) -> datetime.datetime:
+    """The minute, in UTC, that an id was made of."""
+    return EPOCH + id // PER_MINUTE * MINUTE
 
 
 class LogTables(TableSet):
@@ -39,8 +70,6 @@ class LogTables(TableSet):
             sa.Column("opportunity", string(OPPORTUNITY_SIZE), primary_key=True),
             sa.Column("mailbox", string(ADDRESS_SIZE), primary_key=True),
             sa.Column("number", sa.SmallInteger, primary_key=True, autoincrement=False),
-            sa.Column("email_id", number(), nullable=False),
-            sa.Index("ix_optout_resend_email_id", "email_id"),
             sa.Column("moment", number(), nullable=False),
             sa.Column("operator", string(NAME_SIZE), nullable=False),
             sa.Column("failure", string(NAME_SIZE)),
@@ -78,3 +107,17 @@ def _email(metadata: sa.MetaData) -> sa.Table:
         sa.Index("optout_email_log_by_opportunity", "opportunity", "id"),
         sa.Index("optout_email_log_by_candidate", "opportunity", "mailbox", "id"),
     )
+
+
+@dataclass(frozen=True)
+class LogPart:
+    """A part of one app's Email Log. Every method raises StoreUnavailable when the database does not answer."""
+
+    store: Store
+    tables: LogTables
+
+    def rows(self, query: sa.Select[Any]) -> list[Any]:
+        return self.store.read(lambda connection: list(connection.execute(query)))
+
+    def change(self, statement: sa.Executable) -> None:
+        self.store.record(lambda connection: connection.execute(statement))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import re
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import Response, current_app, make_response, redirect, request
 from flask.sansio.blueprints import BlueprintSetupState
@@ -19,23 +23,35 @@ from ..links.tokens import Claim, Door, split
 from ..presses.evidence import COMMANDS, LANDING, Command, Nonce, Page, new_visit, observe, visitor
 from ..presses.judge import Verdict
 from ..wiring import current_state
-from .assets import HOME, serve_assets
 from .context import TOGGLE, PageContext, element_id, opened, own_url, page_context
 from .languages import OF_LINK, of_browser, of_link, render, speaking, spoken
-from .one_click import LONGEST_SIGNAL, UNSIGNED, is_signal
 from .routing import RECEIPT, PlacedBlueprint, optout_url, with_query
 
+#: Templates and static files stand beside the package in a checkout and inside it when installed.
+HOME = next(place for place in Path(__file__).parents[1:3] if (place / "templates").is_dir())
+#: What changes in a file's URL when the file does, so that browsers may keep it.
+VERSIONS = {
+    file.name: hashlib.blake2b(file.read_bytes(), digest_size=6).hexdigest() for file in (HOME / "static").iterdir()
+}
+FOR_A_YEAR = "public, max-age=31536000, immutable"
 #: No form of ours is longer, and a longer body is read no further.
 LONGEST_FORM = 16_384
 #: The fields of our forms other than the button.
 FIELDS = {"nonce", "scripts", "seen", "toggle"}
 RETRY_AFTER = 60
+#: The body of a one-click request is a fixed signal of 26 octets, or some 200 as multipart (RFC 8058 section 3.2).
+LONGEST_SIGNAL = 1_024
+#: The answer to a request without the signal; nobody else in a host would say it.
+UNSIGNED = "Nothing changed: the body is not List-Unsubscribe=One-Click.\n"
+#: Scans for the signal instead of parsing, as the RFC's own example (section 8) is not valid multipart.
+SIGNAL_PART = re.compile(
+    rb'name="?List-Unsubscribe"?[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\nOne-Click[ \t]*\r?\n', re.IGNORECASE
+)
 CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
 blueprint: PlacedBlueprint = PlacedBlueprint(
     "optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates"
 )
-serve_assets(blueprint)
 
 
 class AnyToken(BaseConverter):
@@ -51,6 +67,12 @@ class AnyToken(BaseConverter):
 @blueprint.record
 def know_tokens(setup: BlueprintSetupState) -> None:
     setup.app.url_map.converters["optout_token"] = AnyToken
+
+
+@blueprint.url_defaults
+def put_version(endpoint: str, values: dict[str, Any]) -> None:
+    if endpoint == "optout.static":
+        values.setdefault("v", VERSIONS.get(values["filename"]))
 
 
 @blueprint.get("/<optout_token:token>")
@@ -106,6 +128,17 @@ def one_click_press(token: str) -> Response:
         return _plain(UNSIGNED, 400)
     current_state().presses.one_click(claim)
     return _plain("You will get no more of these invitations.\n", 200)
+
+
+def is_signal(body: bytes, mimetype: str) -> bool:
+    """Whether this is the exact one-click signal, in one of the shapes in which mail programs send it."""
+    if len(body) > LONGEST_SIGNAL:
+        return False
+    if mimetype == "multipart/form-data":
+        return SIGNAL_PART.search(body) is not None
+    if mimetype in ("application/x-www-form-urlencoded", ""):
+        return ("List-Unsubscribe", "One-Click") in parse_qsl(body.decode("latin-1").rstrip("\r\n"))
+    return False
 
 
 def _claim(door: Door, path: str) -> Claim:
@@ -194,12 +227,15 @@ def exempt_from_csrf(endpoint: str | None, values: dict[str, Any] | None) -> Non
 @blueprint.after_request
 def protect(response: Response) -> Response:
     """Keep pages out of caches, indexes, frames and referrers; they name nobody, but their URL is a credential."""
-    if request.endpoint == f"{request.blueprint}.static":
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.endpoint == "optout.static":
+        # While servers are brought up to date, one may be asked for the version of another: nobody keeps its answer.
+        if request.args.get("v", "") == VERSIONS.get((request.view_args or {})["filename"]):
+            response.headers["Cache-Control"] = FOR_A_YEAR
         return response
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     # The frame of a message in the Email Log has its own.
     response.headers.setdefault("Content-Security-Policy", CSP)
     response.vary.add("HX-Request")

@@ -1,4 +1,4 @@
-"""Page context: what the holder of a link is shown, on our page or in the toggle on a page of the host's."""
+"""What the holder of a link is shown, on our page or in the toggle, which is one line in a page of the host's."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from flask import request
+from flask import current_app, request
+from markupsafe import Markup
 
+from ..addresses import Recipient, parse
 from ..choices.repository import Choice
+from ..errors import ConfigurationError, JournalError, StoreUnavailable
 from ..links.keys import ALL
-from ..links.tokens import Claim, Door, joined
+from ..links.log_records import log_error
+from ..links.tokens import Claim, Door, checked_opportunity, joined
 from ..presses.evidence import Command, Nonce, Page, has_muted, new_visit, shows_everything, visitor
 from ..wiring import current_state
-from .languages import of_link
+from .languages import of_link, render
 from .opportunities import Opportunity
-from .routing import RECEIPT, optout_url
+from .routing import RECEIPT, here, optout_url
 
 #: Seconds for which a reload of the page after a press still says what the press did.
 RESULT_AGE = 600.0
@@ -135,3 +139,29 @@ def own_url(claim: Claim) -> str:
 def element_id(claim: Claim) -> str:
     """The id of this link's toggle in a page, where a press without scripts comes back to."""
     return f"optout-{hashlib.blake2b(claim.payload, digest_size=4).hexdigest()}"
+
+
+def optout_toggle(address: Recipient | None = None, opportunity: str | None = None) -> Markup:
+    """One line for a page that this person alone sees: "Not Interested?", or the mute and its undo.
+
+    It holds their link and tells their choice, so it stands on a signed-in candidate's own page and on no operator's.
+    Without a store it says that nothing changed, and the rest of the page stands.
+
+    :param address: without it and ``opportunity``, it is the toggle of whoever opened the host's landing page at a
+        link of theirs, and empty on any other page.
+    :param opportunity: its id, 1 to 128 bytes; ``"*"`` for all invitations.
+    :raises AddressError: when the address is malformed.
+    :raises OpportunityError: when the id cannot stand in a link.
+    """
+    if address is None and opportunity is None:
+        known = request.environ.get(TOGGLE)
+        return Markup(render("toggle.html", page=known)) if known is not None else Markup()
+    try:
+        state = current_state()
+        token = state.tokens.mint(Door.LANDING, parse(address or ""), checked_opportunity(opportunity))
+        claim = state.tokens.read(Door.LANDING, token)
+        page = page_context(claim, opened(claim)._replace(back=here()), toggle=True)
+    except (StoreUnavailable, ConfigurationError, JournalError) as error:
+        log_error(current_app.logger, error)
+        page = None
+    return Markup(render("toggle.html", page=page))

@@ -1,28 +1,52 @@
-"""The page for candidates who have lost their link: it mails them those of their last invitations.
+"""Links by mail: the ask page, where a URL that an operator copied leads, and the page for who has lost their link.
 
-Its answer is the same for every address, and is given before anything is looked up, as on the ask page.
+Whoever opens them learns and changes nothing: they read no choice, and answer every address alike. The mail is sent
+after the answer, by a thread of its own; neither the answer's time nor the closing of its connection tells whether
+there was one.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterable
 from functools import partial
 
-from flask import Response, current_app, request
+import sqlalchemy as sa
+from flask import Response, copy_current_request_context, current_app, make_response, request
 
-from ..addresses import Address
-from ..links.tokens import Door, bad_token
+from ..addresses import Address, parse
+from ..choices.store import KeyTaken, insert
+from ..email_log.tables import now
+from ..errors import AddressError, OptOutError
+from ..links.keys import ALL
+from ..links.log_records import log
+from ..links.tokens import Claim, Door, bad_token
 from ..mailers.delivery import default_sender, deliver, link_letter
 from ..wiring import current_state
-from .ask import mailed, may_mail
-from .candidate import blueprint, show
+from .candidate import LONGEST_FORM, blueprint, show
 from .languages import of_browser, speaking
 
-#: The candidate's blueprint, with this page and the ask page on it.
+#: The candidate's blueprint, with these pages on it.
 __all__ = ["blueprint"]
-#: Opportunities whose links are mailed.
+#: Opportunities whose links are mailed to who has lost theirs.
 LINKS = 10
-#: Mails on one day to one address, and for one client.
-MOST, MOST_FOR_CLIENT = 3, 20
+#: Mails on one day to one address: from the page for lost links, or from an ask page for one opportunity.
+MOST = 3
+#: Mails on one day to one address from all ask pages, and for one client from the page for lost links.
+MOST_IN_ALL, MOST_FOR_CLIENT = 10, 20
+
+
+@blueprint.get("/ask/<path:token>")
+def ask(token: str) -> str:
+    """Show the form; nothing on it depends on what the candidate chose."""
+    current_state().claim(Door.ASK, token)
+    return show("ask.html", answered=False)
+
+
+@blueprint.post("/ask/<path:token>")
+def ask_press(token: str) -> Response:
+    """Mail a fresh link to the typed address if it is the invited one; say the same whether or not it is."""
+    return _mailed(partial(_mail_asked, current_state().claim(Door.ASK, token)))
 
 
 @blueprint.get("/", strict_slashes=False)
@@ -36,7 +60,7 @@ def find_link() -> str:
 def find_link_press() -> Response:
     """Mail the links of the typed address to it, if there are any; say the same whether or not there are."""
     _check_setting()
-    return mailed(partial(_mail_links, request.remote_addr or ""))
+    return _mailed(partial(_mail_lost, request.remote_addr or ""))
 
 
 def _check_setting() -> None:
@@ -44,18 +68,92 @@ def _check_setting() -> None:
         raise bad_token()
 
 
-def _mail_links(client: str, address: Address) -> None:
+def _mailed(mail: Callable[[Address], None]) -> Response:
+    """Have links mailed to the typed address, after the answer, which is the same for every address.
+
+    :param mail: mails them, if there are any for this address.
+    """
+    request.max_content_length = LONGEST_FORM
+    work = copy_current_request_context(partial(_mail, mail, request.form.get("address", "")))
+    if not _submit(work):
+        return make_response(show("unavailable.html"), 503)
+    return make_response(show("ask.html", answered=True))
+
+
+def _submit(work: Callable[[], None]) -> bool:
+    """Have work done by a thread; say whether there was a place for it."""
     state = current_state()
-    opportunities = state.people.opportunities(address.canonical, LINKS)
-    limits = [(slot_of(address), MOST), (state.key.digest("find-link.client", client), MOST_FOR_CLIENT)]
-    if not opportunities or not may_mail(limits):
+    if not state.places.acquire(blocking=False):
+        return False
+    state.threads.submit(work).add_done_callback(lambda _: state.places.release())
+    return True
+
+
+def _mail(mail: Callable[[Address], None], typed: str) -> None:
+    try:
+        # To the canonical spelling, since another one that counts as the same may be another person's mailbox.
+        mail(parse(parse(typed).canonical))
+    except AddressError:
         return
+    except Exception as error:
+        # Of the mail library, whose text may hold an address, only the class.
+        reason = error if isinstance(error, OptOutError) else type(error).__name__
+        text = f"A link that was asked for could not be mailed: {reason}"
+        log(current_app.logger, logging.ERROR, "link_not_mailed", text)
+
+
+def _mail_asked(claim: Claim, address: Address) -> None:
+    invited, anything = claim.person
+    if invited != current_state().tokens.keys[Door.ASK].mark(address, claim.opportunity):
+        return
+    if _may_mail([(_slot(invited.digest.hex()), MOST), (_slot(anything.digest.hex()), MOST_IN_ALL)]):
+        _mail_links(address, [claim.opportunity])
+
+
+def _mail_lost(client: str, address: Address) -> None:
+    opportunities = current_state().people.opportunities(address.canonical, LINKS)
+    if opportunities and _may_mail([(_slot(address.canonical), MOST), (_slot(client), MOST_FOR_CLIENT)]):
+        _mail_links(address, opportunities)
+
+
+def _mail_links(address: Address, opportunities: list[str]) -> None:
+    state = current_state()
     with speaking(of_browser()):
         links = [(state.opportunity(id).title, state.links.url(Door.LANDING, address, id)) for id in opportunities]
         letter = link_letter(address, opportunities[0], *links, sender=default_sender())
     deliver(letter)
 
 
-def slot_of(address: Address) -> bytes:
-    """The pseudonym under which the mails to an address are counted."""
-    return current_state().key.digest("find-link", address.canonical)
+def slots_of(address: Address, opportunities: Iterable[str]) -> list[bytes]:
+    """The pseudonyms under which the mails to an address are counted."""
+    key = current_state().tokens.keys[Door.ASK]
+    marks = (key.mark(address, about) for about in (ALL, *opportunities))
+    return [_slot(address.canonical), *(_slot(mark.digest.hex()) for mark in marks)]
+
+
+def _slot(counted: str) -> bytes:
+    """A pseudonym of an address, a client or a pseudonym; operators see the last in tokens, and cannot compute it."""
+    return current_state().key.digest("asked", counted)
+
+
+def _may_mail(limits: Iterable[tuple[bytes, int]]) -> bool:
+    """Whether each slot has had fewer than its number of mails today; if so, count one more for each."""
+    state = current_state()
+    table, day = state.tables.log.asked, now().date()
+
+    def count(connection: sa.Connection) -> bool:
+        connection.execute(table.delete().where(table.c.day < day))
+        rows = []
+        for slot, most in limits:
+            counted = sa.select(sa.func.count()).where(table.c.day == day, table.c.slot == slot)
+            number = connection.scalar(counted) or 0
+            if number >= most:
+                return False
+            rows.append({"day": day, "slot": slot, "number": number + 1})
+        insert(connection, table, *rows)
+        return True
+
+    try:
+        return state.store.record(count)
+    except KeyTaken:
+        return False

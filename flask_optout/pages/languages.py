@@ -17,11 +17,9 @@ from markupsafe import Markup, escape
 from ..addresses import Recipient
 from ..links.tokens import tag_of
 
-#: Our message catalogues, of the domain ``optout``.
+#: Our message catalogues; a host's of the same domain add words and languages to them.
 CATALOGUES = Path(__file__).parents[1] / "translations"
 DOMAIN = "optout"
-#: A host's catalogue that translates this message adds its language to our pages.
-PROBE = "Not Interested?"
 #: How many languages of an Accept-Language header are looked at.
 MOST = 10
 #: Where a request keeps the language of the link that opened it.
@@ -51,10 +49,7 @@ def spoken(tag: str) -> bool:
     language = tag.partition("-")[0]
     if not language or "babel" not in current_app.extensions:
         return False
-    if language in (ENGLISH.tag, *_ours()):
-        return _locale(tag) is not None
-    hosts = current_app.extensions["babel"].instance.list_translations()
-    return any(tag_of(locale) in (tag, language) and _host_speaks(locale) for locale in hosts)
+    return not {tag, language}.isdisjoint(_translated(_folders())) and _locale(tag) is not None
 
 
 @contextmanager
@@ -99,13 +94,17 @@ def current_language() -> Language:
 
 def translate(message: str, **values: Any) -> str:
     """The message in the current language, with its placeholders filled; it is safe HTML where one of them is."""
-    return _filled(_looked_up("gettext", message), values)
+    text = _domain(_folders()).gettext(message) if "babel" in current_app.extensions else message
+    if any(isinstance(value, Markup) for value in values.values()):
+        return escape(text) % values
+    return text % values if values else text
 
 
-def translate_many(one: str, many: str, num: int, **values: Any) -> str:
+def translate_many(one: str, many: str, num: int) -> str:
     """The message in the form that this number asks for; ``%(num)s`` stands for the number."""
-    text = _looked_up("ngettext", one, many, num)
-    return _filled(text, {"num": num, **values})
+    if "babel" in current_app.extensions:
+        return str(_domain(_folders()).ngettext(one, many, num))
+    return (one if num == 1 else many) % {"num": num}
 
 
 def day(date: datetime.date) -> str:
@@ -152,23 +151,6 @@ def render(template: str, **context: Any) -> str:
     return render_template(f"optout/{template}", **words | context)
 
 
-def _filled(text: str, values: dict[str, Any]) -> str:
-    if any(isinstance(value, Markup) for value in values.values()):
-        return escape(text) % values
-    return text % values if values else text
-
-
-def _looked_up(lookup: str, *message: Any) -> str:
-    """The host's translation of a message, or ours where it has none."""
-    from_english = message[0] if lookup == "gettext" or message[2] == 1 else message[1]
-    if "babel" not in current_app.extensions:
-        return str(from_english)
-    from flask_babel import get_translations
-
-    found = str(getattr(get_translations(), lookup)(*message))
-    return str(getattr(_domain().get_translations(), lookup)(*message)) if found == from_english else found
-
-
 def _locale(tag: str) -> Any:
     from babel import Locale, UnknownLocaleError
 
@@ -178,20 +160,20 @@ def _locale(tag: str) -> Any:
         return None
 
 
-def _host_speaks(locale: Any) -> bool:
-    from flask_babel import force_locale, gettext
-
-    with force_locale(locale):
-        return bool(gettext(PROBE) != PROBE)
+def _folders() -> tuple[str, ...]:
+    """Where catalogues are, ours first: the words of later ones win."""
+    return str(CATALOGUES), *current_app.extensions["babel"].translation_directories
 
 
 @functools.cache
-def _ours() -> frozenset[str]:
-    return frozenset(path.parts[-3] for path in CATALOGUES.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
+def _translated(folders: tuple[str, ...]) -> frozenset[str]:
+    """The tags of the languages that there are catalogues of."""
+    catalogues = (path for folder in folders for path in Path(folder).glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
+    return frozenset([ENGLISH.tag, *(tag_of(path.parts[-3]) for path in catalogues)])
 
 
 @functools.cache
-def _domain() -> Any:
+def _domain(folders: tuple[str, ...]) -> Any:
     from flask_babel import Domain
 
-    return Domain([str(CATALOGUES)], DOMAIN)
+    return Domain([*folders], DOMAIN)

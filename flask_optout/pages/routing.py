@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Blueprint, Flask, current_app, request
 from flask.sansio.blueprints import BlueprintSetupState
-from werkzeug.routing import MapAdapter
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import Map, MapAdapter
 from werkzeug.sansio.utils import get_host
 
 #: The field of a URL that says what the press before it did.
@@ -42,13 +44,56 @@ class Place(NamedTuple):
             return cls(subdomain, None, origin, app.url_map.bind("", subdomain=subdomain, script_name=script))
         return cls(None, None, origin, app.url_map.bind("", script_name=script))
 
-    def register(self, app: Flask, blueprint: Blueprint, prefix: str, hidden: bool = False) -> None:
+    def register(self, app: Flask, blueprint: Blueprint, prefix: str, build_only: bool = False) -> None:
         """Put a blueprint there.
 
-        :param hidden: whether the app only builds its URLs, and answers none of them.
+        :param build_only: whether the app only builds its URLs, and answers none of them.
         """
-        options: dict[str, Any] = {"subdomain": self.subdomain, "host": self.host, "build_only": hidden}
+        options: dict[str, Any] = {"subdomain": self.subdomain, "host": self.host, "build_only": build_only}
         app.register_blueprint(blueprint, url_prefix=prefix, **options)
+
+    def register_hidden(self, app: Flask, blueprint: Blueprint, prefix: str, admit: Callable[[], bool]) -> None:
+        """Put a blueprint there for some; everybody else gets the app's answer without it.
+
+        The app's map of URLs, its error handlers and whatever looks at an endpoint have nothing to tell.
+
+        :param admit: whether this request may see a page; it is asked when the app's own functions before the request
+            have seen an unknown URL, and loaded its user.
+        """
+        self.register(app, blueprint, prefix, build_only=True)
+        pages = Map(host_matching=app.url_map.host_matching)
+        for rule in [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(f"{blueprint.name}.")]:
+            page: Any = rule.empty()
+            page.build_only, page.provide_automatic_options = False, rule.provide_automatic_options  # type: ignore[attr-defined]
+            pages.add(page)
+        preprocess: Any = app.preprocess_request
+
+        def preprocess_request(*args: Any) -> Any:
+            answer = preprocess(*args)
+            # A look at the path first: every request of the app comes by here.
+            if answer is None and prefix in request.path and _routed(app, pages, admit):
+                for before_request in app.before_request_funcs[blueprint.name]:  # which Flask has passed by
+                    before_request()
+            return answer
+
+        app.preprocess_request = preprocess_request  # type: ignore[method-assign]
+
+
+def _routed(app: Flask, pages: Map, admit: Callable[[], bool]) -> bool:
+    """Route the request to a page, if it asks for one and may see it."""
+    adapter: Any = app.create_url_adapter(request)
+    adapter.map = pages
+    rule, values, exception = None, None, None
+    try:
+        rule, values = adapter.match(return_rule=True)
+    except NotFound:
+        return False
+    except HTTPException as error:  # such as of a method
+        exception = error
+    if not admit():
+        return False
+    request.url_rule, request.view_args, request.routing_exception = rule, values, exception
+    return True
 
 
 def optout_url(endpoint: str, **values: Any) -> str:

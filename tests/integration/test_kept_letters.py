@@ -15,8 +15,8 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from flask_optout.email_log.ids import PER_MINUTE
-from flask_optout.email_log.slots import SLOT
+from flask_optout.email_log.records import SLOT
+from flask_optout.email_log.tables import PER_MINUTE
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.email_log import operator_of, post, rows, sent

@@ -195,7 +195,6 @@ def commands(world: World) -> dict[str, Callable[[], object]]:
             run("notify-domain", "corp.example", "--dry-run"),
             run("notify-domain", "corp.example", "--yes"),
         ),
-        "preview": lambda: run("preview", "beta-42"),
         "prune": lambda: run("prune"),
         "receive": lambda: run("receive", "--recipient", JANE, input="Subject: unsubscribe\n\n"),
         "replay": lambda: run("replay"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 
+from flask_optout.pages.languages import DOMAIN
 from tools.catalogues import messages
 
 OPEN, CLOSE = "\u27e6", "\u27e7"
@@ -34,6 +35,6 @@ def write_pseudo(folder: Path, locale: str) -> str:
             catalog.add(message.id, pseudo(str(message.id)))
     place = folder / "translations" / locale / "LC_MESSAGES"
     place.mkdir(parents=True)
-    with (place / "messages.mo").open("wb") as file:
+    with (place / f"{DOMAIN}.mo").open("wb") as file:
         write_mo(file, catalog)
     return str(folder / "translations")

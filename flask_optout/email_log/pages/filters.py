@@ -1,28 +1,56 @@
-"""A filter of the Email Log as it stands in the URL: read, checked, and written back."""
+"""A filter of the Email Log as it stands in the URL: read, checked, and written back. Days are those of one zone."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from flask import current_app
 
 from ...addresses import parse
 from ...errors import AddressError, OpportunityError
 from ...links.tokens import checked_opportunity
 from ...pages.languages import translate
-from ..ids import LARGEST_ID, id_at
 from ..search import Criteria, Word
-from .times import EARLIEST, LATEST, Times
+from ..tables import LARGEST_ID, id_at, now
 
-FIELDS = ("q", "opportunity", "when", "from", "from_time", "to", "to_time", "failed")
+FIELDS = ("q", "opportunity", "when", "from", "to", "failed")
 #: First and last day of a period, counted back from today.
 PERIODS = {"today": (0, 0), "yesterday": (1, 1), "week": (6, 0)}
 #: No subject is longer (RFC 5322 section 2.1.1).
 LONGEST_FIELD = 998
 #: More words narrow no further.
 MOST_WORDS = 8
+#: Beyond these years a shift to another zone leaves the calendar.
+EARLIEST, LATEST = datetime.date(1970, 1, 2), datetime.date(9998, 12, 31)
+DAY = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Times:
+    """One zone's wall clock."""
+
+    zone: ZoneInfo
+
+    @classmethod
+    def of_app(cls) -> Times:
+        """The zone that the setting names."""
+        return cls(ZoneInfo(current_app.config["OPTOUT_TIMEZONE"]))
+
+    def text(self, moment: datetime.datetime) -> str:
+        """A moment as the wall clock shows it, to the minute."""
+        return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
+
+    def today(self) -> datetime.date:
+        return now().astimezone(self.zone).date()
+
+    def start(self, day: datetime.date) -> datetime.datetime:
+        """The first moment of a day, in UTC; also of one on which the clock is put forward over midnight."""
+        return datetime.datetime.combine(day, datetime.time(), self.zone).astimezone(datetime.UTC)
 
 
 class FilterForm:
@@ -79,33 +107,26 @@ class FilterForm:
             return None
 
     def _ids(self, times: Times) -> tuple[int, int]:
-        """The first id in, and the first one out, of the period and of what is between the two ends."""
-        start, end = self._bound("from", times), self._bound("to", times)
-        if start is not None and end is not None and end <= start:
+        """The first id in, and the first one out, of the period and of the days from the first to the last."""
+        first, last = self._day("from"), self._day("to")
+        if first is not None and last is not None and last < first:
             self.errors["to"] = translate("The end is before the start.")
-        since, until = id_at(start) if start else 0, id_at(end) if end else LARGEST_ID
+        since = id_at(times.start(first)) if first else 0
+        until = id_at(times.start(last + DAY)) if last else LARGEST_ID
         if self.values["when"] in PERIODS:
-            first, last = (times.today() - datetime.timedelta(days) for days in PERIODS[self.values["when"]])
-            since, until = max(since, id_at(times.start(first, None))), min(until, id_at(times.end(last, None)))
+            first, last = (times.today() - days * DAY for days in PERIODS[self.values["when"]])
+            since, until = max(since, id_at(times.start(first))), min(until, id_at(times.start(last + DAY)))
         return since, until
 
-    def _bound(self, name: str, times: Times) -> datetime.datetime | None:
-        day, time = self.values[name], self.values[f"{name}_time"]
-        if not day:
-            if time:
-                self.errors[name] = translate("A time needs its date.")
+    def _day(self, name: str) -> datetime.date | None:
+        if not self.values[name]:
             return None
-        try:
-            date = datetime.date.fromisoformat(day)
-            if not EARLIEST <= date <= LATEST:
-                raise ValueError
-            minute = datetime.time.fromisoformat(time).replace(second=0, microsecond=0) if time else None
-            if minute is not None and minute.tzinfo is not None:
-                raise ValueError
-        except ValueError:
-            self.errors[name] = translate("This is not a date or time, such as 2031-12-24 and 18:30.")
-            return None
-        return times.start(date, minute) if name == "from" else times.end(date, minute)
+        with suppress(ValueError):
+            day = datetime.date.fromisoformat(self.values[name])
+            if EARLIEST <= day <= LATEST:
+                return day
+        self.errors[name] = translate("This is not a date, such as 2031-12-24.")
+        return None
 
 
 def _exact(typed: str, in_parts: Criteria) -> Criteria:

@@ -1,21 +1,12 @@
-"""What the Email Log holds of one person can be exported and erased; neither tells or changes a choice."""
+"""What the Email Log holds of one person can be erased from each kind of database."""
 
 from __future__ import annotations
 
-import json
-from urllib.parse import urlsplit
-
-import pytest
 import sqlalchemy as sa
-from flask.testing import FlaskClient
 
-from flask_optout.addresses import parse
-from flask_optout.email_log.search import Criteria
-from flask_optout.links.tokens import Door
-from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.databases import Database
-from tests.support.hosts import Host, dispose, say, settle
+from tests.support.hosts import Host, dispose, say
 
 PEOPLE = ["jane@example.org", "jane+2@example.org", "bob@example.org"]
 
@@ -36,42 +27,6 @@ def kept(host: Host) -> list[str]:
         return sorted(set(connection.scalars(sa.text("SELECT mailbox FROM optout_email_log"))))
 
 
-def test_an_export_holds_every_invitation_and_no_link(host: Host) -> None:
-    invite(host)
-    code, output = run(host, "export", "JANE@example.org")
-    exported = json.loads(output)
-    assert code == 0 and exported["address"] == "jane@example.org" and exported["sent_again"] == []
-    first, second = exported["invitations"]
-    assert {first["opportunity"], second["opportunity"]} == {"beta-42", "study-7"}
-    assert first["recipient"] == "jane@example.org" and "Come and try it." in first["text"]
-    assert "[personal link]" in first["text"] and "[personal link]" in first["html"]
-    assert "https://invite.example.org" not in output and "bob@" not in output
-
-
-def test_what_was_sent_again_is_exported(host: Host) -> None:
-    invite(host)
-    state = current_state()
-    [entry, *_] = [each for each in state.search.page(Criteria()).entries if each.recipient == PEOPLE[0]]
-    email = state.email_log.get(entry.id)
-    assert email is not None
-    state.resends.begin(email, "Kim")
-    exported = json.loads(run(host, "export", PEOPLE[0])[1])
-    assert [(each["opportunity"], each["operator"]) for each in exported["sent_again"]] == [
-        (email.opportunity, "Kim")
-    ]
-    assert run(host, "erase", PEOPLE[0], "--yes") == (0, "Removed 2 invitations and 1 that was sent again.\n")
-
-
-def test_an_export_of_nobody_is_empty(host: Host) -> None:
-    assert json.loads(run(host, "export", "nobody@example.org")[1])["invitations"] == []
-
-
-def test_it_asks_before_it_erases(host: Host) -> None:
-    invite(host)
-    code, output = run(host, "erase", "jane@example.org", given="n\n")
-    assert code == 1 and "[y/N]" in output and kept(host) == sorted(PEOPLE)
-
-
 def test_one_person_is_erased_and_their_choice_stands(make: MakeHost, database: Database) -> None:
     host = make(SQLALCHEMY_DATABASE_URI=database.uri, MAIL_SUPPRESS_SEND=True)
     with host.app.app_context():
@@ -82,30 +37,3 @@ def test_one_person_is_erased_and_their_choice_stands(make: MakeHost, database: 
         assert kept(host) == ["bob@example.org", "jane+2@example.org"]
         assert not host.optout.may_invite("jane@example.org", "beta-42")
         dispose(host)
-
-
-def test_both_say_the_same_whatever_the_person_chose(host: Host) -> None:
-    invite(host)
-    said = set()
-    for muted in (True, False):
-        say(host, muted, to="jane@example.org")
-        said.add(run(host, "export", "jane@example.org"))
-    assert len(said) == 1
-
-
-def test_requests_for_links_are_erased_too(host: Host, client: FlaskClient) -> None:
-    invite(host)
-    url = urlsplit(current_state().links.url(Door.ASK, parse("jane@example.org"), "beta-42"))
-    client.post(url.path, data={"address": "jane@example.org"})
-    settle()
-    asked = sa.text("SELECT count(*) FROM optout_asked")
-    with host.db.engine.connect() as connection:
-        assert connection.scalar(asked) == 2
-    run(host, "erase", "jane@example.org", "--yes")
-    with host.db.engine.connect() as connection:
-        assert connection.scalar(asked) == 0
-
-
-@pytest.mark.parametrize("command", ["erase", "export"])
-def test_an_address_that_cannot_be_used_is_an_error(host: Host, command: str) -> None:
-    assert run(host, command, "nobody", *["--yes"] * (command == "erase"))[0] == 1

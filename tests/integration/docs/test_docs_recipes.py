@@ -20,7 +20,7 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
 from flask_optout import testing
-from flask_optout.email_log.slots import SLOT
+from flask_optout.email_log.records import SLOT
 from flask_optout.links.tokens import ALPHABET
 from tests.conftest import missing
 from tests.support.hosts import KEY, Host, Mailbox, free_port

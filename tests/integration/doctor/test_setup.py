@@ -16,7 +16,7 @@ from flask import redirect, request
 
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.setup import setup, time_outs
-from flask_optout.email_log.ids import PER_MINUTE
+from flask_optout.email_log.tables import PER_MINUTE
 from flask_optout.mailers.flask_mailman import Mail
 from tests.conftest import MakeHost, missing
 from tests.support.findings import ids, the

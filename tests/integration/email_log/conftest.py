@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from flask_optout.choices.store import Store
 from flask_optout.email_log import records
-from flask_optout.email_log.ids import id_at, now
 from flask_optout.email_log.records import EmailLog
+from flask_optout.email_log.tables import id_at, now
 from tests.support.databases import Database
 from tests.support.email_log import TABLES
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from flask_optout import StoreUnavailable
 from flask_optout.choices.store import Store
+from flask_optout.email_log.records import SLOT
 from flask_optout.email_log.search import Criteria
-from flask_optout.email_log.slots import SLOT
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.email_log import rows, statements

@@ -14,8 +14,8 @@ from flask_babel import Babel
 from flask_optout import BadToken
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
-from flask_optout.pages import ask as ask_page
-from flask_optout.pages.ask import MOST, MOST_IN_ALL
+from flask_optout.pages import find_link
+from flask_optout.pages.find_link import MOST, MOST_IN_ALL
 from flask_optout.wiring import LONGEST_QUEUE, current_state
 from tests.conftest import MakeHost
 from tests.support.email_log import statements
@@ -108,7 +108,7 @@ def test_the_answer_does_not_wait_for_the_mail(
     host: Host, client: FlaskClient, smtp: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_go = Event()
-    monkeypatch.setattr("flask_optout.pages.ask.deliver", lambda letter: may_go.wait(10))
+    monkeypatch.setattr("flask_optout.pages.find_link.deliver", lambda letter: may_go.wait(10))
     started = time.monotonic()
     assert client.post(path(), data={"address": "jane@example.org"}).status_code == 200
     assert time.monotonic() - started < 5
@@ -202,7 +202,7 @@ def test_a_bounded_number_of_letters_waits(host: Host) -> None:
     def wait() -> None:
         go.wait(10)
 
-    accepted = [ask_page._submit(wait) for _ in range(LONGEST_QUEUE + 3)]
+    accepted = [find_link._submit(wait) for _ in range(LONGEST_QUEUE + 3)]
     assert accepted == [True] * LONGEST_QUEUE + [False] * 3
     go.set()
     settle()

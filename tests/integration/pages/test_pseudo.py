@@ -160,7 +160,7 @@ def test_the_operators_pages(host: Host, page: Page) -> None:
     check(page, "saved filters")
     page.goto(f"{base}?q=nobody@example.org")
     check(page, "nothing found")
-    page.goto(f"{base}?q=7&opportunity=%07&from=1&to_time=1")
+    page.goto(f"{base}?q=7&opportunity=%07&from=1&to=1")
     check(page, "a filter that cannot be")
     entry = f"{base}{rows()[0].id}"
     for part in ("text", "html", "headers"):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
+import click
 import pytest
 
 from flask_optout.choices import journal
 from flask_optout.cli.commands import optout_cli
-from flask_optout.cli.terminal import counted, filled
+from flask_optout.cli.terminal import WIDTH, counted, filled, progress
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.command_line import on_terminal
@@ -102,3 +104,16 @@ def test_elsewhere_it_is_plain(make: MakeHost, tmp_path: Path, command: str) -> 
     first, *_, last = result.output.splitlines()
     assert result.exit_code == 0 and first == LONG[command] and last
     assert not {"\r", "\x1b", "%", "#"} & set(result.output)
+
+
+def test_long_work_shows_its_rate_and_the_time_that_is_left() -> None:
+    @click.command()
+    def work() -> None:
+        with progress("Working", "rows") as reach:
+            reach(0.3, 300)
+            time.sleep(1.1)  # click tells the time after a second
+            reach(0.5, 500)
+
+    drawn = re.split(r"[\r\n]+", re.sub(r"\x1b\[(\?25[lh]|K)", "", on_terminal(work)))
+    assert re.fullmatch(r"Working  \[#+-+\] +51%  00:00:0\d  [\d,]+ rows/s", drawn[51]), drawn
+    assert max(map(len, drawn)) <= WIDTH

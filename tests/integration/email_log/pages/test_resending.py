@@ -10,7 +10,7 @@ from flask import request
 from flask.testing import FlaskClient
 from flask_babel import Babel
 
-from flask_optout.email_log.ids import id_at, now
+from flask_optout.email_log.tables import id_at, now
 from tests.conftest import MakeHost
 from tests.support.email_log import post, sent, uniform
 from tests.support.hosts import Host, Mailbox, RefusesRecipients, say, smtp_server

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-from flask import abort
 from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
 from sqlalchemy import event
 
-from flask_optout import Opportunity, OptOut
+from flask_optout import OptOut
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
+from flask_optout.pages.candidate import UNSIGNED, is_signal
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, say
@@ -37,14 +36,11 @@ BAD: list[Callable[[str], str]] = [
     lambda token: "../../etc/passwd",
 ]
 MARKER = "List-Unsubscribe=One-Click"
+MULTIPART = "multipart/form-data"
 
 
 def one_click_path(to: str = "jane@example.org") -> str:
     return urlsplit(current_state().links.url(Door.ONE_CLICK, parse(to), "beta-42")).path
-
-
-async def coroutine(id: str) -> dict[str, str]:
-    return {"title": id}
 
 
 @pytest.fixture
@@ -148,68 +144,6 @@ class TestLanding:
         assert "&lt;b&gt;{{ 7*7 }}" in page and "<svg" not in page
 
 
-class TestOpportunityLoader:
-    @pytest.mark.parametrize(
-        "found",
-        [
-            {"title": "Beta", "summary": "Sum", "link": "/beta", "picture": "/beta.svg"},
-            Opportunity("Beta", "Sum", "/beta", "/beta.svg"),
-            type("Row", (), {"title": "Beta", "summary": "Sum", "link": "/beta", "picture": "/beta.svg"})(),
-        ],
-        ids=["mapping", "opportunity", "object"],
-    )
-    def test_it_tells_title_summary_link_and_picture(self, host: Host, client: FlaskClient, found: object) -> None:
-        host.optout.opportunity_loader(lambda id: found)
-        page = client.get(host.path()).text
-        assert "Beta" in page and "Sum" in page and 'href="/beta"' in page and 'src="/beta.svg"' in page
-
-    @pytest.mark.parametrize(
-        "load",
-        [lambda id: None, lambda id: {}, lambda id: {"title": None}, lambda id: abort(404), lambda id: 1 / 0],
-        ids=["none", "empty", "untitled", "not found", "broken"],
-    )
-    def test_a_deleted_opportunity_still_gets_a_working_page(
-        self, host: Host, client: FlaskClient, load: Any, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        host.optout.opportunity_loader(load)
-        assert "Not Interested?" in client.get(host.path()).text
-        client.post(host.path(), data=host.form("mute"))
-        assert "You will get no more invitations to" in client.get(host.path()).text
-        assert "jane" not in caplog.text
-
-    @pytest.mark.parametrize(
-        ("answer", "named"),
-        [("Pixel Beta", "str"), (b"Pixel Beta", "bytes"), (("Pixel Beta", "Sum"), "tuple"), (coroutine, "coroutine")],
-        ids=["string", "bytes", "tuple", "async"],
-    )
-    def test_h8_one_that_breaks_its_contract_is_told_so_and_the_page_stands(
-        self, host: Host, client: FlaskClient, answer: Any, named: str, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        host.optout.opportunity_loader(lambda id: answer(id) if callable(answer) else answer)
-        page = client.get(host.path())
-        assert page.status_code == 200 and "Not Interested?" in page.text and "built-in" not in page.text
-        assert f"The opportunity loader returned a {named}." in caplog.text
-        assert "a plain function, not an async one, that returns an Opportunity" in caplog.text
-
-    @pytest.mark.parametrize("answer", [{}, {"titel": "Pixel Beta"}])
-    def test_a_mapping_without_a_title_is_told_so(
-        self, host: Host, client: FlaskClient, answer: Any, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        host.optout.opportunity_loader(lambda id: answer)
-        assert client.get(host.path()).status_code == 200 and "a mapping without a title" in caplog.text
-
-    def test_without_a_loader_the_page_works(self, make: MakeHost) -> None:
-        host = make()
-        host.optout.opportunity_loader(lambda id: None)
-        with host.app.app_context():
-            assert "Not Interested?" in host.app.test_client().get(host.path()).text
-
-    @pytest.mark.parametrize("link", ["javascript:alert(1)", "data:text/html,x", "vbscript:x"])
-    def test_a_link_that_runs_something_is_left_out(self, host: Host, client: FlaskClient, link: str) -> None:
-        host.optout.opportunity_loader(lambda id: {"title": "Beta", "link": link})
-        assert link not in client.get(host.path()).text
-
-
 class TestPress:
     @pytest.mark.parametrize(
         ("choices", "may_beta", "may_study"),
@@ -308,53 +242,43 @@ class TestBadLinks:
 
 
 class TestOneClick:
-    """RFC 8058, over a real socket as a mailbox provider's server would speak it."""
-
     @pytest.mark.parametrize(
-        ("body", "content_type"),
+        ("body", "mimetype", "is_one"),
         [
-            (MARKER, "application/x-www-form-urlencoded"),
-            (MARKER, "application/x-www-form-urlencoded; charset=UTF-8"),
-            (MARKER + "\r\n", "application/x-www-form-urlencoded"),
-            (MARKER, None),
+            (MARKER, "application/x-www-form-urlencoded", True),
+            (f"{MARKER}\r\n", "application/x-www-form-urlencoded", True),
+            (f"a=b&{MARKER}", "application/x-www-form-urlencoded", True),
+            (MARKER, "", True),
             (
                 '--B\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--B--\r\n',
-                "multipart/form-data; boundary=B",
+                MULTIPART,
+                True,
             ),
-            (
-                'B\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\nB\r\n',
-                'multipart/form-data; boundary="B"',
-            ),
-        ],
-        ids=["urlencoded", "charset", "trailing line break", "no content type", "multipart", "as in the RFC"],
-    )
-    def test_the_signal_mutes_at_once(self, served: Host, body: str, content_type: str | None) -> None:
-        for _ in range(2):
-            status, headers = post(served, body, content_type)
-            assert status == 200
-            assert "location" not in headers and "set-cookie" not in headers
-        assert not served.optout.may_invite("jane@example.org", "beta-42")
-        assert served.optout.may_invite("jane@example.org", "study-7")
-
-    @pytest.mark.parametrize(
-        ("body", "content_type"),
-        [
-            ("", "application/x-www-form-urlencoded"),
-            ("", None),
-            ("list-unsubscribe=one-click", "application/x-www-form-urlencoded"),
-            ("List-Unsubscribe=one-click", "application/x-www-form-urlencoded"),
-            ("List-Unsubscribe=", "application/x-www-form-urlencoded"),
-            (MARKER, "text/plain"),
-            ('{"List-Unsubscribe": "One-Click"}', "application/json"),
-            (MARKER, "multipart/form-data; boundary=B"),
-            (MARKER + "&a=" + "b" * 1_024, "application/x-www-form-urlencoded"),
+            ("B\nContent-Disposition: form-data; name=list-unsubscribe\n\nOne-Click\nB\n", MULTIPART, True),
+            ('--B\r\nContent-Disposition: form-data; name="choice"\r\n\r\nOne-Click\r\n--B--\r\n', MULTIPART, False),
+            ("", "", False),
+            ("List-Unsubscribe=one-click", "", False),
+            ("List-Unsubscribe=", "", False),
+            (MARKER, "text/plain", False),
+            (MARKER, MULTIPART, False),
+            ('{"List-Unsubscribe": "One-Click"}', "application/json", False),
+            (f"{MARKER}&a={'b' * 1_024}", "application/x-www-form-urlencoded", False),
         ],
         ids=ascii,
     )
-    def test_any_other_body_is_refused(self, served: Host, body: str, content_type: str | None) -> None:
-        status, _ = post(served, body, content_type)
-        assert status == 400
-        assert served.optout.may_invite("jane@example.org", "beta-42")
+    def test_the_signal_is_known_in_each_shape(self, body: str, mimetype: str, is_one: bool) -> None:
+        assert is_signal(body.encode(), mimetype) is is_one
+
+    @pytest.mark.parametrize(("body", "status"), [(MARKER, 200), ("", 400)])
+    def test_it_mutes_or_says_that_nothing_changed(
+        self, host: Host, client: FlaskClient, body: str, status: int
+    ) -> None:
+        for _ in range(2):
+            answer = client.post(one_click_path(), data=body, content_type="application/x-www-form-urlencoded")
+            assert answer.status_code == status and (answer.text == UNSIGNED) is (status == 400)
+            assert "Location" not in answer.headers and "Set-Cookie" not in answer.headers
+        assert host.optout.may_invite("jane@example.org", "beta-42") is (status == 400)
+        assert host.optout.may_invite("jane@example.org", "study-7")
 
     def test_it_never_undoes(self, host: Host, client: FlaskClient) -> None:
         say(host, True, to="jane@example.org")
@@ -418,13 +342,3 @@ def dump(host: Host) -> list[str]:
     host.path()  # the first link makes the data key
     with host.db.engine.connect() as connection:
         return list(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
-
-
-def post(host: Host, body: str, content_type: str | None) -> tuple[int, dict[str, str]]:
-    url = urlsplit(current_state().links.url(Door.ONE_CLICK, parse("jane@example.org"), "beta-42"))
-    connection = http.client.HTTPConnection(url.netloc)
-    connection.request("POST", url.path, body.encode(), {"Content-Type": content_type} if content_type else {})
-    response = connection.getresponse()
-    response.read()
-    connection.close()
-    return response.status, {name.lower(): value for name, value in response.getheaders()}

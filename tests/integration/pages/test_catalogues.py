@@ -15,7 +15,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import read_mo
 from jinja2 import Environment, nodes
 
-from flask_optout.pages.assets import HOME
+from flask_optout.pages.candidate import HOME
 from flask_optout.pages.languages import CATALOGUES
 from tools.catalogues import catalogues, compiled, messages, read
 

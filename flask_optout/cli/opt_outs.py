@@ -1,8 +1,9 @@
-"""``flask optout import`` and ``flask optout mute``: mutes from elsewhere."""
+"""``flask optout import``, ``mute`` and ``receive``: opt-outs from elsewhere."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -15,7 +16,7 @@ import click
 from flask.cli import with_appcontext
 
 from ..addresses import Address, parse
-from ..errors import AddressError, ListError
+from ..errors import AddressError, BadToken, ListError, OptOutError
 from ..importing.lists import FORMATS, NO_OPT_OUTS, Entry, MuteList, Skipped
 from ..links.tokens import checked_opportunity
 from ..wiring import current_state
@@ -27,6 +28,10 @@ TOGETHER = 50_000
 STANDARD_INPUT = "<stdin>"
 #: Line numbers that are named for one reason.
 NAMED = 20
+#: What a mail server understands (sysexits.h): no such user, try again later.
+NO_USER, TRY_AGAIN = 67, 75
+#: Octets of a message in which its headers stand; the rest is read and left alone.
+LONGEST_HEADERS = 65_536
 
 
 @click.command("import")
@@ -206,3 +211,33 @@ def _parsed(number: int, line: str) -> Address:
         return parse(line.strip())
     except AddressError as error:
         raise AddressError(f"Address {number}: {error.what}", error.why, error.mend) from None
+
+
+@click.command("receive")
+@click.option("--recipient", help="Of the envelope; unset, ORIGINAL_RECIPIENT or a header such as X-Original-To.")
+@click.option("--sender", help="Of the envelope; unset, the header Return-Path.")
+@with_appcontext
+def receive(recipient: str | None, sender: str | None) -> None:
+    """Take one mail to OPTOUT_MAILTO from a mail server.
+
+    It comes on standard input, mutes whom it was sent for, and is never answered. Bounces, which come from nobody,
+    mute nobody. It writes nothing, as a mail server would send that back.
+
+    \b
+    Exit status: 0 when it is done, 67 when the mail is not for this door,
+    75 when it should be brought again later, 2 when it was used wrongly.
+
+    \b
+    Example:
+        flask optout receive --recipient "$ORIGINAL_RECIPIENT" < mail
+    """
+    message = sys.stdin.buffer.read(LONGEST_HEADERS)
+    while sys.stdin.buffer.read(LONGEST_HEADERS):
+        pass
+    try:
+        current_state().receive(message, recipient or os.environ.get("ORIGINAL_RECIPIENT") or None, sender)
+    except BadToken:
+        sys.exit(NO_USER)
+    except OptOutError as error:
+        click.echo(error, err=True)
+        sys.exit(TRY_AGAIN)

@@ -25,8 +25,6 @@ from tests.support.hosts import BASE_URL, Host
 from tests.support.story import WORDS
 from tests.support.walk import Form
 
-pytestmark = pytest.mark.long
-
 
 @pytest.fixture
 def speaker(host: Host) -> Host:
@@ -212,7 +210,7 @@ def test_the_hosts_words_win_over_ours_and_add_languages(make: MakeHost, tmp_pat
         catalog.add("Not Interested?", words)
         folder = tmp_path / "translations" / language / "LC_MESSAGES"
         folder.mkdir(parents=True)
-        with (folder / "messages.mo").open("wb") as file:
+        with (folder / "optout.mo").open("wb") as file:
             write_mo(file, catalog)
     host = make(TESTING=True)
     Babel(host.app, default_translation_directories=str(tmp_path / "translations"))

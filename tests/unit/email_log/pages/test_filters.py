@@ -1,4 +1,4 @@
-"""Dates and times of the Email Log's filter: inclusive, in one named zone, right on the days that clocks change."""
+"""A filter of the Email Log: what is typed, and days, inclusive, in one named zone, also where clocks change."""
 
 from __future__ import annotations
 
@@ -9,62 +9,31 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask import Flask
 
-from flask_optout.email_log.ids import id_at, time_of
-from flask_optout.email_log.pages.filters import FilterForm
-from flask_optout.email_log.pages.times import Times
+from flask_optout.email_log.pages.filters import FilterForm, Times
 from flask_optout.email_log.search import Criteria, Word
-
-
-def bounds(zone: str, **fields: str) -> tuple[str, str]:
-    """The first moment in, and the first one out, in UTC."""
-    times = Times(ZoneInfo(zone))
-
-    def moment(name: str) -> datetime.datetime:
-        time = fields.get(f"{name}_time")
-        arguments = datetime.date.fromisoformat(fields[name]), datetime.time.fromisoformat(time) if time else None
-        return times.start(*arguments) if name == "from_" else times.end(*arguments)
-
-    return tuple(moment(name).strftime("%m-%dT%H:%M") for name in ("from_", "to"))  # type: ignore[return-value]
+from flask_optout.email_log.tables import id_at, time_of
 
 
 @pytest.mark.parametrize(
-    ("zone", "fields", "first", "beyond"),
+    ("zone", "day", "first", "beyond"),
     [
-        ("UTC", {"from_": "2031-12-24", "to": "2031-12-24"}, "12-24T00:00", "12-25T00:00"),
-        (
-            "UTC",
-            {"from_": "2031-12-24", "from__time": "18:30", "to": "2031-12-24", "to_time": "18:30"},
-            "12-24T18:30",
-            "12-24T18:31",
-        ),
-        ("Europe/Berlin", {"from_": "2031-12-24", "to": "2031-12-24"}, "12-23T23:00", "12-24T23:00"),
-        ("Pacific/Kiritimati", {"from_": "2031-12-24", "to": "2031-12-24"}, "12-23T10:00", "12-24T10:00"),
-        ("Pacific/Pago_Pago", {"from_": "2031-12-24", "to": "2031-12-24"}, "12-24T11:00", "12-25T11:00"),
-        # Put forward: the day has 23 hours, and an hour that is not there ends where the clock goes on.
-        ("Europe/Berlin", {"from_": "2025-03-30", "to": "2025-03-30"}, "03-29T23:00", "03-30T22:00"),
-        (
-            "Europe/Berlin",
-            {"from_": "2025-03-30", "from__time": "02:15", "to": "2025-03-30", "to_time": "02:45"},
-            "03-30T01:00",
-            "03-30T01:00",
-        ),
-        # Put back: the day has 25 hours, and the hour that comes twice is included twice.
-        ("Europe/Berlin", {"from_": "2025-10-26", "to": "2025-10-26"}, "10-25T22:00", "10-26T23:00"),
-        (
-            "Europe/Berlin",
-            {"from_": "2025-10-26", "from__time": "02:30", "to": "2025-10-26", "to_time": "02:30"},
-            "10-26T00:30",
-            "10-26T01:31",
-        ),
+        ("UTC", "2031-12-24", "12-24T00:00", "12-25T00:00"),
+        ("Europe/Berlin", "2031-12-24", "12-23T23:00", "12-24T23:00"),
+        ("Pacific/Kiritimati", "2031-12-24", "12-23T10:00", "12-24T10:00"),
+        ("Pacific/Pago_Pago", "2031-12-24", "12-24T11:00", "12-25T11:00"),
+        # Put forward: the day has 23 hours. Put back: it has 25.
+        ("Europe/Berlin", "2025-03-30", "03-29T23:00", "03-30T22:00"),
+        ("Europe/Berlin", "2025-10-26", "10-25T22:00", "10-26T23:00"),
         # Midnight itself is not there, or comes twice.
-        ("America/Havana", {"from_": "2025-03-09", "to": "2025-03-09"}, "03-09T05:00", "03-10T04:00"),
-        ("America/Havana", {"from_": "2025-11-02", "to": "2025-11-02"}, "11-02T04:00", "11-03T05:00"),
+        ("America/Havana", "2025-03-09", "03-09T05:00", "03-10T04:00"),
+        ("America/Havana", "2025-11-02", "11-02T04:00", "11-03T05:00"),
         # A whole day was skipped.
-        ("Pacific/Apia", {"from_": "2011-12-30", "to": "2011-12-30"}, "12-30T10:00", "12-30T10:00"),
+        ("Pacific/Apia", "2011-12-30", "12-30T10:00", "12-30T10:00"),
     ],
 )
-def test_days_and_minutes_are_included_whole(zone: str, fields: dict[str, str], first: str, beyond: str) -> None:
-    assert bounds(zone, **fields) == (first, beyond)
+def test_a_day_is_included_whole(zone: str, day: str, first: str, beyond: str) -> None:
+    criteria = FilterForm({"from": day, "to": day}, Times(ZoneInfo(zone)), {}).criteria
+    assert [time_of(id).strftime("%m-%dT%H:%M") for id in (criteria.since, criteria.until)] == [first, beyond]
 
 
 @pytest.fixture
@@ -86,15 +55,11 @@ def filtered(**values: str) -> FilterForm:
     ("values", "field"),
     [
         ({"from_": "2031-12-25", "to": "2031-12-24"}, "to"),
-        ({"from_": "2031-12-24", "from_time": "12:01", "to": "2031-12-24", "to_time": "12:00"}, "to"),
         ({"from_": "9999-12-31"}, "from"),
         ({"to": "9999-12-31"}, "to"),
         ({"from_": "0001-01-01"}, "from"),
         ({"from_": "2031-02-30"}, "from"),
         ({"from_": "yesterday"}, "from"),
-        ({"from_": "2031-12-24", "from_time": "25:00"}, "from"),
-        ({"from_": "2031-12-24", "from_time": "18:30+02:00"}, "from"),
-        ({"from_time": "12:00"}, "from"),
         ({"opportunity": "o" * 129}, "opportunity"),
         ({"opportunity": "a\0b"}, "opportunity"),
     ],
@@ -152,10 +117,15 @@ def test_a_period_is_counted_in_days_of_the_zone(
     monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], first: str, beyond: str
 ) -> None:
     late = datetime.datetime(2031, 12, 23, 23, 30, tzinfo=datetime.UTC)  # the 24th in Berlin
-    monkeypatch.setattr("flask_optout.email_log.pages.times.now", lambda: late)
+    monkeypatch.setattr("flask_optout.email_log.pages.filters.now", lambda: late)
     criteria = FilterForm(fields, Times(ZoneInfo("Europe/Berlin")), {}).criteria
     bounds = [time_of(id).strftime("%m-%dT%H:%M") for id in (criteria.since, criteria.until)]
     assert bounds == [first, beyond]
+
+
+def test_a_moment_is_shown_by_the_wall_clock_to_the_minute() -> None:
+    moment = datetime.datetime(2031, 12, 23, 23, 30, 59, tzinfo=datetime.UTC)
+    assert Times(ZoneInfo("Europe/Berlin")).text(moment) == "2031-12-24 00:30"
 
 
 def test_a_filter_writes_back_what_was_typed() -> None:

@@ -1,0 +1,146 @@
+"""Opt-outs from elsewhere: a list says what it understood and asks, a phone call and a mail mute at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flask_optout.addresses import parse
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.hosts import Host
+
+BOTH = ["jane@x.org beta-42", "bob@x.org beta-42"]
+LIST = "email,opportunity\njane@x.org,beta-42\nbob@x.org,study-7\nnobody,beta-42\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "list.csv"
+    path.write_text(LIST)
+    return str(path)
+
+
+def run(host: Host, *arguments: str, given: str = "") -> tuple[int, str]:
+    result = host.app.test_cli_runner().invoke(args=["optout", *arguments], input=given)
+    return result.exit_code, result.output
+
+
+def muted(host: Host) -> list[str]:
+    pairs = (("jane@x.org", "beta-42"), ("bob@x.org", "study-7"), ("bob@x.org", "beta-42"))
+    return [f"{to} {about}" for to, about in pairs if not host.optout.may_invite(to, about)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "mutes"),
+    [
+        ([], "y\n", True),
+        ([], "n\n", False),
+        (["--yes"], "", True),
+        (["--dry-run"], "", False),
+    ],
+    ids=str,
+)
+def test_an_import_says_what_it_understood_and_asks(
+    host: Host, file: str, arguments: list[str], given: str, mutes: bool
+) -> None:
+    code, output = run(host, "import", file, *arguments, given=given)
+    assert code == 1, "as one row could not be used"
+    assert 'address      column 1 "email"\n  opportunity  column 2 "opportunity"\n  opt-outs     each row' in output
+    assert "1 row does not count, a recipient has no @: line 4." in output
+    assert "2 rows count as opt-outs." in output
+    assert ("2 rows are muted. This is import 1." in output) is mutes
+    assert muted(host) == (["jane@x.org beta-42", "bob@x.org study-7"] if mutes else [])
+
+
+def test_an_import_is_listed_and_taken_back(host: Host, file: str) -> None:
+    assert run(host, "import", "--list") == (0, "There was no import.\n")
+    run(host, "import", file, "--yes")
+    assert run(host, "import", "--list")[1].endswith("  list.csv" + " " * 34 + "2 rows\n")
+    assert run(host, "import", "--undo", "1", given="n\n")[0] == 1 and len(muted(host)) == 2
+    code, output = run(host, "import", "--undo", "1", "--yes")
+    assert (code, output) == (0, "Import 1 is taken back. What candidates said themselves stands.\n")
+    assert muted(host) == [] and run(host, "import", "--list")[1].endswith(", taken back\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Give a FILE, --undo or --list."),
+        (["--undo", "7"], "There is no import 7; --list shows those that there are."),
+        (["-"], "add --yes"),
+        (["{file}", "--list"], "Give a FILE, --undo or --list."),
+        (["{file}", "--encoding", "no-such"], "there is no such encoding"),
+        (["{file}", "--column", "9"], "column"),
+    ],
+    ids=str,
+)
+def test_used_wrongly_an_import_mutes_nobody(host: Host, file: str, arguments: list[str], said: str) -> None:
+    code, output = run(host, "import", *(each.format(file=file) for each in arguments))
+    assert code == 2 and said in output and muted(host) == [], output
+
+
+def test_a_list_comes_by_standard_input(host: Host) -> None:
+    assert run(host, "import", "-", "--yes", given=LIST)[0] == 1
+    assert len(muted(host)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "status", "said", "mutes"),
+    [
+        (["jane@x.org", "beta-42"], "", 0, "1 address is muted.\n", ["jane@x.org beta-42"]),
+        (["bob@x.org", "*", "--source", "phone"], "", 0, "1 address is", ["bob@x.org study-7", "bob@x.org beta-42"]),
+        (
+            ["-", "beta-42"],
+            "jane@x.org\n\nbob@x.org\n",
+            0,
+            "2 addresses are",
+            BOTH,
+        ),
+        (["-", "beta-42"], "jane@x.org\nnobody\n", 1, "Address 2: ", []),
+        (["jane@x.org", ""], "", 1, "Error: An opportunity's id is not", []),
+    ],
+    ids=str,
+)
+def test_mute(host: Host, arguments: list[str], given: str, status: int, said: str, mutes: list[str]) -> None:
+    code, output = run(host, "mute", *arguments, given=given)
+    assert code == status and said in output and muted(host) == mutes, output
+
+
+@pytest.fixture
+def door(make: MakeHost) -> Host:
+    return make(OPTOUT_MAILTO="optout+{token}@in.example.org", MAIL_SUPPRESS_SEND=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "mail", "status", "mutes"),
+    [
+        (["--recipient", "{to}"], {}, "Subject: x\n\nBye", 0, True),
+        ([], {"ORIGINAL_RECIPIENT": "{to}"}, "\n", 0, True),
+        ([], {}, "X-Original-To: {to}\n\n", 0, True),
+        (["--recipient", "{to}", "--sender", ""], {}, "\n", 0, False),
+        (["--recipient", "{to}"], {}, "Return-Path: <>\n\n", 0, False),
+        (["--recipient", "jane@in.example.org"], {}, "X-Original-To: {to}\n\n", 67, False),
+        ([], {}, "\n", 67, False),
+    ],
+    ids=str,
+)
+def test_receive_takes_a_mail_and_writes_nothing(
+    door: Host, arguments: list[str], environment: dict[str, str], mail: str, status: int, mutes: bool
+) -> None:
+    with door.app.app_context():
+        to = current_state().mailto.address(parse("jane@x.org"), "beta-42")
+        result = door.app.test_cli_runner().invoke(
+            args=["optout", "receive", *(each.format(to=to) for each in arguments)],
+            input=mail.format(to=to),
+            env={name: value.format(to=to) for name, value in environment.items()},
+        )
+        assert (result.exit_code, result.output) == (status, "")
+        assert muted(door) == (["jane@x.org beta-42"] if mutes else [])
+
+
+def test_without_a_door_or_a_store_the_mail_is_to_be_brought_again(host: Host) -> None:
+    host.optout.link("jane@x.org", "beta-42")  # which makes the data key
+    code, output = run(host, "receive", "--recipient", "x@in.example.org")
+    assert code == 75 and "OPTOUT_MAILTO is not set." in output

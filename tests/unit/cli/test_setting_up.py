@@ -1,0 +1,101 @@
+"""What an app has and lacks, with the lines to paste; and the tables that are made."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.cli import ScriptInfo
+from flask_sqlalchemy import SQLAlchemy
+
+from flask_optout import OptOut
+from flask_optout.cli.commands import optout_cli
+from flask_optout.wiring import current_state
+from tests.support.command_line import on_terminal
+from tests.support.hosts import KEY, Host
+
+COLUMNS = 80
+
+
+def run(host: Host, *arguments: str) -> str:
+    """What a command writes, with this folder under a name."""
+    said = host.app.test_cli_runner().invoke(args=["optout", *arguments]).output
+    return said.replace(f"{Path.cwd()} && {sys.executable}", "FOLDER && PYTHON")
+
+
+def test_init_db_says_what_it_made(host: Host) -> None:
+    host.db.drop_all()
+    lines = run(host, "init-db").splitlines()
+    assert lines[0] == "Created optout_choice." and len(lines) == 1 + len(current_state().tables.all())
+    assert lines[-1] == "The sqlite database has all tables of Flask-OptOut."
+
+
+def test_init_names_what_is_missing_and_the_lines_to_paste(host: Host) -> None:
+    host.db.drop_all()
+    said = run(host, "init")
+    assert "fail      Set-up: The database lacks all tables of Flask-OptOut." in said
+    assert "\n               flask optout init-db\n" in said
+    assert 'OPTOUT_JOURNAL = "/var/lib/(your app)/optout.journal"' in said
+    assert 'OptOut(db, app, operator=lambda: session.get("operator"))' in said
+    assert said.endswith("90 days from the Email Log:\n\n    0 4 * * *  cd FOLDER && PYTHON -m flask optout prune\n")
+    assert max(map(len, said.splitlines())) <= COLUMNS
+
+
+def begin(app: Callable[[], Flask]) -> tuple[int, str]:
+    """What ``flask optout init`` says of an app that has no OptOut; its exit status."""
+    runner = Flask("other").test_cli_runner()
+    result = runner.invoke(optout_cli, ["init"], obj=ScriptInfo(create_app=app))
+    return result.exit_code, result.output
+
+
+def test_init_in_an_app_without_optout_says_how_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mailing() -> Flask:
+        app = Flask("new")
+        app.extensions["mailman"] = object()
+        return app
+
+    code, said = begin(mailing)
+    assert code == 1 and said.startswith("This app has no OptOut. Put this where the app is made")
+    assert "from flask_optout.mailers.flask_mailman import Mail" in said
+    assert "from flask_optout.mailers.flask_mail import Mail" in begin(lambda: Flask("new"))[1]
+    assert max(map(len, said.splitlines())) <= COLUMNS
+    [block] = re.findall(r"\n\n((?:    .*\n|\n)+?)\nA new key", said)
+    [key] = re.findall(r"OPTOUT_KEY=(\w{64})", said)
+    monkeypatch.setenv("OPTOUT_KEY", key)
+    app = Flask("pasted")
+    app.config.update(SQLALCHEMY_DATABASE_URI="sqlite://", MAIL_DEFAULT_SENDER="team@example.org")
+    exec(re.sub("^    ", "", block, flags=re.MULTILINE), {"app": app, "db": SQLAlchemy(app), "os": os})
+    runner = app.test_cli_runner()
+    assert runner.invoke(args=["optout", "init-db"]).exit_code == 0
+    result = runner.invoke(args=["optout", "init"])
+    assert result.exit_code == 0 and "fail" not in result.output, result.output
+
+
+def test_init_in_an_app_whose_settings_cannot_work_says_which(host: Host) -> None:
+    def unset() -> Flask:
+        app = Flask("unset")
+        app.config.update(SQLALCHEMY_DATABASE_URI="sqlite://", SECRET_KEY=KEY)
+        OptOut(SQLAlchemy(app), app)
+        return app
+
+    code, said = begin(unset)
+    assert code == 1 and 'app.config["OPTOUT_BASE_URL"] = "https://' in said
+    assert "Error: OPTOUT_BASE_URL is not set." in said and "Traceback" not in said
+
+
+def test_alone_in_an_app_without_optout_it_says_where_to_begin() -> None:
+    result = Flask("new").test_cli_runner().invoke(optout_cli, [], obj=ScriptInfo(create_app=lambda: Flask("new")))
+    assert result.exit_code == 1 and "has no OptOut" in result.output and "flask optout init\n" in result.output
+
+
+def test_colours_are_for_a_terminal_and_no_color_takes_them_off(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "\x1b[32mok" in on_terminal(optout_cli, app=host.app) and "\x1b[32mok" in on_terminal(
+        optout_cli, "init", app=host.app
+    )
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in on_terminal(optout_cli, app=host.app) + on_terminal(optout_cli, "init", app=host.app)

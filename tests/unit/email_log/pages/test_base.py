@@ -1,0 +1,200 @@
+"""Who may come in: whom the guard affirms or names, and whatever else it answers lets nobody in.
+
+Forms are taken from our own pages only, and what is wrong is told on a page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Response, abort, redirect, request, session
+from flask.testing import FlaskClient
+from flask_wtf import CSRFProtect
+
+from flask_optout import ConfigurationError, OptOut
+from tests.conftest import MakeHost
+from tests.support.email_log import LOG, operator_of, post, sent
+from tests.support.hosts import Host
+
+
+class Proxy:
+    """As werkzeug's LocalProxy: it takes itself for what it stands for, and is truthy."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return bool
+
+    def __bool__(self) -> bool:
+        return True
+
+
+async def asynchronous() -> bool:
+    return True
+
+
+def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+    return view
+
+
+def decorator_with_options(view: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    return decorator
+
+
+def aborting() -> bool:
+    abort(401)
+
+
+GUARDS: dict[str, tuple[Any, str]] = {
+    "a name": (lambda: request.headers.get("X-Operator"), "Olga"),
+    "True": (lambda: "X-Operator" in request.headers, "operator"),
+    "a default argument": (lambda header="X-Operator": request.headers.get(header), "Olga"),
+}
+
+
+@pytest.mark.parametrize(("guard", "name"), GUARDS.values(), ids=GUARDS)
+def test_a_guard_lets_in_whom_it_names_or_affirms(make: MakeHost, guard: Any, name: str) -> None:
+    host = make(operator=guard, MAIL_SUPPRESS_SEND=True)
+    with host.app.app_context():
+        path = sent(host)
+    operator = operator_of(host)
+    assert operator.get(path).status_code == 200
+    post(operator, f"{path}/send-again")
+    assert f", {name}\n" in operator.get(path).text
+    assert host.app.test_client().get(path).status_code == 404
+
+
+@pytest.mark.parametrize("answer", [False, None, ""])
+def test_a_guard_that_denies_lets_nobody_in_and_logs_nothing(
+    make: MakeHost, caplog: pytest.LogCaptureFixture, answer: object
+) -> None:
+    host = make(operator=lambda: answer)
+    assert operator_of(host).get(LOG).status_code == 404
+    assert caplog.records == []
+
+
+BROKEN: dict[str, Any] = {
+    "a proxy": Proxy,
+    "a coroutine": asynchronous,
+    "a list": lambda: ["operator"],
+    "a number": lambda: 1,
+    "a response": lambda: Response("welcome"),
+    "a redirect": lambda: redirect("/login"),
+    "a decorator": decorator,
+    "a decorator with options": decorator_with_options,
+    "an exception": lambda: 1 / 0,
+    "an abort": aborting,
+}
+
+
+@pytest.mark.parametrize("guard", BROKEN.values(), ids=BROKEN)
+def test_whatever_else_a_guard_answers_lets_nobody_in_and_is_logged(
+    make: MakeHost, caplog: pytest.LogCaptureFixture, guard: Any
+) -> None:
+    host = make(operator=guard)
+    assert operator_of(host).get(LOG).status_code == 404
+    [record] = caplog.records
+    assert record.levelname == "ERROR" and "OptOut(db, operator=lambda:" in record.getMessage()
+
+
+def test_a_guard_that_raises_is_named_with_its_place(make: MakeHost, caplog: pytest.LogCaptureFixture) -> None:
+    host = make(operator=lambda: current_user.is_admin)  # type: ignore[name-defined]  # noqa: F821
+    assert operator_of(host).get(LOG).status_code == 404
+    assert "The operator guard raised NameError (test_base.py, line " in caplog.text
+
+
+def test_the_guard_that_errors_and_the_manual_name_takes_an_anonymous_visitor(make: MakeHost) -> None:
+    host = make(operator=lambda: session.get("operator"))
+    client = host.app.test_client()
+    assert client.get(LOG).status_code == 404
+    with client.session_transaction() as written:
+        written["operator"] = "Olga"
+    assert client.get(LOG).status_code == 200
+
+
+@pytest.mark.parametrize("guard", ["", 5, {}])
+def test_a_guard_that_cannot_be_called_is_refused(host: Host, guard: Any) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be called"):
+        OptOut(host.db, operator=guard)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+    ],
+)
+def test_a_form_of_another_site_is_refused(host: Host, client: FlaskClient, headers: dict[str, str]) -> None:
+    path = sent(host)
+    token = re.findall(r'name="form_token" value="([^"]+)"', client.get(path).text)[0]
+    with host.mail.record_messages() as outbox:
+        answer = client.post(f"{path}/send-again", data={"form_token": token}, headers=headers)
+    assert (answer.status_code, "Nothing changed." in answer.text) == (400, True)
+    assert outbox == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}])
+def test_a_form_of_our_own_is_taken(host: Host, client: FlaskClient, headers: dict[str, str]) -> None:
+    path = sent(host)
+    token = re.findall(r'name="form_token" value="([^"]+)"', client.get(path).text)[0]
+    assert client.post(f"{path}/send-again", data={"form_token": token}, headers=headers).status_code == 303
+
+
+def test_a_form_without_its_token_or_with_another_operators_is_refused(host: Host, client: FlaskClient) -> None:
+    path = sent(host)
+    foreign = re.findall(r'name="form_token" value="([^"]+)"', operator_of(host, "Otto").get(path).text)[0]
+    for token in ("", "x", foreign):
+        assert client.post(f"{path}/send-again", data={"form_token": token}).status_code == 400
+
+
+def test_an_old_form_is_refused(host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = sent(host)
+    token = re.findall(r'name="form_token" value="([^"]+)"', client.get(path).text)[0]
+    monkeypatch.setattr("flask_optout.email_log.pages.base.FORM_AGE", -1)
+    assert client.post(f"{path}/send-again", data={"form_token": token}).status_code == 400
+
+
+@pytest.mark.parametrize("csrf_first", [True, False])
+def test_forms_carry_the_token_of_flask_wtf_where_it_guards_the_app(
+    make: MakeHost, monkeypatch: pytest.MonkeyPatch, csrf_first: bool
+) -> None:
+    if csrf_first:
+        made = OptOut.init_app
+        monkeypatch.setattr(OptOut, "init_app", lambda self, app: (CSRFProtect(app), made(self, app))[1])
+    host = make(operator=lambda: "Olga", MAIL_SUPPRESS_SEND=True)
+    if not csrf_first:
+        CSRFProtect(host.app)
+    client = host.app.test_client()
+    with host.app.app_context():
+        path = sent(host)
+    fields = dict(re.findall(r'name="(\w+_token)" value="([^"]+)"', client.get(path).text))
+    assert client.post(f"{path}/send-again", data={"form_token": fields["form_token"]}).status_code == 400
+    assert client.post(f"{path}/send-again", data=fields).status_code == 303
+
+
+def test_what_is_not_there_says_so(client: FlaskClient) -> None:
+    for path in ("1", "1.eml", "1/html", "1/send-again", "filters", f"{2**63 - 1}", f"{2**70}", "nothing/here"):
+        answer = client.get(LOG + path)
+        assert (answer.status_code, "There is nothing here." in answer.text) == (404, True), path
+
+
+def test_pages_stay_out_of_caches_and_frames(client: FlaskClient) -> None:
+    headers = client.get(LOG).headers
+    assert headers["Cache-Control"] == "no-store"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+def test_an_operator_is_told_what_is_wrong_with_the_store(host: Host, client: FlaskClient) -> None:
+    with host.db.engine.begin() as connection:
+        connection.execute(sa.text("drop table optout_email_log"))
+    answer = client.get(LOG)
+    assert answer.status_code == 503
+    assert "flask optout init-db" in answer.text
