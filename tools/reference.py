@@ -13,7 +13,7 @@ from typing import Any
 import flask_optout
 from flask_optout import OptOut, OptOutError, testing
 from flask_optout.mailers import flask_mail, flask_mailman, stdlib
-from flask_optout.pages.context import optout_toggle
+from flask_optout.pages.toggle import optout_toggle
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference.md"
 INTRODUCTION = """# Reference
@@ -28,7 +28,7 @@ NAMES: dict[str, list[tuple[str, Any]]] = {
         ("OptOut", OptOut),
         *((f"OptOut.{name}", method) for name, method in vars(OptOut).items() if name[0] != "_"),
         ("Opportunity", flask_optout.Opportunity),
-        ("pages.context.optout_toggle", optout_toggle),
+        ("pages.toggle.optout_toggle", optout_toggle),
     ],
     "Ways to send": [
         (f"mailers.{module.__name__.rpartition('.')[2]}.{name}", getattr(module, name))

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 from ..addresses import parse
 from ..errors import ConfigurationError
 from ..links.tokens import Door
-from ..pages.candidate import UNSIGNED
+from ..pages.one_click import UNSIGNED
 from ..wiring import current_state
 
 #: Dummy recipient and opportunity for the self-check.

@@ -1,52 +1,50 @@
-"""The candidate's blueprint: the landing page with its mute and undo, and the one-click door."""
+"""The candidate's blueprint, and the page at their link: what it shows, and what a press on it does."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl
+from typing import Any, NamedTuple
 
 from flask import Response, current_app, make_response, redirect, request
-from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as BaseResponse
 
+from ..choices.repository import Choice
 from ..errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
+from ..links.keys import ALL
 from ..links.log_records import log, log_error
-from ..links.tokens import Claim, Door, split
-from ..presses.evidence import COMMANDS, LANDING, Command, Nonce, Page, new_visit, observe, visitor
+from ..links.tokens import Claim, Door, joined, split
+from ..presses.evidence import (
+    COMMANDS,
+    LANDING,
+    Command,
+    Nonce,
+    Page,
+    has_muted,
+    new_visit,
+    observe,
+    shows_everything,
+    visitor,
+)
 from ..presses.judge import Verdict
 from ..wiring import current_state
-from .context import TOGGLE, PageContext, element_id, opened, own_url, page_context
 from .languages import OF_LINK, of_browser, of_link, render, speaking, spoken
-from .routing import RECEIPT, PlacedBlueprint, optout_url, with_query
+from .opportunities import Opportunity
+from .routing import HOME, RECEIPT, VERSIONS, PlacedBlueprint, optout_url, with_query
 
-#: Templates and static files stand beside the package in a checkout and inside it when installed.
-HOME = next(place for place in Path(__file__).parents[1:3] if (place / "templates").is_dir())
-#: What changes in a file's URL when the file does, so that browsers may keep it.
-VERSIONS = {
-    file.name: hashlib.blake2b(file.read_bytes(), digest_size=6).hexdigest() for file in (HOME / "static").iterdir()
-}
 FOR_A_YEAR = "public, max-age=31536000, immutable"
 #: No form of ours is longer, and a longer body is read no further.
 LONGEST_FORM = 16_384
 #: The fields of our forms other than the button.
 FIELDS = {"nonce", "scripts", "seen", "toggle"}
 RETRY_AFTER = 60
-#: The body of a one-click request is a fixed signal of 26 octets, or some 200 as multipart (RFC 8058 section 3.2).
-LONGEST_SIGNAL = 1_024
-#: The answer to a request without the signal; nobody else in a host would say it.
-UNSIGNED = "Nothing changed: the body is not List-Unsubscribe=One-Click.\n"
-#: Scans for the signal instead of parsing, as the RFC's own example (section 8) is not valid multipart.
-SIGNAL_PART = re.compile(
-    rb'name="?List-Unsubscribe"?[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\nOne-Click[ \t]*\r?\n', re.IGNORECASE
-)
+#: Seconds for which a reload of the page after a press still says what the press did.
+RESULT_AGE = 600.0
+#: Where a request for the host's landing page keeps what its toggle shows.
+TOGGLE = "optout.toggle"
 CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
 blueprint: PlacedBlueprint = PlacedBlueprint(
@@ -54,39 +52,18 @@ blueprint: PlacedBlueprint = PlacedBlueprint(
 )
 
 
-class AnyToken(BaseConverter):
-    """Matches whatever follows a door, so that every bad link below it gets the one page for bad links.
-
-    But not the operator pages: where they are not, too, the app answers as to any unknown URL.
-    """
-
-    regex = r"(?!operator(?:/|\Z))(?s:.*)"
-    part_isolating = False
-
-
-@blueprint.record
-def know_tokens(setup: BlueprintSetupState) -> None:
-    setup.app.url_map.converters["optout_token"] = AnyToken
-
-
-@blueprint.url_defaults
-def put_version(endpoint: str, values: dict[str, Any]) -> None:
-    if endpoint == "optout.static":
-        values.setdefault("v", VERSIONS.get(values["filename"]))
-
-
 @blueprint.get("/<optout_token:token>")
 def landing(token: str) -> Response:
     """Show the invitation with its mute, or the mute with its undo; change nothing."""
-    claim = _claim(Door.LANDING, token)
-    return _page(claim, opened(claim))
+    claim = claimed(Door.LANDING, token)
+    return landing_page(claim, opened(claim))
 
 
 @blueprint.post("/<optout_token:token>")
 def press(token: str) -> BaseResponse:
     """Do what the pressed button says, unless the press does not look like a person's; see ``presses/judge.py``."""
     state = current_state()
-    claim = _claim(Door.LANDING, token)
+    claim = claimed(Door.LANDING, token)
     request.max_content_length = LONGEST_FORM
     text, now = request.form.get("nonce", ""), state.clock()
     nonce = state.nonces.read(claim, text, now)
@@ -95,10 +72,10 @@ def press(token: str) -> BaseResponse:
     judgement = state.presses.press(claim, evidence, partial(visitor, request, visit, state.visitor_secret))
     said = None if judgement.cause == "no button" else evidence.command
     if judgement.asks:
-        return _page(claim, Nonce(Page.REPEAT, state.clock(), visit, said, back))
+        return landing_page(claim, Nonce(Page.REPEAT, state.clock(), visit, said, back))
     result = Nonce(Page.RESULT, state.clock(), visit, said, back)
     if judgement.verdict is Verdict.SHOW or "HX-Request" in request.headers:
-        return _page(claim, result if judgement.press is not None else result._replace(page=Page.OPENED))
+        return landing_page(claim, result if judgement.press is not None else result._replace(page=Page.OPENED))
     receipt = state.nonces.issue(claim, result._replace(back=""))
     url = own_url(claim) if back in ("", LANDING) else back
     return redirect(f"{with_query(url, [(RECEIPT, receipt)])}#{element_id(claim)}", 303)
@@ -113,35 +90,8 @@ def _command(nonce: Nonce | None, text: str) -> Command | None:
     return None if answer is None else next((each for each in Command if word(each.choice) == answer), Command.DECOY)
 
 
-@blueprint.get("/one-click/<optout_token:token>")
-def one_click(token: str) -> Response:
-    """Show the landing page: mail programs without one-click open its URL in a browser."""
-    claim = _claim(Door.ONE_CLICK, token)
-    return _page(claim, opened(claim))
-
-
-@blueprint.post("/one-click/<optout_token:token>")
-def one_click_press(token: str) -> Response:
-    """Mute at once, as the candidate's mail program asks (RFC 8058 section 3.2)."""
-    claim = _claim(Door.ONE_CLICK, token)
-    if not is_signal(request.stream.read(LONGEST_SIGNAL + 1), request.mimetype):
-        return _plain(UNSIGNED, 400)
-    current_state().presses.one_click(claim)
-    return _plain("You will get no more of these invitations.\n", 200)
-
-
-def is_signal(body: bytes, mimetype: str) -> bool:
-    """Whether this is the exact one-click signal, in one of the shapes in which mail programs send it."""
-    if len(body) > LONGEST_SIGNAL:
-        return False
-    if mimetype == "multipart/form-data":
-        return SIGNAL_PART.search(body) is not None
-    if mimetype in ("application/x-www-form-urlencoded", ""):
-        return ("List-Unsubscribe", "One-Click") in parse_qsl(body.decode("latin-1").rstrip("\r\n"))
-    return False
-
-
-def _claim(door: Door, path: str) -> Claim:
+def claimed(door: Door, path: str) -> Claim:
+    """What the token in a path claims; from here on the page speaks the language that stands before it."""
     language, token = split(path)
     claim = current_state().claim(door, token)
     if spoken(language):
@@ -155,7 +105,8 @@ def show(template: str, **context: Any) -> str:
         return render(template, **context)
 
 
-def _page(claim: Claim, nonce: Nonce) -> Response:
+def landing_page(claim: Claim, nonce: Nonce) -> Response:
+    """The page for the holder of a link: the host's own where it invites, else ours; for htmx what changes of it."""
     if "HX-Request" in request.headers:
         toggle = bool(nonce.back)
         page = page_context(claim, nonce, toggle)
@@ -188,8 +139,117 @@ def _hosts_page(claim: Claim, nonce: Nonce, page: PageContext) -> Response | Non
     return response
 
 
-def _plain(text: str, status: int) -> Response:
-    return Response(text, status, content_type="text/plain; charset=utf-8")
+class AnswerButton(NamedTuple):
+    """A button of the page that asks to press once more; in words of that page, so that nobody knows them before."""
+
+    choice: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class PageContext:
+    """What a page shows to the holder of a link.
+
+    :param this: their choice about this opportunity, while it mutes.
+    :param everything: their choice about all invitations, while it mutes.
+    :param by_base: whether a choice for the same address without its +tag mutes.
+    :param only_everything: whether the link is for all invitations, and for no opportunity.
+    :param said: the press that led to this page, if one did.
+    :param answers: the buttons of the page that asks for that press once more; empty where it does not.
+    :param decoys: whether there are buttons that no person sees; a text browser would show them.
+    :param toggle: whether it is one line in a page of the host's.
+    :param in_place: whether htmx changes the page in place; without, a press leads to a new page.
+    :param at_hand: whether the undo is in sight: on the page that a mute led to, and while its visitor might take it
+        back by another press.
+    """
+
+    opportunity: Opportunity
+    this: Choice | None
+    everything: Choice | None
+    by_base: bool
+    only_everything: bool
+    action: str
+    nonce: str
+    said: Command | None
+    answers: list[AnswerButton]
+    decoys: bool
+    at_hand: bool
+    toggle: bool
+    in_place: bool
+    id: str
+
+    @property
+    def muted(self) -> bool:
+        """Whether a choice made with this link mutes."""
+        return self.this is not None or self.everything is not None
+
+
+def opened(claim: Claim) -> Nonce:
+    """The nonce of a page that is opened: by hand, or as the result of a press whose receipt its URL brings."""
+    state = current_state()
+    now = state.clock()
+    receipt = state.nonces.read(claim, request.args.get(RECEIPT, ""), now)
+    if receipt is None or receipt.page is not Page.RESULT or now - receipt.issued > RESULT_AGE:
+        return Nonce(Page.OPENED, now, new_visit())
+    return receipt._replace(issued=now)
+
+
+def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: bool = True) -> PageContext:
+    """What to show to the holder of a link.
+
+    :param nonce: which page it is for.
+    :param toggle: as in :class:`PageContext`, and ``in_place``.
+    """
+    state = current_state()
+    this, everything = claim.person
+    choices, recent = state.presses.look(claim)
+    muted = {mark: choice for mark, choice in choices.items() if choice.muted}
+    decoys, text = not shows_everything(request.user_agent), state.nonces.issue(claim, nonce)
+    repeats = nonce.page is Page.REPEAT
+    led_by_mute = nonce.page is Page.RESULT and nonce.said is not None and nonce.said.muted is True
+    same = has_muted(recent.presses, nonce, visitor(request, nonce.visit, state.visitor_secret, recent.salt))
+    return PageContext(
+        opportunity=state.opportunity(claim.opportunity),
+        this=muted.get(this),
+        everything=muted.get(everything),
+        by_base=any(mark in muted for mark in claim.base or ()),
+        only_everything=claim.opportunity == ALL,
+        action=own_url(claim),
+        nonce=text,
+        said=None if repeats else nonce.said,
+        answers=_answers(nonce.said or Command.MUTE, text, bool(muted), decoys) if repeats else [],
+        decoys=decoys,
+        toggle=toggle,
+        in_place=in_place,
+        id=element_id(claim),
+        at_hand=bool(muted) and (led_by_mute or same),
+    )
+
+
+def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[AnswerButton]:
+    """The press that is asked for once more, behind its opposite, among decoys in places that vary with the page.
+
+    What takes the first button that there is, the first that is in sight, or the last one, changes nothing.
+    """
+    word = partial(current_state().nonces.word, nonce)
+    other = Command.LEAVE if muted or asked.muted is not True else Command.KEEP
+    answers = [(each.choice, word(each.choice)) for each in (other, asked)]
+    if decoys:
+        first, middle, last = ((Command.DECOY.choice, word(f"decoy {number}")) for number in range(3))
+        answers.insert(int(middle[1][1:], 16) % 3, middle)
+        answers = [first, *answers, last]
+    return [AnswerButton(choice, word("name"), value) for choice, value in answers]
+
+
+def own_url(claim: Claim) -> str:
+    """The URL of the page of this link's holder, in the language that this page speaks by its link."""
+    return optout_url("optout.landing", token=joined(of_link(), current_state().tokens.reissue(Door.LANDING, claim)))
+
+
+def element_id(claim: Claim) -> str:
+    """The id of this link's toggle in a page, where a press without scripts comes back to."""
+    return f"optout-{hashlib.blake2b(claim.payload, digest_size=4).hexdigest()}"
 
 
 @blueprint.errorhandler(BadToken)

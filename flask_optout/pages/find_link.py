@@ -23,10 +23,11 @@ from ..links.log_records import log
 from ..links.tokens import Claim, Door, bad_token
 from ..mailers.delivery import default_sender, deliver, link_letter
 from ..wiring import current_state
+from . import one_click  # noqa: F401  (its routes)
 from .candidate import LONGEST_FORM, blueprint, show
 from .languages import of_browser, speaking
 
-#: The candidate's blueprint, with these pages on it.
+#: The candidate's blueprint, with all pages on it.
 __all__ = ["blueprint"]
 #: Opportunities whose links are mailed to who has lost theirs.
 LINKS = 10

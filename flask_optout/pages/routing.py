@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Blueprint, Flask, current_app, request
 from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException, NotFound
-from werkzeug.routing import Map, MapAdapter
+from werkzeug.routing import BaseConverter, Map, MapAdapter
 from werkzeug.sansio.utils import get_host
 
+#: Templates and static files stand beside the package in a checkout and inside it when installed.
+HOME = next(place for place in Path(__file__).parents[1:3] if (place / "templates").is_dir())
+#: What changes in a file's URL when the file does, so that browsers may keep it.
+VERSIONS = {
+    file.name: hashlib.blake2b(file.read_bytes(), digest_size=6).hexdigest() for file in (HOME / "static").iterdir()
+}
 #: The field of a URL that says what the press before it did.
 RECEIPT = "optout"
+
+
+class AnyToken(BaseConverter):
+    """Matches whatever follows a door, so that every bad link below it gets the one page for bad links.
+
+    But not the operator pages: where they are not, too, the app answers as to any unknown URL.
+    """
+
+    regex = r"(?!operator(?:/|\Z))(?s:.*)"
+    part_isolating = False
 
 
 class Place(NamedTuple):
@@ -49,6 +67,7 @@ class Place(NamedTuple):
 
         :param build_only: whether the app only builds its URLs, and answers none of them.
         """
+        app.url_map.converters["optout_token"] = AnyToken
         options: dict[str, Any] = {"subdomain": self.subdomain, "host": self.host, "build_only": build_only}
         app.register_blueprint(blueprint, url_prefix=prefix, **options)
 
@@ -103,6 +122,8 @@ def optout_url(endpoint: str, **values: Any) -> str:
     """
     place: Place = current_app.extensions["optout"].place
     current_app.inject_url_defaults(endpoint, values)
+    if endpoint == "optout.static":
+        values["v"] = VERSIONS.get(values["filename"])
     path = place.adapter.build(endpoint, values)
     if place.host is None and place.subdomain is None:
         return path

@@ -15,7 +15,7 @@ from flask_sqlalchemy import SQLAlchemy
 
 from flask_optout import ConfigurationError, OptOut
 from flask_optout.addresses import parse
-from flask_optout.pages.candidate import HOME
+from flask_optout.pages.routing import HOME
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import KEY, Host, dispose, make_host, say

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from flask_optout.pages.candidate import HOME
+from flask_optout.pages.routing import HOME
 
 STATIC = HOME / "static"
 

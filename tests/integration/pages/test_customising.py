@@ -13,7 +13,7 @@ from jinja2 import ChoiceLoader, DictLoader
 from playwright.sync_api import Browser, Page, expect
 
 from flask_optout.mailers.flask_mail import Invitation
-from flask_optout.pages.candidate import HOME
+from flask_optout.pages.routing import HOME
 from tests.conftest import MakeHost, page_of
 from tests.support.hosts import Host, Mailbox, free_port, http_server
 from tests.support.page_states import NO, UNDO

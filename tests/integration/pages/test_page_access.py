@@ -82,6 +82,16 @@ def test_everybody_can_use(browser: Browser, ready: Stage, axe: Axe, state: str)
     page.context.close()
 
 
+@pytest.mark.parametrize("state", [*CANDIDATE, *HOSTED])
+def test_text_of_twice_the_size_fits_with_a_long_word(browser: Browser, ready: Stage, state: str) -> None:
+    page = visit(browser, ready, state, viewport={"width": 320, "height": 640})
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    for heading in page.locator(".optout-page h1, .optout-heading, .optout-words").all():
+        heading.evaluate("heading => heading.append(' Untersuchungsteilnehmerinnenverzeichnis')")
+    assert page.evaluate(WIDE) == 0
+    page.context.close()
+
+
 @pytest.mark.parametrize("state", [*HOSTED, *MAILS])
 def test_everybody_can_use_the_toggle_and_read_the_mails(
     browser: Browser, ready: Stage, axe: Axe, state: str

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
-from flask_optout.pages.candidate import VERSIONS
+from flask_optout.pages.routing import VERSIONS
 from flask_optout.testing import broken_store
 from flask_optout.wiring import current_state
 from tests.conftest import page_of

@@ -15,10 +15,11 @@ from sqlalchemy import event
 from flask_optout import OptOut
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
-from flask_optout.pages.candidate import UNSIGNED, is_signal
+from flask_optout.pages.candidate import RESULT_AGE, element_id, opened, own_url, page_context
+from flask_optout.presses.evidence import Command, Nonce, Page
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
-from tests.support.hosts import Host, say
+from tests.support.hosts import VISIT, Host, say
 
 #: What a mail program, a hand or an attacker makes of a token.
 BAD: list[Callable[[str], str]] = [
@@ -36,7 +37,7 @@ BAD: list[Callable[[str], str]] = [
     lambda token: "../../etc/passwd",
 ]
 MARKER = "List-Unsubscribe=One-Click"
-MULTIPART = "multipart/form-data"
+LYNX = "Lynx/2.9.0dev.12 libwww-FM/2.14SSL-MM/1.4.1"
 
 
 def one_click_path(to: str = "jane@example.org") -> str:
@@ -241,56 +242,6 @@ class TestBadLinks:
         assert host.optout.may_invite("jane@example.org", "beta-42")
 
 
-class TestOneClick:
-    @pytest.mark.parametrize(
-        ("body", "mimetype", "is_one"),
-        [
-            (MARKER, "application/x-www-form-urlencoded", True),
-            (f"{MARKER}\r\n", "application/x-www-form-urlencoded", True),
-            (f"a=b&{MARKER}", "application/x-www-form-urlencoded", True),
-            (MARKER, "", True),
-            (
-                '--B\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--B--\r\n',
-                MULTIPART,
-                True,
-            ),
-            ("B\nContent-Disposition: form-data; name=list-unsubscribe\n\nOne-Click\nB\n", MULTIPART, True),
-            ('--B\r\nContent-Disposition: form-data; name="choice"\r\n\r\nOne-Click\r\n--B--\r\n', MULTIPART, False),
-            ("", "", False),
-            ("List-Unsubscribe=one-click", "", False),
-            ("List-Unsubscribe=", "", False),
-            (MARKER, "text/plain", False),
-            (MARKER, MULTIPART, False),
-            ('{"List-Unsubscribe": "One-Click"}', "application/json", False),
-            (f"{MARKER}&a={'b' * 1_024}", "application/x-www-form-urlencoded", False),
-        ],
-        ids=ascii,
-    )
-    def test_the_signal_is_known_in_each_shape(self, body: str, mimetype: str, is_one: bool) -> None:
-        assert is_signal(body.encode(), mimetype) is is_one
-
-    @pytest.mark.parametrize(("body", "status"), [(MARKER, 200), ("", 400)])
-    def test_it_mutes_or_says_that_nothing_changed(
-        self, host: Host, client: FlaskClient, body: str, status: int
-    ) -> None:
-        for _ in range(2):
-            answer = client.post(one_click_path(), data=body, content_type="application/x-www-form-urlencoded")
-            assert answer.status_code == status and (answer.text == UNSIGNED) is (status == 400)
-            assert "Location" not in answer.headers and "Set-Cookie" not in answer.headers
-        assert host.optout.may_invite("jane@example.org", "beta-42") is (status == 400)
-        assert host.optout.may_invite("jane@example.org", "study-7")
-
-    def test_it_never_undoes(self, host: Host, client: FlaskClient) -> None:
-        say(host, True, to="jane@example.org")
-        client.post(one_click_path(), data={"List-Unsubscribe": "One-Click", "choice": "undo"})
-        assert not host.optout.may_invite("jane@example.org", "beta-42")
-
-    def test_opened_in_a_browser_it_shows_the_landing_page(self, host: Host, client: FlaskClient) -> None:
-        pages = [client.get(path).text for path in (one_click_path(), host.path())]
-        opened, landing = (re.sub(r'name="nonce" value="[^"]+"', "", page) for page in pages)
-        assert opened == landing
-
-
 @pytest.mark.parametrize("csrf_first", [True, False])
 def test_flask_wtf_guards_the_host_but_not_us(make: MakeHost, csrf_first: bool) -> None:
     host = make()
@@ -342,3 +293,96 @@ def dump(host: Host) -> list[str]:
     host.path()  # the first link makes the data key
     with host.db.engine.connect() as connection:
         return list(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def asked(host: Host) -> Iterator[None]:
+    """A request of a page."""
+    with host.app.test_request_context("/"):
+        yield
+
+
+def nonce(page: Page = Page.OPENED, said: Command | None = None, age: float = 0.0) -> Nonce:
+    return Nonce(page, current_state().clock() - age, VISIT, said)
+
+
+@pytest.mark.parametrize(
+    ("muted", "everything", "opportunity", "to", "shown"),
+    [
+        (False, False, "beta-42", "jane@example.org", (False, False, False, False)),
+        (True, False, "beta-42", "jane@example.org", (True, False, False, False)),
+        (True, False, "study-7", "jane@example.org", (False, False, False, False)),
+        (True, True, "beta-42", "jane@example.org", (False, True, False, False)),
+        (True, True, "*", "jane@example.org", (True, True, False, True)),
+        (True, False, "beta-42", "jane+2@example.org", (False, False, True, False)),
+        (True, True, "study-7", "jane+2@example.org", (False, False, True, False)),
+    ],
+)
+@pytest.mark.usefixtures("asked")
+def test_what_stands_is_shown(
+    host: Host, muted: bool, everything: bool, opportunity: str, to: str, shown: tuple[bool, ...]
+) -> None:
+    say(host, muted, to="jane@example.org", everything=everything)
+    page = page_context(host.claim(to, opportunity), nonce())
+    found = (page.this is not None, page.everything is not None, page.by_base, page.only_everything)
+    assert found == shown and page.muted is any(shown[:2])
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_page_that_asks_once_more_has_the_press_behind_its_opposite_among_decoys(host: Host) -> None:
+    page = page_context(host.claim(), nonce(Page.REPEAT, Command.MUTE))
+    choices = [answer.choice for answer in page.answers]
+    assert page.said is None and choices[0] == choices[-1] == "none" and len(choices) == 5
+    assert [choice for choice in choices if choice != "none"] == ["keep", "mute"]
+    [name] = {answer.name for answer in page.answers}
+    assert len({answer.value for answer in page.answers}) == 5 and name not in {"choice", "keep", "mute"}
+    assert page_context(host.claim(), nonce(Page.OPENED, Command.MUTE)).answers == []
+
+
+@pytest.mark.parametrize(
+    ("muted", "asked_for", "choices"),
+    [
+        (False, Command.MUTE, ["keep", "mute"]),
+        (False, Command.MUTE_ALL, ["keep", "mute-all"]),
+        (False, Command.KEEP, ["leave", "keep"]),
+        (True, Command.UNDO, ["leave", "undo"]),
+        (True, Command.MUTE_ALL, ["leave", "mute-all"]),
+    ],
+)
+def test_a_text_browser_sees_no_decoys(host: Host, muted: bool, asked_for: Command, choices: list[str]) -> None:
+    say(host, muted, to="jane@example.org")
+    with host.app.test_request_context("/", headers={"User-Agent": LYNX}):
+        page = page_context(host.claim(), nonce(Page.REPEAT, asked_for))
+    assert not page.decoys and [answer.choice for answer in page.answers] == choices
+
+
+@pytest.mark.parametrize(
+    ("muted", "led_by", "at_hand"),
+    [(True, Command.MUTE, True), (True, Command.LEAVE, False), (True, None, False), (False, Command.MUTE, False)],
+)
+@pytest.mark.usefixtures("asked")
+def test_the_undo_is_at_hand_after_a_mute(host: Host, muted: bool, led_by: Command | None, at_hand: bool) -> None:
+    say(host, muted, to="jane@example.org")
+    page = Page.OPENED if led_by is None else Page.RESULT
+    assert page_context(host.claim(), nonce(page, led_by)).at_hand is at_hand
+
+
+@pytest.mark.parametrize(
+    ("page", "age", "says"), [(Page.RESULT, 1, True), (Page.RESULT, RESULT_AGE + 9, False), (Page.REPEAT, 1, False)]
+)
+def test_a_receipt_in_the_url_says_what_was_pressed_for_a_while(
+    host: Host, page: Page, age: float, says: bool
+) -> None:
+    claim = host.claim()
+    receipt = current_state().nonces.issue(claim, nonce(page, Command.MUTE, age))
+    with host.app.test_request_context(f"/?optout={receipt}"):
+        read, another = opened(claim), opened(host.claim("bob@example.org"))
+    assert (read.said, read.page) == ((Command.MUTE, Page.RESULT) if says else (None, Page.OPENED))
+    assert another.said is None and another.visit != VISIT
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_link_has_one_url_and_one_id(host: Host) -> None:
+    one, other = host.claim(), host.claim("bob@example.org")
+    assert own_url(one) == host.path() != own_url(other)
+    assert re.fullmatch(r"optout-[0-9a-f]{8}", element_id(one)) and element_id(one) != element_id(other)

@@ -1,0 +1,41 @@
+"""The toggle: one line in a page of the host's, by which a candidate mutes and undoes."""
+
+from __future__ import annotations
+
+from flask import current_app, request
+from markupsafe import Markup
+
+from ..addresses import Recipient, parse
+from ..errors import ConfigurationError, JournalError, StoreUnavailable
+from ..links.log_records import log_error
+from ..links.tokens import Door, checked_opportunity
+from ..wiring import current_state
+from .candidate import TOGGLE, opened, page_context
+from .languages import render
+from .routing import here
+
+
+def optout_toggle(address: Recipient | None = None, opportunity: str | None = None) -> Markup:
+    """One line for a page that this person alone sees: "Not Interested?", or the mute and its undo.
+
+    It holds their link and tells their choice, so it stands on a signed-in candidate's own page and on no operator's.
+    Without a store it says that nothing changed, and the rest of the page stands.
+
+    :param address: without it and ``opportunity``, it is the toggle of whoever opened the host's landing page at a
+        link of theirs, and empty on any other page.
+    :param opportunity: its id, 1 to 128 bytes; ``"*"`` for all invitations.
+    :raises AddressError: when the address is malformed.
+    :raises OpportunityError: when the id cannot stand in a link.
+    """
+    if address is None and opportunity is None:
+        known = request.environ.get(TOGGLE)
+        return Markup(render("toggle.html", page=known)) if known is not None else Markup()
+    try:
+        state = current_state()
+        token = state.tokens.mint(Door.LANDING, parse(address or ""), checked_opportunity(opportunity))
+        claim = state.tokens.read(Door.LANDING, token)
+        page = page_context(claim, opened(claim)._replace(back=here()), toggle=True)
+    except (StoreUnavailable, ConfigurationError, JournalError) as error:
+        log_error(current_app.logger, error)
+        page = None
+    return Markup(render("toggle.html", page=page))
