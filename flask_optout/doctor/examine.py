@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from flask import Flask
 
@@ -16,37 +15,14 @@ from ..links.urls import TAG
 from ..wiring import State
 from .case import Case
 from .doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
-from .finding import Finding, Severity, tell
+from .finding import Finding, side_by_side, tell
 from .headers import headers
-from .parallel import side_by_side
-from .server import size
+from .report import Report
 from .setup import setup
 
 #: In all; DNS stops some seconds earlier, so that what was seen by then is told.
 SECONDS = 18.0
 SECONDS_FOR_DNS = 14.0
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was looked at, and what was seen: each thing once, the worst first."""
-
-    domain: str | None
-    findings: list[Finding]
-
-    @classmethod
-    def of(cls, domain: str | None, findings: Iterable[Finding]) -> Report:
-        once = {(finding.id, finding.seen): finding for finding in findings}
-        order = list(Severity)
-        return cls(domain, sorted(once.values(), key=lambda finding: order.index(finding.severity)))
-
-    def count(self, *severities: Severity) -> int:
-        return sum(finding.severity in severities for finding in self.findings)
-
-    @property
-    def exit_status(self) -> int:
-        """1 when something fails, else 0."""
-        return int(self.count(Severity.FAIL) > 0)
 
 
 def examine(
@@ -78,7 +54,6 @@ def _missing() -> str | None:
     try:
         from .bodies import bodies  # noqa: F401
         from .domain import domain  # noqa: F401
-        from .evidence import evidence  # noqa: F401
     except ImportError as error:
         return error.name
     return None
@@ -101,26 +76,22 @@ def _message(
         with app.app_context():
             try:
                 state.claim(Door.ONE_CLICK, url.rpartition("/")[2])
-            except BadToken:
-                return False
-            except OptOutError:  # said of the store
-                pass
+            except OptOutError as error:
+                return not isinstance(error, BadToken)  # any other is said of the store
             return True
 
     yield from message(case, prefix, missing, made_here)
-    if case.sample is not None and not offline:
-        yield from size(app.config, len(case.sample.raw))
-    if case.sample is None or not case.sample.signatures or missing is not None:
+    if case.sample is None or missing:
         return
     if offline:
         yield tell("message.offline")
         return
     from .dkim_keys import signatures
-    from .evidence import held
+    from .hosts import size
     from .resolver import Resolver
 
-    resolver = Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers)
-    yield from signatures(resolver, case.sample.raw, case.sample.all("DKIM-Signature"), held(case.sample))
+    yield from size(app.config, len(case.sample.raw))
+    yield from signatures(Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), case.sample)
 
 
 def ours(prefix: str | None) -> Callable[[str], bool]:
@@ -144,11 +115,8 @@ def message(
     :param made_here: tells whether a one-click URL was made with this app's keys.
     :param missing: what is not installed of the extra, which its receiver's verdict and its bodies need.
     """
-    if case.unreadable is not None:
-        yield tell("message.unreadable", reason=case.unreadable)
-        return
     if case.sample is None:
-        yield tell("message.none")
+        yield tell("message.unreadable", reason=case.unreadable) if case.unreadable else tell("message.none")
         return
     yield from headers(case.sample, ours(prefix), made_here)
     if missing is not None:
@@ -162,15 +130,15 @@ def message(
 
 
 def _doors(app: Flask, state: State, prefix: str) -> Iterator[Finding]:
+    def probe(opportunity: str) -> Probe:
+        return Probe(*(state.links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
+
     try:
         with app.app_context():
             # The host's own landing page is shown for an opportunity that there is.
             newest = state.search.page(Criteria()).entries if state.hooks.landing_page else []
-            probe, reader = (
-                Probe(*(state.links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
-                for opportunity in (PROBE_OPPORTUNITY, newest[0].opportunity if newest else READER_OPPORTUNITY)
-            )
+            pressed, opened = probe(PROBE_OPPORTUNITY), probe(newest[0].opportunity if newest else READER_OPPORTUNITY)
     except OptOutError as error:
         yield tell("doors.page.unknown", where=prefix, reason=error.what)
         return
-    yield from doors(probe, reader, None if state.hooks.operator is None else f"{prefix}operator/")
+    yield from doors(pressed, opened, None if state.hooks.operator is None else f"{prefix}operator/")

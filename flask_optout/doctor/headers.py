@@ -69,13 +69,10 @@ def _list_unsubscribe(
     if what is not None:
         yield tell("message.list-unsubscribe.wrong", what=what, count=len(found), web=len(web))
         return
-    end = "" if made_here(web[0]) else ".other-key"
+    end = ".other" if not ours(web[0]) else "" if made_here(web[0]) else ".other-key"
     host = place_of(web[0]).hostname or "no host"
     provider = by_host(host)
-    yield tell(
-        f"message.list-unsubscribe{end if ours(web[0]) else '.other'}",
-        whose=f"{host} ({provider.name})" if provider is not None else host,
-    )
+    yield tell(f"message.list-unsubscribe{end}", whose=f"{host} ({provider.name})" if provider is not None else host)
     if any(uri.lower().startswith("mailto:") and "?" in uri for uri in uris):
         yield tell("message.list-unsubscribe.mailto")
 

@@ -78,10 +78,8 @@ class Sample:
     def received_spf(self) -> dict[str, str]:
         """What the topmost Received-SPF says: ``result``, ``client-ip``, ``helo`` and more (RFC 7208 section 9.1)."""
         result, _, rest = self.first("Received-SPF").partition(" ")
-        pairs = RECEIVED_SPF.findall(COMMENT.sub(" ", rest))
-        return (
-            {"result": result.lower(), **{name.lower(): value.strip('"') for name, value in pairs}} if result else {}
-        )
+        pairs = [("result", result.lower()), *RECEIVED_SPF.findall(COMMENT.sub(" ", rest))] if result else []
+        return {name.lower(): value.strip('"') for name, value in pairs}
 
     @property
     def receivers(self) -> list[str]:

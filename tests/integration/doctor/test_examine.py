@@ -16,8 +16,9 @@ from flask_optout.doctor import examine as module
 from flask_optout.doctor import resolver
 from flask_optout.doctor.case import Case
 from flask_optout.doctor.domain import domain
-from flask_optout.doctor.examine import Report, examine, message
+from flask_optout.doctor.examine import examine, message
 from flask_optout.doctor.finding import Severity, tell
+from flask_optout.doctor.report import Report
 from flask_optout.doctor.resolver import Resolver
 from tests.conftest import MakeHost
 from tests.support.dns_server import SILENCE, Nameserver, Zone

@@ -1,14 +1,20 @@
-"""MX and PTR records, and which addresses send."""
+"""MX and PTR records, which addresses send, and what a mail server says of sizes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
 
 from flask_optout.doctor.finding import Unsure
-from flask_optout.doctor.hosts import block_lists, encryption, helo, mx, ptr, senders
+from flask_optout.doctor.hosts import block_lists, encryption, helo, mx, ptr, senders, size
 from tests.integration.doctor.conftest import Ask
 from tests.support.dns_server import SERVFAIL, SILENCE, Zone
 from tests.support.findings import ids
+from tests.support.hosts import Mailbox, free_port
 
 D = "invite.example"
 REVERSE = "25.2.0.192.in-addr.arpa PTR"
@@ -130,3 +136,43 @@ def test_which_addresses_send(ask: Ask, host: str | None, addresses: list[str], 
         return
     with pytest.raises(Unsure, match=reason):
         senders(ask(zone), host)
+
+
+class Silent(SMTP):
+    """Says nothing of sizes."""
+
+    async def smtp_EHLO(self, hostname: str) -> None:
+        self.session.host_name, self.session.extended_smtp = hostname, True  # type: ignore[union-attr]
+        await self.push("250 HELP")
+
+
+class Server(Controller):
+    def factory(self) -> SMTP:
+        return (SMTP if self.SMTP_kwargs["data_size_limit"] else Silent)(self.handler, **self.SMTP_kwargs)
+
+
+@pytest.fixture
+def config(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    mailbox = Mailbox(port=free_port())
+    server = Server(mailbox, hostname=mailbox.host, port=mailbox.port, data_size_limit=request.param)
+    server.start()
+    yield {"MAIL_SERVER": mailbox.host, "MAIL_PORT": mailbox.port}
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    ("config", "octets", "id"),
+    [
+        (50_000, 49_000, "message.size"),
+        (50_000, 51_000, "message.size.small"),
+        (0, 51_000, "message.size.unsaid"),
+    ],
+    indirect=["config"],
+)
+def test_a_server_that_refuses_late_is_an_oracle(config: dict[str, Any], octets: int, id: str) -> None:
+    assert [finding.id for finding in size(config, octets)] == [id]
+
+
+def test_a_server_that_does_not_answer_is_unknown() -> None:
+    [finding] = size({"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": free_port()}, 1)
+    assert (finding.id, finding.facts["reason"]) == ("message.size.unknown", "ConnectionRefusedError")
