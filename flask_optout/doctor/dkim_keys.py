@@ -29,7 +29,7 @@ MOST_SIGNATURES = 5
 
 
 class Key(NamedTuple):
-    """What a key record holds: its kind and size, or what is wrong as the end of an id, and why where that says more."""
+    """What a key record holds: its kind and size, or what is wrong, as the end of an id, and a closer reason."""
 
     kind: str = ""
     bits: int = 0

@@ -142,7 +142,7 @@ def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
     end, wrong = ("policy", bad) if bad else ("twice", policy.twice) if policy.twice else ("record", [])
     yield tell(f"domain.dmarc.{end}", **facts, tags=wrong, effect=effect)
     missing = "p" not in tags | dropped
-    #: Ends of ids, each with what is wrong, and what to paste.
+    # Ends of ids, each with what is wrong, and what to paste.
     checks: list[tuple[str, list[str] | bool, str]] = [
         ("dropped", [f"{tag}={value}" for tag, value in dropped.items() if tag not in POLICIES], policy.paste()),
         ("removed", [f"{tag}={tags[tag]}" for tag in REMOVED if tag in tags], policy.paste()),
@@ -156,7 +156,8 @@ def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
     ]
     for end, found, paste in checks:
         if found:
-            yield tell(f"domain.dmarc.{end}", (policy.record,), paste, **facts, tags=found)
+            details = (policy.record,) if isinstance(found, list) else ()
+            yield tell(f"domain.dmarc.{end}", details, paste, **facts, tags=found)
 
 
 @check("domain.dmarc.reports")
@@ -191,7 +192,7 @@ def alignment(resolver: Resolver, author: str, bounce: str | None, signers: list
     dkim = any(aligned(resolver, author, name, tags.get("adkim") == "s") for name in signers)
     facts = {"author": author, "bounce": bounce, "signers": signers}
     if spf or dkim:
-        yield tell("domain.alignment", **facts, speakers=["bounces"] * spf + ["signatures"] * dkim)
+        yield tell("domain.alignment", **facts, speakers=" and ".join(["bounces"] * spf + ["signatures"] * dkim))
     elif bounce is None or not signers:
         yield tell("domain.alignment.unknown", **facts, reason="bounce" if bounce is None else "signers")
     else:

@@ -20,6 +20,19 @@ from .headers import headers
 from .report import Report
 from .setup import setup
 
+try:
+    from .bodies import bodies
+    from .dkim_keys import signatures
+    from .domain import domain
+    from .evidence import evidence
+    from .hosts import size
+    from .resolver import Resolver
+
+    MISSING: str | None = None
+except ImportError as error:
+    #: What is not installed of the extra.
+    MISSING = error.name
+
 #: In all; DNS stops some seconds earlier, so that what was seen by then is told.
 SECONDS = 18.0
 SECONDS_FOR_DNS = 14.0
@@ -33,13 +46,12 @@ def examine(
     :param offline: ask neither DNS nor the deployed app.
     :param progress: is told each group that is done.
     """
-    missing = _missing()
     with app.app_context():
         prefix = state.links.prefix(Door.LANDING)
     work: dict[str, Callable[[], Iterable[Finding]]] = {
         "setup": lambda: setup(app, state),
-        "domain": lambda: _domain(case, prefix, missing, offline),
-        "message": lambda: _message(app, state, case, prefix, missing, offline),
+        "domain": lambda: [tell("domain.offline")] if offline else _domain(case, prefix),
+        "message": lambda: _message(app, state, case, prefix, offline),
         "doors": lambda: [tell("doors.offline")] if offline else _doors(app, state, prefix),
     }
     findings: list[Finding] = []
@@ -49,29 +61,14 @@ def examine(
     return Report.of(case.author, findings)
 
 
-def _missing() -> str | None:
-    """What the extra lacks; asked for before there are threads, whose failing imports would disturb each other."""
-    try:
-        from .bodies import bodies  # noqa: F401
-        from .domain import domain  # noqa: F401
-    except ImportError as error:
-        return error.name
-    return None
-
-
-def _domain(case: Case, prefix: str, missing: str | None, offline: bool) -> Iterator[Finding]:
-    if offline or missing:
-        yield tell("domain.offline" if offline else "domain.extra", package=missing)
+def _domain(case: Case, prefix: str) -> Iterator[Finding]:
+    if MISSING is not None:
+        yield tell("domain.extra", package=MISSING)
         return
-    from .domain import domain
-    from .resolver import Resolver
-
     yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), prefix)
 
 
-def _message(
-    app: Flask, state: State, case: Case, prefix: str, missing: str | None, offline: bool
-) -> Iterator[Finding]:
+def _message(app: Flask, state: State, case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
     def made_here(url: str) -> bool:
         with app.app_context():
             try:
@@ -80,16 +77,12 @@ def _message(
                 return not isinstance(error, BadToken)  # any other is said of the store
             return True
 
-    yield from message(case, prefix, missing, made_here)
-    if case.sample is None or missing:
+    yield from message(case, prefix, made_here)
+    if case.sample is None or MISSING is not None:
         return
     if offline:
         yield tell("message.offline")
         return
-    from .dkim_keys import signatures
-    from .hosts import size
-    from .resolver import Resolver
-
     yield from size(app.config, len(case.sample.raw))
     yield from signatures(Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), case.sample)
 
@@ -104,27 +97,18 @@ def ours(prefix: str | None) -> Callable[[str], bool]:
     return lambda url: link.match(url) is not None
 
 
-def message(
-    case: Case,
-    prefix: str | None,
-    missing: str | None = None,
-    made_here: Callable[[str], bool] = lambda url: True,
-) -> Iterator[Finding]:
+def message(case: Case, prefix: str | None, made_here: Callable[[str], bool] = lambda url: True) -> Iterator[Finding]:
     """What is wrong with a sample, as far as it can be seen without DNS.
 
     :param made_here: tells whether a one-click URL was made with this app's keys.
-    :param missing: what is not installed of the extra, which its receiver's verdict and its bodies need.
     """
     if case.sample is None:
         yield tell("message.unreadable", reason=case.unreadable) if case.unreadable else tell("message.none")
         return
     yield from headers(case.sample, ours(prefix), made_here)
-    if missing is not None:
-        yield tell("message.extra", package=missing)
+    if MISSING is not None:
+        yield tell("message.extra", package=MISSING)
         return
-    from .bodies import bodies
-    from .evidence import evidence
-
     yield from evidence(case.sample)
     yield from bodies(case.sample, ours(prefix))
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 from email.utils import parseaddr
+from itertools import islice
 
 from ..addresses import parse
 from ..errors import AddressError
@@ -129,9 +130,7 @@ def _unfolded(value: str) -> str:
 
 
 def _bodies(message: Message, kind: str) -> Iterator[str]:
-    for number, part in enumerate(message.walk()):
-        if number >= MOST_PARTS:
-            return
+    for part in islice(message.walk(), MOST_PARTS):
         if part.get_content_type() == f"text/{kind}" and part.get_content_disposition() != "attachment":
             payload = part.get_payload(decode=True)
             assert isinstance(payload, bytes)
