@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from flask_optout.doctor.dkim_keys import keys, signatures
 from flask_optout.doctor.sample import Sample
-from tests.integration.doctor.conftest import Ask
 from tests.support.dns_server import SERVFAIL, SILENCE, Rdata, Zone
 from tests.support.findings import ids, the
+from tests.support.zones import Ask
 from tools.doctor_demo import GOOD_KEY, SHORT_KEY
 
 D = "invite.example"

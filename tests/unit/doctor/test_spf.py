@@ -6,9 +6,9 @@ import pytest
 
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.spf import spf
-from tests.integration.doctor.conftest import Ask
 from tests.support.dns_server import SERVFAIL, SILENCE, Zone
 from tests.support.findings import ids, the
+from tests.support.zones import Ask
 
 SENDER = "192.0.2.25"
 D = "invite.example"
