@@ -53,7 +53,7 @@ class Case:
         author = domain or given.author or _default_author(config)
         # What the receiver saw of a forwarded sample is the forwarder.
         seen, bounce = ({}, None) if given.forwarded else (given.received_spf, given.bounce)
-        host = config["OPTOUT_SENDING_HOST"] or _address(seen.get("client-ip", ""))
+        host = config["OPTOUT_SENDING_HOST"] or seen.get("client-ip", "").removeprefix("IPv6:")
         listed = config["OPTOUT_DKIM_SELECTORS"]
         names = [(name, author) for name in ([listed] if isinstance(listed, str) else listed) if author]
         return cls(
@@ -61,7 +61,7 @@ class Case:
             bounce=bounce or config["OPTOUT_BOUNCE_DOMAIN"] or None,
             selectors=list(dict.fromkeys([*names, *given.selectors])),
             sending_host=host or config.get("MAIL_SERVER"),
-            sender_is_explicit=host is not None,
+            sender_is_explicit=bool(host),
             signers=list(dict.fromkeys(signer for _, signer in given.selectors)),
             helo=seen.get("helo"),
             block_lists=block_lists,
@@ -70,13 +70,6 @@ class Case:
             nameservers=nameservers,
             mailto=domain_of(config.get("OPTOUT_MAILTO") or ""),
         )
-
-
-def _address(text: str) -> str | None:
-    try:
-        return str(ipaddress.ip_address(text.removeprefix("IPv6:")))
-    except ValueError:
-        return None
 
 
 def _default_author(config: Mapping[str, Any]) -> str | None:
