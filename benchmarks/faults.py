@@ -47,7 +47,7 @@ class Amounts(NamedTuple):
     addresses: int
 
 
-FULL = Amounts(rounds=10, pairs=2_000, crowds=50, crashes=1_001, turns=200, addresses=100_000)
+FULL = Amounts(rounds=10, pairs=10_000, crowds=50, crashes=1_001, turns=200, addresses=100_000)
 QUICK = Amounts(rounds=1, pairs=200, crowds=5, crashes=99, turns=20, addresses=10_000)
 
 

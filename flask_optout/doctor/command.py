@@ -10,6 +10,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from ..errors import OptOutError
 from ..wiring import current_state
 
 
@@ -52,15 +53,20 @@ def doctor(
 
     raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
     try:
+        state = current_state()
         nameservers = () if nameserver is None else (checked_nameserver(nameserver),)
         lists = tuple(map(checked_domain, block_lists))
-        case = Case.of(current_app.config, domain and checked_domain(domain), raw, nameservers, lists)
+        case = Case.of(
+            current_app.config, domain if domain is None else checked_domain(domain), raw, nameservers, lists
+        )
+    except OptOutError as error:
+        raise click.ClickException(str(error)) from None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     terminal = sys.stderr if sys.stderr.isatty() else io.StringIO()
     with click.progressbar(length=len(TITLES), label="Looking", show_eta=False, file=terminal) as bar:
-        report = examine(app, current_state(), case, offline, lambda group: bar.update(1))
+        report = examine(app, state, case, offline, lambda group: bar.update(1))
     if for_programs:
         click.echo(as_json(report))
     else:

@@ -49,6 +49,20 @@ class TestToggle:
             assert page.url.count("optout=") == (not scripts)
             assert jobs_served.optout.may_invite("jane@example.org", "beta-42") is (button == UNDO)
 
+    def test_a_page_without_our_head_needs_no_more_than_the_line(
+        self, served: Host, page: Page, scripts: bool
+    ) -> None:
+        served.optout.landing_page(
+            lambda id: render_template_string(
+                "<h1>Pocket Camera</h1> <a href='/apply'>Apply</a> {{ optout_toggle() }}"
+            )
+        )
+        page.goto(url(served, served.path()))
+        expect(page.locator(".optout-toggle")).to_have_text(NO, use_inner_text=True)
+        press(page, NO)
+        expect(page.get_by_role("button", name=UNDO)).to_be_visible()
+        assert not served.optout.may_invite("jane@example.org", "beta-42")
+
     def test_a_screen_reader_hears_the_undo_and_finds_the_focus(self, jobs_served: Host, browser: Browser) -> None:
         with page_of(browser) as page:
             page.goto(url(jobs_served, "/account"))

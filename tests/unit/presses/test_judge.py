@@ -139,6 +139,111 @@ def test_each_layer_objects_and_without_it_nothing_does(layer: Layer, found: Wei
     assert judge(found, [each for each in LAYERS if each is not layer]).verdict is Verdict.ACCEPT
 
 
+@pytest.mark.parametrize(
+    ("found", "cause"),
+    [
+        (case(CHROME), ""),
+        (case(replace(TEXT, pressed=False)), "no button"),
+        (case(replace(CHROME, command=Command.UNDO), other(Command.MUTE), muted=MUTED), "others"),
+        (case(TEXT, own(Command.KEEP, ago=3)), "contradiction"),
+        (case(CHROME, own(Command.DECOY, outcome=Outcome.DOUBTFUL)), "doubtful"),
+        (case(replace(SAFARI, command=Command.UNDO), muted=MUTED), "later undo"),
+    ],
+)
+def test_a_judgement_names_its_cause(found: Weighed, cause: str) -> None:
+    assert judge(found).cause == cause
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        case(replace(CHROME, seen=HURRY)),
+        case(replace(TEXT, client=Client.MODERN, fetch_user=True)),
+        case(replace(TEXT, client=Client.MODERN, fetch_site="same-origin")),
+        case(replace(CHROME, issued=NOW - 1), own(Command.KEEP, ago=PAUSE + 0.01)),
+        case(replace(CHROME, page=Page.REPEAT), own(Command.DECOY, ago=60, outcome=Outcome.DOUBTFUL)),
+        case(CHROME, other(Command.UNDO, ago=WINDOW)),
+        case(CHROME, other(Command.UNDO, outcome=Outcome.ASKED)),
+        case(replace(CHROME, command=Command.UNDO), other(Command.UNDO), muted=MUTED),
+        case(replace(CHROME, command=Command.MUTE_ALL), other(Command.MUTE)),
+        case(CHROME, *MANY[1:]),
+    ],
+    ids=[
+        "seen as long as a person needs",
+        "a proxy leaves the sign of a click",
+        "a proxy leaves the site",
+        "read since the page asked",
+        "a decoy before the page asked",
+        "another visitor, a window ago",
+        "another visitor, who was asked",
+        "another visitor, the same press",
+        "another visitor, less of the same",
+        "not that many presses",
+    ],
+)
+def test_a_press_at_the_edge_is_accepted(found: Weighed) -> None:
+    assert judge(found).verdict is Verdict.ACCEPT
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        case(replace(CHROME, issued=NOW)),
+        case(replace(TEXT, issued=NOW - 1), own(Command.KEEP, ago=PAUSE)),
+        case(replace(CHROME, command=Command.MUTE_ALL), other(Command.UNDO)),
+    ],
+    ids=["a page as old as the press", "not longer than a pause", "stop all, after an undo"],
+)
+def test_a_press_at_the_edge_is_not_accepted(found: Weighed) -> None:
+    assert judge(found).verdict is not Verdict.ACCEPT
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [
+        (case(CHROME), Outcome.OBEYED),
+        (case(replace(CHROME, page=Page.REPEAT)), Outcome.CONFIRMED),
+        (case(replace(CHROME, command=Command.DECOY)), Outcome.DOUBTFUL),
+        (case(CHROME, other(Command.UNDO)), Outcome.ASKED),
+        (case(replace(CHROME, command=Command.KEEP), other(Command.MUTE)), Outcome.ASKED),
+        (case(CHROME, own(Command.DECOY, outcome=Outcome.DOUBTFUL)), Outcome.ASKED),
+        (
+            case(replace(CHROME, command=Command.UNDO, issued=NOW - 1), own(Command.MUTE), muted=MUTED),
+            Outcome.OBEYED,
+        ),
+        (case(replace(CHROME, issued=NOW - 1), own(Command.KEEP, ago=3)), Outcome.ASKED),
+        (case(replace(CHROME, command=Command.KEEP), own(Command.MUTE), muted=MUTED), Outcome.DOUBTFUL),
+    ],
+    ids=[
+        "accepted",
+        "accepted when asked",
+        "a decoy",
+        "asked because of others",
+        "shown because of others",
+        "asked as it is doubtful",
+        "a contradiction that has its way",
+        "a contradiction that is asked about",
+        "two buttons of one page",
+    ],
+)
+def test_what_is_remembered_of_a_press(found: Weighed, outcome: Outcome) -> None:
+    press = judge(found).press
+    assert press is not None and press.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        case(CHROME, muted=MUTED),
+        case(replace(CHROME, command=Command.LEAVE)),
+        case(CHROME, own(Command.UNDO, found=MUTED, ago=3), other(Command.UNDO)),
+    ],
+    ids=["muted already", "a press that sets nothing", "asked about"],
+)
+def test_nothing_is_set(found: Weighed) -> None:
+    assert judge(found).sets == {}
+
+
 @pytest.mark.parametrize("command", [Command.KEEP, Command.LEAVE, Command.MUTE])
 def test_a_doubtful_press_that_would_change_nothing_is_not_asked_for_again(command: Command) -> None:
     muted = MUTED if command is Command.MUTE else FREE
