@@ -190,10 +190,7 @@ def alignment(resolver: Resolver, author: str, bounce: str | None, signers: list
     tags = policy.tags if policy is not None else {}
     spf = bounce is not None and aligned(resolver, author, bounce, tags.get("aspf") == "s")
     dkim = any(aligned(resolver, author, name, tags.get("adkim") == "s") for name in signers)
+    end = "" if spf or dkim else ".unknown" if bounce is None or not signers else ".none"
     facts = {"author": author, "bounce": bounce, "signers": signers}
-    if spf or dkim:
-        yield tell("domain.alignment", **facts, speakers=" and ".join(["bounces"] * spf + ["signatures"] * dkim))
-    elif bounce is None or not signers:
-        yield tell("domain.alignment.unknown", **facts, reason="bounce" if bounce is None else "signers")
-    else:
-        yield tell("domain.alignment.none", **facts)
+    facts["speakers"] = " and ".join(["bounces"] * spf + ["signatures"] * dkim)
+    yield tell(f"domain.alignment{end}", **facts, reason="bounce" if bounce is None else "signers")

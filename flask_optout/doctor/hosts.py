@@ -38,12 +38,10 @@ def _takes_mail(id: str) -> Callable[[Resolver, str], Iterator[Finding]]:
         with suppress(DNSExceptionNXDOMAIN):
             found = resolver.through(get_mx_record_set, domain)
             hosts = [host["hostname"] for host in found["hosts"]][:MOST_ADDRESSES]
-            null = found["record_count"] and not hosts
-        if null or not any(resolver.addresses(host) for host in hosts or [domain]):
-            what = "null" if null else "lost" if hosts else "none"
-            yield tell(f"{id}.none", domain=domain, what=what, hosts=hosts)
-        else:
-            yield tell(id, domain=domain, hosts=hosts or [domain])
+            null = found["null_mx"]
+        works = not null and any(resolver.addresses(host) for host in hosts or [domain])
+        what = "null" if null else "lost" if hosts else "none"
+        yield tell(id if works else f"{id}.none", domain=domain, what=what, hosts=hosts or [domain])
 
     return look
 
@@ -137,9 +135,5 @@ def size(config: Mapping[str, Any], octets: int) -> Iterator[Finding]:
     except (OSError, smtplib.SMTPException) as error:
         raise Unsure(type(error).__name__) from None
     limit = int(said) if said and said.isdecimal() else 0
-    if said is None:
-        yield tell("message.size.unsaid")
-    elif 0 < limit < octets:
-        yield tell("message.size.small", limit=limit // 1_000, size=octets // 1_000)
-    else:
-        yield tell("message.size")
+    end = ".unsaid" if said is None else ".small" if 0 < limit < octets else ""
+    yield tell(f"message.size{end}", limit=limit // 1_000, size=octets // 1_000)

@@ -43,8 +43,8 @@ class Answer:
     expires: float | None = None
 
     def values(self, name: str) -> list[str]:
-        """The values of a header, in their order; a list with commas is taken apart (RFC 9110 section 5.3)."""
-        parts = ",".join(self.headers.get_all(name, [])).split(",")
+        """The values of a header in small letters, in their order; a list is taken apart (RFC 9110 section 5.3)."""
+        parts = ",".join(self.headers.get_all(name, [])).lower().split(",")
         return [part.strip() for part in parts if part.strip()]
 
     def first(self, name: str) -> str:

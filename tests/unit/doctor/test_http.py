@@ -27,7 +27,7 @@ def answer(*headers: tuple[str, str]) -> Answer:
     [
         ((), [], ""),
         ((("Referrer-Policy", "no-referrer"),), ["no-referrer"], "no-referrer"),
-        ((("Referrer-Policy", "a, b ,,c"),), ["a", "b", "c"], "a, b ,,c"),
+        ((("Referrer-Policy", "A, b ,,c"),), ["a", "b", "c"], "A, b ,,c"),
         ((("Referrer-Policy", "a"), ("referrer-policy", "b")), ["a", "b"], "a"),
     ],
 )
