@@ -8,13 +8,13 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import dkim
 
 from .evidence import held
 from .finding import Finding, Unsure, check, tell
-from .providers import by_host, by_selector
+from .providers import Provider, by_host, by_selector
 from .records import flawed, paste_of
 from .resolver import Resolver
 from .sample import Sample, tag_list
@@ -93,23 +93,19 @@ def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
     name = f"{selector}._domainkey.{domain}"
     records = resolver.texts(name)
     key = read(records)
-    facts: dict[str, Any] = {"name": name, "kind": key.kind, "bits": key.bits, "reason": key.reason or key.wrong}
-    short = "short" if key.bits < SHORTEST_KEY else "low" if key.bits < GOOD_KEY else ""
-    if key.wrong == "flawed":
-        paste = paste_of(name, key.record, _is_key)
-        yield tell("domain.dkim.flawed", tuple(records), paste, **facts)
-    elif end := key.wrong or (short if key.kind == "rsa" else ""):
-        provider = _provider(resolver, selector, name)
-        facts |= {"provider": provider.name, "page": provider.keys} if provider else {}
-        facts |= dict.fromkeys(("how", "command"), "provider" if provider else "own")
-        yield tell(f"domain.dkim.{end}", tuple(records) if key.wrong else (), **facts)
-    else:
-        yield tell("domain.dkim.key", **facts)
+    provider = _provider(resolver, selector, name)
+    facts = {"name": name, "kind": key.kind, "bits": key.bits, "reason": key.reason or key.wrong}
+    facts |= {"provider": provider.name, "page": provider.keys} if provider else {}
+    facts |= dict.fromkeys(("how", "command"), "provider" if provider else "own")
+    good = key.kind != "rsa" or key.bits >= GOOD_KEY
+    end = key.wrong or ("key" if good else "low" if key.bits >= SHORTEST_KEY else "short")
+    paste = paste_of(name, key.record, _is_key) if key.record else None
+    yield tell(f"domain.dkim.{end}", tuple(records) if key.wrong else (), paste, **facts)
     if records and "y" in _words(tag_list(records[0]).get("t", "")):
         yield tell("domain.dkim.test", name=name)
 
 
-def _provider(resolver: Resolver, selector: str, name: str) -> Any:
+def _provider(resolver: Resolver, selector: str, name: str) -> Provider | None:
     """Who holds the key, and has a page that shows its record."""
     targets: list[str] = []
     with suppress(Unsure):

@@ -23,7 +23,6 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 def policies(answer: Answer, url: str) -> Iterator[Finding]:
     """What is wrong with the headers of a candidate's page."""
     csp = [_directives(policy) for policy in answer.values("content-security-policy")]
-
     # The last value that a browser knows is the one that counts.
     known = [value for value in answer.values("referrer-policy") if value in CLOSED + OPEN + NAME_ALONE] or [""]
     right = {
