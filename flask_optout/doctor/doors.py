@@ -14,10 +14,10 @@ from urllib.parse import urljoin, urlsplit
 
 from ..addresses import Address, parse
 from .finding import Finding, side_by_side, tell
+from .forms import CHROME, FORM, SIGNAL, buttons_in, offered, scripts_in
 from .http import PROGRAM, Answer, NoAnswer, knock
 from .policies import policies
 from .providers import CHALLENGES
-from .scan import CHROME, FORM, SIGNAL, buttons_in, offered, scripts_in
 
 #: example.com is nobody's (RFC 2606 section 3).
 PROBE: Address = parse("optout-doctor@example.com")

@@ -10,7 +10,7 @@ from email.message import Message
 from urllib.parse import urlsplit
 
 from .finding import Unsure
-from .scan import CHROME
+from .forms import CHROME
 
 SECONDS = 5.0
 LONGEST_PAGE = 300_000

@@ -10,12 +10,12 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from typing import NamedTuple
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urljoin
 
-BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{} Safari/537.36"
-OLD_CHROME, CHROME = BROWSER.format("57.0"), BROWSER.format("125.0.0.0")
+from ..doctor.forms import BROWSER, CHROME, FORM, SIGNAL, Button, Form, buttons_in, forms_in, offered
+
+OLD_CHROME = BROWSER.format("57.0")
 SENTINEL = "Barracuda Sentinel (EE)"
 REQUESTS = "python-requests/2.31.0"
 UNFURLERS = (
@@ -24,9 +24,7 @@ UNFURLERS = (
     "facebookexternalhit/1.1 Facebot Twitterbot/1.0",
     "WhatsApp/2.23.20.0",
 )
-FORM = "application/x-www-form-urlencoded"
-#: The body of one click and its type, and bodies that are not the signal.
-SIGNAL = (b"List-Unsubscribe=One-Click", FORM)
+#: Bodies of one click that are not the signal, with their types.
 BLIND = (
     (b"", ""),
     (b"", FORM),
@@ -35,7 +33,6 @@ BLIND = (
     (b'{"List-Unsubscribe": "One-Click"}', "application/json"),
     (b"list-unsubscribe=one-click", FORM),
 )
-DECOY = "none"
 
 
 class Answer(NamedTuple):
@@ -48,77 +45,6 @@ class Answer(NamedTuple):
 
 #: Sends one request (method, URL, headers, body) and follows redirects.
 Send = Callable[[str, str, Mapping[str, str], bytes | None], Answer]
-
-
-class Button(NamedTuple):
-    """A button as a crawler finds it."""
-
-    name: str
-    value: str
-    label: str = ""
-
-
-@dataclass
-class Form:
-    """A form as a crawler finds it."""
-
-    action: str = ""
-    fields: dict[str, str] = field(default_factory=dict)
-    buttons: list[Button] = field(default_factory=list)
-
-    def body(self, button: Button) -> bytes:
-        """What is sent when a button of it is pressed."""
-        return urlencode({**self.fields, button.name: button.value}).encode()
-
-
-class _Page(HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.forms: list[Form] = []
-        self.scripts: list[str] = []
-        self._in_button = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = {name: value or "" for name, value in attrs}
-        if tag == "form":
-            self.forms.append(Form(attributes.get("action", "")))
-        elif tag == "input" and self.forms and "name" in attributes:
-            self.forms[-1].fields[attributes["name"]] = attributes.get("value", "")
-        elif tag == "button" and self.forms and "name" in attributes:
-            self.forms[-1].buttons.append(Button(attributes["name"], attributes.get("value", "")))
-            self._in_button = True
-        elif tag == "script" and "src" in attributes:
-            self.scripts.append(attributes["src"])
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "button":
-            self._in_button = False
-
-    def handle_data(self, data: str) -> None:
-        if self._in_button:
-            button = self.forms[-1].buttons.pop()
-            self.forms[-1].buttons.append(button._replace(label=button.label + data.strip()))
-
-
-def forms_in(text: str) -> list[Form]:
-    """The forms of a page, in their order."""
-    return _Page(text).forms
-
-
-def buttons_in(text: str) -> list[tuple[Form, Button]]:
-    """The buttons of a page, each with its form."""
-    return [(form, button) for form in forms_in(text) for button in form.buttons]
-
-
-def scripts_in(text: str) -> list[str]:
-    """Where the scripts of a page come from."""
-    return _Page(text).scripts
-
-
-def offered(text: str) -> frozenset[str]:
-    """The choices that a page offers to people: they tell what stands."""
-    return frozenset(button.value for _, button in buttons_in(text) if button.name == "choice") - {DECOY}
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What scanners find in a page, and what each of them does with it."""
+"""What scanners do with a page, and what they may not do."""
 
 from __future__ import annotations
 
@@ -7,21 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from flask_optout.doctor.scan import (
-    DECOY,
-    FORM,
-    PROFILES,
-    SIGNAL,
-    Answer,
-    Button,
-    Form,
-    Scanner,
-    buttons_in,
-    forms_in,
-    offered,
-    scan,
-    scripts_in,
-)
+from flask_optout.doctor.forms import DECOY, FORM, SIGNAL
+from flask_optout.testing.scanners import PROFILES, Answer, Scanner, scan
 
 LINK = "https://jobs.example.org/optout/aaaa"
 ONE_CLICK = "https://jobs.example.org/optout/one-click/aaaa"
@@ -34,39 +21,6 @@ PAGE = f"""
 </form>
 <form><input name="empty"><button name="other" value="x">Other</button></form>
 """
-
-
-def test_the_forms_of_a_page() -> None:
-    first, second = forms_in(PAGE)
-    assert (first.action, first.fields) == ("/optout/aaaa", {"nonce": "n1"})
-    assert first.buttons == [Button("choice", "mute", "NotInterested?"), Button("choice", DECOY, "Nothing")]
-    assert second == Form("", {"empty": ""}, [Button("other", "x", "Other")])
-    assert buttons_in(PAGE) == [(first, first.buttons[0]), (first, first.buttons[1]), (second, second.buttons[0])]
-
-
-def test_what_a_button_sends() -> None:
-    form = Form("", {"nonce": "a b"}, [])
-    assert form.body(Button("choice", "mute")) == b"nonce=a+b&choice=mute"
-
-
-@pytest.mark.parametrize(
-    ("page", "choices", "scripts"),
-    [
-        (PAGE, {"mute"}, ["/static/htmx.js"]),
-        (
-            "<form><button name=choice value=undo></button><button name=choice value=undo-all>",
-            {"undo", "undo-all"},
-            [],
-        ),
-        ("<button name=choice value=mute>", set(), []),
-        ("Welcome.", set(), []),
-        ("<form <script src=x>", set(), []),
-        ("", set(), []),
-    ],
-)
-def test_what_a_page_offers_and_whose_scripts_it_has(page: str, choices: set[str], scripts: list[str]) -> None:
-    assert offered(page) == choices
-    assert scripts_in(page) == scripts
 
 
 class Site:
