@@ -92,9 +92,10 @@ def block_lists(
     resolver: Resolver, lists: Sequence[str], addresses: list[str], domains: list[str]
 ) -> Iterator[Finding]:
     """Whether block lists in DNS name a sending address or a domain (RFC 5782)."""
-    reverse = [ip_address(address).reverse_pointer.rsplit(".", 2)[0] for address in addresses]
+    names = {ip_address(address).reverse_pointer.rsplit(".", 2)[0]: address for address in addresses}
+    names |= {domain: domain for domain in domains}
     for zone in lists:
-        yield from _block_list(resolver, zone, dict(zip([*reverse, *domains], [*addresses, *domains], strict=True)))
+        yield from _block_list(resolver, zone, names)
 
 
 @check("domain.block-list")
@@ -114,12 +115,11 @@ def encryption(resolver: Resolver, domain: str) -> Iterator[Finding]:
     for kind, (query, parse) in ENCRYPTION.items():
         try:
             parse(resolver.through(query, domain)["record"])
+            yield tell("domain.encryption", kind=kind, domain=domain)
         except NO_RECORD:
-            continue
+            pass
         except (mta_sts.MTASTSError, tls.SMTPTLSReportingError) as error:
             yield tell("domain.encryption.wrong", kind=kind, domain=domain, reason=error)
-            continue
-        yield tell("domain.encryption", kind=kind, domain=domain)
 
 
 @check("message.size")

@@ -48,7 +48,6 @@ class Question(pyspf.query):  # type: ignore[misc]
     def __init__(self, resolver: Resolver, strict: bool, **question: str) -> None:
         super().__init__(strict=strict, **question)
         self._resolver = resolver
-        self._depth = 0
         self.tree: list[str] = []
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
@@ -74,16 +73,14 @@ class Question(pyspf.query):  # type: ignore[misc]
     def check1(self, spf: str, domain: str, recursion: int) -> Any:
         """Evaluate one record, and note how many look-ups it took."""
         place, before = len(self.tree), self.lookups
-        self._depth += 1
         try:
             return super().check1(spf, domain, recursion)
         except pyspf.PermError:
             self.broken = self.broken or (domain, str(spf))
             raise
         finally:
-            self._depth -= 1
             spent = self.lookups - before
-            self.tree.insert(place, f"{'  ' * self._depth}[{spent}] {domain}: {spf or '(no SPF record)'}")
+            self.tree.insert(place, f"{'  ' * recursion}[{spent}] {domain}: {spf or '(no SPF record)'}")
 
 
 def ask(

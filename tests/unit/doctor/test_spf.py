@@ -184,6 +184,15 @@ def test_the_tree_names_the_branches_that_spend_the_look_ups(ask: Ask) -> None:
     )
 
 
+def test_a_redirect_stands_beside_the_record_that_it_takes_the_place_of(ask: Ask) -> None:
+    zone = record("v=spf1 redirect=a.example", a="v=spf1 include:b.example -all", b=f"v=spf1 ip4:{SENDER} -all")
+    assert the(looked_at(ask, zone), "domain.spf.record").details == (
+        f"[2] {D}: v=spf1 redirect=a.example",
+        "[1] a.example: v=spf1 include:b.example -all",
+        f"  [0] b.example: v=spf1 ip4:{SENDER} -all",
+    )
+
+
 @pytest.mark.parametrize("trouble", [SILENCE, SERVFAIL])
 @pytest.mark.parametrize(
     "zone",
