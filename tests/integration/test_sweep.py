@@ -237,7 +237,7 @@ def shown(answer: Any) -> tuple[str, list[tuple[str, str]], str]:
 def alike(seen: object) -> str:
     """What was seen, less what differs between any two hosts: ids, times, signatures, places."""
     text = re.sub(r"/\S*?/(muted|silent)/", "/FOLDER/", str(seen))
-    text = re.sub(r"gAAAA[\w-]+=*", "ID", text)  # before tokens, as it may hold what looks like one
+    text = re.sub(r"gAAAA[\w-]+=*", "ID", text)  # before what may stand in one by chance
     text = re.sub(r"[a-z2-7]{80,}", "TOKEN", text, flags=re.IGNORECASE)
     text = re.sub(r"\b[0-9a-f]{32}\b|\b[0-9a-f]{64}\b|={10,}\d+|\bb(['\"]).*?\1(?=[,)])", "RANDOM", text)
     text = re.sub(r"(form_token\\?\" value=\\?\")[^\"]+", r"\1", text)
