@@ -9,7 +9,7 @@ import pytest
 from flask import Flask, request
 from werkzeug.user_agent import UserAgent
 
-from flask_optout.doctor.scan import CHROME, OLD_CHROME, SENTINEL, UNFURLERS
+from flask_optout.doctor.forms import CHROME
 from flask_optout.presses.evidence import (
     COMMANDS,
     LIFE,
@@ -26,6 +26,7 @@ from flask_optout.presses.evidence import (
     shows_everything,
     visitor,
 )
+from flask_optout.testing.scanners import OLD_CHROME, SENTINEL, UNFURLERS
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import KEY, Host
