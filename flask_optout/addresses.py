@@ -108,6 +108,9 @@ def ascii_domain(domain: str) -> str:
         mapped = idna.uts46_remap(domain, std3_rules=True, transitional=False).removesuffix(".")
         checked = email_validator.validate_email(f"a@{mapped}", check_deliverability=False)
     except ValueError:  # IDNAError is one
+        labels = domain.lower().rstrip(".").split(".")
+        if {".".join(labels[start:]) for start in range(len(labels))} & {*email_validator.SPECIAL_USE_DOMAIN_NAMES}:
+            raise _malformed("The part after the @ is reserved and takes no mail, as .test and .local are.") from None
         raise _malformed("The part after the @ is not a domain that mail can be sent to.") from None
     return checked.ascii_domain.lower()
 

@@ -35,6 +35,8 @@ PLACEHOLDER = re.compile(
 )
 #: Days; no calendar reaches further back.
 LONGEST_RETENTION = 36_500
+#: A link and code in Markdown, as they stand in the README's table.
+MARKUP = re.compile(r"\[([^]]+)\]\([^)]+\)|`([^`]+)`")
 
 
 class Setting(NamedTuple):
@@ -49,7 +51,7 @@ class Setting(NamedTuple):
     meaning: str
     fits: Callable[[Any], bool]
     expected: str
-    example: str
+    example: Any
 
 
 class Keys(NamedTuple):
@@ -132,14 +134,14 @@ SETTINGS = (
     Setting("OPTOUT_KEYS", None,
             "A list of keys, newest first, that open the store. Unset, `SECRET_KEY` and its fallbacks do.",
             _is_one_of(str, bytes, list, tuple), "a list of keys",
-            "[the output of python -c 'import secrets; print(secrets.token_hex())']"),
+            ["the output of python -c 'import secrets; print(secrets.token_hex())'"]),
     Setting("OPTOUT_MAILTO", None,
             "The addresses that take opt-outs by mail; see [Opt-outs by mail](docs/mailto.md).",
             _is_mailto, "an address with {token} before the @, where at most 9 characters stand beside it",
             "optout+{token}@in.example.org"),
     Setting("OPTOUT_FIND_LINK", False,
             "Whether candidates find their links again at the prefix; see [Lost links](docs/find-link.md).",
-            _is_one_of(bool), "True or False", "True"),
+            _is_one_of(bool), "True or False", True),
     Setting("OPTOUT_SENDER_NAME", None,
             "Who invites, as pages and mails say it. Unset, it is the name in `MAIL_DEFAULT_SENDER`.",
             _is_name, "a name on one line", "Example Jobs"),
@@ -148,7 +150,7 @@ SETTINGS = (
             _is_prefix, "a path in lower case that begins with a slash and does not end with one", "/optout"),
     Setting("OPTOUT_LOG_DAYS", 90,
             "How long the Email Log keeps an invitation.",
-            _is_days, "a whole number of days, 1 or more", "90"),
+            _is_days, "a whole number of days, 1 or more", 90),
     Setting("OPTOUT_TIMEZONE", "UTC",
             'The zone of the Email Log\'s dates and times, such as `"Europe/Berlin"`.',
             _is_zone, "the name of a time zone that this machine knows (the package tzdata brings them)",
@@ -161,7 +163,7 @@ SETTINGS = (
             _is_one_of(str), "a domain", "bounces.example.org"),
     Setting("OPTOUT_DKIM_SELECTORS", (),
             "For the doctor: the selectors of your DKIM keys.",
-            _is_one_of(str, list, tuple), "a list of selectors", "['mail']"),
+            _is_one_of(str, list, tuple), "a list of selectors", ["mail"]),
     Setting("OPTOUT_SENDING_HOST", None,
             "For the doctor: the host that delivers your mail, where it is not `MAIL_SERVER`.",
             _is_one_of(str), "the name or the address of a host", "out.example.org"),
@@ -199,19 +201,28 @@ def apply(app: Flask) -> Keys:
     for setting in SETTINGS:
         value = app.config.setdefault(setting.name, setting.default)
         if value != setting.default and not setting.fits(value):
-            raise ConfigurationError(
-                f"{setting.name} is not {setting.expected}.",
-                setting.meaning,
-                f"Set it to such as {setting.example!r}, or leave it out.",
-            )
+            raise _unfit(setting, value)
     if not app.config["OPTOUT_BASE_URL"]:
-        raise ConfigurationError(
-            "OPTOUT_BASE_URL is not set.",
-            "Links in mails need a fixed address; the Host header of a request can be forged.",
-            "Set OPTOUT_BASE_URL to where candidates reach this app, such as 'https://jobs.example.org', or "
-            "'http://127.0.0.1:5000' for development.",
-        )
+        raise _no_base_url("OPTOUT_BASE_URL is not set.")
     return _keys(app)
+
+
+def _unfit(setting: Setting, value: Any) -> ConfigurationError:
+    kind = "" if isinstance(value, type(setting.example)) else f", but of the type {type(value).__name__}"
+    what = f"{setting.name} is not {setting.expected}{kind}."
+    if setting.name == "OPTOUT_BASE_URL":
+        return _no_base_url(what)
+    meaning = MARKUP.sub(lambda found: found[1] or found[2], setting.meaning)
+    return ConfigurationError(what, meaning, f"Set it to {setting.example!r}, for example, or leave it out.")
+
+
+def _no_base_url(what: str) -> ConfigurationError:
+    return ConfigurationError(
+        what,
+        "Links in mails need a fixed address; the Host header of a request can be forged.",
+        "Set OPTOUT_BASE_URL to where candidates reach this app, such as 'https://jobs.example.org', or "
+        "'http://127.0.0.1:5000' for development.",
+    )
 
 
 def _keys(app: Flask) -> Keys:

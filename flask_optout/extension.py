@@ -167,6 +167,12 @@ class OptOut:
 
 def _metadata(db: Database, bind_key: str | None) -> sa.MetaData:
     metadatas: dict[str | None, sa.MetaData] | None = getattr(db, "metadatas", None)
+    if isinstance(db, Flask):
+        raise ConfigurationError(
+            "OptOut got a Flask app where its database object belongs.",
+            "Its tables stand in the host's own database.",
+            "Write OptOut(db, app), or OptOut(db) and then init_app(app).",
+        )
     if metadatas is None:
         raise ConfigurationError(
             "OptOut got a database object that has no metadata.",

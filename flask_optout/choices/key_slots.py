@@ -115,7 +115,8 @@ class KeySlots:
             f"No key of {self.setting} opens this database; it opens with the key {', '.join(sorted(slots))}.",
             why,
             "Put the key that this database was last used with, or that a restored backup was made with, back "
-            f"into {place}; 'flask optout rotate-key' says when it may be removed.",
+            f"into {place}; 'flask optout rotate-key' says when it may be removed. If this process lacks a setting "
+            "that the app has, as a job may lack OPTOUT_KEYS, set it here.",
         )
 
     def _wrap(self, data_key: DataKey, keys: Sequence[AppKey], is_new: bool = False) -> None:

@@ -95,7 +95,10 @@ def rotate_key(yes: bool) -> None:
             click.confirm(f"Take the store away from {counted(old, 'older key')}?", abort=True)
         removed = slots.rotate()
     if removed:
-        click.echo("Only the newest key opens the store now. Remove the older keys from the settings.")
+        click.echo(
+            "Only the newest key opens the store now. Remove the older ones from the settings.\n"
+            "SECRET_KEY stays where Flask needs it for other things."
+        )
         return
     click.echo(
         "Only the newest key opens the store. To replace it, put a new key in front of\n"

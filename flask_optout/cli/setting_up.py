@@ -27,7 +27,7 @@ db is your Flask-SQLAlchemy object, and mail replaces the one that you have:
     app.config["OPTOUT_BASE_URL"] = "https://jobs.example.org"
     app.config["OPTOUT_KEYS"] = [os.environ["OPTOUT_KEY"]]
     mail = Mail(app)
-    optout = OptOut(db, app, operator=lambda: current_user.is_admin)
+    optout = OptOut(db, app, operator=lambda: session.get("operator"))
 
 A new key, for the environment of every process of the app:
 

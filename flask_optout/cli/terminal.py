@@ -60,7 +60,7 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 def filled(text: str) -> str:
     """A text in lines that fit 80 columns, behind the word "Error: "; a quoted command stays whole."""
-    text = re.sub(r"'[^'\n]*'", lambda command: command[0].replace(" ", "\0"), f"Error: {text}")
+    text = re.sub(r"(?<!\w)'[^'\n]*'(?!\w)", lambda command: command[0].replace(" ", "\0"), f"Error: {text}")
     options: dict[str, Any] = {"width": WIDTH, "break_long_words": False, "break_on_hyphens": False}
     lines = (textwrap.fill(line, **options) for line in text.split("\n"))
     return "\n".join(lines).replace("\0", " ").removeprefix("Error: ")

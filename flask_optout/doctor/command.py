@@ -10,6 +10,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from ..errors import OptOutError
 from ..wiring import current_state
 
 
@@ -66,11 +67,15 @@ def doctor(
     from .sample import LONGEST_MESSAGE
 
     raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
+    try:
+        state = current_state()
+    except OptOutError as error:
+        raise click.ClickException(str(error)) from None
     case = Case.of(current_app.config, domain, raw, () if nameserver is None else (nameserver,), block_lists)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     terminal = sys.stderr if sys.stderr.isatty() else io.StringIO()
     with click.progressbar(length=len(TITLES), label="Looking", show_eta=False, file=terminal) as bar:
-        report = examine(app, current_state(), case, offline, lambda group: bar.update(1))
+        report = examine(app, state, case, offline, lambda group: bar.update(1))
     if for_programs:
         click.echo(as_json(report))
     else:

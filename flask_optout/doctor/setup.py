@@ -26,7 +26,7 @@ def setup(app: Flask, state: State) -> Iterator[Finding]:
     """What is wrong with the set-up."""
     with app.app_context():
         own = app.config["OPTOUT_KEYS"] is not None
-        yield tell("setup.keys" if own else "setup.keys.shared", count=len(state.key_slots.keys))
+        yield tell("setup.keys" if own else "setup.keys.shared")
         url = urlsplit(app.config["OPTOUT_BASE_URL"])
         yield tell("setup.base-url" if url.scheme == "https" else "setup.base-url.local", host=url.netloc)
         yield from _store(state)

@@ -76,12 +76,16 @@ def checked_opportunity(opportunity: object) -> str:
 
     :raises OpportunityError: when it is not a string of 1 to 128 UTF-8 bytes, or holds a control character.
     """
-    if isinstance(opportunity, str) and opportunity.isprintable():  # and so without lone surrogates
-        size = len(opportunity.encode())
-        if 0 < size <= LONGEST_OPPORTUNITY:
-            return opportunity
+    if not isinstance(opportunity, str):
+        found = f"It is of the type {type(opportunity).__name__}"
+    elif not opportunity.isprintable():  # as lone surrogates, too
+        found = "It holds a control character"
+    elif not 0 < (size := len(opportunity.encode())) <= LONGEST_OPPORTUNITY:
+        found = f"It has {size} bytes"
+    else:
+        return opportunity
     raise OpportunityError(
-        "An opportunity's id is not a printable string of 1 to 128 bytes.",
+        f"An opportunity's id is not a printable string of 1 to {LONGEST_OPPORTUNITY} bytes. {found}.",
         "The id stands in every link of its invitations and decides which choices belong to it.",
         "Give a short stable id, such as 'beta-42' or str(beta.id).",
     )

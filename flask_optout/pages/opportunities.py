@@ -59,5 +59,11 @@ def _fields(found: Any) -> list[Any]:
             "Let it be a plain function, not an async one, that returns an Opportunity, a mapping or an object with "
             "a title, or None for one that is gone.",
         )
+    if is_mapping and "title" not in found:
+        raise ConfigurationError(
+            "The opportunity loader returned a mapping without a title.",
+            "Pages and mails go without it, and say neither what people are invited to nor what they opted out of.",
+            "Name it 'title', beside 'summary', 'link' and 'picture'; return None for one that is gone.",
+        )
     names = ("title", "summary", "link", "picture")
     return [found.get(name) if is_mapping else getattr(found, name, None) for name in names]

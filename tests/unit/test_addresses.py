@@ -115,6 +115,12 @@ def test_what_is_not_one_address_is_refused_without_repeating_it(recipient: Any)
     assert refused.value.__cause__ is None
 
 
+@pytest.mark.parametrize("domain", ["x.test", "X.TEST.", "localhost", "printer.local", "x.invalid"])
+def test_a_reserved_domain_is_told_so(domain: str) -> None:
+    with pytest.raises(AddressError, match=r"reserved and takes no mail, as \.test"):
+        parse(f"jane@{domain}")
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_optout import ConfigurationError
-from flask_optout.config import LEAST_KEY, PLACEHOLDER, SETTINGS, apply
+from flask_optout.config import LEAST_KEY, PLACEHOLDER, SETTINGS, Setting, apply
 from flask_optout.links.keys import AppKey
 from tests.support.hosts import BASE_URL, KEY
 
@@ -99,6 +99,36 @@ def test_h6_a_setting_that_cannot_work_is_named_at_init_app(name: str, value: An
     with pytest.raises(ConfigurationError, match=name) as refused:
         apply(host)
     assert GOOD not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what", "mend"),
+    [
+        ("OPTOUT_LOG_DAYS", "30", "1 or more, but of the type str.", "Set it to 90, for example, or leave it out."),
+        ("OPTOUT_LOG_DAYS", 0, "1 or more.", "Set it to 90, for example"),
+        ("OPTOUT_FIND_LINK", "yes", "not True or False, but of the type str.", "Set it to True, for example"),
+        ("OPTOUT_DKIM_SELECTORS", 5, "a list of selectors, but of the type int.", "Set it to ['mail'], for"),
+        ("OPTOUT_BASE_URL", "jobs.example.org", "is not an absolute https URL", "such as 'https://jobs.example.org'"),
+    ],
+)
+def test_what_is_wrong_with_a_setting_is_told_apart_from_its_example(
+    name: str, value: Any, what: str, mend: str
+) -> None:
+    host = app()
+    host.config[name] = value
+    with pytest.raises(ConfigurationError) as refused:
+        apply(host)
+    said = str(refused.value)
+    assert what in said and mend in said and ("leave it out" in said) is (name != "OPTOUT_BASE_URL")
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_an_error_is_plain_text_and_an_example_fits(setting: Setting) -> None:
+    host = app()
+    host.config[setting.name] = BAD[setting.name][0]
+    with pytest.raises(ConfigurationError) as refused:
+        apply(host)
+    assert not re.search(r"`|\]\(", str(refused.value)) and setting.fits(setting.example)
 
 
 def test_every_setting_has_bad_values_above() -> None:

@@ -56,6 +56,13 @@ def test_an_app_is_registered_once(host: Host) -> None:
         OptOut(host.db, host.app)
 
 
+def test_an_app_in_the_place_of_the_database_is_named(tmp_path: Path) -> None:
+    app = bare_app(tmp_path, OPTOUT_BASE_URL="https://x.example")
+    for arguments in ((app,), (app, SQLAlchemy())):
+        with pytest.raises(ConfigurationError, match=r"got a Flask app .*Write OptOut\(db, app\)"):
+            OptOut(*arguments)
+
+
 def test_two_apps_in_one_process_share_a_db_object_and_nothing_else(tmp_path: Path) -> None:
     db = SQLAlchemy()
     optout = OptOut(db)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app, g, request
@@ -20,7 +22,7 @@ Guard = Callable[[], Any]
 SEGMENT = "/operator"
 #: The name of an operator whom the guard does not name.
 NAMELESS = "operator"
-MEND = 'Write OptOut(db, operator=lambda: current_user.is_authenticated and current_user.has_role("operator")).'
+MEND = 'Write OptOut(db, operator=lambda: session.get("operator")), or what your login has in its place.'
 
 
 def checked(guard: Guard) -> Guard:
@@ -42,7 +44,9 @@ def operator_name(guard: Guard) -> str | None:
     try:
         answer = guard()
     except Exception as error:
-        _report(f"The operator guard raised {type(error).__name__}.")
+        *_, last = traceback.extract_tb(error.__traceback__)
+        place = f"{Path(last.filename).name}, line {last.lineno}"
+        _report(f"The operator guard raised {type(error).__name__} ({place}).")
         return None
     # By type(): a proxy says that it is an instance of whatever it stands for.
     if type(answer) is str and answer:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from flask import redirect
+from flask import Flask, redirect
+from flask.cli import ScriptInfo
 
+from flask_optout.doctor.command import doctor
 from tests.conftest import MakeHost
 from tests.support.dns_server import Zone, dns_server
 from tests.support.hosts import Host, free_port, http_server
@@ -28,6 +30,15 @@ def test_all_is_well_or_something_fails(make: MakeHost) -> None:
     walled = make()
     walled.app.before_request(lambda: redirect("/login"))
     assert run(walled, "--offline").exit_code == 1
+
+
+def test_an_app_without_optout_is_told_so() -> None:
+    result = (
+        Flask("other")
+        .test_cli_runner()
+        .invoke(doctor, ["--offline"], obj=ScriptInfo(create_app=lambda: Flask("new")))
+    )
+    assert result.exit_code == 1 and result.output.startswith("Error: This Flask app has no OptOut.")
 
 
 @pytest.mark.parametrize(

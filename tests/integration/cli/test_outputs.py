@@ -76,7 +76,7 @@ SCREENS = {
     "": """\
 Flask-OptOut in the app "host":
 
-ok      The keys come from OPTOUT_KEYS (1).
+ok      The keys come from OPTOUT_KEYS.
 ok      Links lead to https://invite.example.org.
 note    SQLite writes without a write-ahead log (journal_mode=delete).
 ok      The database's time-outs are set.
@@ -277,7 +277,7 @@ def test_a_key_is_taken_away_only_after_a_question_on_a_terminal(make: MakeHost,
             optout_cli, "rotate-key", answer="n\n", app=host.app
         )
         assert current_state().key_slots.old() == 1
-        assert "Remove the older keys" in on_terminal(optout_cli, "rotate-key", answer="y\n", app=host.app)
+        assert "Remove the older ones" in on_terminal(optout_cli, "rotate-key", answer="y\n", app=host.app)
         assert current_state().key_slots.old() == 0
 
 

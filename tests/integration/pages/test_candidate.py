@@ -191,6 +191,13 @@ class TestOpportunityLoader:
         assert f"The opportunity loader returned a {named}." in caplog.text
         assert "a plain function, not an async one, that returns an Opportunity" in caplog.text
 
+    @pytest.mark.parametrize("answer", [{}, {"titel": "Pixel Beta"}])
+    def test_a_mapping_without_a_title_is_told_so(
+        self, host: Host, client: FlaskClient, answer: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        host.optout.opportunity_loader(lambda id: answer)
+        assert client.get(host.path()).status_code == 200 and "a mapping without a title" in caplog.text
+
     def test_without_a_loader_the_page_works(self, make: MakeHost) -> None:
         host = make()
         host.optout.opportunity_loader(lambda id: None)

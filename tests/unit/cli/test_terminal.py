@@ -37,6 +37,11 @@ def test_a_text_fits_behind_the_word_error_and_its_commands_stay_whole() -> None
     assert (second, last) == ("'flask optout init-db' and", "See") and third.startswith("https://")
 
 
+def test_an_apostrophe_begins_no_command() -> None:
+    text = f"An opportunity's id is not a printable string, such as 'beta-42' or the ids' list {'and on ' * 12}"
+    assert max(map(len, filled(text).split("\n"))) <= 80
+
+
 LONG = {
     "import": "Reading",
     "prune": "Deleting",

@@ -55,10 +55,22 @@ def test_every_printable_id_makes_the_round_trip(opportunity: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "opportunity", ["", "a\nb", "a\0", "é" * 65, "x" * 129, 42, None, b"beta", "\udc80"], ids=ascii
+    ("opportunity", "why"),
+    [
+        ("", "has 0 bytes"),
+        ("é" * 65, "has 130 bytes"),
+        ("x" * 129, "has 129 bytes"),
+        ("a\nb", "holds a control character"),
+        ("a\0", "holds a control character"),
+        ("\udc80", "holds a control character"),
+        (42, "is of the type int"),
+        (None, "is of the type NoneType"),
+        (b"beta", "is of the type bytes"),
+    ],
+    ids=ascii,
 )
-def test_an_id_that_cannot_stand_in_a_link_is_refused(opportunity: str) -> None:
-    with pytest.raises(OpportunityError, match="1 to 128"):
+def test_an_id_that_cannot_stand_in_a_link_is_refused(opportunity: str, why: str) -> None:
+    with pytest.raises(OpportunityError, match=f"1 to 128 bytes. It {why}"):
         tokens.mint(Door.LANDING, JANE, opportunity)
 
 

@@ -93,6 +93,12 @@ def test_whatever_else_a_guard_answers_lets_nobody_in_and_is_logged(
     assert record.levelname == "ERROR" and "OptOut(db, operator=lambda:" in record.getMessage()
 
 
+def test_a_guard_that_raises_is_named_with_its_place(make: MakeHost, caplog: pytest.LogCaptureFixture) -> None:
+    host = make(operator=lambda: current_user.is_admin)  # type: ignore[name-defined]  # noqa: F821
+    assert operator_of(host).get(LOG).status_code == 404
+    assert "The operator guard raised NameError (test_guard.py, line " in caplog.text
+
+
 @pytest.mark.parametrize("guard", ["", 5, {}])
 def test_a_guard_that_cannot_be_called_is_refused(host: Host, guard: Any) -> None:
     with pytest.raises(ConfigurationError, match="cannot be called"):
