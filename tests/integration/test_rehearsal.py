@@ -137,6 +137,13 @@ def test_a_sender_that_may_not_be_written_fails_for_everybody_or_nobody(library:
 
 
 @each_library
+@pytest.mark.parametrize("place", ["subject", "text", "html", "reply_to", "headers"])
+def test_what_cannot_be_serialised_fails_for_everybody_alike(library: Library, place: str, heard: Host) -> None:
+    value = {"headers": {"X-A": "\udcff"}, "reply_to": ("\udcff", "help@example.org")}.get(place, "a \udcff")
+    alike(library, heard, Wanted(**{place: value}))  # type: ignore[arg-type]
+
+
+@each_library
 def test_a_server_that_is_down_fails_for_everybody_alike(library: Library, make: MakeHost) -> None:
     host = make(MAIL_SERVER="127.0.0.1", MAIL_PORT=free_port())
     with host.app.app_context():

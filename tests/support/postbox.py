@@ -28,14 +28,14 @@ class Message:
         message["From"], message["To"], message["Subject"] = self.sender, ", ".join(self.to), self.subject
         if self.reply_to:
             message["Reply-To"] = self.reply_to
-        for name, value in self.headers.items():
-            message[name] = value
         if self.text is not None:
             message.set_content(self.text, cte="8bit")
         if self.html is not None:
             message.add_alternative(self.html, subtype="html", cte="8bit")
         for name, kind, data in self.attachments:
             message.add_attachment(data, *kind.split("/"), filename=name)
+        for name, value in self.headers.items():
+            message[name] = value
         return message
 
 

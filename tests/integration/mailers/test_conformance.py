@@ -18,6 +18,7 @@ from flask_optout.addresses import parse
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.adapters import each_library, each_way
+from tests.support.email_log import rows
 from tests.support.hosts import BASE_URL, Host, Mailbox
 from tests.support.library import Library, Wanted, over_smtp, password
 
@@ -69,6 +70,15 @@ def test_an_invitation_leaves_with_its_link_and_its_headers(
     link = host.optout.link("jane@example.org", "beta-42")
     texts = list(bodies(raw))
     assert texts and all(link in text for text in texts)
+
+
+@each_library
+def test_an_invitation_speaks_the_language_of_its_recipient(library: Library, host: Host, smtp: Mailbox) -> None:
+    (raw,) = send(library, host, smtp, Wanted(language="de", reply_to=("Help", "help@example.org")))
+    assert (parsed(raw)["Content-Language"], parsed(raw)["Reply-To"]) == ("de", "Help <help@example.org>")
+    link = host.optout.link("jane@example.org", "beta-42", "de")
+    assert all(link in text for text in bodies(raw))
+    assert "Reply-To: Help <help@example.org>" in rows()[0].headers
 
 
 @each_way
