@@ -55,7 +55,7 @@ class Connection(flask_mail.Connection):
         """Send one message; an invitation passes the gate."""
         if isinstance(message, Invitation):
             return self.send_invitations([message], envelope_from=envelope_from)
-        if current_app and not isinstance(message, Cleared) and "optout" in current_app.extensions:
+        if not isinstance(message, Cleared) and "optout" in current_app.extensions:
             current_state().gate.look_at_ordinary(lambda: [message.body, *message.alts.values()])
         super().send(message, envelope_from)
 

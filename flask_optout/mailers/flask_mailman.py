@@ -142,7 +142,8 @@ class Cleared(mailman_library.EmailMultiAlternatives):
         mailman_library.sanitize_address(self.from_email, encoding)  # or it fails as it leaves, and only then
         with serialising():
             self._built = super().message()
-        finish(self._built)
+            finish(self._built)
+            self._built.as_bytes()
 
     def message(self) -> Any:
         return self._built

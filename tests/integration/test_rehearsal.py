@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import smtplib
 from collections.abc import Iterator
+from email.generator import BytesGenerator
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
-from flask_optout import OptOutError
+from flask_optout import InvitationError, OptOutError
 from tests.conftest import MakeHost
 from tests.support.adapters import each_library
 from tests.support.adapters.flask_mailman import FlaskMailman
@@ -138,9 +139,22 @@ def test_a_sender_that_may_not_be_written_fails_for_everybody_or_nobody(library:
 
 @each_library
 @pytest.mark.parametrize("place", ["subject", "text", "html", "reply_to", "headers"])
-def test_what_cannot_be_serialised_fails_for_everybody_alike(library: Library, place: str, heard: Host) -> None:
+def test_what_cannot_be_written_fails_for_everybody_alike(library: Library, place: str, heard: Host) -> None:
     value = {"headers": {"X-A": "\udcff"}, "reply_to": ("\udcff", "help@example.org")}.get(place, "a \udcff")
     alike(library, heard, Wanted(**{place: value}))  # type: ignore[arg-type]
+
+
+@each_library
+def test_what_cannot_be_serialised_fails_before_its_row_is_written(
+    library: Library, heard: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise UnicodeError
+
+    monkeypatch.setattr(BytesGenerator, "flatten", fail)
+    with pytest.raises(InvitationError, match="a character that cannot stand there"):
+        library.send(heard, library.invitation(heard, Wanted()))
+    assert rows() == []
 
 
 @each_library

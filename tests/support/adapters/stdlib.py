@@ -52,10 +52,11 @@ def alternative_in_related(message: Any) -> None:
 
 
 def root_named_last(message: Any) -> None:
+    """Put a style sheet before the html that it belongs to."""
     message.clear_content()
     message.make_related()
-    for text, name in (("body {}", "<style>"), ("<p>Come.</p>", "<root>")):
-        part = MIMEText(text, "html")
+    for text, kind, name in (("p {}", "css", "<style>"), ("<p>Come.</p>", "html", "<root>")):
+        part = MIMEText(text, kind)
         part["Content-ID"] = name
         message.attach(part)
     message.set_param("start", "<root>")
