@@ -112,6 +112,20 @@ def test_a_message_keeps_its_parts(library: Library, part: str, host: Host, smtp
     assert compare(host, smtp, library, Wanted(), library.parts[part]) == "same"
 
 
+@each_library
+def test_ordinary_mail_without_a_text_leaves_as_the_library_alone_sends_it(
+    library: Library, host: Host, smtp: Mailbox
+) -> None:
+    message, outcomes = library.ordinary(host, Wanted(text=None, html=None)), list[object]()
+    for send in (library.send, library.send_ungated):
+        try:
+            send(host, message)
+            outcomes.append(without_what_is_new(on_the_wire(smtp)))
+        except Exception as error:
+            outcomes.append(repr(error))
+    assert outcomes[0] == outcomes[1]
+
+
 @pytest.mark.long
 @each_library
 def test_thousands_of_invitations_differ_only_in_what_is_added(library: Library, host: Host, smtp: Mailbox) -> None:

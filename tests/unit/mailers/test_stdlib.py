@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Callable
-from email.message import EmailMessage
+from email import message_from_string
+from email.message import EmailMessage, Message
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 from email.policy import SMTP, compat32
 from functools import partial
 from typing import Any
@@ -100,6 +103,42 @@ def test_a_muted_person_gets_nothing_and_ordinary_mail_leaves_as_it_is(host: Hos
     ordinary = EmailMessage()
     ordinary["To"] = "jane@example.org"
     assert left(invitation(), ordinary) == [ordinary]
+
+
+def in_an_unknown_charset() -> EmailMessage:
+    message = EmailMessage()
+    message.set_content("Hello.")
+    message.set_param("charset", "nonsense")
+    return message
+
+
+ORDINARY: dict[str, Callable[[], Any]] = {
+    "nothing in it": EmailMessage,
+    "parts, but none": lambda: MIMEMultipart("related"),
+    "of the older classes": lambda: MIMEText("Hello."),
+    "of the oldest class": Message,
+    "of the older policy": lambda: message_from_string("To: a@x.org\n\nHello.", EmailMessage, policy=compat32),
+    "in an unknown charset": in_an_unknown_charset,
+    "a type that is none": lambda: message_from_string(
+        "Content-Type: multipart/mixed; boundary\n\n--\n", policy=SMTP
+    ),
+    "no message at all": lambda: "Hello.",
+}
+
+
+@pytest.mark.parametrize("kind", ORDINARY)
+def test_ordinary_mail_leaves_whatever_is_wrong_with_it(host: Host, kind: str) -> None:
+    message = ORDINARY[kind]()
+    assert left(message) == [message]
+
+
+@pytest.mark.parametrize("kind", ["nothing in it", "in an unknown charset"])
+def test_an_invitation_that_cannot_carry_a_text_is_refused(host: Host, kind: str) -> None:
+    source = invitation()
+    source.set_payload(ORDINARY[kind]().get_payload())
+    source.replace_header("Content-Type", "text/plain; charset=nonsense")
+    with pytest.raises(InvitationError):
+        left(source)
 
 
 @pytest.mark.parametrize(
