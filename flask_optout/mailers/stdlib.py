@@ -27,7 +27,7 @@ STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*
 
 
 def _on_a_plain_message(name: str) -> Any:
-    """A method of ``EmailMessage`` that makes parts, each of the message's own class: of one that may leave."""
+    """A method of ``EmailMessage`` that makes parts: of a plain class, as those of an Invitation could not leave."""
 
     def method(self: EmailMessage, *args: Any, **options: Any) -> None:
         plain = EmailMessage()
