@@ -14,13 +14,13 @@ from flask.cli import with_appcontext
 
 from ..addresses import Address, parse
 from ..config import LOOPBACK, sender_of
-from ..doctor.scan import Answer, Scanner, scan
 from ..errors import OptOutError
 from ..invitations.compose import Letter
 from ..links.keys import ALL
 from ..links.tokens import Door
 from ..mailers.delivery import default_sender, deliver
 from ..pages.languages import render, translate
+from ..testing.scanners import Answer, Scanner, scan
 from ..wiring import current_state
 from .terminal import counted, progress, told
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 from flask import current_app
@@ -14,29 +14,14 @@ from ..errors import OptOutError
 from ..wiring import current_state
 
 
-class _Checked(click.ParamType[Any]):
-    """An option that a function of ``case`` checks, which an app that is not examined does not wait for."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from . import case
-
-        try:
-            return getattr(case, f"checked_{self.name}")(value) if isinstance(value, str) else value
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 @click.command()
-@click.option("--domain", type=_Checked("domain"), help="The domain in From; else the default sender's.")
+@click.option("--domain", metavar="DOMAIN", help="The domain in From; else the default sender's.")
 @click.option("--message", type=click.File("rb"), help="A delivered invitation, saved with all its headers.")
-@click.option("--nameserver", type=_Checked("nameserver"), help="Ask this one, as 9.9.9.9 or 9.9.9.9:53.")
+@click.option("--nameserver", metavar="NAMESERVER", help="Ask this one, as 9.9.9.9 or 9.9.9.9:53.")
 @click.option(
     "--block-list",
     "block_lists",
-    type=_Checked("domain"),
+    metavar="DOMAIN",
     multiple=True,
     help="Ask this DNS block list too, such as zen.spamhaus.org; may be given several times.",
 )
@@ -46,7 +31,7 @@ class _Checked(click.ParamType[Any]):
 def doctor(
     domain: str | None,
     message: BinaryIO | None,
-    nameserver: tuple[str, int] | None,
+    nameserver: str | None,
     block_lists: tuple[str, ...],
     for_programs: bool,
     offline: bool,
@@ -61,7 +46,7 @@ def doctor(
     Example:
         flask optout doctor --message delivered.eml
     """
-    from .case import Case
+    from .case import Case, checked_domain, checked_nameserver
     from .examine import examine
     from .report import TITLES, as_json, write
     from .sample import LONGEST_MESSAGE
@@ -69,9 +54,15 @@ def doctor(
     raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
     try:
         state = current_state()
+        nameservers = () if nameserver is None else (checked_nameserver(nameserver),)
+        lists = tuple(map(checked_domain, block_lists))
+        case = Case.of(
+            current_app.config, domain if domain is None else checked_domain(domain), raw, nameservers, lists
+        )
     except OptOutError as error:
         raise click.ClickException(str(error)) from None
-    case = Case.of(current_app.config, domain, raw, () if nameserver is None else (nameserver,), block_lists)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     terminal = sys.stderr if sys.stderr.isatty() else io.StringIO()
     with click.progressbar(length=len(TITLES), label="Looking", show_eta=False, file=terminal) as bar:
