@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
 from typing import Any
 
-from ..addresses import Address, Recipient, ascii_domain, holds_control, parse
-from ..errors import AddressError, InvitationError
+from ..addresses import Address, Recipient, ascii_domain, parse, unfolded
+from ..errors import AddressError, InvitationError, OpportunityError
+from ..links.keys import ALL
 from ..links.tokens import ALPHABET, TAG, Door, Links, checked_opportunity, joined, split, tag_of
 
 #: Where the html footer goes; a comment may hold a tag that is none.
@@ -87,6 +88,7 @@ class Composer:
         :raises AddressError: when the recipient is malformed, or the mail library cannot deliver to it.
         :raises InvitationError: when it does not have one recipient, has no sender, no text to carry the link, or a
             header that breaks the message or stands in for one of ours.
+        :raises OpportunityError: when its opportunity is no id, or stands for all invitations.
         """
         recipient, address = _one_recipient(draft)
         draft = _checked(draft)
@@ -205,6 +207,12 @@ def _checked(draft: Draft) -> Draft:
             "Give it a body, an html part, or both.",
         )
     unfolded(fields["subject"])
+    if draft.opportunity == ALL:
+        raise OpportunityError(
+            "An invitation says that it invites to '*'.",
+            "An invitation is to one opportunity, and '*' stands for all: whoever answered it would answer them all.",
+            "Name the opportunity by a short stable id, such as 'camera'.",
+        )
     opportunity, language = checked_opportunity(draft.opportunity), tag_of(draft.language)
     if draft.language and not language:
         raise InvitationError(
@@ -234,23 +242,6 @@ def _list_label(opportunity: str) -> str:
         return opportunity
     stem = re.sub(r"[^a-z0-9]+", "-", opportunity.lower())[:32].strip("-")
     return "-".join(filter(None, (stem, hashlib.blake2b(opportunity.encode(), digest_size=5).hexdigest())))
-
-
-def unfolded(value: object, may_be_folded: bool = True) -> str:
-    """A header value on one line; folded ones are legal (RFC 5322 section 2.2.3), other line breaks are not.
-
-    :raises InvitationError: when it is not a string, or when it, or an encoded word in it, holds a line break or
-        another control character.
-    """
-    if isinstance(value, str):
-        line = re.sub(r"\r?\n(?=[ \t]+\S)", "", value)
-        if not holds_control(line) and (may_be_folded or line == value):
-            return line
-    raise InvitationError(
-        "A header of an invitation is not a string on one line.",
-        "What follows a line break would become a header of its own.",
-        "Remove line breaks and control characters from the subject, the names and the headers.",
-    )
 
 
 def checked_sender(sender: Recipient | None, reply_to: Recipient | None) -> Recipient:

@@ -10,8 +10,8 @@ from typing import Any
 import flask_mail
 from flask import Flask, current_app
 
-from ..addresses import Recipient
-from ..invitations.compose import Draft, Letter, unfolded
+from ..addresses import Recipient, unfolded
+from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
 from ..wiring import current_state
 from .wire import Inviting, check_library, finish, is_gated, not_gated, proved, rehearsing, serialising
@@ -45,7 +45,7 @@ class Connection(flask_mail.Connection):
         if isinstance(message, Invitation):
             return self.send_invitations([message], envelope_from=envelope_from)
         if not isinstance(message, Cleared) and "optout" in current_app.extensions:
-            current_state().gate.look_at_ordinary([message.body, *message.alts.values()])
+            current_state().gate.look_at_ordinary(lambda: [message.body, *message.alts.values()])
         super().send(message, envelope_from)
 
     def send_invitations(
@@ -124,7 +124,7 @@ class Mail(_Gated, flask_mail.Mail):
         :raises ConfigurationError: when the installed release sends past the gate.
         """
         state = super().init_app(app)
-        trial = Invitation("", ["nobody@example.com"], sender="nobody@example.com", opportunity="*")
+        trial = Invitation("", ["nobody@example.com"], sender="nobody@example.com", opportunity="trial")
         tried = {"Message.as_bytes": is_gated(trial.as_bytes), "Message.as_string": is_gated(trial.as_string)}
         tried["Mail.init_app"] = isinstance(app.extensions.get("mail"), _State)
         check_library("Flask-Mail", WAYS_OUT, HOOKS, tried)
