@@ -27,7 +27,7 @@ LEAST_INVITED = 5
 #: Days within which those who opted out of an invitation were invited; a domain gets one notice in as many.
 WEEK = 7
 #: Days for which an alarm is kept.
-KEPT = 30
+DAYS_KEPT = 30
 #: Bytes of the pseudonym of a domain, and of a person on one day.
 DOMAIN_SIZE, PERSON_SIZE = 8, 8
 #: Mail services for the public: their users have no gateway in common.
@@ -105,7 +105,7 @@ class Alarms:
         people = sa.func.count()
         query = (
             sa.select(alarm.domain, alarm.day, people)
-            .where(alarm.day < today, alarm.day >= today - datetime.timedelta(KEPT))
+            .where(alarm.day < today, alarm.day >= today - datetime.timedelta(DAYS_KEPT))
             .group_by(alarm.domain, alarm.day)
             .having(people >= STEPS[0])
             .order_by(alarm.day.desc())
@@ -134,7 +134,7 @@ class Alarms:
     def prune(self) -> None:
         """Delete alarms that are older than a month."""
         alarm = self._alarm
-        old = alarm.delete().where(alarm.c.day < self._today() - datetime.timedelta(KEPT))
+        old = alarm.delete().where(alarm.c.day < self._today() - datetime.timedelta(DAYS_KEPT))
         self._store.write(lambda connection: connection.execute(old))
 
     def take_notice(self, domain: str) -> bool:

@@ -24,9 +24,9 @@ from .judge import LAYERS, Judgement, Layer, Verdict, Weighed, judge
 #: The doors of mail programs, as they stand in a choice.
 BY_MAIL = ("one-click", "mailto")
 #: Seconds after the last press of a link, after which its presses are deleted.
-KEPT = 1800
+SECONDS_KEPT = 1800
 #: Presses that are kept of one link.
-MOST = 16
+MOST_PRESSES = 16
 SALT_SIZE = 8
 
 
@@ -154,7 +154,7 @@ class RecentPresses:
         """
         presses = _bounded([*recent.presses, press])
         values = {
-            "expires": int(self._clock()) + KEPT,
+            "expires": int(self._clock()) + SECONDS_KEPT,
             "salt": recent.salt,
             "presses": json.dumps([_row(each) for each in presses], separators=(",", ":")),
         }
@@ -185,7 +185,7 @@ def _row(press: Press) -> list[Any]:
 def _bounded(presses: list[Press]) -> list[Press]:
     """The presses to keep; of too many, the oldest of the latest visitor goes, so nobody drops another's."""
     newest = presses[-1]
-    while len(presses) > MOST:
+    while len(presses) > MOST_PRESSES:
         same = [press for press in presses[:-1] if newest.visitor == press.visitor or newest.visit == press.visit]
         presses.remove((same or presses)[0])
     return presses

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
-from flask_optout.presses.history import MOST as MOST_PRESSES
+from flask_optout.presses.history import MOST_PRESSES
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, Mailbox, settle

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
-from flask_optout.presses.domain_alarm import KEPT, PUBLIC, WEEK, alarm_table
+from flask_optout.presses.domain_alarm import DAYS_KEPT, PUBLIC, WEEK, alarm_table
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, say
@@ -143,7 +143,7 @@ def test_an_alarm_is_kept_for_a_month(host: Host) -> None:
     invite(host, *staff(5))
     mute(host, *staff(3))
     assert raised(host) == [("acme.example", 3)]
-    host.wait(KEPT * DAY)
+    host.wait(DAYS_KEPT * DAY)
     assert list(current_state().alarms.raised()) == [] and stored(host) == 3
     current_state().alarms.prune()
     assert stored(host) == 0

@@ -20,7 +20,7 @@ from flask_optout.choices.store import KeyTaken
 from flask_optout.links.tokens import Door
 from flask_optout.presses import history
 from flask_optout.presses.evidence import Command, Evidence, Page
-from flask_optout.presses.history import KEPT, MOST
+from flask_optout.presses.history import SECONDS_KEPT, MOST_PRESSES
 from flask_optout.presses.judge import Verdict
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
@@ -29,11 +29,11 @@ from tests.support.pressing import AGAIN, Press, is_muted, rows
 
 def test_a_link_keeps_a_few_of_whoever_presses_most(host: Host, press: Press) -> None:
     press("mute", User_Agent="a person")
-    for number in range(3 * MOST):
+    for number in range(3 * MOST_PRESSES):
         press("leave", visit=f"{number:012x}", User_Agent="a scanner")
     [row] = rows(host)
     presses = json.loads(row.presses)
-    assert len(presses) == MOST and presses[0][3] == "mute" and len(row.presses) < 2_000
+    assert len(presses) == MOST_PRESSES and presses[0][3] == "mute" and len(row.presses) < 2_000
 
 
 def test_one_click_leaves_nothing_however_often(host: Host, client: FlaskClient) -> None:
@@ -67,10 +67,10 @@ ACTS: dict[str, Callable[[Host], object]] = {
 @pytest.mark.parametrize("act", ACTS)
 def test_they_go_by_whatever_the_app_does_next(host: Host, press: Press, act: str) -> None:
     press("mute")
-    host.wait(KEPT - 60)
+    host.wait(SECONDS_KEPT - 60)
     ACTS[act](host)
     assert "mute" in str(rows(host))
-    host.wait(3_600 - KEPT + 60)
+    host.wait(3_600 - SECONDS_KEPT + 60)
     ACTS[act](host)
     assert "mute" not in str(rows(host)) and is_muted(host)
 
@@ -80,9 +80,9 @@ def test_nothing_else_tells_a_time_of_that_hour(host: Host, press: Press) -> Non
     began = time.time()
     host.mail.send(host.invitation("jane@example.org"))
     press("mute")
-    host.wait(KEPT)
+    host.wait(SECONDS_KEPT)
     press("undo", visit="c0ffee", User_Agent="another")
-    host.wait(KEPT + EVERY)
+    host.wait(SECONDS_KEPT + EVERY)
     host.optout.may_invite("bob@example.org", "beta-42")
     with host.db.engine.connect() as connection:
         for table in current_state().tables.all():
@@ -95,7 +95,7 @@ def test_nothing_else_tells_a_time_of_that_hour(host: Host, press: Press) -> Non
 
 def test_presses_that_have_expired_count_for_nothing(host: Host, press: Press) -> None:
     press("mute")
-    host.wait(KEPT + 1)
+    host.wait(SECONDS_KEPT + 1)
     assert AGAIN not in press("undo", User_Agent="another", age=1, page=Page.RESULT)
     assert not is_muted(host)
     [row] = rows(host)
