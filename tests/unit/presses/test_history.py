@@ -20,7 +20,7 @@ from flask_optout.choices.store import KeyTaken
 from flask_optout.links.tokens import Door
 from flask_optout.presses import history
 from flask_optout.presses.evidence import Command, Evidence, Page
-from flask_optout.presses.history import SECONDS_KEPT, MOST_PRESSES
+from flask_optout.presses.history import MOST_PRESSES, SECONDS_KEPT
 from flask_optout.presses.judge import Verdict
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
