@@ -13,8 +13,8 @@ from flask import current_app
 from werkzeug.exceptions import HTTPException
 
 from ..errors import ConfigurationError
-from ..links.log_filter import log, log_error
-from ..links.urls import tag_of
+from ..links.log_records import log, log_error
+from ..links.tokens import tag_of
 
 
 @dataclass(frozen=True)

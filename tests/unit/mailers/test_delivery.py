@@ -31,7 +31,7 @@ def test_it_holds_each_link_and_is_no_invitation(host: Host) -> None:
     assert "here they are" in (letter.text or "") and letter.subject.endswith(": your links")
     assert f'<a href="{links[1][1]}" style="color:inherit">Your invitation</a>' in (letter.html or "")
     assert letter.headers == {"Auto-Submitted": "auto-generated"} and letter.links == ()
-    assert (letter.named, letter.reply_to) == (("Jane", "jane@example.org"), "help@example.org")
+    assert (letter.address.named, letter.reply_to) == (("Jane", "jane@example.org"), "help@example.org")
 
 
 def test_its_html_names_the_invitation_and_hides_the_url(host: Host) -> None:
