@@ -45,30 +45,13 @@ def link_letter(
     :param opportunity: that of the first link.
     :param links: each with its opportunity, and the URL of this address's landing page.
     """
-    name, title = sender_of(sender).name, links[0][0].title
-    if len(links) > 1:
-        subject = translate("%(sender)s: your links", sender=name)
-        words = translate(
-            "%(sender)s invited you. Somebody asked for your links to be sent once more, so here they are:",
-            sender=name,
-        )
-    elif title:
-        subject = translate("%(sender)s: your link for %(title)s", sender=name, title=title)
-        words = translate(
-            "%(sender)s invited you to %(title)s. Somebody asked for your link to be sent once more, so here it is:",
-            sender=name,
-            title=title,
-        )
-    else:
-        subject = translate("%(sender)s: your link", sender=name)
-        words = translate(
-            "%(sender)s invited you. Somebody asked for your link to be sent once more, so here it is:", sender=name
-        )
-    said = {"links": links, "name": name, "subject": subject, "words": words, "advice": _advice(len(links))}
+    name = sender_of(sender).name
+    words = _words(name, [about.title for about, _ in links])
+    said = {"links": links, "name": name, **words}
     return Letter(
         address=address,
         opportunity=opportunity,
-        subject=subject,
+        subject=words["subject"],
         text=render("mail/link.txt", **said),
         html=render("mail/link.html", **said),
         sender=sender,
@@ -77,16 +60,35 @@ def link_letter(
     )
 
 
-def _advice(links: int) -> str:
-    if links == 1:
-        return translate(
-            "Open it to see whether you get these invitations, and to change that. It works only for you; do not "
-            "pass it on. If you did not ask for it, there is nothing to do."
+def _words(name: str, titles: list[str]) -> dict[str, str]:
+    """The subject, and what is said before and behind the links."""
+    if len(titles) > 1:
+        subject = translate("%(sender)s: your links", sender=name)
+        words = translate(
+            "%(sender)s invited you. Somebody asked for your links to be sent once more, so here they are:",
+            sender=name,
         )
-    return translate(
-        "Open one of them to see whether you get its invitations, and to change that. They work only for you; do not "
-        "pass them on. If you did not ask for them, there is nothing to do."
+        advice = translate(
+            "Open one of them to see whether you get its invitations, and to change that. They work only for you; do "
+            "not pass them on. If you did not ask for them, there is nothing to do."
+        )
+        return {"subject": subject, "words": words, "advice": advice}
+    subject = translate("%(sender)s: your link", sender=name)
+    words = translate(
+        "%(sender)s invited you. Somebody asked for your link to be sent once more, so here it is:", sender=name
     )
+    if title := titles[0]:
+        subject = translate("%(sender)s: your link for %(title)s", sender=name, title=title)
+        words = translate(
+            "%(sender)s invited you to %(title)s. Somebody asked for your link to be sent once more, so here it is:",
+            sender=name,
+            title=title,
+        )
+    advice = translate(
+        "Open it to see whether you get these invitations, and to change that. It works only for you; do not pass it "
+        "on. If you did not ask for it, there is nothing to do."
+    )
+    return {"subject": subject, "words": words, "advice": advice}
 
 
 def default_sender() -> Recipient:
