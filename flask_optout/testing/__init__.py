@@ -20,10 +20,11 @@ from werkzeug.test import TestResponse
 
 from ..addresses import Recipient, parse
 from ..choices.store import Store
-from ..doctor.scan import Answer, Button, Finding, Form, Scanner, forms_in, scan
+from ..doctor.forms import Button, Form, forms_in
 from ..links.tokens import Door, checked_opportunity
 from ..presses.history import KEPT
 from ..wiring import current_state
+from .scanners import Answer, Finding, Scanner, scan
 
 #: What the store calls a choice that a test has made.
 SOURCE = "test"

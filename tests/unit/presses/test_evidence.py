@@ -8,7 +8,7 @@ import pytest
 from flask import Flask, request
 from werkzeug.user_agent import UserAgent
 
-from flask_optout.doctor.scan import CHROME, OLD_CHROME, SENTINEL, UNFURLERS
+from flask_optout.doctor.forms import CHROME
 from flask_optout.presses.commands import Command
 from flask_optout.presses.evidence import (
     Client,
@@ -21,6 +21,7 @@ from flask_optout.presses.evidence import (
     visitor,
 )
 from flask_optout.presses.nonces import Nonce, Page
+from flask_optout.testing.scanners import OLD_CHROME, SENTINEL, UNFURLERS
 
 CUBOT = CHROME.replace("Windows NT 10.0; Win64; x64", "Linux; Android 13; CUBOT X70")
 
