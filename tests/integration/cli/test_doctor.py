@@ -11,7 +11,7 @@ from click.testing import Result
 from flask import Flask, redirect
 from flask.cli import ScriptInfo
 
-from flask_optout.doctor.command import doctor
+from flask_optout.cli.doctor import doctor
 from tests.conftest import MakeHost
 from tests.support.dns_server import Zone, dns_server
 from tests.support.hosts import Host, free_port, http_server

@@ -139,7 +139,7 @@ def test_it_says_what_it_understood_and_asks(host: Host, listed: str) -> None:
         '  opportunity  column 2 "opportunity"',
         "  opt-outs     each row",
         "",
-        "1 row does not count, a recipient has no @: line 4.",
+        "1 row cannot be used, the address has no @: line 4.",
         "3 rows count as opt-outs.",
         "Mute now? [y/N]: n",
         "Aborted!",
