@@ -80,8 +80,8 @@ def status() -> None:
 def init(ctx: click.Context) -> None:
     """Say what this app lacks, with the lines to paste.
 
-    It looks at settings, keys, tables, the mail object, the guard of the Email Log and what stands before the pages,
-    as the first part of "flask optout doctor" does. It changes nothing.
+    It looks at settings, keys, tables, the mail object, the guard of the Email Log, the opportunity loader and what
+    stands before the pages, as the first part of "flask optout doctor" does. It changes nothing.
 
     Exit status: 0 when nothing that is needed is missing, else 1.
 

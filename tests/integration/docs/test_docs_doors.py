@@ -317,5 +317,5 @@ def test_mute_reads_all_lines_before_it_mutes_anybody(host: Host) -> None:
 
 def test_mute_says_the_same_whatever_stood_before(host: Host) -> None:
     runner = host.app.test_cli_runner()
-    outputs = {runner.invoke(args=["optout", "mute", "ann@example.org", "x"]).output for _ in range(3)}
+    outputs = {runner.invoke(args=["optout", "mute", "ann@example.org", "beta-42"]).output for _ in range(3)}
     assert outputs == {"1 address is muted.\n"}
