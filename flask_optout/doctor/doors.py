@@ -1,8 +1,7 @@
 """The doors, over HTTP at the deployed base URL: reading changes nothing, one click is one POST, and nothing stands
 in between.
 
-They are tried with the links of a probe: a person who is nobody, and an opportunity for each check, so that one check
-does not disturb another.
+They are tried with the links of two probes, people who are nobody, so that one check does not disturb another.
 """
 
 from __future__ import annotations
@@ -21,8 +20,9 @@ from .providers import CHALLENGES
 
 #: example.com is nobody's (RFC 2606 section 3).
 PROBE: Address = parse("optout-doctor@example.com")
+READER: Address = parse("optout-doctor-reader@example.com")
+#: Where nobody has been invited to anything yet.
 PROBE_OPPORTUNITY = "optout-doctor"
-READER_OPPORTUNITY = "optout-doctor-reader"
 #: One click as most mail programs send it, and as they should (RFC 8058 section 3.2).
 MULTIPART = b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--x--\r\n'
 SIGNALS = (SIGNAL, (MULTIPART, "multipart/form-data; boundary=x"))
@@ -50,11 +50,12 @@ class Probe(NamedTuple):
     one_click: str
 
 
-def doors(probe: Probe, reader: Probe, email_log: str | None) -> Iterator[Finding]:
+def doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = False) -> Iterator[Finding]:
     """Try the doors of a probe, and the operators' door as a stranger.
 
     :param reader: the probe whose links are only opened.
     :param email_log: where the Email Log is, if it has pages.
+    :param own_page: whether the host has a landing page of its own.
     """
     where = urlsplit(probe.landing).netloc
     try:
@@ -67,7 +68,8 @@ def doors(probe: Probe, reader: Probe, email_log: str | None) -> Iterator[Findin
         yield tell("doors.certificate" if days >= DAYS_LEFT else "doors.certificate.soon", where=where, days=days)
     end = _wrong(first)
     target = urlsplit(urljoin(probe.landing, first.first("location"))).netloc
-    yield tell(f"doors.page{end}", where=where, status=first.status, target=target or "nowhere")
+    seen = "doors.landing" if own_page and end == ".empty" else f"doors.page{end}"
+    yield tell(seen, where=where, status=first.status, target=target or "nowhere")
     if end:
         return
     yield from policies(first, probe.landing)
@@ -161,9 +163,8 @@ def _reading(reader: Probe) -> Iterator[Finding]:
     first = ask("GET", reader.landing)
     yield from _scripts(first, reader.landing)
     before = offered(first.text)
-    if first.status == 200 and not before:
-        yield tell("doors.landing")
-        return
+    if not before:
+        raise NoAnswer("its page shows no button")
     press = f"{reader.landing}?choice={'mute' if before.isdisjoint(UNDO) else 'undo'}"
     for url in (press, reader.one_click, f"{reader.one_click}?{SIGNAL[0].decode()}"):
         for method in ("GET", "HEAD", "OPTIONS"):

@@ -14,7 +14,7 @@ from ..links.tokens import ALPHABET, Door
 from ..links.urls import TAG
 from ..wiring import State
 from .case import Case
-from .doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
+from .doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
 from .finding import Finding, side_by_side, tell
 from .headers import headers
 from .report import Report
@@ -114,15 +114,17 @@ def message(case: Case, prefix: str | None, made_here: Callable[[str], bool] = l
 
 
 def _doors(app: Flask, state: State, prefix: str) -> Iterator[Finding]:
-    def probe(opportunity: str) -> Probe:
-        return Probe(*(state.links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
-
     try:
         with app.app_context():
-            # The host's own landing page is shown for an opportunity that there is.
-            newest = state.search.page(Criteria()).entries if state.hooks.landing_page else []
-            pressed, opened = probe(PROBE_OPPORTUNITY), probe(newest[0].opportunity if newest else READER_OPPORTUNITY)
+            # The host's own loader and landing page know an opportunity that there is.
+            newest = state.search.page(Criteria()).entries
+            opportunity = newest[0].opportunity if newest else PROBE_OPPORTUNITY
+            pressed, opened = (
+                Probe(*(state.links.url(door, person, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
+                for person in (PROBE, READER)
+            )
     except OptOutError as error:
         yield tell("doors.page.unknown", where=prefix, reason=error.what)
         return
-    yield from doors(pressed, opened, None if state.hooks.operator is None else f"{prefix}operator/")
+    email_log = None if state.hooks.operator is None else f"{prefix}operator/"
+    yield from doors(pressed, opened, email_log, state.hooks.landing_page is not None)

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any
 
 from ..addresses import Address, Recipient, ascii_domain, parse
-from ..errors import AddressError, InvitationError
+from ..errors import AddressError, InvitationError, OpportunityError
+from ..links.keys import ALL
 from ..links.tokens import ALPHABET, Door, checked_opportunity
 from ..links.urls import TAG, Links, joined, split, tag_of
 from .headers import checked_sender, host_headers, unfolded
@@ -98,6 +99,7 @@ class Composer:
         :raises AddressError: when the recipient is malformed, or the mail library cannot deliver to it.
         :raises InvitationError: when it does not have one recipient, has no sender, no text to carry the link, or a
             header that breaks the message or stands in for one of ours.
+        :raises OpportunityError: when its opportunity is no id, or stands for all invitations.
         """
         recipient, address = _one_recipient(draft)
         draft = _checked(draft)
@@ -226,7 +228,7 @@ def _checked(draft: Draft) -> Draft:
             "Give it a body, an html part, or both.",
         )
     unfolded(fields["subject"])
-    opportunity, language = checked_opportunity(draft.opportunity), _checked_language(draft.language)
+    opportunity, language = _one_opportunity(draft.opportunity), _checked_language(draft.language)
     headers = host_headers({name: _text_of(value) for name, value in draft.headers.items()})
     if language and not any(name.lower() == "content-language" for name in headers):
         headers["Content-Language"] = language
@@ -241,6 +243,16 @@ def _message_id(sender: Recipient) -> str:
     except AddressError:
         domain = "localhost"
     return f"<{secrets.token_hex(16)}@{domain}>"
+
+
+def _one_opportunity(opportunity: str) -> str:
+    if opportunity == ALL:
+        raise OpportunityError(
+            "An invitation says that it invites to '*'.",
+            "An invitation is to one opportunity, and '*' stands for all: whoever answered it would answer them all.",
+            "Name the opportunity by a short stable id, such as 'camera'.",
+        )
+    return checked_opportunity(opportunity)
 
 
 def _checked_language(language: str | None) -> str:

@@ -117,12 +117,15 @@ class Gate:
             with suppress(StoreUnavailable):
                 self._log.forget(rows)
 
-    def look_at_ordinary(self, texts: Iterable[object]) -> None:
-        """Warn, once, about a message that is no invitation and yet carries a candidate's link."""
+    def look_at_ordinary(self, texts: Callable[[], Iterable[object]]) -> None:
+        """Warn, once, about a message that is no invitation and yet carries a candidate's link.
+
+        :param texts: gives its parts; what is wrong with them, or with our settings, is no concern of the message.
+        """
         if self._warned:
             return
-        with suppress(OptOutError):  # such as a base URL that is missing, which is no concern of this message
-            if any(isinstance(text, str) and self._composer.holds_link(text) for text in texts):
+        with suppress(Exception):
+            if any(isinstance(text, str) and self._composer.holds_link(text) for text in texts()):
                 self._warned = True
                 log(
                     self._logger,

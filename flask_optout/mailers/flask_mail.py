@@ -56,7 +56,7 @@ class Connection(flask_mail.Connection):
         if isinstance(message, Invitation):
             return self.send_invitations([message], envelope_from=envelope_from)
         if not isinstance(message, Cleared) and "optout" in current_app.extensions:
-            current_state().gate.look_at_ordinary([message.body, *message.alts.values()])
+            current_state().gate.look_at_ordinary(lambda: [message.body, *message.alts.values()])
         super().send(message, envelope_from)
 
     def send_invitations(
@@ -135,7 +135,7 @@ class Mail(_Gated, flask_mail.Mail):
         :raises ConfigurationError: when the installed release sends past the gate.
         """
         state = super().init_app(app)
-        trial = Invitation("", ["nobody@example.com"], sender="nobody@example.com", opportunity="*")
+        trial = Invitation("", ["nobody@example.com"], sender="nobody@example.com", opportunity="trial")
         tried = {"Message.as_bytes": is_gated(trial.as_bytes), "Message.as_string": is_gated(trial.as_string)}
         tried["Mail.init_app"] = isinstance(app.extensions.get("mail"), _State)
         refuse_library("Flask-Mail", [name for name, gated in tried.items() if not gated])

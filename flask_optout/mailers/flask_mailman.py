@@ -28,8 +28,8 @@ from .wire import (
 )
 
 WAYS_OUT: dict[Any, str] = {
-    mailman_library.Mail: "send_mail send_mass_mail get_connection",
-    mailman_library.EmailMultiAlternatives: "send get_connection",
+    mailman_library.Mail: "send_mail send_mass_mail",
+    mailman_library.EmailMultiAlternatives: "send",
     mailman_library.BaseEmailBackend: "send_messages",
 }
 HOOKS: list[tuple[Any, str]] = [(mailman_library.EmailMessage, "message"), (mailman_library.Mail, "import_backend")]
@@ -65,8 +65,7 @@ class _GatedBackend:
             smtp = getattr(self, "connection", None)
             if clear:
                 if not isinstance(message, Cleared):
-                    parts = (part for part, _ in getattr(message, "alternatives", []))
-                    current_state().gate.look_at_ordinary([message.body, *parts])
+                    current_state().gate.look_at_ordinary(partial(_texts, message))
                 silent += send([message]) == 0
             elif isinstance(smtp, smtplib.SMTP):
                 with rehearsing(smtp):
@@ -143,10 +142,15 @@ class Cleared(mailman_library.EmailMultiAlternatives):
         mailman_library.sanitize_address(self.from_email, encoding)  # or it fails as it leaves, and only then
         with serialising():
             self._built = super().message()
-        finish(self._built)
+            finish(self._built)
+            self._built.as_bytes()
 
     def message(self) -> Any:
         return self._built
+
+
+def _texts(message: mailman_library.EmailMessage) -> list[object]:
+    return [message.body, *(part for part, _ in getattr(message, "alternatives", []))]
 
 
 def _draft(source: mailman_library.EmailMessage) -> Draft | None:

@@ -21,7 +21,7 @@ S = TypeVar("S")
 #: RFC 5322 section 2.1.1, in octets.
 LONGEST_LINE = 998
 #: Names of public methods by which mail may leave.
-WAY_OUT = re.compile(r"(?!_).*(?:send|deliver|dispatch|connect|queue|submit)")
+WAY_OUT = re.compile(r"(?!_|get_).*(?:send|deliver|dispatch|connect|queue|submit)")
 
 
 class _Verbatim:

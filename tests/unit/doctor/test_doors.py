@@ -79,6 +79,11 @@ GET, POST = f"GET {PROBE.landing}", f"POST {PROBE.one_click}"
 ONE_CLICK = f"{POST} List-Unsubscribe=One-Click"
 
 
+def test_a_landing_page_of_the_hosts_without_a_button_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "knock", Server({GET: answer(text="Welcome.")}).knock)
+    assert ids(list(doors(PROBE, READER, EMAIL_LOG, own_page=True))) == {"doors.landing"}
+
+
 @pytest.mark.parametrize(
     ("answers", "lost", "found"),
     [
@@ -100,7 +105,7 @@ ONE_CLICK = f"{POST} List-Unsubscribe=One-Click"
         # Programs.
         ({f"{GET} flask-optout-doctor": answer(403)}, set(), {"doors.agents"}),
         # Reading.
-        ({f"GET {READER.landing}": answer(text="Welcome.")}, {"doors.reading"}, {"doors.landing"}),
+        ({f"GET {READER.landing}": answer(text="Welcome.")}, {"doors.reading"}, {"doors.reading.unknown"}),
         ({f"GET {READER.landing}": answer(404)}, {"doors.reading"}, {"doors.reading.unknown"}),
         ({f"HEAD {READER.one_click}": answer(429)}, {"doors.reading"}, {"doors.reading.unknown"}),
         # One click.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flask_optout import AddressError, InvitationError, OptOutError
+from flask_optout import AddressError, InvitationError, OpportunityError, OptOutError
 from flask_optout.invitations.compose import Draft, Letter
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
@@ -75,11 +75,16 @@ def test_the_headers_are_those_of_rfc_8058_2369_2919_and_3834() -> None:
     assert headers["X-Campaign"] == "spring"
 
 
-@pytest.mark.parametrize("opportunity", ["beta-42", "Beta 42", "*", "试用", "a" * 128, "-", "a.b", "é", "beta_42"])
+@pytest.mark.parametrize("opportunity", ["beta-42", "Beta 42", "**", "试用", "a" * 128, "-", "a.b", "é", "beta_42"])
 def test_a_list_id_is_a_domain_name_of_its_own_for_each_opportunity(opportunity: str) -> None:
     label = letter(opportunity=opportunity).headers["List-Id"].removeprefix("<").partition(".")[0]
     assert label.isascii() and 0 < len(label) <= 63 and not label.startswith("-") and not label.endswith("-")
     assert label == "beta-42" or label != letter().headers["List-Id"].removeprefix("<").partition(".")[0]
+
+
+def test_an_invitation_to_everything_is_refused() -> None:
+    with pytest.raises(OpportunityError, match="to one opportunity"):
+        letter(opportunity="*")
 
 
 def test_a_folded_header_is_left_as_the_host_wrote_it() -> None:
