@@ -200,7 +200,11 @@ def _source(ctx: click.Context, option: click.Parameter, source: str) -> str:
 @click.argument("address")
 @click.argument("opportunity")
 @click.option(
-    "--source", default="operator", show_default=True, callback=_source, help="How you know of it, such as phone."
+    "--source",
+    default="operator",
+    show_default=True,
+    callback=_source,
+    help=f"How you know of it, such as phone, by up to {SOURCE_SIZE} letters, digits or hyphens.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask; it asks on a terminal only.")
 @with_appcontext
