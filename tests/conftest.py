@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import settings
 
-from flask_optout.presses.nonces import Page as Shown
+from flask_optout.presses.evidence import Page as Shown
 from tests.support.databases import KINDS, Database, NoServer, database_of
 from tests.support.hosts import Host, Mailbox, dispose, free_port, http_server, make_host, smtp_server
 from tests.support.pressing import Press

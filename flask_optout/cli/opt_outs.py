@@ -19,7 +19,6 @@ from flask.cli import ScriptInfo, pass_script_info, with_appcontext
 from ..choices.tables import SOURCE_SIZE
 from ..errors import BadToken, ListError, OptOutError
 from ..importing.lists import FORMATS, NO_OPT_OUTS, Entry, MuteList, Skipped
-from ..inbound.messages import headers_of, recipients_of
 from ..links.keys import ALL
 from ..links.tokens import checked_opportunity
 from ..wiring import current_state
@@ -271,11 +270,9 @@ def receive(info: ScriptInfo, recipient: str | None, sender: str | None) -> None
     message = sys.stdin.buffer.read(LONGEST_HEADERS)
     while sys.stdin.buffer.read(LONGEST_HEADERS):
         pass
-    recipient = recipient or os.environ.get("ORIGINAL_RECIPIENT")
-    recipients = [recipient] if recipient else [*recipients_of(headers_of(message))]
     try:
         with info.load_app().app_context():
-            current_state().receive(message, recipients, sender)
+            current_state().receive(message, recipient or os.environ.get("ORIGINAL_RECIPIENT") or None, sender)
     except BadToken:
         sys.exit(NO_USER)
     except OptOutError as error:

@@ -13,13 +13,13 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from ..addresses import Address, parse
-from ..config import LOOPBACK, sender_of
+from ..config import LOOPBACK
 from ..errors import OptOutError
 from ..invitations.compose import Letter
 from ..links.keys import ALL
 from ..links.tokens import Door
 from ..mailers.delivery import default_sender, deliver
-from ..pages.languages import render, translate
+from ..pages.languages import render, sender_of, translate
 from ..testing.scanners import Answer, Scanner, scan
 from ..wiring import current_state
 from .terminal import counted, failure, progress, typed
@@ -95,7 +95,7 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
 def _notice(address: Address, opportunities: list[str]) -> Letter:
     """The mail that asks somebody to check their answers; it names who invited them, and to what."""
     state, sender = current_state(), default_sender()
-    name = sender_of(current_app).name
+    name = sender_of().name
     about = [
         (state.opportunity(each).title, state.links.url(Door.LANDING, address, each))
         for each in dict.fromkeys(opportunities)

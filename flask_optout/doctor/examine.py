@@ -10,8 +10,7 @@ from flask import Flask
 
 from ..email_log.search import Criteria
 from ..errors import BadToken, OptOutError
-from ..links.tokens import ALPHABET, Door
-from ..links.urls import TAG
+from ..links.tokens import ALPHABET, TAG, Door
 from ..wiring import State
 from .case import Case
 from .doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors

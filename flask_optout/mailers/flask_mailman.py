@@ -16,16 +16,7 @@ from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
 from ..wiring import current_state
 from . import mailman_library
-from .wire import (
-    Inviting,
-    check_library,
-    finish,
-    not_gated,
-    proved,
-    refuse_library,
-    rehearsing,
-    serialising,
-)
+from .wire import Inviting, check_library, finish, not_gated, proved, rehearsing, serialising
 
 WAYS_OUT: dict[Any, str] = {
     mailman_library.Mail: "send_mail send_mass_mail",
@@ -113,12 +104,11 @@ class Mail(_Gated, mailman_library.Mail):
             backend = state.get_connection("dummy")
         tried = {"Mail.init_app": isinstance(app.extensions.get("mailman"), _State)}
         tried["Mail.get_connection"] = isinstance(backend, _GatedBackend)
-        refuse_library("Flask-Mailman", [name for name, gated in tried.items() if not gated])
+        check_library("Flask-Mailman", WAYS_OUT, HOOKS, tried)
         return state
 
     @staticmethod
     def init_mail(*args: Any, **kwargs: Any) -> _State:
-        check_library("Flask-Mailman", WAYS_OUT, HOOKS)
         return _State(**vars(mailman_library.Mail.init_mail(*args, **kwargs)))
 
 
@@ -135,7 +125,7 @@ class Cleared(mailman_library.EmailMultiAlternatives):
         if letter.message_id:
             self.extra_headers["Message-ID"] = letter.message_id
         encoding: Any = self.encoding or current_app.extensions["mailman"].default_charset
-        named = letter.named if isinstance(letter.named, str) else formataddr(letter.named)
+        named = letter.address.named if isinstance(letter.address.named, str) else formataddr(letter.address.named)
         spellings = letter.recipient if isinstance(letter.recipient, str) else named, named
         spell = partial(mailman_library.sanitize_address, encoding=encoding)
         self.to: list[str] = [proved(spellings, spell, letter.address)]

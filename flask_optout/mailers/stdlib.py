@@ -14,11 +14,10 @@ from email.utils import getaddresses
 from functools import partial
 from typing import Any, NoReturn, cast
 
-from ..addresses import Recipient, holds_control, unquoted
+from ..addresses import Recipient, unfolded, unquoted
 from ..errors import AddressError, InvitationError
-from ..invitations.compose import Draft, Letter
+from ..invitations.compose import OWN_HEADERS, Draft, Letter
 from ..invitations.gate import OnError
-from ..invitations.headers import OWN_HEADERS, broken_line
 from ..wiring import current_state
 from .wire import Inviting, finish, not_gated, proved, rehearsing, serialising
 
@@ -146,8 +145,8 @@ def _draft(message: EmailMessage) -> Draft | None:
             "Its headers are mere text then, and nobody can tell whom they address.",
             "Make it with email.policy.default or email.policy.SMTP.",
         )
-    if any(holds_control(str(value)) for value in message.values()):  # where an encoded word held it
-        raise broken_line()
+    for value in message.values():  # an encoded word may hold a line break
+        unfolded(str(value), may_be_folded=False)
     to, cc, bcc = (
         [who for each in message.get_all(name, []) for who in _people(each)] for name in ("To", "Cc", "Bcc")
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flask_optout.addresses import parse
-from flask_optout.choices.key_slots import today
+from flask_optout.choices.tables import today
 from flask_optout.cli.commands import optout_cli
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from flask_optout import AddressError, InvitationError, OpportunityError, OptOutError
-from flask_optout.invitations.compose import Draft, Letter
+from flask_optout.addresses import Recipient
+from flask_optout.invitations.compose import OWN_HEADERS, Draft, Letter, checked_sender, host_headers
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 
@@ -149,3 +150,49 @@ def test_every_error_says_what_why_and_how_to_mend_it() -> None:
     error = refused.value
     assert str(error) == f"{error.what} {error.why} {error.mend}\nSee {error.see}"
     assert all(part.endswith(".") for part in (error.what, error.why, error.mend))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *(
+            {"X\r\nBcc": "e"},
+            {"X Y": "z"},
+            {"X:": "z"},
+            {"": "z"},
+            {5: "z"},
+            {"Näme": "z"},
+            {"X": "a\n\nb"},
+            {"X": 5},
+        ),
+        *({name: "x"} for name in (*OWN_HEADERS, "list-unsubscribe", "LIST-UNSUBSCRIBE-POST", "List-ID")),
+        *({name: "x"} for name in ("To", "cc", "BCC", "Resent-To", "resent-bcc")),
+    ],
+    ids=repr,
+)
+def test_headers_that_break_the_message_or_stand_in_for_ours_are_refused(headers: Any) -> None:
+    with pytest.raises(InvitationError):
+        host_headers(headers)
+
+
+def test_the_others_stay_as_written_but_for_the_message_id() -> None:
+    headers = {"X-Note": "a\n\tb", "Message-Id": "<mine@x.org>", "Reply-By": "today"}
+    assert host_headers(headers) == {"X-Note": "a\n\tb", "Reply-By": "today"}
+
+
+@pytest.mark.parametrize("sender", ["team@x.org", ("The team", "team@x.org")])
+@pytest.mark.parametrize("reply_to", [None, "help@x.org", ("Help", "help@x.org")])
+def test_a_sender_is_as_the_host_wrote_it(sender: Recipient, reply_to: Recipient | None) -> None:
+    assert checked_sender(sender, reply_to) == sender
+
+
+@pytest.mark.parametrize(
+    ("sender", "reply_to"),
+    [
+        *((None, None), ("", None), ("team@x.org\nBcc: e@y.org", None), (("Te\ram", "team@x.org"), None)),
+        *(("team@x.org", "team@x.org\r\nBcc: e@y.org"), (("The\r\n team", "team@x.org"), None)),
+    ],
+)
+def test_a_sender_that_would_start_another_header_is_refused(sender: Any, reply_to: Any) -> None:
+    with pytest.raises(InvitationError):
+        checked_sender(sender, reply_to)
