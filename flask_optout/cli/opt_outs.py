@@ -225,7 +225,7 @@ def mute(address: str, opportunity: str, source: str, yes: bool) -> None:
     """
     about = checked_opportunity(opportunity)
     if address == "-":
-        lines = sys.stdin.read().removeprefix("\ufeff").split("\n")  # which Windows writes before a text
+        lines = sys.stdin.read().removeprefix("\N{BYTE ORDER MARK}").split("\n")
         numbered = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
         people = [typed(line, f"Line {number} is not an email address") for number, line in numbered]
     else:
@@ -238,7 +238,7 @@ def mute(address: str, opportunity: str, source: str, yes: bool) -> None:
 
 
 def _ask_about(opportunity: str, only_warn: bool) -> None:
-    """Ask, or only warn, about an opportunity that the host's loader does not know."""
+    """Ask, or only warn, about an opportunity for which the host's loader has no title."""
     state = current_state()
     if state.hooks.load is None or opportunity == ALL or state.opportunity(opportunity).title:
         return
