@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from ..addresses import Address
 from ..choices.tables import KeyTaken, insert
-from .tables import ADDRESS_SIZE, NAME_SIZE, LogPart, id_at, new_id, now, time_of
+from .tables import ADDRESS_SIZE, NAME_SIZE, LogPart, id_at, new_id, now, running_minute, time_of
 
 #: Rows read or deleted in one transaction: a delete holds the write lock for some milliseconds.
 BATCH = 5_000
@@ -101,7 +101,9 @@ class EmailLog(LogPart):
         self.change(self.tables.email.update().where(self.tables.email.c.id == id).values(failure=reason(error)))
 
     def get(self, id: int) -> Email | None:
-        """One invitation, or ``None`` when it is not kept."""
+        """One invitation, or ``None`` when it is not kept, or its minute is not over."""
+        if id >= running_minute():
+            return None
         email = self.tables.email.c
         query = sa.select(*(email[name.removesuffix("_pieces")] for name in Email._fields)).where(email.id == id)
         return next((Email(*row) for row in self.rows(query)), None)
@@ -116,13 +118,13 @@ class EmailLog(LogPart):
             after = rows[-1].id
 
     def invited_at(self, domain: str) -> list[tuple[str, str]]:
-        """Recipient and opportunity of every invitation to a mail domain, each once.
+        """Recipient and opportunity of every invitation to a mail domain until the running minute, each once.
 
         :param domain: as its A-label, in lower case.
         """
         email = self.tables.email.c
         query = sa.select(email.recipient, email.opportunity).distinct()
-        found = self.rows(query.where(email.domain == domain))
+        found = self.rows(query.where(email.domain == domain, email.id < running_minute()))
         return sorted((recipient, opportunity) for recipient, opportunity in found)
 
     def outdated(self, days: int) -> int:

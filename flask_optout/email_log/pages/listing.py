@@ -13,7 +13,7 @@ from ...pages.languages import translate
 from ...pages.routing import optout_url
 from ...wiring import current_state
 from ..search import COUNTED, PAGE, WINDOW, Criteria, SavedFilter
-from ..tables import NAME_SIZE, id_at, now
+from ..tables import NAME_SIZE, running_minute
 from .base import blueprint, kept_for, page, title_of
 from .filters import FilterForm, Times
 
@@ -69,7 +69,7 @@ def _found(wanted: FilterForm) -> dict[str, Any]:
         "counted": COUNTED,
         "window": WINDOW,
         "near": near,
-        "minute": id_at(now()),
+        "minute": running_minute(),
         "kept": kept_for(),
     }
 
@@ -85,12 +85,12 @@ def _near(criteria: Criteria) -> list[str]:
 
 
 def _arrived(wanted: FilterForm, after: int) -> str | Response:
-    """What has arrived since a minute, up to the one that is not over: nothing finer than a minute can be watched."""
-    minute = id_at(now())
+    """What has arrived since a minute."""
+    minute = running_minute()
     if wanted.errors or after >= minute:
         return Response(status=204)
-    since, until = max(after, wanted.criteria.since), min(minute, wanted.criteria.until)
-    ways = (replace(each, since=since, until=until) for each in (wanted.criteria, wanted.in_parts))
+    since = max(after, wanted.criteria.since)
+    ways = (replace(each, since=since) for each in (wanted.criteria, wanted.in_parts))
     found = next((found for each in ways if (found := current_state().search.page(each)).entries), None)
     if found is None:
         return Response(status=204)

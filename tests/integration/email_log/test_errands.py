@@ -12,10 +12,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from flask_optout.email_log import records
-from flask_optout.email_log.tables import PER_MINUTE, id_at, now
+from flask_optout.email_log.tables import LARGEST_ID, PER_MINUTE, id_at, now
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost, page_of
-from tests.support.email_log import LOG
+from tests.support.email_log import LOG, read_until
 from tests.support.hosts import Host, Mailbox, free_port, http_server
 
 pytestmark = pytest.mark.long
@@ -213,8 +213,7 @@ def test_rows_arrive_without_losing_the_place(served: Host, operator: Page, monk
     place = row.evaluate(top)
     monkeypatch.setattr(records, "new_id", lambda: id_at(now()) + PER_MINUTE // 3)
     served.mail.send(served.invitation("new@example.org"))
-    later = now() + datetime.timedelta(minutes=1)
-    monkeypatch.setattr("flask_optout.email_log.pages.listing.now", lambda: later)
+    read_until(monkeypatch, lambda: LARGEST_ID)
     operator.evaluate("htmx.trigger('#log-new', 'every')")
     expect(operator.get_by_role("cell", name="new@example.org")).to_be_attached()
     assert [each.get_attribute("id") for each in operator.locator("a[data-row]").all()][1:] == before
@@ -229,8 +228,7 @@ def test_an_empty_list_fills_by_itself(served: Host, operator: Page, monkeypatch
     expect(operator.get_by_text("Type less of the address")).to_be_visible()
     expect(operator.get_by_role("table")).to_be_hidden()
     served.mail.send(served.invitation("new@example.org"))
-    later = now() + datetime.timedelta(minutes=1)
-    monkeypatch.setattr("flask_optout.email_log.pages.listing.now", lambda: later)
+    read_until(monkeypatch, lambda: LARGEST_ID)
     operator.evaluate("htmx.trigger('#log-new', 'every')")
     expect(operator.get_by_role("cell", name="new@example.org")).to_be_visible()
     expect(operator.get_by_text("Type less of the address")).to_be_hidden()
