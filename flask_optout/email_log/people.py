@@ -49,7 +49,9 @@ class People(LogPart):
         resend = self.tables.resend.c
         query = sa.select(resend.moment, resend.opportunity, resend.operator, resend.failure)
         rows = self.rows(
-            query.where(resend.mailbox == mailbox[:ADDRESS_SIZE], resend.moment < running_minute()).order_by(resend.moment)
+            query.where(resend.mailbox == mailbox[:ADDRESS_SIZE], resend.moment < running_minute()).order_by(
+                resend.moment
+            )
         )
         return [
             {"time": _time(moment), "opportunity": opportunity, "operator": operator, "failure": failure}

@@ -118,9 +118,7 @@ class Search(LogPart):
         # Not min(): MariaDB would read on to the end of the index for it.
         first = sa.select(value).where(value < prefix + LAST_CHARACTER, email.id < running_minute())
         first = first.order_by(value).limit(1)
-        skip = sa.select(
-            first.where(value >= prefix).scalar_subquery().label("value"), sa.literal(1).label("rank")
-        )
+        skip = sa.select(first.where(value >= prefix).scalar_subquery().label("value"), sa.literal(1).label("rank"))
         found = skip.cte("skip", recursive=True)
         following = first.where(value > found.c.value).correlate(found).scalar_subquery()
         found = found.union_all(

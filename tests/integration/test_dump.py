@@ -29,7 +29,7 @@ from tests.support.databases import Database
 from tests.support.email_log import LOG, operator_of, post, rows
 from tests.support.hosts import Host, Mailbox, dispose, make_host, settle
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("minutes_over")]
 
 DOMAINS = {"corp.example": 6, "shop.example": 5, "one.example": 1}
 PEOPLE = [f"p{number}@{domain}" for domain, size in DOMAINS.items() for number in range(size)]

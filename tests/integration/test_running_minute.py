@@ -32,6 +32,8 @@ LISTS = [
     "after=0",
     "after=0&q=later",
 ]
+
+
 @pytest.fixture
 def host(make: MakeHost) -> Host:
     return make(operator=lambda: request.headers.get("X-Operator"), MAIL_SUPPRESS_SEND=True)

@@ -31,7 +31,7 @@ from tests.support.email_log import LOG, operator_of, post, rows, statements
 from tests.support.hosts import Host, Mailbox, dispose, make_host, settle, smtp_server
 from tests.support.library import Wanted
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("minutes_over")]
 
 JANE = "jane@corp.example"
 PEOPLE = [JANE, *(f"{name}@corp.example" for name in ("joan", "june", "jill", "jean"))]
