@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import smtplib
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from operator import itemgetter
@@ -25,6 +27,11 @@ BATCH = 5_000
 SLOT = "[personal link]"
 #: Headers whose value is a link of the candidate's, whatever it looks like (RFC 8058, RFC 2369).
 PERSONAL_HEADERS = ("list-unsubscribe", "list-unsubscribe-post")
+
+
+#: An enhanced status code, which a server's answer begins with (RFC 3463).
+STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")
+APOSTROPHES = str.maketrans("\u2018\u2019\u02bc\u2032", "''''")
 
 
 class Email(NamedTuple):
@@ -149,12 +156,18 @@ class EmailLog(LogPart):
 
 
 def reason(error: BaseException) -> str:
-    """Why a hand-off failed: the kind of error and the server's code (RFC 5321 section 4.2), never an address."""
-    code = getattr(error, "smtp_code", None)
+    """Why a hand-off failed: the kind of error and the server's codes, never an address or a word of its answer.
+
+    The codes are that of RFC 5321 section 4.2 and, where the answer begins with one, that of RFC 3463.
+    """
+    code, answer = getattr(error, "smtp_code", None), getattr(error, "smtp_error", b"")
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        code = next((code for code, _ in error.recipients.values()), None)
-    name = type(error).__name__
-    return (f"{name} {code}" if isinstance(code, int) else name)[:NAME_SIZE]
+        code, answer = next(iter(error.recipients.values()), (None, b""))
+    said = [type(error).__name__]
+    if isinstance(code, int):
+        status = STATUS.match(answer if isinstance(answer, bytes) else str(answer).encode())
+        said += [str(code), *([status[0].decode()] if status else [])]
+    return " ".join(said)[:NAME_SIZE]
 
 
 def _row(outgoing: Outgoing) -> dict[str, Any]:
@@ -167,13 +180,19 @@ def _row(outgoing: Outgoing) -> dict[str, Any]:
         "subject": subject,
         "name": address.name,
         "domain": mailbox.rpartition("@")[2],
-        "words": f"{address.name} {mailbox} {subject} {outgoing.opportunity}".casefold(),
+        "words": folded(f"{address.name} {mailbox} {subject} {outgoing.opportunity}"),
         "attachments": masked("\n".join(" ".join(str(name).split()) for name in outgoing.attachments if name), links),
         "message_id": outgoing.message_id,
         "headers": "\n".join(_header(name, value, links) for name, value in outgoing.headers),
         "text": None if outgoing.text is None else cut(outgoing.text, links[0]),
         "html": None if outgoing.html is None else cut(outgoing.html, links[0]),
     }
+
+
+def folded(text: str) -> str:
+    """A text as words of a search are compared: without case, accents and typographic apostrophes."""
+    letters = (each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+    return "".join(letters).translate(APOSTROPHES).casefold()
 
 
 def _midnight(day: datetime.date) -> int:

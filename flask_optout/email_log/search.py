@@ -1,6 +1,6 @@
 """Finding invitations: by index in the whole Email Log, or by words in a window of the newest that are left.
 
-A search can be saved under a name, for one opportunity or for the whole app.
+A search can be saved under a name.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
 
 class Word(NamedTuple):
-    """A part of the recipient's name or address, of the subject or of the opportunity's id; case-folded.
+    """A part of the recipient's name or address, of the subject or of the opportunity's id; folded as they are.
 
     ``titled``: ids of opportunities that have it in their title, which the host knows and the Email Log does not.
     """
@@ -167,21 +167,19 @@ class Search(LogPart):
 
 
 class SavedFilter(NamedTuple):
-    """A named query string, one of its name; ``opportunity`` is ``""`` where it is of the whole app."""
+    """A named query string, one of its name."""
 
     name: str
-    opportunity: str
     query: str
 
 
 class SavedFilters(LogPart):
     """The filters that operators of one app gave a name."""
 
-    def of(self, opportunity: str) -> list[SavedFilter]:
-        """Those of the whole app, and those of this opportunity."""
+    def all(self) -> list[SavedFilter]:
+        """Every one, by its name."""
         table = self.tables.saved_filter.c
-        query = sa.select(table.name, table.opportunity, table.query).order_by(table.name)
-        return [SavedFilter(*row) for row in self.rows(query.where(table.opportunity.in_(["", opportunity])))]
+        return [SavedFilter(*row) for row in self.rows(sa.select(table.name, table.query).order_by(table.name))]
 
     def save(self, saved: SavedFilter) -> bool:
         """Save a filter, unless there is one of its name; says whether it did."""

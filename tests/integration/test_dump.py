@@ -82,7 +82,8 @@ def live(host: Host, folder: Path) -> None:
         post(operator, f"{page}/send-again")
         [token] = set(ALPHABET.findall(operator.get(page).text))
         client.post(f"/optout/ask/{token}", data={"address": email.recipient})
-    post(operator, f"{LOG}filters", f"{LOG}?q={PEOPLE[0]}", name="Mine", do="save", q=PEOPLE[0])
+    page = f"{LOG}?q={PEOPLE[0]}"
+    post(operator, page, page, name="Mine", do="save")
     client.post("/optout/", data={"address": PEOPLE[0]})
     settle()
 
