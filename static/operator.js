@@ -128,7 +128,7 @@
   });
   document.addEventListener("htmx:after:swap", (event) => {
     ready();
-    if (event.target.id === "log-entries") match();
+    if (event.detail.ctx.target.id === "log-entries") match();
     if (place) scrollBy(0, place.row.getBoundingClientRect().top - place.top);
     place = null;
     // What was done, or what went wrong, is read out and in sight.
