@@ -25,8 +25,8 @@ from .tables import ADDRESS_SIZE, NAME_SIZE, LogPart, id_at, new_id, now, runnin
 BATCH = 5_000
 #: What is shown where a personal link stood.
 SLOT = "[personal link]"
-#: Headers whose value is a link of the candidate's, whatever it looks like (RFC 8058, RFC 2369).
-PERSONAL_HEADERS = ("list-unsubscribe", "list-unsubscribe-post")
+#: The header whose value is a link of the candidate's, whatever it looks like (RFC 2369).
+PERSONAL_HEADER = "list-unsubscribe"
 
 
 #: An enhanced status code, which a server's answer begins with (RFC 3463).
@@ -204,7 +204,7 @@ def _oldest(days: int) -> int:
 
 
 def _header(name: str, value: str, links: tuple[str, ...]) -> str:
-    return f"{name}: {SLOT if name.lower() in PERSONAL_HEADERS else masked(value, links)}"
+    return f"{name}: {SLOT if name.lower() == PERSONAL_HEADER else masked(value, links)}"
 
 
 def cut(text: str, link: str) -> str:
