@@ -14,8 +14,7 @@ from flask.ctx import AppContext
 
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
-from flask_optout.presses.commands import Command
-from flask_optout.presses.evidence import Evidence
+from flask_optout.presses.evidence import Command, Evidence
 from flask_optout.presses.judge import Verdict
 from flask_optout.wiring import current_state
 

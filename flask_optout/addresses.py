@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .errors import AddressError
+from .errors import AddressError, InvitationError
 
 #: A recipient as mail libraries take it: an address, or a display name and an address.
 Recipient = str | tuple[str, str]
@@ -54,9 +54,9 @@ class Address:
         return self.canonical.rpartition("@")[2]
 
     @property
-    def is_ascii(self) -> bool:
-        """Whether a transport without SMTPUTF8 (RFC 6531) can deliver to it."""
-        return self.deliverable.isascii()
+    def named(self) -> Recipient:
+        """The name and the deliverable address, or that alone."""
+        return (self.name, self.deliverable) if self.name else self.deliverable
 
 
 def parse(recipient: Recipient) -> Address:
@@ -187,6 +187,23 @@ def holds_control(text: str) -> bool:
             return False
         text = decoded
     return True
+
+
+def unfolded(value: object, may_be_folded: bool = True) -> str:
+    """A header value on one line; folded ones are legal (RFC 5322 section 2.2.3), other line breaks are not.
+
+    :raises InvitationError: when it is not a string, or when it, or an encoded word in it, holds a line break or
+        another control character.
+    """
+    if isinstance(value, str):
+        line = re.sub(r"\r?\n(?=[ \t]+\S)", "", value)
+        if not holds_control(line) and (may_be_folded or line == value):
+            return line
+    raise InvitationError(
+        "A header of an invitation is not a string on one line.",
+        "What follows a line break would become a header of its own.",
+        "Remove line breaks and control characters from the subject, the names and the headers.",
+    )
 
 
 def _decoded(word: re.Match[str]) -> str:

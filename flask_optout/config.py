@@ -6,7 +6,6 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from email.utils import parseaddr
 from os import PathLike
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -14,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 
-from .addresses import Recipient, parse
+from .addresses import parse
 from .errors import AddressError, ConfigurationError
 from .links.keys import AppKey, app_keys
-from .links.log_filter import log
+from .links.log_records import log
 from .links.mailto import FIELD, LONGEST_LOCAL_PART, TOKEN_LENGTH
 
 PREFIX = "OPTOUT_"
@@ -83,13 +82,8 @@ def _is_base_url(value: Any) -> bool:
     )
 
 
-def _is_home(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"(?:/(?!/)|https?://)[!-~]*", value) is not None
-
-
-def _is_prefix(value: Any) -> bool:
-    # In lower case, as some mail programs send a link in lower case.
-    return isinstance(value, str) and re.fullmatch(r"(?:/[a-z0-9._~-]+)+", value) is not None
+def _is_text(pattern: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
 
 def _is_mailto(value: Any) -> bool:
@@ -147,7 +141,9 @@ SETTINGS = (
             _is_name, "a name on one line", "Example Jobs"),
     Setting("OPTOUT_URL_PREFIX", "/optout",
             "Where the candidate's pages stand in this app.",
-            _is_prefix, "a path in lower case that begins with a slash and does not end with one", "/optout"),
+            # In lower case, as some mail programs send a link in lower case.
+            _is_text(r"(?:/[a-z0-9._~-]+)+"),
+            "a path in lower case that begins with a slash and does not end with one", "/optout"),
     Setting("OPTOUT_LOG_DAYS", 90,
             "How long the Email Log keeps an invitation.",
             _is_days, "a whole number of days, 1 or more", 90),
@@ -157,7 +153,7 @@ SETTINGS = (
             "Europe/Berlin"),
     Setting("OPTOUT_OPERATOR_HOME", None,
             "Where the Email Log's pages link back to: your own pages for operators.",
-            _is_home, "a path of this app, or an http or https URL", "/admin/"),
+            _is_text(r"(?:/(?!/)|https?://)[!-~]*"), "a path of this app, or an http or https URL", "/admin/"),
     Setting("OPTOUT_BOUNCE_DOMAIN", None,
             "For the doctor: the domain that bounces go to, where it is not the one in From.",
             _is_one_of(str), "a domain", "bounces.example.org"),
@@ -169,27 +165,6 @@ SETTINGS = (
             _is_one_of(str), "the name or the address of a host", "out.example.org"),
 )
 # fmt: on
-
-
-class Sender(NamedTuple):
-    """Who invites: a name, and the URL and the host of their site."""
-
-    name: str
-    site: str
-    host: str
-
-
-def sender_of(app: Flask, sender: Recipient | None = None) -> Sender:
-    """Who invites.
-
-    :param sender: the sender of a mail, whose name it is; without it, that of the app's settings.
-    """
-    site = app.config["OPTOUT_BASE_URL"]
-    who = sender or app.config.get("MAIL_DEFAULT_SENDER") or ""
-    named, address = parseaddr(who) if isinstance(who, str) else who
-    own = None if sender else app.config["OPTOUT_SENDER_NAME"]
-    host = urlsplit(site).hostname or ""
-    return Sender(str(own or named or address or host), site, host)
 
 
 def apply(app: Flask) -> Keys:

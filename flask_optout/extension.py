@@ -19,9 +19,8 @@ from .email_log.pages import Guard, checked, register
 from .errors import ConfigurationError
 from .invitations.compose import FOOTER
 from .invitations.gate import OnError
-from .links.log_filter import mask_records
-from .links.tokens import Door, checked_opportunity
-from .links.urls import tag_of
+from .links.log_records import mask_records
+from .links.tokens import Door, checked_opportunity, tag_of
 from .mailers.stdlib import send_invitations
 from .pages.find_link import blueprint
 from .pages.routing import optout_url
@@ -136,7 +135,7 @@ class OptOut:
         :raises BadToken: when the recipient is no such address.
         :raises OptOutError: when the database does not take it.
         """
-        return current_state().receive(message, [recipient], sender)
+        return current_state().receive(message, recipient, sender)
 
     def invitable(self, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
         """Those who may be invited, in their order, lazily and in bounded memory.

@@ -16,9 +16,8 @@ from flask import Flask, current_app
 from sqlalchemy.orm import Session, scoped_session
 
 from .choices.imports import Imports
-from .choices.journal import Journal, no_journal
+from .choices.journal import Journal, Recovery
 from .choices.key_slots import KeySlots
-from .choices.recovery import Recovery
 from .choices.repository import Choices
 from .choices.schema import create_tables
 from .choices.store import Store
@@ -30,20 +29,18 @@ from .email_log.resends import Resends
 from .email_log.search import SavedFilters, Search
 from .email_log.tables import LogTables
 from .errors import ConfigurationError
-from .inbound.messages import receive
+from .inbound import receive
 from .invitations.compose import Composer
 from .invitations.gate import Gate
 from .links.keys import CACHED, DataKey
 from .links.mailto import MailtoDoor
-from .links.tokens import Claim, Door, Tokens, bad_token
-from .links.urls import Links
+from .links.tokens import Claim, Door, Links, Tokens, bad_token
 from .pages.languages import current_language, render, speaking, spoken
 from .pages.opportunities import Opportunity, described
 from .pages.routing import Place
-from .presses.domain_alarm import Alarms
-from .presses.history import RecentPresses
-from .presses.nonces import Nonces
-from .presses.tables import PressTables
+from .presses.domain_alarm import Alarms, alarm_table
+from .presses.evidence import Nonces
+from .presses.history import RecentPresses, recent_table
 
 #: Requests that may wait for a thread; a flood is refused before it fills the memory.
 LONGEST_QUEUE = 100
@@ -68,11 +65,12 @@ class Tables:
 
     def __init__(self, metadata: sa.MetaData) -> None:
         self.choices: ChoiceTables = ChoiceTables(metadata)
-        self.presses: PressTables = PressTables(metadata)
+        self.recent: sa.Table = recent_table(metadata)
+        self.alarm: sa.Table = alarm_table(metadata)
         self.log: LogTables = LogTables(metadata)
 
     def all(self) -> list[sa.Table]:
-        return [*self.choices.all(), *self.presses.all(), *self.log.all()]
+        return [*self.choices.all(), self.recent, self.alarm, *self.log.all()]
 
 
 @dataclass(eq=False)
@@ -147,19 +145,14 @@ class State:
     def tokens(self) -> Tokens:
         return Tokens(self.key)
 
-    @cached_property
-    def ask_tokens(self) -> Tokens:
-        """Operators see these tokens beside addresses, so the pseudonyms in them are of another key."""
-        return Tokens(DataKey(self.key.derive("ask")), (Door.ASK,))
-
     def claim(self, door: Door, path: str) -> Claim:
-        """What the token in a path claims; a store without a data key has made no link, and gets none by this.
+        """What the token in a path claims.
 
-        :raises BadToken: for a link that cannot be read.
+        :raises BadToken: when it cannot be read; a store without a data key has made no link, and gets none by this.
         """
         if (self.key_slots.data_key or self.key_slots.find()) is None:
             raise bad_token()
-        return (self.ask_tokens if door is Door.ASK else self.tokens).read(door, path)
+        return self.tokens.read(door, path)
 
     @cached_property
     def journal(self) -> Journal | None:
@@ -169,7 +162,7 @@ class State:
     @cached_property
     def choices(self) -> Choices:
         parts = self.store, self.tables.choices, self.key_slots, self.journal
-        return Choices(*parts, lambda: self.presses.forget_expired(), lambda: self.clock())
+        return Choices(*parts, lambda: self.presses.prune(), lambda: self.clock())
 
     @cached_property
     def imports(self) -> Imports:
@@ -178,7 +171,11 @@ class State:
     @property
     def recovery(self) -> Recovery:
         if self.journal is None:
-            raise no_journal()
+            raise ConfigurationError(
+                "OPTOUT_JOURNAL is not set.",
+                "Without a journal there is nothing to replay.",
+                "Set OPTOUT_JOURNAL to a file that is backed up apart from the database.",
+            )
         return Recovery(self.store, self.tables.choices, self.journal)
 
     @cached_property
@@ -195,20 +192,16 @@ class State:
 
     @cached_property
     def presses(self) -> RecentPresses:
-        return RecentPresses(self.choices, self.tables.presses, self.alarms, lambda: self.clock())
+        return RecentPresses(self.choices, self.tables.recent, self.alarms, lambda: self.clock())
 
     @cached_property
     def alarms(self) -> Alarms:
         between = self.email_log.invited_between
-        return Alarms(self.store, self.tables.presses, self.key, between, lambda: self.clock())
+        return Alarms(self.store, self.tables.alarm, self.key, between, lambda: self.clock())
 
     @cached_property
     def links(self) -> Links:
         return Links(lambda: self.tokens, self._prefix, spoken)
-
-    @cached_property
-    def ask_links(self) -> Links:
-        return Links(lambda: self.ask_tokens, self._prefix, spoken)
 
     @cached_property
     def mailto(self) -> MailtoDoor:
@@ -221,11 +214,11 @@ class State:
             )
         return MailtoDoor(self.key, template)
 
-    def receive(self, message: bytes, recipients: list[str], sender: str | None = None) -> bool:
-        """As :func:`flask_optout.inbound.messages.receive`; a store without a data key has made no address."""
+    def receive(self, message: bytes, recipient: str | None, sender: str | None = None) -> bool:
+        """As :func:`flask_optout.inbound.receive`; a store without a data key has made no address."""
         if self.key_slots.find() is None:
             raise bad_token()
-        return receive(self.choices, self.mailto, message, recipients, sender)
+        return receive(self.choices, self.mailto, message, recipient, sender)
 
     @cached_property
     def composer(self) -> Composer:

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from hypothesis import settings
 
 from flask_optout.email_log.tables import LARGEST_ID
-from flask_optout.presses.nonces import Page as Shown
+from flask_optout.presses.evidence import Page as Shown
 from tests.support.databases import KINDS, Database, NoServer, database_of
 from tests.support.email_log import read_until
 from tests.support.hosts import Host, Mailbox, dispose, free_port, http_server, make_host, smtp_server

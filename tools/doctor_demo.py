@@ -17,8 +17,7 @@ from rich.console import Console
 
 from flask_optout.doctor.case import Case
 from flask_optout.doctor.domain import domain
-from flask_optout.doctor.examine import Report
-from flask_optout.doctor.report import lines, write
+from flask_optout.doctor.report import Report, lines, write
 from flask_optout.doctor.resolver import Resolver
 from tests.conftest import CHROMIUM_ARGUMENTS
 from tests.support.dns_server import Nameserver, Zone, dns_server

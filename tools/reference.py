@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import inspect
+import pkgutil
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import flask_optout
-from flask_optout import OptOut, OptOutError, testing
-from flask_optout.mailers import flask_mail, flask_mailman, stdlib
+from flask_optout import OptOut, OptOutError, mailers, testing
+from flask_optout.mailers import flask_mail
 from flask_optout.pages.toggle import optout_toggle
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference.md"
@@ -22,6 +24,12 @@ The public names. The README lists the settings, [Commands](cli.md) the commands
 says, and [Testing your app](testing.md) the fixtures. This page is made from the docstrings by
 `python -m tools.reference`.
 """
+#: The modules of the package that give a mail library an Invitation.
+ADAPTERS = {
+    each.name: module
+    for each in pkgutil.iter_modules(mailers.__path__)
+    if hasattr(module := import_module(f"{mailers.__name__}.{each.name}"), "Invitation")
+}
 #: What stands on the page, below its headings.
 NAMES: dict[str, list[tuple[str, Any]]] = {
     "The extension": [
@@ -31,10 +39,10 @@ NAMES: dict[str, list[tuple[str, Any]]] = {
         ("pages.toggle.optout_toggle", optout_toggle),
     ],
     "Ways to send": [
-        (f"mailers.{module.__name__.rpartition('.')[2]}.{name}", getattr(module, name))
-        for module in (flask_mail, flask_mailman, stdlib)
-        for name in ("Invitation", "Mail")
-        if hasattr(module, name)
+        (f"mailers.{adapter}.{name}", value)
+        for adapter, module in ADAPTERS.items()
+        for name, value in vars(module).items()
+        if name[0] != "_" and inspect.isclass(value) and value.__module__ == module.__name__
     ]
     + [("mailers.flask_mail.Mail.send_invitations", flask_mail.Mail.send_invitations)],
     "Tests": [

@@ -12,7 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Error, Page
 
-from flask_optout.doctor.scan import CHROME
+from flask_optout.doctor.forms import CHROME
 
 from .world import Candidate, World
 

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, TimeoutError
 
-from flask_optout.doctor import scan
+from flask_optout.doctor.forms import SIGNAL
+from flask_optout.testing.scanners import PROFILES, crawl_all_forms
 
 from . import machines
 from .machines import EDGE, clicks_everything, detonation, linger, settle, tab
@@ -199,7 +200,7 @@ def muted_then_swept(world: World, candidate: Candidate) -> list[int]:
         page.goto(candidate.link)
         presses = say(world, page, MUTE)
     world.wait(600)
-    for profile in scan.PROFILES.values():
+    for profile in PROFILES.values():
         profile(candidate.scanner())
     clicks_everything(scripts=True)(world, candidate)
     return [presses]
@@ -316,7 +317,7 @@ PEOPLE: dict[str, Person] = {
     "lynx, mute and undo": in_text_browser("lynx", "Not Interested", "changed my mind", wants=False),
     "w3m": in_text_browser("w3m", "Not Interested"),
     "w3m, mute and undo": in_text_browser("w3m", "Not Interested", "changed my mind", wants=False),
-    "one-click": one_click(*scan.SIGNAL),
+    "one-click": one_click(*SIGNAL),
     "one-click, multipart": one_click(PART, "multipart/form-data; boundary=B"),
     "one-click, as the RFC has it": one_click(PART.replace(b"--B", b"B"), 'multipart/form-data; boundary="B"'),
     "undo at once": changes_their_mind(0),
@@ -336,6 +337,6 @@ PEOPLE: dict[str, Person] = {
     "after a detonation": swept(detonation),
     "after clicks by script": swept(machines.PROFILES["P9 clicks by script"]),
     "after clicks on everything": swept(clicks_everything(scripts=True)),
-    "after a form crawler": swept(lambda world, candidate: scan.crawl_all_forms(candidate.scanner())),
+    "after a form crawler": swept(lambda world, candidate: crawl_all_forms(candidate.scanner())),
     "muted, then swept": Person(muted_then_swept),
 }

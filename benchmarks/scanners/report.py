@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from flask_optout.doctor import scan
+from flask_optout.doctor.forms import forms_in, offered
 from flask_optout.presses.judge import LAYERS
+from flask_optout.testing.scanners import OLD_CHROME, PROFILES, Scanner
 
 from . import machines
 from .people import PEOPLE, is_there, meet
@@ -113,7 +114,7 @@ def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: b
         page = reader.open()
         world.wait(world.dice.uniform(1, 20))
         wanted = ("mute", "leave") if mutes else ("undo", "keep")
-        choice = next((each for each in wanted if each in scan.offered(page.text)), None)
+        choice = next((each for each in wanted if each in offered(page.text)), None)
         if choice is not None:  # what they want, or, where it stands already, what leaves it so
             reader.press(page, choice)
         passed = world.now() - opened
@@ -141,17 +142,17 @@ def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: b
 
 def profiles(world: World, browser_too: bool) -> dict[str, Visit]:
     """The scanners by name, those with a browser where there is one."""
-    plain = {name: partial(_scan, profile) for name, profile in scan.PROFILES.items()}
+    plain = {name: partial(_scan, profile) for name, profile in PROFILES.items()}
     nameless = {NAMELESS: partial(_scan, press_like_a_reader)}
     return {**plain, **nameless, **(machines.PROFILES if browser_too and world.browser is not None else {})}
 
 
-def press_like_a_reader(scanner: scan.Scanner) -> None:
+def press_like_a_reader(scanner: Scanner) -> None:
     """Knows the words of the buttons, waits like a reader and mutes or undoes once."""
-    page = scanner.get(scanner.link, scan.OLD_CHROME)
-    form = scan.forms_in(page.text)[-1]
+    page = scanner.get(scanner.link, OLD_CHROME)
+    form = forms_in(page.text)[-1]
     scanner.wait(scanner.dice.uniform(1, 20))
-    scanner.press(page, form, form.buttons[0], scan.OLD_CHROME)
+    scanner.press(page, form, form.buttons[0], OLD_CHROME)
 
 
 def people(world: World, report: Report, quick: bool) -> None:
@@ -214,7 +215,7 @@ def _ablated(world: World, report: Report, quick: bool) -> None:
                     meet_scanner(world, report, f"{name}, {when}", visit, muted, ELSEWHERE)
 
 
-def _scan(profile: Callable[[scan.Scanner], None], world: World, candidate: Candidate) -> None:
+def _scan(profile: Callable[[Scanner], None], world: World, candidate: Candidate) -> None:
     profile(candidate.scanner())
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urlencode, urljoin
 
-from flask_optout.doctor.scan import Answer, Button, Form, forms_in
+from flask_optout.doctor.forms import Button, Form, forms_in
+from flask_optout.testing.scanners import Answer
 
 from .world import OFFICE, Candidate, World, send
 

@@ -23,9 +23,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from flask_optout import BadToken
 from flask_optout.addresses import parse
 from flask_optout.choices.repository import Statement
-from flask_optout.doctor.scan import Answer, Scanner
 from flask_optout.links.tokens import Door
 from flask_optout.presses.judge import LAYERS, Layer
+from flask_optout.testing.scanners import Answer, Scanner
 from flask_optout.wiring import State, current_state
 from tests.support.hosts import Host, dispose, free_port, http_server, make_host, say
 

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from ..addresses import Address
 from ..links.keys import Mark
-from .key_slots import KEY_SCOPE, today
+from .key_slots import KEY_SCOPE
 from .repository import Choices, Statement
-from .tables import NAME_SIZE, KeyTaken, insert, upsert
+from .store import KeyTaken, insert
+from .tables import NAME_SIZE, today, upsert
 
 SOURCE = "import"
 #: Mutes of which one transaction takes an import back.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -12,8 +11,8 @@ import sqlalchemy as sa
 
 from ..errors import ConfigurationError, StoreUnavailable
 from ..links.keys import DATA_KEY_SIZE, SCOPE_SIZE, AppKey, DataKey
-from .store import Store
-from .tables import ChoiceTables, KeyTaken, insert
+from .store import KeyTaken, Store, insert
+from .tables import ChoiceTables, today
 
 SLOT = "slot."
 #: The row whose primary key lets only the first of two new data keys be written; its value is the key's id.
@@ -31,7 +30,8 @@ class KeySlots:
 
     ``used``: tables that are empty in a store that never had a data key. ``keys``: the app's keys that may open a
     slot, newest first; each of the first ``writes`` gets one when the data key is made. ``setting``: the name of the
-    setting that holds the newest one. ``data_key``: the one that was found.
+    setting that holds the newest one. ``data_key``: the one that was found. ``is_open``: whether the newest key has a
+    slot of it.
     """
 
     store: Store
@@ -41,7 +41,7 @@ class KeySlots:
     writes: int
     setting: str
     data_key: DataKey | None = field(default=None, init=False)
-    _lacks_newest: bool = field(default=False, init=False)
+    is_open: bool = field(default=False, init=False)
 
     def find(self) -> DataKey | None:
         """The data key, or ``None`` in a store that never had one; writes nothing."""
@@ -56,7 +56,7 @@ class KeySlots:
             self._wrap(DataKey(secrets.token_bytes(DATA_KEY_SIZE)), self.keys[: self.writes], is_new=True)
             found = self.find()
             assert found is not None
-        if self._lacks_newest:
+        if not self.is_open:
             with suppress(StoreUnavailable):  # as the older slot still opens; tried again at the next call
                 self._wrap(found, self.keys[:1])
         return found
@@ -69,7 +69,7 @@ class KeySlots:
     def rotate(self) -> int:
         """Delete the slots of all keys but the newest one; gives how many there were."""
         data_key = self.open()
-        if self._lacks_newest:
+        if not self.is_open:
             self._wrap(data_key, self.keys[:1])
         old = self.tables.meta.delete().where(*self._is_old)
         return self.store.write(lambda connection: connection.execute(old).rowcount)
@@ -90,7 +90,7 @@ class KeySlots:
         owners = connection.scalars(sa.select(choice.digest).where(choice.scope == KEY_SCOPE))
         if data_key.id not in map(bytes, owners):
             raise choices_lost()
-        self._lacks_newest = self.keys[0].id not in slots
+        self.is_open = self.keys[0].id in slots
         return data_key
 
     @property
@@ -133,12 +133,7 @@ class KeySlots:
 
         with suppress(KeyTaken):
             self.store.write(write)
-        self._lacks_newest = False
-
-
-def today() -> datetime.date:
-    """The day of a choice, in UTC."""
-    return datetime.datetime.now(datetime.UTC).date()
+        self.is_open = True
 
 
 def choices_lost() -> ConfigurationError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import groupby
@@ -14,12 +14,13 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from ..addresses import Address
+from ..errors import StoreUnavailable
 from ..links.keys import DataKey, Mark
 from ..links.tokens import checked_opportunity
 from .journal import NUMBER, Entry, Journal, advance, check_number
-from .key_slots import KEY_SCOPE, KeySlots, choices_lost, today
+from .key_slots import KEY_SCOPE, KeySlots, choices_lost
 from .store import Read, Store
-from .tables import SOURCE_SIZE, ChoiceTables, upsert
+from .tables import SOURCE_SIZE, ChoiceTables, today, upsert
 
 T = TypeVar("T")
 #: What cannot stand in a source, which is a word in a line of the journal.
@@ -71,6 +72,11 @@ class Choices:
         """The data key of the store; made in a store that never had one."""
         return self.slots.data_key or self.slots.open()
 
+    def _open(self) -> None:
+        """Have the data key at hand, and a slot of it for the newest key."""
+        if not self.slots.is_open:
+            self.slots.open()
+
     def is_new(self) -> bool:
         """Whether nobody can have said anything yet, as the store never had a data key."""
         return self.journal is None and not (self.slots.data_key or self.slots.find())
@@ -79,7 +85,8 @@ class Choices:
         """Delete recent presses that have expired, at most once in ``EVERY`` seconds."""
         if self.clock() >= self._next_tidy:
             self._next_tidy = self.clock() + EVERY
-            self.tidy()
+            with suppress(StoreUnavailable):  # by which nothing that the app is doing just now may fail
+                self.tidy()
 
     def muted(self, address: Address, opportunity: str, over: Read | None = None) -> bool:
         """Whether a choice forbids to invite this address to this opportunity.
@@ -89,13 +96,14 @@ class Choices:
         about = checked_opportunity(opportunity)
         if self.is_new():
             return False
-        marks = self.slots.open().marks(address, about)
+        self._open()
+        marks = self.key().marks(address, about)
         return any(choice.muted for choice in self.read(marks, over).values())
 
     @contextmanager
     def looking(self) -> Iterator[Callable[[Address, str], bool]]:
         """:meth:`muted` over one connection, for many in a row."""
-        self.slots.open()
+        self._open()
         with self.store.held() as read:
             yield partial(self.muted, over=read)
         self.afterwards()
@@ -148,7 +156,7 @@ class Choices:
 
         :param put: stores the statements; by default, each as the row of its mark.
         """
-        self.slots.open()
+        self._open()
         journal = self.journal
 
         def write(connection: sa.Connection) -> tuple[T, Sequence[Statement], int]:

@@ -12,7 +12,7 @@ from ..errors import ConfigurationError, StoreUnavailable
 from .store import Store
 
 #: Without one of these nobody could tell who opted out.
-KEPT = ("optout_choice", "optout_meta")
+UNDROPPABLE = ("optout_choice", "optout_meta")
 #: What Alembic names the copy with which it replaces a table of SQLite.
 COPY = "_alembic_tmp_"
 
@@ -46,7 +46,7 @@ def keep_mutes() -> None:
 
 def _refuse_to_drop(table: sa.Table, connection: sa.Connection | None, **context: Any) -> None:
     runner = context.get("_ddl_runner")
-    if table.name not in KEPT or not type(runner).__module__.startswith("alembic."):
+    if table.name not in UNDROPPABLE or not type(runner).__module__.startswith("alembic."):
         return
     looked_at = None if getattr(runner, "as_sql", False) else connection
     if looked_at is not None and (_is_copied(looked_at, table) or not _has_mutes(looked_at, table)):

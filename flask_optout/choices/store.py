@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
@@ -26,6 +26,18 @@ CONFLICT_STATES = {"40001", "40P01"}
 CONFLICT_NUMBERS = {1020, 1213}
 #: Seconds for which a transaction that met a conflict is tried again.
 RETRY_SECONDS = 2.0
+
+
+class KeyTaken(Exception):
+    """Another row has this primary key already."""
+
+
+def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) -> None:
+    """Insert rows, or raise KeyTaken when another row has the key of one."""
+    try:
+        connection.execute(table.insert(), rows)
+    except IntegrityError:
+        raise KeyTaken from None
 
 
 class Store:

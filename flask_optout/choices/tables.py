@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -53,6 +54,11 @@ def text() -> sa.types.TypeEngine[str]:
 def number() -> sa.types.TypeEngine[int]:
     """A 64-bit integer; SQLite clusters a table by its key only when the key is an INTEGER."""
     return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def today() -> datetime.date:
+    """The day of a choice, in UTC."""
+    return datetime.datetime.now(datetime.UTC).date()
 
 
 class TableSet:
@@ -115,18 +121,6 @@ def mark_columns() -> list[sa.Column[bytes]]:
 def table(metadata: sa.MetaData, name: str, *columns: sa.schema.SchemaItem, **options: Any) -> sa.Table:
     """The table of this name on the metadata, made unless it is there; a schema of the metadata applies to it."""
     return sa.Table(name, metadata, *columns, keep_existing=True, **options)
-
-
-class KeyTaken(Exception):
-    """Another row has this primary key already."""
-
-
-def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) -> None:
-    """Insert rows, or raise KeyTaken when another row has the key of one."""
-    try:
-        connection.execute(table.insert(), rows)
-    except IntegrityError:
-        raise KeyTaken from None
 
 
 def upsert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any], keep: str | None = None) -> None:

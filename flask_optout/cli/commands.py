@@ -9,11 +9,11 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from ..doctor.command import doctor, scan_me
+from ..doctor.command import doctor
 from ..wiring import current_state
 from .opt_outs import import_list, mute, receive
 from .people import erase, export
-from .scanners import alarms, notify_domain
+from .scanners import alarms, notify_domain, scan_me
 from .setting_up import init, init_db, status
 from .terminal import Commands, counted, progress, told
 

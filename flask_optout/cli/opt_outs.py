@@ -18,7 +18,6 @@ from flask.cli import with_appcontext
 from ..addresses import Address, parse
 from ..errors import AddressError, BadToken, ListError, OptOutError
 from ..importing.lists import FORMATS, NO_OPT_OUTS, Entry, MuteList, Skipped
-from ..inbound.messages import headers_of, recipients_of
 from ..links.tokens import checked_opportunity
 from ..wiring import current_state
 from .terminal import counted, filled, progress, say, told
@@ -235,10 +234,8 @@ def receive(recipient: str | None, sender: str | None) -> None:
     message = sys.stdin.buffer.read(LONGEST_HEADERS)
     while sys.stdin.buffer.read(LONGEST_HEADERS):
         pass
-    recipient = recipient or os.environ.get("ORIGINAL_RECIPIENT")
-    recipients = [recipient] if recipient else [*recipients_of(headers_of(message))]
     try:
-        current_state().receive(message, recipients, sender)
+        current_state().receive(message, recipient or os.environ.get("ORIGINAL_RECIPIENT") or None, sender)
     except BadToken:
         sys.exit(NO_USER)
     except OptOutError as error:

@@ -1,20 +1,26 @@
-"""``flask optout alarms`` and ``notify-domain``: what an operator can do about mail scanners."""
+"""``flask optout alarms``, ``notify-domain`` and ``scan-me``: what an operator can do about mail scanners."""
 
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
 
 from ..addresses import Address, parse
-from ..config import sender_of
+from ..config import LOOPBACK
+from ..errors import OptOutError
 from ..invitations.compose import Letter
 from ..links.keys import ALL
 from ..links.tokens import Door
 from ..mailers.delivery import default_sender, deliver
-from ..pages.languages import render, translate
+from ..pages.languages import render, sender_of, translate
+from ..testing.scanners import Answer, Scanner, scan
 from ..wiring import current_state
 from .terminal import counted, progress, told
 
@@ -91,7 +97,7 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
 def _notice(address: Address, opportunities: list[str]) -> Letter:
     """The mail that asks somebody to check their answers; it names who invited them, and to what."""
     state, sender = current_state(), default_sender()
-    name = sender_of(current_app).name
+    name = sender_of().name
     about = [
         (state.opportunity(each).title, state.links.url(Door.LANDING, address, each))
         for each in dict.fromkeys(opportunities)
@@ -111,3 +117,60 @@ def _notice(address: Address, opportunities: list[str]) -> Letter:
         reply_to=None,
         headers={"Auto-Submitted": "auto-generated"},
     )
+
+
+@click.command("scan-me")
+@click.argument("url")
+@click.option("--host", help="Allow this host, when it is neither this machine nor the one of OPTOUT_BASE_URL.")
+@with_appcontext
+def scan_me(url: str, host: str | None) -> None:
+    """Let scanners loose on the link of a test candidate.
+
+    It tells what they changed that they should not. They speak plain HTTP, through whatever stands before this app.
+
+    \b
+    Exit status: 0 when they changed nothing, 1 when they did or nothing
+    answers, 2 when URL is not yours.
+
+    \b
+    Example:
+        flask optout scan-me https://jobs.example.org/optout/...
+    """
+    own = urlsplit(current_app.config["OPTOUT_BASE_URL"] or "").hostname
+    if urlsplit(url).scheme not in ("http", "https") or urlsplit(url).hostname not in {*LOOPBACK, own, host} - {None}:
+        raise click.UsageError("URL is not on this machine, not on OPTOUT_BASE_URL's host, and not on --host.")
+    changed = 0
+    try:
+        for finding in scan(Scanner(_send, url, _one_click(url))):
+            verdict = {True: "changed nothing", False: "CHANGED THE CHOICE", None: "no button of ours on the page"}
+            click.echo(f"{finding.profile:30} {verdict[finding.unchanged]}")
+            changed += finding.unchanged is not True
+    except urllib.error.URLError as error:
+        raise click.ClickException(f"{url} does not answer: {error.reason}.") from None
+    if changed:
+        raise click.ClickException(
+            "Something between scanners and the choice is missing. Compare your templates with those of Flask-OptOut "
+            "(form, nonce, buttons), and look for a cache or a proxy that changes methods."
+        )
+
+
+def _send(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    kind = {} if body is None else {"Content-Type": ""}
+    request = urllib.request.Request(url, body, {"User-Agent": "", **kind, **headers}, method=method)
+    try:
+        response = urllib.request.urlopen(request, timeout=30)
+    except urllib.error.HTTPError as error:  # which is an answer, too
+        response = error
+    with response:
+        return Answer(response.status, response.url, response.read().decode(errors="replace"))
+
+
+def _one_click(url: str) -> str | None:
+    """The header's door of the same candidate, where this app's keys can tell it."""
+    state = current_state()
+    try:
+        claim = state.tokens.read(Door.LANDING, url.rpartition("/")[2])
+        path = urlsplit(state.links.prefix(Door.ONE_CLICK)).path
+    except OptOutError:
+        return None
+    return urlsplit(url)._replace(path=path + state.tokens.reissue(Door.ONE_CLICK, claim)).geturl()

@@ -83,8 +83,7 @@ def init(ctx: click.Context) -> None:
     Example:
         flask optout init
     """
-    from ..doctor.examine import Report
-    from ..doctor.report import write
+    from ..doctor.report import Report, write
     from ..doctor.setup import setup
 
     info = ctx.ensure_object(ScriptInfo)

@@ -23,11 +23,11 @@ def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
 
     :param ours: tells whether a URL is a candidate's link of this app.
     """
-    if not (sample.texts or sample.htmls):
+    if not (sample.bodies["text"] or sample.bodies["html"]):
         yield tell("message.body")
     header = re.findall(r"<(https:[^<>\s]*)>", sample.first("List-Unsubscribe"))
     shown: list[str] = []
-    for kind, parts in (("text", sample.texts), ("html", sample.htmls), ("amp", sample.amps)):
+    for kind, parts in sample.bodies.items():
         read = URL.findall if kind == "text" else visible_links
         links = [link for part in parts for link in read(part[:LONGEST_BODY])]
         plain = [unwrapped(link) for link in links]
@@ -38,7 +38,7 @@ def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
         if parts:
             yield _shown(kind, links, bool(mine), scanners)
         shown += mine
-    size = max((len(part.encode()) for part in sample.htmls), default=0)
+    size = max((len(part.encode()) for part in sample.bodies["html"]), default=0)
     if size > CLIPPED:
         yield tell("message.clipped", size=size // 1_000)
     if set(shown) & set(header):
@@ -46,14 +46,10 @@ def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
 
 
 def _shown(kind: str, links: list[str], found: bool, scanners: list[str]) -> Finding:
-    if found:
-        return tell(f"message.link.{kind}")
-    if scanners:
-        return tell("message.link.unknown", kind=kind, scanners=scanners)
-    if (tracker := _tracker(links)) is not None:
-        name, setting = tracker
-        return tell("message.link.tracked", kind=kind, name=name, setting=setting)
-    return tell("message.amp.none" if kind == "amp" else "message.link.none", kind=kind)
+    name, setting = _tracker(links) or ("", "")
+    end = kind if found else "unknown" if scanners else "tracked" if name else "none"
+    id = "message.amp.none" if (kind, end) == ("amp", "none") else f"message.link.{end}"
+    return tell(id, kind=kind, scanners=scanners, name=name, setting=setting)
 
 
 def _tracker(links: list[str]) -> tuple[str, str] | None:

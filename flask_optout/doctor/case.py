@@ -45,39 +45,31 @@ class Case:
         block_lists: tuple[str, ...] = (),
     ) -> Case:
         """The case of settings, options and a sample; options win over the sample, the sample over settings."""
-        sample, unreadable = None, None
-        if message is not None:
-            try:
-                sample = Sample.read(message)
-            except Unreadable as error:
-                unreadable = str(error)
-        author = domain or (sample and sample.author) or _default_author(config)
+        given, unreadable = Sample(b""), None
+        try:
+            given = given if message is None else Sample.read(message)
+        except Unreadable as error:
+            unreadable = str(error)
+        author = domain or given.author or _default_author(config)
         # What the receiver saw of a forwarded sample is the forwarder.
-        seen = sample.received_spf if sample and not sample.forwarded else {}
-        host = config["OPTOUT_SENDING_HOST"] or _address(seen.get("client-ip", ""))
+        seen, bounce = ({}, None) if given.forwarded else (given.received_spf, given.bounce)
+        host = config["OPTOUT_SENDING_HOST"] or seen.get("client-ip", "").removeprefix("IPv6:")
         listed = config["OPTOUT_DKIM_SELECTORS"]
         names = [(name, author) for name in ([listed] if isinstance(listed, str) else listed) if author]
         return cls(
             author=author,
-            bounce=(sample and not sample.forwarded and sample.bounce) or config["OPTOUT_BOUNCE_DOMAIN"] or None,
-            selectors=list(dict.fromkeys([*names, *(sample.selectors if sample else ())])),
+            bounce=bounce or config["OPTOUT_BOUNCE_DOMAIN"] or None,
+            selectors=list(dict.fromkeys([*names, *given.selectors])),
             sending_host=host or config.get("MAIL_SERVER"),
-            sender_is_explicit=host is not None,
-            signers=list(dict.fromkeys(signer for _, signer in sample.selectors)) if sample else [],
+            sender_is_explicit=bool(host),
+            signers=list(dict.fromkeys(signer for _, signer in given.selectors)),
             helo=seen.get("helo"),
             block_lists=block_lists,
-            sample=sample,
+            sample=given if given.raw else None,
             unreadable=unreadable,
             nameservers=nameservers,
             mailto=domain_of(config.get("OPTOUT_MAILTO") or ""),
         )
-
-
-def _address(text: str) -> str | None:
-    try:
-        return str(ipaddress.ip_address(text.removeprefix("IPv6:")))
-    except ValueError:
-        return None
 
 
 def _default_author(config: Mapping[str, Any]) -> str | None:
@@ -94,7 +86,7 @@ def checked_domain(text: str) -> str:
     try:
         return parse(f"postmaster@{text}").domain
     except (AddressError, UnicodeError):
-        raise ValueError("It is not a domain that mail can come from.") from None
+        raise ValueError("What was given is not a domain that mail can come from.") from None
 
 
 def checked_nameserver(text: str) -> tuple[str, int]:
@@ -102,8 +94,7 @@ def checked_nameserver(text: str) -> tuple[str, int]:
 
     :raises ValueError: when it is neither.
     """
-    address, colon, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "53")
-    ip = ipaddress.ip_address(address.strip("[]"))
+    address, _, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "53")
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-        raise ValueError("It has no port between 1 and 65535.")
-    return str(ip), int(port)
+        raise ValueError("A nameserver has a port between 1 and 65535.")
+    return str(ipaddress.ip_address(address.strip("[]"))), int(port)

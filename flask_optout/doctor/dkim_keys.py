@@ -6,16 +6,18 @@ import base64
 import logging
 import re
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import NamedTuple
 
 import dkim
 
+from .evidence import held
 from .finding import Finding, Unsure, check, tell
-from .providers import by_host, by_selector
+from .providers import Provider, by_host, by_selector
 from .records import flawed, paste_of
 from .resolver import Resolver
-from .sample import tag_list
+from .sample import Sample, tag_list
 
 SHORTEST_KEY = 1024
 GOOD_KEY = 2048
@@ -24,12 +26,10 @@ LONGEST_SIGNATURE = 3_000
 BLANKS_IN_HEAD = re.compile(rb"\s{100}")
 BLANKS_IN_BODY = re.compile(rb"[ \t]{200}")
 MOST_SIGNATURES = 5
-#: dkimpy's words for why a signature does not hold, and the ends of the ids that say so.
-CAUSES = (("x= value is past", "expired"), ("body hash mismatch", "body"))
 
 
 class Key(NamedTuple):
-    """What a key record holds: a size where it is a key, else what is wrong, as the end of an id, and why."""
+    """What a key record holds: its kind and size, or what is wrong, as the end of an id, and a closer reason."""
 
     kind: str = ""
     bits: int = 0
@@ -42,8 +42,7 @@ class Key(NamedTuple):
 def read(records: list[str]) -> Key:
     """Read what DNS has for a selector."""
     if len(records) != 1:
-        wrong = "several" if records else "absent"
-        return Key(wrong=wrong, reason=wrong)
+        return Key(wrong="several" if records else "absent")
     key = _parsed(records[0])
     found = flawed(records[0], "DKIM1", _is_key) if key.wrong == "syntax" else None
     return Key(wrong="flawed", reason=found[0], record=found[1]) if found and found[1] else key
@@ -58,7 +57,7 @@ def _parsed(record: str) -> Key:
     text, kind = re.sub(r"\s", "", tags.get("p", "")), tags.get("k", "rsa").lower()
     hashes, services = (_words(tags.get(tag, usual)) for tag, usual in (("h", "sha256"), ("s", "*")))
     if "p" in tags and not text:
-        return Key(wrong="revoked", reason="revoked")
+        return Key(wrong="revoked")
     try:
         size = len(base64.b64decode(text, validate=True))
         if kind in ("rsa", "ed25519") and size and (size == 32) != (kind == "ed25519"):
@@ -69,8 +68,7 @@ def _parsed(record: str) -> Key:
         return Key(kind, 256, "extra", "nacl")
     except (dkim.DKIMException, ValueError, LookupError, TypeError) as error:
         return Key(wrong="syntax", reason=str(error).partition("(")[0].strip() or "p= is no key")
-    wrong = "hash" if "sha256" not in hashes else "service" if not {"*", "email"} & services else ""
-    return Key(kind, bits, wrong, wrong)
+    return Key(kind, bits, "hash" if "sha256" not in hashes else "service" if not {"*", "email"} & services else "")
 
 
 def _words(text: str) -> set[str]:
@@ -95,54 +93,44 @@ def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
     name = f"{selector}._domainkey.{domain}"
     records = resolver.texts(name)
     key = read(records)
-    facts: dict[str, Any] = {"name": name, "kind": key.kind, "bits": key.bits, "reason": key.reason}
-    short = "short" if key.bits < SHORTEST_KEY else "low" if key.bits < GOOD_KEY else ""
-    if key.wrong == "flawed":
-        paste = paste_of(name, key.record, _is_key)
-        yield tell("domain.dkim.flawed", tuple(records), paste, **facts)
-    elif end := key.wrong or (short if key.kind == "rsa" else ""):
-        provider = _provider(resolver, selector, name)
-        facts |= {"provider": provider.name, "page": provider.keys} if provider else {}
-        facts |= dict.fromkeys(("how", "command"), "provider" if provider else "own")
-        yield tell(f"domain.dkim.{end}", tuple(records) if key.wrong else (), **facts)
-    else:
-        yield tell("domain.dkim.key", **facts)
+    provider = _provider(resolver, selector, name)
+    facts = {"name": name, "kind": key.kind, "bits": key.bits, "reason": key.reason or key.wrong}
+    facts |= {"provider": provider.name, "page": provider.keys} if provider else {}
+    facts |= dict.fromkeys(("how", "command"), "provider" if provider else "own")
+    good = key.kind != "rsa" or key.bits >= GOOD_KEY
+    end = key.wrong or ("key" if good else "low" if key.bits >= SHORTEST_KEY else "short")
+    paste = paste_of(name, key.record, _is_key) if key.record else None
+    yield tell(f"domain.dkim.{end}", tuple(records) if key.wrong else (), paste, **facts)
     if records and "y" in _words(tag_list(records[0]).get("t", "")):
         yield tell("domain.dkim.test", name=name)
 
 
-def _provider(resolver: Resolver, selector: str, name: str) -> Any:
+def _provider(resolver: Resolver, selector: str, name: str) -> Provider | None:
     """Who holds the key, and has a page that shows its record."""
-    try:
+    targets: list[str] = []
+    with suppress(Unsure):
         targets = [record.target.to_text() for record in resolver.records(name, "CNAME")]
-    except Unsure:
-        targets = []
     return by_host(targets[0]) if targets else by_selector(selector)
 
 
-def signatures(resolver: Resolver, message: bytes, headers: list[str], held: Iterable[str] = ()) -> Iterator[Finding]:
-    """Whether the signatures of a message hold.
-
-    :param headers: its DKIM-Signature headers, from the top.
-    :param held: signing domains whose signature held when the message arrived, as the receiver says.
-    """
-    head, _, body = message.partition(b"\r\n\r\n")
+def signatures(resolver: Resolver, sample: Sample) -> Iterator[Finding]:
+    """Whether the signatures of a sample hold."""
+    head, _, body = sample.raw.partition(b"\r\n\r\n")
     if BLANKS_IN_HEAD.search(head) or BLANKS_IN_BODY.search(body):
         yield tell("message.dkim.unknown", reason="blanks")
         return
-    for index, header in enumerate(headers[:MOST_SIGNATURES]):
-        yield from _signature(resolver, message, index, header, set(held))
+    for index, tags in enumerate(sample.signatures[:MOST_SIGNATURES]):
+        yield from _signature(resolver, sample, index, tags)
 
 
 @check("message.dkim")
-def _signature(resolver: Resolver, message: bytes, index: int, header: str, held: set[str]) -> Iterator[Finding]:
-    if len(header) > LONGEST_SIGNATURE:
+def _signature(resolver: Resolver, sample: Sample, index: int, tags: dict[str, str]) -> Iterator[Finding]:
+    if len(sample.all("DKIM-Signature")[index]) > LONGEST_SIGNATURE:
         raise Unsure("long")
-    tags = tag_list(header)
     domain, selector = tags.get("d", "").lower(), tags.get("s", "")
     records = resolver.texts(f"{selector}._domainkey.{domain}")
-    end, reason = _judged(records, message, index, tags)
-    end = "since" if end != "valid" and domain in held else end
+    end, reason = _judged(records, sample.raw, index, tags)
+    end = "since" if end != "valid" and domain in held(sample) else end
     yield tell(f"message.dkim.{end}", domain=domain or "?", selector=selector, reason=reason)
 
 
@@ -155,7 +143,7 @@ def _judged(records: list[str], message: bytes, index: int, tags: dict[str, str]
     if key.wrong == "extra":
         raise Unsure(key.reason)
     if key.wrong:
-        return "key", key.reason
+        return "key", key.reason or key.wrong
     if not tags.get("a", "").lower().startswith(key.kind):
         return "type", f"it says a={tags.get('a')}, and the key is an {key.kind} key"
     ends = tags.get("x", "")
@@ -168,5 +156,5 @@ def _judged(records: list[str], message: bytes, index: int, tags: dict[str, str]
         verifier = dkim.DKIM(message, logger=quiet, minkey=0)
         valid = verifier.verify(index, dnsfunc=lambda name, timeout: records[0].encode())
     except (dkim.DKIMException, ValueError, LookupError, TypeError, AttributeError) as error:
-        return next((end for words, end in CAUSES if words in str(error)), "invalid"), str(error)
+        return "body" if "body hash mismatch" in str(error) else "invalid", str(error)
     return ("valid", "") if valid else ("header", "header")

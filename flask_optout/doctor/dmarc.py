@@ -138,39 +138,33 @@ def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
     order = ("p",) if policy.name == domain else ("sp", "p") if exists else ("np", "sp", "p")
     asked = "none" if bad else next((tags[tag] for tag in order if tag in tags), "none")
     facts = {"at": f"_dmarc.{policy.name}", "record": policy.record, "domain": domain, "policy": asked}
-    if bad:
-        effect = "none" if any(policy.reports.values()) else "lost"
-        yield tell("domain.dmarc.policy", **facts, bad=bad, effect=effect)
-    elif policy.twice:
-        yield tell("domain.dmarc.twice", **facts, tags=policy.twice)
-    else:
-        yield tell("domain.dmarc.record", **facts)
-    for end, wrong in (
-        ("dropped", [f"{tag}={value}" for tag, value in dropped.items() if tag not in POLICIES]),
-        ("removed", [f"{tag}={tags[tag]}" for tag in REMOVED if tag in tags]),
-        ("unknown-tag", sorted(set(tags) - {*dmarc_tags, *REMOVED})),
-    ):
-        if wrong:
-            yield tell(f"domain.dmarc.{end}", (policy.record,), policy.paste(), **facts, tags=wrong)
-    if tags.get("t") == "y":
-        yield tell("domain.dmarc.test", (), policy.paste("t"), **facts)
-    if "p" not in tags | dropped:
-        yield tell("domain.dmarc.no-policy", (), policy.paste(p="none"), **facts)
-    elif asked == "none" and not bad:
-        yield tell("domain.dmarc.unenforced", **facts)
+    effect = "none" if any(policy.reports.values()) else "lost"
+    end, wrong = ("policy", bad) if bad else ("twice", policy.twice) if policy.twice else ("record", [])
+    yield tell(f"domain.dmarc.{end}", **facts, tags=wrong, effect=effect)
+    missing = "p" not in tags | dropped
+    # Ends of ids, each with what is wrong, and what to paste.
+    checks: list[tuple[str, list[str] | bool, str]] = [
+        ("dropped", [f"{tag}={value}" for tag, value in dropped.items() if tag not in POLICIES], policy.paste()),
+        ("removed", [f"{tag}={tags[tag]}" for tag in REMOVED if tag in tags], policy.paste()),
+        ("unknown-tag", sorted(set(tags) - {*dmarc_tags, *REMOVED}), policy.paste()),
+        ("test", tags.get("t") == "y", policy.paste("t")),
+        ("no-policy", missing, policy.paste(p="none")),
+        ("unenforced", asked == "none" and not bad and not missing, ""),
+        ("no-reports", not policy.reports, policy.paste(rua=f"mailto:postmaster@{policy.name}")),
+        ("report-address", [uri for uri, address in policy.reports.items() if address is None], ""),
+        ("size", any(uri and uri["size_limit"] for uri in policy.reports.values()), policy.paste()),
+    ]
+    for end, found, paste in checks:
+        if found:
+            details = (policy.record,) if isinstance(found, list) else ()
+            yield tell(f"domain.dmarc.{end}", details, paste, **facts, tags=found)
 
 
 @check("domain.dmarc.reports")
 def _reports(resolver: Resolver, policy: Policy) -> Iterator[Finding]:
-    at, read = f"_dmarc.{policy.name}", [uri for uri in policy.reports.values() if uri]
-    if not policy.reports:
-        paste = policy.paste(rua=f"mailto:postmaster@{policy.name}")
-        yield tell("domain.dmarc.no-reports", (), paste, at=at)
-    if lost := tuple(uri for uri, address in policy.reports.items() if address is None):
-        yield tell("domain.dmarc.report-address", lost, at=at)
-    if any(uri["size_limit"] for uri in read):
-        yield tell("domain.dmarc.size", (), policy.paste(), at=at)
-    for target in dict.fromkeys(uri["address"].rpartition("@")[2].lower() for uri in read if "@" in uri["address"]):
+    """Whether the domains to which reports go take them."""
+    mailboxes = [uri["address"] for uri in policy.reports.values() if uri and "@" in uri["address"]]
+    for target in dict.fromkeys(mailbox.rpartition("@")[2].lower() for mailbox in mailboxes):
         try:
             resolver.through(verify_dmarc_report_destination, policy.name, target, ignore_unrelated_records=True)
         except (DMARCError, UnverifiedDMARCURIDestination):
@@ -196,12 +190,7 @@ def alignment(resolver: Resolver, author: str, bounce: str | None, signers: list
     tags = policy.tags if policy is not None else {}
     spf = bounce is not None and aligned(resolver, author, bounce, tags.get("aspf") == "s")
     dkim = any(aligned(resolver, author, name, tags.get("adkim") == "s") for name in signers)
+    end = "" if spf or dkim else ".unknown" if bounce is None or not signers else ".none"
     facts = {"author": author, "bounce": bounce, "signers": signers}
-    if spf or dkim:
-        yield tell(
-            "domain.alignment", **facts, speakers="both" if spf and dkim else "bounces" if spf else "signatures"
-        )
-    elif bounce is None or not signers:
-        yield tell("domain.alignment.unknown", **facts, reason="bounce" if bounce is None else "signers")
-    else:
-        yield tell("domain.alignment.none", **facts)
+    facts["speakers"] = " and ".join(["bounces"] * spf + ["signatures"] * dkim)
+    yield tell(f"domain.alignment{end}", **facts, reason="bounce" if bounce is None else "signers")

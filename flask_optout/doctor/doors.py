@@ -1,8 +1,7 @@
 """The doors, over HTTP at the deployed base URL: reading changes nothing, one click is one POST, and nothing stands
 in between.
 
-They are tried with the links of a probe: a person who is nobody, and an opportunity for each check, so that one check
-does not disturb another.
+They are tried with the links of two probes, people who are nobody, so that one check does not disturb another.
 """
 
 from __future__ import annotations
@@ -10,28 +9,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from ..addresses import Address, parse
-from .finding import Finding, check, tell
-from .http import BROWSER, PROGRAM, Answer, NoAnswer, knock
-from .parallel import side_by_side
+from .finding import Finding, side_by_side, tell
+from .forms import CHROME, FORM, SIGNAL, buttons_in, offered, scripts_in
+from .http import PROGRAM, Answer, NoAnswer, knock
 from .policies import policies
 from .providers import CHALLENGES
-from .scan import forms_in, offered, scripts_in
 
 #: example.com is nobody's (RFC 2606 section 3).
 PROBE: Address = parse("optout-doctor@example.com")
+READER: Address = parse("optout-doctor-reader@example.com")
+#: Where nobody has been invited to anything yet.
 PROBE_OPPORTUNITY = "optout-doctor"
-READER_OPPORTUNITY = "optout-doctor-reader"
-#: The bodies of one click and their types: as most mail programs send it, as they should (RFC 8058 section 3.2).
-SIGNALS = (
-    ("List-Unsubscribe=One-Click", "application/x-www-form-urlencoded"),
-    (
-        '--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--x--\r\n',
-        "multipart/form-data; boundary=x",
-    ),
-)
+#: One click as most mail programs send it, and as they should (RFC 8058 section 3.2).
+MULTIPART = b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--x--\r\n'
+SIGNALS = (SIGNAL, (MULTIPART, "multipart/form-data; boundary=x"))
 DAYS_LEFT = 14
 #: Seconds: no person presses sooner than this, so a page may take a faster press for a scanner's, and ask again.
 PAUSE = 0.5
@@ -56,26 +50,26 @@ class Probe(NamedTuple):
     one_click: str
 
 
-def doors(probe: Probe, reader: Probe, email_log: str | None) -> Iterator[Finding]:
+def doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = False) -> Iterator[Finding]:
     """Try the doors of a probe, and the operators' door as a stranger.
 
     :param reader: the probe whose links are only opened.
     :param email_log: where the Email Log is, if it has pages.
+    :param own_page: whether the host has a landing page of its own.
     """
     where = urlsplit(probe.landing).netloc
-
     try:
         first = ask("GET", probe.landing)
     except NoAnswer as reason:
-        end = f"certificate.{reason.certificate}" if reason.certificate else "unreachable"
-        yield tell(f"doors.{end if reason.certain else 'page.unknown'}", where=where, reason=reason)
+        yield tell(f"doors.{reason.end}", where=where, reason=reason)
         return
     if first.expires is not None:
         days = int((first.expires - time.time()) // 86_400)
         yield tell("doors.certificate" if days >= DAYS_LEFT else "doors.certificate.soon", where=where, days=days)
     end = _wrong(first)
     target = urlsplit(urljoin(probe.landing, first.first("location"))).netloc
-    yield tell(f"doors.page{end}", where=where, status=first.status, target=target or "nowhere")
+    seen = "doors.landing" if own_page and end == ".empty" else f"doors.page{end}"
+    yield tell(seen, where=where, status=first.status, target=target or "nowhere")
     if end:
         return
     yield from policies(first, probe.landing)
@@ -93,20 +87,19 @@ def doors(probe: Probe, reader: Probe, email_log: str | None) -> Iterator[Findin
         yield from found
 
 
-def ask(method: str, url: str, body: tuple[str, str] | None = None, agent: str = BROWSER) -> Answer:
+def ask(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = CHROME) -> Answer:
     """What a server answers when it is not too busy to.
 
     :raises NoAnswer: when it is, or when it answers with a challenge.
     """
     for waited in range(MOST_WAITS + 1):
+        time.sleep(WAIT if waited else 0)
         answer = knock(method, url, body, agent)
         if (whose := _challenger(answer, method)) is not None:
-            raise NoAnswer(f"{whose} asks whether a person is there ({answer.status})", certain=False)
+            raise NoAnswer(f"{whose} asks whether a person is there ({answer.status})")
         if answer.status not in BUSY:
             return answer
-        if waited < MOST_WAITS:
-            time.sleep(WAIT)
-    raise NoAnswer(f"it is down, busy, or limits requests ({answer.status})", certain=False)
+    raise NoAnswer(f"it is down, busy, or limits requests ({answer.status})")
 
 
 def _challenger(answer: Answer, method: str) -> str | None:
@@ -138,69 +131,61 @@ def _scripts(answer: Answer, landing: str) -> Iterator[Finding]:
         yield tell("doors.scripts", sources=sorted(foreign))
 
 
-@check("doors.agents")
 def _as_a_program(landing: str) -> Iterator[Finding]:
+    """Whether the page opens for what is no browser."""
     answer = ask("GET", landing, None, PROGRAM)
     if answer.status != 200 or not offered(answer.text):
         yield tell("doors.agents", status=answer.status)
 
 
-@check("doors.front")
 def _front_page(landing: str) -> Iterator[Finding]:
     """Whether the link's domain itself leads elsewhere; no other host is asked."""
     here, url = urlsplit(landing).netloc, urljoin(landing, "/")
     for _ in range(MOST_REDIRECTS):
         answer = ask("GET", url)
-        target = urljoin(url, answer.first("location"))
-        if not 300 <= answer.status < 400 or target == url:
+        url = urljoin(url, answer.first("location"))
+        if not 300 <= answer.status < 400:
             return
-        if urlsplit(target).netloc != here:
-            yield tell("doors.front.redirect", where=here, target=urlsplit(target).netloc)
+        if urlsplit(url).netloc != here:
+            yield tell("doors.front.redirect", where=here, target=urlsplit(url).netloc)
             return
-        url = target
 
 
-@check("doors.email-log")
 def _as_a_stranger(email_log: str | None) -> Iterator[Finding]:
+    """Whether the Email Log opens to anybody."""
     if email_log is not None:
         status = ask("GET", email_log).status
         yield tell("doors.email-log.open" if 200 <= status < 300 else "doors.email-log", status=status)
 
 
-@check("doors.reading")
 def _reading(reader: Probe) -> Iterator[Finding]:
     """Open every link as scanners do, and look whether the page says something else afterwards."""
     first = ask("GET", reader.landing)
     yield from _scripts(first, reader.landing)
     before = offered(first.text)
-    if first.status == 200 and not before:
-        yield tell("doors.landing")
-        return
-    for url in (
-        f"{reader.landing}?choice={'undo' if _is_muted(before) else 'mute'}",
-        reader.one_click,
-        f"{reader.one_click}?{SIGNALS[0][0]}",
-    ):
+    if not before:
+        raise NoAnswer("its page shows no button")
+    press = f"{reader.landing}?choice={'mute' if before.isdisjoint(UNDO) else 'undo'}"
+    for url in (press, reader.one_click, f"{reader.one_click}?{SIGNAL[0].decode()}"):
         for method in ("GET", "HEAD", "OPTIONS"):
             ask(method, url)
     last = ask("GET", reader.landing)
     after = offered(last.text)
     if last.status != 200 or not after:
-        raise NoAnswer(f"the page went ({last.status})", certain=True)
+        raise NoAnswer(f"the page went ({last.status})")
     yield tell("doors.reading" if after == before else "doors.reading.changes")
 
 
-def _is_muted(choices: frozenset[str]) -> bool:
-    return not choices.isdisjoint(UNDO)
+def _is_muted(landing: str) -> bool:
+    return not offered(ask("GET", landing).text).isdisjoint(UNDO)
 
 
-@check("doors.one-click")
 def _pressing(probe: Probe) -> Iterator[Finding]:
     """One click as mail programs do it, and back again."""
     fresh = _undone(probe.landing)
-    if not 400 <= ask("POST", probe.one_click, ("", SIGNALS[0][1]), PROGRAM).status < 500:
+    if not 400 <= ask("POST", probe.one_click, (b"", FORM), PROGRAM).status < 500:
         yield tell("doors.one-click.marker")
-    answers = [(kind, ask("POST", probe.one_click, (body, kind), PROGRAM)) for body, kind in SIGNALS]
+    answers = [(signal[1], ask("POST", probe.one_click, signal, PROGRAM)) for signal in SIGNALS]
     wrong = [(kind, answer) for kind, answer in answers if answer.status > 204 or answer.first("location")]
     for kind, answer in wrong:
         what = "redirect" if answer.first("location") else "status"
@@ -210,8 +195,7 @@ def _pressing(probe: Probe) -> Iterator[Finding]:
     if any(answer.first("set-cookie") for _, answer in answers):
         yield tell("doors.cookie", what="answer")
     if len(wrong) < len(answers):
-        muted = _is_muted(offered(ask("GET", probe.landing).text))
-        end = "" if muted else ".stale"
+        end = "" if _is_muted(probe.landing) else ".stale"
         yield tell(f"doors.cache{end if fresh else '.unknown'}", reason="muted")
         if not _undone(probe.landing):
             yield tell("doors.button")
@@ -222,19 +206,15 @@ def _undone(landing: str) -> bool:
 
     Each form is sent to its own action, as a browser does.
     """
-    page, label = ask("GET", landing).text, ""
+    page, label = ask("GET", landing).text, None
     for _ in range(MOST_PRESSES):
-        pairs = [(form, button) for form in forms_in(page) for button in form.buttons]
         # A page that took the press for a scanner's asks for it once more: by the same words, under another name.
-        found = [pair for pair in pairs if pair[1].value in UNDO] or [
-            pair for pair in pairs if pair[1].label == label
-        ]
+        found = [pair for pair in buttons_in(page) if pair[1].value in UNDO or pair[1].label == label]
         if not found:
             break
         form, button = found[0]
         label = button.label
         time.sleep(PAUSE)
-        body = urlencode({**form.fields, button.name: button.value})
-        answer = ask("POST", urljoin(landing, form.action), (body, SIGNALS[0][1]))
-        page = answer.text if forms_in(answer.text) else ask("GET", landing).text
-    return not _is_muted(offered(ask("GET", landing).text))
+        answer = ask("POST", urljoin(landing, form.action), (form.body(button), FORM))
+        page = answer.text if buttons_in(answer.text) else ask("GET", landing).text
+    return not _is_muted(landing)

@@ -26,17 +26,11 @@ LONGEST_HEADER = 10_000
 
 @dataclass
 class Judgement:
-    """What one server found: the results of each method, and the domains whose signature held."""
+    """What one server found: the result of each method, and the domains whose signature held."""
 
     server: str
-    results: dict[str, list[str]] = field(default_factory=dict)
+    results: dict[str, str] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
-
-    @property
-    def best(self) -> dict[str, str]:
-        """The result of each method that counts: of several signatures one that holds is enough."""
-        found = {method: self.results[method] for method in METHODS if method in self.results}
-        return {method: next((one for one in all if one in GOOD), all[0]) for method, all in found.items()}
 
 
 def _parsed(value: str) -> authres.AuthenticationResultsHeader | None:
@@ -60,7 +54,8 @@ def _judgement(values: list[str]) -> Judgement | None:
             break
         for result in header.results:
             method, said = str(result.method).lower(), str(result.result).lower()
-            judgement.results.setdefault(method, []).append(said)
+            if said in GOOD or method not in judgement.results:  # of several signatures one that holds is enough
+                judgement.results[method] = said
             if method == "dkim" and said == "pass":
                 signers = (str(p.value) for p in result.properties if p.type == "header" and p.name in ("d", "i"))
                 judgement.held |= {signer.rpartition("@")[2].lower() for signer in signers}
@@ -96,21 +91,20 @@ def evidence(sample: Sample) -> Iterator[Finding]:
         return
     last = last or Judgement("the receiver")
     if spf is not None:
-        last.results.setdefault("spf", [spf])
+        last.results.setdefault("spf", spf)
     yield _judged(last, first)
 
 
 def _judged(last: Judgement, first: Judgement | None) -> Finding:
-    found, end = last.best, ".fail"
+    found = {method: last.results[method] for method in METHODS if method in last.results}
     wrong = [method for method, result in found.items() if result not in (*GOOD, *OPEN)]
     if any(result in OPEN for result in found.values()):
         end = ".unknown"
     elif not wrong:
         end = ""
-    elif first is not None and first.best.get("dmarc") in GOOD:
+    elif first is not None and first.results.get("dmarc") in GOOD:
         end = ".forwarded"
-    elif found.get("dmarc") in GOOD and found.get("compauth", "pass") in GOOD:
-        end = ".part"
+    else:
+        end = ".part" if found.get("dmarc") in GOOD and found.get("compauth", "pass") in GOOD else ".fail"
     said = [f"{method}={result}" for method, result in found.items()] or ["nothing"]
-    facts = {"server": last.server, "said": said, "wrong": wrong, "first": first.server if first else ""}
-    return tell(f"message.receiver{end}", **facts)
+    return tell(f"message.receiver{end}", server=last.server, said=said, wrong=wrong, first=first and first.server)

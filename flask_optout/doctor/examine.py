@@ -5,48 +5,36 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from flask import Flask
 
 from ..email_log.search import Criteria
 from ..errors import BadToken, OptOutError
-from ..links.tokens import ALPHABET, Door
-from ..links.urls import TAG
+from ..links.tokens import ALPHABET, TAG, Door
 from ..wiring import State
 from .case import Case
-from .doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
-from .finding import Finding, Severity, tell
+from .doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
+from .finding import Finding, side_by_side, tell
 from .headers import headers
-from .parallel import side_by_side
-from .server import size
+from .report import Report
 from .setup import setup
+
+try:
+    from .bodies import bodies
+    from .dkim_keys import signatures
+    from .domain import domain
+    from .evidence import evidence
+    from .hosts import size
+    from .resolver import Resolver
+
+    MISSING: str | None = None
+except ImportError as error:
+    #: What is not installed of the extra.
+    MISSING = error.name
 
 #: In all; DNS stops some seconds earlier, so that what was seen by then is told.
 SECONDS = 18.0
 SECONDS_FOR_DNS = 14.0
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was looked at, and what was seen: each thing once, the worst first."""
-
-    domain: str | None
-    findings: list[Finding]
-
-    @classmethod
-    def of(cls, domain: str | None, findings: Iterable[Finding]) -> Report:
-        once = {(finding.id, finding.seen): finding for finding in findings}
-        order = list(Severity)
-        return cls(domain, sorted(once.values(), key=lambda finding: order.index(finding.severity)))
-
-    def count(self, *severities: Severity) -> int:
-        return sum(finding.severity in severities for finding in self.findings)
-
-    @property
-    def exit_status(self) -> int:
-        """1 when something fails, else 0."""
-        return int(self.count(Severity.FAIL) > 0)
 
 
 def examine(
@@ -57,13 +45,12 @@ def examine(
     :param offline: ask neither DNS nor the deployed app.
     :param progress: is told each group that is done.
     """
-    missing = _missing()
     with app.app_context():
         prefix = state.links.prefix(Door.LANDING)
     work: dict[str, Callable[[], Iterable[Finding]]] = {
         "setup": lambda: setup(app, state),
-        "domain": lambda: _domain(case, prefix, missing, offline),
-        "message": lambda: _message(app, state, case, prefix, missing, offline),
+        "domain": lambda: [tell("domain.offline")] if offline else _domain(case, prefix),
+        "message": lambda: _message(app, state, case, prefix, offline),
         "doors": lambda: [tell("doors.offline")] if offline else _doors(app, state, prefix),
     }
     findings: list[Finding] = []
@@ -73,54 +60,30 @@ def examine(
     return Report.of(case.author, findings)
 
 
-def _missing() -> str | None:
-    """What the extra lacks; asked for before there are threads, whose failing imports would disturb each other."""
-    try:
-        from .bodies import bodies  # noqa: F401
-        from .domain import domain  # noqa: F401
-        from .evidence import evidence  # noqa: F401
-    except ImportError as error:
-        return error.name
-    return None
-
-
-def _domain(case: Case, prefix: str, missing: str | None, offline: bool) -> Iterator[Finding]:
-    if offline or missing:
-        yield tell("domain.offline" if offline else "domain.extra", package=missing)
+def _domain(case: Case, prefix: str) -> Iterator[Finding]:
+    if MISSING is not None:
+        yield tell("domain.extra", package=MISSING)
         return
-    from .domain import domain
-    from .resolver import Resolver
-
     yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), prefix)
 
 
-def _message(
-    app: Flask, state: State, case: Case, prefix: str, missing: str | None, offline: bool
-) -> Iterator[Finding]:
+def _message(app: Flask, state: State, case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
     def made_here(url: str) -> bool:
         with app.app_context():
             try:
                 state.claim(Door.ONE_CLICK, url.rpartition("/")[2])
-            except BadToken:
-                return False
-            except OptOutError:  # said of the store
-                pass
+            except OptOutError as error:
+                return not isinstance(error, BadToken)  # any other is said of the store
             return True
 
-    yield from message(case, prefix, missing, made_here)
-    if case.sample is not None and not offline:
-        yield from size(app.config, len(case.sample.raw))
-    if case.sample is None or not case.sample.signatures or missing is not None:
+    yield from message(case, prefix, made_here)
+    if case.sample is None or MISSING is not None:
         return
     if offline:
         yield tell("message.offline")
         return
-    from .dkim_keys import signatures
-    from .evidence import held
-    from .resolver import Resolver
-
-    resolver = Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers)
-    yield from signatures(resolver, case.sample.raw, case.sample.all("DKIM-Signature"), held(case.sample))
+    yield from size(app.config, len(case.sample.raw))
+    yield from signatures(Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), case.sample)
 
 
 def ours(prefix: str | None) -> Callable[[str], bool]:
@@ -133,30 +96,18 @@ def ours(prefix: str | None) -> Callable[[str], bool]:
     return lambda url: link.match(url) is not None
 
 
-def message(
-    case: Case,
-    prefix: str | None,
-    missing: str | None = None,
-    made_here: Callable[[str], bool] = lambda url: True,
-) -> Iterator[Finding]:
+def message(case: Case, prefix: str | None, made_here: Callable[[str], bool] = lambda url: True) -> Iterator[Finding]:
     """What is wrong with a sample, as far as it can be seen without DNS.
 
     :param made_here: tells whether a one-click URL was made with this app's keys.
-    :param missing: what is not installed of the extra, which its receiver's verdict and its bodies need.
     """
-    if case.unreadable is not None:
-        yield tell("message.unreadable", reason=case.unreadable)
-        return
     if case.sample is None:
-        yield tell("message.none")
+        yield tell("message.unreadable", reason=case.unreadable) if case.unreadable else tell("message.none")
         return
     yield from headers(case.sample, ours(prefix), made_here)
-    if missing is not None:
-        yield tell("message.extra", package=missing)
+    if MISSING is not None:
+        yield tell("message.extra", package=MISSING)
         return
-    from .bodies import bodies
-    from .evidence import evidence
-
     yield from evidence(case.sample)
     yield from bodies(case.sample, ours(prefix))
 
@@ -164,13 +115,15 @@ def message(
 def _doors(app: Flask, state: State, prefix: str) -> Iterator[Finding]:
     try:
         with app.app_context():
-            # The host's own landing page is shown for an opportunity that there is.
-            newest = state.search.page(Criteria()).entries if state.hooks.landing_page else []
-            probe, reader = (
-                Probe(*(state.links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
-                for opportunity in (PROBE_OPPORTUNITY, newest[0].opportunity if newest else READER_OPPORTUNITY)
+            # The host's own loader and landing page know an opportunity that there is.
+            newest = state.search.page(Criteria()).entries
+            opportunity = newest[0].opportunity if newest else PROBE_OPPORTUNITY
+            pressed, opened = (
+                Probe(*(state.links.url(door, person, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
+                for person in (PROBE, READER)
             )
     except OptOutError as error:
         yield tell("doors.page.unknown", where=prefix, reason=error.what)
         return
-    yield from doors(probe, reader, None if state.hooks.operator is None else f"{prefix}operator/")
+    email_log = None if state.hooks.operator is None else f"{prefix}operator/"
+    yield from doors(pressed, opened, email_log, state.hooks.landing_page is not None)

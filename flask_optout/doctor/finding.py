@@ -1,4 +1,4 @@
-"""A finding: what was seen, how bad it is, why it matters here, and how to mend it.
+"""A finding: what was seen, how bad it is, why it matters here, and how to mend it; and the checks that find it.
 
 A check says an id and the facts that it saw; severity and texts stand in ``texts.toml``. Facts come from DNS, a
 message or a server, so they are cleaned before they are shown.
@@ -7,8 +7,10 @@ message or a server, so they are cleaned before they are shown.
 from __future__ import annotations
 
 import re
+import threading
+import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import wraps
@@ -114,6 +116,34 @@ def check(id: str) -> Callable[[Callable[P, Iterator[Finding]]], Callable[P, Ite
         return checked
 
     return decorate
+
+
+def side_by_side(
+    work: Mapping[str, Callable[[], Iterable[Finding]]], seconds: float
+) -> Iterator[tuple[str, list[Finding]]]:
+    """The findings of each piece of work, by its name; what is late, or breaks, ends in a finding that says so."""
+    end = time.monotonic() + seconds
+    found: dict[str, list[Finding]] = {name: [] for name in work}
+    threads = {
+        name: threading.Thread(target=_gather, args=(name, work[name], found[name]), daemon=True) for name in work
+    }
+    for thread in threads.values():
+        thread.start()
+    for name, thread in threads.items():
+        thread.join(max(0.0, end - time.monotonic()))
+        late = [tell(f"{name}.time.unknown", reason="time", seconds=f"{seconds:.0f}")] if thread.is_alive() else []
+        yield name, [*found[name], *late]
+
+
+def _gather(name: str, look: Callable[[], Iterable[Finding]], found: list[Finding]) -> None:
+    try:
+        for finding in look():
+            found.append(finding)
+    except Unsure as trouble:
+        found.append(tell(f"{name}.unknown", reason=trouble))
+    # What comes from outside is hostile: whatever a reader of it stumbles over ends as a finding, never as a trace.
+    except Exception as error:
+        found.append(tell(f"{name}.trouble.unknown", reason="trouble", kind=type(error).__name__))
 
 
 def of_error(subject: str, error: OptOutError) -> Finding:

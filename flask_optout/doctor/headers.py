@@ -14,6 +14,14 @@ from .sample import Sample
 MUST_SIGN = ("From", "List-Unsubscribe", "List-Unsubscribe-Post")
 #: RFC 6376 section 5.4: a header that is not signed can be changed on its way.
 SHOULD_SIGN = ("Subject", "Date", "To", "Message-ID", "List-Id", "Feedback-ID")
+#: What must be there once, and how it is written.
+RIGHT = {
+    "List-Unsubscribe-Post": r"List-Unsubscribe\s*=\s*One-Click",
+    "List-Id": r"[^<]*<[A-Za-z0-9_-]+(\.[A-Za-z0-9-]+)+>",
+    "Auto-Submitted": r"(?i)auto-generated.*",
+    "Feedback-ID": r"([^:]*:){3}[^:]{5,15}",
+}
+MAY_LACK = ("Feedback-ID",)
 #: RFC 5322 section 2.1.1.
 LONGEST_LINE = 998
 
@@ -24,19 +32,13 @@ def headers(sample: Sample, ours: Callable[[str], bool], made_here: Callable[[st
     :param ours: tells whether a URL is a candidate's link of this app, by its form.
     :param made_here: tells whether such a URL was made with this app's keys.
     """
-    posts = [re.sub(r"\s", "", value) for value in sample.all("List-Unsubscribe-Post")]
-    ids = sample.all("List-Id")
-    feedback = [value.split(":") for value in sample.all("Feedback-ID")]
-    right = {
-        "list-unsubscribe-post": posts == ["List-Unsubscribe=One-Click"],
-        "list-id": len(ids) == 1 and re.search(r"<[A-Za-z0-9_-]+(\.[A-Za-z0-9-]+)+>$", ids[0]),
-        "auto-submitted": sample.first("Auto-Submitted").lower().startswith("auto-generated"),
-        "recipient": (count := _recipients(sample)) == 1,
-    }
-    if feedback:
-        right["feedback-id"] = [len(parts) for parts in feedback] == [4] and 5 <= len(feedback[0][3].strip()) <= 15
-    for name, is_right in right.items():
-        yield tell(f"message.{name}" if is_right else f"message.{name}.wrong", count=count)
+    for name, pattern in RIGHT.items():
+        values = sample.all(name)
+        is_right = len(values) == 1 and re.fullmatch(pattern, values[0])
+        if values or name not in MAY_LACK:
+            yield tell(f"message.{name.lower()}{'' if is_right else '.wrong'}")
+    count = _recipients(sample)
+    yield tell("message.recipient" if count == 1 else "message.recipient.wrong", count=count)
     yield from _list_unsubscribe(sample, ours, made_here)
     head = sample.raw[: sample.raw.find(b"\r\n\r\n")].split(b"\r\n")
     if (long := any(len(line) > LONGEST_LINE for line in head)) or any(max(line, default=0) > 127 for line in head):
@@ -69,13 +71,10 @@ def _list_unsubscribe(
     if what is not None:
         yield tell("message.list-unsubscribe.wrong", what=what, count=len(found), web=len(web))
         return
-    end = "" if made_here(web[0]) else ".other-key"
+    end = ".other" if not ours(web[0]) else "" if made_here(web[0]) else ".other-key"
     host = place_of(web[0]).hostname or "no host"
     provider = by_host(host)
-    yield tell(
-        f"message.list-unsubscribe{end if ours(web[0]) else '.other'}",
-        whose=f"{host} ({provider.name})" if provider is not None else host,
-    )
+    yield tell(f"message.list-unsubscribe{end}", whose=f"{host} ({provider.name})" if provider is not None else host)
     if any(uri.lower().startswith("mailto:") and "?" in uri for uri in uris):
         yield tell("message.list-unsubscribe.mailto")
 

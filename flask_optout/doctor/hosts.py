@@ -1,8 +1,10 @@
-"""The hosts of a sending domain: MX, reverse names, HELO, block lists, and how their mail is encrypted."""
+"""The hosts of a sending domain: MX, reverse names, HELO, block lists, encryption, and the sizes that they take."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import smtplib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -14,6 +16,7 @@ from .finding import Finding, Unsure, check, tell
 from .resolver import Resolver
 
 MOST_ADDRESSES = 4
+SECONDS_FOR_SMTP = 5.0
 #: Blocks for documentation count as the Internet's: only they tell a test from it.
 DOCUMENTED = [ip_network(block) for block in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
 #: Answers of block lists that say that they do not answer (such as to a public resolver), and that a name is not of
@@ -28,31 +31,23 @@ ENCRYPTION: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 NO_RECORD: tuple[type[Exception], ...] = (Unsure, mta_sts.MTASTSRecordNotFound, tls.SMTPTLSReportingRecordNotFound)
 
 
-@check("domain.mx")
-def mx(resolver: Resolver, domain: str) -> Iterator[Finding]:
-    """Whether a domain that invitations come from takes mail."""
-    yield from _takes_mail(resolver, domain, "domain.mx")
-
-
-@check("domain.mailto")
-def mailto(resolver: Resolver, domain: str) -> Iterator[Finding]:
-    """Whether the domain of OPTOUT_MAILTO takes mail."""
-    yield from _takes_mail(resolver, domain, "domain.mailto")
-
-
-def _takes_mail(resolver: Resolver, domain: str, id: str) -> Iterator[Finding]:
-    hosts = []
-    try:
-        found = resolver.through(get_mx_record_set, domain)
-        hosts = [host["hostname"] for host in found["hosts"]][:MOST_ADDRESSES]
-        null = found["record_count"] and not hosts
-    except DNSExceptionNXDOMAIN:
-        null = False
-    if null or not any(resolver.addresses(host) for host in hosts or [domain]):
+def _takes_mail(id: str) -> Callable[[Resolver, str], Iterator[Finding]]:
+    @check(id)
+    def look(resolver: Resolver, domain: str) -> Iterator[Finding]:
+        hosts, null = [], False
+        with suppress(DNSExceptionNXDOMAIN):
+            found = resolver.through(get_mx_record_set, domain)
+            hosts = [host["hostname"] for host in found["hosts"]][:MOST_ADDRESSES]
+            null = found["null_mx"]
+        works = not null and any(resolver.addresses(host) for host in hosts or [domain])
         what = "null" if null else "lost" if hosts else "none"
-        yield tell(f"{id}.none", domain=domain, what=what, hosts=hosts)
-    else:
-        yield tell(id, domain=domain, hosts=hosts or [domain])
+        yield tell(id if works else f"{id}.none", domain=domain, what=what, hosts=hosts or [domain])
+
+    return look
+
+
+#: Whether a domain takes mail: one that invitations come from, and that of OPTOUT_MAILTO.
+mx, mailto = _takes_mail("domain.mx"), _takes_mail("domain.mailto")
 
 
 def senders(resolver: Resolver, host: str | None) -> list[str]:
@@ -89,19 +84,18 @@ def ptr(resolver: Resolver, address: str, explicit: bool) -> Iterator[Finding]:
 def helo(resolver: Resolver, name: str, addresses: list[str]) -> Iterator[Finding]:
     """Whether the name that the sending host gives itself is one, and leads to it."""
     found = resolver.addresses(name)
-    if set(found) & set(addresses) or (found and not addresses):
-        yield tell("domain.helo", name=name)
-    else:
-        yield tell("domain.helo.other", name=name, what="other" if found else "lost")
+    well = set(found) & set(addresses) or (found and not addresses)
+    yield tell("domain.helo" if well else "domain.helo.other", name=name, what="other" if found else "lost")
 
 
 def block_lists(
     resolver: Resolver, lists: Sequence[str], addresses: list[str], domains: list[str]
 ) -> Iterator[Finding]:
     """Whether block lists in DNS name a sending address or a domain (RFC 5782)."""
-    reverse = [ip_address(address).reverse_pointer.rsplit(".", 2)[0] for address in addresses]
+    names = {ip_address(address).reverse_pointer.rsplit(".", 2)[0]: address for address in addresses}
+    names |= {domain: domain for domain in domains}
     for zone in lists:
-        yield from _block_list(resolver, zone, dict(zip([*reverse, *domains], [*addresses, *domains], strict=True)))
+        yield from _block_list(resolver, zone, names)
 
 
 @check("domain.block-list")
@@ -121,9 +115,25 @@ def encryption(resolver: Resolver, domain: str) -> Iterator[Finding]:
     for kind, (query, parse) in ENCRYPTION.items():
         try:
             parse(resolver.through(query, domain)["record"])
+            yield tell("domain.encryption", kind=kind, domain=domain)
         except NO_RECORD:
-            continue
+            pass
         except (mta_sts.MTASTSError, tls.SMTPTLSReportingError) as error:
             yield tell("domain.encryption.wrong", kind=kind, domain=domain, reason=error)
-            continue
-        yield tell("domain.encryption", kind=kind, domain=domain)
+
+
+@check("message.size")
+def size(config: Mapping[str, Any], octets: int) -> Iterator[Finding]:
+    """Whether the server takes a message of this size, and says so before it has the text (RFC 1870)."""
+    kind = smtplib.SMTP_SSL if config.get("MAIL_USE_SSL") else smtplib.SMTP
+    try:
+        with kind(
+            config.get("MAIL_SERVER") or "localhost", config.get("MAIL_PORT") or 25, timeout=SECONDS_FOR_SMTP
+        ) as smtp:
+            smtp.ehlo()
+            said = smtp.esmtp_features.get("size")
+    except (OSError, smtplib.SMTPException) as error:
+        raise Unsure(type(error).__name__) from None
+    limit = int(said) if said and said.isdecimal() else 0
+    end = ".unsaid" if said is None else ".small" if 0 < limit < octets else ""
+    yield tell(f"message.size{end}", limit=limit // 1_000, size=octets // 1_000)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-import time
 from dataclasses import dataclass
 from email.message import Message
 from urllib.parse import urlsplit
 
 from .finding import Unsure
+from .forms import CHROME
 
 SECONDS = 5.0
 LONGEST_PAGE = 300_000
-#: What a candidate's browser calls itself, and a program.
-BROWSER = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
-)
+#: What a program calls itself.
 PROGRAM = "flask-optout-doctor"
 #: Ends of the ids for what OpenSSL finds wrong with a certificate, by its X509_V_ERR numbers.
 CERTIFICATE_ERRORS = {
@@ -29,15 +26,11 @@ CERTIFICATE_ERRORS = {
 
 
 class NoAnswer(Unsure):
-    """Nothing that speaks HTTP answered; ``certain`` when that is no matter of time or of DNS.
+    """Nothing that speaks HTTP answered; ``end`` is that of the id that says so of the candidate's page."""
 
-    ``certificate`` is the end of the id that says what is wrong with the certificate, where that is why.
-    """
-
-    def __init__(self, reason: str, certain: bool, certificate: str = "") -> None:
+    def __init__(self, reason: str, end: str = "page.unknown") -> None:
         super().__init__(reason)
-        self.certain = certain
-        self.certificate = certificate
+        self.end = end
 
 
 @dataclass(frozen=True)
@@ -50,15 +43,15 @@ class Answer:
     expires: float | None = None
 
     def values(self, name: str) -> list[str]:
-        """The values of a header, in their order; a list with commas is taken apart (RFC 9110 section 5.3)."""
-        parts = ",".join(self.headers.get_all(name, [])).split(",")
+        """The values of a header in small letters, in their order; a list is taken apart (RFC 9110 section 5.3)."""
+        parts = ",".join(self.headers.get_all(name, [])).lower().split(",")
         return [part.strip() for part in parts if part.strip()]
 
     def first(self, name: str) -> str:
         return str(self.headers.get(name, ""))
 
 
-def knock(method: str, url: str, body: tuple[str, str] | None = None, agent: str = BROWSER) -> Answer:
+def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = CHROME) -> Answer:
     """Send one request.
 
     :param body: the body and its type.
@@ -67,37 +60,24 @@ def knock(method: str, url: str, body: tuple[str, str] | None = None, agent: str
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=SECONDS)
-    headers = {"User-Agent": agent, "Accept": "text/html, */*"}
-    if body is not None:
-        headers["Content-Type"] = body[1]
+    content, typed = (body[0], {"Content-Type": body[1]}) if body is not None else (None, {})
     try:
         connection.connect()
         certificate = connection.sock.getpeercert() if isinstance(connection.sock, ssl.SSLSocket) else None
-        connection.request(
-            method, f"{parts.path}?{parts.query}" if parts.query else parts.path, body and body[0], headers
-        )
+        path = parts._replace(scheme="", netloc="", fragment="").geturl()
+        connection.request(method, path, content, {"User-Agent": agent, "Accept": "text/html, */*", **typed})
         response = connection.getresponse()
-        page = _read(response)
+        page = response.read(LONGEST_PAGE)
     except ssl.SSLCertVerificationError as error:
         end = CERTIFICATE_ERRORS.get(error.verify_code, "broken")
-        raise NoAnswer(error.verify_message or str(error), certain=True, certificate=end) from None
+        raise NoAnswer(error.verify_message or str(error), f"certificate.{end}") from None
     except ssl.SSLError as error:
-        raise NoAnswer(f"it speaks no TLS ({error.reason or error})", certain=True) from None
+        raise NoAnswer(f"it speaks no TLS ({error.reason or error})", "unreachable") from None
     except (TimeoutError, socket.gaierror) as error:
-        raise NoAnswer(f"it did not answer ({type(error).__name__})", certain=False) from None
+        raise NoAnswer(f"it did not answer ({type(error).__name__})") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NoAnswer(f"it answers no HTTP ({type(error).__name__})", certain=True) from None
+        raise NoAnswer(f"it answers no HTTP ({type(error).__name__})", "unreachable") from None
     finally:
         connection.close()
     expires = ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None
     return Answer(response.status, response.headers, page.decode("utf-8", "replace"), expires)
-
-
-def _read(response: http.client.HTTPResponse) -> bytes:
-    body, end = b"", time.monotonic() + SECONDS
-    while len(body) < LONGEST_PAGE and time.monotonic() < end:
-        chunk = response.read1(65_536)
-        if not chunk:
-            break
-        body += chunk
-    return body

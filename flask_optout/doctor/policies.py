@@ -23,19 +23,15 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 def policies(answer: Answer, url: str) -> Iterator[Finding]:
     """What is wrong with the headers of a candidate's page."""
     csp = [_directives(policy) for policy in answer.values("content-security-policy")]
-
-    def values(name: str) -> list[str]:
-        return [value.lower() for value in answer.values(name)]
-
     # The last value that a browser knows is the one that counts.
-    known = [value for value in values("referrer-policy") if value in CLOSED + OPEN + NAME_ALONE] or [""]
+    known = [value for value in answer.values("referrer-policy") if value in CLOSED + OPEN + NAME_ALONE] or [""]
     right = {
-        "Cache-Control": "no-store" in values("cache-control"),
+        "Cache-Control": "no-store" in answer.values("cache-control"),
         "Referrer-Policy": known[-1] in CLOSED + OPEN,
-        "X-Robots-Tag": {"noindex", "none"} & set(values("x-robots-tag")),
+        "X-Robots-Tag": {"noindex", "none"} & set(answer.values("x-robots-tag")),
         "Content-Security-Policy": any(policy.get("frame-ancestors") == ["'none'"] for policy in csp),
         # A browser reads the first value alone.
-        "X-Content-Type-Options": values("x-content-type-options")[:1] == ["nosniff"],
+        "X-Content-Type-Options": answer.values("x-content-type-options")[:1] == ["nosniff"],
     }
     findings = [tell("doors.headers.lost", name=name, header=name, danger=name) for name in right if not right[name]]
     if known[-1] in OPEN:
@@ -54,7 +50,7 @@ def policies(answer: Answer, url: str) -> Iterator[Finding]:
 
 def _directives(policy: str) -> dict[str, list[str]]:
     """The directives of one policy; of two with one name the first counts."""
-    parts = [words for part in policy.lower().split(";") if (words := part.split())]
+    parts = [words for part in policy.split(";") if (words := part.split())]
     return {words[0]: words[1:] for words in reversed(parts)}
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import textwrap
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from typing import TextIO
 
 import click
 
-from .examine import Report
 from .finding import Finding, Severity
 
 #: Of the JSON; it grows by one when something in it changes its meaning or goes away.
@@ -20,6 +19,28 @@ TITLES = {"setup": "Set-up", "domain": "Sending domain", "message": "Message", "
 COLOURS = dict(zip(Severity, ("red", "yellow", "cyan", "magenta", "green"), strict=True))
 WIDTH = 80
 INDENT = 15
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was looked at, and what was seen: each thing once, the worst first."""
+
+    domain: str | None
+    findings: list[Finding]
+
+    @classmethod
+    def of(cls, domain: str | None, findings: Iterable[Finding]) -> Report:
+        once = {(finding.id, finding.seen): finding for finding in findings}
+        order = list(Severity)
+        return cls(domain, sorted(once.values(), key=lambda finding: order.index(finding.severity)))
+
+    def count(self, *severities: Severity) -> int:
+        return sum(finding.severity in severities for finding in self.findings)
+
+    @property
+    def exit_status(self) -> int:
+        """1 when something fails, else 0."""
+        return int(self.count(Severity.FAIL) > 0)
 
 
 def as_json(report: Report) -> str:
@@ -81,7 +102,6 @@ def write(report: Report, out: TextIO) -> None:
     colours = out.isatty() and not os.environ.get("NO_COLOR")
     for style, line in lines(report):
         text = line.encode(encoding, "replace").decode(encoding)
-        words = style.split()
-        colour = next((word for word in words if word in COLOURS.values()), None)
-        styled = click.style(text, fg=colour, bold="bold" in words or None, dim="dim" in words or None)
+        colour = next((colour for colour in COLOURS.values() if colour in style), None)
+        styled = click.style(text, fg=colour, bold="bold" in style or None, dim="dim" in style or None)
         click.echo(styled, file=out, color=colours)

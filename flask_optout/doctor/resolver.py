@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import checkdmarc.utils
@@ -37,10 +38,8 @@ class Resolver(dns.resolver.Resolver):
     """
 
     def __init__(self, deadline: float, nameservers: Sequence[tuple[str, int]] = ()) -> None:
-        try:
+        with suppress(dns.resolver.NoResolverConfiguration):  # then each question goes unanswered
             super().__init__(configure=not nameservers)
-        except dns.resolver.NoResolverConfiguration:
-            super().__init__(configure=False)
         if nameservers:
             self.nameservers = [dns.nameserver.Do53Nameserver(address, port) for address, port in nameservers]
         self.timeout = SECONDS_PER_TRY

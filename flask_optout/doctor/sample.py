@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 from email.utils import parseaddr
+from itertools import islice
 
 from ..addresses import parse
 from ..errors import AddressError
@@ -19,6 +20,8 @@ LONGEST_HEAD = 100_000
 COMMENT = re.compile(r"\([^()]*\)")
 RECEIVED_SPF = re.compile(r"([A-Za-z-]+)=(\"[^\"]*\"|[^;\s]+)")
 MOST_PARTS = 40
+#: The parts that people read, and their types.
+KINDS = {"text": "text/plain", "html": "text/html", "amp": "text/x-amp-html"}
 
 
 class Unreadable(Exception):
@@ -27,13 +30,11 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Sample:
-    """One message: its bytes, its headers unfolded, in their order, by lower-case name, and its text parts."""
+    """One message: its bytes, its headers unfolded, in their order, by lower-case name, and its parts by kind."""
 
     raw: bytes
     headers: dict[str, list[str]] = field(default_factory=dict)
-    texts: list[str] = field(default_factory=list)
-    htmls: list[str] = field(default_factory=list)
-    amps: list[str] = field(default_factory=list)
+    bodies: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, raw: bytes) -> Sample:
@@ -53,10 +54,10 @@ class Sample:
                 headers.setdefault(name.lower(), []).append(_unfolded(str(value)))
             if "from" not in headers:
                 raise Unreadable("it has no From header")
-            bodies = [list(_bodies(message, kind)) for kind in ("plain", "html", "x-amp-html")]
+            bodies = {kind: list(_bodies(message, type)) for kind, type in KINDS.items()}
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise Unreadable(f"its parts cannot be told apart ({type(error).__name__})") from None
-        return cls(raw, headers, *bodies)
+        return cls(raw, headers, bodies)
 
     def all(self, name: str) -> list[str]:
         return self.headers.get(name.lower(), [])
@@ -78,10 +79,8 @@ class Sample:
     def received_spf(self) -> dict[str, str]:
         """What the topmost Received-SPF says: ``result``, ``client-ip``, ``helo`` and more (RFC 7208 section 9.1)."""
         result, _, rest = self.first("Received-SPF").partition(" ")
-        pairs = RECEIVED_SPF.findall(COMMENT.sub(" ", rest))
-        return (
-            {"result": result.lower(), **{name.lower(): value.strip('"') for name, value in pairs}} if result else {}
-        )
+        pairs = [("result", result.lower()), *RECEIVED_SPF.findall(COMMENT.sub(" ", rest))] if result else []
+        return {name.lower(): value.strip('"') for name, value in pairs}
 
     @property
     def receivers(self) -> list[str]:
@@ -130,11 +129,9 @@ def _unfolded(value: str) -> str:
     return " ".join(line.strip() for line in value.splitlines()).strip()
 
 
-def _bodies(message: Message, kind: str) -> Iterator[str]:
-    for number, part in enumerate(message.walk()):
-        if number >= MOST_PARTS:
-            return
-        if part.get_content_type() == f"text/{kind}" and part.get_content_disposition() != "attachment":
+def _bodies(message: Message, type: str) -> Iterator[str]:
+    for part in islice(message.walk(), MOST_PARTS):
+        if part.get_content_type() == type and part.get_content_disposition() != "attachment":
             payload = part.get_payload(decode=True)
             assert isinstance(payload, bytes)
             try:

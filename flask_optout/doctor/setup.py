@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -99,24 +99,16 @@ def _mail(app: Flask) -> Iterator[Finding]:
 
 def _wall(app: Flask) -> Iterator[Finding]:
     """Whether the host's own hooks let candidates and mail programs through."""
-    try:
+    with suppress(OptOutError):  # said of the store
         found = find_wall(app)
-    except OptOutError:  # said of the store
-        return
-    if found is None:
-        yield tell("setup.wall")
-        return
-    mend, _, code = found.mend.partition("\n")
-    yield tell("setup.wall.found", (), textwrap.dedent(code), what=found.what, why=found.why, mend=mend)
+        yield tell("setup.wall") if found is None else tell("setup.wall.found", **found)
 
 
 def _log(state: State, days: int) -> Iterator[Finding]:
     """Whether the Email Log is pruned."""
-    try:
+    with suppress(OptOutError):  # said of the store
         outdated = state.email_log.outdated(days + 1) > 0  # which leaves cron a day
-    except OptOutError:  # said of the store
-        return
-    yield tell("setup.log.old" if outdated else "setup.log", days=days)
+        yield tell("setup.log.old" if outdated else "setup.log", days=days)
 
 
 def time_outs(engine: sa.Engine) -> Iterator[Finding]:
@@ -124,45 +116,29 @@ def time_outs(engine: sa.Engine) -> Iterator[Finding]:
 
     :raises sqlalchemy.exc.SQLAlchemyError: when the database cannot be reached.
     """
+    kind = engine.dialect.name.replace("mariadb", "mysql")
     with engine.connect() as connection:
-        driver = connection.connection.driver_connection
-        match engine.dialect.name:
+        driver: Any = connection.connection.driver_connection
+
+        def said(statement: str) -> Any:
+            return connection.exec_driver_sql(statement).scalar_one()
+
+        match kind:
             case "sqlite":
-                missing, options = _sqlite(connection), "sqlite"
-                yield from _wal(connection)
+                ends = {"timeout": 0 < said("PRAGMA busy_timeout") <= LONGEST_WAIT * 1_000}
+                if (mode := said("PRAGMA journal_mode")) not in ("wal", "memory"):
+                    yield tell("setup.wal", mode=mode)
             case "postgresql":
-                missing, options = _postgresql(connection, driver), "postgresql"
-            case "mysql" | "mariadb":
-                missing, options = _mysql(driver), "mysql"
+                info = driver.info
+                given = info.get_parameters() if hasattr(info, "get_parameters") else info.dsn_parameters
+                ends = {"connect_timeout": int(given.get("connect_timeout") or 0) > 0}
+                ends["statement_timeout"] = said("SHOW statement_timeout") not in ("0", 0)
+            case "mysql":
+                # PyMySQL and mysqlclient's kin keep two of them by another name; None means that nothing ends a wait.
+                names = ("connect_timeout", "read_timeout", "write_timeout")
+                ends = {name: getattr(driver, name, getattr(driver, f"_{name}", True)) for name in names}
             case _:
                 return
-    if engine.dialect.name != "sqlite" and getattr(engine.pool, "_timeout", 0) > LONGEST_WAIT:
-        missing.append("pool_timeout")
-    if missing:
-        yield tell("setup.time-outs.missing", missing=missing, options=options)
-    else:
-        yield tell("setup.time-outs")
-
-
-def _sqlite(connection: sa.Connection) -> list[str]:
-    waits = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
-    return [] if 0 < waits <= LONGEST_WAIT * 1_000 else ["timeout"]
-
-
-def _wal(connection: sa.Connection) -> Iterator[Finding]:
-    mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-    if mode not in ("wal", "memory"):
-        yield tell("setup.wal", mode=mode)
-
-
-def _postgresql(connection: sa.Connection, driver: Any) -> list[str]:
-    said = driver.info.get_parameters() if hasattr(driver.info, "get_parameters") else driver.info.dsn_parameters
-    missing = [] if int(said.get("connect_timeout") or 0) > 0 else ["connect_timeout"]
-    limit = connection.exec_driver_sql("SHOW statement_timeout").scalar_one()
-    return missing if limit not in ("0", 0) else [*missing, "statement_timeout"]
-
-
-def _mysql(driver: Any) -> list[str]:
-    #: Names by which PyMySQL and mysqlclient's kin keep them; None means that nothing ends a wait.
-    names = {"connect_timeout": "connect_timeout", "read_timeout": "_read_timeout", "write_timeout": "_write_timeout"}
-    return [name for name, kept in names.items() if hasattr(driver, kept) and not getattr(driver, kept)]
+    ends["pool_timeout"] = kind == "sqlite" or getattr(engine.pool, "_timeout", 0) <= LONGEST_WAIT
+    missing = [name for name, is_set in ends.items() if not is_set]
+    yield tell("setup.time-outs.missing", missing=missing, options=kind) if missing else tell("setup.time-outs")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
@@ -22,16 +22,12 @@ with warnings.catch_warnings():
 
 #: An address that no term names (RFC 1112 section 4), so that every term of a record is looked at.
 NOBODY = "240.0.0.1"
-#: pyspf's reasons for a permanent error, by a piece of their words; whatever else it says is about the syntax.
-REASONS = (
-    ("Too many DNS lookups", "lookups"),
-    ("MX records returned", "lookups"),
-    ("levels of recursion", "lookups"),
-    ("Void lookup", "void"),
-    ("No valid SPF record", "include"),
-    ("no SPF record", "include"),
-    ("trivial recursion", "include"),
-)
+#: pyspf's reasons for a permanent error, by words of theirs; whatever else it says is about the syntax.
+REASONS = {
+    "lookups": re.compile("Too many DNS lookups|MX records returned|levels of recursion"),
+    "void": re.compile("Void lookup"),
+    "include": re.compile("(No valid|no) SPF record|trivial recursion"),
+}
 #: What pyspf takes of a record; of other kinds, its text.
 READERS: dict[str, Callable[[Any], Any]] = {
     "MX": lambda record: (record.preference, record.exchange.to_text(omit_final_dot=True)),
@@ -39,27 +35,20 @@ READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@dataclass
-class Verdict:
-    """What SPF says of one sender, in the words of RFC 7208 section 2.6, and the records that it led to."""
+class Question(pyspf.query):  # type: ignore[misc]
+    """pyspf's evaluation, asking through our resolver: its own way into DNS knows neither deadline nor server.
 
-    result: str
-    reason: str
-    lookups: int
-    tree: tuple[str, ...]
-    #: The domain whose record is wrong, and the record, where one is.
-    broken: tuple[str, str] | None
+    ``result`` is in the words of RFC 7208 section 2.6, ``tree`` the records that it led to, ``broken`` the domain
+    whose record is wrong, and that record.
+    """
 
-
-class _Question(pyspf.query):  # type: ignore[misc]
-    """pyspf's evaluation, asking through our resolver: its own way into DNS knows neither deadline nor server."""
+    result = reason = ""
+    broken: tuple[str, str] | None = None
 
     def __init__(self, resolver: Resolver, strict: bool, **question: str) -> None:
         super().__init__(strict=strict, **question)
         self._resolver = resolver
-        self._depth = 0
         self.tree: list[str] = []
-        self.broken: tuple[str, str] | None = None
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
         try:
@@ -84,16 +73,14 @@ class _Question(pyspf.query):  # type: ignore[misc]
     def check1(self, spf: str, domain: str, recursion: int) -> Any:
         """Evaluate one record, and note how many look-ups it took."""
         place, before = len(self.tree), self.lookups
-        self._depth += 1
         try:
             return super().check1(spf, domain, recursion)
         except pyspf.PermError:
             self.broken = self.broken or (domain, str(spf))
             raise
         finally:
-            self._depth -= 1
             spent = self.lookups - before
-            self.tree.insert(place, f"{'  ' * self._depth}[{spent}] {domain}: {spf or '(no SPF record)'}")
+            self.tree.insert(place, f"{'  ' * recursion}[{spent}] {domain}: {spf or '(no SPF record)'}")
 
 
 def ask(
@@ -104,7 +91,7 @@ def ask(
     local: str = "bounces",
     strict: bool = True,
     record: str | None = None,
-) -> Verdict:
+) -> Question:
     """What SPF says of a sender.
 
     :param domain: the domain of MAIL FROM, ``local`` what stands before its @.
@@ -112,18 +99,19 @@ def ask(
     :param record: a record to try in place of the one in DNS.
     :raises Unsure: when DNS does not answer, or pyspf cannot read what it says.
     """
-    question = _Question(resolver, strict, i=sender, s=f"{local}@{domain}", h=helo or domain)
+    question = Question(resolver, strict, i=sender, s=f"{local}@{domain}", h=helo or domain)
     try:
-        result = str(question.check(spf=record)[0])
+        question.result = str(question.check(spf=record)[0])
     except (ValueError, LookupError, AttributeError, AssertionError, RecursionError, dns.exception.DNSException) as e:
         raise Unsure(f"the record cannot be evaluated ({type(e).__name__})") from None
-    if result == "temperror":
+    if question.result == "temperror":
         raise Unsure(resolver.trouble[-1] if resolver.trouble else "DNS did not answer")
-    reason = str(question.perm_error or "") if result == "permerror" else ""
-    return Verdict(result, reason, question.lookups, tuple(question.tree), question.broken)
+    if question.result == "permerror":
+        question.reason = str(question.perm_error or "")
+    return question
 
 
-def _whole(resolver: Resolver, domain: str, record: str | None = None) -> Verdict:
+def _whole(resolver: Resolver, domain: str, record: str | None = None) -> Question:
     """What a record says to the sender whom no term names, all of it read in spite of errors."""
     verdict = ask(resolver, NOBODY, domain, record=record)
     with suppress(Unsure):
@@ -171,20 +159,21 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
 
 
 def _record(
-    resolver: Resolver, domain: str, record: str, nobody: Verdict, verdicts: dict[str, Verdict]
+    resolver: Resolver, domain: str, record: str, nobody: Question, verdicts: dict[str, Question]
 ) -> Iterator[Finding]:
     """What the record says, whoever sends."""
     whose, broken = nobody.broken or (domain, record)
     facts = {"domain": domain, "whose": whose, "owner": "other" if whose != domain else domain, "record": broken}
     facts |= {"reason": nobody.reason, "lookups": str(nobody.lookups)}
+    tree = tuple(nobody.tree)
     if nobody.result == "permerror":
-        kind = next((kind for words, kind in REASONS if words in nobody.reason), "syntax")
+        kind = next((kind for kind, words in REASONS.items() if words.search(nobody.reason)), "syntax")
         kind = "some" if any(verdict.result != "permerror" for verdict in verdicts.values()) else kind
         needed = _as_terms(list(verdicts))
         paste = paste_of(f"bounce.{domain}", f"v=spf1 {needed} -all", is_spf) if kind == "lookups" and needed else ""
-        yield tell(f"domain.spf.{kind}", nobody.tree, paste, **facts)
+        yield tell(f"domain.spf.{kind}", tree, paste, **facts)
     else:
-        yield tell("domain.spf.record", nobody.tree, **facts)
+        yield tell("domain.spf.record", tree, **facts)
         last, terms = _all(record)
         if last not in ("-all", "~all") and "redirect=" not in record.lower():
             paste = _tried(resolver, domain, " ".join(f"v=spf1 {terms} ~all".split()))[0]
@@ -197,7 +186,7 @@ def _as_terms(senders: list[str]) -> str:
     return " ".join(f"ip{ip_address(sender).version}:{sender}" for sender in senders)
 
 
-def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, Verdict | None]:
+def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, Question | None]:
     """What to paste for a record, and what SPF says of it; nothing to paste where it would be an error."""
     try:
         verdict = _whole(resolver, domain, record)
@@ -219,7 +208,9 @@ def _several(resolver: Resolver, domain: str, records: list[str]) -> Finding:
     terms = dict.fromkeys(word for record in records for word in _all(record)[1].split())
     # -all would refuse what one of the records let pass.
     paste, verdict = _tried(resolver, domain, " ".join(["v=spf1", *terms, "~all"]))
-    tree, lookups, how = tuple(records), "", "merged" if paste else "choose"
-    if not paste and verdict is not None and verdict.lookups > pyspf.MAX_LOOKUP:
-        tree, lookups, how = verdict.tree, str(verdict.lookups), "lookups"
-    return tell("domain.spf.several", tree, paste, domain=domain, count=len(records), lookups=lookups, how=how)
+    lookups = 0 if verdict is None else verdict.lookups
+    how = "merged" if paste else "lookups" if lookups > pyspf.MAX_LOOKUP else "choose"
+    details = verdict.tree if verdict is not None and how == "lookups" else records
+    return tell(
+        "domain.spf.several", tuple(details), paste, domain=domain, count=len(records), lookups=lookups, how=how
+    )

@@ -28,7 +28,7 @@ WIDTH = 600.0
 FAR_OUT = -400.0
 #: Parts of red, green and blue, from 0 to 1, by which text must differ from what is behind it.
 SAME_COLOUR = 0.05
-UNITS = {"px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 37.8, "mm": 3.78, "": 1.0}
+UNITS = {"pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 37.8, "mm": 3.78, "rem": USUAL_SIZE}
 NOT_SHOWN = {"head", "style", "script", "template", "title", "noframes", "datalist"}
 LINK_COLOUR = (0.0, 0.0, 0.93)
 #: Kinds of characters that leave no ink.
@@ -117,10 +117,9 @@ def _styled(element: Any, above: _Style, declared: Declarations) -> _Style:
     if not declared and element.tag not in (*NOT_SHOWN, "a"):
         return above
     word = {name: tinycss2.serialize(value).strip().lower() for name, value in declared.items()}
-    shorthand = next((part for part in word.get("font", "").split("/")[0].split() if part[:1].isdigit()), "")
-    size = _length(word.get("font-size", shorthand), above.size, above.size)
+    size = _length(declared.get("font-size", declared.get("font", [])), above.size, above.size)
     style = replace(above, size=above.size if size is None else size)
-    if element.tag in NOT_SHOWN or word.get("display") == "none" or _is_gone(element.tag, word, style.size):
+    if element.tag in NOT_SHOWN or word.get("display") == "none" or _is_gone(element.tag, declared, style.size):
         return replace(style, shown=False)
     if word.get("visibility") in ("hidden", "collapse", "visible"):
         style = replace(style, visible=word["visibility"] == "visible")
@@ -129,32 +128,25 @@ def _styled(element: Any, above: _Style, declared: Declarations) -> _Style:
     return _coloured(style, declared)
 
 
-def _is_gone(tag: str, word: dict[str, str], size: float) -> bool:
+def _is_gone(tag: str, declared: Declarations, size: float) -> bool:
     """Whether an element is see-through, cut down to nothing, moved out of the page, or a tracking pixel."""
 
     def least(*names: str) -> float:
-        lengths = (_length(word.get(name, ""), size, WIDTH) for name in names)
+        lengths = (_length(declared.get(name, []), size, WIDTH) for name in names)
         return min((length for length in lengths if length is not None), default=WIDTH)
 
-    cut = "hidden" in word.get("overflow", "") and least("height", "max-height", "width", "max-width") < PIXEL
+    hides = any(token.type == "ident" and token.lower_value == "hidden" for token in declared.get("overflow", ()))
+    cut = hides and least("height", "max-height", "width", "max-width") < PIXEL
     moved = least("left", "top", "right", "text-indent", "margin-left", "margin-top") < FAR_OUT
     pixel = tag == "img" and least("height", "width") <= PIXEL
     return cut or moved or pixel or least("opacity") < 0.1
 
 
-def _length(text: str, em: float, whole: float) -> float | None:
-    """A length in CSS pixels; ``None`` when the text says none."""
-    number = text.rstrip("abcdefghijklmnopqrstuvwxyz%")
-    unit = text[len(number) :]
-    try:
-        value = float(number)
-    except ValueError:
-        return None
-    if unit == "%":
-        return value / 100 * whole
-    if unit in ("em", "ex", "ch"):
-        return value * em
-    return value * (USUAL_SIZE if unit == "rem" else UNITS.get(unit, 1.0))
+def _length(tokens: list[Any], em: float, whole: float) -> float | None:
+    """The first length that is said, in CSS pixels."""
+    units = {**UNITS, "em": em, "ex": em, "ch": em, "percentage": whole / 100}
+    lengths = (token for token in tokens if token.type in ("dimension", "percentage", "number"))
+    return next((token.value * units.get(getattr(token, "lower_unit", token.type), 1.0) for token in lengths), None)
 
 
 def _coloured(style: _Style, declared: Declarations) -> _Style:

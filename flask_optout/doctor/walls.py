@@ -5,10 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from flask import Flask
-from werkzeug.test import TestResponse
 
 from ..addresses import parse
-from ..errors import ConfigurationError
 from ..links.tokens import Door
 from ..pages.one_click import UNSIGNED
 from ..wiring import current_state
@@ -17,15 +15,9 @@ from ..wiring import current_state
 NOBODY = "nobody@example.com"
 NOTHING = "optout-check"
 
-SKIP = """Begin each before_request function that may answer with these lines:
-    if request.blueprint == "optout":
-        return None"""
-CSRF = f"""Where Flask-WTF's csrf.protect() is called by hand, call csrf.protect(apply_exemptions=True). {SKIP}"""
-WHY = "Candidates are not logged in and their mail programs send no cookie, so nobody could opt out."
 
-
-def find_wall(app: Flask) -> ConfigurationError | None:
-    """The wall before the pages of this app, or ``None`` when there is none.
+def find_wall(app: Flask) -> dict[str, str] | None:
+    """The wall before the pages of this app, as the facts of a finding, or ``None`` when there is none.
 
     Opens a page and sends a one-click request without its body (RFC 8058 section 3.2), in this process; neither
     reads or writes a choice. The host's own hooks run as they do for a candidate.
@@ -41,23 +33,13 @@ def find_wall(app: Flask) -> ConfigurationError | None:
     return None if None in walls else walls[0]
 
 
-def _wall_at(app: Flask, mount: str, url: str) -> ConfigurationError | None:
+def _wall_at(app: Flask, mount: str, url: str) -> dict[str, str] | None:
     client = app.test_client(use_cookies=False)
     path, base = url.removeprefix(mount), f"{mount}/"
-    page = client.get(path[:-1], base_url=base)
-    if page.status_code != 404:  # the page for a link that is not whole
-        return _finding("A page that a candidate opens", page)
-    press = client.post(path, base_url=base)
-    if press.status_code != 400 or press.text != UNSIGNED:
-        return _finding("The one-click request of a candidate's mail program", press)
-    return None
-
-
-def _finding(what: str, answer: TestResponse) -> ConfigurationError:
+    what, answer = "page", client.get(path[:-1], base_url=base)
+    if answer.status_code == 404:  # the page for a link that is not whole
+        what, answer = "press", client.post(path, base_url=base)
+        if answer.status_code == 400 and answer.text == UNSIGNED:
+            return None
     status = f"{answer.status} to {urlsplit(answer.location).path}" if answer.location else answer.status
-    what = f"{what} is answered by the host with {status} and does not reach Flask-OptOut."
-    return ConfigurationError(what, WHY, _mend(answer.status_code))
-
-
-def _mend(status: int) -> str:
-    return CSRF if status == 400 else SKIP
+    return {"what": what, "status": status, "how": "csrf" if answer.status_code == 400 else "skip"}

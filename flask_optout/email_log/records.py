@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..addresses import Address
-from ..choices.tables import KeyTaken, insert
+from ..choices.store import KeyTaken, insert
 from .tables import ADDRESS_SIZE, NAME_SIZE, LogPart, id_at, new_id, now, running_minute, time_of
 
 #: Rows read or deleted in one transaction: a delete holds the write lock for some milliseconds.

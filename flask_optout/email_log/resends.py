@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..choices.tables import KeyTaken, insert
+from ..choices.store import KeyTaken, insert
 from .records import Email, reason
 from .tables import NAME_SIZE, LogPart, new_id, now, time_of
 

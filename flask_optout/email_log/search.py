@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from ..choices.tables import KeyTaken
+from ..choices.store import KeyTaken
 from .tables import ADDRESS_SIZE, LARGEST_ID, LogPart, running_minute, time_of
 
 #: Rows on one page.

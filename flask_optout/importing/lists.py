@@ -77,22 +77,10 @@ class MuteList:
         self._lines, self._ahead, self._number = _decoded(file, encoding), deque[str](), 0
         self.names: Sequence[str] = []
         self._sample = self._begin()
-        columns = columns_of(self.names, [self._fitted(cells) for _, cells in self._sample], column)
-        if columns is None:
-            raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
-        if opportunity is None and columns.opportunity is None:
-            raise _unclear("The list has no column for the opportunity.", "--opportunity beta-42")
-        if opportunity is not None and columns.opportunity is not None:
-            raise ListError(
-                "The list has a column for the opportunity, and one was given as well.",
-                "Each row must say who wants no invitation to what.",
-                "Leave out --opportunity, or rename that column.",
-            )
-        if format == EXPORT and not columns.deciding:
-            raise _unclear("No column says who opted out.", "--format list")
-        self.columns: Columns = columns
+        sample = [self._fitted(cells) for _, cells in self._sample]
+        self.columns: Columns = _checked(columns_of(self.names, sample, column), opportunity, format)
         #: Whether the columns say who opted out; without that, each row counts.
-        self.decided: bool = format != LIST and bool(columns.deciding)
+        self.decided: bool = format != LIST and bool(self.columns.deciding)
 
     def _begin(self) -> list[tuple[int, list[str]]]:
         """Read the delimiter, the names of the columns and the first rows; gives the rows."""
@@ -216,6 +204,22 @@ def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
             whole = ends
     finally:
         text.detach()
+
+
+def _checked(columns: Columns | None, opportunity: str | None, format: str | None) -> Columns:
+    if columns is None:
+        raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
+    if opportunity is None and columns.opportunity is None:
+        raise _unclear("The list has no column for the opportunity.", "--opportunity beta-42")
+    if opportunity is not None and columns.opportunity is not None:
+        raise ListError(
+            "The list has a column for the opportunity, and one was given as well.",
+            "Each row must say who wants no invitation to what.",
+            "Leave out --opportunity, or rename that column.",
+        )
+    if format == EXPORT and not columns.deciding:
+        raise _unclear("No column says who opted out.", "--format list")
+    return columns
 
 
 def _unclear(what: str, option: str) -> ListError:

@@ -8,21 +8,22 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
-from functools import partial
 from typing import Any
 
-from ..addresses import Address, Recipient, ascii_domain, parse
-from ..errors import AddressError, InvitationError
-from ..links.tokens import ALPHABET, Door, checked_opportunity
-from ..links.urls import TAG, Links, joined, split, tag_of
-from .headers import checked_sender, host_headers, unfolded
+from ..addresses import Address, Recipient, ascii_domain, parse, unfolded
+from ..errors import AddressError, InvitationError, OpportunityError
+from ..links.keys import ALL
+from ..links.tokens import ALPHABET, TAG, Door, Links, checked_opportunity, joined, split, tag_of
 
 #: Where the html footer goes; a comment may hold a tag that is none.
 END = re.compile(r"<!--.*?-->|</(body|html)\b", re.IGNORECASE | re.DOTALL)
 #: Where a host wants the footer; a template writes it as ``{{ optout_footer }}``.
 FOOTER = "<!-- optout_footer -->"
 SLOT = re.compile(r"<!--\s*optout_footer\s*-->")
-LINE_ENDS = re.compile(r"(?:\r?\n)*\Z")
+#: The headers that an invitation gets, and that nobody else may set on it (RFC 8058, 2369, 2919, 3834).
+OWN_HEADERS = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Auto-Submitted")
+#: Headers that name recipients beside the one: mail libraries address what stands in them, or show it to everybody.
+ADDRESSING = re.compile(r"to|cc|bcc|resent-.*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -68,29 +69,18 @@ class Letter:
     message_id: str = ""
     attachments: Sequence[str] = ()
 
-    @property
-    def named(self) -> Recipient:
-        """The recipient as parsed: a name and the deliverable address, or that alone."""
-        return (self.address.name, self.address.deliverable) if self.address.name else self.address.deliverable
 
-
+@dataclass(frozen=True)
 class Composer:
     """Turns a draft into a letter.
 
-    :param footer: renders the footer, as ``"txt"`` or ``"html"``, with a link in it, about an opportunity, in the
-        language of this tag.
-    :param mailto: gives the address that takes this person's opt-out by mail, where there is such a door.
+    ``footer`` renders the footer, as ``"txt"`` or ``"html"``, with a link in it, about an opportunity, in the
+    language of this tag. ``mailto`` gives the address that takes this person's opt-out by mail, if there is a door.
     """
 
-    def __init__(
-        self,
-        links: Links,
-        footer: Callable[[str, str, str, str], str],
-        mailto: Callable[[Address, str], str] | None = None,
-    ) -> None:
-        self._links = links
-        self._mailto = mailto
-        self._footer = footer
+    links: Links
+    footer: Callable[[str, str, str, str], str]
+    mailto: Callable[[Address, str], str] | None
 
     def letter(self, draft: Draft) -> Letter:
         """The letter that leaves; the same whether or not its recipient is muted.
@@ -98,87 +88,78 @@ class Composer:
         :raises AddressError: when the recipient is malformed, or the mail library cannot deliver to it.
         :raises InvitationError: when it does not have one recipient, has no sender, no text to carry the link, or a
             header that breaks the message or stands in for one of ours.
+        :raises OpportunityError: when its opportunity is no id, or stands for all invitations.
         """
         recipient, address = _one_recipient(draft)
         draft = _checked(draft)
         sender = checked_sender(draft.sender, draft.reply_to)
         about, language = draft.opportunity, draft.language or ""
-        url, one_click = (self._links.url(door, address, about, language) for door in (Door.LANDING, Door.ONE_CLICK))
+        url, one_click = (self.links.url(door, address, about, language) for door in (Door.LANDING, Door.ONE_CLICK))
         # RFC 2369 section 2: the one to use first stands first.
-        by_mail = "" if self._mailto is None else f", <mailto:{self._mailto(address, about)}>"
-        own = {
-            "List-Unsubscribe": f"<{one_click}>{by_mail}",
-            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-            "List-Id": f"<{_list_label(about)}.optout.{self._links.host}>",
-            "Auto-Submitted": "auto-generated",
-        }
+        by_mail = "" if self.mailto is None else f", <mailto:{self.mailto(address, about)}>"
+        own = (
+            f"<{one_click}>{by_mail}",
+            "List-Unsubscribe=One-Click",
+            f"<{_list_label(about)}.optout.{self.links.host}>",
+            "auto-generated",
+        )
         return Letter(
             address=address,
             opportunity=about,
             subject=draft.subject,
-            text=self._text(draft.text, partial(self._footer, "txt", url, about, language), url),
-            html=self._html(draft.html, partial(self._footer, "html", url, about, language), url),
+            text=self._body(draft.text, "txt", url, about, language),
+            html=self._body(draft.html, "html", url, about, language),
             sender=sender,
             reply_to=draft.reply_to,
-            headers={**draft.headers, **own},
+            headers={**draft.headers, **dict(zip(OWN_HEADERS, own, strict=True))},
             recipient=recipient,
             links=(url, one_click),
             message_id=_message_id(sender),
             attachments=draft.attachments,
         )
 
-    def _text(self, text: str | None, footer: Callable[[], str], url: str) -> str | None:
-        text, done = self._with_footer(text, footer, url)
-        if done or not text:
-            return text
-        ends = LINE_ENDS.search(text)
-        gap = "\n" * (2 - (ends[0].count("\n") if ends else 0))
-        return f"{text}{gap}{footer()}"
+    def _body(self, body: str | None, kind: str, url: str, about: str, language: str) -> str | None:
+        """A body with this person's link in each link of ours, and the footer in its slot or, without both, added."""
+        if not body:
+            return body
+        body, links = self.with_own_link(body, url)
+        before, *after = SLOT.split(body)
+        if links and not after:
+            return body
+        footer = self.footer(kind, url, about, language)
+        if after:
+            return f"{before}\n{footer}\n{''.join(after)}"
+        if kind == "html":
+            return _html_with(footer, body)
+        line_ends = body[len(body.rstrip("\r\n")) :].count("\n")
+        return body + "\n" * (2 - line_ends) + footer
 
-    def _html(self, html: str | None, footer: Callable[[], str], url: str) -> str | None:
-        html, done = self._with_footer(html, footer, url)
-        if done or not html:
-            return html
-        ends = {(tag[1] or "").lower(): tag.start() for tag in END.finditer(html)}
-        end = ends.get("body", ends.get("html", len(html)))
-        before, after = html[:end], html[end:]
-        # On lines of its own, or a line might exceed the 998 octets of RFC 5322 section 2.1.1.
-        start, end_of_line = "" if before.endswith("\n") else "\n", "\n" if after else ""
-        return before + start + footer() + end_of_line + after
-
-    def _with_footer(self, text: str | None, footer: Callable[[], str], url: str) -> tuple[str | None, bool]:
-        """A body with this person's link in each link of ours, and the footer in its slot; whether it has either."""
-        if not text:
-            return text, False
-        text, linked = self._with_own_link(text, url)
-        before, *after = SLOT.split(text)
-        if not after:
-            return text, linked
-        return f"{before}\n{footer()}\n{''.join(after)}", True
-
-    def _with_own_link(self, text: str, url: str) -> tuple[str, bool]:
-        """Point every landing link in ``text`` at ``url``; return the text, and whether there was one.
+    def with_own_link(self, text: str, url: str) -> tuple[str, int]:
+        """Point every landing link in ``text`` at ``url``; return the text, and how many there were.
 
         A body that was copied from another candidate's invitation must not carry that candidate's link. A link that
         names a language keeps it, unless ``url`` names another.
         """
-        prefix = self._links.prefix(Door.LANDING)
+        prefix = self.links.prefix(Door.LANDING)
         if prefix.lower() not in text.lower():  # a hundred times as fast as the expression
-            return text, False
+            return text, 0
         language, token = split(url.removeprefix(prefix))
         landing = re.compile(rf"{re.escape(prefix)}(?:({TAG})/)?{ALPHABET.pattern}", re.IGNORECASE)
-        changed, count = landing.subn(lambda link: prefix + joined(language or link[1] or "", token), text)
-        return changed, count > 0
+        return landing.subn(lambda link: prefix + joined(language or link[1] or "", token), text)
 
-    def holds_link(self, text: str) -> bool:
-        """Whether there is a link to somebody's landing page in ``text``."""
-        return self._with_own_link(text, "")[1]
+
+def _html_with(footer: str, html: str) -> str:
+    """The html with the footer inside its body."""
+    ends = {(tag[1] or "").lower(): tag.start() for tag in END.finditer(html)}
+    end = ends.get("body", ends.get("html", len(html)))
+    before, after = html[:end], html[end:]
+    # On lines of its own, or a line might exceed the 998 octets of RFC 5322 section 2.1.1.
+    return before + "\n" * (not before.endswith("\n")) + footer + "\n" * bool(after) + after
 
 
 def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
     """The recipient as the host wrote it, and parsed."""
-    fields = {"recipients": draft.recipients, "cc": draft.cc, "bcc": draft.bcc}
-    for name, people in fields.items():
+    for name, people in (("recipients", draft.recipients), ("cc", draft.cc), ("bcc", draft.bcc)):
         if isinstance(people, str):
             raise _misaddressed(f"The {name} of an invitation is a string, and not a list of addresses.")
     if draft.cc:
@@ -191,7 +172,7 @@ def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
         raise _misaddressed(f"An invitation has {len(draft.recipients)} recipients.")
     recipient = _text_of(draft.recipients[0])
     address = parse(recipient)
-    if not (draft.smtputf8 or address.is_ascii):
+    if not (draft.smtputf8 or address.deliverable.isascii()):
         raise AddressError(
             "A recipient has a character outside ASCII before the @, which takes SMTPUTF8 (RFC 6531).",
             "This mail library does not speak it, so the invitation would fail on its way.",
@@ -226,7 +207,19 @@ def _checked(draft: Draft) -> Draft:
             "Give it a body, an html part, or both.",
         )
     unfolded(fields["subject"])
-    opportunity, language = checked_opportunity(draft.opportunity), _checked_language(draft.language)
+    if draft.opportunity == ALL:
+        raise OpportunityError(
+            "An invitation says that it invites to '*'.",
+            "An invitation is to one opportunity, and '*' stands for all: whoever answered it would answer them all.",
+            "Name the opportunity by a short stable id, such as 'camera'.",
+        )
+    opportunity, language = checked_opportunity(draft.opportunity), tag_of(draft.language)
+    if draft.language and not language:
+        raise InvitationError(
+            "The language of an invitation is not a language tag.",
+            "It decides which language the footer and the candidate's page speak.",
+            "Give a tag such as 'de', 'pt-BR' or 'zh-Hant'.",
+        )
     headers = host_headers({name: _text_of(value) for name, value in draft.headers.items()})
     if language and not any(name.lower() == "content-language" for name in headers):
         headers["Content-Language"] = language
@@ -243,20 +236,55 @@ def _message_id(sender: Recipient) -> str:
     return f"<{secrets.token_hex(16)}@{domain}>"
 
 
-def _checked_language(language: str | None) -> str:
-    tag = tag_of(language)
-    if language and not tag:
-        raise InvitationError(
-            "The language of an invitation is not a language tag.",
-            "It decides which language the footer and the candidate's page speak.",
-            "Give a tag such as 'de', 'pt-BR' or 'zh-Hant'.",
-        )
-    return tag
-
-
 def _list_label(opportunity: str) -> str:
     """A label for List-Id (RFC 2919): the id itself where it can stand there, else a readable stem and a hash."""
     if re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?", opportunity):
         return opportunity
     stem = re.sub(r"[^a-z0-9]+", "-", opportunity.lower())[:32].strip("-")
     return "-".join(filter(None, (stem, hashlib.blake2b(opportunity.encode(), digest_size=5).hexdigest())))
+
+
+def checked_sender(sender: Recipient | None, reply_to: Recipient | None) -> Recipient:
+    """The sender.
+
+    :raises InvitationError: when there is none, or when a line break in it or in Reply-To would start a new header.
+    """
+    if not sender:
+        raise InvitationError(
+            "An invitation has no sender.",
+            "No mail server takes a message from nobody.",
+            "Give it a sender, or set MAIL_DEFAULT_SENDER.",
+        )
+    for who in (sender, reply_to):
+        for part in (who,) if isinstance(who, str) else who or ():
+            unfolded(part, may_be_folded=False)  # as mail libraries take a folded name for an injected header
+    return sender
+
+
+def host_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The host's own headers, as written, less its Message-ID.
+
+    :raises InvitationError: when one breaks the message, stands in for one of ours, or names another recipient.
+    """
+    for name, value in headers.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[!-9;-~]+", name):
+            raise InvitationError(
+                "A header of an invitation has a name that is not one.",
+                "It would break the message (RFC 5322 section 2.2).",
+                "Use printable ASCII without spaces and colons for header names.",
+            )
+        if name.lower() in {own.lower() for own in OWN_HEADERS}:
+            raise InvitationError(
+                f"An invitation already has a {name} header.",
+                "It would hide the link that Flask-OptOut puts there, and a header may stand only once (RFC 2369).",
+                "Leave List-Unsubscribe, List-Unsubscribe-Post, List-Id and Auto-Submitted to Flask-OptOut.",
+            )
+        if ADDRESSING.fullmatch(name):
+            raise InvitationError(
+                f"An invitation has a {name} header of its own.",
+                "An invitation goes to its recipient and shows nobody else's address.",
+                "Leave To, Cc, Bcc and the Resent- headers out of the extra headers.",
+            )
+        unfolded(value)
+    # A message that leaves has an id of its own, or a loop over one draft would send a thousand with the same.
+    return {name: value for name, value in headers.items() if name.lower() != "message-id"}

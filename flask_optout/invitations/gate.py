@@ -17,13 +17,12 @@ from email.utils import formatdate, quote
 from functools import partial
 from typing import Any, TypeVar
 
-from ..addresses import Recipient
+from ..addresses import Recipient, unfolded
 from ..choices.repository import Choices
 from ..email_log.records import EmailLog, Outgoing, reason
 from ..errors import NotAllSent, OptOutError, StoreUnavailable
-from ..links.log_filter import log
+from ..links.log_records import log
 from .compose import Composer, Draft, Letter
-from .headers import unfolded
 
 #: Rows of the Email Log written in one transaction, which costs the disk as much as one row. If the process dies,
 #: at most so many rows tell of a mail that did not leave.
@@ -117,12 +116,15 @@ class Gate:
             with suppress(StoreUnavailable):
                 self._log.forget(rows)
 
-    def look_at_ordinary(self, texts: Iterable[object]) -> None:
-        """Warn, once, about a message that is no invitation and yet carries a candidate's link."""
+    def look_at_ordinary(self, texts: Callable[[], Iterable[object]]) -> None:
+        """Warn, once, about a message that is no invitation and yet carries a candidate's link.
+
+        :param texts: gives its parts; what is wrong with them, or with our settings, is no concern of the message.
+        """
         if self._warned:
             return
-        with suppress(OptOutError):  # such as a base URL that is missing, which is no concern of this message
-            if any(isinstance(text, str) and self._composer.holds_link(text) for text in texts):
+        with suppress(Exception):
+            if any(isinstance(text, str) and self._composer.with_own_link(text, "")[1] for text in texts()):
                 self._warned = True
                 log(
                     self._logger,
@@ -174,7 +176,7 @@ def _outgoing(letter: Letter) -> Outgoing:
     subject = unfolded(letter.subject)
     own = {
         "From": _shown(letter.sender),
-        "To": _shown(letter.named),
+        "To": _shown(letter.address.named),
         "Reply-To": _shown(letter.reply_to) if letter.reply_to else None,
         "Subject": subject,
         "Date": formatdate(time.time() // 60 * 60),

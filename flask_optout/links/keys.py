@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from ..addresses import Address
@@ -80,6 +80,9 @@ def app_keys(secrets: Sequence[str | bytes | None]) -> tuple[AppKey, ...]:
 class DataKey:
     """The random key of one store, from which all its pseudonyms and all signatures of its links are derived.
 
+    ``scope`` gives the pseudonym of an opportunity, 8 bytes, under which the choices about it are stored;
+    ``domain_tag`` that of a mail domain, 4 bytes.
+
     :param secret: 32 bytes.
     """
 
@@ -87,20 +90,14 @@ class DataKey:
         self.secret = secret
         self.id: bytes = self.derive("id")[:DIGEST_SIZE]
         self._people = self.derive("people")
+        cached = lru_cache(CACHED)
+        self.scope: Callable[[str], bytes] = cached(partial(self._pseudonym, b"optout.scope", SCOPE_SIZE))
+        self.domain_tag: Callable[[str], bytes] = cached(partial(self._pseudonym, b"optout.domain", TAG_SIZE))
+        self._prefix: Callable[[str], hashlib.blake2b] = cached(self._begun)
 
     def derive(self, purpose: str) -> bytes:
         """A 32-byte key for one purpose, from which no other key can be computed."""
         return _derived(self.secret, purpose)
-
-    @cached_property
-    def scope(self) -> Callable[[str], bytes]:
-        """The pseudonym of an opportunity, 8 bytes; the choices about it are stored under it."""
-        return lru_cache(CACHED)(lambda about: self._hash(about.encode(), SCOPE_SIZE, b"optout.scope").digest())
-
-    @cached_property
-    def domain_tag(self) -> Callable[[str], bytes]:
-        """The pseudonym of a mail domain, 4 bytes."""
-        return lru_cache(CACHED)(lambda domain: self._hash(domain.encode(), TAG_SIZE, b"optout.domain").digest())
 
     def digest(self, opportunity: str, canonical: str) -> bytes:
         """The pseudonym of a canonical address for one opportunity: keyed BLAKE2b, 16 bytes (RFC 7693)."""
@@ -139,14 +136,13 @@ class DataKey:
         people = (address.canonical,) if address.base is None else (address.canonical, address.base)
         return [Mark(self.scope(about), self.digest(about, who)) for who in people for about in (opportunity, ALL)]
 
-    @cached_property
-    def _prefix(self) -> Callable[[str], hashlib.blake2b]:
-        def prefix(opportunity: str) -> hashlib.blake2b:
-            # Prefixed by its length, so that no opportunity and address run into one another.
-            name = opportunity.encode()
-            return self._hash(len(name).to_bytes(4, "big") + name, DIGEST_SIZE, b"optout.person")
+    def _pseudonym(self, purpose: bytes, size: int, text: str) -> bytes:
+        return self._hash(text.encode(), size, purpose).digest()
 
-        return lru_cache(CACHED)(prefix)
+    def _begun(self, opportunity: str) -> hashlib.blake2b:
+        # Prefixed by its length, so that no opportunity and address run into one another.
+        name = opportunity.encode()
+        return self._hash(len(name).to_bytes(4, "big") + name, DIGEST_SIZE, b"optout.person")
 
     def _hash(self, data: bytes, size: int, purpose: bytes) -> hashlib.blake2b:
         return hashlib.blake2b(data, digest_size=size, key=self._people, person=purpose)

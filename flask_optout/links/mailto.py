@@ -6,13 +6,11 @@ An address holds the two pseudonyms under which the choice is stored, and a mess
 
 from __future__ import annotations
 
-import base64
-import hmac
 import re
 
 from ..addresses import Address
 from .keys import DIGEST_SIZE, SCOPE_SIZE, DataKey, Mark
-from .tokens import bad_token
+from .tokens import Signature, bad_token, decoded, encoded
 
 #: Bytes of the code: nobody can try 2**80 of them by mail.
 MAC_SIZE = 10
@@ -31,6 +29,7 @@ class MailtoDoor:
     def __init__(self, key: DataKey, template: str) -> None:
         self._key = key
         self._secret = key.derive("link.mailto")
+        self._signature = Signature(MAC_SIZE)
         self._template = template
         before, after = template.rpartition("@")[0].split(FIELD)
         self._local_part = re.compile(
@@ -40,8 +39,8 @@ class MailtoDoor:
     def address(self, person: Address, opportunity: str) -> str:
         """Where this person's opt-out from this opportunity is mailed to."""
         payload = b"".join(self._key.mark(person, opportunity))
-        token = base64.b32encode(payload + self._code(payload)).rstrip(b"=").lower().decode()
-        return self._template.replace(FIELD, token)
+        code = self._signature.get_signature(self._secret, payload)
+        return self._template.replace(FIELD, encoded(payload + code))
 
     def read(self, recipient: str) -> Mark:
         """Whose choice about what a mail to this address is; its domain may have been rewritten.
@@ -51,11 +50,8 @@ class MailtoDoor:
         found = self._local_part.fullmatch(recipient.strip().strip("<>").rpartition("@")[0])
         if found is None:
             raise bad_token()
-        octets = base64.b32decode(found[1].upper() + "=" * (-TOKEN_LENGTH % 8))
+        octets = decoded(found[1].lower())
         payload, code = octets[:-MAC_SIZE], octets[-MAC_SIZE:]
-        if not hmac.compare_digest(code, self._code(payload)):
+        if not self._signature.verify_signature(self._secret, payload, code):
             raise bad_token()
         return Mark(payload[:SCOPE_SIZE], payload[SCOPE_SIZE:])
-
-    def _code(self, payload: bytes) -> bytes:
-        return hmac.digest(self._secret, payload, "sha256")[:MAC_SIZE]

@@ -1,7 +1,7 @@
-"""Tokens of links: version, pseudonyms, domain tag, opportunity, signature; a token opens one door.
+"""Tokens of links and their URLs: a prefix, the language of the invitation if it was given, and the token.
 
-A token names nobody. It is lower-case base32, so it survives case folding by mail systems. It does not expire and is
-not used up.
+A token is version, pseudonyms, domain tag, opportunity and signature; it opens one door and names nobody. It is
+lower-case base32, so it survives case folding by mail systems. It does not expire and is not used up.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import base64
 import hmac
 import html
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from itsdangerous.signer import SigningAlgorithm
 
@@ -36,6 +38,10 @@ WHOLE = re.compile(rf"(?:[^/]*[^/a-z2-7])?({ALPHABET.pattern})(?![a-z2-7])", re.
 QUOTED_OCTET = re.compile(r"=(?!ae[ab])[0-9A-F]{2}", re.IGNORECASE)
 #: Characters of a path that are searched for a token.
 LONGEST_PATH = 4_096
+#: A language tag (RFC 5646 section 2.1), as far as catalogues are named by it.
+TAG = r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}"
+#: A path behind a door: the language of the invitation, if it was given, and the token.
+PATH = re.compile(rf"(?:({TAG})/)?([^/].*)", re.IGNORECASE | re.DOTALL)
 
 
 class Door(StrEnum):
@@ -44,10 +50,6 @@ class Door(StrEnum):
     LANDING = "landing"
     ONE_CLICK = "one-click"
     ASK = "ask"
-
-
-#: The doors whose tokens hold the pseudonyms under which choices stand.
-CANDIDATE_DOORS = (Door.LANDING, Door.ONE_CLICK)
 
 
 class Claim(NamedTuple):
@@ -65,10 +67,13 @@ class Claim(NamedTuple):
 
 
 class Signature(SigningAlgorithm):
-    """HMAC-SHA-256 cut to 128 bits (RFC 4868 section 2.1): a third of a link would be signature otherwise."""
+    """HMAC-SHA-256 cut to some bytes (RFC 4868 section 2.1): a third of a link would be signature otherwise."""
+
+    def __init__(self, size: int = SIGNATURE_SIZE) -> None:
+        self._size = size
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:
-        return hmac.digest(key, value, "sha256")[:SIGNATURE_SIZE]
+        return hmac.digest(key, value, "sha256")[: self._size]
 
 
 def checked_opportunity(opportunity: object) -> str:
@@ -99,22 +104,22 @@ def _named(name: bytes) -> str:
 class Tokens:
     """Mints and reads the tokens of one data key.
 
-    :param doors: the only ones that it makes and reads tokens for.
+    ``keys``: by which key a door's tokens have their pseudonyms. Those of the ask page, which operators see beside
+    addresses, have them by another key than choices.
     """
 
-    def __init__(self, key: DataKey, doors: tuple[Door, ...] = CANDIDATE_DOORS) -> None:
-        self.key = key
-        self.doors = doors
+    def __init__(self, key: DataKey) -> None:
+        self.keys: dict[Door, DataKey] = dict.fromkeys(Door, key) | {Door.ASK: DataKey(key.derive("ask"))}
         self._signature = Signature()
-        self._link_keys = {door: key.derive(f"link.{door}") for door in doors}
+        self._link_keys = {door: each.derive(f"link.{door}") for door, each in self.keys.items()}
 
     def mint(self, door: Door, address: Address, opportunity: str) -> str:
         """The token of one person's link to one door."""
-        name = checked_opportunity(opportunity).encode()
-        marks = self.key.marks(address, opportunity)
+        key, name = self.keys[door], checked_opportunity(opportunity).encode()
+        marks = key.marks(address, opportunity)
         version, length = bytes((VERSION, len(marks) // 2)), bytes((len(name),))
         digests = [mark.digest for mark in marks]
-        return self._sign(door, b"".join((version, *digests, self.key.domain_tag(address.domain), length, name)))
+        return self._sign(door, b"".join((version, *digests, key.domain_tag(address.domain), length, name)))
 
     def reissue(self, door: Door, claim: Claim) -> str:
         """The token that opens another door to the holder of this claim."""
@@ -122,7 +127,7 @@ class Tokens:
 
     def _sign(self, door: Door, payload: bytes) -> str:
         signature = self._signature.get_signature(self._link_keys[door], payload)
-        return base64.b32encode(payload + signature).rstrip(b"=").lower().decode()
+        return encoded(payload + signature)
 
     def read(self, door: Door, path: str) -> Claim:
         """What a token claims, after checking that it was minted here and for this door.
@@ -130,29 +135,31 @@ class Tokens:
         :param path: the token, with what a mail program may have attached to either end of the link.
         :raises BadToken: for every token that was not; it never says why.
         """
-        signed = _decoded(_token_in(path))
+        signed = decoded(_token_in(path))
         payload, signature = signed[:-SIGNATURE_SIZE], signed[-SIGNATURE_SIZE:]
         if not self._signature.verify_signature(self._link_keys[door], payload, signature):
             raise bad_token()
-        return self._unpack(payload)
+        return _unpacked(payload, self.keys[door])
 
-    def _unpack(self, payload: bytes) -> Claim:
-        tag_at = 2 + 2 * payload[1] * DIGEST_SIZE
-        name_at = tag_at + TAG_SIZE + 1
-        is_whole = len(payload) > name_at and len(payload) == name_at + payload[name_at - 1]
-        if payload[0] != VERSION or payload[1] not in (1, 2) or not is_whole:
-            raise bad_token()
-        try:
-            opportunity = _named(payload[name_at:])
-        except ValueError:
-            raise bad_token() from None
-        person = self._marks(payload, 2, opportunity)
-        base = self._marks(payload, 2 + 2 * DIGEST_SIZE, opportunity) if payload[1] == 2 else None
-        return Claim(payload, opportunity, person, base, payload[tag_at : name_at - 1])
 
-    def _marks(self, payload: bytes, at: int, opportunity: str) -> tuple[Mark, Mark]:
-        scope, then = self.key.scope, at + DIGEST_SIZE
-        return Mark(scope(opportunity), payload[at:then]), Mark(scope(ALL), payload[then : then + DIGEST_SIZE])
+def _unpacked(payload: bytes, key: DataKey) -> Claim:
+    tag_at = 2 + 2 * payload[1] * DIGEST_SIZE
+    name_at = tag_at + TAG_SIZE + 1
+    is_whole = len(payload) > name_at and len(payload) == name_at + payload[name_at - 1]
+    if payload[0] != VERSION or payload[1] not in (1, 2) or not is_whole:
+        raise bad_token()
+    try:
+        opportunity = _named(payload[name_at:])
+    except ValueError:
+        raise bad_token() from None
+    scopes = key.scope(opportunity), key.scope(ALL)
+    base = _marks(scopes, payload, 2 + 2 * DIGEST_SIZE) if payload[1] == 2 else None
+    return Claim(payload, opportunity, _marks(scopes, payload, 2), base, payload[tag_at : name_at - 1])
+
+
+def _marks(scopes: tuple[bytes, bytes], payload: bytes, at: int) -> tuple[Mark, Mark]:
+    then = at + DIGEST_SIZE
+    return Mark(scopes[0], payload[at:then]), Mark(scopes[1], payload[then : then + DIGEST_SIZE])
 
 
 def _token_in(path: str) -> str:
@@ -166,8 +173,16 @@ def _token_in(path: str) -> str:
     raise bad_token()
 
 
-def _decoded(text: str) -> bytes:
-    """Base32 (RFC 4648 section 6) in its one canonical form; as a number, which C reads ten times as fast."""
+def encoded(octets: bytes) -> str:
+    """Base32 (RFC 4648 section 6), in lower case and without padding."""
+    return base64.b32encode(octets).rstrip(b"=").lower().decode()
+
+
+def decoded(text: str) -> bytes:
+    """What is :func:`encoded` in one canonical form; read as a number, which C does ten times as fast.
+
+    :raises BadToken: when it is in another form.
+    """
     spare = 5 * len(text) % 8
     number = int(text.encode().translate(DIGITS), 32)
     if spare > 4 or number & ((1 << spare) - 1):
@@ -182,3 +197,46 @@ def bad_token() -> BadToken:
         "Links are signed, so a changed link proves nothing.",
         "Open the whole link as it stands in the invitation.",
     )
+
+
+@dataclass(frozen=True)
+class Links:
+    """The URLs of one app's doors.
+
+    ``tokens`` gives what mints the tokens; ``prefix`` the URL of a door without its token, ending in a slash;
+    ``speaks`` says whether there are translations into a language.
+    """
+
+    tokens: Callable[[], Tokens]
+    prefix: Callable[[Door], str]
+    speaks: Callable[[str], bool]
+
+    def url(self, door: Door, address: Address, opportunity: str, language: str = "") -> str:
+        """The URL of one person's link.
+
+        :param language: the tag of the language of its page; one without translations is left out.
+        """
+        token = self.tokens().mint(door, address, opportunity)
+        return self.prefix(door) + joined(language if language and self.speaks(language) else "", token)
+
+    @property
+    def host(self) -> str:
+        """The host of the links."""
+        return urlsplit(self.prefix(Door.LANDING)).hostname or "localhost"
+
+
+def tag_of(language: object) -> str:
+    """A language tag in the spelling that links and catalogues have, or an empty one for what is none."""
+    tag = str(language or "").replace("_", "-")
+    return tag.lower() if re.fullmatch(TAG, tag, re.IGNORECASE) else ""
+
+
+def split(path: str) -> tuple[str, str]:
+    """The language before a token, or ``""``, and what should be the token."""
+    found = PATH.fullmatch(path)
+    return ((found[1] or "").lower(), found[2]) if found else ("", path)
+
+
+def joined(language: str, token: str) -> str:
+    """What :func:`split` takes apart."""
+    return f"{language}/{token}" if language else token

@@ -9,10 +9,9 @@ from functools import partial
 from flask import current_app
 
 from ..addresses import Address, Recipient
-from ..config import sender_of
 from ..errors import ConfigurationError
 from ..invitations.compose import Letter
-from ..pages.languages import render, translate
+from ..pages.languages import render, sender_of, translate
 
 
 def deliver(letter: Letter) -> None:
@@ -29,7 +28,10 @@ def serialised(letter: Letter) -> Callable[[], object]:
     :raises ConfigurationError: when the host has neither Flask-Mail nor Flask-Mailman.
     """
     if "mail" in current_app.extensions:
-        return _by_flask_mail(letter)
+        from . import flask_mail
+
+        carrier = flask_mail.Invitation(opportunity=letter.opportunity)
+        return partial(current_app.extensions["mail"].send, flask_mail.Cleared(carrier, letter))
     if "mailman" in current_app.extensions:
         return _by_flask_mailman(letter)
     raise ConfigurationError(
@@ -51,7 +53,7 @@ def link_letter(
     :param opportunity: that of the first link.
     :param links: each with the title of its opportunity, or an empty one, and the URL of this address's landing page.
     """
-    name, title = sender_of(current_app, sender).name, links[0][0]
+    name, title = sender_of(sender).name, links[0][0]
     if title and len(links) == 1:
         subject = translate("%(sender)s: your link for %(title)s", sender=name, title=title)
         words = translate(
@@ -90,13 +92,6 @@ def default_sender() -> Recipient:
             "Set it to an address that candidates know.",
         )
     return sender
-
-
-def _by_flask_mail(letter: Letter) -> Callable[[], object]:
-    from .flask_mail import Cleared, Invitation
-
-    carrier = Invitation(opportunity=letter.opportunity)
-    return partial(current_app.extensions["mail"].send, Cleared(carrier, letter))
 
 
 def _by_flask_mailman(letter: Letter) -> Callable[[], object]:

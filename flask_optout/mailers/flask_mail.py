@@ -10,22 +10,11 @@ from typing import Any
 import flask_mail
 from flask import Flask, current_app
 
-from ..addresses import Recipient
+from ..addresses import Recipient, unfolded
 from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
-from ..invitations.headers import unfolded
 from ..wiring import current_state
-from .wire import (
-    Inviting,
-    check_library,
-    finish,
-    is_gated,
-    not_gated,
-    proved,
-    refuse_library,
-    rehearsing,
-    serialising,
-)
+from .wire import Inviting, check_library, finish, is_gated, not_gated, proved, rehearsing, serialising
 
 WAYS_OUT: dict[Any, str] = {
     flask_mail.Mail: "send send_message connect",
@@ -56,7 +45,7 @@ class Connection(flask_mail.Connection):
         if isinstance(message, Invitation):
             return self.send_invitations([message], envelope_from=envelope_from)
         if not isinstance(message, Cleared) and "optout" in current_app.extensions:
-            current_state().gate.look_at_ordinary([message.body, *message.alts.values()])
+            current_state().gate.look_at_ordinary(lambda: [message.body, *message.alts.values()])
         super().send(message, envelope_from)
 
     def send_invitations(
@@ -135,14 +124,13 @@ class Mail(_Gated, flask_mail.Mail):
         :raises ConfigurationError: when the installed release sends past the gate.
         """
         state = super().init_app(app)
-        trial = Invitation("", ["nobody@example.com"], sender="nobody@example.com", opportunity="*")
+        trial = Invitation("", ["nobody@example.com"], sender="nobody@example.com", opportunity="trial")
         tried = {"Message.as_bytes": is_gated(trial.as_bytes), "Message.as_string": is_gated(trial.as_string)}
         tried["Mail.init_app"] = isinstance(app.extensions.get("mail"), _State)
-        refuse_library("Flask-Mail", [name for name, gated in tried.items() if not gated])
+        check_library("Flask-Mail", WAYS_OUT, HOOKS, tried)
         return state
 
     def init_mail(self, *args: Any, **kwargs: Any) -> _State:
-        check_library("Flask-Mail", WAYS_OUT, HOOKS)
         return _State(**vars(super().init_mail(*args, **kwargs)))
 
 
@@ -152,7 +140,7 @@ class Cleared(flask_mail.Message):
     left = True
 
     def __init__(self, invitation: Invitation, letter: Letter) -> None:
-        spellings = letter.recipient or letter.named, letter.named
+        spellings = letter.recipient or letter.address.named, letter.address.named
         to: Recipient = proved(spellings, flask_mail.sanitize_address, letter.address)
         own: dict[str, Any] = {"recipients": [to], "cc": [], "bcc": []}
         own |= {"subject": letter.subject, "sender": letter.sender, "reply_to": letter.reply_to, "body": letter.text}

@@ -16,20 +16,11 @@ from ..invitations.compose import Draft, Letter
 from ..invitations.gate import OnError
 from ..wiring import current_state
 from . import mailman_library
-from .wire import (
-    Inviting,
-    check_library,
-    finish,
-    not_gated,
-    proved,
-    refuse_library,
-    rehearsing,
-    serialising,
-)
+from .wire import Inviting, check_library, finish, not_gated, proved, rehearsing, serialising
 
 WAYS_OUT: dict[Any, str] = {
-    mailman_library.Mail: "send_mail send_mass_mail get_connection",
-    mailman_library.EmailMultiAlternatives: "send get_connection",
+    mailman_library.Mail: "send_mail send_mass_mail",
+    mailman_library.EmailMultiAlternatives: "send",
     mailman_library.BaseEmailBackend: "send_messages",
 }
 HOOKS: list[tuple[Any, str]] = [(mailman_library.EmailMessage, "message"), (mailman_library.Mail, "import_backend")]
@@ -65,8 +56,7 @@ class _GatedBackend:
             smtp = getattr(self, "connection", None)
             if clear:
                 if not isinstance(message, Cleared):
-                    parts = (part for part, _ in getattr(message, "alternatives", []))
-                    current_state().gate.look_at_ordinary([message.body, *parts])
+                    current_state().gate.look_at_ordinary(partial(_texts, message))
                 silent += send([message]) == 0
             elif isinstance(smtp, smtplib.SMTP):
                 with rehearsing(smtp):
@@ -114,12 +104,11 @@ class Mail(_Gated, mailman_library.Mail):
             backend = state.get_connection("dummy")
         tried = {"Mail.init_app": isinstance(app.extensions.get("mailman"), _State)}
         tried["Mail.get_connection"] = isinstance(backend, _GatedBackend)
-        refuse_library("Flask-Mailman", [name for name, gated in tried.items() if not gated])
+        check_library("Flask-Mailman", WAYS_OUT, HOOKS, tried)
         return state
 
     @staticmethod
     def init_mail(*args: Any, **kwargs: Any) -> _State:
-        check_library("Flask-Mailman", WAYS_OUT, HOOKS)
         return _State(**vars(mailman_library.Mail.init_mail(*args, **kwargs)))
 
 
@@ -136,17 +125,22 @@ class Cleared(mailman_library.EmailMultiAlternatives):
         if letter.message_id:
             self.extra_headers["Message-ID"] = letter.message_id
         encoding: Any = self.encoding or current_app.extensions["mailman"].default_charset
-        named = letter.named if isinstance(letter.named, str) else formataddr(letter.named)
+        named = letter.address.named if isinstance(letter.address.named, str) else formataddr(letter.address.named)
         spellings = letter.recipient if isinstance(letter.recipient, str) else named, named
         spell = partial(mailman_library.sanitize_address, encoding=encoding)
         self.to: list[str] = [proved(spellings, spell, letter.address)]
         mailman_library.sanitize_address(self.from_email, encoding)  # or it fails as it leaves, and only then
         with serialising():
             self._built = super().message()
-        finish(self._built)
+            finish(self._built)
+            self._built.as_bytes()
 
     def message(self) -> Any:
         return self._built
+
+
+def _texts(message: mailman_library.EmailMessage) -> list[object]:
+    return [message.body, *(part for part, _ in getattr(message, "alternatives", []))]
 
 
 def _draft(source: mailman_library.EmailMessage) -> Draft | None:

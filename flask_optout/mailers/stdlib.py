@@ -5,55 +5,61 @@ from __future__ import annotations
 import copy
 import re
 import smtplib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from email.errors import NonASCIILocalPartDefect
 from email.headerregistry import Address as HeaderAddress
-from email.message import EmailMessage, MIMEPart
+from email.message import EmailMessage, Message, MIMEPart
 from email.policy import EmailPolicy
 from email.utils import getaddresses
-from typing import Any, cast
+from functools import partial
+from typing import Any, NoReturn, cast
 
-from ..addresses import Recipient, holds_control, unquoted
+from ..addresses import Recipient, unfolded, unquoted
 from ..errors import AddressError, InvitationError
-from ..invitations.compose import Draft, Letter
+from ..invitations.compose import OWN_HEADERS, Draft, Letter
 from ..invitations.gate import OnError
-from ..invitations.headers import OWN_HEADERS, broken_line
 from ..wiring import current_state
-from .wire import finish, not_gated, proved, rehearsing, serialising
+from .wire import Inviting, finish, not_gated, proved, rehearsing, serialising
 
 #: Headers that a draft has fields for, or that say how the body is encoded.
 STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*", re.IGNORECASE)
 
 
-class Invitation(EmailMessage):
-    """An ``EmailMessage`` that invites to the opportunity with this id, 1 to 128 bytes.
+def _on_a_plain_message(name: str) -> Any:
+    """A method of ``EmailMessage`` that makes parts: of a plain class, as those of an Invitation could not leave."""
 
-    :param language: the recipient's, as a tag such as ``"de"``: of the footer, and of the page that its link opens.
-    """
+    def method(self: EmailMessage, *args: Any, **options: Any) -> None:
+        plain = EmailMessage()
+        plain.__dict__ = self.__dict__
+        getattr(plain, name)(*args, **options)
 
-    def __init__(
-        self, policy: EmailPolicy | None = None, *, opportunity: str = "", language: str | None = None
-    ) -> None:
-        super().__init__(policy)
-        self.language = language
-        self.opportunity = opportunity  # empty in its parts, which EmailMessage makes of its own class
+    return method
 
-    def raw_items(self) -> Iterator[tuple[str, Any]]:  # what every generator asks for
-        if self.opportunity:
-            raise not_gated("Hand it to optout.send_invitations().")
-        return super().raw_items()
+
+class Invitation(Inviting, EmailMessage):
+    """An ``EmailMessage`` that invites to the opportunity with this id, 1 to 128 bytes, in this language."""
+
+    def raw_items(self) -> NoReturn:  # what every generator asks for
+        raise not_gated("Hand it to optout.send_invitations().")
+
+    make_related, add_related = map(_on_a_plain_message, ("make_related", "add_related"))
+    make_alternative, add_alternative = map(_on_a_plain_message, ("make_alternative", "add_alternative"))
+    make_mixed, add_attachment = map(_on_a_plain_message, ("make_mixed", "add_attachment"))
 
 
 def send_invitations(
     messages: Iterable[EmailMessage], send: Callable[[EmailMessage], object], on_error: OnError | None = None
 ) -> None:
     """As :meth:`flask_optout.OptOut.send_invitations`."""
-    smtp = getattr(send, "__self__", None)
+    method: Any = send
+    while isinstance(method, partial):  # such as one with options for the mail server
+        method = method.func
+    smtp = getattr(method, "__self__", None)
 
     def leave(message: EmailMessage, clear: bool) -> None:
         if clear:
             if not isinstance(message, _Cleared):
-                current_state().gate.look_at_ordinary(_content(message, kind) for kind in ("plain", "html"))
+                current_state().gate.look_at_ordinary(lambda: [_content(message, kind) for kind in ("plain", "html")])
             send(message)
         elif isinstance(smtp, smtplib.SMTP):
             with rehearsing(smtp):
@@ -79,8 +85,8 @@ def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
     for name in OWN_HEADERS:
         ready[name] = letter.headers[name]
     for kind, content in (("plain", letter.text), ("html", letter.html)):
-        part = ready.get_body((kind,))
-        if content and part is not None and content != part.get_content():
+        part = _body(ready, kind)
+        if content and part is not None and content != _text(part):
             _replace(part, kind, content)
     if "Content-Language" in letter.headers:  # after the parts, of which the message itself may be one
         del ready["Content-Language"]
@@ -108,15 +114,19 @@ def _only_recipient(header: Any) -> str:
     return found if smtplib.quoteaddr(found) == smtplib.quoteaddr(named.addr_spec) else ""
 
 
-def _replace(part: MIMEPart, kind: str, content: str) -> None:
+def _replace(part: Message, kind: str, content: str) -> None:
     """Put another text into a part, which keeps its charset, its encoding and its other headers where it can."""
     charset, encoding = part.get_content_charset("utf-8"), str(part.get("Content-Transfer-Encoding", "7bit"))
-    kept = [(name, value) for name, value in part.items() if re.match("content-(?!type|transfer)", name, re.I)]
-    params = {name: value for name, value in part["Content-Type"].params.items() if name != "charset"}
     try:
         content.encode(charset)
     except UnicodeError:  # the footer speaks another language
         charset, encoding = "utf-8", "7bit"
+    if not isinstance(part, MIMEPart) or not isinstance(part.policy, EmailPolicy):  # such as MIMEText
+        del part["Content-Transfer-Encoding"]
+        part.set_payload(content, charset)
+        return
+    kept = [(name, value) for name, value in part.items() if re.match("content-(?!type|transfer)", name, re.I)]
+    params = {name: value for name, value in part["Content-Type"].params.items() if name != "charset"}
     part.set_content(content, kind, charset, None if encoding == "7bit" else encoding, params=params)
     for name, value in kept:
         part[name] = value
@@ -129,8 +139,14 @@ def _draft(message: EmailMessage) -> Draft | None:
     """
     if not isinstance(message, Invitation):
         return None
-    if any(holds_control(str(value)) for value in message.values()):  # where an encoded word held it
-        raise broken_line()
+    if not isinstance(message.policy, EmailPolicy):
+        raise InvitationError(
+            "An invitation has another policy than those of EmailMessage, such as email.policy.compat32.",
+            "Its headers are mere text then, and nobody can tell whom they address.",
+            "Make it with email.policy.default or email.policy.SMTP.",
+        )
+    for value in message.values():  # an encoded word may hold a line break
+        unfolded(str(value), may_be_folded=False)
     to, cc, bcc = (
         [who for each in message.get_all(name, []) for who in _people(each)] for name in ("To", "Cc", "Bcc")
     )
@@ -139,7 +155,7 @@ def _draft(message: EmailMessage) -> Draft | None:
     text, html = _content(message, "plain"), _content(message, "html")
     subject = str(message["Subject"] or "")
     what = message.opportunity, subject, text, html
-    names = [part.get_filename("") for part in message.walk() if part.is_attachment()]
+    names = [part.get_filename("") for part in message.walk() if _is_attachment(part)]
     return Draft(to, *what, *who, headers, language=message.language, cc=cc, bcc=bcc, attachments=names)
 
 
@@ -154,13 +170,35 @@ def _people(value: Any) -> list[Recipient]:
     return [(address.display_name, address.addr_spec) for address in value.addresses]
 
 
-def _content(message: EmailMessage, kind: str) -> str | None:
-    part = message.get_body((kind,))
+def _content(message: Message, kind: str) -> str | None:
+    part = _body(message, kind)
     try:
-        return str(part.get_content()) if part is not None and part.get_payload() else None
+        return _text(part) if part is not None else None
     except (LookupError, UnicodeError):
         raise InvitationError(
             "An invitation has a body part that cannot be read as text.",
             "The link must be visible in the message itself.",
             "Set the body with set_content() and a charset that Python knows.",
         ) from None
+
+
+def _body(part: Message, kind: str) -> Message | None:
+    """As ``EmailMessage.get_body``, which knows no parts of the older classes, such as ``MIMEText``."""
+    if _is_attachment(part):
+        return None
+    if part.get_content_maintype() != "multipart":
+        return part if part.get_content_type() == f"text/{kind}" else None
+    parts: Any = part.get_payload() if part.is_multipart() else []
+    if part.get_content_subtype() == "related":  # the rest belongs to its root (RFC 2387 section 3.2)
+        start = part.get_param("start")
+        parts = ([each for each in parts if each["Content-ID"] == start] or parts)[:1]
+    return next((body for each in parts if (body := _body(each, kind)) is not None), None)
+
+
+def _is_attachment(part: Message) -> bool:
+    return part.get_content_disposition() == "attachment"
+
+
+def _text(part: Message) -> str | None:
+    content = part.get_payload(decode=True)
+    return content.decode(part.get_content_charset("ascii"), "replace") if isinstance(content, bytes) else None

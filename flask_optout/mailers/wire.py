@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 
 from ..addresses import Address
 from ..errors import AddressError, ConfigurationError, InvitationError, NotGated, OpportunityError
-from ..invitations.headers import OWN_HEADERS
+from ..invitations.compose import OWN_HEADERS
 
 S = TypeVar("S")
 #: RFC 5322 section 2.1.1, in octets.
 LONGEST_LINE = 998
 #: Names of public methods by which mail may leave.
-WAY_OUT = re.compile(r"(?!_).*(?:send|deliver|dispatch|connect|queue|submit)")
+WAY_OUT = re.compile(r"(?!_|get_).*(?:send|deliver|dispatch|connect|queue|submit)")
 
 
 class _Verbatim:
@@ -58,28 +58,23 @@ def finish(message: Message[Any, Any]) -> None:
             part.set_payload(binascii.b2a_qp(raw.replace(b"\r\n", b"\n")).decode("ascii"))
 
 
-def check_library(distribution: str, classes: Mapping[Any, str], hooks: Iterable[tuple[Any, str]]) -> None:
+def check_library(
+    distribution: str, classes: Mapping[Any, str], hooks: Iterable[tuple[Any, str]], tried: Mapping[str, bool]
+) -> None:
     """Refuse a release of a mail library that has a way out, or lacks a hook, that its adapter does not know of.
 
     :param classes: the library's classes, each with the names of the methods by which mail leaves, as far as known.
     :param hooks: what the adapter overrides or calls.
+    :param tried: which of the ways out meet the gate, as was tried.
     :raises ConfigurationError: when the installed release has changed.
     """
     ways = {f"{kind.__name__}.{name}": name in known.split() for kind, known in classes.items() for name in dir(kind)}
-    strange = [way for way, known in ways.items() if not known and WAY_OUT.match(way.partition(".")[2])]
-    missing = [f"{kind.__name__}.{name}" for kind, name in hooks if not hasattr(kind, name)]
-    refuse_library(distribution, strange + missing)
-
-
-def refuse_library(distribution: str, misfits: Iterable[str]) -> None:
-    """Refuse the installed release of a mail library.
-
-    :param misfits: what does not fit its adapter; without any, nothing is refused.
-    :raises ConfigurationError: when there is some.
-    """
-    if names := ", ".join(misfits):
+    misfits = [way for way, known in ways.items() if not known and WAY_OUT.match(way.partition(".")[2])]
+    misfits += [f"{kind.__name__}.{name}" for kind, name in hooks if not hasattr(kind, name)]
+    misfits += [way for way, gated in tried.items() if not gated]
+    if misfits:
         raise ConfigurationError(
-            f"The adapter does not fit {distribution} {version(distribution)} ({names}).",
+            f"The adapter does not fit {distribution} {version(distribution)} ({', '.join(misfits)}).",
             "Mail might leave by a way that does not pass the gate, so none is sent.",
             f"Install a release of {distribution} that the manual names, or a newer Flask-OptOut.",
         )

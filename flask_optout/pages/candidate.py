@@ -15,13 +15,21 @@ from werkzeug.wrappers import Response as BaseResponse
 from ..choices.repository import Choice
 from ..errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
 from ..links.keys import ALL
-from ..links.log_filter import log, log_error
-from ..links.tokens import Claim, Door
-from ..links.urls import joined, split
-from ..presses.commands import COMMANDS, Command
-from ..presses.evidence import has_muted, observe, shows_everything, visitor
+from ..links.log_records import log, log_error
+from ..links.tokens import Claim, Door, joined, split
+from ..presses.evidence import (
+    COMMANDS,
+    LANDING,
+    Command,
+    Nonce,
+    Page,
+    has_muted,
+    new_visit,
+    observe,
+    shows_everything,
+    visitor,
+)
 from ..presses.judge import Verdict
-from ..presses.nonces import LANDING, Nonce, Page, new_visit
 from ..wiring import current_state
 from .languages import OF_LINK, of_browser, of_link, render, speaking, spoken
 from .opportunities import Opportunity

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from flask import Response, copy_current_request_context, current_app, make_response, request
 
 from ..addresses import Address, parse
-from ..choices.tables import KeyTaken, insert
+from ..choices.store import KeyTaken, insert
 from ..email_log.tables import now
 from ..errors import AddressError, OptOutError
 from ..links.keys import ALL
-from ..links.log_filter import log
+from ..links.log_records import log
 from ..links.tokens import Claim, Door, bad_token
 from ..mailers.delivery import default_sender, deliver, link_letter
 from ..wiring import current_state
@@ -105,7 +105,7 @@ def _mail(mail: Callable[[Address], None], typed: str) -> None:
 
 def _mail_asked(claim: Claim, address: Address) -> None:
     invited, anything = claim.person
-    if invited != current_state().ask_tokens.key.mark(address, claim.opportunity):
+    if invited != current_state().tokens.keys[Door.ASK].mark(address, claim.opportunity):
         return
     if _may_mail([(_slot(invited.digest.hex()), MOST), (_slot(anything.digest.hex()), MOST_IN_ALL)]):
         _mail_links(address, [claim.opportunity])
@@ -127,7 +127,7 @@ def _mail_links(address: Address, opportunities: list[str]) -> None:
 
 def slots_of(address: Address, opportunities: Iterable[str]) -> list[bytes]:
     """The pseudonyms under which the mails to an address are counted."""
-    key = current_state().ask_tokens.key
+    key = current_state().tokens.keys[Door.ASK]
     marks = (key.mark(address, about) for about in (ALL, *opportunities))
     return [_slot(address.canonical), *(_slot(mark.digest.hex()) for mark in marks)]
 

@@ -6,14 +6,16 @@ import datetime
 import functools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from flask import current_app, render_template, request
 from markupsafe import Markup, escape
 
-from ..config import sender_of
-from ..links.urls import tag_of
+from ..addresses import Recipient
+from ..links.tokens import tag_of
 
 #: Our message catalogues; a host's of the same domain add words and languages to them.
 CATALOGUES = Path(__file__).parents[1] / "translations"
@@ -29,6 +31,14 @@ class Language(NamedTuple):
 
     tag: str
     direction: str
+
+
+class Sender(NamedTuple):
+    """Who invites: a name, and the URL and the host of their site."""
+
+    name: str
+    site: str
+    host: str
 
 
 ENGLISH = Language("en", "ltr")
@@ -115,6 +125,19 @@ def number(value: int) -> str:
     return format_decimal(value, locale=_locale(tag_of(current_language().tag)))
 
 
+def sender_of(sender: Recipient | None = None) -> Sender:
+    """Who invites.
+
+    :param sender: the sender of a mail, whose name it is; without it, that of the app's settings.
+    """
+    settings = current_app.config
+    who = sender or settings.get("MAIL_DEFAULT_SENDER") or ""
+    named, address = parseaddr(who) if isinstance(who, str) else who
+    own = None if sender else settings["OPTOUT_SENDER_NAME"]
+    host = urlsplit(settings["OPTOUT_BASE_URL"]).hostname or ""
+    return Sender(str(own or named or address or host), settings["OPTOUT_BASE_URL"], host)
+
+
 def render(template: str, **context: Any) -> str:
     """Render ``optout/<template>`` in the current language; a host's template of the same name wins."""
     words = {
@@ -123,7 +146,7 @@ def render(template: str, **context: Any) -> str:
         "day": day,
         "number": number,
         "language": current_language(),
-        "sender": sender_of(current_app),
+        "sender": sender_of(),
     }
     return render_template(f"optout/{template}", **words | context)
 

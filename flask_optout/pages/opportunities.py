@@ -13,7 +13,7 @@ from flask import current_app
 from werkzeug.exceptions import HTTPException
 
 from ..errors import ConfigurationError
-from ..links.log_filter import log, log_error
+from ..links.log_records import log, log_error
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from ..addresses import Recipient, parse
 from ..errors import ConfigurationError, JournalError, StoreUnavailable
-from ..links.log_filter import log_error
+from ..links.log_records import log_error
 from ..links.tokens import Door, checked_opportunity
 from ..wiring import current_state
 from .candidate import TOGGLE, opened, page_context

@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..addresses import parse
-from ..choices.store import Store
-from ..choices.tables import KeyTaken, insert, upsert
+from ..choices.store import KeyTaken, Store, insert
+from ..choices.tables import binary, table, upsert
 from ..links.keys import DataKey
 from ..links.tokens import Claim
-from .tables import DOMAIN_SIZE, PERSON_SIZE, PressTables
 
 #: The numbers that an alarm can give: rounded down to one of these, so that two readings tell no single person.
 STEPS = (3, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -28,13 +27,28 @@ LEAST_INVITED = 5
 #: Days within which those who opted out of an invitation were invited; a domain gets one notice in as many.
 WEEK = 7
 #: Days for which an alarm is kept.
-KEPT = 30
+DAYS_KEPT = 30
+#: Bytes of the pseudonym of a domain, and of a person on one day.
+DOMAIN_SIZE, PERSON_SIZE = 8, 8
 #: Mail services for the public: their users have no gateway in common.
 PUBLIC = (
     "aol.com fastmail.com gmail.com gmx.de gmx.net googlemail.com hotmail.com icloud.com live.com mail.com mail.ru "
     "me.com msn.com naver.com outlook.com proton.me protonmail.com qq.com t-online.de web.de yahoo.com yandex.ru "
     "163.com 126.com"
 )
+
+
+def alarm_table(metadata: sa.MetaData) -> sa.Table:
+    """The table of who opted out at a domain on a day, by pseudonyms that stand in no other table."""
+    return table(
+        metadata,
+        "optout_alarm",
+        sa.Column("domain", binary(DOMAIN_SIZE), primary_key=True),
+        sa.Column("day", sa.Date, primary_key=True),
+        sa.Column("person", binary(PERSON_SIZE), primary_key=True),
+        # Clustered by its key, so that the order of the rows says nothing.
+        sqlite_with_rowid=False,
+    )
 
 
 class Alarm(NamedTuple):
@@ -57,13 +71,13 @@ class Alarms:
     def __init__(
         self,
         store: Store,
-        tables: PressTables,
+        alarm: sa.Table,
         key: DataKey,
         invited: Callable[[datetime.date, datetime.date], Iterable[str]],
         clock: Callable[[], float],
     ) -> None:
         self._store = store
-        self._alarm = tables.alarm
+        self._alarm = alarm
         self._key = key
         self._secret = key.derive("domain alarm")
         self._invited = invited
@@ -91,7 +105,7 @@ class Alarms:
         people = sa.func.count()
         query = (
             sa.select(alarm.domain, alarm.day, people)
-            .where(alarm.day < today, alarm.day >= today - datetime.timedelta(KEPT))
+            .where(alarm.day < today, alarm.day >= today - datetime.timedelta(DAYS_KEPT))
             .group_by(alarm.domain, alarm.day)
             .having(people >= STEPS[0])
             .order_by(alarm.day.desc())
@@ -120,7 +134,7 @@ class Alarms:
     def prune(self) -> None:
         """Delete alarms that are older than a month."""
         alarm = self._alarm
-        old = alarm.delete().where(alarm.c.day < self._today() - datetime.timedelta(KEPT))
+        old = alarm.delete().where(alarm.c.day < self._today() - datetime.timedelta(DAYS_KEPT))
         self._store.write(lambda connection: connection.execute(old))
 
     def take_notice(self, domain: str) -> bool:

@@ -1,21 +1,29 @@
-"""What is known about one press: what its request, its page and its browser tell."""
+"""What is known about one press: its button, the page that it came from, and what its request and browser tell."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from flask import Request
+from itsdangerous import BadData, URLSafeSerializer
 from werkzeug.user_agent import UserAgent
 
 from ..config import LOOPBACK
-from .commands import OBEYED, WINDOW, Command, Press
-from .nonces import Nonce, Page
+from ..links.tokens import Claim
 
+#: Seconds within which opposite presses are weighed against each other.
+WINDOW = 120.0
+#: Seconds; a tab may stay open for weeks, and an outdated nonce costs one more press.
+LIFE = 30 * 86_400.0
+#: As a page to come back to: the host's landing page at the candidate's own link.
+LANDING = "."
 #: From these versions on browsers send ``Sec-Fetch-*`` (Chrome 76, Firefox 90); those on iOS are all Safari inside.
 MODERN = re.compile(r"\b(?:Chrome/(?:7[6-9]|[89]\d|\d{3,})|Firefox/(?:9\d|\d{3,}))\b")
 #: An app's web view may leave them out.
@@ -28,6 +36,124 @@ SCANNER = re.compile(
     r"python-|go-http-client|curl/|wget/|java/|libwww-perl|okhttp/|^$",
     re.IGNORECASE,
 )
+#: Whether each of the two choices of a link mutes: of its opportunity (0), and of all invitations (1).
+Muted = tuple[bool, bool]
+
+
+class Command(Enum):
+    """What a button does: its value, the state it sets (``None``: none), and which of the two choices it is about."""
+
+    MUTE = "mute", True, (0,)
+    UNDO = "undo", False, (0,)
+    MUTE_ALL = "mute-all", True, (1,)
+    UNDO_ALL = "undo-all", False, (1,)
+    KEEP = "keep", False, (0,)
+    LEAVE = "leave", None, (0, 1)
+    DECOY = "none", None, (0, 1)
+
+    def __init__(self, choice: str, muted: bool | None, about: tuple[int, ...]) -> None:
+        self.choice = choice
+        self.muted = muted
+        # "Keep me invited" contradicts every mute, although it sets one choice alone.
+        self.reach: tuple[int, ...] = (0, 1) if choice == "keep" else about
+        self.target: int = about[0]
+
+    def contradicts(self, other: Command) -> bool:
+        """Whether no person presses both within seconds and means both."""
+        if Command.DECOY in (self, other):
+            return False
+        return (self.muted is False) is not (other.muted is False) and bool({*self.reach} & {*other.reach})
+
+
+COMMANDS = {command.choice: command for command in Command}
+
+
+class Outcome(StrEnum):
+    """What came of a press: it was obeyed, obeyed after a question, asked about, or it made its visitor doubtful."""
+
+    OBEYED = "o"
+    CONFIRMED = "c"
+    ASKED = "a"
+    DOUBTFUL = "d"
+
+
+OBEYED = (Outcome.OBEYED, Outcome.CONFIRMED)
+
+
+class Press(NamedTuple):
+    """A recent press of a link.
+
+    :param at: seconds since the epoch.
+    :param visit: the id of the pages that it belongs to.
+    :param visitor: a pseudonym of address and user agent that lives as long as the press.
+    :param found: what stood before the first of this visitor's presses that are weighed together.
+    """
+
+    at: float
+    visit: str
+    visitor: str
+    command: Command
+    found: Muted
+    outcome: Outcome = Outcome.OBEYED
+
+
+class Page(Enum):
+    """Which page a press came from: one that was opened, the result of a press, or the plea to press once more."""
+
+    OPENED = 0
+    RESULT = 1
+    REPEAT = 2
+
+
+class Nonce(NamedTuple):
+    """Which page this is, when it was made (seconds since the epoch), of which visit, and by which command.
+
+    :param back: the URL of the host's page that a toggle stands on, where a press of it comes back to; ``LANDING``
+        for that at the candidate's own link.
+    """
+
+    page: Page
+    issued: float
+    visit: str
+    said: Command | None = None
+    back: str = ""
+
+
+def new_visit() -> str:
+    return secrets.token_hex(6)
+
+
+class Nonces:
+    """Signs and reads nonces; the link is signed in, not carried.
+
+    :param key: a derived key of their own.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def _signed(self, claim: Claim) -> URLSafeSerializer:
+        signing = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+        return URLSafeSerializer(self._key, salt=claim.payload, signer_kwargs=signing)
+
+    def issue(self, claim: Claim, nonce: Nonce) -> str:
+        said = None if nonce.said is None else nonce.said.choice
+        return str(
+            self._signed(claim).dumps([nonce.page.value, int(nonce.issued * 1000), nonce.visit, said, nonce.back])
+        )
+
+    def read(self, claim: Claim, text: str, now: float) -> Nonce | None:
+        """What a nonce proves, or ``None`` when it is damaged, outdated or of another link's page."""
+        try:
+            page, issued, visit, said, back = self._signed(claim).loads(text)
+        except BadData:
+            return None
+        nonce = Nonce(Page(page), issued / 1000, visit, COMMANDS.get(said), back)
+        return nonce if now - nonce.issued <= LIFE else None
+
+    def word(self, nonce: str, meaning: str) -> str:
+        """What stands for a meaning in the form of this one page, so that no answer can be known in advance."""
+        return "a" + hashlib.blake2b(f"{nonce}|{meaning}".encode(), digest_size=5, key=self._key).hexdigest()
 
 
 class Scripts(StrEnum):

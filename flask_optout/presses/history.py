@@ -13,22 +13,38 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..choices.repository import Choice, Choices, Statement
-from ..choices.tables import KeyTaken, insert
-from ..errors import StoreUnavailable
+from ..choices.store import KeyTaken, insert
+from ..choices.tables import binary, mark_columns, table, text
 from ..links.keys import Mark
 from ..links.tokens import Claim
-from .commands import COMMANDS, Muted, Outcome, Press
 from .domain_alarm import Alarms
-from .evidence import Evidence
+from .evidence import COMMANDS, Evidence, Muted, Outcome, Press
 from .judge import LAYERS, Judgement, Layer, Verdict, Weighed, judge
-from .tables import SALT_SIZE, PressTables
 
 #: The doors of mail programs, as they stand in a choice.
 BY_MAIL = ("one-click", "mailto")
 #: Seconds after the last press of a link, after which its presses are deleted.
-KEPT = 1800
+SECONDS_KEPT = 1800
 #: Presses that are kept of one link.
-MOST = 16
+MOST_PRESSES = 16
+SALT_SIZE = 8
+
+
+def recent_table(metadata: sa.MetaData) -> sa.Table:
+    """The table of recent presses: a row for each link, gone within the hour."""
+    return table(
+        metadata,
+        "optout_recent_press",
+        *mark_columns(),
+        # Counts the writes, so that nobody writes over what they have not seen.
+        sa.Column("version", sa.Integer, nullable=False),
+        # Seconds since the epoch.
+        sa.Column("expires", sa.BigInteger, nullable=False),
+        # The key of the visitors' pseudonyms.
+        sa.Column("salt", binary(SALT_SIZE), nullable=False),
+        sa.Column("presses", text(), nullable=False),
+        sa.Index("ix_optout_recent_press_expires", "expires"),
+    )
 
 
 class Recent(NamedTuple):
@@ -47,9 +63,9 @@ class RecentPresses:
 
     layers: Sequence[Layer] = LAYERS
 
-    def __init__(self, choices: Choices, tables: PressTables, alarms: Alarms, clock: Callable[[], float]) -> None:
+    def __init__(self, choices: Choices, recent: sa.Table, alarms: Alarms, clock: Callable[[], float]) -> None:
         self._choices = choices
-        self._recent = tables.recent
+        self._recent = recent
         self._alarms = alarms
         self._clock = clock
 
@@ -101,11 +117,6 @@ class RecentPresses:
 
         self._choices.transact(work)
 
-    def forget_expired(self) -> None:
-        """As :meth:`prune`; what the app is doing just now never fails by it."""
-        with suppress(StoreUnavailable):
-            self.prune()
-
     def prune(self) -> None:
         """Delete the presses that have expired."""
         expired = self._recent.c.expires <= int(self._clock())
@@ -143,7 +154,7 @@ class RecentPresses:
         """
         presses = _bounded([*recent.presses, press])
         values = {
-            "expires": int(self._clock()) + KEPT,
+            "expires": int(self._clock()) + SECONDS_KEPT,
             "salt": recent.salt,
             "presses": json.dumps([_row(each) for each in presses], separators=(",", ":")),
         }
@@ -174,7 +185,7 @@ def _row(press: Press) -> list[Any]:
 def _bounded(presses: list[Press]) -> list[Press]:
     """The presses to keep; of too many, the oldest of the latest visitor goes, so nobody drops another's."""
     newest = presses[-1]
-    while len(presses) > MOST:
+    while len(presses) > MOST_PRESSES:
         same = [press for press in presses[:-1] if newest.visitor == press.visitor or newest.visit == press.visit]
         presses.remove((same or presses)[0])
     return presses

@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from .commands import OBEYED, WINDOW, Command, Muted, Outcome, Press
-from .evidence import Client, Evidence, Scripts
-from .nonces import Page
+from .evidence import OBEYED, WINDOW, Client, Command, Evidence, Muted, Outcome, Page, Press, Scripts
 
 #: Seconds below which no person has read a page and pressed a button on it.
 HURRY = 0.4

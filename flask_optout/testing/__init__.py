@@ -20,10 +20,11 @@ from werkzeug.test import TestResponse
 
 from ..addresses import Recipient, parse
 from ..choices.store import Store
-from ..doctor.scan import Answer, Button, Finding, Form, Scanner, forms_in, scan
+from ..doctor.forms import Button, Form, forms_in
 from ..links.tokens import Door, checked_opportunity
-from ..presses.history import KEPT
+from ..presses.history import SECONDS_KEPT
 from ..wiring import current_state
+from .scanners import Answer, Finding, Scanner, scan
 
 #: What the store calls a choice that a test has made.
 SOURCE = "test"
@@ -60,7 +61,7 @@ class Candidate:
         return self._press(url, "undo")
 
     def _press(self, url: str, choice: str) -> TestResponse:
-        self._wait(KEPT)  # a later visit than any other, so that nothing looks like a scanner's contradiction
+        self._wait(SECONDS_KEPT)  # a later visit than any other, so that nothing looks like a scanner's contradiction
         page = self.open(url)
         found = _button(page, choice=choice)
         assert found is not None, f"The page ({page.status}) has no button for {choice!r}."

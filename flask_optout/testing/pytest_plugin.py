@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
 
     from ..addresses import Recipient
-    from ..doctor.scan import Finding
     from ..testing import Candidate
+    from .scanners import Finding
 
 P = ParamSpec("P")
 T = TypeVar("T")

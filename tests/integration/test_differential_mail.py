@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import quopri
 from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flask_optout.addresses import parse
+from tests.support.adapters import each_library, each_part
 from tests.support.hosts import Host, Mailbox
-from tests.support.written_mail import SENDERS, Wire, Written, on_the_wire, write
+from tests.support.library import Library, Wanted
+from tests.support.written_mail import Wire, on_the_wire, write
 
 pytestmark = pytest.mark.long
 
@@ -20,26 +25,46 @@ ADDED = (b"List-Unsubscribe:", b"List-Unsubscribe-Post:", b"List-Id:", b"Auto-Su
 ANEW = (b"Message-ID:", b"Date:")
 FOOTER = b"Not Interested?"
 ENCODING = b"Content-Transfer-Encoding:"
-each_library = pytest.mark.parametrize("library", SENDERS)
 
 
-def compare(host: Host, smtp: Mailbox, library: str, written: Written) -> str:
-    """What became of a message: ``same``, or ``refused`` where the library alone cannot send it either."""
-    make = SENDERS[library]
+def compare(
+    host: Host,
+    smtp: Mailbox,
+    library: Library,
+    wanted: Wanted,
+    change: Callable[[Any], object] = lambda message: None,
+) -> str:
+    """What became of a message: ``same``, or ``refused`` where the library alone cannot send it either.
+
+    :param change: is made to the message.
+    """
+    plain, invitation = library.ordinary(host, wanted), library.invitation(host, wanted)
+    change(plain)
+    change(invitation)
     try:
-        make(host, False)(written)
+        library.send_ungated(host, plain)
     except Exception:  # CPython's and the libraries' own faults stay
         return "refused"
-    plain = on_the_wire(smtp)
-    make(host, True)(written)
-    invitation = on_the_wire(smtp)
-    assert invitation.recipients == plain.recipients == [parse(written.to).deliverable]
+    alone = on_the_wire(smtp)
+    library.send(host, plain)
+    assert without_what_is_new(on_the_wire(smtp)) == without_what_is_new(alone)
+    library.send(host, invitation)
+    compare_with(alone, on_the_wire(smtp))
+    assert alone.recipients == [parse(wanted.to[0]).deliverable]
+    return "same"
+
+
+def without_what_is_new(wire: Wire) -> Wire:
+    return replace(wire, fields=[field for field in wire.fields if not field.startswith(ANEW)])
+
+
+def compare_with(plain: Wire, invitation: Wire) -> None:
+    assert invitation.recipients == plain.recipients
     left = [field for field in invitation.fields if not field.startswith((*ADDED, *ANEW, ENCODING, b"Content-Type"))]
     wanted = [field for field in plain.fields if not field.startswith((*ANEW, ENCODING, b"Content-Type"))]
     assert left == wanted
     assert [field.partition(b" ")[0] for field in invitation.fields if field.startswith(ADDED)] == list(ADDED)
     compare_parts(plain, invitation)
-    return "same"
 
 
 def compare_parts(plain: Wire, invitation: Wire) -> None:
@@ -77,15 +102,34 @@ def decoded(wire: Wire, head: bytes, body: bytes) -> bytes:
 @each_library
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 10**9))
-def test_an_invitation_differs_only_in_what_is_added(library: str, host: Host, smtp: Mailbox, seed: int) -> None:
+def test_an_invitation_differs_only_in_what_is_added(library: Library, host: Host, smtp: Mailbox, seed: int) -> None:
     smtp.received.clear()
     compare(host, smtp, library, write(seed))
 
 
+@each_part
+def test_a_message_keeps_its_parts(library: Library, part: str, host: Host, smtp: Mailbox) -> None:
+    assert compare(host, smtp, library, Wanted(), library.parts[part]) == "same"
+
+
+@each_library
+def test_ordinary_mail_without_a_text_leaves_as_the_library_alone_sends_it(
+    library: Library, host: Host, smtp: Mailbox
+) -> None:
+    message, outcomes = library.ordinary(host, Wanted(text=None, html=None)), list[object]()
+    for send in (library.send, library.send_ungated):
+        try:
+            send(host, message)
+            outcomes.append(without_what_is_new(on_the_wire(smtp)))
+        except Exception as error:
+            outcomes.append(repr(error))
+    assert outcomes[0] == outcomes[1]
+
+
 @pytest.mark.long
 @each_library
-def test_thousands_of_invitations_differ_only_in_what_is_added(library: str, host: Host, smtp: Mailbox) -> None:
+def test_thousands_of_invitations_differ_only_in_what_is_added(library: Library, host: Host, smtp: Mailbox) -> None:
     verdicts = [compare(host, smtp, library, write(seed)) for seed in range(2_000)]
     counts = {verdict: verdicts.count(verdict) for verdict in set(verdicts)}
-    print(library, counts)
+    print(library.name, counts)
     assert counts["same"] > 1_000

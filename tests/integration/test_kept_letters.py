@@ -6,7 +6,6 @@ import base64
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from urllib.parse import quote
@@ -19,9 +18,10 @@ from flask_optout.email_log.records import SLOT
 from flask_optout.email_log.tables import PER_MINUTE
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
+from tests.support.adapters import each_library
 from tests.support.email_log import operator_of, post, rows, sent
 from tests.support.hosts import Host, Mailbox, say
-from tests.support.written_mail import SENDERS, write
+from tests.support.library import Library, Wanted
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("minutes_over")]
 
@@ -70,10 +70,10 @@ def test_what_is_sent_again_is_what_was_sent(row: str, host: Host, client: Flask
         assert one.count(link) + one.count(quote(link, safe="")) == two.count(token)
 
 
-@pytest.mark.parametrize("library", SENDERS)
-def test_the_names_of_attachments_are_kept(library: str, host: Host) -> None:
-    written = replace(write(1), attachments=[("Plän.pdf", "application/pdf", b"x"), ("b", "a/b", b"")])
-    SENDERS[library](host, True)(written)
+@each_library
+def test_the_names_of_attachments_are_kept(library: Library, host: Host) -> None:
+    attachments = [("Plän.pdf", "application/pdf", b"x"), ("b", "a/b", b"")]
+    library.send(host, library.invitation(host, Wanted(attachments=attachments)))
     assert [email.attachments for email in rows()] == ["Plän.pdf\nb"]
 
 

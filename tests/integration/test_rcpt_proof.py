@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeHost
-from tests.support.adapters import LIBRARIES
+from tests.support.adapters import each_library
 from tests.support.hosts import Host, Mailbox, say
 from tests.support.library import Library, Wanted
 
@@ -65,15 +65,15 @@ def mailbox(rcpt: str) -> str:
     return f"{local}@{domain.rstrip('.')}".lower()
 
 
-def spell(library: Library, host: Host, smtp: Mailbox, person: str, rows: list[str]) -> None:
+def spell(library: Library, host: Host, person: str, rows: list[str]) -> None:
     for number, row in enumerate(rows):
         written = SPELLINGS[row](*person.split("@"))
         to = ("Jane", written) if number % 2 else written
         with suppress(ValueError, smtplib.SMTPException):
-            next(iter(library.ways.values()))(host, smtp, [library.invitation(Wanted([to], html=None))])
+            library.send(host, library.invitation(host, Wanted([to], html=None)))
 
 
-@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.name)
+@each_library
 @pytest.mark.parametrize("people", [12, pytest.param(1_000, marks=pytest.mark.long)])
 def test_no_spelling_reaches_the_mailbox_of_a_muted_person(
     library: Library, people: int, host: Host, smtp: Mailbox
@@ -84,16 +84,16 @@ def test_no_spelling_reaches_the_mailbox_of_a_muted_person(
     every = list(SPELLINGS)
     for number, person in enumerate(sorted(muted)):
         start = number * 10 % len(every)
-        spell(library, host, smtp, person, (every + every)[start : start + 10])
+        spell(library, host, person, (every + every)[start : start + 10])
     assert muted.isdisjoint(mailbox(rcpt) for mail in smtp.received for rcpt in mail.rcpt_to)
 
 
-@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.name)
+@each_library
 @pytest.mark.parametrize("row", [row for row in SPELLINGS if "encoded word" in row or row == "behind a name"])
 def test_an_encoded_word_for_an_address_is_refused(library: Library, row: str, host: Host, smtp: Mailbox) -> None:
     to: Any = SPELLINGS[row]("jane", "example.org")
     with pytest.raises(ValueError):
-        next(iter(library.ways.values()))(host, smtp, [library.invitation(Wanted([to]))])
+        library.send(host, library.invitation(host, Wanted([to])))
     assert smtp.received == []
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 import smtplib
 from collections.abc import Iterator
+from email.generator import BytesGenerator
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
+from flask_optout import InvitationError, OptOutError
 from tests.conftest import MakeHost
-from tests.support.adapters import LIBRARIES
+from tests.support.adapters import each_library
+from tests.support.adapters.flask_mailman import FlaskMailman
 from tests.support.email_log import rows
-from tests.support.hosts import Host, Mailbox, free_port, say
+from tests.support.hosts import Host, Mailbox, RefusesRecipients, free_port, say, smtp_server
 from tests.support.library import Library, Wanted
 
-each_library = pytest.mark.parametrize("library", LIBRARIES[:3], ids=lambda library: library.name)
 LINES: list[str] = []
 
 
@@ -66,22 +68,36 @@ def heard(make: MakeHost, server: Mailbox) -> Iterator[Host]:
         yield host
 
 
-def send(library: Library, host: Host, server: Mailbox, wanted: Wanted) -> tuple[list[str], str | None]:
+def send(library: Library, host: Host, wanted: Wanted) -> tuple[list[str], str | None]:
     """What the server heard, and the error."""
     LINES.clear()
     error = None
     try:
-        next(iter(library.ways.values()))(host, server, [library.invitation(wanted)])
+        library.send(host, library.invitation(host, wanted))
     except smtplib.SMTPException as caught:
         error = f"{type(caught).__name__} {caught}"
     return [line for line in LINES if re.match("MAIL |RCPT |RSET|DATA", line) and "aiosmtpd" not in line], error
 
 
+def alike(library: Library, host: Host, wanted: Wanted) -> str:
+    """What is raised, if something is, for somebody, and for somebody who is muted."""
+    errors = []
+    for muted in (False, True):
+        say(host, muted, "jane@example.org")
+        try:
+            library.send(host, library.invitation(host, wanted))
+            errors.append("")
+        except (OSError, OptOutError, ValueError) as error:
+            errors.append(f"{type(error).__name__} {error}")
+    assert errors[0] == errors[1]
+    return errors[0]
+
+
 @each_library
-def test_the_server_hears_the_same_size_options_and_recipient(library: Library, heard: Host, server: Mailbox) -> None:
-    (one, none), two = send(library, heard, server, Wanted(subject="Größe" * 9)), None
+def test_the_server_hears_the_same_size_options_and_recipient(library: Library, heard: Host) -> None:
+    (one, none), two = send(library, heard, Wanted(subject="Größe" * 9)), None
     say(heard, True, "jane@example.org")
-    two, neither = send(library, heard, server, Wanted(subject="Größe" * 9))
+    two, neither = send(library, heard, Wanted(subject="Größe" * 9))
     assert none is neither is None
     assert any("size=" in line.lower() for line in one if line.startswith("MAIL"))
     assert [line for line in two if line.startswith(("MAIL", "RCPT"))] == [
@@ -91,11 +107,11 @@ def test_the_server_hears_the_same_size_options_and_recipient(library: Library, 
 
 
 @each_library
-def test_what_is_too_large_is_refused_for_everybody_alike(library: Library, heard: Host, server: Mailbox) -> None:
+def test_what_is_too_large_is_refused_for_everybody_alike(library: Library, heard: Host) -> None:
     errors = []
     for muted in (False, True):
         say(heard, muted, "jane@example.org")
-        errors.append(send(library, heard, server, Wanted(text="short\n" * 20_000))[1])
+        errors.append(send(library, heard, Wanted(text="short\n" * 20_000))[1])
     assert errors[0] is not None and errors[0] == errors[1]
     assert len({email.failure for email in rows()}) == 1
 
@@ -104,9 +120,59 @@ def test_what_is_too_large_is_refused_for_everybody_alike(library: Library, hear
 def test_the_connection_serves_the_next_one(library: Library, heard: Host, server: Mailbox) -> None:
     say(heard, True, "jane@example.org")
     people = ["jane@example.org", "joan@example.org", "jane@example.org", "bob@example.org"]
-    invitations = [library.invitation(Wanted([person])) for person in people]
-    next(iter(library.ways.values()))(heard, server, invitations)
+    library.send_invitations(heard, [library.invitation(heard, Wanted([person])) for person in people])
     assert [mail.rcpt_to for mail in server.received] == [["joan@example.org"], ["bob@example.org"]]
+
+
+@each_library
+def test_a_recipient_who_is_refused_is_refused_for_everybody_alike(library: Library, make: MakeHost) -> None:
+    with smtp_server(RefusesRecipients) as server:
+        host = make(MAIL_SERVER=server.host, MAIL_PORT=server.port)
+        with host.app.app_context():
+            assert alike(library, host, Wanted()).startswith("SMTPRecipientsRefused")
+
+
+@each_library
+def test_a_sender_that_may_not_be_written_fails_for_everybody_or_nobody(library: Library, heard: Host) -> None:
+    alike(library, heard, Wanted(sender="té@example.org"))
+
+
+@each_library
+@pytest.mark.parametrize("place", ["subject", "text", "html", "reply_to", "headers"])
+def test_what_cannot_be_written_fails_for_everybody_alike(library: Library, place: str, heard: Host) -> None:
+    value = {"headers": {"X-A": "\udcff"}, "reply_to": ("\udcff", "help@example.org")}.get(place, "a \udcff")
+    alike(library, heard, Wanted(**{place: value}))  # type: ignore[arg-type]
+
+
+@each_library
+def test_what_cannot_be_serialised_fails_before_its_row_is_written(
+    library: Library, heard: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise UnicodeError
+
+    monkeypatch.setattr(BytesGenerator, "flatten", fail)
+    with pytest.raises(InvitationError, match="a character that cannot stand there"):
+        library.send(heard, library.invitation(heard, Wanted()))
+    assert rows() == []
+
+
+@each_library
+def test_a_server_that_is_down_fails_for_everybody_alike(library: Library, make: MakeHost) -> None:
+    host = make(MAIL_SERVER="127.0.0.1", MAIL_PORT=free_port())
+    with host.app.app_context():
+        assert alike(library, host, Wanted()).startswith("ConnectionRefusedError")
+
+
+@each_library
+def test_the_server_is_connected_to_alike(library: Library, heard: Host, server: Mailbox) -> None:
+    greeted = []
+    for muted in (False, True):
+        say(heard, muted, "jane@example.org")
+        LINES.clear()
+        library.send_invitations(heard, [library.invitation(heard, Wanted()) for _ in range(3)])
+        greeted.append([line for line in LINES if line.startswith(("EHLO", "HELO", "QUIT"))])
+    assert greeted[0] == greeted[1] != []
 
 
 def test_options_that_the_server_refuses_fail_for_everybody_alike(make: MakeHost, server: Mailbox) -> None:
@@ -115,7 +181,7 @@ def test_options_that_the_server_refuses_fail_for_everybody_alike(make: MakeHost
         errors = []
         for muted in (False, True):
             say(host, muted, "jane@example.org")
-            errors.append(send(LIBRARIES[1], host, server, Wanted())[1])
+            errors.append(send(FlaskMailman(), host, Wanted())[1])
             with pytest.raises(smtplib.SMTPException):
                 host.mail.send(host.invitation(mail_options=["NONSENSE=1"]))
     assert errors[0] is not None and errors[0] == errors[1]

@@ -90,7 +90,7 @@ def sends(way: Any, person: str) -> Callable[[World], object]:
     library, name = way
 
     def send(world: World) -> None:
-        library.ways[name](world.host, world.smtp, [library.invitation(Wanted([person]))])
+        library.ways[name](world.host, world.smtp, [library.invitation(world.host, Wanted([person]))])
 
     return send
 
@@ -235,6 +235,7 @@ def shown(answer: Any) -> tuple[str, list[tuple[str, str]], str]:
 def alike(seen: object) -> str:
     """What was seen, less what differs between any two hosts: ids, times, signatures, places."""
     text = re.sub(r"/\S*?/(muted|silent)/", "/FOLDER/", str(seen))
+    text = re.sub(r"gAAAA[\w-]+=*", "ID", text)  # before what may stand in one by chance
     text = re.sub(r"[a-z2-7]{80,}", "TOKEN", text, flags=re.IGNORECASE)
     text = re.sub(r"\b[0-9a-f]{32}\b|\b[0-9a-f]{64}\b|={10,}\d+|\bb(['\"]).*?\1(?=[,)])", "RANDOM", text)
     text = re.sub(r"(form_token\\?\" value=\\?\")[^\"]+", r"\1", text)
@@ -243,7 +244,7 @@ def alike(seen: object) -> str:
     )
     text = re.sub(r"\[(?:generated in|cached since|no key) [^]]*\]", "", text)  # whether SQLAlchemy knew a statement
     text = re.sub(r"0x[0-9a-f]+|127\.0\.0\.1:\d+|localhost:\d+", "PLACE", text)
-    text = re.sub(r"gAAAA[\w-]+=*|\d{17,19}", "ID", text)
+    text = re.sub(r"\d{17,19}", "ID", text)
     return "".join(sorted(re.split(r"(?=<tr>)|(?<=</tr>)", text)))  # rows of one minute stand in no order
 
 
@@ -320,7 +321,9 @@ def observe(folder: Path, channel: Callable[[World], object], said: Callable[[Wo
 
 
 @pytest.mark.parametrize("said", SAID)
-@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize(
+    "channel", [pytest.param(name, marks=[pytest.mark.adapter] * (name in SENDS)) for name in CHANNELS]
+)
 def test_no_channel_tells_what_a_candidate_has_said(tmp_path: Path, channel: str, said: str) -> None:
     muted = observe(tmp_path / "muted", CHANNELS[channel], SAID[said])
     silent = observe(tmp_path / "silent", CHANNELS[channel], None)

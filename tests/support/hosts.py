@@ -34,7 +34,7 @@ from flask_optout.addresses import parse
 from flask_optout.choices.repository import Statement
 from flask_optout.links.tokens import Claim, Door
 from flask_optout.mailers.flask_mail import Invitation, Mail
-from flask_optout.presses.nonces import Nonce, Page
+from flask_optout.presses.evidence import Nonce, Page
 from flask_optout.wiring import LONGEST_QUEUE, current_state
 
 KEY = "a key of a test host, 32 bytes or more"

@@ -215,7 +215,7 @@ def no_answer(stage: Stage, page: Page) -> None:
 
 
 def ask(stage: Stage, page: Page) -> None:
-    page.goto(current_state().ask_links.url(Door.ASK, parse("jane@example.org"), "beta-42"))
+    page.goto(current_state().links.url(Door.ASK, parse("jane@example.org"), "beta-42"))
 
 
 def ask_answered(stage: Stage, page: Page) -> None:

@@ -19,16 +19,23 @@ class Message:
     text: str | None = None
     html: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    reply_to: str = ""
+    #: Name, type and data of each.
+    attachments: list[tuple[str, str, bytes]] = field(default_factory=list)
 
     def message(self) -> EmailMessage:
         message = EmailMessage(policy.SMTP)
         message["From"], message["To"], message["Subject"] = self.sender, ", ".join(self.to), self.subject
-        for name, value in self.headers.items():
-            message[name] = value
+        if self.reply_to:
+            message["Reply-To"] = self.reply_to
         if self.text is not None:
             message.set_content(self.text, cte="8bit")
         if self.html is not None:
             message.add_alternative(self.html, subtype="html", cte="8bit")
+        for name, kind, data in self.attachments:
+            message.add_attachment(data, *kind.split("/"), filename=name)
+        for name, value in self.headers.items():
+            message[name] = value
         return message
 
 

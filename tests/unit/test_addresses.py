@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_optout.addresses import Address, Recipient, parse
-from flask_optout.errors import AddressError
+from flask_optout.addresses import Address, Recipient, parse, unfolded
+from flask_optout.errors import AddressError, InvitationError
 
 
 def canonical(recipient: Recipient) -> str:
@@ -153,8 +153,8 @@ def test_an_address_knows_where_mail_goes_and_who_is_meant(recipient: str, expec
 
 
 def test_only_an_ascii_local_part_needs_no_smtputf8() -> None:
-    assert parse("jose@straße.de").is_ascii
-    assert not parse("josé@x.org").is_ascii
+    assert parse("jose@straße.de").deliverable.isascii()
+    assert not parse("josé@x.org").deliverable.isascii()
 
 
 locals_ = st.one_of(
@@ -192,3 +192,30 @@ def test_the_fast_path_agrees_with_the_slow_one(local: str, domain: str) -> None
             parse(f"({domain}){local}@{domain}")
     else:
         assert parse(f"(comment){local}@{domain}") == fast
+
+
+@pytest.mark.parametrize("recipient", ["jane@x.org", ("Jane", "jane@x.org")])
+def test_it_is_named_as_it_was(recipient: Recipient) -> None:
+    assert parse(recipient).named == recipient
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [("Join us", "Join us"), ("Join\r\n us", "Join us"), ("a\n\tb", "a\tb"), ("a\tb", "a\tb"), ("", "")],
+)
+def test_a_folded_value_is_one_line(value: str, line: str) -> None:
+    assert unfolded(value) == line
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("Join\nBcc: e@y.org", "Join\r\n\r\nus", "Join\rus", "Join\0us", "a\n\nb", "a\r\nBcc: e@y.org", "a\n \n b"),
+        *("=?utf-8?q?x=0d=0aBcc:_e?=", "=?utf-8?b?DQo=?=", None, b"Join us", 5),
+    ],
+    ids=repr,
+)
+def test_a_value_of_two_lines_is_refused(value: Any) -> None:
+    with pytest.raises(InvitationError) as refused:
+        unfolded(value)
+    assert "@" not in str(refused.value)

@@ -20,7 +20,7 @@ def test_an_app_without_optout_sends_nothing_and_says_what_to_call() -> None:
 def test_a_part_is_made_once(make: MakeHost) -> None:
     with make().app.app_context():
         state = current_state()
-        assert state.choices is state.choices and state.tokens.key is state.key
+        assert state.choices is state.choices and state.tokens.keys[Door.LANDING] is state.key
 
 
 def test_a_store_without_a_data_key_has_made_no_link_and_gets_none_by_reading_one(make: MakeHost) -> None:
@@ -35,7 +35,7 @@ def test_a_store_without_a_data_key_has_made_no_link_and_gets_none_by_reading_on
 def test_the_tokens_that_operators_see_are_of_another_key(make: MakeHost) -> None:
     with make().app.app_context():
         state = current_state()
-        assert state.ask_tokens.key.id != state.key.id
+        assert state.tokens.keys[Door.ASK].id != state.key.id
 
 
 def test_what_is_forgotten_is_made_anew(make: MakeHost) -> None:

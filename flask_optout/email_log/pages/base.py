@@ -18,7 +18,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.exceptions import BadRequest, NotFound
 
 from ...errors import ConfigurationError, StoreUnavailable
-from ...links.log_filter import log, log_error
+from ...links.log_records import log, log_error
 from ...pages.candidate import LONGEST_FORM, protect
 from ...pages.languages import render
 from ...pages.routing import Place, PlacedBlueprint

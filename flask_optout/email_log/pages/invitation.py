@@ -16,9 +16,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ...addresses import holds_control, parse
 from ...invitations.compose import Draft, Letter
-from ...links.log_filter import log
-from ...links.tokens import Door
-from ...links.urls import tag_of
+from ...links.log_records import log
+from ...links.tokens import Door, tag_of
 from ...mailers.delivery import link_letter, serialised
 from ...pages.languages import of_app, render, speaking
 from ...pages.routing import optout_url
@@ -62,7 +61,7 @@ def _show(email: Email, done: int | None = None, failure: str | None = None) -> 
         failure=failure,
         refused=refusal(resends),
         again=accepted[-1].time + APART if accepted else None,
-        ask_url=state.ask_links.url(Door.ASK, parse(email.recipient), email.opportunity),
+        ask_url=state.links.url(Door.ASK, parse(email.recipient), email.opportunity),
     )
 
 

@@ -16,8 +16,8 @@ from benchmarks.scanners import machines, report
 from benchmarks.scanners.people import PEOPLE, is_there, meet
 from benchmarks.scanners.walks import ordinary
 from benchmarks.scanners.world import SAFE_READS, World, world
-from flask_optout.doctor.scan import head_probe
 from flask_optout.presses.judge import LATER_UNDO, LAYERS, Layer
+from flask_optout.testing.scanners import head_probe
 from tests.conftest import missing
 
 pytestmark = pytest.mark.long

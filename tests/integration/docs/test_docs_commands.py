@@ -37,7 +37,7 @@ def test_a_contributors_commands_are_those_of_ci_and_one_that_watches_commits(tm
 
 
 def test_an_adapter_is_held_to_the_rules_by_the_pages_command() -> None:
-    """On the way out that the page adds; the rest of that module is run without this test."""
+    """On the way out that the page adds; the other libraries are run without this test."""
     [command] = shell("docs/adapters.md")
     python, *arguments = shlex.split(command)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
@@ -49,5 +49,5 @@ def test_an_adapter_is_held_to_the_rules_by_the_pages_command() -> None:
         text=True,
         check=False,
     )
-    assert python == "python" and ran.returncode == 0, ran.stdout
+    assert python == ".venv/bin/python" and ran.returncode == 0, ran.stdout
     assert int(re.findall(r"(\d+) passed", ran.stdout)[0]) > 3 and "skipped" not in ran.stdout

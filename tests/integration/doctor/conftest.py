@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from flask_optout.doctor import resolver
 from flask_optout.doctor.resolver import Resolver
 from tests.support.dns_server import SILENCE, Nameserver, Zone, dns_server
-
-Ask = Callable[[Zone], Resolver]
+from tests.support.zones import Ask
 
 
 @pytest.fixture(scope="session")

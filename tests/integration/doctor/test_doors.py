@@ -17,7 +17,7 @@ from flask import Flask, abort, redirect, render_template_string, request
 from flask_optout.doctor import doors as module
 from flask_optout.doctor import http
 from flask_optout.doctor.case import Case
-from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
+from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
 from flask_optout.doctor.examine import examine
 from flask_optout.doctor.finding import Finding
 from flask_optout.links.keys import DataKey
@@ -70,8 +70,8 @@ def served(make: MakeHost, **config: Any) -> Iterator[Host]:
 def tried(host: Host) -> list[Finding]:
     state = host.app.extensions["optout"]
     probe, reader = (
-        Probe(*(state.links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
-        for opportunity in (PROBE_OPPORTUNITY, READER_OPPORTUNITY)
+        Probe(*(state.links.url(door, person, PROBE_OPPORTUNITY) for door in (Door.LANDING, Door.ONE_CLICK)))
+        for person in (PROBE, READER)
     )
     email_log = probe.landing.rpartition("/")[0] + "/operator/"
     return list(doors(probe, reader, email_log if state.hooks.operator else None))

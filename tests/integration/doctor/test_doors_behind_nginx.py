@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from flask_optout.doctor import doors as module
-from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER_OPPORTUNITY, Probe, doors
+from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
 from flask_optout.doctor.finding import Finding
 from flask_optout.links.tokens import Door
 from flask_optout.presses.judge import HURRY
@@ -78,8 +78,8 @@ def told(make: MakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cal
             with http_server(host.app, behind), host.app.app_context():
                 links = host.app.extensions["optout"].links
                 probe, reader = (
-                    Probe(*(links.url(door, PROBE, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
-                    for opportunity in (PROBE_OPPORTUNITY, READER_OPPORTUNITY)
+                    Probe(*(links.url(door, person, PROBE_OPPORTUNITY) for door in (Door.LANDING, Door.ONE_CLICK)))
+                    for person in (PROBE, READER)
                 )
                 return list(doors(probe, reader, None))
 

@@ -7,8 +7,8 @@ from flask import request
 from flask.testing import FlaskClient
 from jinja2 import DictLoader
 
-from flask_optout.doctor.scan import PROFILES
 from flask_optout.testing import scanner_visits
+from flask_optout.testing.scanners import PROFILES
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, free_port, http_server, say

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import smtplib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,14 @@ from flask import Flask
 
 from flask_optout import NotAllSent
 from flask_optout.invitations import gate
-from flask_optout.mailers import flask_mailman
 from tests.conftest import MakeHost
-from tests.support.adapters import LIBRARIES
+from tests.support.adapters import each_library, each_way_to_send_many
 from tests.support.email_log import rows
 from tests.support.hosts import KEY, Host, Mailbox, dispose, say, smtp_server
-from tests.support.library import Wanted
+from tests.support.library import Library, Wanted, password
 
 PEOPLE = [f"person{number}@example.org" for number in range(60)]
 MANUAL = (Path(__file__).parents[3] / "docs" / "sending.md").read_text()
-FLASK_MAIL, MAILMAN, STDLIB, _ = LIBRARIES
 
 
 @dataclass
@@ -52,48 +50,9 @@ def smtp() -> Iterator[Watched]:
         yield watched
 
 
-def connect(host: Host, invitations: Iterator[Any]) -> None:
-    with host.mail.connect() as connection:
-        for invitation in invitations:
-            connection.send(invitation)
-
-
-def send_invitations(host: Host, invitations: Iterable[Any], on_error: Any = None) -> None:
-    host.mail.send_invitations(invitations, on_error)
-
-
-def send_messages(host: Host, invitations: Iterator[Any]) -> None:
-    assert flask_mailman.Mail(host.app).get_connection().send_messages(invitations) == len(PEOPLE)
-
-
-def open_connection(host: Host, invitations: Iterator[Any]) -> None:
-    with flask_mailman.Mail(host.app).get_connection() as connection:
-        for invitation in invitations:
-            assert connection.send_messages([invitation]) == 1
-
-
-def send_messages_at_once(host: Host, invitations: Iterable[Any], on_error: Any = None) -> None:
-    flask_mailman.Mail(host.app).send_invitations(invitations, on_error)
-
-
-def by_smtplib(host: Host, invitations: Iterable[Any], on_error: Any = None) -> None:
-    with smtplib.SMTP(host.app.config["MAIL_SERVER"], host.app.config["MAIL_PORT"]) as connection:
-        host.optout.send_invitations(invitations, connection.send_message, on_error)
-
-
-@pytest.mark.parametrize(
-    ("library", "send"),
-    [
-        pytest.param(FLASK_MAIL, connect, marks=pytest.mark.walked("Flask-Mail", "Mail.connect, in bulk")),
-        (FLASK_MAIL, send_invitations),
-        pytest.param(MAILMAN, send_messages, marks=pytest.mark.walked("Flask-Mailman", "send_messages, in bulk")),
-        (MAILMAN, open_connection),
-        pytest.param(STDLIB, by_smtplib, marks=pytest.mark.walked("smtplib", "send_invitations, in bulk")),
-    ],
-    ids=lambda value: getattr(value, "name", None) or value.__name__,
-)
+@each_way_to_send_many
 def test_a_choice_made_during_the_run_is_obeyed_from_the_next_message_on(
-    library: Any, send: Callable[[Host, Iterator[Any]], None], host: Host, smtp: Watched
+    library: Library, way: str, host: Host, smtp: Watched
 ) -> None:
     say(host, True, PEOPLE[7])
     say(host, True, PEOPLE[30])
@@ -108,24 +67,20 @@ def test_a_choice_made_during_the_run_is_obeyed_from_the_next_message_on(
                 say(host, False, PEOPLE[30])
 
     smtp.on_mail = choose
-    send(host, (library.invitation(Wanted([person])) for person in PEOPLE))
+    library.many[way](host, (library.invitation(host, Wanted([person])) for person in PEOPLE))
     assert [mail.rcpt_to[0] for mail in smtp.received] == [p for p in PEOPLE if p not in (PEOPLE[7], PEOPLE[21])]
     assert len(smtp.connections) == 1
 
 
-WAYS_TO_SEND_MANY = [(FLASK_MAIL, send_invitations), (MAILMAN, send_messages_at_once), (STDLIB, by_smtplib)]
-each_library_at_once = pytest.mark.parametrize(("library", "send"), WAYS_TO_SEND_MANY)
-
-
-@each_library_at_once
+@each_library
 def test_one_that_is_refused_stops_nobody_else_and_is_told_at_the_end(
-    library: Any, send: Callable[..., None], host: Host, smtp: Watched
+    library: Library, host: Host, smtp: Watched
 ) -> None:
     say(host, True, PEOPLE[2])
     smtp.refused = {PEOPLE[1]}
     people = [PEOPLE[0], "bob@example", *PEOPLE[1:4]]
     with pytest.raises(NotAllSent) as told:
-        send(host, [library.invitation(Wanted([person])) for person in people])
+        library.send_invitations(host, [library.invitation(host, Wanted([person])) for person in people])
     assert [mail.rcpt_to for mail in smtp.received] == [[PEOPLE[0]], [PEOPLE[3]]]
     assert told.value.what == "Of 5 messages, 2 could not be sent (AddressError: 1, SMTPRecipientsRefused 550: 1)."
     assert "@" not in str(told.value)
@@ -137,58 +92,48 @@ def test_one_that_is_refused_stops_nobody_else_and_is_told_at_the_end(
     }
 
 
-@each_library_at_once
-def test_on_error_is_told_each_one_that_failed(
-    library: Any, send: Callable[..., None], host: Host, smtp: Watched
-) -> None:
+@each_library
+def test_on_error_is_told_each_one_that_failed(library: Library, host: Host, smtp: Watched) -> None:
     smtp.refused = {PEOPLE[1], PEOPLE[2]}
     say(host, True, PEOPLE[2])
-    invitations = [library.invitation(Wanted([person])) for person in PEOPLE[:4]]
+    invitations = [library.invitation(host, Wanted([person])) for person in PEOPLE[:4]]
     told: list[tuple[Any, Exception]] = []
-    send(host, invitations, on_error=lambda invitation, error: told.append((invitation, error)))
+    library.send_invitations(host, invitations, on_error=lambda invitation, error: told.append((invitation, error)))
     assert [invitation for invitation, _ in told] == invitations[1:3], "muted or not"
     assert {type(error) for _, error in told} == {smtplib.SMTPRecipientsRefused}
 
 
-@each_library_at_once
-def test_what_on_error_raises_ends_the_run(
-    library: Any, send: Callable[..., None], host: Host, smtp: Watched
-) -> None:
+@each_library
+def test_what_on_error_raises_ends_the_run(library: Library, host: Host, smtp: Watched) -> None:
     smtp.refused = {PEOPLE[1]}
 
     def stop(invitation: Any, error: Exception) -> None:
         raise error
 
     with pytest.raises(smtplib.SMTPRecipientsRefused):
-        send(host, [library.invitation(Wanted([person])) for person in PEOPLE[:4]], on_error=stop)
+        library.send_invitations(
+            host, [library.invitation(host, Wanted([person])) for person in PEOPLE[:4]], on_error=stop
+        )
     assert [mail.rcpt_to for mail in smtp.received] == [[PEOPLE[0]]]
     assert {row.recipient for row in rows()} == set(PEOPLE[:2]), "the rows of those not begun are removed"
 
 
-@pytest.mark.parametrize(("library", "send"), WAYS_TO_SEND_MANY[1:])
+@each_library
 @pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
 def test_ordinary_mail_leaves_when_the_store_is_down(
-    library: Any, send: Callable[..., None], order: slice, host: Host, smtp: Watched
+    library: Library, order: slice, host: Host, smtp: Watched
 ) -> None:
-    messages = [library.invitation(Wanted([PEOPLE[0]])), library.ordinary(PEOPLE[1])][order]
+    messages = [library.invitation(host, Wanted([PEOPLE[0]])), library.ordinary(host, password(PEOPLE[1]))][order]
     with host.db.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE optout_email_log")
     with pytest.raises(NotAllSent, match="StoreUnavailable: 1"):
-        send(host, messages)
+        library.send_invitations(host, messages)
     assert [mail.rcpt_to for mail in smtp.received] == [[PEOPLE[1]]]
 
 
-def mailman(host: Host, invitations: Iterator[Any]) -> None:
-    flask_mailman.Mail(host.app).get_connection().send_messages(invitations)
-
-
-@pytest.mark.parametrize(("library", "send"), [(FLASK_MAIL, send_invitations), (MAILMAN, mailman)])
+@each_library
 def test_few_invitations_are_made_before_they_leave(
-    library: Any,
-    send: Callable[[Host, Iterator[Any]], None],
-    host: Host,
-    smtp: Watched,
-    monkeypatch: pytest.MonkeyPatch,
+    library: Library, host: Host, smtp: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate, "TOGETHER", 2)
     left: list[int] = []
@@ -196,32 +141,30 @@ def test_few_invitations_are_made_before_they_leave(
     def invitations() -> Iterator[Any]:
         for person in PEOPLE[:5]:
             left.append(len(smtp.received))
-            yield library.invitation(Wanted([person]))
+            yield library.invitation(host, Wanted([person]))
 
-    send(host, invitations())
+    library.send_invitations(host, invitations())
     assert left == [0, 0, 2, 2, 4]
     assert len(smtp.received) == 5
 
 
-def test_mailman_keeps_the_order_of_invitations_and_other_mail(host: Host, smtp: Watched) -> None:
+@each_library
+def test_the_order_of_invitations_and_other_mail_is_kept(library: Library, host: Host, smtp: Watched) -> None:
     ann, bob, cy, dan = PEOPLE[:4]
     say(host, True, bob)
-    messages = [
-        MAILMAN.invitation(Wanted([ann])),
-        MAILMAN.invitation(Wanted([bob])),
-        MAILMAN.ordinary(bob),
-        MAILMAN.invitation(Wanted([cy])),
-        MAILMAN.ordinary(dan),
-    ]
-    assert flask_mailman.Mail(host.app).get_connection().send_messages(messages) == 5
+    messages = [library.invitation(host, Wanted([to])) for to in (ann, bob, cy)]
+    messages[2:2] = [library.ordinary(host, password(bob))]
+    messages.append(library.ordinary(host, password(dan)))
+    library.send_invitations(host, messages)
     assert [mail.rcpt_to[0] for mail in smtp.received] == [ann, bob, cy, dan]
 
 
-def test_no_invitation_leaves_unrecorded(host: Host, smtp: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+@each_library
+def test_no_invitation_leaves_unrecorded(library: Library, host: Host, smtp: Watched) -> None:
     with host.db.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE optout_email_log")
     with pytest.raises(NotAllSent, match=r"60 could not be sent \(StoreUnavailable: 60\)"):
-        send_invitations(host, (FLASK_MAIL.invitation(Wanted([person])) for person in PEOPLE))
+        library.send_invitations(host, (library.invitation(host, Wanted([person])) for person in PEOPLE))
     assert smtp.received == []
 
 

@@ -24,7 +24,7 @@ from tests.support.hosts import KEY, Host, Mailbox, say, settle
 
 def path(to: str = "jane@example.org", opportunity: str = "beta-42") -> str:
     """The path of the URL that an operator copies."""
-    return urlsplit(current_state().ask_links.url(Door.ASK, parse(to), opportunity)).path
+    return urlsplit(current_state().links.url(Door.ASK, parse(to), opportunity)).path
 
 
 def ask(client: FlaskClient, url: str, typed: str) -> bytes:
@@ -135,7 +135,7 @@ def test_links_are_mailed_a_few_times_a_day(host: Host, client: FlaskClient, smt
 
 def test_what_counts_mails_cannot_be_computed_from_what_operators_see(host: Host, client: FlaskClient) -> None:
     ask(client, path(), "jane@example.org")
-    claim = current_state().ask_tokens.read(Door.ASK, path().rpartition("/")[2])
+    claim = current_state().tokens.read(Door.ASK, path().rpartition("/")[2])
     with host.db.engine.connect() as connection:
         slots = list(connection.scalars(sa.text("select slot from optout_asked")))
     assert len(slots) == 2
@@ -150,8 +150,9 @@ def test_doors_do_not_open_one_another(host: Host, client: FlaskClient) -> None:
     assert client.post(f"/optout/ask/{landing}", data={"address": "jane@example.org"}).status_code == 404
     with pytest.raises(BadToken):
         current_state().tokens.read(Door.LANDING, asking)
-    with pytest.raises(KeyError):  # with the choices' own pseudonyms no such link can be made
-        current_state().tokens.mint(Door.ASK, parse("jane@example.org"), "beta-42")
+    # Nor does it hold the pseudonyms of choices.
+    state, claim = current_state(), current_state().claim(Door.ASK, asking)
+    assert not {*claim.person} & {*state.key.marks(parse("jane@example.org"), "beta-42")}
 
 
 def test_a_copied_url_outlives_a_new_key(make: MakeHost, smtp: Mailbox) -> None:
@@ -210,7 +211,8 @@ def test_a_bounded_number_of_letters_waits(host: Host) -> None:
 def test_the_pseudonyms_in_its_tokens_are_others_than_those_of_choices(host: Host) -> None:
     address, state = parse("jane@example.org"), current_state()
     true, disguised = (
-        {part for mark in key.marks(address, "beta-42") for part in mark} for key in (state.key, state.ask_tokens.key)
+        {part for mark in key.marks(address, "beta-42") for part in mark}
+        for key in (state.key, state.tokens.keys[Door.ASK])
     )
     assert not true & disguised
 

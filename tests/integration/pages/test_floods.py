@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
-from flask_optout.presses.history import MOST as MOST_PRESSES
+from flask_optout.presses.history import MOST_PRESSES
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, Mailbox, settle
@@ -21,9 +21,7 @@ POSTS = 2_000
 
 
 def door(door: Door) -> str:
-    state = current_state()
-    links = state.ask_links if door is Door.ASK else state.links
-    return urlsplit(links.url(door, parse("jane@example.org"), "beta-42")).path
+    return urlsplit(current_state().links.url(door, parse("jane@example.org"), "beta-42")).path
 
 
 def stored(host: Host) -> dict[str, int]:

@@ -120,7 +120,7 @@ def test_the_candidates_pages(host: Host, page: Page) -> None:
 
 
 def test_the_other_pages(host: Host, page: Page) -> None:
-    ask = current_state().ask_links.url(Door.ASK, parse("jane@example.org"), "beta-42")
+    ask = current_state().links.url(Door.ASK, parse("jane@example.org"), "beta-42")
     page.goto(ask)
     check(page, "ask")
     page.locator("input[name=address]").fill("joan@example.org")

@@ -10,9 +10,8 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, expect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_optout.doctor.scan import Form, forms_in
-from flask_optout.presses.commands import WINDOW
-from flask_optout.presses.nonces import Page
+from flask_optout.doctor.forms import Form, forms_in
+from flask_optout.presses.evidence import WINDOW, Page
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost, page_of
 from tests.support.hosts import Host, say

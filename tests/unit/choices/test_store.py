@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool, QueuePool, SingletonThreadPool, StaticPool
 
 from flask_optout import StoreUnavailable
 from flask_optout.choices import store as module
-from flask_optout.choices.store import Store
+from flask_optout.choices.store import KeyTaken, Store, insert
 
 word = sa.Table("word", sa.MetaData(), sa.Column("word", sa.String(9)))
 
@@ -382,3 +382,16 @@ def test_threads_of_one_pool_do_not_meet(host: Host) -> None:
     for thread in threads:
         thread.join()
     assert host.stored() == ["ours"] * 8
+
+
+@pytest.mark.parametrize("name", [*FILES, *MEMORY])
+def test_a_key_that_is_taken_is_said_and_the_rows_stay(name: str, tmp_path: Path) -> None:
+    engine = engine_of(name, tmp_path)
+    numbered = sa.Table("numbered", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))
+    store = Store(lambda: engine, lambda: None)
+    store.write(numbered.create)
+    store.write(lambda connection: insert(connection, numbered, {"id": 1}, {"id": 2}))
+    with pytest.raises(KeyTaken):
+        store.write(lambda connection: insert(connection, numbered, {"id": 3}, {"id": 1}))
+    assert store.read(lambda connection: connection.scalars(sa.select(numbered.c.id)).all()) == [1, 2]
+    engine.dispose()

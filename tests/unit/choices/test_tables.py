@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from flask_optout.choices.tables import ChoiceTables, KeyTaken, insert, upsert
+from flask_optout.choices.tables import ChoiceTables, upsert
 from flask_optout.wiring import Tables
 
 
@@ -51,10 +51,3 @@ def test_an_upsert_inserts_and_replaces(connection: sa.Connection, table: sa.Tab
     for id, word in [(1, "one"), (2, "two"), (1, "uno")]:
         upsert(connection, table, {"id": id, "word": word})
     assert words(connection, table) == [(1, "uno"), (2, "two")]
-
-
-def test_a_key_that_is_taken_is_said_and_the_row_stays(connection: sa.Connection, table: sa.Table) -> None:
-    insert(connection, table, {"id": 1, "word": "one"}, {"id": 2, "word": "two"})
-    with pytest.raises(KeyTaken), connection.begin_nested():
-        insert(connection, table, {"id": 1, "word": "uno"})
-    assert words(connection, table) == [(1, "one"), (2, "two")]

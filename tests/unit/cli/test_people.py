@@ -95,7 +95,7 @@ def test_erased_their_choice_stands_and_others_rows_too(host: Host) -> None:
 def test_requests_for_links_are_erased_too(host: Host) -> None:
     invite(host)
     client = host.app.test_client()
-    url = urlsplit(current_state().ask_links.url(Door.ASK, parse("jane@example.org"), "beta-42"))
+    url = urlsplit(current_state().links.url(Door.ASK, parse("jane@example.org"), "beta-42"))
     client.post(url.path, data={"address": "jane@example.org"})
     settle()
     asked = sa.text("SELECT count(*) FROM optout_asked")

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from flask_optout.choices import recovery
+from flask_optout.choices import journal
 from flask_optout.cli.commands import optout_cli
 from flask_optout.cli.terminal import WIDTH, counted, filled, progress
 from flask_optout.wiring import current_state
@@ -79,7 +79,7 @@ def prepared(make: MakeHost, folder: Path, command: str, muted: int, people: int
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "BATCH", 2)
+    monkeypatch.setattr(journal, "BATCH", 2)
 
 
 @pytest.mark.parametrize("command", LONG)

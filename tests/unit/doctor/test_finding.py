@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_optout.doctor import finding
-from flask_optout.doctor.finding import TEXTS, Finding, Severity, Unsure, check, clean, of_error, tell
+from flask_optout.doctor.finding import TEXTS, Finding, Severity, Unsure, check, clean, of_error, side_by_side, tell
 from flask_optout.errors import StoreUnavailable
 from tests.support.hosts import Host
 
@@ -110,7 +111,39 @@ def test_an_error_brings_its_own_texts() -> None:
 CODE = "".join(path.read_text() for path in Path(finding.__file__).parent.glob("*.py"))
 
 
-@pytest.mark.parametrize("id", re.findall(r'@check\("(.+)"\)', CODE))
-def test_a_check_that_cannot_tell_says_what_in_words_of_its_own(id: str) -> None:
+@pytest.mark.parametrize("names", re.findall(r'@check\("(.+)"\)|"(doors\..+)": lambda|_takes_mail\("(.+?)"\)', CODE))
+def test_a_check_that_cannot_tell_says_what_in_words_of_its_own(names: tuple[str, ...]) -> None:
+    id = "".join(names)
     assert f"{id}.unknown" in TEXTS
     assert "no answer in time" in tell(f"{id}.unknown", reason="no answer in time").seen
+
+
+def well() -> Iterator[Finding]:
+    yield tell("doors.headers")
+
+
+def breaks() -> Iterator[Finding]:
+    yield tell("doors.headers")
+    raise KeyError("secret")
+
+
+def lasts() -> Iterator[Finding]:
+    yield tell("doors.headers")
+    time.sleep(2)
+
+
+def is_not_answered() -> Iterator[Finding]:
+    yield tell("doors.headers")
+    raise Unsure("no answer in time")
+
+
+def test_what_is_late_or_breaks_ends_in_a_finding_that_says_so() -> None:
+    work = {"doors.a": well, "doors.b": breaks, "doors.c": lasts, "doors.reading": is_not_answered}
+    found = dict(side_by_side(work, 0.3))
+    assert [finding.id for finding in found["doors.a"]] == ["doors.headers"]
+    assert [finding.id for finding in found["doors.b"]] == ["doors.headers", "doors.b.trouble.unknown"]
+    assert [finding.id for finding in found["doors.c"]] == ["doors.headers", "doors.c.time.unknown"]
+    assert found["doors.b"][1].seen == "Could not tell: the rest cannot be read (KeyError)"
+    assert found["doors.c"][1].seen == "Could not tell: the rest took longer than 0 seconds"
+    assert [finding.id for finding in found["doors.reading"]] == ["doors.headers", "doors.reading.unknown"]
+    assert found["doors.reading"][1].facts == {"reason": "no answer in time"}

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from flask_optout.doctor.examine import Report
 from flask_optout.doctor.finding import TEXTS, tell
-from flask_optout.doctor.report import as_json, lines, write
+from flask_optout.doctor.report import Report, as_json, lines, write
 
 ROOT = Path(__file__).parents[3]
 MANUAL = ROOT / "docs" / "doctor.md"

@@ -42,7 +42,7 @@ def test_a_sample_of_many_megabytes_is_read() -> None:
         f"--x\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n{pdf}--x--\r\n"
     )
     sample = Sample.read(eml(parts, Content_Type='multipart/mixed; boundary="x"'))
-    assert [text.strip() for text in sample.texts] == [f"Not for you? {LINK}"]
+    assert [text.strip() for text in sample.bodies["text"]] == [f"Not for you? {LINK}"]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from flask_optout import AddressError, InvitationError, OptOutError
-from flask_optout.invitations.compose import Draft, Letter
+from flask_optout import AddressError, InvitationError, OpportunityError, OptOutError
+from flask_optout.addresses import Recipient
+from flask_optout.invitations.compose import OWN_HEADERS, Draft, Letter, checked_sender, host_headers
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 
@@ -75,11 +76,16 @@ def test_the_headers_are_those_of_rfc_8058_2369_2919_and_3834() -> None:
     assert headers["X-Campaign"] == "spring"
 
 
-@pytest.mark.parametrize("opportunity", ["beta-42", "Beta 42", "*", "试用", "a" * 128, "-", "a.b", "é", "beta_42"])
+@pytest.mark.parametrize("opportunity", ["beta-42", "Beta 42", "**", "试用", "a" * 128, "-", "a.b", "é", "beta_42"])
 def test_a_list_id_is_a_domain_name_of_its_own_for_each_opportunity(opportunity: str) -> None:
     label = letter(opportunity=opportunity).headers["List-Id"].removeprefix("<").partition(".")[0]
     assert label.isascii() and 0 < len(label) <= 63 and not label.startswith("-") and not label.endswith("-")
     assert label == "beta-42" or label != letter().headers["List-Id"].removeprefix("<").partition(".")[0]
+
+
+def test_an_invitation_to_everything_is_refused() -> None:
+    with pytest.raises(OpportunityError, match="to one opportunity"):
+        letter(opportunity="*")
 
 
 def test_a_folded_header_is_left_as_the_host_wrote_it() -> None:
@@ -144,3 +150,49 @@ def test_every_error_says_what_why_and_how_to_mend_it() -> None:
     error = refused.value
     assert str(error) == f"{error.what} {error.why} {error.mend}\nSee {error.see}"
     assert all(part.endswith(".") for part in (error.what, error.why, error.mend))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *(
+            {"X\r\nBcc": "e"},
+            {"X Y": "z"},
+            {"X:": "z"},
+            {"": "z"},
+            {5: "z"},
+            {"Näme": "z"},
+            {"X": "a\n\nb"},
+            {"X": 5},
+        ),
+        *({name: "x"} for name in (*OWN_HEADERS, "list-unsubscribe", "LIST-UNSUBSCRIBE-POST", "List-ID")),
+        *({name: "x"} for name in ("To", "cc", "BCC", "Resent-To", "resent-bcc")),
+    ],
+    ids=repr,
+)
+def test_headers_that_break_the_message_or_stand_in_for_ours_are_refused(headers: Any) -> None:
+    with pytest.raises(InvitationError):
+        host_headers(headers)
+
+
+def test_the_others_stay_as_written_but_for_the_message_id() -> None:
+    headers = {"X-Note": "a\n\tb", "Message-Id": "<mine@x.org>", "Reply-By": "today"}
+    assert host_headers(headers) == {"X-Note": "a\n\tb", "Reply-By": "today"}
+
+
+@pytest.mark.parametrize("sender", ["team@x.org", ("The team", "team@x.org")])
+@pytest.mark.parametrize("reply_to", [None, "help@x.org", ("Help", "help@x.org")])
+def test_a_sender_is_as_the_host_wrote_it(sender: Recipient, reply_to: Recipient | None) -> None:
+    assert checked_sender(sender, reply_to) == sender
+
+
+@pytest.mark.parametrize(
+    ("sender", "reply_to"),
+    [
+        *((None, None), ("", None), ("team@x.org\nBcc: e@y.org", None), (("Te\ram", "team@x.org"), None)),
+        *(("team@x.org", "team@x.org\r\nBcc: e@y.org"), (("The\r\n team", "team@x.org"), None)),
+    ],
+)
+def test_a_sender_that_would_start_another_header_is_refused(sender: Any, reply_to: Any) -> None:
+    with pytest.raises(InvitationError):
+        checked_sender(sender, reply_to)

@@ -152,9 +152,13 @@ def test_an_ordinary_message_with_a_candidates_link_is_told_once(
     gate, link = current_state().gate, host.optout.link("jane@x.org", "beta-42")
     with caplog.at_level(logging.WARNING):
         for text in (None, "Hello", f"No? {link}", f"No? {link}"):
-            gate.look_at_ordinary([text])
+            gate.look_at_ordinary(lambda text=text: [text])  # type: ignore[misc]
     [record] = caplog.records
     assert "Invitation" in record.getMessage() and "jane" not in record.getMessage()
+
+
+def test_an_ordinary_message_that_cannot_be_read_is_none_of_its_business(host: Host) -> None:
+    current_state().gate.look_at_ordinary(lambda: [1 / 0])
 
 
 def test_an_invitation_to_two_is_refused(mailer: Mailer, monkeypatch: pytest.MonkeyPatch) -> None:

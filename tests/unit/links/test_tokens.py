@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from flask_optout.addresses import parse
 from flask_optout.errors import BadToken, OpportunityError
 from flask_optout.links.keys import ALL, DataKey
-from flask_optout.links.tokens import LONGEST_OPPORTUNITY, LONGEST_TOKEN, SHORTEST_TOKEN, Door, Tokens
+from flask_optout.links.tokens import (
+    LONGEST_OPPORTUNITY,
+    LONGEST_TOKEN,
+    SHORTEST_TOKEN,
+    Door,
+    Links,
+    Tokens,
+    joined,
+    split,
+    tag_of,
+)
 
 KEY = DataKey(b"k" * 32)
 JANE = parse("jane@x.org")
@@ -171,16 +181,16 @@ def test_no_other_character_fits_in_any_place() -> None:
 
 
 def test_no_door_opens_another() -> None:
-    every_door = Tokens(KEY, tuple(Door))
     for minted in Door:
         for other in set(Door) - {minted}:
             with pytest.raises(BadToken):
-                every_door.read(other, every_door.mint(minted, JANE, "beta-42"))
+                tokens.read(other, tokens.mint(minted, JANE, "beta-42"))
 
 
 def test_no_token_with_the_pseudonyms_of_choices_is_made_for_operators() -> None:
-    with pytest.raises(KeyError):
-        tokens.mint(Door.ASK, JANE, "beta-42")
+    claims = [tokens.read(door, tokens.mint(door, JANE, "beta-42")) for door in (Door.ASK, Door.LANDING)]
+    asked, chosen = ({part for mark in claim.person for part in mark} for claim in claims)
+    assert not asked & chosen and claims[0].domain_tag != claims[1].domain_tag
 
 
 def test_a_claim_is_reissued_for_another_door() -> None:
@@ -208,3 +218,43 @@ def test_a_signed_token_of_another_version_is_bad(version: int) -> None:
     payload = bytes((version,)) + claim.payload[1:]
     with pytest.raises(BadToken):
         tokens.read(Door.LANDING, tokens._sign(Door.LANDING, payload))
+
+
+LINKS = Links(lambda: tokens, "https://x.example:8443/{}/".format, "de".__eq__)
+
+
+def test_a_link_is_the_doors_prefix_and_a_token() -> None:
+    assert LINKS.url(Door.LANDING, JANE, "beta-42") == (
+        f"https://x.example:8443/landing/{tokens.mint(Door.LANDING, JANE, 'beta-42')}"
+    )
+
+
+@pytest.mark.parametrize(("language", "written"), [("de", "de/"), ("fr", ""), ("", "")])
+def test_the_language_stands_before_the_token_where_there_are_words_for_it(language: str, written: str) -> None:
+    token = tokens.mint(Door.LANDING, JANE, "beta-42")
+    assert LINKS.url(Door.LANDING, JANE, "beta-42", language).endswith(f"/landing/{written}{token}")
+
+
+def test_the_host_has_no_port() -> None:
+    assert LINKS.host == "x.example"
+
+
+@pytest.mark.parametrize(
+    ("language", "tag"),
+    [("de", "de"), ("pt_BR", "pt-br"), ("zh-Hant", "zh-hant"), ("", ""), (None, ""), ("german!", ""), ("x", "")],
+)
+def test_a_language_tag_has_one_spelling(language: str | None, tag: str) -> None:
+    assert tag_of(language) == tag
+
+
+@pytest.mark.parametrize("language", ["", "de", "pt-br"])
+def test_what_is_joined_is_split_again(language: str) -> None:
+    assert split(joined(language, "token")) == (language, "token")
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [("DE/token", ("de", "token")), ("toolong/token", ("", "toolong/token")), ("", ("", "")), ("/x", ("", "/x"))],
+)
+def test_what_is_no_language_stays_with_the_token(path: str, parts: tuple[str, str]) -> None:
+    assert split(path) == parts

@@ -25,7 +25,7 @@ def test_it_holds_each_link_and_is_no_invitation(host: Host) -> None:
     for part in (letter.text, letter.html):
         assert part is not None and all(url in part for _, url in links) and "Pixel Beta" in part
     assert letter.headers == {"Auto-Submitted": "auto-generated"} and letter.links == ()
-    assert (letter.named, letter.reply_to) == (("Jane", "jane@example.org"), "help@example.org")
+    assert (letter.address.named, letter.reply_to) == (("Jane", "jane@example.org"), "help@example.org")
 
 
 def test_without_a_sender_it_says_what_to_set(host: Host) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import smtplib
 from collections.abc import Callable
-from email.message import EmailMessage
+from email import message_from_string
+from email.message import EmailMessage, Message
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.policy import SMTP, compat32
+from functools import partial
 from typing import Any
 
 import pytest
 
-from flask_optout import AddressError, InvitationError, NotGated
+from flask_optout import AddressError, InvitationError, NotGated, OpportunityError
 from flask_optout.mailers.stdlib import Invitation, send_invitations
 from tests.support.hosts import Host, say
 
@@ -23,10 +29,55 @@ def invitation(**headers: str) -> Invitation:
     return invitation
 
 
+class Server(smtplib.SMTP):
+    """Notes each message, and whether its text would be said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[str, bool]] = []
+
+    def send_message(self, msg: Any, *args: Any, **options: Any) -> Any:
+        self.heard.append((msg["To"], "data" not in vars(self)))
+
+
 def left(*messages: EmailMessage) -> list[EmailMessage]:
     found: list[EmailMessage] = []
     send_invitations(messages, found.append)
     return found
+
+
+@pytest.mark.parametrize("policy", [{}, {"policy": SMTP}])
+def test_an_invitation_says_what_it_invites_to(policy: Any) -> None:
+    with pytest.raises(OpportunityError, match="does not say what it invites to"):
+        Invitation(**policy)
+
+
+@pytest.mark.parametrize("make", ["make_related", "make_alternative", "make_mixed"])
+def test_its_parts_are_no_invitations(make: str) -> None:
+    whole = Invitation(opportunity="beta-42")
+    whole.set_content("Come.")
+    getattr(whole, make)("a boundary")
+    add = {"make_related": whole.add_related, "make_alternative": whole.add_alternative}.get(
+        make, whole.add_attachment
+    )
+    add("<p>Come.</p>", subtype="html")
+    assert [type(part) for part in whole.iter_parts()] == [EmailMessage] * 2
+    assert whole.get_boundary() == "a boundary"
+
+
+def test_a_policy_without_addresses_is_refused(host: Host) -> None:
+    source = invitation()
+    source.policy = compat32
+    with pytest.raises(InvitationError, match="compat32"):
+        left(source)
+
+
+def test_a_method_of_a_mail_server_is_rehearsed_also_with_options_of_its_own(host: Host) -> None:
+    say(host, True, to="jane@example.org")
+    server = Server()
+    for send in (server.send_message, partial(partial(server.send_message, mail_options=["BODY=8BITMIME"]))):
+        send_invitations([invitation()], send)
+    assert server.heard == [("jane@example.org", False)] * 2
 
 
 @pytest.mark.parametrize("serialise", [str, bytes, EmailMessage.as_string, EmailMessage.as_bytes])
@@ -52,6 +103,42 @@ def test_a_muted_person_gets_nothing_and_ordinary_mail_leaves_as_it_is(host: Hos
     ordinary = EmailMessage()
     ordinary["To"] = "jane@example.org"
     assert left(invitation(), ordinary) == [ordinary]
+
+
+def in_an_unknown_charset() -> EmailMessage:
+    message = EmailMessage()
+    message.set_content("Hello.")
+    message.set_param("charset", "nonsense")
+    return message
+
+
+ORDINARY: dict[str, Callable[[], Any]] = {
+    "nothing in it": EmailMessage,
+    "parts, but none": lambda: MIMEMultipart("related"),
+    "of the older classes": lambda: MIMEText("Hello."),
+    "of the oldest class": Message,
+    "of the older policy": lambda: message_from_string("To: a@x.org\n\nHello.", EmailMessage, policy=compat32),
+    "in an unknown charset": in_an_unknown_charset,
+    "a type that is none": lambda: message_from_string(
+        "Content-Type: multipart/mixed; boundary\n\n--\n", policy=SMTP
+    ),
+    "no message at all": lambda: "Hello.",
+}
+
+
+@pytest.mark.parametrize("kind", ORDINARY)
+def test_ordinary_mail_leaves_whatever_is_wrong_with_it(host: Host, kind: str) -> None:
+    message = ORDINARY[kind]()
+    assert left(message) == [message]
+
+
+@pytest.mark.parametrize("kind", ["nothing in it", "in an unknown charset"])
+def test_an_invitation_that_cannot_carry_a_text_is_refused(host: Host, kind: str) -> None:
+    source = invitation()
+    source.set_payload(ORDINARY[kind]().get_payload())
+    source.replace_header("Content-Type", "text/plain; charset=nonsense")
+    with pytest.raises(InvitationError):
+        left(source)
 
 
 @pytest.mark.parametrize(

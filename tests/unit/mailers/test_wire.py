@@ -40,6 +40,11 @@ def test_a_new_way_out_is_refused_at_start(
         ADAPTERS[library].Mail(Flask("host"))
 
 
+def test_what_gets_something_is_no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flask_mail.Message, "get_sender", lambda self: None, raising=False)
+    gated_mail.Mail(Flask("host"))
+
+
 def test_a_hook_that_is_gone_is_refused_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(flask_mail.Message, "_message")
     with pytest.raises(ConfigurationError, match="Message._message"):

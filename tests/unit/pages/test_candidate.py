@@ -16,8 +16,7 @@ from flask_optout import OptOut
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
 from flask_optout.pages.candidate import RESULT_AGE, element_id, opened, own_url, page_context
-from flask_optout.presses.commands import Command
-from flask_optout.presses.nonces import Nonce, Page
+from flask_optout.presses.evidence import Command, Nonce, Page
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import VISIT, Host, say

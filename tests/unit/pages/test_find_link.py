@@ -30,7 +30,7 @@ def host(make: MakeHost) -> Iterator[Host]:
 
 def ask_path(opportunity: str = "beta-42", to: str = JANE) -> str:
     """The path of the URL that an operator copies."""
-    return urlsplit(current_state().ask_links.url(Door.ASK, parse(to), opportunity)).path
+    return urlsplit(current_state().links.url(Door.ASK, parse(to), opportunity)).path
 
 
 def mailed(host: Host, path: str, *typed: str, of: str = "192.0.2.1") -> list[tuple[str, set[str]]]:
@@ -115,6 +115,6 @@ def test_a_flood_is_refused_alike(host: Host, client: FlaskClient, monkeypatch: 
 
 
 def test_what_mails_are_counted_by_cannot_be_computed_from_a_token(host: Host) -> None:
-    claim = current_state().ask_tokens.read(Door.ASK, ask_path().rpartition("/")[2])
+    claim = current_state().tokens.read(Door.ASK, ask_path().rpartition("/")[2])
     slots = slots_of(parse(JANE), ["beta-42", "study-7"])
     assert len({*slots}) == 4 and not any(slot in claim.payload for slot in slots)

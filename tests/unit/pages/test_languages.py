@@ -15,11 +15,11 @@ from flask_babel import Babel, force_locale
 from markupsafe import Markup
 
 from flask_optout import InvitationError
-from flask_optout.links.urls import TAG, joined, split, tag_of
+from flask_optout.links.tokens import TAG, joined, split, tag_of
 from flask_optout.mailers import flask_mailman as mailman
 from flask_optout.mailers import stdlib
 from flask_optout.pages.languages import translate
-from flask_optout.presses.commands import Command
+from flask_optout.presses.evidence import Command
 from tests.conftest import MakeHost
 from tests.support.hosts import BASE_URL, Host
 from tests.support.story import WORDS

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
-from flask_optout.presses.domain_alarm import KEPT, PUBLIC, WEEK
+from flask_optout.presses.domain_alarm import DAYS_KEPT, PUBLIC, WEEK, alarm_table
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, say
@@ -143,7 +143,7 @@ def test_an_alarm_is_kept_for_a_month(host: Host) -> None:
     invite(host, *staff(5))
     mute(host, *staff(3))
     assert raised(host) == [("acme.example", 3)]
-    host.wait(KEPT * DAY)
+    host.wait(DAYS_KEPT * DAY)
     assert list(current_state().alarms.raised()) == [] and stored(host) == 3
     current_state().alarms.prune()
     assert stored(host) == 0
@@ -155,3 +155,10 @@ def test_the_day_is_that_of_the_press(host: Host) -> None:
     raised(host)
     [alarm] = current_state().alarms.raised()
     assert alarm.day == datetime.datetime.now(datetime.UTC).date()
+
+
+def test_an_alarm_holds_two_pseudonyms_and_a_day_and_no_order() -> None:
+    alarm = alarm_table(sa.MetaData())
+    assert alarm.columns.keys() == ["domain", "day", "person"]
+    assert alarm.primary_key.columns.keys() == ["domain", "day", "person"]
+    assert alarm.dialect_options["sqlite"]["with_rowid"] is False

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
 from flask import Flask, request
 from werkzeug.user_agent import UserAgent
 
-from flask_optout.doctor.scan import CHROME, OLD_CHROME, SENTINEL, UNFURLERS
-from flask_optout.presses.commands import Command
+from flask_optout.doctor.forms import CHROME
 from flask_optout.presses.evidence import (
+    COMMANDS,
+    LIFE,
     Client,
+    Command,
     Evidence,
+    Nonce,
+    Page,
     Scripts,
     client,
     is_prefetch,
+    new_visit,
     observe,
     shows_everything,
     visitor,
 )
-from flask_optout.presses.nonces import Nonce, Page
+from flask_optout.testing.scanners import OLD_CHROME, SENTINEL, UNFURLERS
+from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
+from tests.support.hosts import KEY, Host
 
 CUBOT = CHROME.replace("Windows NT 10.0; Win64; x64", "Linux; Android 13; CUBOT X70")
 
@@ -153,3 +162,98 @@ def test_a_visitor_is_an_address_and_a_browser_under_a_salt() -> None:
 def test_where_a_proxy_hides_the_address_it_is_the_visit(address: str | None, forwarded: str, hidden: bool) -> None:
     one, another = (who(visit=visit, address=address, X_Forwarded_For=forwarded) for visit in ("one", "another"))
     assert (one == another) is not hidden
+
+
+SETS = {
+    Command.MUTE: (0, True),
+    Command.UNDO: (0, False),
+    Command.MUTE_ALL: (1, True),
+    Command.UNDO_ALL: (1, False),
+    Command.KEEP: (0, False),
+    Command.LEAVE: (0, None),
+    Command.DECOY: (0, None),
+}
+#: A mute and what takes it back; "Keep me invited" and "Leave it as it is" stand on pages with either.
+CONTRADICTIONS = {
+    (Command.MUTE, Command.UNDO),
+    (Command.MUTE, Command.KEEP),
+    (Command.MUTE_ALL, Command.UNDO_ALL),
+    (Command.MUTE_ALL, Command.KEEP),
+    (Command.LEAVE, Command.UNDO),
+    (Command.LEAVE, Command.UNDO_ALL),
+    (Command.LEAVE, Command.KEEP),
+}
+
+
+@pytest.mark.parametrize("command", Command)
+def test_each_sets_one_choice_or_none(command: Command) -> None:
+    assert (command.target, command.muted) == SETS[command]
+
+
+def test_the_value_of_a_button_names_its_command() -> None:
+    assert {COMMANDS[command.choice] for command in Command} == {*Command} and len(COMMANDS) == len(Command)
+
+
+@pytest.mark.parametrize(("one", "other"), [*product(Command, repeat=2)])
+def test_some_contradict_each_other_both_ways(one: Command, other: Command) -> None:
+    assert one.contradicts(other) is bool({(one, other), (other, one)} & CONTRADICTIONS)
+
+
+NOW = 1_800_000_000.0
+OPENED = Nonce(Page.OPENED, NOW, "0123456789ab")
+
+
+def test_it_proves_the_page_and_when_it_was_made(host: Host) -> None:
+    nonces, claim = current_state().nonces, host.claim()
+    for page in Page:
+        for said in (None, *Command):
+            nonce = Nonce(page, NOW, new_visit(), said)
+            assert nonces.read(claim, nonces.issue(claim, nonce), NOW + 5) == nonce
+
+
+def test_it_lives_thirty_days_and_as_long_as_another_servers_clock_is_ahead(host: Host) -> None:
+    nonces, claim = current_state().nonces, host.claim()
+    text = nonces.issue(claim, OPENED)
+    assert LIFE == 30 * 86_400
+    assert nonces.read(claim, text, NOW + LIFE) and nonces.read(claim, text, NOW - 60)
+    assert nonces.read(claim, text, NOW + LIFE + 1) is None
+
+
+def test_it_belongs_to_one_link(host: Host) -> None:
+    nonces = current_state().nonces
+    text = nonces.issue(host.claim(), OPENED)
+    assert nonces.read(host.claim("bob@example.org"), text, NOW) is None
+    assert nonces.read(host.claim(opportunity="study-7"), text, NOW) is None
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda text: "", lambda text: text[:-1], lambda text: "é" + text[1:], lambda text: "!" * 31]
+)
+def test_a_damaged_one_proves_nothing(host: Host, damage: object) -> None:
+    nonces, claim = current_state().nonces, host.claim()
+    assert callable(damage)
+    assert nonces.read(claim, damage(nonces.issue(claim, OPENED)), NOW) is None
+
+
+def test_no_bit_of_it_can_be_changed(host: Host) -> None:
+    nonces, claim = current_state().nonces, host.claim()
+    text = nonces.issue(claim, OPENED)
+    for at in range(len(text) - 1):
+        changed = text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1 :]
+        assert nonces.read(claim, changed, NOW) is None
+
+
+def test_it_outlives_its_key(make: MakeHost) -> None:
+    old, new = make(), make(OPTOUT_KEYS=["another key, of 32 bytes or more", KEY])
+    with old.app.app_context():
+        form, path = old.form("mute"), old.path()
+    with new.app.app_context():
+        assert new.app.test_client().post(path, data=form).status_code == 303
+        assert not new.optout.may_invite("jane@example.org", "beta-42")
+
+
+def test_the_words_of_a_form_belong_to_one_page(host: Host) -> None:
+    nonces, claim = current_state().nonces, host.claim()
+    one, another = (nonces.issue(claim, OPENED._replace(visit=new_visit())) for _ in range(2))
+    assert nonces.word(one, "mute") == nonces.word(one, "mute")
+    assert len({nonces.word(one, "mute"), nonces.word(another, "mute"), nonces.word(one, "keep")}) == 3

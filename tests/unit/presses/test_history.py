@@ -10,19 +10,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from flask_optout.addresses import parse
-from flask_optout.choices import tables
+from flask_optout.choices import store
 from flask_optout.choices.repository import EVERY
-from flask_optout.choices.tables import KeyTaken
+from flask_optout.choices.store import KeyTaken
 from flask_optout.links.tokens import Door
 from flask_optout.presses import history
-from flask_optout.presses.commands import Command
-from flask_optout.presses.evidence import Evidence
-from flask_optout.presses.history import KEPT, MOST
+from flask_optout.presses.evidence import Command, Evidence, Page
+from flask_optout.presses.history import MOST_PRESSES, SECONDS_KEPT
 from flask_optout.presses.judge import Verdict
-from flask_optout.presses.nonces import Page
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 from tests.support.pressing import AGAIN, Press, is_muted, rows
@@ -30,11 +29,11 @@ from tests.support.pressing import AGAIN, Press, is_muted, rows
 
 def test_a_link_keeps_a_few_of_whoever_presses_most(host: Host, press: Press) -> None:
     press("mute", User_Agent="a person")
-    for number in range(3 * MOST):
+    for number in range(3 * MOST_PRESSES):
         press("leave", visit=f"{number:012x}", User_Agent="a scanner")
     [row] = rows(host)
     presses = json.loads(row.presses)
-    assert len(presses) == MOST and presses[0][3] == "mute" and len(row.presses) < 2_000
+    assert len(presses) == MOST_PRESSES and presses[0][3] == "mute" and len(row.presses) < 2_000
 
 
 def test_one_click_leaves_nothing_however_often(host: Host, client: FlaskClient) -> None:
@@ -68,10 +67,10 @@ ACTS: dict[str, Callable[[Host], object]] = {
 @pytest.mark.parametrize("act", ACTS)
 def test_they_go_by_whatever_the_app_does_next(host: Host, press: Press, act: str) -> None:
     press("mute")
-    host.wait(KEPT - 60)
+    host.wait(SECONDS_KEPT - 60)
     ACTS[act](host)
     assert "mute" in str(rows(host))
-    host.wait(3_600 - KEPT + 60)
+    host.wait(3_600 - SECONDS_KEPT + 60)
     ACTS[act](host)
     assert "mute" not in str(rows(host)) and is_muted(host)
 
@@ -81,9 +80,9 @@ def test_nothing_else_tells_a_time_of_that_hour(host: Host, press: Press) -> Non
     began = time.time()
     host.mail.send(host.invitation("jane@example.org"))
     press("mute")
-    host.wait(KEPT)
+    host.wait(SECONDS_KEPT)
     press("undo", visit="c0ffee", User_Agent="another")
-    host.wait(KEPT + EVERY)
+    host.wait(SECONDS_KEPT + EVERY)
     host.optout.may_invite("bob@example.org", "beta-42")
     with host.db.engine.connect() as connection:
         for table in current_state().tables.all():
@@ -96,7 +95,7 @@ def test_nothing_else_tells_a_time_of_that_hour(host: Host, press: Press) -> Non
 
 def test_presses_that_have_expired_count_for_nothing(host: Host, press: Press) -> None:
     press("mute")
-    host.wait(KEPT + 1)
+    host.wait(SECONDS_KEPT + 1)
     assert AGAIN not in press("undo", User_Agent="another", age=1, page=Page.RESULT)
     assert not is_muted(host)
     [row] = rows(host)
@@ -106,7 +105,7 @@ def test_presses_that_have_expired_count_for_nothing(host: Host, press: Press) -
 def test_of_two_who_saw_the_same_presses_one_is_run_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     presses, claim = current_state().presses, host.claim()
     evidence = Evidence(Command.LEAVE, visit="one", at=time.time(), issued=time.time() - 5)
-    insert, looks = tables.insert, list[bytes]()
+    insert, looks = store.insert, list[bytes]()
 
     def overtaken(*args: Any) -> None:
         if len(looks) == 1:
@@ -141,3 +140,10 @@ def test_a_look_gives_what_stands_and_what_was_pressed(host: Host) -> None:
         "visitor",
         (False, False),
     )
+
+
+def test_recent_presses_stand_in_one_row_a_link_with_when_it_expires() -> None:
+    recent = history.recent_table(sa.MetaData())
+    assert recent.columns.keys() == ["scope", "digest", "version", "expires", "salt", "presses"]
+    assert recent.primary_key.columns.keys() == ["scope", "digest"]
+    assert {tuple(index.columns.keys()) for index in recent.indexes} == {("expires",)}

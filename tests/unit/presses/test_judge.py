@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_optout.presses.commands import WINDOW, Command, Muted, Outcome, Press
-from flask_optout.presses.evidence import Client, Evidence, Scripts
+from flask_optout.presses.evidence import WINDOW, Client, Command, Evidence, Muted, Outcome, Page, Press, Scripts
 from flask_optout.presses.judge import (
     BUSY,
     CAUSES,
@@ -29,7 +28,6 @@ from flask_optout.presses.judge import (
     Weighed,
     judge,
 )
-from flask_optout.presses.nonces import Page
 
 NOW = 1000.0
 CHROME = Evidence(

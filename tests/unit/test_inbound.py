@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from email.parser import BytesHeaderParser
+
 import pytest
 
-from flask_optout.inbound.messages import headers_of, is_bounce, recipients_of
+from flask_optout.inbound import is_bounce, recipients_of
 
 APPLE = b"Return-Path: <jane@x.org>\nFrom: jane@x.org\nSubject:\n\nApple Mail sent this email.\n"
 OPT_OUTS = {
@@ -25,24 +27,24 @@ BOUNCES = {
 
 @pytest.mark.parametrize("case", OPT_OUTS)
 def test_an_opt_out(case: str) -> None:
-    assert not is_bounce(headers_of(OPT_OUTS[case]))
+    assert not is_bounce(BytesHeaderParser().parsebytes(OPT_OUTS[case]))
 
 
 @pytest.mark.parametrize("case", BOUNCES)
 def test_a_bounce(case: str) -> None:
-    assert is_bounce(headers_of(BOUNCES[case]))
+    assert is_bounce(BytesHeaderParser().parsebytes(BOUNCES[case]))
 
 
 @pytest.mark.parametrize(
     ("sender", "bounce"), [("", True), ("MAILER-DAEMON", True), ("<>", True), ("j@x.org", False)]
 )
 def test_the_sender_of_the_envelope_is_believed_first(sender: str, bounce: bool) -> None:
-    assert is_bounce(headers_of(APPLE), sender) is bounce
+    assert is_bounce(BytesHeaderParser().parsebytes(APPLE), sender) is bounce
 
 
 def test_recipients_are_those_of_the_envelope() -> None:
-    headers = headers_of(
+    headers = BytesHeaderParser().parsebytes(
         b"Delivered-To: box@x.org\nX-Original-To: a@x.org\nDelivered-To: b@x.org\n"
         b"Envelope-To: c@x.org\nTo: d@x.org\n\n"
     )
-    assert [*recipients_of(headers)] == ["a@x.org", "box@x.org", "b@x.org", "c@x.org"]
+    assert recipients_of(headers) == ["a@x.org", "box@x.org", "b@x.org", "c@x.org"]

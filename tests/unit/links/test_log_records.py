@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flask_optout import StoreUnavailable, errors
-from flask_optout.links.log_filter import MASK, log, log_error, mask_records, without_tokens
+from flask_optout.links.log_records import MASK, log, log_error, mask_records, without_tokens
 from flask_optout.links.tokens import SHORTEST_TOKEN
 
 ROOT = Path(__file__).parents[3]
@@ -112,7 +112,7 @@ def test_a_line_begins_with_the_event_and_the_record_has_it(caplog: pytest.LogCa
 
 def test_nothing_is_logged_in_another_way() -> None:
     elsewhere = {path.name for path, text in SOURCES.items() if re.search(r"logger\.(?!addFilter)\w+\(", text)}
-    assert elsewhere == {"log_filter.py"}
+    assert elsewhere == {"log_records.py"}
 
 
 def test_the_manual_names_every_event() -> None:

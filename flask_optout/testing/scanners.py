@@ -10,16 +10,12 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from typing import NamedTuple
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urljoin
 
-OLD_CHROME = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/57.0 Safari/537.36"
-)
-CHROME = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36"
-)
+from ..doctor.forms import BROWSER, CHROME, FORM, SIGNAL, Button, Form, buttons_in, forms_in, offered
+
+OLD_CHROME = BROWSER.format("57.0")
 SENTINEL = "Barracuda Sentinel (EE)"
 REQUESTS = "python-requests/2.31.0"
 UNFURLERS = (
@@ -28,17 +24,15 @@ UNFURLERS = (
     "facebookexternalhit/1.1 Facebot Twitterbot/1.0",
     "WhatsApp/2.23.20.0",
 )
-#: One-click bodies that are not the signal.
+#: Bodies of one click that are not the signal, with their types.
 BLIND = (
     (b"", ""),
-    (b"", "application/x-www-form-urlencoded"),
-    (b"choice=mute", "application/x-www-form-urlencoded"),
+    (b"", FORM),
+    (b"choice=mute", FORM),
     (b"List-Unsubscribe=One-Click", "text/plain"),
     (b'{"List-Unsubscribe": "One-Click"}', "application/json"),
-    (b"list-unsubscribe=one-click", "application/x-www-form-urlencoded"),
+    (b"list-unsubscribe=one-click", FORM),
 )
-SIGNAL = (b"List-Unsubscribe=One-Click", "application/x-www-form-urlencoded")
-DECOY = "none"
 
 
 class Answer(NamedTuple):
@@ -51,69 +45,6 @@ class Answer(NamedTuple):
 
 #: Sends one request (method, URL, headers, body) and follows redirects.
 Send = Callable[[str, str, Mapping[str, str], bytes | None], Answer]
-
-
-class Button(NamedTuple):
-    """A button as a crawler finds it."""
-
-    name: str
-    value: str
-    label: str = ""
-
-
-@dataclass
-class Form:
-    """A form as a crawler finds it."""
-
-    action: str = ""
-    fields: dict[str, str] = field(default_factory=dict)
-    buttons: list[Button] = field(default_factory=list)
-
-
-class _Page(HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.forms: list[Form] = []
-        self.scripts: list[str] = []
-        self._in_button = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = {name: value or "" for name, value in attrs}
-        if tag == "form":
-            self.forms.append(Form(attributes.get("action", "")))
-        elif tag == "input" and self.forms and "name" in attributes:
-            self.forms[-1].fields[attributes["name"]] = attributes.get("value", "")
-        elif tag == "button" and self.forms and "name" in attributes:
-            self.forms[-1].buttons.append(Button(attributes["name"], attributes.get("value", "")))
-            self._in_button = True
-        elif tag == "script" and "src" in attributes:
-            self.scripts.append(attributes["src"])
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "button":
-            self._in_button = False
-
-    def handle_data(self, data: str) -> None:
-        if self._in_button:
-            button = self.forms[-1].buttons.pop()
-            self.forms[-1].buttons.append(button._replace(label=button.label + data.strip()))
-
-
-def forms_in(text: str) -> list[Form]:
-    """The forms of a page, in their order."""
-    return _Page(text).forms
-
-
-def scripts_in(text: str) -> list[str]:
-    """Where the scripts of a page come from."""
-    return _Page(text).scripts
-
-
-def offered(text: str) -> frozenset[str]:
-    """The choices that a page offers to people: they tell what stands."""
-    buttons = (button for form in forms_in(text) for button in form.buttons)
-    return frozenset(button.value for button in buttons if button.name == "choice") - {DECOY}
 
 
 @dataclass
@@ -144,8 +75,7 @@ class Scanner:
 
     def press(self, page: Answer, form: Form, button: Button, agent: str) -> Answer:
         """Send a form as if this button of it had been pressed."""
-        body = urlencode({**form.fields, button.name: button.value}).encode()
-        return self.post(urljoin(page.url, form.action), agent, body, "application/x-www-form-urlencoded")
+        return self.post(urljoin(page.url, form.action), agent, form.body(button), FORM)
 
 
 def head_probe(scanner: Scanner) -> None:
@@ -188,12 +118,12 @@ def crawl_all_forms(scanner: Scanner) -> None:
     """Finds every form and sends it once with each of its buttons, in their order or in any."""
     agent = scanner.dice.choice([CHROME, OLD_CHROME, REQUESTS])
     page = scanner.get(scanner.link, agent)
-    presses = [(form, button) for form in forms_in(page.text) for button in form.buttons]
+    presses = buttons_in(page.text)
     if scanner.dice.random() < 0.5:
         scanner.dice.shuffle(presses)
-    for form, button in presses:
+    for press in presses:
         scanner.wait(scanner.dice.uniform(0.0, 2.0))
-        scanner.press(page, form, button, agent)
+        scanner.press(page, *press, agent)
 
 
 def crawl_each_form(scanner: Scanner) -> None:
@@ -210,25 +140,23 @@ def crawl_first_form(scanner: Scanner) -> None:
     agent = scanner.dice.choice([CHROME, REQUESTS, ""])
     page = scanner.get(scanner.link, agent)
     for _ in range(3):
-        forms = [form for form in forms_in(page.text) if form.buttons]
-        if not forms:
+        found = buttons_in(page.text)
+        if not found:
             return
         scanner.wait(scanner.dice.uniform(0.0, 2.0))
-        page = scanner.press(page, forms[0], forms[0].buttons[0], agent)
+        page = scanner.press(page, *found[0], agent)
 
 
 def crawl_everything_that_follows(scanner: Scanner) -> None:
     """Calls itself a scanner, and presses each button in turn, then each button of the page that it gets."""
     agent = scanner.dice.choice([REQUESTS, SENTINEL, ""])
     page = scanner.get(scanner.link, agent)
-    for form in forms_in(page.text):
-        for button in form.buttons:
+    for press in buttons_in(page.text):
+        scanner.wait(scanner.dice.uniform(0.5, 3.0))
+        after = scanner.press(page, *press, agent)
+        for second in buttons_in(after.text)[:: scanner.dice.choice((1, -1))]:
             scanner.wait(scanner.dice.uniform(0.5, 3.0))
-            after = scanner.press(page, form, button, agent)
-            for second in forms_in(after.text):
-                for each in second.buttons[:: scanner.dice.choice((1, -1))]:
-                    scanner.wait(scanner.dice.uniform(0.5, 3.0))
-                    scanner.press(after, second, each, agent)
+            scanner.press(after, *second, agent)
 
 
 def blind_poster(scanner: Scanner) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from functools import partial
 
 from ..errors import OptOutError
 from .tokens import SHORTEST_TOKEN
@@ -21,8 +22,8 @@ def without_tokens(line: str) -> str:
 def mask_records() -> None:
     """Have the records of every logger of this process made without tokens, whatever handles them, now or later."""
     make = logging.getLogRecordFactory()
-    if not isinstance(make, _Masked):
-        logging.setLogRecordFactory(_Masked(make))
+    if getattr(make, "func", None) is not _masked:
+        logging.setLogRecordFactory(partial(_masked, make))
 
 
 def log(logger: logging.Logger, level: int, event: str, text: object, exc_info: bool = False) -> None:
@@ -37,22 +38,17 @@ def log_error(logger: logging.Logger, error: OptOutError) -> None:
     log(logger, logging.ERROR, re.sub("(?<!^)(?=[A-Z])", "_", type(error).__name__).lower(), error)
 
 
-class _Masked:
-    """Makes records as ``make`` does, and takes the tokens out of their message and their traceback."""
-
-    def __init__(self, make: Callable[..., logging.LogRecord]) -> None:
-        self._make = make
-
-    def __call__(self, *args: object, **kwargs: object) -> logging.LogRecord:
-        record = self._make(*args, **kwargs)
-        try:
-            line = record.getMessage()
-        except Exception:  # of arguments that do not fit, which logging would show as they are
-            line = f"{record.msg!r} % {record.args!r}"
-        if (masked := without_tokens(line)) != line:
-            record.msg, record.args = masked, ()
-        if record.exc_info:
-            trace = logging.Formatter().formatException(record.exc_info)
-            if (masked := without_tokens(trace)) != trace:
-                record.exc_text, record.exc_info = masked, None
-        return record
+def _masked(make: Callable[..., logging.LogRecord], *args: object, **kwargs: object) -> logging.LogRecord:
+    """The record that ``make`` makes, without tokens in its message and its traceback."""
+    record = make(*args, **kwargs)
+    try:
+        line = record.getMessage()
+    except Exception:  # of arguments that do not fit, which logging would show as they are
+        line = f"{record.msg!r} % {record.args!r}"
+    if (masked := without_tokens(line)) != line:
+        record.msg, record.args = masked, ()
+    if record.exc_info:
+        trace = logging.Formatter().formatException(record.exc_info)
+        if (masked := without_tokens(trace)) != trace:
+            record.exc_text, record.exc_info = masked, None
+    return record

@@ -10,8 +10,8 @@ import pytest
 from flask_optout.doctor import resolver as module
 from flask_optout.doctor.finding import Unsure
 from flask_optout.doctor.resolver import MOST_QUESTIONS, MOST_TIMEOUTS, Resolver
-from tests.integration.doctor.conftest import Ask
 from tests.support.dns_server import SERVFAIL, SILENCE, Nameserver
+from tests.support.zones import Ask
 
 
 def test_strings_are_joined_without_a_space(ask: Ask) -> None:

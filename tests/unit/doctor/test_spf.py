@@ -6,9 +6,9 @@ import pytest
 
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.spf import spf
-from tests.integration.doctor.conftest import Ask
 from tests.support.dns_server import SERVFAIL, SILENCE, Zone
 from tests.support.findings import ids, the
+from tests.support.zones import Ask
 
 SENDER = "192.0.2.25"
 D = "invite.example"
@@ -181,6 +181,15 @@ def test_the_tree_names_the_branches_that_spend_the_look_ups(ask: Ask) -> None:
         f"[4] {D}: v=spf1 include:a.example mx -all a:behind.example",
         "  [2] a.example: v=spf1 include:b.example a -all",
         "    [0] b.example: v=spf1 -all",
+    )
+
+
+def test_a_redirect_stands_beside_the_record_that_it_takes_the_place_of(ask: Ask) -> None:
+    zone = record("v=spf1 redirect=a.example", a="v=spf1 include:b.example -all", b=f"v=spf1 ip4:{SENDER} -all")
+    assert the(looked_at(ask, zone), "domain.spf.record").details == (
+        f"[2] {D}: v=spf1 redirect=a.example",
+        "[1] a.example: v=spf1 include:b.example -all",
+        f"  [0] b.example: v=spf1 ip4:{SENDER} -all",
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from flask_optout.doctor.dmarc import aligned, alignment, dmarc, find
-from tests.integration.doctor.conftest import Ask
 from tests.support.dns_server import SERVFAIL, SILENCE, Zone
 from tests.support.findings import ids, the
+from tests.support.zones import Ask
 
 D = "mail.invite.example"
 

@@ -1,0 +1,59 @@
+"""A mail to the mailto door: which address it was sent to, and whether it is an opt-out. None is ever answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from email.message import Message
+from email.parser import BytesHeaderParser
+
+from .choices.repository import Choices, Statement
+from .errors import BadToken
+from .links.keys import Mark
+from .links.mailto import MailtoDoor
+from .links.tokens import bad_token
+
+SOURCE = "mailto"
+#: Where a mail server notes the recipient of the envelope, which To may not name.
+RECIPIENT_HEADERS = ("X-Original-To", "Delivered-To", "Envelope-To")
+#: What a null sender (RFC 5321 section 4.5.5) is written as in Return-Path, and by Postfix's pipe.
+NULL_SENDERS = ("", "<>", "mailer-daemon")
+
+
+def receive(
+    choices: Choices, door: MailtoDoor, message: bytes, recipient: str | None, sender: str | None = None
+) -> bool:
+    """Mute whom a mail was sent for; gives whether it was an opt-out, and not a bounce.
+
+    :param recipient: of the envelope; without it, as the headers say.
+    :param sender: likewise.
+    :raises BadToken: when no recipient is an address of the door.
+    :raises OptOutError: as :meth:`Choices.transact`.
+    """
+    headers = BytesHeaderParser().parsebytes(message)
+    mark = _first_mark(door, recipients_of(headers) if recipient is None else [recipient])
+    if is_bounce(headers, sender):
+        return False
+    choices.transact(lambda connection: (None, [Statement(mark, True, SOURCE)]))
+    return True
+
+
+def recipients_of(headers: Message) -> list[str]:
+    """Whom a message may have been delivered to, as its headers say."""
+    return [str(value) for name in RECIPIENT_HEADERS for value in headers.get_all(name, [])]
+
+
+def is_bounce(headers: Message, sender: str | None = None) -> bool:
+    """Whether a mail server sent this message, and no person or program of one."""
+    paths = headers.get_all("Return-Path", []) if sender is None else [sender]
+    if any(str(path).strip().lower() in NULL_SENDERS for path in paths):
+        return True
+    # RFC 3464 section 2, RFC 8098 section 3
+    return headers.get_content_type() == "multipart/report"
+
+
+def _first_mark(door: MailtoDoor, recipients: Iterable[str]) -> Mark:
+    for recipient in recipients:
+        with suppress(BadToken):
+            return door.read(recipient)
+    raise bad_token()

@@ -1,1 +1,0 @@
-"""Mails that opt somebody out."""

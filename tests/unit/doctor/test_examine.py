@@ -1,0 +1,92 @@
+"""All four groups, and a sample as a whole, where nothing is asked of anybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flask_optout.doctor import examine as module
+from flask_optout.doctor.case import Case
+from flask_optout.doctor.examine import examine, message, ours
+from flask_optout.doctor.finding import Severity, tell
+from tests.support.findings import ids, the
+from tests.support.hosts import Host
+from tests.support.samples import LINK, OURS, PREFIX, SETTINGS, TOKEN, eml
+
+
+@pytest.mark.parametrize(
+    ("prefix", "url", "is_ours"),
+    [
+        (PREFIX, LINK, True),
+        (PREFIX, OURS, True),
+        (PREFIX, LINK.upper(), True),
+        (PREFIX, f"{LINK}?utm_source=mail", True),
+        (PREFIX, f"{PREFIX}short", False),
+        (PREFIX, f"https://elsewhere.example/optout/{TOKEN}", False),
+        (None, f"https://elsewhere.example/optout/{TOKEN}", True),
+        (None, "https://elsewhere.example/", False),
+    ],
+)
+def test_which_url_is_a_candidates_link(prefix: str | None, url: str, is_ours: bool) -> None:
+    assert ours(prefix)(url) is is_ours
+
+
+def test_nothing_personal_is_shown() -> None:
+    for finding in message(Case.of(SETTINGS, message=eml("no link", To="jane@x.example, joe@x.example")), PREFIX):
+        for text in (finding.seen, finding.why, finding.mend, finding.paste, *finding.details):
+            assert "jane" not in text and TOKEN not in text
+
+
+def test_without_a_sample_the_doctor_says_how_to_get_one() -> None:
+    finding = the(message(Case(), None), "message.none")
+    assert (finding.severity.value, finding.paste) == ("note", "flask optout doctor --message invitation.eml")
+
+
+def test_what_is_no_message_is_said_to_be_none() -> None:
+    assert ids(message(Case.of(SETTINGS, message=b"no headers at all"), PREFIX)) == {"message.unreadable"}
+
+
+def test_what_the_extra_lacks_is_named_and_the_headers_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MISSING", "authres")
+    found = list(message(Case.of(SETTINGS, message=eml()), PREFIX))
+    assert the(found, "message.extra").facts == {"package": "authres"}
+    assert "message.list-id" in ids(found)
+    assert not {"message.receiver", "message.link.text"} & ids(found)
+
+
+def test_a_link_of_another_key_is_told() -> None:
+    found = ids(message(Case.of(SETTINGS, message=eml()), PREFIX, lambda url: False))
+    assert "message.list-unsubscribe.other-key" in found
+
+
+def examined(host: Host, case: Case, **options: Any) -> Any:
+    return examine(host.app, host.app.extensions["optout"], case, **{"offline": True, **options})
+
+
+@pytest.mark.parametrize("sample", [None, eml()])
+def test_offline_asks_nobody(host: Host, sample: bytes | None) -> None:
+    report = examined(host, Case.of(host.app.config, message=sample))
+    assert {"domain.offline", "doors.offline", "setup.store"} <= ids(report.findings)
+    assert ("message.offline" in ids(report.findings)) is (sample is not None)
+
+
+def test_each_group_that_is_done_is_told(host: Host) -> None:
+    done: list[str] = []
+    examined(host, Case(), progress=done.append)
+    assert done == ["setup", "domain", "message", "doors"]
+
+
+def test_a_group_that_breaks_leaves_the_others(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object) -> Any:
+        yield tell("domain.dkim.selector")
+        raise KeyError("secret")
+
+    monkeypatch.setattr(module, "_domain", breaks)
+    monkeypatch.setattr(module, "_doors", lambda *_: [tell("doors.headers")])
+    report = examined(host, Case(author="x.example"), offline=False)
+    assert {"domain.dkim.selector", "domain.trouble.unknown", "doors.headers", "setup.store"} <= ids(report.findings)
+    assert report.domain == "x.example"
+    assert not any("secret" in finding.seen for finding in report.findings)
+    order = [list(Severity).index(finding.severity) for finding in report.findings]
+    assert order == sorted(order)

@@ -1,0 +1,50 @@
+"""The forms, buttons and scripts of a page."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_optout.doctor.forms import DECOY, Button, Form, buttons_in, forms_in, offered, scripts_in
+
+PAGE = f"""
+<script src="/static/htmx.js"></script><script>inline()</script>
+<button name="outside" value="1">Outside</button>
+<form action="/optout/aaaa"><input name="nonce" value="n1"><input type="submit">
+  <button name="choice" value="mute"> Not <b>Interested?</b></button>
+  <button name="choice" value="{DECOY}">Nothing</button><button type="button">No name</button>
+</form>
+<form><input name="empty"><button name="other" value="x">Other</button></form>
+"""
+
+
+def test_the_forms_of_a_page() -> None:
+    first, second = forms_in(PAGE)
+    assert (first.action, first.fields) == ("/optout/aaaa", {"nonce": "n1"})
+    assert first.buttons == [Button("choice", "mute", "NotInterested?"), Button("choice", DECOY, "Nothing")]
+    assert second == Form("", {"empty": ""}, [Button("other", "x", "Other")])
+    assert buttons_in(PAGE) == [(first, first.buttons[0]), (first, first.buttons[1]), (second, second.buttons[0])]
+
+
+def test_what_a_button_sends() -> None:
+    form = Form("", {"nonce": "a b"}, [])
+    assert form.body(Button("choice", "mute")) == b"nonce=a+b&choice=mute"
+
+
+@pytest.mark.parametrize(
+    ("page", "choices", "scripts"),
+    [
+        (PAGE, {"mute"}, ["/static/htmx.js"]),
+        (
+            "<form><button name=choice value=undo></button><button name=choice value=undo-all>",
+            {"undo", "undo-all"},
+            [],
+        ),
+        ("<button name=choice value=mute>", set(), []),
+        ("Welcome.", set(), []),
+        ("<form <script src=x>", set(), []),
+        ("", set(), []),
+    ],
+)
+def test_what_a_page_offers_and_whose_scripts_it_has(page: str, choices: set[str], scripts: list[str]) -> None:
+    assert offered(page) == choices
+    assert scripts_in(page) == scripts

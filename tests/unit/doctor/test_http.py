@@ -1,0 +1,131 @@
+"""What an answer says, and what kept one from coming."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import ssl
+from email.message import Message
+from typing import Any
+
+import pytest
+
+from flask_optout.doctor.finding import Unsure
+from flask_optout.doctor.http import LONGEST_PAGE, Answer, NoAnswer, knock
+
+
+def answer(*headers: tuple[str, str]) -> Answer:
+    said = Message()
+    for name, value in headers:
+        said.add_header(name, value)
+    return Answer(200, said, "")
+
+
+@pytest.mark.parametrize(
+    ("headers", "values", "first"),
+    [
+        ((), [], ""),
+        ((("Referrer-Policy", "no-referrer"),), ["no-referrer"], "no-referrer"),
+        ((("Referrer-Policy", "A, b ,,c"),), ["a", "b", "c"], "A, b ,,c"),
+        ((("Referrer-Policy", "a"), ("referrer-policy", "b")), ["a", "b"], "a"),
+    ],
+)
+def test_a_header_is_a_list_of_values(headers: tuple[tuple[str, str], ...], values: list[str], first: str) -> None:
+    assert answer(*headers).values("Referrer-Policy") == values
+    assert answer(*headers).first("Referrer-Policy") == first
+
+
+def of_tls() -> ssl.SSLError:
+    error = ssl.SSLError(1, "[SSL] wrong version number")
+    error.reason = "WRONG_VERSION_NUMBER"
+    return error
+
+
+def of_certificate(code: int) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, "why"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "end", "reason"),
+    [
+        # OpenSSL's X509_V_ERR numbers.
+        (of_certificate(9), "certificate.expired", "why"),
+        (of_certificate(10), "certificate.expired", "why"),
+        (of_certificate(18), "certificate.self-signed", "why"),
+        (of_certificate(20), "certificate.chain", "why"),
+        (of_certificate(62), "certificate.name", "why"),
+        (of_certificate(99), "certificate.broken", "why"),
+        (of_tls(), "unreachable", "it speaks no TLS (WRONG_VERSION_NUMBER)"),
+        (ConnectionRefusedError(), "unreachable", "it answers no HTTP (ConnectionRefusedError)"),
+        (http.client.BadStatusLine("SSH-2.0"), "unreachable", "it answers no HTTP (BadStatusLine)"),
+        # A matter of time, or of DNS.
+        (TimeoutError(), "page.unknown", "it did not answer (TimeoutError)"),
+        (socket.gaierror(), "page.unknown", "it did not answer (gaierror)"),
+    ],
+)
+def test_what_kept_an_answer_from_coming(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, end: str, reason: str
+) -> None:
+    def connect(self: http.client.HTTPConnection) -> None:
+        raise error
+
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", connect)
+    with pytest.raises(NoAnswer) as raised:
+        knock("GET", "http://jobs.example.org/optout/x")
+    assert raised.value.end == end
+    assert str(raised.value).startswith(reason)
+    assert isinstance(raised.value, Unsure)
+
+
+class Socket:
+    """Keeps what is sent, and answers with a page."""
+
+    def __init__(self, page: bytes) -> None:
+        self.page = page
+        self.sent = b""
+
+    def sendall(self, octets: bytes) -> None:
+        self.sent += octets
+
+    def makefile(self, *_: object, **__: object) -> Any:
+        return io.BytesIO(b"HTTP/1.1 200 OK\r\nX-A: 1\r\nConnection: close\r\n\r\n" + self.page)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> Socket:
+    connection = Socket("Ünd <form>".encode() + b"\xff" + b"x" * LONGEST_PAGE)
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", lambda self: setattr(self, "sock", connection))
+    return connection
+
+
+def test_an_answer_is_read_as_text_and_not_without_end(connected: Socket) -> None:
+    found = knock("GET", "http://jobs.example.org/optout/x")
+    assert (found.status, found.first("x-a"), found.expires) == (200, "1", None)
+    assert found.text.startswith("Ünd <form>\ufffd")
+    assert len(found.text.encode("utf-8", "replace")) <= LONGEST_PAGE + 2
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body", "line", "headers"),
+    [
+        ("GET", "http://x.example/optout/a", None, "GET /optout/a HTTP/1.1", {"User-Agent: me", "Host: x.example"}),
+        ("GET", "http://x.example:81/a?b=c#d", None, "GET /a?b=c HTTP/1.1", {"Host: x.example:81"}),
+        ("GET", "http://x.example", None, "GET / HTTP/1.1", {"Accept: text/html, */*"}),
+        ("POST", "http://x.example/a", (b"a=b", "text/x"), "POST /a HTTP/1.1", {"Content-Type: text/x"}),
+    ],
+)
+def test_what_is_asked(
+    connected: Socket, method: str, url: str, body: tuple[bytes, str] | None, line: str, headers: set[str]
+) -> None:
+    knock(method, url, body, "me")
+    head, _, sent = connected.sent.decode().partition("\r\n\r\n")
+    assert head.split("\r\n")[0] == line
+    assert headers <= set(head.split("\r\n"))
+    assert sent.encode() == (body[0] if body else b"")
+    assert "Cookie" not in head
