@@ -147,7 +147,7 @@ def test_see_why_three_mails_failed_yesterday(operator: Page) -> None:
 
 def test_save_a_filter_for_one_opportunity(operator: Page) -> None:
     with errand():
-        operator.get_by_label("Opportunity").select_option("Sleep Study (study-7)")
+        operator.get_by_label("Opportunity").select_option("Sleep Study")
         operator.get_by_role("button", name="Search", exact=True).click()
         expect(operator.get_by_text("30 invitations.")).to_be_visible()
         operator.get_by_text("Save this filter").click()

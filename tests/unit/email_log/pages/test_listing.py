@@ -80,11 +80,20 @@ def test_the_filter_in_the_url_decides_what_is_listed(
 def test_an_opportunity_goes_by_its_title(host: Host, client: FlaskClient) -> None:
     path = sent(host)
     text = client.get(LOG).text
-    assert '<option value="beta-42">Pixel Beta (beta-42)</option>' in text
+    assert '<option value="beta-42">Pixel Beta</option>' in text
     assert "<td>Pixel Beta</td>" in text
     assert ">Pixel Beta</a> <small>beta-42</small>" in client.get(path).text
     unknown = client.get(f"{LOG}?opportunity=gone").text
     assert "<option selected>gone</option>" in unknown
+
+
+def test_the_id_stands_beside_a_title_that_two_opportunities_have(host: Host, client: FlaskClient) -> None:
+    host.optout.opportunity_loader(lambda id: {"title": "Beta"})
+    for opportunity in ("beta-42", "beta-43"):
+        sent(host, opportunity=opportunity)
+    text = client.get(LOG).text
+    assert "<td>Beta <small>beta-43</small></td>" in text
+    assert '<option value="beta-42">Beta (beta-42)</option>' in text
 
 
 def test_chips_show_what_is_on_and_take_it_off(host: Host, client: FlaskClient) -> None:
