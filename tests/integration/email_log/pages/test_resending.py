@@ -125,7 +125,7 @@ def test_a_failed_hand_off_is_said_and_noted(make: MakeHost, caplog: pytest.LogC
                 answers.append(uniform(answer.text))
         assert answers[0] == answers[1]
         assert {record.getMessage() for record in caplog.records} == {
-            "optout.resend_failed: An invitation could not be sent again (SMTPRecipientsRefused 550)."
+            "optout.resend_failed: An invitation could not be sent again (SMTPRecipientsRefused 550 5.1.1)."
         }
 
 
