@@ -79,7 +79,7 @@ def parse(recipient: Recipient) -> Address:
         raise _malformed("A recipient is neither a string nor a (name, address) pair of strings.")
     local, at, domain = spec.rpartition("@")
     if not at:
-        raise _malformed("A recipient has no @.")
+        raise _malformed("The address has no @.")
     return _address(local.strip(), domain.strip(), name)
 
 
@@ -89,7 +89,7 @@ def _address(local: str, domain: str, name: str = "") -> Address:
     if "=?" in local:
         raise _malformed("The part before the @ looks like an encoded word, which mail libraries decode.")
     if len(local.encode()) + 1 + len(host) > LONGEST_ADDRESS:
-        raise _malformed("A recipient's address is too long.")
+        raise _malformed("The address is too long.")
     stem, plus, _ = unquoted(key).partition("+")
     base = f"{_quote(stem)}@{host}" if plus and stem else None
     return Address(f"{local}@{host}", f"{key}@{host}", base, name)
@@ -149,11 +149,11 @@ def _split(text: str) -> tuple[str, str]:
     email-validator knows no comments, and takes a name in another script, or with a dot, only in quotes.
     """
     if len(text) > LONGEST:
-        raise _malformed("A recipient is far too long.")
+        raise _malformed("The address is far too long.")
     _refuse_controls(text)
     mailbox = MAILBOX.fullmatch(_without_comments(text))
     if mailbox is None:
-        raise _malformed("A recipient's brackets or quotes do not match.")
+        raise _malformed("The address's brackets or quotes do not match.")
     outside, inside = mailbox[1].strip(), mailbox[2]
     if inside is None:
         return "", outside
@@ -175,7 +175,7 @@ def _without_comments(text: str) -> str:
         if depth < 0:
             break
     if depth != 0:
-        raise _malformed("A recipient's comments do not match.")
+        raise _malformed("The address's comments do not match.")
     return "".join(kept)
 
 
@@ -218,7 +218,7 @@ def _decoded(word: re.Match[str]) -> str:
 
 def _refuse_controls(text: str) -> None:
     if holds_control(text):
-        raise _malformed("A recipient holds a control character or a line break.")
+        raise _malformed("The address holds a control character or a line break.")
 
 
 def _malformed(what: str) -> AddressError:

@@ -58,7 +58,7 @@ class OptOut:
     ) -> None:
         keep_mutes()
         tables = Tables(_metadata(db, bind_key) if metadata is None else metadata)
-        self._hooks = Hooks(db, bind_key, tables, None if operator is None else checked(operator), lambda id: None)
+        self._hooks = Hooks(db, bind_key, tables, None if operator is None else checked(operator))
         if app is not None:
             self.init_app(app)
 

@@ -78,14 +78,14 @@ class Hooks:
     """What a host gave to an OptOut, for all of its apps.
 
     ``operator`` guards the operator pages; without it, they do not exist. ``load`` gives what the host knows about an
-    opportunity, ``landing_page`` the host's view for it, if there is one.
+    opportunity, ``landing_page`` the host's view for it, if there are such.
     """
 
     db: Database
     bind_key: str | None
     tables: Tables
     operator: Callable[[], Any] | None
-    load: Loader
+    load: Loader | None = None
     landing_page: Loader | None = None
 
 
@@ -267,8 +267,9 @@ class State:
     def create_tables(self) -> list[str]:
         """Create what is missing of the tables, and the data key; gives the names of those that were made."""
         made = create_tables(self.store, self.tables.all())
+        is_new = self.key_slots.find() is None
         self.key_slots.open()
-        return made
+        return made + ["the data key"] * is_new
 
     @cached_property
     def _prefix(self) -> Callable[[Door], str]:
@@ -287,6 +288,6 @@ def current_state() -> State:
         raise ConfigurationError(
             "This Flask app has no OptOut.",
             "An invitation may leave only when the gate can tell who opted out.",
-            "Call optout.init_app(app) where the app is made.",
+            "Call optout.init_app(app) where the app is made; 'flask optout init' has the lines to paste.",
         )
     return state

@@ -9,13 +9,13 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from ..doctor.command import doctor
 from ..wiring import current_state
+from .doctor import doctor
 from .opt_outs import import_list, mute, receive
 from .people import erase, export
 from .scanners import alarms, notify_domain, scan_me
 from .setting_up import init, init_db, status
-from .terminal import Commands, counted, progress, told
+from .terminal import Commands, counted, progress
 
 
 @click.group("optout", cls=Commands, invoke_without_command=True)
@@ -52,17 +52,16 @@ def prune(dry_run: bool) -> None:
     """
     state = current_state()
     days, deleted = current_app.config["OPTOUT_LOG_DAYS"], 0
-    with told():
-        outdated = state.email_log.outdated(days)
-        if dry_run:
-            click.echo(f"Would delete {_older(outdated, days)} from the Email Log.")
-            return
-        with progress("Deleting", "invitations") as reach:
-            for batch in state.email_log.prune(days):
-                deleted += batch
-                reach(deleted / max(outdated, deleted), deleted)
-        for part in (state.resends, state.presses, state.alarms):
-            part.prune()
+    outdated = state.email_log.outdated(days)
+    if dry_run:
+        click.echo(f"Would delete {_older(outdated, days)} from the Email Log.")
+        return
+    with progress("Deleting", "invitations") as reach:
+        for batch in state.email_log.prune(days):
+            deleted += batch
+            reach(deleted / max(outdated, deleted), deleted)
+    for part in (state.resends, state.presses, state.alarms):
+        part.prune()
     click.echo(f"Deleted {_older(deleted, days)} from the Email Log.")
 
 
@@ -87,12 +86,10 @@ def rotate_key(yes: bool) -> None:
     Example:
         flask optout rotate-key
     """
-    with told():
-        slots = current_state().key_slots
-        if not yes and sys.stdin.isatty() and (old := slots.old()):
-            click.confirm(f"Take the store away from {counted(old, 'older key')}?", abort=True)
-        removed = slots.rotate()
-    if removed:
+    slots = current_state().key_slots
+    if not yes and sys.stdin.isatty() and (old := slots.old()):
+        click.confirm(f"Take the store away from {counted(old, 'older key')}?", abort=True)
+    if slots.rotate():
         click.echo(
             "Only the newest key opens the store now. Remove the older ones from the settings.\n"
             "SECRET_KEY stays where Flask needs it for other things."
@@ -121,10 +118,9 @@ def replay(new: bool) -> None:
     Example:
         flask optout replay
     """
-    with told():
-        recovery = current_state().recovery
-        with progress("Beginning the journal" if new else "Putting mutes back") as reach:
-            (recovery.begin if new else recovery.replay)(reach)
+    recovery = current_state().recovery
+    with progress("Beginning the journal" if new else "Putting mutes back") as reach:
+        (recovery.begin if new else recovery.replay)(reach)
     click.echo("The journal and the database agree.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -13,17 +14,20 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 
 import click
-from flask.cli import with_appcontext
+from flask.cli import ScriptInfo, pass_script_info, with_appcontext
 
-from ..addresses import Address, parse
-from ..errors import AddressError, BadToken, ListError, OptOutError
+from ..choices.tables import SOURCE_SIZE
+from ..errors import BadToken, ListError, OptOutError
 from ..importing.lists import FORMATS, NO_OPT_OUTS, Entry, MuteList, Skipped
+from ..links.keys import ALL
 from ..links.tokens import checked_opportunity
 from ..wiring import current_state
-from .terminal import counted, filled, progress, say, told
+from .terminal import counted, failure, filled, progress, say, typed
 
 #: People in one transaction: each rewrites most of the pages of an SQLite file, and other writers wait for it.
 TOGETHER = 50_000
+#: How somebody may say that they know of an opt-out.
+SOURCE = re.compile(rf"[A-Za-z0-9-]{{1,{SOURCE_SIZE}}}")
 #: What Python calls it.
 STANDARD_INPUT = "<stdin>"
 #: Line numbers that are named for one reason.
@@ -104,18 +108,20 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
         raise click.BadParameter("there is no such encoding", param_hint="--encoding") from None
     click.echo(f"{name}:\n{columns}")
     for reason, (count, lines) in sorted(skipped.items()):
-        named = f"line{'s' * (count > 1)} {', '.join(map(str, lines))}{', ...' * (count > len(lines))}"
-        say(f"{counted(count, 'row does', 'rows do')} not count, {reason[0].lower()}{reason[1:]}: {named}.")
+        _tell_skipped(reason, count, lines)
     click.echo(f"{counted(good, 'row counts as an opt-out', 'rows count as opt-outs')}.")
     if good and not dry_run:
+        imports = current_state().imports
+        if earlier := imports.like(name, good):
+            say(f"Import {earlier.number} of {earlier.day} was a file of the same name with as many rows.")
         if not yes:
             click.confirm("Mute now?", abort=True)
-        with told(), progress("Muting", "rows") as reach:
-            number = current_state().imports.begin(name, good)
+        with progress("Muting", "rows") as reach:
+            number = imports.begin(name, good)
             entries = (row for row in measured(reach) if isinstance(row, Entry))
             mutes = ((address, row.opportunity) for row in entries for address in row.addresses)
             while together := list(islice(mutes, TOGETHER)):
-                current_state().imports.add(number, together)
+                imports.add(number, together)
         # What was stored already is not said: it would tell who had opted out.
         click.echo(f"{counted(good, 'row is', 'rows are')} muted. This is import {number}. To take it back:")
         click.echo(f"    flask optout import --undo {number}")
@@ -135,6 +141,14 @@ def _counted(rows: Iterator[Entry | Skipped]) -> tuple[int, dict[str, tuple[int,
     return good, skipped
 
 
+def _tell_skipped(reason: str, count: int, lines: list[int]) -> None:
+    fate = f"{counted(count, 'row')} cannot be used"
+    if reason in NO_OPT_OUTS:
+        fate = f"{counted(count, 'row does', 'rows do')} not count"
+    named = f"line{'s' * (count > 1)} {', '.join(map(str, lines))}{', ...' * (count > len(lines))}"
+    say(f"{fate}, {reason[0].lower()}{reason[1:]}: {named}.")
+
+
 def _understood(rows: MuteList) -> str:
     """What the columns mean."""
 
@@ -152,8 +166,7 @@ def _understood(rows: MuteList) -> str:
 
 
 def _list(for_programs: bool) -> None:
-    with told():
-        imports = current_state().imports.all()
+    imports = current_state().imports.all()
     if for_programs:
         click.echo(json.dumps([each._asdict() for each in imports], default=str, indent=2))
         return
@@ -165,59 +178,82 @@ def _list(for_programs: bool) -> None:
 
 
 def _take_back(number: int, yes: bool) -> None:
-    with told():
-        found = next((each for each in current_state().imports.all() if each.number == number), None)
+    found = next((each for each in current_state().imports.all() if each.number == number), None)
     if found is None:
         raise click.UsageError(f"There is no import {number}; --list shows those that there are.")
     if not yes:
         say(f"Import {number} is {found.name} of {found.day}, {counted(found.rows, 'row')}.")
         click.confirm("Take it back?", abort=True)
-    with told():
-        current_state().imports.take_back(number)
+    current_state().imports.take_back(number)
     # How many mutes that were is not said: it would tell who had opted out by themselves.
     click.echo(f"Import {number} is taken back. What candidates said themselves stands.")
+
+
+def _source(ctx: click.Context, option: click.Parameter, source: str) -> str:
+    if not SOURCE.fullmatch(source):
+        raise click.BadParameter(f"use up to {SOURCE_SIZE} letters, digits or hyphens.")
+    return source
 
 
 @click.command("mute")
 @click.argument("address")
 @click.argument("opportunity")
-@click.option("--source", default="operator", show_default=True, help="How you know of it, such as phone.")
+@click.option(
+    "--source",
+    default="operator",
+    show_default=True,
+    callback=_source,
+    help=f"How you know of it, such as phone, by up to {SOURCE_SIZE} letters, digits or hyphens.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask; it asks on a terminal only.")
 @with_appcontext
-def mute(address: str, opportunity: str, source: str) -> None:
+def mute(address: str, opportunity: str, source: str, yes: bool) -> None:
     """Mute somebody who asked for it by phone or by letter.
 
     "*" as OPPORTUNITY is for all invitations. With - as ADDRESS, it reads many from standard input, one on a line;
-    none is muted when one cannot be used. It says the same whatever they had said before, and there is no way back
-    but the candidate's own link.
+    none is muted when one cannot be used. It asks, or elsewhere than on a terminal only warns, when your loader knows
+    no such OPPORTUNITY. It says the same whatever they had said before, and there is no way back but the candidate's
+    own link.
 
     \b
-    Exit status: 0 when they are muted, 1 when an address cannot be used or
-    the database did not take them.
+    Exit status: 0 when they are muted, 1 when there is no address or one
+    cannot be used, when you said no, or the database did not take them.
 
     \b
     Example:
         flask optout mute jane@example.org beta-42 --source phone
     """
-    given = sys.stdin.read().split("\n") if address == "-" else [address]
-    with told():
-        about = checked_opportunity(opportunity)
-        people = [(_parsed(number, line), about) for number, line in enumerate(given, 1) if line.strip()]
-        current_state().choices.add_mutes(people, source)
+    about = checked_opportunity(opportunity)
+    if address == "-":
+        lines = sys.stdin.read().removeprefix("\N{BYTE ORDER MARK}").split("\n")
+        numbered = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+        people = [typed(line, f"Line {number} is not an email address") for number, line in numbered]
+    else:
+        people = [typed(address.strip())]
+    if not people:
+        raise failure("Standard input holds no address, so nobody is muted.")
+    _ask_about(about, yes or not sys.stdin.isatty())
+    current_state().choices.add_mutes([(person, about) for person in people], source)
     click.echo(f"{counted(len(people), 'address is', 'addresses are')} muted.")
 
 
-def _parsed(number: int, line: str) -> Address:
-    try:
-        return parse(line.strip())
-    except AddressError as error:
-        raise AddressError(f"Address {number}: {error.what}", error.why, error.mend) from None
+def _ask_about(opportunity: str, only_warn: bool) -> None:
+    """Ask, or only warn, about an opportunity for which the host's loader has no title."""
+    state = current_state()
+    if state.hooks.load is None or opportunity == ALL or state.opportunity(opportunity).title:
+        return
+    unknown = f"No opportunity '{opportunity}' is known."
+    if only_warn:
+        say(f"Warning: {unknown}", err=True)
+    else:
+        click.confirm(f"{unknown} Mute anyway?", abort=True)
 
 
 @click.command("receive")
 @click.option("--recipient", help="Of the envelope; unset, ORIGINAL_RECIPIENT or a header such as X-Original-To.")
 @click.option("--sender", help="Of the envelope; unset, the header Return-Path.")
-@with_appcontext
-def receive(recipient: str | None, sender: str | None) -> None:
+@pass_script_info
+def receive(info: ScriptInfo, recipient: str | None, sender: str | None) -> None:
     """Take one mail to OPTOUT_MAILTO from a mail server.
 
     It comes on standard input, mutes whom it was sent for, and is never answered. Bounces, which come from nobody,
@@ -235,7 +271,8 @@ def receive(recipient: str | None, sender: str | None) -> None:
     while sys.stdin.buffer.read(LONGEST_HEADERS):
         pass
     try:
-        current_state().receive(message, recipient or os.environ.get("ORIGINAL_RECIPIENT") or None, sender)
+        with info.load_app().app_context():
+            current_state().receive(message, recipient or os.environ.get("ORIGINAL_RECIPIENT") or None, sender)
     except BadToken:
         sys.exit(NO_USER)
     except OptOutError as error:

@@ -7,14 +7,14 @@ import json
 import click
 from flask.cli import with_appcontext
 
-from ..addresses import parse
 from ..email_log.people import Held
 from ..pages.find_link import slots_of
 from ..wiring import current_state
-from .terminal import counted, told
+from .terminal import counted, typed
 
 #: Opportunities of one person; each of them may have asks.
 MOST = 10_000
+NOTHING = "The Email Log holds nothing of this person."
 
 
 @click.command("erase")
@@ -36,18 +36,21 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
     Example:
         flask optout erase jane@example.org
     """
-    with told():
-        person = parse(address)
-        people, mailbox = current_state().people, person.canonical
-        if dry_run or not yes:
-            click.echo(f"Of this person the Email Log holds {_rows(people.held(mailbox))}.")
-        if dry_run:
-            return
-        if not yes:
-            click.confirm("Remove all of it?", abort=True)
-        opportunities = people.opportunities(mailbox, MOST)
-        erased = people.erase(mailbox, slots_of(person, opportunities))
-    click.echo(f"Removed {_rows(erased)}.")
+    person, people = typed(address), current_state().people
+    mailbox = person.canonical
+    held = people.held(mailbox)
+    if not any(held):
+        click.echo(NOTHING)
+    elif dry_run or not yes:
+        click.echo(f"Of this person the Email Log holds {_rows(held)}.")
+    if dry_run:
+        return
+    if any(held) and not yes:
+        click.confirm("Remove all of it?", abort=True)
+    opportunities = people.opportunities(mailbox, MOST)
+    erased = people.erase(mailbox, slots_of(person, opportunities))  # also requests of somebody who was never invited
+    if any(erased):
+        click.echo(f"Removed {_rows(erased)}.")
 
 
 def _rows(held: Held) -> str:
@@ -71,11 +74,9 @@ def export(address: str) -> None:
     Example:
         flask optout export jane@example.org > jane.json
     """
-    with told():
-        mailbox = parse(address).canonical
-        people = current_state().people
-        click.echo(f'{{"address": {json.dumps(mailbox)},\n"sent_again": {json.dumps(people.resends(mailbox))},')
-        click.echo('"invitations": [', nl=False)
-        for number, invitation in enumerate(people.invitations(mailbox)):
-            click.echo(f"{',' if number else ''}\n{json.dumps(invitation)}", nl=False)
-    click.echo("\n]}")
+    mailbox, people = typed(address).canonical, current_state().people
+    held = {"sent_again": people.resends(mailbox), "invitations": [*people.invitations(mailbox)]}
+    written = json.dumps({"address": mailbox, **held}, ensure_ascii=False, indent=2)
+    click.echo(written.encode())  # as JSON is UTF-8, whatever the terminal's encoding
+    if not any(held.values()):
+        click.echo(NOTHING, err=True)

@@ -22,7 +22,7 @@ from ..mailers.delivery import default_sender, deliver
 from ..pages.languages import render, sender_of, translate
 from ..testing.scanners import Answer, Scanner, scan
 from ..wiring import current_state
-from .terminal import counted, progress, told
+from .terminal import counted, failure, progress, typed
 
 
 @click.command("alarms")
@@ -40,8 +40,7 @@ def alarms(for_programs: bool) -> None:
     Example:
         flask optout alarms
     """
-    with told():
-        found = list(current_state().alarms.raised())
+    found = list(current_state().alarms.raised())
     if for_programs:
         click.echo(json.dumps([each._asdict() for each in found], default=str, indent=2))
         return
@@ -71,26 +70,25 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
         flask optout notify-domain example.org --dry-run
     """
     state = current_state()
-    with told():
-        domain = parse(f"anybody@{domain}").domain
-        invited: dict[str, tuple[Address, list[str]]] = {}
-        for recipient, opportunity in state.email_log.invited_at(domain):
-            address = parse(recipient)
-            invited.setdefault(address.canonical, (address, []))[1].append(opportunity)
-        if not invited:
-            raise click.ClickException(f"The Email Log names nobody at {domain}, so nobody was asked.")
-        people = f"{counted(len(invited), 'person', 'people')} at {domain}"
-        if dry_run:
-            click.echo(f"{people} would be asked.")
-            return
-        if not yes:
-            click.confirm(f"Mail {people}?", abort=True)
-        if not state.alarms.take_notice(domain):
-            raise click.ClickException(f"{domain} had its notice within the last week, so nobody was asked again.")
-        with progress("Asking", "mails") as reach:
-            for number, (address, opportunities) in enumerate(invited.values(), 1):
-                deliver(_notice(address, opportunities))
-                reach(number / len(invited), number)
+    domain = typed(f"anybody@{domain.removeprefix('@')}", "That is not a mail domain").domain
+    invited: dict[str, tuple[Address, list[str]]] = {}
+    for recipient, opportunity in state.email_log.invited_at(domain):
+        address = parse(recipient)
+        invited.setdefault(address.canonical, (address, []))[1].append(opportunity)
+    if not invited:
+        raise failure(f"The Email Log names nobody at {domain}, so nobody was asked.")
+    people = f"{counted(len(invited), 'person', 'people')} at {domain}"
+    if dry_run:
+        click.echo(f"{people} would be asked.")
+        return
+    if not yes:
+        click.confirm(f"Mail {people}?", abort=True)
+    if not state.alarms.take_notice(domain):
+        raise failure(f"{domain} had its notice within the last week, so nobody was asked again.")
+    with progress("Asking", "mails") as reach:
+        for number, (address, opportunities) in enumerate(invited.values(), 1):
+            deliver(_notice(address, opportunities))
+            reach(number / len(invited), number)
     click.echo(f"Asked {people}.")
 
 
@@ -146,9 +144,9 @@ def scan_me(url: str, host: str | None) -> None:
             click.echo(f"{finding.profile:30} {verdict[finding.unchanged]}")
             changed += finding.unchanged is not True
     except urllib.error.URLError as error:
-        raise click.ClickException(f"{url} does not answer: {error.reason}.") from None
+        raise failure(f"{url} does not answer: {error.reason}.") from None
     if changed:
-        raise click.ClickException(
+        raise failure(
             "Something between scanners and the choice is missing. Compare your templates with those of Flask-OptOut "
             "(form, nonce, buttons), and look for a cache or a proxy that changes methods."
         )

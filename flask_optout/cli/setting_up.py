@@ -12,22 +12,27 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo, with_appcontext
 
-from ..errors import OptOutError
 from ..wiring import State, current_state
-from .terminal import WIDTH, counted, told
+from .terminal import WIDTH, counted
 
 TITLE = 'Flask-OptOut in the app "{app}":\n'
 BEGIN = """\
-{why} Put this where the app is made, with your own names;
-db is your Flask-SQLAlchemy object, and mail replaces the one that you have:
+This app has no OptOut. Put this where the app is made, with your own names; db
+is your Flask-SQLAlchemy object, and mail replaces the one that you have:
 
+    import os
     from flask_optout import OptOut
-    from flask_optout.mailers.{library} import Mail
+    from flask_optout.mailers.{library} import Invitation, Mail
 
     app.config["OPTOUT_BASE_URL"] = "https://jobs.example.org"
     app.config["OPTOUT_KEYS"] = [os.environ["OPTOUT_KEY"]]
     mail = Mail(app)
-    optout = OptOut(db, app, operator=lambda: session.get("operator"))
+    optout = OptOut(db, app)
+
+In a factory: Mail() and OptOut(db) beside db, then mail.init_app(app) and
+optout.init_app(app) in it. Where you invite somebody, send this:
+
+    {send}
 
 A new key, for the environment of every process of the app:
 
@@ -40,6 +45,11 @@ Let cron delete what is older than {days} from the Email Log:
 
     0 4 * * *  cd {folder} && {python} -m flask{app} optout prune
 """
+#: How each mail library sends an invitation.
+SEND = {
+    "flask_mail": 'mail.send(Invitation("Join us", [to], "Try it.", opportunity="camera"))',
+    "flask_mailman": 'Invitation("Join us", "Try it.", to=[to], opportunity="camera").send()',
+}
 NEXT = """
 To begin:        flask optout init
 To look deeper:  flask optout doctor
@@ -53,11 +63,7 @@ def status() -> None:
     from ..doctor.report import COLOURS
     from ..doctor.setup import setup
 
-    try:
-        state = current_state()
-    except OptOutError as error:
-        click.echo(f"{error}\n{NEXT}")
-        sys.exit(1)
+    state = current_state()
     found = list(setup(state.app, state))
     click.echo(TITLE.format(app=state.app.name))
     for finding in found:
@@ -74,8 +80,8 @@ def status() -> None:
 def init(ctx: click.Context) -> None:
     """Say what this app lacks, with the lines to paste.
 
-    It looks at settings, keys, tables, the mail object, the guard of the Email Log and what stands before the pages,
-    as the first part of "flask optout doctor" does. It changes nothing.
+    It looks at settings, keys, tables, the mail object, the guard of the Email Log, the opportunity loader and what
+    stands before the pages, as the first part of "flask optout doctor" does. It changes nothing.
 
     Exit status: 0 when nothing that is needed is missing, else 1.
 
@@ -87,15 +93,11 @@ def init(ctx: click.Context) -> None:
     from ..doctor.setup import setup
 
     info = ctx.ensure_object(ScriptInfo)
-    try:
-        app = info.load_app()
-    except OptOutError as error:
-        click.echo(_begin("OptOut cannot start."))
-        raise click.ClickException(str(error)) from None
+    app = info.load_app()
     with app.app_context():
         state = app.extensions.get("optout")
         if not isinstance(state, State):
-            click.echo(_begin("This app has no OptOut.", app))
+            click.echo(_begin(app))
             ctx.exit(1)
         report = Report.of(None, setup(app, state))
         click.echo(TITLE.format(app=app.name))
@@ -106,32 +108,36 @@ def init(ctx: click.Context) -> None:
     ctx.exit(report.exit_status)
 
 
-def _begin(why: str, app: Flask | None = None) -> str:
+def _begin(app: Flask) -> str:
+    """The lines for an app that has no OptOut."""
     from ..doctor.setup import LIBRARIES
 
-    extensions = {} if app is None else app.extensions
-    used = [name for key, name in LIBRARIES.items() if key in extensions]
+    used = [name for key, name in LIBRARIES.items() if key in app.extensions]
     installed = [name for name in LIBRARIES.values() if find_spec(name) is not None]
     library = (used or installed or list(LIBRARIES.values()))[0]
-    return BEGIN.format(why=why, library=library, key=secrets.token_hex())
+    return BEGIN.format(library=library, send=SEND[library], key=secrets.token_hex())
 
 
 @click.command("init-db")
 @with_appcontext
 def init_db() -> None:
-    """Create the tables that are missing.
+    """Create the tables that are missing, and the data key.
 
-    What is stored in the others stays as it is. Where Flask-Migrate keeps the app's tables, it creates these, too.
+    What is stored in the others stays as it is. Where Flask-Migrate keeps the app's tables, it creates these, too:
+    run this after it for the key, on which links and choices hang. It is made only once.
 
-    Exit status: 0 when they are there, 1 when the database does not take them.
+    \b
+    Exit status: 0 when they are there, 1 when the database does not take them
+    or no key of the app opens it.
 
     \b
     Example:
         flask optout init-db
     """
-    with told():
-        made = current_state().create_tables()
+    made = current_state().create_tables()
     for name in made:
         click.echo(f"Created {name}.")
     kind = current_state().engine().dialect.name
-    click.echo(f"The {kind} database has all tables of Flask-OptOut.{'' if made else ' Nothing was missing.'}")
+    click.echo(f"The {kind} database has all tables of Flask-OptOut, and the data key.")
+    if not made:
+        click.echo("Nothing was missing.")

@@ -1,9 +1,11 @@
-"""How commands are listed, and how one tells an error, a count and how far it is."""
+"""How commands are listed and end, and how one tells a count and how far it is."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -13,13 +15,17 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from ..errors import OptOutError
+from ..addresses import Address, parse
+from ..errors import AddressError, OptOutError
 
 PARTS, WIDTH = 100, 80
 
 
 class Commands(AppGroup):
-    """Commands in sections, each with its whole first sentence."""
+    """Commands in sections, each with its whole first sentence; an OptOutError ends one with exit status 1.
+
+    That is also the error of an app that does not start, as each command loads the app when it is invoked.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -41,16 +47,10 @@ class Commands(AppGroup):
     def invoke(self, ctx: click.Context) -> object:
         if os.environ.get("NO_COLOR"):  # https://no-color.org
             ctx.color = False
-        return super().invoke(ctx)
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Turn an error into its three sentences and exit status 1."""
-    try:
-        yield
-    except OptOutError as error:
-        raise click.ClickException(filled(str(error))) from None
+        try:
+            return super().invoke(ctx)
+        except OptOutError as error:
+            raise failure(str(error)) from None
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -66,19 +66,33 @@ def filled(text: str) -> str:
     return "\n".join(lines).replace("\0", " ").removeprefix("Error: ")
 
 
-def say(text: str) -> None:
-    click.echo(filled(text))
+def say(text: str, err: bool = False) -> None:
+    click.echo(filled(text), err=err)
+
+
+def failure(text: str) -> click.ClickException:
+    """What ends a command with this text and exit status 1."""
+    return click.ClickException(filled(text))
+
+
+def typed(text: str, otherwise: str = "That is not an email address") -> Address:
+    """The address that somebody typed; else they are told so, and why, without a quotation of it."""
+    try:
+        return parse(text)
+    except AddressError as error:
+        raise failure(f"{otherwise}: {error.what[0].lower()}{error.what[1:]}") from None
 
 
 @contextmanager
 def progress(label: str, unit: str = "") -> Iterator[Callable[..., None]]:
-    """A bar with the time that is left on a terminal, its label alone elsewhere.
+    """A bar with the time that is left on a terminal, nothing elsewhere.
 
     It yields a function that is told the share that is done, from 0 to 1, and how many units that are. Without a
     ``unit`` no rate is shown: it would tell how many people there are. Each hundredth is drawn in turn.
     """
     began, rate = time.monotonic(), ""
-    with click.progressbar(length=PARTS, label=label, width=24, item_show_func=lambda item: item or None) as bar:
+    looks: dict[str, Any] = {"label": label, "width": 24, "item_show_func": lambda item: item or None}
+    with click.progressbar(length=PARTS, file=sys.stderr if sys.stderr.isatty() else io.StringIO(), **looks) as bar:
 
         def reach(share: float, done: int = 0) -> None:
             nonlocal rate

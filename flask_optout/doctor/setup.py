@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..email_log.search import Criteria
 from ..errors import OptOutError
 from ..wiring import State
 from .finding import Finding, of_error, tell
@@ -34,6 +35,7 @@ def setup(app: Flask, state: State) -> Iterator[Finding]:
         yield from _mail(app)
         yield from _wall(app)
         yield tell("setup.operator.none" if state.hooks.operator is None else "setup.operator")
+        yield tell("setup.loader.none" if state.hooks.load is None else "setup.loader")
         yield from _log(state, app.config["OPTOUT_LOG_DAYS"])
 
 
@@ -105,8 +107,10 @@ def _wall(app: Flask) -> Iterator[Finding]:
 
 
 def _log(state: State, days: int) -> Iterator[Finding]:
-    """Whether the Email Log is pruned."""
+    """Whether invitations pass the gate, and whether the Email Log is pruned."""
     with suppress(OptOutError):  # said of the store
+        if not state.search.page(Criteria()).entries:
+            yield tell("setup.sent.none", days=days)
         outdated = state.email_log.outdated(days + 1) > 0  # which leaves cron a day
         yield tell("setup.log.old" if outdated else "setup.log", days=days)
 

@@ -30,10 +30,10 @@ class Opportunity:
     picture: str = ""
 
 
-def described(load: Callable[[str], Any], id: str) -> Opportunity:
+def described(load: Callable[[str], Any] | None, id: str) -> Opportunity:
     """What a loader says; links outlive opportunities, so nothing that it says may break a page or a mail."""
     try:
-        found = load(id)
+        found = load(id) if load else None
         title, summary, *urls = (str(value or "") for value in _fields(found))
         link, picture = (url if urlsplit(url).scheme in ("http", "https", "") else "" for url in urls)
     except HTTPException:  # such as get_or_404 for one that is gone

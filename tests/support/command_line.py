@@ -35,6 +35,7 @@ def on_terminal(command: click.Command, *arguments: str, app: Flask | None = Non
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", out)
         patch.setattr(sys, "stdin", given)
         patch.setenv("TERM", "xterm")
         with pytest.raises(SystemExit):

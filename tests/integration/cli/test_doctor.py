@@ -11,7 +11,7 @@ from click.testing import Result
 from flask import Flask, redirect
 from flask.cli import ScriptInfo
 
-from flask_optout.doctor.command import doctor
+from flask_optout.cli.commands import optout_cli
 from tests.conftest import MakeHost
 from tests.support.dns_server import Zone, dns_server
 from tests.support.hosts import Host, free_port, http_server
@@ -33,11 +33,8 @@ def test_all_is_well_or_something_fails(make: MakeHost) -> None:
 
 
 def test_an_app_without_optout_is_told_so() -> None:
-    result = (
-        Flask("other")
-        .test_cli_runner()
-        .invoke(doctor, ["--offline"], obj=ScriptInfo(create_app=lambda: Flask("new")))
-    )
+    info = ScriptInfo(create_app=lambda: Flask("new"))
+    result = Flask("other").test_cli_runner().invoke(optout_cli, ["doctor", "--offline"], obj=info)
     assert result.exit_code == 1 and result.output.startswith("Error: This Flask app has no OptOut.")
 
 

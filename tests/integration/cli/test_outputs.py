@@ -63,14 +63,15 @@ ok      The app's Mail (flask_mail) passes the gate.
 ok      No login, CSRF check or other hook of this app stands before the
         candidate's pages.
 note    The Email Log has no pages, as OptOut was given no guard.
+ok      The loader of this app tells pages and mails about opportunities.
 ok      The Email Log holds nothing that should have been pruned.
 
 To begin:        flask optout init
 To look deeper:  flask optout doctor
 All commands:    flask optout --help
 """,
-    "init-db": "The sqlite database has all tables of Flask-OptOut. Nothing was missing.\n",
-    "prune": "Deleting\nDeleted 0 invitations older than 1 day from the Email Log.\n",
+    "init-db": "The sqlite database has all tables of Flask-OptOut, and the data key.\nNothing was missing.\n",
+    "prune": "Deleted 0 invitations older than 1 day from the Email Log.\n",
     "prune --dry-run": "Would delete 0 invitations older than 1 day from the Email Log.\n",
     "rotate-key": """\
 Only the newest key opens the store. To replace it, put a new key in front of
@@ -94,32 +95,44 @@ Aborted!
 """,
     "erase kim@example.org --yes": "Removed 1 invitation and 0 that were sent again.\n",
     "import one.csv --opportunity beta-42 --yes": """\
-Reading
 one.csv:
   address      column 1 "email"
   opportunity  beta-42
   opt-outs     each row
 
 1 row counts as an opt-out.
-Muting
 1 row is muted. This is import 1. To take it back:
     flask optout import --undo 1
 """,
     "import out.csv --opportunity beta-42": """\
-Reading
 out.csv:
   address      column 1 "email"
   opportunity  beta-42
   opt-outs     column 2 "status"
 
-1 row does not count, a recipient has no @: line 3.
-2 rows do not count, its columns do not say clearly whether this is an
+1 row cannot be used, the address has no @: line 3.
+2 rows cannot be used, its columns do not say clearly whether this is an
 opt-out: lines 4, 5.
 1 row counts as an opt-out.
 Mute now? [y/N]: n
 Aborted!
 """,
     "import --list": "There was no import.\n",
+    "mute jane@example.org cmaera": "Warning: No opportunity 'cmaera' is known.\n1 address is muted.\n",
+    "mute jane beta-42": "Error: That is not an email address: the address has no @.\n",
+    "mute - beta-42": "Error: Line 1 is not an email address: the address has no @.\n",
+    "mute jane@example.org beta-42 --source by.phone": """\
+Usage: host optout mute [OPTIONS] ADDRESS OPPORTUNITY
+Try 'host optout mute --help' for help.
+
+Error: Invalid value for '--source': use up to 16 letters, digits or hyphens.
+""",
+    "erase joan@example.org": "The Email Log holds nothing of this person.\n",
+    "notify-domain @acme.example --dry-run": "2 people at acme.example would be asked.\n",
+    "notify-domain acme": """\
+Error: That is not a mail domain: the part after the @ is not a domain that mail
+can be sent to.
+""",
     "import one.csv": """\
 Usage: host optout import [OPTIONS] [FILE]
 Try 'host optout import --help' for help.

@@ -63,6 +63,8 @@ def test_its_test_passes_as_often_as_it_is_run_and_the_doctor_is_content(shell: 
     said = shell.type(*CHECK_IT)
     assert "The app's Mail (flask_mail) passes the gate." in said
     assert "\n0 things to mend" in said
+    shell.type("unset FLASK_SECRET_KEY")  # as in a new shell
+    assert "1 passed" in shell.type(*TEST_IT)
 
 
 def test_its_test_fails_without_the_opt_out(shell: Terminal, tmp_path: Path) -> None:

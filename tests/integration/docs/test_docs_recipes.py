@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("minutes_over")
 
 DOCS = Path(__file__).parents[3] / "docs"
 PYTHON = re.findall(r"^```python\n(.*?)^```$", (DOCS / "recipes.md").read_text(), re.MULTILINE | re.DOTALL)
-APP, _, _, SECURITY, _, _, _, APSCHEDULER, STRUCTLOG, SENTRY = PYTHON  # the others: test_docs_guards.py
+APP, _, _, SECURITY, _, _, JOBS, _, APSCHEDULER, STRUCTLOG, SENTRY = PYTHON  # the others: test_docs_guards.py
 [NGINX] = re.findall(r"^```nginx\n(.*?)^```$", (DOCS / "operations.md").read_text(), re.MULTILINE | re.DOTALL)
 
 
@@ -97,6 +97,18 @@ def test_a_password_reset_reaches_a_muted_person(recipe: ModuleType, smtp: Mailb
     assert answer.status_code == 200, answer.text
     assert [mail.rcpt_to for mail in smtp.received] == [["jane@example.org"]]
     assert "/reset/" in smtp.received[0].part("plain")
+
+
+def test_an_opportunity_with_a_number_is_named_in_the_mail(recipe: ModuleType, smtp: Mailbox) -> None:
+    exec(JOBS, vars(recipe))
+    with recipe.app.app_context():
+        recipe.db.create_all()
+        job = recipe.Job(title="Night editor")
+        recipe.db.session.add(job)
+        recipe.db.session.commit()
+        recipe.invite("jane@example.org", job)
+        assert not [recipe.about(id) for id in ("7", "cmaera", "²") if recipe.about(id)]
+    assert "Night editor" in smtp.received[0].part("plain").partition("join us.")[2]
 
 
 def test_the_scheduler_invites_those_who_are_not_muted(recipe: ModuleType, smtp: Mailbox) -> None:

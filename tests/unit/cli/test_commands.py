@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from click.testing import Result
+from flask import Flask
+from flask.cli import ScriptInfo
+from flask_sqlalchemy import SQLAlchemy
 
+from flask_optout import OptOut
 from flask_optout.cli.commands import optout_cli
 from flask_optout.email_log.tables import PER_MINUTE
 from flask_optout.wiring import current_state
@@ -29,6 +33,34 @@ COLUMNS = 80
 
 def run(host: Host, *arguments: str) -> Result:
     return host.app.test_cli_runner().invoke(args=["optout", *arguments])
+
+
+#: What each command is given, where it needs something.
+GIVEN = {
+    "erase": ["jane@example.org"],
+    "export": ["jane@example.org"],
+    "import": ["--list"],
+    "mute": ["jane@example.org", "beta-42"],
+    "notify-domain": ["example.org"],
+    "scan-me": ["http://127.0.0.1/"],
+}
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_an_app_that_does_not_start_gets_its_error_alone(command: str) -> None:
+    def mistyped() -> Flask:
+        app = Flask("mistyped")
+        app.config.update(SQLALCHEMY_DATABASE_URI="sqlite://", OPTOUT_BASE_URI="https://example.org")
+        OptOut(SQLAlchemy(app), app)
+        return app
+
+    arguments = [*command.split(), *GIVEN.get(command, [])]
+    result = Flask("other").test_cli_runner().invoke(optout_cli, arguments, obj=ScriptInfo(create_app=mistyped))
+    start = "" if command == "receive" else "Error: "
+    assert result.exit_code == (75 if command == "receive" else 1) and result.stdout == ""
+    said = " ".join(result.stderr.split())
+    assert said.startswith(f"{start}There is no setting OPTOUT_BASE_URI.")
+    assert "Did you mean OPTOUT_BASE_URL?" in said and "Traceback" not in said
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
@@ -83,7 +115,7 @@ def test_prune_deletes_what_is_too_old_and_breaks_no_link(make: MakeHost) -> Non
         older = "1 invitation older than 90 days from the Email Log.\n"
         assert run(host, "prune", "--dry-run").output == f"Would delete {older}"
         answer = run(host, "prune")
-        assert (answer.exit_code, answer.output) == (0, f"Deleting\nDeleted {older}")
+        assert (answer.exit_code, answer.output) == (0, f"Deleted {older}")
         assert (client.get(path).status_code, client.get(kept).status_code) == (404, 200)
         with host.db.engine.connect() as connection:
             assert connection.scalar(sa.text("select count(*) from optout_resend")) == 0

@@ -61,8 +61,26 @@ def test_what_was_sent_again_is_exported(host: Host) -> None:
     assert run(host, "erase", PEOPLE[0], "--yes") == (0, "Removed 2 invitations and 1 that was sent again.\n")
 
 
-def test_an_export_of_nobody_is_empty(host: Host) -> None:
-    assert json.loads(run(host, "export", "nobody@example.org")[1])["invitations"] == []
+NOTHING = "The Email Log holds nothing of this person.\n"
+
+
+def test_an_export_of_nobody_is_empty_and_says_so(host: Host) -> None:
+    result = host.app.test_cli_runner().invoke(args=["optout", "export", "nobody@example.org"])
+    assert json.loads(result.stdout) == {"address": "nobody@example.org", "sent_again": [], "invitations": []}
+    assert (result.exit_code, result.stderr) == (0, NOTHING)
+
+
+def test_an_export_is_for_people_to_read_in_utf_8(host: Host) -> None:
+    host.mail.send(host.invitation("jane@example.org", body="Über\N{LINE SEPARATOR}alles"))
+    result = host.app.test_cli_runner(charset="latin-1").invoke(args=["optout", "export", "jane@example.org"])
+    written = result.stdout_bytes.decode()
+    assert written.startswith('{\n  "address": "jane@example.org",\n') and "Über" in written
+    assert json.loads(written)["invitations"][0]["text"].startswith("Über\N{LINE SEPARATOR}alles")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--yes"], ["--dry-run"]], ids=str)
+def test_nothing_is_erased_of_somebody_of_whom_nothing_is_held(host: Host, arguments: list[str]) -> None:
+    assert run(host, "erase", "nobody@example.org", *arguments) == (0, NOTHING)
 
 
 def test_it_asks_before_it_erases(host: Host) -> None:
@@ -108,4 +126,5 @@ def test_requests_for_links_are_erased_too(host: Host) -> None:
 
 @pytest.mark.parametrize("command", ["erase", "export"])
 def test_an_address_that_cannot_be_used_is_an_error(host: Host, command: str) -> None:
-    assert run(host, command, "nobody", *["--yes"] * (command == "erase"))[0] == 1
+    code, output = run(host, command, "nobody", *["--yes"] * (command == "erase"))
+    assert (code, output) == (1, "Error: That is not an email address: the address has no @.\n")

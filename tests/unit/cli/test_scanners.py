@@ -43,13 +43,14 @@ def test_an_alarm_names_a_day_a_domain_and_a_number(invited: Host) -> None:
 @pytest.mark.parametrize(
     ("arguments", "given", "status", "said", "mails"),
     [
-        (["acme.example"], "y\n", 0, "Mail 5 people at acme.example? [y/N]: y\nAsking\nAsked 5 people at", 5),
+        (["acme.example"], "y\n", 0, "Mail 5 people at acme.example? [y/N]: y\nAsked 5 people at", 5),
         (["acme.example"], "n\n", 1, "Aborted!", 0),
-        (["ACME.example", "--yes"], "", 0, "Asking\nAsked 5 people at acme.example.\n", 5),
+        (["ACME.example", "--yes"], "", 0, "Asked 5 people at acme.example.\n", 5),
+        (["@acme.example", "--yes"], "", 0, "Asked 5 people at acme.example.\n", 5),
         (["acme.example", "--dry-run"], "", 0, "5 people at acme.example would be asked.\n", 0),
         (["other.example", "--yes"], "", 0, "Asked 1 person at other.example.\n", 1),
         (["nobody.example", "--yes"], "", 1, "The Email Log names nobody at nobody.example", 0),
-        (["not a domain", "--yes"], "", 1, "is not a domain", 0),
+        (["not a domain", "--yes"], "", 1, "Error: That is not a mail domain: ", 0),
     ],
     ids=str,
 )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from flask.cli import ScriptInfo
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_optout import OptOut
 from flask_optout.cli.commands import optout_cli
+from flask_optout.doctor.setup import LIBRARIES
 from flask_optout.wiring import current_state
 from tests.support.command_line import on_terminal
 from tests.support.hosts import KEY, Host
@@ -31,8 +32,23 @@ def run(host: Host, *arguments: str) -> str:
 def test_init_db_says_what_it_made(host: Host) -> None:
     host.db.drop_all()
     lines = run(host, "init-db").splitlines()
-    assert lines[0] == "Created optout_choice." and len(lines) == 1 + len(current_state().tables.all())
-    assert lines[-1] == "The sqlite database has all tables of Flask-OptOut."
+    assert lines[0] == "Created optout_choice." and len(lines) == 2 + len(current_state().tables.all())
+    assert lines[-2:] == [
+        "Created the data key.",
+        "The sqlite database has all tables of Flask-OptOut, and the data key.",
+    ]
+
+
+def test_after_init_db_an_invitation_may_leave_amid_a_transaction_of_the_app(host: Host) -> None:
+    host.db.drop_all()
+    run(host, "init-db")
+    current_state().forget()
+    host.db.session.execute(sa.text("CREATE TABLE job (id INTEGER)"))
+    host.db.session.execute(sa.text("INSERT INTO job VALUES (1)"))
+    with host.mail.record_messages() as outbox:
+        host.mail.send(host.invitation())
+    assert len(outbox) == 1
+    host.db.session.rollback()
 
 
 def test_init_names_what_is_missing_and_the_lines_to_paste(host: Host) -> None:
@@ -53,27 +69,39 @@ def begin(app: Callable[[], Flask]) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_init_in_an_app_without_optout_says_how_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_init_in_an_app_without_optout_says_how_to_begin(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def mailing() -> Flask:
         app = Flask("new")
-        app.extensions["mailman"] = object()
+        app.extensions[library] = object()
         return app
 
     code, said = begin(mailing)
-    assert code == 1 and said.startswith("This app has no OptOut. Put this where the app is made")
-    assert "from flask_optout.mailers.flask_mailman import Mail" in said
-    assert "from flask_optout.mailers.flask_mail import Mail" in begin(lambda: Flask("new"))[1]
+    assert code == 1 and said.startswith("This app has no OptOut. Put this where the app is made,")
+    assert f"from flask_optout.mailers.{LIBRARIES[library]} import Invitation, Mail" in said
     assert max(map(len, said.splitlines())) <= COLUMNS
-    [block] = re.findall(r"\n\n((?:    .*\n|\n)+?)\nA new key", said)
+    [block] = re.findall(r"\n\n((?:    .*\n|\n)+?)\nIn a factory: ", said)
+    [send] = re.findall(r"send this:\n\n    (.*)\n\nA new key", said)
     [key] = re.findall(r"OPTOUT_KEY=(\w{64})", said)
     monkeypatch.setenv("OPTOUT_KEY", key)
     app = Flask("pasted")
     app.config.update(SQLALCHEMY_DATABASE_URI="sqlite://", MAIL_DEFAULT_SENDER="team@example.org")
-    exec(re.sub("^    ", "", block, flags=re.MULTILINE), {"app": app, "db": SQLAlchemy(app), "os": os})
+    app.config.update(MAIL_SUPPRESS_SEND=True, MAIL_BACKEND="locmem")
+    names = {"app": app, "db": SQLAlchemy(app), "to": "jane@example.org"}
+    exec(re.sub("^    ", "", block, flags=re.MULTILINE), names)
     runner = app.test_cli_runner()
     assert runner.invoke(args=["optout", "init-db"]).exit_code == 0
     result = runner.invoke(args=["optout", "init"])
     assert result.exit_code == 0 and "fail" not in result.output, result.output
+    assert "No invitation has passed the gate in 90 days." in " ".join(result.output.split())
+    assert "@optout.opportunity_loader" in result.output
+    with app.app_context():
+        exec(send, names)
+    assert "passed the gate in" not in runner.invoke(args=["optout", "init"]).output
+
+
+def test_where_no_library_is_used_init_names_one_that_is_installed() -> None:
+    assert "from flask_optout.mailers.flask_mail import Invitation, Mail" in begin(lambda: Flask("new"))[1]
 
 
 def test_init_in_an_app_whose_settings_cannot_work_says_which(host: Host) -> None:
@@ -84,13 +112,13 @@ def test_init_in_an_app_whose_settings_cannot_work_says_which(host: Host) -> Non
         return app
 
     code, said = begin(unset)
-    assert code == 1 and 'app.config["OPTOUT_BASE_URL"] = "https://' in said
-    assert "Error: OPTOUT_BASE_URL is not set." in said and "Traceback" not in said
+    assert code == 1 and said.startswith("Error: OPTOUT_BASE_URL is not set.") and "Traceback" not in said
+    assert "app.config" not in said, "as this app has the lines"
 
 
 def test_alone_in_an_app_without_optout_it_says_where_to_begin() -> None:
     result = Flask("new").test_cli_runner().invoke(optout_cli, [], obj=ScriptInfo(create_app=lambda: Flask("new")))
-    assert result.exit_code == 1 and "has no OptOut" in result.output and "flask optout init\n" in result.output
+    assert result.exit_code == 1 and "has no OptOut" in result.output and "'flask optout init'" in result.output
 
 
 def test_colours_are_for_a_terminal_and_no_color_takes_them_off(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,8 @@ FINE = {
     "setup.mail",
     "setup.wall",
     "setup.operator.none",
+    "setup.loader",
+    "setup.sent.none",
     "setup.time-outs",
     "setup.wal",
     "setup.log",

@@ -36,6 +36,10 @@ def test_what_is_said(host: Host, found: object, said: Opportunity) -> None:
     assert described(lambda id: found, "beta-42") == said
 
 
+def test_without_a_loader_nothing_is_said(host: Host) -> None:
+    assert described(None, "beta-42") == Opportunity("")
+
+
 class TestOpportunityLoader:
     @pytest.mark.parametrize(
         "found",

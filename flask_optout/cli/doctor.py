@@ -10,7 +10,6 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from ..errors import OptOutError
 from ..wiring import current_state
 
 
@@ -46,10 +45,10 @@ def doctor(
     Example:
         flask optout doctor --message delivered.eml
     """
-    from .case import Case, checked_domain, checked_nameserver
-    from .examine import examine
-    from .report import TITLES, as_json, write
-    from .sample import LONGEST_MESSAGE
+    from ..doctor.case import Case, checked_domain, checked_nameserver
+    from ..doctor.examine import examine
+    from ..doctor.report import TITLES, as_json, write
+    from ..doctor.sample import LONGEST_MESSAGE
 
     raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
     try:
@@ -59,8 +58,6 @@ def doctor(
         case = Case.of(
             current_app.config, domain if domain is None else checked_domain(domain), raw, nameservers, lists
         )
-    except OptOutError as error:
-        raise click.ClickException(str(error)) from None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     app = current_app._get_current_object()  # type: ignore[attr-defined]
