@@ -39,7 +39,7 @@ BATCH = 500
 Progress = Callable[[float], None]
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """A choice as it was committed; those of one transaction have the same number."""
 
     number: int
@@ -70,7 +70,7 @@ class Journal:
             last, _ = _last_line(file)
         return 0 if last == self._line(HEADER) else self._entry(last).number
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[JournalEntry]:
         """What was journaled, oldest first."""
         with self._opened() as file:
             for line in file:
@@ -78,7 +78,7 @@ class Journal:
                     yield self._entry(line)
 
     @contextmanager
-    def writing(self) -> Iterator[Callable[[Iterable[Entry]], None]]:
+    def writing(self) -> Iterator[Callable[[Iterable[JournalEntry]], None]]:
         """Keep other writers out; gives the function that appends entries, which are on the disk when it returns."""
         import fcntl  # there is none on Windows, where no journal is asked for
 
@@ -102,7 +102,7 @@ class Journal:
                 "Make the file named by OPTOUT_JOURNAL and its folder writable for the app, and try again.",
             ) from None
 
-    def begin(self, entries: Iterable[Entry]) -> None:
+    def begin(self, entries: Iterable[JournalEntry]) -> None:
         """Make a new journal that holds ``entries``.
 
         :raises JournalError: when there is one already.
@@ -120,14 +120,14 @@ class Journal:
                 self._write(file, entries)
             self._beside("new").replace(self._path)
 
-    def _append(self, entries: Iterable[Entry]) -> None:
+    def _append(self, entries: Iterable[JournalEntry]) -> None:
         with self._path.open("r+b") as file:
             _, end = _last_line(file)
             file.truncate(end)  # what a killed process began was told to nobody
             file.seek(end)
             self._write(file, entries)
 
-    def _write(self, file: BinaryIO, entries: Iterable[Entry]) -> None:
+    def _write(self, file: BinaryIO, entries: Iterable[JournalEntry]) -> None:
         for number, scope, digest, muted, source, day in entries:
             state = "mute" if muted else "undo"
             file.write(self._line(f"{number} {scope.hex()} {digest.hex()} {state} {source} {day}"))
@@ -152,13 +152,13 @@ class Journal:
         checksum = hashlib.blake2b(text.encode(), digest_size=8, key=self._key, person=b"optout.journal")
         return f"{text} {checksum.hexdigest()}\n".encode()
 
-    def _entry(self, line: bytes) -> Entry:
+    def _entry(self, line: bytes) -> JournalEntry:
         text = line.decode("ascii", "replace").rpartition(" ")[0]
         if line != self._line(text):
             raise self._unusable("is damaged")
         number, scope, digest, state, source, day = text.split(" ")
         marks = bytes.fromhex(scope), bytes.fromhex(digest)
-        return Entry(int(number), *marks, state == "mute", source, datetime.date.fromisoformat(day))
+        return JournalEntry(int(number), *marks, state == "mute", source, datetime.date.fromisoformat(day))
 
     def _unusable(self, how: str) -> JournalError:
         return JournalError(
@@ -243,7 +243,7 @@ class Recovery:
         self.journal.begin(self._stored(progress))
         self._agree(0)
 
-    def _mute(self, connection: sa.Connection, people: list[Entry]) -> None:
+    def _mute(self, connection: sa.Connection, people: list[JournalEntry]) -> None:
         for _, scope, digest, muted, source, day in people:
             if muted:  # of no import any more, as the candidate may have said it again since
                 row = {"scope": scope, "digest": digest, "muted": True, "source": source, "day": day, "batch": None}
@@ -253,7 +253,7 @@ class Recovery:
         row = {"name": NUMBER, "value": str(number)}
         self.store.write(lambda connection: upsert(connection, self.tables.meta, row))
 
-    def _stored(self, progress: Progress) -> Iterator[Entry]:
+    def _stored(self, progress: Progress) -> Iterator[JournalEntry]:
         count = sa.select(sa.func.count()).select_from(self.tables.choice)
         held, read = self.store.read(lambda connection: connection.scalar(count) or 0), 0
         after = Mark(KEY_SCOPE, b"\xff" * 16)  # behind the row of the data key
@@ -263,9 +263,9 @@ class Recovery:
             progress(read / max(held, read))
             after = Mark(rows[-1].scope, rows[-1].digest)
 
-    def _page(self, connection: sa.Connection, after: Mark) -> list[Entry]:
+    def _page(self, connection: sa.Connection, after: Mark) -> list[JournalEntry]:
         choice = self.tables.choice.c
-        query = sa.select(*(choice[name] for name in Entry._fields[1:]))
+        query = sa.select(*(choice[name] for name in JournalEntry._fields[1:]))
         query = query.where(sa.tuple_(choice.scope, choice.digest) > tuple(after))
         query = query.order_by(choice.scope, choice.digest).limit(BATCH)
-        return [Entry(0, *row) for row in connection.execute(query)]
+        return [JournalEntry(0, *row) for row in connection.execute(query)]

@@ -17,7 +17,7 @@ from ..addresses import Address
 from ..errors import StoreUnavailable
 from ..links.keys import DataKey, Mark
 from ..links.tokens import checked_opportunity
-from .journal import NUMBER, Entry, Journal, advance, check_number
+from .journal import NUMBER, Journal, JournalEntry, advance, check_number
 from .key_slots import KEY_SCOPE, KeySlots, choices_lost
 from .store import Read, Store
 from .tables import SOURCE_SIZE, ChoiceTables, today, upsert
@@ -168,7 +168,7 @@ class Choices:
         with nullcontext() if journal is None else journal.writing() as append:
             result, said, number = self.store.write(write)
             if append and said:
-                append(Entry(number, *one.mark, one.muted, one.source, today()) for one in said)
+                append(JournalEntry(number, *one.mark, one.muted, one.source, today()) for one in said)
         self.afterwards()
         return result
 

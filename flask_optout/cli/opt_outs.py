@@ -18,7 +18,7 @@ from flask.cli import ScriptInfo, pass_script_info, with_appcontext
 
 from ..choices.tables import SOURCE_SIZE
 from ..errors import BadToken, ListError, OptOutError
-from ..importing.lists import FORMATS, NO_OPT_OUTS, Entry, MuteList, Skipped
+from ..importing.lists import FORMATS, NO_OPT_OUTS, MuteList, MuteRow, Skipped
 from ..links.keys import ALL
 from ..links.tokens import checked_opportunity
 from ..wiring import current_state
@@ -92,7 +92,7 @@ def import_list(
 def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: bool) -> None:
     size = file.tell()
 
-    def measured(reach: Callable[[float, int], None]) -> Iterator[Entry | Skipped]:
+    def measured(reach: Callable[[float, int], None]) -> Iterator[MuteRow | Skipped]:
         for count, row in enumerate(MuteList(file, **how)):
             yield row
             if count % 1_000 == 0:
@@ -118,7 +118,7 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
             click.confirm("Mute now?", abort=True)
         with progress("Muting", "rows") as reach:
             number = imports.begin(name, good)
-            entries = (row for row in measured(reach) if isinstance(row, Entry))
+            entries = (row for row in measured(reach) if isinstance(row, MuteRow))
             mutes = ((address, row.opportunity) for row in entries for address in row.addresses)
             while together := list(islice(mutes, TOGETHER)):
                 imports.add(number, together)
@@ -129,11 +129,11 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
         raise click.exceptions.Exit(1)
 
 
-def _counted(rows: Iterator[Entry | Skipped]) -> tuple[int, dict[str, tuple[int, list[int]]]]:
+def _counted(rows: Iterator[MuteRow | Skipped]) -> tuple[int, dict[str, tuple[int, list[int]]]]:
     """How many rows count; of the others, by reason, how many and the first of their lines."""
     good, skipped = 0, dict[str, tuple[int, list[int]]]()
     for row in rows:
-        if isinstance(row, Entry):
+        if isinstance(row, MuteRow):
             good += 1
             continue
         count, lines = skipped.get(row.reason, (0, []))

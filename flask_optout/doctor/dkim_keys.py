@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import dkim
 
-from .evidence import held
 from .finding import Finding, Unsure, check, tell
 from .providers import Provider, by_host, by_selector
+from .receiver import held
 from .records import flawed, paste_of
 from .resolver import Resolver
 from .sample import Sample, tag_list

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from ..addresses import Address, parse
 from .finding import Finding, side_by_side, tell
 from .forms import CHROME, FORM, SIGNAL, buttons_in, offered, scripts_in
-from .http import PROGRAM, Answer, NoAnswer, knock
+from .http import PROGRAM, NoReply, Reply, knock
 from .policies import policies
 from .providers import CHALLENGES
 
@@ -60,7 +60,7 @@ def doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = F
     where = urlsplit(probe.landing).netloc
     try:
         first = ask("GET", probe.landing)
-    except NoAnswer as reason:
+    except NoReply as reason:
         yield tell(f"doors.{reason.end}", where=where, reason=reason)
         return
     if first.expires is not None:
@@ -87,22 +87,22 @@ def doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = F
         yield from found
 
 
-def ask(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = CHROME) -> Answer:
+def ask(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = CHROME) -> Reply:
     """What a server answers when it is not too busy to.
 
-    :raises NoAnswer: when it is, or when it answers with a challenge.
+    :raises NoReply: when it is, or when it answers with a challenge.
     """
     for waited in range(MOST_WAITS + 1):
         time.sleep(WAIT if waited else 0)
         answer = knock(method, url, body, agent)
         if (whose := _challenger(answer, method)) is not None:
-            raise NoAnswer(f"{whose} asks whether a person is there ({answer.status})")
+            raise NoReply(f"{whose} asks whether a person is there ({answer.status})")
         if answer.status not in BUSY:
             return answer
-    raise NoAnswer(f"it is down, busy, or limits requests ({answer.status})")
+    raise NoReply(f"it is down, busy, or limits requests ({answer.status})")
 
 
-def _challenger(answer: Answer, method: str) -> str | None:
+def _challenger(answer: Reply, method: str) -> str | None:
     """Whose page asks whether a person is there, if one does."""
     if offered(answer.text):  # a page of ours may carry a firewall's script or header all the same
         return None
@@ -113,7 +113,7 @@ def _challenger(answer: Answer, method: str) -> str | None:
     return marks[0] if marks else None
 
 
-def _wrong(answer: Answer) -> str:
+def _wrong(answer: Reply) -> str:
     """What is wrong when a candidate opens the link, as the end of an id; empty where nothing is."""
     if 300 <= answer.status < 400:
         return ".redirect"
@@ -122,7 +122,7 @@ def _wrong(answer: Answer) -> str:
     return "" if offered(answer.text) else ".empty"
 
 
-def _scripts(answer: Answer, landing: str) -> Iterator[Finding]:
+def _scripts(answer: Reply, landing: str) -> Iterator[Finding]:
     """Scripts of others in the page."""
     sources = [urlsplit(urljoin(landing, source)) for source in scripts_in(answer.text)]
     foreign = {source.netloc for source in sources if source.netloc != urlsplit(landing).netloc}
@@ -164,7 +164,7 @@ def _reading(reader: Probe) -> Iterator[Finding]:
     yield from _scripts(first, reader.landing)
     before = offered(first.text)
     if not before:
-        raise NoAnswer("its page shows no button")
+        raise NoReply("its page shows no button")
     press = f"{reader.landing}?choice={'mute' if before.isdisjoint(UNDO) else 'undo'}"
     for url in (press, reader.one_click, f"{reader.one_click}?{SIGNAL[0].decode()}"):
         for method in ("GET", "HEAD", "OPTIONS"):
@@ -172,7 +172,7 @@ def _reading(reader: Probe) -> Iterator[Finding]:
     last = ask("GET", reader.landing)
     after = offered(last.text)
     if last.status != 200 or not after:
-        raise NoAnswer(f"the page went ({last.status})")
+        raise NoReply(f"the page went ({last.status})")
     yield tell("doors.reading" if after == before else "doors.reading.changes")
 
 

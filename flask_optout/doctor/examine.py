@@ -23,8 +23,8 @@ try:
     from .bodies import bodies
     from .dkim_keys import signatures
     from .domain import domain
-    from .evidence import evidence
     from .hosts import size
+    from .receiver import receiver
     from .resolver import Resolver
 
     MISSING: str | None = None
@@ -108,7 +108,7 @@ def message(case: Case, prefix: str | None, made_here: Callable[[str], bool] = l
     if MISSING is not None:
         yield tell("message.extra", package=MISSING)
         return
-    yield from evidence(case.sample)
+    yield from receiver(case.sample)
     yield from bodies(case.sample, ours(prefix))
 
 

@@ -25,7 +25,7 @@ CERTIFICATE_ERRORS = {
 }
 
 
-class NoAnswer(Unsure):
+class NoReply(Unsure):
     """Nothing that speaks HTTP answered; ``end`` is that of the id that says so of the candidate's page."""
 
     def __init__(self, reason: str, end: str = "page.unknown") -> None:
@@ -34,7 +34,7 @@ class NoAnswer(Unsure):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """What came back; ``expires`` is when the certificate ends, as a Unix time."""
 
     status: int
@@ -51,11 +51,11 @@ class Answer:
         return str(self.headers.get(name, ""))
 
 
-def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = CHROME) -> Answer:
+def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = CHROME) -> Reply:
     """Send one request.
 
     :param body: the body and its type.
-    :raises NoAnswer: when no answer of HTTP comes.
+    :raises NoReply: when no answer of HTTP comes.
     """
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -70,14 +70,14 @@ def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: s
         page = response.read(LONGEST_PAGE)
     except ssl.SSLCertVerificationError as error:
         end = CERTIFICATE_ERRORS.get(error.verify_code, "broken")
-        raise NoAnswer(error.verify_message or str(error), f"certificate.{end}") from None
+        raise NoReply(error.verify_message or str(error), f"certificate.{end}") from None
     except ssl.SSLError as error:
-        raise NoAnswer(f"it speaks no TLS ({error.reason or error})", "unreachable") from None
+        raise NoReply(f"it speaks no TLS ({error.reason or error})", "unreachable") from None
     except (TimeoutError, socket.gaierror) as error:
-        raise NoAnswer(f"it did not answer ({type(error).__name__})") from None
+        raise NoReply(f"it did not answer ({type(error).__name__})") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NoAnswer(f"it answers no HTTP ({type(error).__name__})", "unreachable") from None
+        raise NoReply(f"it answers no HTTP ({type(error).__name__})", "unreachable") from None
     finally:
         connection.close()
     expires = ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None
-    return Answer(response.status, response.headers, page.decode("utf-8", "replace"), expires)
+    return Reply(response.status, response.headers, page.decode("utf-8", "replace"), expires)

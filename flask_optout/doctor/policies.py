@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from .finding import Finding, tell
-from .http import Answer
+from .http import Reply
 
 #: Those that keep a page's path from other sites, those that do not, and those that show the site's name alone;
 #: https://www.w3.org/TR/referrer-policy/#referrer-policies.
@@ -20,7 +20,7 @@ REQUESTS = ("connect-src", "default-src")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
-def policies(answer: Answer, url: str) -> Iterator[Finding]:
+def policies(answer: Reply, url: str) -> Iterator[Finding]:
     """What is wrong with the headers of a candidate's page."""
     csp = [_directives(policy) for policy in answer.values("content-security-policy")]
     # The last value that a browser knows is the one that counts.

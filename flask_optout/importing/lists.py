@@ -35,7 +35,7 @@ UNSEEN = dict.fromkeys([0xAD, 0x200B, 0x2060, 0xFEFF, 0x200E, 0x200F, *range(0x2
 SEPARATORS = re.compile(r"[,;|\s]+")
 
 
-class Entry(NamedTuple):
+class MuteRow(NamedTuple):
     """One row that counts: who wants no invitation to what; several people where its cell has several addresses."""
 
     addresses: list[Address]
@@ -98,11 +98,11 @@ class MuteList:
         self.names = [""] * max(len(cells) for _, cells in sample)
         return sample
 
-    def __iter__(self) -> Iterator[Entry | Skipped]:
+    def __iter__(self) -> Iterator[MuteRow | Skipped]:
         for number, cells in chain(self._sample, self._rows()):
             yield self._row(number, self._fitted(cells))
 
-    def _row(self, number: int, cells: list[str]) -> Entry | Skipped:
+    def _row(self, number: int, cells: list[str]) -> MuteRow | Skipped:
         if cells[0] == UNDECODED and not any(cells[1:]):
             return Skipped(number, "The line is too long")
         if self.decided and (meaning := self.columns.meaning(cells)) is not Meaning.OPTED_OUT:
@@ -112,7 +112,7 @@ class MuteList:
             if about is None:
                 assert self.columns.opportunity is not None
                 about = cells[self.columns.opportunity].strip()
-            return Entry(addresses_in(cells[self.columns.address]), checked_opportunity(about))
+            return MuteRow(addresses_in(cells[self.columns.address]), checked_opportunity(about))
         except (AddressError, OpportunityError) as error:
             return Skipped(number, error.what.rstrip("."))
 

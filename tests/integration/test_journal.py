@@ -14,7 +14,7 @@ import pytest
 
 from flask_optout import JournalError, StoreUnavailable
 from flask_optout.addresses import parse
-from flask_optout.choices.journal import Entry, Journal
+from flask_optout.choices.journal import Journal, JournalEntry
 from flask_optout.choices.store import Store
 from flask_optout.links.keys import DataKey
 from flask_optout.wiring import current_state
@@ -319,8 +319,8 @@ def append(path: str, worker: int) -> None:
             append_all([entry(written.number() + 1)])
 
 
-def entry(number: int) -> Entry:
-    return Entry(number, b"s" * 8, b"d" * 16, True, "page", datetime.date(2026, 1, 1))
+def entry(number: int) -> JournalEntry:
+    return JournalEntry(number, b"s" * 8, b"d" * 16, True, "page", datetime.date(2026, 1, 1))
 
 
 def test_several_processes_write_whole_lines(tmp_path: Path) -> None:

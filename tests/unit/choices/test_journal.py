@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from flask_optout import JournalError, StoreUnavailable
 from flask_optout.choices import journal as module
-from flask_optout.choices.journal import BATCH, NUMBER, Entry, Journal, Recovery, advance, check_number
+from flask_optout.choices.journal import BATCH, NUMBER, Journal, JournalEntry, Recovery, advance, check_number
 from flask_optout.choices.store import Store
 from flask_optout.choices.tables import ChoiceTables
 from flask_optout.links.keys import DataKey
@@ -23,8 +23,8 @@ from flask_optout.links.keys import DataKey
 KEY = DataKey(b"k" * 32)
 
 
-def entry(number: int, muted: bool = True) -> Entry:
-    return Entry(number, b"s" * 8, b"d" * 16, muted, "page", datetime.date(2026, 1, 1))
+def entry(number: int, muted: bool = True) -> JournalEntry:
+    return JournalEntry(number, b"s" * 8, b"d" * 16, muted, "page", datetime.date(2026, 1, 1))
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def journal(path: Path) -> Journal:
     return journal
 
 
-def add(journal: Journal, *entries: Entry) -> None:
+def add(journal: Journal, *entries: JournalEntry) -> None:
     with journal.writing() as append:
         append(entries)
 
@@ -133,8 +133,8 @@ def test_the_next_number_is_greater_than_every_one_before() -> None:
     engine.dispose()
 
 
-def entry_of(number: int, person: int, muted: bool = True) -> Entry:
-    return Entry(number, b"s" * 8, person.to_bytes(16, "big"), muted, "page", datetime.date(2026, 1, 1))
+def entry_of(number: int, person: int, muted: bool = True) -> JournalEntry:
+    return JournalEntry(number, b"s" * 8, person.to_bytes(16, "big"), muted, "page", datetime.date(2026, 1, 1))
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def recovery(tmp_path: Path) -> Iterator[Recovery]:
     engine.dispose()
 
 
-def store(recovery: Recovery, *entries: Entry) -> None:
+def store(recovery: Recovery, *entries: JournalEntry) -> None:
     rows = [{name: value for name, value in each._asdict().items() if name != "number"} for each in entries]
     recovery.store.write(lambda connection: connection.execute(recovery.tables.choice.insert(), rows))
 
@@ -182,7 +182,7 @@ def test_nobody_is_un_muted_and_a_second_run_changes_nothing(recovery: Recovery)
 def test_a_new_journal_holds_what_is_stored_and_not_the_row_of_the_key(recovery: Recovery) -> None:
     store(
         recovery,
-        Entry(0, bytes(8), b"k" * 16, False, "key", datetime.date(2026, 1, 1)),
+        JournalEntry(0, bytes(8), b"k" * 16, False, "key", datetime.date(2026, 1, 1)),
         *(entry_of(0, person) for person in range(BATCH + 2)),
     )
     shares: list[float] = []

@@ -12,7 +12,7 @@ import pytest
 from flask_optout.doctor import doors as module
 from flask_optout.doctor.doors import Probe, ask, doors
 from flask_optout.doctor.finding import Finding
-from flask_optout.doctor.http import Answer, NoAnswer
+from flask_optout.doctor.http import NoReply, Reply
 from tests.support.findings import ids, the
 
 HERE = "https://jobs.example.org"
@@ -31,26 +31,26 @@ HEADERS = {
 }
 
 
-def answer(status: int = 200, text: str = "", expires: float | None = None, **headers: str) -> Answer:
+def answer(status: int = 200, text: str = "", expires: float | None = None, **headers: str) -> Reply:
     said = Message()
     for name, value in {**HEADERS, **headers}.items():
         said.add_header(name.replace("_", "-"), value)
-    return Answer(status, said, text, expires)
+    return Reply(status, said, text, expires)
 
 
 class Server:
     """An app as it should be, in a table: what is put into ``answers`` by method and URL is answered instead."""
 
-    def __init__(self, answers: dict[str, Answer | NoAnswer] | None = None) -> None:
+    def __init__(self, answers: dict[str, Reply | NoReply] | None = None) -> None:
         self.answers = {} if answers is None else dict(answers)
         self.muted = False
         self.asked: Counter[str] = Counter()
 
-    def knock(self, method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = "") -> Answer:
+    def knock(self, method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = "") -> Reply:
         key = f"{method} {url}"
         self.asked[key] += 1
         found = self.answers.get(key) or self.answers.get(f"{key} {body[0].decode() if body else agent}")
-        if isinstance(found, NoAnswer):
+        if isinstance(found, NoReply):
             raise found
         if found is not None:
             return found
@@ -93,9 +93,9 @@ def test_a_landing_page_of_the_hosts_without_a_button_is_named(monkeypatch: pyte
         ({GET: answer(404)}, FINE, {"doors.page.lost"}),
         ({GET: answer(500)}, FINE, {"doors.page.broken"}),
         ({GET: answer(text="Welcome.")}, FINE, {"doors.page.empty"}),
-        ({GET: NoAnswer("nobody", "unreachable")}, FINE, {"doors.unreachable"}),
-        ({GET: NoAnswer("slow")}, FINE, {"doors.page.unknown"}),
-        ({GET: NoAnswer("old", "certificate.expired")}, FINE, {"doors.certificate.expired"}),
+        ({GET: NoReply("nobody", "unreachable")}, FINE, {"doors.unreachable"}),
+        ({GET: NoReply("slow")}, FINE, {"doors.page.unknown"}),
+        ({GET: NoReply("old", "certificate.expired")}, FINE, {"doors.certificate.expired"}),
         # Busy, and asking for a person, is neither well nor broken.
         ({GET: answer(429)}, FINE, {"doors.page.unknown"}),
         ({GET: answer(503)}, FINE, {"doors.page.unknown"}),
@@ -122,7 +122,7 @@ def test_a_landing_page_of_the_hosts_without_a_button_is_named(monkeypatch: pyte
     ],
 )
 def test_what_a_server_answers(
-    tried: Callable[[Server], list[Finding]], answers: dict[str, Answer | NoAnswer], lost: set[str], found: set[str]
+    tried: Callable[[Server], list[Finding]], answers: dict[str, Reply | NoReply], lost: set[str], found: set[str]
 ) -> None:
     assert ids(tried(Server(answers))) == FINE - lost | found
 
@@ -170,7 +170,7 @@ def test_a_choice_that_a_get_changes_is_told(tried: Callable[[Server], list[Find
     server = Server()
     plain = server.knock
 
-    def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = "") -> Answer:
+    def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = "") -> Reply:
         if url == READER.one_click:
             server.answers[f"GET {READER.landing}"] = answer(text=MUTED)
         return plain(method, url, body, agent)
@@ -186,7 +186,7 @@ def test_a_page_that_asks_to_press_once_more_is_pressed_by_the_same_words(
     server = Server()
     plain, posts = server.knock, []
 
-    def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = "") -> Answer:
+    def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = "") -> Reply:
         if method == "POST" and url == PROBE.landing:
             posts.append(body and body[0].decode())
             if posts[-1] == "choice=undo":
@@ -204,7 +204,7 @@ def test_a_server_that_is_busy_is_asked_again_twice(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "knock", lambda *_: answer(statuses.pop(0)))
     assert ask("GET", HERE).status == 200
     statuses += [429, 429, 429, 200]
-    with pytest.raises(NoAnswer, match=r"limits requests \(429\)") as raised:
+    with pytest.raises(NoReply, match=r"limits requests \(429\)") as raised:
         ask("GET", HERE)
     assert raised.value.end == "page.unknown"
     assert statuses == [200]

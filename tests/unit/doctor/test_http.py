@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from flask_optout.doctor.finding import Unsure
-from flask_optout.doctor.http import LONGEST_PAGE, Answer, NoAnswer, knock
+from flask_optout.doctor.http import LONGEST_PAGE, NoReply, Reply, knock
 
 
-def answer(*headers: tuple[str, str]) -> Answer:
+def answer(*headers: tuple[str, str]) -> Reply:
     said = Message()
     for name, value in headers:
         said.add_header(name, value)
-    return Answer(200, said, "")
+    return Reply(200, said, "")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_kept_an_answer_from_coming(
         raise error
 
     monkeypatch.setattr(http.client.HTTPConnection, "connect", connect)
-    with pytest.raises(NoAnswer) as raised:
+    with pytest.raises(NoReply) as raised:
         knock("GET", "http://jobs.example.org/optout/x")
     assert raised.value.end == end
     assert str(raised.value).startswith(reason)

@@ -6,7 +6,7 @@ from email.message import Message
 
 import pytest
 
-from flask_optout.doctor.http import Answer
+from flask_optout.doctor.http import Reply
 from flask_optout.doctor.policies import policies
 from tests.support.findings import ids
 
@@ -26,7 +26,7 @@ def looked_at(*headers: tuple[str, str]) -> set[str]:
     said = Message()
     for name, value in (*OWN, *headers):
         said.add_header(name, value)
-    return ids(policies(Answer(200, said, ""), URL))
+    return ids(policies(Reply(200, said, ""), URL))
 
 
 WELL, LOST, LEAKS, BLOCKED = {"doors.headers"}, {"doors.headers.lost"}, {"doors.referrer"}, {"doors.form-blocked"}
@@ -69,7 +69,7 @@ def test_headers_count_as_a_browser_joins_them(headers: tuple[tuple[str, str], .
 
 
 def test_each_header_that_is_lost_is_named() -> None:
-    found = list(policies(Answer(200, Message(), ""), URL))
+    found = list(policies(Reply(200, Message(), ""), URL))
     assert [finding.facts["name"] for finding in found] == [
         "Cache-Control",
         "Referrer-Policy",

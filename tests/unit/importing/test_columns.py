@@ -8,7 +8,7 @@ import pytest
 
 from flask_optout import ListError
 from flask_optout.importing.columns import Meaning
-from flask_optout.importing.lists import Entry, MuteList
+from flask_optout.importing.lists import MuteList, MuteRow
 
 OUT, NOT, UNCLEAR, BOUNCE = "opted out", Meaning.NO_OPT_OUT, Meaning.UNCLEAR, Meaning.BOUNCE
 
@@ -16,7 +16,7 @@ OUT, NOT, UNCLEAR, BOUNCE = "opted out", Meaning.NO_OPT_OUT, Meaning.UNCLEAR, Me
 def said(data: str, **how: str) -> list[str]:
     """What each row was taken for."""
     rows = MuteList(io.BytesIO(data.encode()), "beta-42", **how)
-    return [OUT if isinstance(row, Entry) else row.reason for row in rows]
+    return [OUT if isinstance(row, MuteRow) else row.reason for row in rows]
 
 
 FILES = {

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_optout import ListError
-from flask_optout.importing.lists import LONGEST_LINE, Entry, MuteList, Skipped
+from flask_optout.importing.lists import LONGEST_LINE, MuteList, MuteRow, Skipped
 
 
 def read(data: bytes, opportunity: str | None = None, **how: str) -> tuple[list[tuple[str, str]], list[int]]:
     """The rows that count as address and opportunity, and the line numbers of the others."""
     rows = [*MuteList(io.BytesIO(data), opportunity, **how)]
-    good = [(to.canonical, row.opportunity) for row in rows if isinstance(row, Entry) for to in row.addresses]
+    good = [(to.canonical, row.opportunity) for row in rows if isinstance(row, MuteRow) for to in row.addresses]
     return good, [row.line for row in rows if isinstance(row, Skipped)]
 
 

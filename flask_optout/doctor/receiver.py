@@ -25,7 +25,7 @@ LONGEST_HEADER = 10_000
 
 
 @dataclass
-class Judgement:
+class Assessment:
     """What one server found: the result of each method, and the domains whose signature held."""
 
     server: str
@@ -44,28 +44,28 @@ def _parsed(value: str) -> authres.AuthenticationResultsHeader | None:
     return None
 
 
-def _judgement(values: list[str]) -> Judgement | None:
-    """The judgement of the server that wrote the first of some headers."""
+def _assessment(values: list[str]) -> Assessment | None:
+    """The assessment by the server that wrote the first of some headers."""
     short = (value for value in values[:MOST_HEADERS] if len(value) < LONGEST_HEADER)
     parsed = [found for value in short if (found := _parsed(value)) is not None]
-    judgement = Judgement(str(parsed[0].authserv_id)) if parsed else None
+    assessment = Assessment(str(parsed[0].authserv_id)) if parsed else None
     for header in parsed:
-        if judgement is None or str(header.authserv_id) != judgement.server:
+        if assessment is None or str(header.authserv_id) != assessment.server:
             break
         for result in header.results:
             method, said = str(result.method).lower(), str(result.result).lower()
-            if said in GOOD or method not in judgement.results:  # of several signatures one that holds is enough
-                judgement.results[method] = said
+            if said in GOOD or method not in assessment.results:  # of several signatures one that holds is enough
+                assessment.results[method] = said
             if method == "dkim" and said == "pass":
                 signers = (str(p.value) for p in result.properties if p.type == "header" and p.name in ("d", "i"))
-                judgement.held |= {signer.rpartition("@")[2].lower() for signer in signers}
-    return judgement
+                assessment.held |= {signer.rpartition("@")[2].lower() for signer in signers}
+    return assessment
 
 
-def judgements(sample: Sample) -> tuple[Judgement | None, Judgement | None]:
+def assessments(sample: Sample) -> tuple[Assessment | None, Assessment | None]:
     """What the receiver says, and what the first server said of a sample that was forwarded since."""
     sealed = sorted(sample.all("ARC-Authentication-Results"), key=_instance)[:1] if sample.forwarded else []
-    return _judgement(sample.all("Authentication-Results")), _judgement(sealed)
+    return _assessment(sample.all("Authentication-Results")), _assessment(sealed)
 
 
 def _instance(value: str) -> int:
@@ -75,27 +75,27 @@ def _instance(value: str) -> int:
 
 def held(sample: Sample) -> set[str]:
     """The domains whose signature held when the sample arrived."""
-    return {signer for judgement in judgements(sample) if judgement is not None for signer in judgement.held}
+    return {signer for assessment in assessments(sample) if assessment is not None for signer in assessment.held}
 
 
-def evidence(sample: Sample) -> Iterator[Finding]:
+def receiver(sample: Sample) -> Iterator[Finding]:
     """What the receiver of a sample found wrong with it."""
     for name, pattern in SPAM:
         value = next((value for value in sample.all(name) if re.match(pattern, value[:500], re.IGNORECASE)), None)
         if value is not None:
             yield tell("message.spam", header=name, value=value[:80])
-    last, first = judgements(sample)
+    last, first = assessments(sample)
     spf = sample.received_spf.get("result")
     if last is None and spf is None:
         yield tell("message.receiver.none")
         return
-    last = last or Judgement("the receiver")
+    last = last or Assessment("the receiver")
     if spf is not None:
         last.results.setdefault("spf", spf)
     yield _judged(last, first)
 
 
-def _judged(last: Judgement, first: Judgement | None) -> Finding:
+def _judged(last: Assessment, first: Assessment | None) -> Finding:
     found = {method: last.results[method] for method in METHODS if method in last.results}
     wrong = [method for method, result in found.items() if result not in (*GOOD, *OPEN)]
     if any(result in OPEN for result in found.values()):

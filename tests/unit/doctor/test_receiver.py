@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flask_optout.doctor.case import Case
-from flask_optout.doctor.evidence import evidence, held
 from flask_optout.doctor.examine import message
+from flask_optout.doctor.receiver import held, receiver
 from flask_optout.doctor.sample import Sample
 from tests.support.findings import ids, the
 from tests.support.samples import PREFIX, SETTINGS, eml
@@ -18,7 +18,7 @@ BAD = "mx.example; spf=fail smtp.mailfrom=a@x.example; dkim=fail header.d=x.exam
 
 
 def judged(**headers: str | None) -> set[str]:
-    return ids(evidence(Sample.read(eml(**headers))))
+    return ids(receiver(Sample.read(eml(**headers))))
 
 
 @pytest.mark.parametrize(
