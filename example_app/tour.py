@@ -71,7 +71,8 @@ STEPS = (
     ),
     Step(
         "found",
-        "The operator helps. Find the invitation in the Email Log, and send it again or copy its URL. "
+        "The operator helps. Find the invitation in the Email Log, where it appears when its minute is over, "
+        "and send it again or copy its URL. "
         "Or {who} asks alone, with “Lost your invitation?” at the foot of the page.",
         "The link is back, and the operator has learned nothing about any choice.",
         "log",

@@ -9,6 +9,7 @@
   const rows = () => [...document.querySelectorAll("a[data-row]")];
   const current = () => rows().find((row) => row.getAttribute("aria-current"));
   const isOpen = () => pane && pane.childElementCount > 0;
+  let shown = null; // the URL of the invitation in the pane
 
   function mark(row) {
     for (const each of rows()) each.toggleAttribute("aria-current", false);
@@ -17,13 +18,17 @@
 
   async function open(row, focus) {
     mark(row);
+    shown = row.href;
     await htmx.ajax("GET", row.href, { target: pane, swap: "innerHTML" });
+    if (!shown) pane.replaceChildren(); // the list has changed meanwhile
+    if (shown !== row.href) return;
     pane.scrollTop = 0;
     if (focus && isOpen()) pane.querySelector("h1").focus();
   }
 
   function close() {
     pane.replaceChildren();
+    shown = null;
     (current() || document.getElementById("q")).focus();
   }
 
@@ -52,6 +57,16 @@
     }
   }
 
+  // A new list: the invitation beside it is one of its rows, or somebody would read, or send, the wrong person's.
+  function match() {
+    for (const each of document.querySelectorAll(".optout-saved [aria-current]")) each.removeAttribute("aria-current");
+    if (!shown) return;
+    const row = rows().find((each) => each.href === shown);
+    if (row) return mark(row);
+    pane.replaceChildren();
+    shown = null;
+  }
+
   function ready() {
     for (const button of document.querySelectorAll("button[data-copies]")) button.hidden = false;
     for (const table of document.querySelectorAll(".optout-log[hidden]")) table.hidden = !table.querySelector("[data-row]");
@@ -67,11 +82,32 @@
     open(row, true);
   });
 
+  // No search for half a date, nor for one that cannot be.
+  document.addEventListener("htmx:before:request", (event) => {
+    const form = event.target.closest(".optout-filter");
+    if (form && !form.checkValidity()) event.preventDefault();
+  });
+
+  // What is no list, such as a login or an error, is a page of its own.
+  document.addEventListener("htmx:before:response", (event) => {
+    const { target, request, response } = event.detail.ctx;
+    if (!pane || (response.raw.ok && !response.raw.redirected)) return;
+    if (target.id === "log-entries") location.assign(request.action);
+    if (target.id === "log-entries" || target.id === "log-new") event.preventDefault();
+  });
+
   document.addEventListener("keydown", (event) => {
     if (!pane || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.key === "Escape" && isOpen()) return close();
+    if (event.key === "Escape" && isOpen()) {
+      event.preventDefault(); // or it would also empty the search
+      return close();
+    }
     if (event.target.closest("input, select, textarea") || localStorage.getItem(OFF)) return;
-    if (event.key === "/") document.getElementById("q").select();
+    if (event.key === "/") {
+      const field = document.getElementById("q");
+      field.select();
+      field.scrollIntoView({ block: "nearest" });
+    }
     else if (event.key === "j") step(1);
     else if (event.key === "k") step(-1);
     else return;
@@ -92,6 +128,7 @@
   });
   document.addEventListener("htmx:after:swap", (event) => {
     ready();
+    if (event.detail.ctx.target.id === "log-entries") match();
     if (place) scrollBy(0, place.row.getBoundingClientRect().top - place.top);
     place = null;
     // What was done, or what went wrong, is read out and in sight.

@@ -13,8 +13,10 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import settings
 
+from flask_optout.email_log.tables import LARGEST_ID
 from flask_optout.presses.evidence import Page as Shown
 from tests.support.databases import KINDS, Database, NoServer, database_of
+from tests.support.email_log import read_until
 from tests.support.hosts import Host, Mailbox, dispose, free_port, http_server, make_host, smtp_server
 from tests.support.pressing import Press
 
@@ -108,6 +110,12 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
             yield database
     except NoServer as error:
         missing(f"{request.param} server", str(error))
+
+
+@pytest.fixture
+def minutes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every minute is over for whoever reads the Email Log: what was just sent is there."""
+    read_until(monkeypatch, lambda: LARGEST_ID)
 
 
 @pytest.fixture

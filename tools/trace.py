@@ -19,6 +19,7 @@ from flask_sqlalchemy import SQLAlchemy
 import flask_optout
 from flask_optout import OptOut
 from flask_optout.email_log.search import Criteria
+from flask_optout.email_log.tables import PER_MINUTE
 from flask_optout.mailers.flask_mail import Invitation, Mail
 from flask_optout.wiring import current_state
 
@@ -78,6 +79,10 @@ def ways(folder: str) -> dict[str, Way]:
 
     for name in ("ann", "bob", "cy"):
         send(f"{name}@example.org")
+    table = current_state().tables.log.email
+    current_state().email_log.change(
+        table.update().values(id=table.c.id - PER_MINUTE)
+    )  # nobody reads this minute yet
     sent = current_state().search.page(Criteria()).entries
     return {
         "mint": lambda: optout.link(*JANE),

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from .records import shown
-from .tables import ADDRESS_SIZE, LogPart, time_of
+from .tables import ADDRESS_SIZE, LogPart, running_minute, time_of
 
 #: Rows that are read at once.
 PAGE = 100
 
 
 class Held(NamedTuple):
-    """How many rows there are of a person; they are the same whatever the person chose."""
+    """How many rows there are of a person until the running minute; the same whatever the person chose."""
 
     invitations: int
     resends: int
@@ -32,10 +32,10 @@ class People(LogPart):
         return [opportunity for (opportunity,) in self.rows(newest)]
 
     def invitations(self, mailbox: str) -> Iterator[dict[str, Any]]:
-        """Every invitation that is kept, oldest first, with a mark in place of personal links."""
+        """Every invitation until the running minute, oldest first, with a mark in place of personal links."""
         email = self.tables.email.c
         query = sa.select(self.tables.email).where(email.mailbox == mailbox[:ADDRESS_SIZE]).order_by(email.id)
-        last = -1
+        query, last = query.where(email.id < running_minute()), -1
         while rows := self.rows(query.where(email.id > last).limit(PAGE)):
             for row in rows:
                 values = row._asdict()
@@ -45,35 +45,46 @@ class People(LogPart):
                 yield {"time": _time(last), **values, **texts}
 
     def resends(self, mailbox: str) -> list[dict[str, Any]]:
-        """Every time an invitation was sent to them again."""
+        """Every time until the running minute that an invitation was sent to them again."""
         resend = self.tables.resend.c
         query = sa.select(resend.moment, resend.opportunity, resend.operator, resend.failure)
-        rows = self.rows(query.where(resend.mailbox == mailbox[:ADDRESS_SIZE]).order_by(resend.moment))
+        rows = self.rows(
+            query.where(resend.mailbox == mailbox[:ADDRESS_SIZE], resend.moment < running_minute()).order_by(
+                resend.moment
+            )
+        )
         return [
             {"time": _time(moment), "opportunity": opportunity, "operator": operator, "failure": failure}
             for moment, opportunity, operator, failure in rows
         ]
 
     def held(self, mailbox: str) -> Held:
-        """What :meth:`erase` would remove."""
-        email, resend = self.tables.email, self.tables.resend
+        """What :meth:`erase` would say that it removed."""
+        [held] = self.rows(self._held(mailbox))
+        return Held(*held)
+
+    def _held(self, mailbox: str) -> sa.Select[Any]:
+        email, resend = self.tables.email.c, self.tables.resend.c
+        ids = ((email.mailbox, email.id), (resend.mailbox, resend.moment))
         counts = (
-            sa.select(sa.func.count()).select_from(table).where(table.c.mailbox == mailbox[:ADDRESS_SIZE])
-            for table in (email, resend)
+            sa.select(sa.func.count()).where(column == mailbox[:ADDRESS_SIZE], id < running_minute())
+            for column, id in ids
         )
-        return Held(*self.rows(sa.select(*(count.scalar_subquery() for count in counts)))[0])
+        return sa.select(*(count.scalar_subquery() for count in counts))
 
     def erase(self, mailbox: str, slots: Sequence[bytes]) -> Held:
-        """Remove a person's invitations, resends and asks; what they chose stays.
+        """Remove a person's invitations, resends and asks, those of the running minute too; what they chose stays.
 
         :param slots: under which their asks are counted.
         """
         email, resend, asked = self.tables.email, self.tables.resend, self.tables.asked
 
         def delete(connection: sa.Connection) -> Held:
+            held = Held(*connection.execute(self._held(mailbox)).one())
             connection.execute(asked.delete().where(asked.c.slot.in_(slots)))
-            deletes = (table.delete().where(table.c.mailbox == mailbox[:ADDRESS_SIZE]) for table in (email, resend))
-            return Held(*(connection.execute(each).rowcount for each in deletes))
+            for table in (email, resend):
+                connection.execute(table.delete().where(table.c.mailbox == mailbox[:ADDRESS_SIZE]))
+            return held
 
         return self.store.write(delete)
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import smtplib
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from operator import itemgetter
@@ -17,14 +19,19 @@ import sqlalchemy as sa
 
 from ..addresses import Address
 from ..choices.store import KeyTaken, insert
-from .tables import ADDRESS_SIZE, NAME_SIZE, LogPart, id_at, new_id, now, time_of
+from .tables import ADDRESS_SIZE, NAME_SIZE, LogPart, id_at, new_id, now, running_minute, time_of
 
 #: Rows read or deleted in one transaction: a delete holds the write lock for some milliseconds.
 BATCH = 5_000
 #: What is shown where a personal link stood.
 SLOT = "[personal link]"
-#: Headers whose value is a link of the candidate's, whatever it looks like (RFC 8058, RFC 2369).
-PERSONAL_HEADERS = ("list-unsubscribe", "list-unsubscribe-post")
+#: The header whose value is a link of the candidate's, whatever it looks like (RFC 2369).
+PERSONAL_HEADER = "list-unsubscribe"
+
+
+#: An enhanced status code, which a server's answer begins with (RFC 3463).
+STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")
+APOSTROPHES = str.maketrans("\u2018\u2019\u02bc\u2032", "''''")
 
 
 class Email(NamedTuple):
@@ -101,7 +108,9 @@ class EmailLog(LogPart):
         self.change(self.tables.email.update().where(self.tables.email.c.id == id).values(failure=reason(error)))
 
     def get(self, id: int) -> Email | None:
-        """One invitation, or ``None`` when it is not kept."""
+        """One invitation, or ``None`` when it is not kept, or its minute is not over."""
+        if id >= running_minute():
+            return None
         email = self.tables.email.c
         query = sa.select(*(email[name.removesuffix("_pieces")] for name in Email._fields)).where(email.id == id)
         return next((Email(*row) for row in self.rows(query)), None)
@@ -116,13 +125,13 @@ class EmailLog(LogPart):
             after = rows[-1].id
 
     def invited_at(self, domain: str) -> list[tuple[str, str]]:
-        """Recipient and opportunity of every invitation to a mail domain, each once.
+        """Recipient and opportunity of every invitation to a mail domain until the running minute, each once.
 
         :param domain: as its A-label, in lower case.
         """
         email = self.tables.email.c
         query = sa.select(email.recipient, email.opportunity).distinct()
-        found = self.rows(query.where(email.domain == domain))
+        found = self.rows(query.where(email.domain == domain, email.id < running_minute()))
         return sorted((recipient, opportunity) for recipient, opportunity in found)
 
     def outdated(self, days: int) -> int:
@@ -147,12 +156,18 @@ class EmailLog(LogPart):
 
 
 def reason(error: BaseException) -> str:
-    """Why a hand-off failed: the kind of error and the server's code (RFC 5321 section 4.2), never an address."""
-    code = getattr(error, "smtp_code", None)
+    """Why a hand-off failed: the kind of error and the server's codes, never an address or a word of its answer.
+
+    The codes are that of RFC 5321 section 4.2 and, where the answer begins with one, that of RFC 3463.
+    """
+    code, answer = getattr(error, "smtp_code", None), getattr(error, "smtp_error", b"")
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        code = next((code for code, _ in error.recipients.values()), None)
-    name = type(error).__name__
-    return (f"{name} {code}" if isinstance(code, int) else name)[:NAME_SIZE]
+        code, answer = next(iter(error.recipients.values()), (None, b""))
+    said = [type(error).__name__]
+    if isinstance(code, int):
+        status = STATUS.match(answer if isinstance(answer, bytes) else str(answer).encode())
+        said += [str(code), *([status[0].decode()] if status else [])]
+    return " ".join(said)[:NAME_SIZE]
 
 
 def _row(outgoing: Outgoing) -> dict[str, Any]:
@@ -165,13 +180,19 @@ def _row(outgoing: Outgoing) -> dict[str, Any]:
         "subject": subject,
         "name": address.name,
         "domain": mailbox.rpartition("@")[2],
-        "words": f"{address.name} {mailbox} {subject} {outgoing.opportunity}".casefold(),
+        "words": folded(f"{address.name} {mailbox} {subject} {outgoing.opportunity}"),
         "attachments": masked("\n".join(" ".join(str(name).split()) for name in outgoing.attachments if name), links),
         "message_id": outgoing.message_id,
         "headers": "\n".join(_header(name, value, links) for name, value in outgoing.headers),
         "text": None if outgoing.text is None else cut(outgoing.text, links[0]),
         "html": None if outgoing.html is None else cut(outgoing.html, links[0]),
     }
+
+
+def folded(text: str) -> str:
+    """A text as words of a search are compared: without case, accents and typographic apostrophes."""
+    letters = (each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+    return "".join(letters).translate(APOSTROPHES).casefold()
 
 
 def _midnight(day: datetime.date) -> int:
@@ -183,7 +204,7 @@ def _oldest(days: int) -> int:
 
 
 def _header(name: str, value: str, links: tuple[str, ...]) -> str:
-    return f"{name}: {SLOT if name.lower() in PERSONAL_HEADERS else masked(value, links)}"
+    return f"{name}: {SLOT if name.lower() == PERSONAL_HEADER else masked(value, links)}"
 
 
 def cut(text: str, link: str) -> str:

@@ -1,6 +1,6 @@
 """Finding invitations: by index in the whole Email Log, or by words in a window of the newest that are left.
 
-A search can be saved under a name, for one opportunity or for the whole app.
+A search can be saved under a name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from ..choices.store import KeyTaken
-from .tables import ADDRESS_SIZE, LARGEST_ID, LogPart, time_of
+from .tables import ADDRESS_SIZE, LARGEST_ID, LogPart, running_minute, time_of
 
 #: Rows on one page.
 PAGE = 50
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
 
 class Word(NamedTuple):
-    """A part of the recipient's name or address, of the subject or of the opportunity's id; case-folded.
+    """A part of the recipient's name or address, of the subject or of the opportunity's id; folded as they are.
 
     ``titled``: ids of opportunities that have it in their title, which the host knows and the Email Log does not.
     """
@@ -81,7 +81,7 @@ class SearchResult(NamedTuple):
 
 
 class Search(LogPart):
-    """Reads the Email Log of one app."""
+    """Reads the Email Log of one app, until the running minute."""
 
     def page(self, wanted: Criteria, before: int | None = None) -> SearchResult:
         """The newest entries that fit, at any depth at the cost of the first page.
@@ -113,15 +113,16 @@ class Search(LogPart):
     def starting(self, column: str, prefix: str, limit: int) -> list[str]:
         """The first values of an indexed column that begin with this, in their order, each once."""
         # From each value to the next by the index: the rows of all of them would take long.
-        value = self.tables.email.c[column]
-        within = (value >= prefix, value < prefix + LAST_CHARACTER)
-        skip = sa.select(sa.func.min(value).label("value"), sa.literal(1).label("rank")).where(*within)
+        email = self.tables.email.c
+        value = email[column]
+        # Not min(): MariaDB would read on to the end of the index for it.
+        first = sa.select(value).where(value < prefix + LAST_CHARACTER, email.id < running_minute())
+        first = first.order_by(value).limit(1)
+        skip = sa.select(first.where(value >= prefix).scalar_subquery().label("value"), sa.literal(1).label("rank"))
         found = skip.cte("skip", recursive=True)
-        following = sa.select(sa.func.min(value)).where(value > found.c.value, within[1]).correlate(found)
+        following = first.where(value > found.c.value).correlate(found).scalar_subquery()
         found = found.union_all(
-            sa.select(following.scalar_subquery(), found.c.rank + 1).where(
-                found.c.value.is_not(None), found.c.rank < limit
-            )
+            sa.select(following, found.c.rank + 1).where(found.c.value.is_not(None), found.c.rank < limit)
         )
         query = sa.select(found.c.value).where(found.c.value.is_not(None))
         return [found for (found,) in self.rows(query)]
@@ -136,7 +137,7 @@ class Search(LogPart):
         shape = tuple(name for name in ("mailbox", "domain", "opportunity") if getattr(wanted, name) is not None)
         query = self._newest.get(shape, self._newest[shape[-1:]])
         values: dict[str, Any] = {name: getattr(wanted, name)[:ADDRESS_SIZE] for name in shape}
-        values |= {"since": wanted.since, "until": until}
+        values |= {"since": wanted.since, "until": min(until, running_minute())}
         unindexed = list(self._unindexed(wanted))
         if not unindexed:
             return query, values, None
@@ -166,21 +167,19 @@ class Search(LogPart):
 
 
 class SavedFilter(NamedTuple):
-    """A named query string, one of its name; ``opportunity`` is ``""`` where it is of the whole app."""
+    """A named query string, one of its name."""
 
     name: str
-    opportunity: str
     query: str
 
 
 class SavedFilters(LogPart):
     """The filters that operators of one app gave a name."""
 
-    def of(self, opportunity: str) -> list[SavedFilter]:
-        """Those of the whole app, and those of this opportunity."""
+    def all(self) -> list[SavedFilter]:
+        """Every one, by its name."""
         table = self.tables.saved_filter.c
-        query = sa.select(table.name, table.opportunity, table.query).order_by(table.name)
-        return [SavedFilter(*row) for row in self.rows(query.where(table.opportunity.in_(["", opportunity])))]
+        return [SavedFilter(*row) for row in self.rows(sa.select(table.name, table.query).order_by(table.name))]
 
     def save(self, saved: SavedFilter) -> bool:
         """Save a filter, unless there is one of its name; says whether it did."""

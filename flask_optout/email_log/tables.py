@@ -34,6 +34,14 @@ def id_at(moment: datetime.datetime) -> int:
     return min((moment - EPOCH) // MINUTE * PER_MINUTE, LARGEST_ID)
 
 
+def running_minute() -> int:
+    """The smallest id of the minute that is running; every read of an operator ends before it.
+
+    A row is written before its mail leaves, so how soon the next one follows would tell who is muted.
+    """
+    return id_at(now())
+
+
 def new_id() -> int:
     """A random id of this minute, so that rows of one minute have no order."""
     return id_at(now()) + secrets.randbelow(PER_MINUTE)
@@ -49,7 +57,7 @@ class LogTables(TableSet):
 
     ``email``: one row for each invitation that passed the gate, its ``id`` made of the minute; ``mailbox`` is the
     canonical address, ``words`` what a search looks into, ``attachments`` names, a line each; ``text`` and ``html``
-    are cut where the link stood. ``saved_filter``: a named query, of one opportunity or, with ``""``, of all.
+    are cut where the link stood. ``saved_filter``: a named query.
     ``resend``: who had what sent again. ``asked``: how many links the ask page has mailed on one day, by pseudonyms
     that stand nowhere else.
     """
@@ -60,7 +68,6 @@ class LogTables(TableSet):
             metadata,
             "optout_saved_filter",
             sa.Column("name", string(NAME_SIZE), primary_key=True),
-            sa.Column("opportunity", string(OPPORTUNITY_SIZE), nullable=False),
             sa.Column("query", text(), nullable=False),
         )
         self.resend: sa.Table = table(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from email.utils import formataddr
+from functools import partial
 
 from flask import current_app
 
@@ -18,19 +20,26 @@ def deliver(letter: Letter) -> None:
 
     :raises ConfigurationError: when the host has neither Flask-Mail nor Flask-Mailman.
     """
+    serialised(letter)()
+
+
+def serialised(letter: Letter) -> Callable[[], object]:
+    """Make the host's mail library write a letter; what it gives hands it off when it is called.
+
+    :raises ConfigurationError: when the host has neither Flask-Mail nor Flask-Mailman.
+    """
     if "mail" in current_app.extensions:
         from . import flask_mail
 
         carrier = flask_mail.Invitation(opportunity=letter.opportunity)
-        current_app.extensions["mail"].send(flask_mail.Cleared(carrier, letter))
-    elif "mailman" in current_app.extensions:
-        _by_flask_mailman(letter)
-    else:
-        raise ConfigurationError(
-            "This Flask app has neither Flask-Mail nor Flask-Mailman.",
-            "The ask page and the Email Log send mails of their own, and know no other way.",
-            "Set up one of them, as 'from flask_optout.mailers.flask_mail import Mail' and Mail(app).",
-        )
+        return partial(current_app.extensions["mail"].send, flask_mail.Cleared(carrier, letter))
+    if "mailman" in current_app.extensions:
+        return _by_flask_mailman(letter)
+    raise ConfigurationError(
+        "This Flask app has neither Flask-Mail nor Flask-Mailman.",
+        "The ask page and the Email Log send mails of their own, and know no other way.",
+        "Set up one of them, as 'from flask_optout.mailers.flask_mail import Mail' and Mail(app).",
+    )
 
 
 def link_letter(
@@ -106,7 +115,7 @@ def default_sender() -> Recipient:
     return sender
 
 
-def _by_flask_mailman(letter: Letter) -> None:
+def _by_flask_mailman(letter: Letter) -> Callable[[], object]:
     from .flask_mailman import Cleared
     from .mailman_library import EmailMultiAlternatives
 
@@ -116,4 +125,4 @@ def _by_flask_mailman(letter: Letter) -> None:
     carrier = EmailMultiAlternatives(from_email=sender, reply_to=[reply_to] if reply_to else None)
     if letter.html:
         carrier.attach_alternative(letter.html, "text/html")
-    Cleared(carrier, letter).send()
+    return Cleared(carrier, letter).send

@@ -21,7 +21,7 @@ from tests.support.databases import Database
 from tests.support.hosts import BASE_URL, KEY, Host, Mailbox, dispose, say, smtp_server
 from tests.support.races import emit_begin
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("minutes_over")]
 
 JANE = ("jane@x.org", "beta-42")
 visits = sa.Table("visit", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))

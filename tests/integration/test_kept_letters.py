@@ -23,7 +23,7 @@ from tests.support.email_log import operator_of, post, rows, sent
 from tests.support.hosts import Host, Mailbox, say
 from tests.support.library import Library, Wanted
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("minutes_over")]
 
 
 @pytest.fixture

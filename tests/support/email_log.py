@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from flask_optout.addresses import Recipient, parse
 from flask_optout.email_log.records import Email, EmailLog, Outgoing
-from flask_optout.email_log.search import Criteria
+from flask_optout.email_log.search import PAGE
 from flask_optout.email_log.tables import LogTables
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
@@ -38,8 +40,18 @@ def record(log: EmailLog, to: Recipient = "jane@example.org", opportunity: str =
 
 
 def rows() -> list[Email]:
-    state = current_state()
-    return [email for entry in state.search.page(Criteria()).entries if (email := state.email_log.get(entry.id))]
+    """The newest rows, those of the running minute too, which no operator reads yet."""
+    email = current_state().tables.log.email
+    columns = (email.c[name.removesuffix("_pieces")] for name in Email._fields)
+    query = sa.select(*columns).order_by(email.c.id.desc()).limit(PAGE)
+    return [Email(*row) for row in current_state().email_log.rows(query)]
+
+
+def read_until(monkeypatch: pytest.MonkeyPatch, running_minute: Callable[[], int]) -> None:
+    """Whoever reads the Email Log takes this for the running minute."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("flask_optout.") and hasattr(module, "running_minute"):
+            monkeypatch.setattr(module, "running_minute", running_minute)
 
 
 @contextmanager

@@ -9,17 +9,20 @@ from itertools import count
 from pathlib import Path
 from smtplib import SMTPRecipientsRefused
 
+import pytest
 from flask import Response
 from playwright.sync_api import Page
 
 from flask_optout import Opportunity
 from flask_optout.addresses import parse
 from flask_optout.email_log.search import Criteria
+from flask_optout.email_log.tables import LARGEST_ID
 from flask_optout.invitations.compose import Draft
 from flask_optout.links.tokens import Door
 from flask_optout.mailers.delivery import default_sender, link_letter
 from flask_optout.testing import forget_data_key
 from flask_optout.wiring import current_state
+from tests.support.email_log import read_until
 from tests.support.host_looks import LOOKS, put_on_looks
 from tests.support.hosts import Host, Mailbox, dispose, free_port, http_server, make_host, say
 
@@ -94,10 +97,12 @@ def stage(folder: Path, smtp: Mailbox) -> Iterator[Stage]:
     put_on_looks(host)
     _show_mails(host)
     with (
+        pytest.MonkeyPatch.context() as patched,
         http_server(host.app, _port(host)),
         http_server(broken.app, _port(broken)),
         broken.app.app_context(),
     ):
+        read_until(patched, lambda: LARGEST_ID)
         broken.optout.link("jane@example.org", "beta-42")  # reads the data key while it is there
         broken.db.drop_all()
         with host.app.app_context():

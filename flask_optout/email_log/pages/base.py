@@ -7,6 +7,7 @@ import hashlib
 import logging
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -145,9 +146,21 @@ def page(template: str, **context: Any) -> str:
         home=current_app.config["OPTOUT_OPERATOR_HOME"],
         operator=None if g.optout_operator == NAMELESS else g.optout_operator,
         title_of=title_of,
+        spelled=spelled,
         form_token=lambda: _forms().dumps(g.optout_operator),  # a page without a form needs no store for its key
         **context,
     )
+
+
+def spelled(address: str) -> str:
+    """An address, or an ``@`` and a domain, with the domain in its own script."""
+    local, at, domain = address.rpartition("@")
+    if "xn--" in domain:
+        import idna
+
+        with suppress(idna.IDNAError):
+            return f"{local}{at}{idna.decode(domain)}"
+    return address
 
 
 def title_of(id: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
@@ -15,6 +15,7 @@ from ...addresses import parse
 from ...errors import AddressError, OpportunityError
 from ...links.tokens import checked_opportunity
 from ...pages.languages import translate
+from ..records import folded
 from ..search import Criteria, Word
 from ..tables import LARGEST_ID, id_at, now
 
@@ -27,6 +28,8 @@ LONGEST_FIELD = 998
 MOST_WORDS = 8
 #: Beyond these years a shift to another zone leaves the calendar.
 EARLIEST, LATEST = datetime.date(1970, 1, 2), datetime.date(9998, 12, 31)
+#: What stands around a word where it was copied from.
+AROUND = ",;\"'\u201c\u201d\u201e\u2018\u2019*\u2026<>()"
 DAY = datetime.timedelta(days=1)
 
 
@@ -70,19 +73,21 @@ class FilterForm:
         self.titles: Mapping[str, str] = titles
         self.errors: dict[str, str] = {}
         typed = "".join(each if each.isprintable() else " " for each in self.values["q"])
-        words = typed.casefold().split()[:MOST_WORDS]
+        typed = " ".join(typed.split())
+        bare = [bare for word in typed.split(" ") if (bare := word.removeprefix("mailto:").strip(AROUND))]
+        words = [folded(word) for word in bare][:MOST_WORDS]
         since, until = self._ids(times)
-        folded = {id: title.casefold() for id, title in titles.items()}
+        known = {id: folded(title) for id, title in titles.items()}
         self.in_parts: Criteria = Criteria(
             opportunity=self._opportunity(),
-            words=tuple(Word(word, tuple(id for id in folded if word in folded[id])) for word in words),
+            words=tuple(Word(word, tuple(id for id in known if word in known[id])) for word in words),
             failed=bool(self.values["failed"]),
             since=since,
             until=until,
         )
-        self.criteria: Criteria = _exact(typed.strip(), self.in_parts)
+        self.criteria: Criteria = _exact((typed, " ".join(bare)), self.in_parts)
         self.titled: list[str] = [
-            id for id in titles if words and all(word in f"{id.casefold()} {folded[id]}" for word in words)
+            id for id in titles if words and all(word in f"{folded(id)} {known[id]}" for word in words)
         ]
 
     @property
@@ -122,17 +127,16 @@ class FilterForm:
         if not self.values[name]:
             return None
         with suppress(ValueError):
-            day = datetime.date.fromisoformat(self.values[name])
-            if EARLIEST <= day <= LATEST:
-                return day
+            return min(max(datetime.date.fromisoformat(self.values[name]), EARLIEST), LATEST)
         self.errors[name] = translate("This is not a date, such as 2031-12-24.")
         return None
 
 
-def _exact(typed: str, in_parts: Criteria) -> Criteria:
+def _exact(spellings: Iterable[str], in_parts: Criteria) -> Criteria:
     """By the whole address, or the domain behind an ``@``, where that was typed: both have an index."""
-    with suppress(AddressError):
-        if typed.startswith("@"):
-            return replace(in_parts, domain=parse(f"anybody{typed}").canonical.rpartition("@")[2], words=())
-        return replace(in_parts, mailbox=parse(typed).canonical, words=())
+    for typed in spellings:
+        with suppress(AddressError):
+            if typed.startswith("@"):
+                return replace(in_parts, domain=parse(f"anybody{typed}").domain, words=())
+            return replace(in_parts, mailbox=parse(typed).canonical, words=())
     return in_parts

@@ -18,7 +18,7 @@ from ...addresses import holds_control, parse
 from ...invitations.compose import Draft, Letter
 from ...links.log_records import log
 from ...links.tokens import Door, tag_of
-from ...mailers.delivery import deliver, link_letter
+from ...mailers.delivery import link_letter, serialised
 from ...pages.languages import of_app, render, speaking
 from ...pages.routing import optout_url
 from ...wiring import current_state
@@ -112,8 +112,9 @@ def send_again(id: int) -> BaseResponse | str | tuple[str, int]:
     if isinstance(begun, Refusal):
         return _show(email), 409
     try:
-        invitable = not current_state().choices.muted(parse(email.recipient), email.opportunity)
-        deliver(again if invitable else neutral)
+        hand_off, hand_off_neutral = serialised(again), serialised(neutral)  # both, whichever leaves
+        muted = current_state().choices.muted(parse(email.recipient), email.opportunity)
+        (hand_off_neutral if muted else hand_off)()
     except Exception as error:
         resends.record_failure(email, begun, error)
         text = f"An invitation could not be sent again ({reason(error)})."

@@ -13,7 +13,7 @@ from ...pages.languages import translate
 from ...pages.routing import optout_url
 from ...wiring import current_state
 from ..search import COUNTED, PAGE, WINDOW, Criteria, SavedFilter
-from ..tables import NAME_SIZE, id_at, now
+from ..tables import NAME_SIZE, running_minute
 from .base import blueprint, kept_for, page, title_of
 from .filters import FilterForm, Times
 
@@ -42,7 +42,7 @@ def _form(values: Mapping[str, str]) -> FilterForm:
 
 
 def _list(wanted: FilterForm, error: str | None = None) -> str:
-    saved = current_state().saved_filters.of(wanted.values["opportunity"])
+    saved = current_state().saved_filters.all()
     return page("entries.html", saved=saved, error=error, done=request.args.get("done"), **_found(wanted))
 
 
@@ -60,7 +60,7 @@ def _found(wanted: FilterForm) -> dict[str, Any]:
             found = search.page(criteria, before)
         if before is None:
             total = len(found.entries) if len(found.entries) < PAGE else search.total(criteria)
-            near = _near(criteria)
+            near = _near(criteria) if found.searched_to else []
     return {
         "filter": wanted,
         "found": found,
@@ -69,7 +69,8 @@ def _found(wanted: FilterForm) -> dict[str, Any]:
         "counted": COUNTED,
         "window": WINDOW,
         "near": near,
-        "minute": id_at(now()),
+        "titles": list(wanted.titles.values()),
+        "minute": running_minute(),
         "kept": kept_for(),
     }
 
@@ -85,30 +86,28 @@ def _near(criteria: Criteria) -> list[str]:
 
 
 def _arrived(wanted: FilterForm, after: int) -> str | Response:
-    """What has arrived since a minute, up to the one that is not over: nothing finer than a minute can be watched."""
-    minute = id_at(now())
+    """What has arrived since a minute."""
+    minute = running_minute()
     if wanted.errors or after >= minute:
         return Response(status=204)
-    since, until = max(after, wanted.criteria.since), min(minute, wanted.criteria.until)
-    ways = (replace(each, since=since, until=until) for each in (wanted.criteria, wanted.in_parts))
+    since = max(after, wanted.criteria.since)
+    ways = (replace(each, since=since) for each in (wanted.criteria, wanted.in_parts))
     found = next((found for each in ways if (found := current_state().search.page(each)).entries), None)
     if found is None:
         return Response(status=204)
-    return page("_arrived.html", filter=wanted, found=found, minute=minute)
+    return page("_arrived.html", arrived=found, **_found(wanted))
 
 
-@blueprint.post("/filters")
+@blueprint.post("/", strict_slashes=False)
 def change_filters() -> BaseResponse | tuple[str, int]:
-    """Save a filter, for the whole app or its opportunity, or rename or delete a saved one, as the button says."""
-    wanted, saved, form = _form(request.form), current_state().saved_filters, request.form
+    """Save the filter in the URL, or rename or delete a saved one, as the button says."""
+    wanted, saved, form = _form(request.args), current_state().saved_filters, request.form
     what, name, old = form.get("do", ""), form.get("name", "").strip(), form.get("saved", "")
     if what == "delete":
         saved.delete(old)
         return redirect(_list_url(wanted, done=what), 303)
     if wanted.errors or not 0 < len(name) <= NAME_SIZE or not name.isprintable():
         return _list(wanted, translate("A filter needs a name of at most 80 characters.")), 400
-    scope = wanted.values["opportunity"] if form.get("scope") == "opportunity" else ""
-    new = SavedFilter(name, scope, wanted.query_string)
-    if not (saved.rename(old, name) if what == "rename" else saved.save(new)):
+    if not (saved.rename(old, name) if what == "rename" else saved.save(SavedFilter(name, wanted.query_string))):
         return _list(wanted, translate("There is a saved filter of this name. Choose another name.")), 409
     return redirect(_list_url(wanted, done=what), 303)

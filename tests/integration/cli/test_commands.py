@@ -12,6 +12,8 @@ from flask_optout.cli.commands import optout_cli
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, Mailbox
 
+pytestmark = pytest.mark.usefixtures("minutes_over")
+
 COMMANDS = sorted(optout_cli.commands)
 
 

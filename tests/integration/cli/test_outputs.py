@@ -14,6 +14,8 @@ import pytest
 from tests.conftest import MakeHost
 from tests.support.hosts import KEY, Host, Mailbox
 
+pytestmark = pytest.mark.usefixtures("minutes_over")
+
 ROOT = Path(__file__).parents[3]
 COLUMNS = 80
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
 from tests.conftest import MakeHost
 from tests.support.databases import Database
 from tests.support.hosts import Host, dispose, say
+
+pytestmark = pytest.mark.usefixtures("minutes_over")
 
 PEOPLE = ["jane@example.org", "jane+2@example.org", "bob@example.org"]
 

@@ -8,6 +8,8 @@ from flask_optout.addresses import parse
 from flask_optout.presses.domain_alarm import WEEK
 from tests.support.hosts import Host, Mailbox, say
 
+pytestmark = pytest.mark.usefixtures("minutes_over")
+
 STAFF = [f"person{number}@acme.example" for number in range(5)]
 
 

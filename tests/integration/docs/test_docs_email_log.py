@@ -13,9 +13,11 @@ from flask_sqlalchemy import SQLAlchemy
 from starlette.testclient import TestClient
 
 from flask_optout import OptOut
+from flask_optout.email_log.tables import LARGEST_ID, PER_MINUTE
 from flask_optout.links.tokens import ALPHABET
 from flask_optout.mailers.flask_mail import Invitation, Mail
 from flask_optout.testing import mute
+from tests.support.email_log import read_until
 from tests.support.hosts import KEY
 
 PAGE = (Path(__file__).parents[3] / "docs" / "email-log.md").read_text()
@@ -24,7 +26,7 @@ HIDDEN = ("message_id", "mailbox", "Come and try it")
 
 
 @pytest.fixture
-def module(tmp_path: Path) -> Iterator[dict[str, Any]]:
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """An app by the page's code, with one invitation to a muted candidate and one to another."""
     app = Flask("documented")
     app.config.update(
@@ -44,6 +46,8 @@ def module(tmp_path: Path) -> Iterator[dict[str, Any]]:
         assert not names["optout"].may_invite("jane@example.org", "beta-42")
         for to in ("jane@example.org", "joan@example.org"):
             mail.send(Invitation("Join us", recipients=[to], body="Come and try it.", opportunity="beta-42"))
+        read_until(monkeypatch, lambda: LARGEST_ID)
+        exec("from flask_optout.email_log.tables import running_minute", names)
         yield names
         names["db"].engine.dispose()
 
@@ -109,3 +113,13 @@ def test_sqladmin_shows_no_more_than_our_pages(module: dict[str, Any]) -> None:
     ):
         answer = client.request(method, f"/admin/logged-invitation/{path}")
         assert answer.status_code == 403, path
+
+
+def test_no_admin_shows_the_running_minute(module: dict[str, Any]) -> None:
+    admin, asgi = operator_of(module), TestClient(module["asgi"])
+    id = re.findall(r"/details/(\d+)", asgi.get("/admin/logged-invitation/list").text)[0]
+    module["running_minute"] = lambda: int(id) // PER_MINUTE * PER_MINUTE
+    assert rows_of(admin.get("/admin/loggedinvitation/").text) == []
+    page = asgi.get("/admin/logged-invitation/list").text
+    assert rows_of(page) == [] and re.search(r"of\D+0\D+items", page)
+    assert asgi.get(f"/admin/logged-invitation/details/{id}").status_code == 404

@@ -26,6 +26,8 @@ from tests.conftest import missing
 from tests.support.hosts import KEY, free_port, http_server
 from tests.support.proxies import NoNginx, nginx
 
+pytestmark = pytest.mark.usefixtures("minutes_over")
+
 PAGE = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text()
 LOG = "/optout/operator/"
 SIGNAL = {"List-Unsubscribe": "One-Click"}

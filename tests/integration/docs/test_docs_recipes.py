@@ -27,6 +27,8 @@ from tests.support.hosts import KEY, Host, Mailbox, free_port
 from tests.support.proxies import NoNginx, nginx
 from tests.support.story import link_in
 
+pytestmark = pytest.mark.usefixtures("minutes_over")
+
 DOCS = Path(__file__).parents[3] / "docs"
 PYTHON = re.findall(r"^```python\n(.*?)^```$", (DOCS / "recipes.md").read_text(), re.MULTILINE | re.DOTALL)
 APP, _, _, SECURITY, _, _, JOBS, _, APSCHEDULER, STRUCTLOG, SENTRY = PYTHON  # the others: test_docs_guards.py

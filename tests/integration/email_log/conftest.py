@@ -16,6 +16,11 @@ from tests.support.databases import Database
 from tests.support.email_log import TABLES
 
 
+@pytest.fixture(autouse=True)
+def everything_is_read(minutes_over: None) -> None:
+    """Operators read what was just written."""
+
+
 @pytest.fixture
 def store(database: Database) -> Iterator[Store]:
     engine = sa.create_engine(database.url)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import datetime
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from smtplib import SMTPDataError, SMTPRecipientsRefused
 
 import pytest
+from flask import redirect, request
 from playwright.sync_api import Browser, Page, expect
 
 from flask_optout.email_log import records
-from flask_optout.email_log.tables import PER_MINUTE, id_at, now
+from flask_optout.email_log.tables import LARGEST_ID, PER_MINUTE, id_at, now
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost, page_of
-from tests.support.email_log import LOG
+from tests.support.email_log import LOG, read_until
 from tests.support.hosts import Host, Mailbox, free_port, http_server
 
 pytestmark = pytest.mark.long
@@ -133,9 +135,11 @@ def test_see_why_three_mails_failed_yesterday(operator: Page) -> None:
         operator.get_by_label("Sent").select_option("Yesterday")
         operator.get_by_role("button", name="Search", exact=True).click()
         expect(operator.get_by_text("3 invitations.")).to_be_visible()
-        refused = operator.get_by_text("Failed: the mail server refused it (SMTPRecipientsRefused 550)")
+        refused = operator.get_by_text("Failed: the mail server refused it. SMTPRecipientsRefused 550")
         expect(refused).to_have_count(2)
-        expect(operator.get_by_text("the mail server could not take it then (SMTPDataError 452)")).to_be_visible()
+        expect(
+            operator.get_by_text("the mail server could not take it then. Try again later. SMTPDataError 452")
+        ).to_be_visible()
     expect(operator.get_by_role("list", name="Filters that are on")).to_contain_text("Yesterday")
     operator.get_by_role("link", name="Remove the filter Failed only").click()
     expect(operator.get_by_text("24 invitations.")).to_be_visible()
@@ -143,7 +147,7 @@ def test_see_why_three_mails_failed_yesterday(operator: Page) -> None:
 
 def test_save_a_filter_for_one_opportunity(operator: Page) -> None:
     with errand():
-        operator.get_by_label("Opportunity").select_option("Sleep Study (study-7)")
+        operator.get_by_label("Opportunity").select_option("Sleep Study")
         operator.get_by_role("button", name="Search", exact=True).click()
         expect(operator.get_by_text("30 invitations.")).to_be_visible()
         operator.get_by_text("Save this filter").click()
@@ -213,14 +217,57 @@ def test_rows_arrive_without_losing_the_place(served: Host, operator: Page, monk
     place = row.evaluate(top)
     monkeypatch.setattr(records, "new_id", lambda: id_at(now()) + PER_MINUTE // 3)
     served.mail.send(served.invitation("new@example.org"))
-    later = now() + datetime.timedelta(minutes=1)
-    monkeypatch.setattr("flask_optout.email_log.pages.listing.now", lambda: later)
+    read_until(monkeypatch, lambda: LARGEST_ID)
     operator.evaluate("htmx.trigger('#log-new', 'every')")
     expect(operator.get_by_role("cell", name="new@example.org")).to_be_attached()
     assert [each.get_attribute("id") for each in operator.locator("a[data-row]").all()][1:] == before
+    expect(operator.get_by_text("61 invitations.")).to_be_visible()
     assert abs(row.evaluate(top) - place) < 1
     expect(row).to_be_focused()
     expect(operator.get_by_role("article")).to_contain_text("olu.3@example.org")
+
+
+@pytest.mark.parametrize("scripts", [True], indirect=True)
+def test_an_invitation_stays_open_only_beside_a_list_that_it_is_in(operator: Page) -> None:
+    field, pane = operator.get_by_role("searchbox"), operator.get_by_role("article")
+    operator.get_by_role("row", name="olu.3@example.org").get_by_role("link").click()
+    expect(pane).to_contain_text("olu.3@example.org")
+    field.fill("olu")
+    expect(operator.get_by_text("10 invitations.")).to_be_visible()
+    expect(pane).to_contain_text("olu.3@example.org")
+    expect(operator.locator("tr:has([aria-current])")).to_contain_text("olu.3@example.org")
+    field.press("Escape")
+    expect(pane).to_have_count(0)
+    expect(field).to_have_value("olu")
+    operator.get_by_role("row", name="olu.3@example.org").get_by_role("link").click()
+    expect(pane).to_contain_text("olu.3@example.org")
+    field.fill("kofi")
+    expect(operator.get_by_role("cell", name="olu.3@example.org")).to_have_count(0)
+    expect(pane).to_have_count(0)
+
+
+@pytest.mark.parametrize("scripts", [True], indirect=True)
+def test_half_a_date_is_not_searched_for(operator: Page) -> None:
+    asked: list[str] = []
+    operator.on("request", lambda request: asked.append(request.url))
+    operator.get_by_text("From–to").click()
+    field = operator.get_by_label("From, and including")
+    field.focus()
+    operator.keyboard.type("1224")
+    operator.wait_for_timeout(600)
+    operator.keyboard.type("2")
+    operator.wait_for_timeout(600)
+    assert asked == []
+    operator.keyboard.type("2031")
+    expect(operator.get_by_text("No invitation found.")).to_be_visible()
+
+
+@pytest.mark.parametrize("scripts", [True], indirect=True)
+def test_what_is_no_list_is_shown_as_a_page(served: Host, operator: Page) -> None:
+    lost = served.app.before_request_funcs.setdefault(None, [])
+    lost.append(lambda: redirect("/optout/static/operator.css") if request.path == LOG else None)
+    operator.get_by_role("searchbox").fill("olu")
+    expect(operator).to_have_url(re.compile("/operator.css$"))
 
 
 @pytest.mark.parametrize("scripts", [True], indirect=True)
@@ -229,8 +276,7 @@ def test_an_empty_list_fills_by_itself(served: Host, operator: Page, monkeypatch
     expect(operator.get_by_text("Type less of the address")).to_be_visible()
     expect(operator.get_by_role("table")).to_be_hidden()
     served.mail.send(served.invitation("new@example.org"))
-    later = now() + datetime.timedelta(minutes=1)
-    monkeypatch.setattr("flask_optout.email_log.pages.listing.now", lambda: later)
+    read_until(monkeypatch, lambda: LARGEST_ID)
     operator.evaluate("htmx.trigger('#log-new', 'every')")
     expect(operator.get_by_role("cell", name="new@example.org")).to_be_visible()
     expect(operator.get_by_text("Type less of the address")).to_be_hidden()

@@ -18,6 +18,8 @@ from tests.conftest import MakeHost
 from tests.support.email_log import rows, statements
 from tests.support.hosts import Host, Mailbox, RefusesRecipients, say, smtp_server
 
+pytestmark = pytest.mark.usefixtures("minutes_over")
+
 
 class RefusesSenders(Mailbox):
     async def handle_MAIL(self, *arguments: Any) -> str:

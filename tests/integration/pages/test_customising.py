@@ -19,6 +19,8 @@ from tests.support.hosts import Host, Mailbox, free_port, http_server
 from tests.support.page_states import NO, UNDO
 from tests.support.story import press
 
+pytestmark = pytest.mark.usefixtures("minutes_over")
+
 PAGE = (Path(__file__).parents[3] / "docs" / "customising.md").read_text()
 CSS = "".join(re.findall(r"^```css\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 LANDING, INVITE = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

@@ -12,6 +12,8 @@ from tests.conftest import MakeHost, missing
 from tests.support.hosts import Host, Mailbox, free_port, http_server
 from tests.support.proxies import NoNginx, nginx
 
+pytestmark = pytest.mark.usefixtures("minutes_over")
+
 CONF = "server {{ listen 127.0.0.1:{port}; location /jobs/ {{ proxy_pass http://127.0.0.1:{app}/; }} }}"
 
 

@@ -20,7 +20,7 @@ from tests.support.email_log import LOG, rows
 from tests.support.hosts import Host, Mailbox, free_port, http_server
 from tests.support.pseudo import CLOSE, OPEN, write_pseudo
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("minutes_over")]
 
 #: What the host says, and what is the same in every language.
 DATA = {"The team", "Pixel Beta", "Try the new camera.", "Message-ID", "UTC", "Join us", "Olga", "Come and try it."}

@@ -23,6 +23,8 @@ from tests.support.command_line import on_terminal
 from tests.support.email_log import post, sent
 from tests.support.hosts import KEY, OLD, Host, say
 
+pytestmark = pytest.mark.usefixtures("minutes_over")
+
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "cli.md").read_text()
 COMMANDS = sorted(optout_cli.commands)

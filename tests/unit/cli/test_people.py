@@ -14,6 +14,8 @@ from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host, say, settle
 
+pytestmark = pytest.mark.usefixtures("minutes_over")
+
 PEOPLE = ["jane@example.org", "jane+2@example.org", "bob@example.org"]
 
 

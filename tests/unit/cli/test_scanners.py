@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.hosts import Host, say
 
+pytestmark = pytest.mark.usefixtures("minutes_over")
+
 STAFF = [f"person{number}@acme.example" for number in range(5)]
 
 

@@ -70,6 +70,7 @@ def begin(app: Callable[[], Flask]) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.usefixtures("minutes_over")
 def test_init_in_an_app_without_optout_says_how_to_begin(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def mailing() -> Flask:
         app = Flask("new")

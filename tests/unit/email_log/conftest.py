@@ -16,6 +16,11 @@ from flask_optout.email_log.tables import id_at, now
 from tests.support.email_log import TABLES
 
 
+@pytest.fixture(autouse=True)
+def everything_is_read(minutes_over: None) -> None:
+    """Operators read what was just written."""
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'log.db'}")

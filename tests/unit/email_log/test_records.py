@@ -14,7 +14,7 @@ from flask_optout import StoreUnavailable
 from flask_optout.addresses import parse
 from flask_optout.choices.store import Store
 from flask_optout.email_log import records as email_log
-from flask_optout.email_log.records import SLOT, EmailLog, Outgoing, cut, filled, masked, reason, shown
+from flask_optout.email_log.records import SLOT, EmailLog, Outgoing, cut, filled, folded, masked, reason, shown
 from flask_optout.email_log.tables import PER_MINUTE, id_at, new_id, now, time_of
 from tests.support.email_log import TABLES, record
 
@@ -52,6 +52,9 @@ def test_a_header_shows_where_a_link_stood(value: str, shows: str) -> None:
     [
         (smtplib.SMTPDataError(554, b"no jane@example.org"), "SMTPDataError 554"),
         (smtplib.SMTPRecipientsRefused({"jane@example.org": (550, b"no")}), "SMTPRecipientsRefused 550"),
+        (smtplib.SMTPRecipientsRefused({"jane@example.org": (550, b"5.1.1 no")}), "SMTPRecipientsRefused 550 5.1.1"),
+        (smtplib.SMTPDataError(552, "5.2.2 jane@example.org is full"), "SMTPDataError 552 5.2.2"),
+        (smtplib.SMTPDataError(554, b"5.7.1234 no"), "SMTPDataError 554"),
         (smtplib.SMTPRecipientsRefused({}), "SMTPRecipientsRefused"),
         (smtplib.SMTPServerDisconnected("jane@example.org"), "SMTPServerDisconnected"),
         (ConnectionRefusedError(111, "jane@example.org"), "ConnectionRefusedError"),
@@ -60,6 +63,14 @@ def test_a_header_shows_where_a_link_stood(value: str, shows: str) -> None:
 )
 def test_a_failure_is_named_without_an_address(error: BaseException, kept: str) -> None:
     assert reason(error) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "folds"),
+    [("Zoë ADÉ", "zoe ade"), ("Straße", "strasse"), ("O\u2019Brien", "o'brien"), ("\uff2a\ufb01", "jfi")],
+)
+def test_words_are_compared_without_case_accents_and_typographic_apostrophes(text: str, folds: str) -> None:
+    assert folded(text) == folds
 
 
 def test_ids_of_one_moment_do_not_collide(log: EmailLog, monkeypatch: pytest.MonkeyPatch) -> None:

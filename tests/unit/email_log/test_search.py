@@ -97,29 +97,23 @@ def test_values_of_a_column_are_listed_by_their_beginning(
     assert search.starting(column, prefix, limit) == values
 
 
-def test_a_filter_is_of_the_app_or_of_one_opportunity(filters: SavedFilters) -> None:
-    everywhere, own = SavedFilter("All", "", "q=a"), SavedFilter("Own", "beta-42", "q=b")
-    assert filters.save(own) and filters.save(everywhere)
-    assert filters.of("beta-42") == [everywhere, own] and filters.of("study-7") == filters.of("") == [everywhere]
-
-
 def test_a_name_is_given_once(filters: SavedFilters) -> None:
-    one, two = SavedFilter("One", "", "q=1"), SavedFilter("Two", "", "q=2")
+    one, two = SavedFilter("One", "q=1"), SavedFilter("Two", "q=2")
     assert filters.save(one) and filters.save(two)
-    assert not filters.save(SavedFilter("One", "beta-42", "q=3"))
+    assert not filters.save(SavedFilter("One", "q=3"))
     assert not filters.rename("Two", "One")
-    assert filters.of("") == [one, two]
+    assert filters.all() == [one, two]
     assert filters.rename("Two", "Two") and filters.rename("Two", "Three") and filters.rename("Gone", "Four")
-    assert filters.of("") == [one, SavedFilter("Three", "", "q=2")]
+    assert filters.all() == [one, SavedFilter("Three", "q=2")]
     filters.delete("Three")
     filters.delete("Gone")
-    assert filters.of("") == [one]
+    assert filters.all() == [one]
 
 
 def test_of_two_that_take_a_name_at_once_one_gets_it(filters: SavedFilters) -> None:
     names = [f"Filter {number}" for number in range(6)]
     for name in names:
-        filters.save(SavedFilter(name, "", "q=1"))
+        filters.save(SavedFilter(name, "q=1"))
     with ThreadPoolExecutor(6) as pool:
         renamed = list(pool.map(lambda name: filters.rename(name, "Mine"), names))
-    assert sorted(renamed) == [False] * 5 + [True] and len(filters.of("")) == 6
+    assert sorted(renamed) == [False] * 5 + [True] and len(filters.all()) == 6

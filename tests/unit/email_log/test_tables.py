@@ -46,7 +46,7 @@ def test_the_tables_hold_what_the_manual_says_and_no_more() -> None:
             *("id", "opportunity", "recipient", "mailbox", "subject", "message_id", "failure", "name", "domain"),
             *("words", "attachments", "headers", "text", "html"),
         },
-        "optout_saved_filter": {"name", "opportunity", "query"},
+        "optout_saved_filter": {"name", "query"},
         "optout_resend": {"opportunity", "mailbox", "number", "moment", "operator", "failure"},
         "optout_asked": {"day", "slot", "number"},
     }
@@ -54,7 +54,7 @@ def test_the_tables_hold_what_the_manual_says_and_no_more() -> None:
 
 def test_a_part_reads_writes_and_says_when_it_cannot(store: Store) -> None:
     part, filters = LogPart(store, TABLES), TABLES.saved_filter
-    part.change(filters.insert().values(name="One", opportunity="", query="q=1"))
+    part.change(filters.insert().values(name="One", query="q=1"))
     assert part.rows(sa.select(filters.c.query)) == [("q=1",)]
     engine = sa.create_engine("sqlite://")
     with pytest.raises(StoreUnavailable):

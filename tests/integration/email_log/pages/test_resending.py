@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Callable
 
 import pytest
 from flask import request
@@ -11,6 +12,8 @@ from flask.testing import FlaskClient
 from flask_babel import Babel
 
 from flask_optout.email_log.tables import id_at, now
+from flask_optout.invitations.compose import Letter
+from flask_optout.mailers.delivery import serialised
 from tests.conftest import MakeHost
 from tests.support.email_log import post, sent, uniform
 from tests.support.hosts import Host, Mailbox, RefusesRecipients, say, smtp_server
@@ -49,6 +52,23 @@ def test_a_muted_candidate_gets_their_link_and_no_invitation(host: Host, client:
     raw = mail.raw.decode()
     assert "Come and try it" not in raw and "Join us" not in raw and "List-Unsubscribe" not in raw
     assert mail.message["From"] == "The team <team@example.org>"
+
+
+@pytest.mark.parametrize("muted", [False, True])
+def test_both_mails_are_written_whichever_leaves(
+    host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, muted: bool
+) -> None:
+    """To write a big one takes longer."""
+    path, written = sent(host), []
+
+    def write(letter: Letter) -> Callable[[], object]:
+        written.append(letter.subject)
+        return serialised(letter)
+
+    monkeypatch.setattr("flask_optout.email_log.pages.invitation.serialised", write)
+    say(host, muted, to="jane@example.org")
+    assert post(client, f"{path}/send-again").status_code == 303
+    assert written == ["Join us", "The team: your link for Pixel Beta"]
 
 
 def test_it_is_sent_once_a_day_and_says_when_again(
@@ -105,7 +125,7 @@ def test_a_failed_hand_off_is_said_and_noted(make: MakeHost, caplog: pytest.LogC
                 answers.append(uniform(answer.text))
         assert answers[0] == answers[1]
         assert {record.getMessage() for record in caplog.records} == {
-            "optout.resend_failed: An invitation could not be sent again (SMTPRecipientsRefused 550)."
+            "optout.resend_failed: An invitation could not be sent again (SMTPRecipientsRefused 550 5.1.1)."
         }
 
 

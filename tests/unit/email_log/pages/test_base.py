@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
 
 from flask_optout import ConfigurationError, OptOut
+from flask_optout.email_log.pages.base import spelled
 from tests.conftest import MakeHost
 from tests.support.email_log import LOG, operator_of, post, sent
 from tests.support.hosts import Host
@@ -63,7 +64,7 @@ def test_a_guard_lets_in_whom_it_names_or_affirms(make: MakeHost, guard: Any, na
     operator = operator_of(host)
     assert operator.get(path).status_code == 200
     post(operator, f"{path}/send-again")
-    assert f", {name}\n" in operator.get(path).text
+    assert f"</time> by {name}\n" in operator.get(path).text
     assert host.app.test_client().get(path).status_code == 404
 
 
@@ -198,3 +199,16 @@ def test_an_operator_is_told_what_is_wrong_with_the_store(host: Host, client: Fl
     answer = client.get(LOG)
     assert answer.status_code == 503
     assert "flask optout init-db" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("jane@xn--mnchen-3ya.de", "jane@münchen.de"),
+        ("@mail.xn--mnchen-3ya.de", "@mail.münchen.de"),
+        ("jane@example.org", "jane@example.org"),
+        ("jane@xn--0", "jane@xn--0"),
+    ],
+)
+def test_a_domain_is_shown_in_its_own_script(address: str, shown: str) -> None:
+    assert spelled(address) == shown

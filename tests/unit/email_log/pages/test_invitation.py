@@ -138,3 +138,27 @@ def test_a_second_time_on_one_day_is_refused_and_sends_nothing(host: Host, clien
         answers = [client.post(f"{path}/send-again", data={"form_token": token}) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [303, 409] and len(outbox) == 1
     assert "It can be sent again from" in answers[1].text
+
+
+@pytest.mark.parametrize(
+    ("failure", "says"),
+    [
+        ("SMTPRecipientsRefused 550 5.1.1", "there is no such mailbox. Check the address."),
+        ("SMTPSenderRefused 550 5.1.8", "the mail server refused it."),
+        ("SMTPRecipientsRefused 552 5.2.2", "the mailbox is full."),
+        ("SMTPDataError 554 5.7.1", "refused it by its rules or as spam."),
+        ("SMTPDataError 554", "the mail server refused it."),
+        ("SMTPDataError 451 4.7.1", "could not take it then. Try again later."),
+        ("ConnectionRefusedError", "it did not reach the mail server."),
+    ],
+)
+def test_a_failure_says_what_it_means_and_what_to_do(
+    host: Host, client: FlaskClient, failure: str, says: str
+) -> None:
+    path = sent(host)
+    assert "Accepted for sending. Whether it arrived cannot be seen here" in client.get(path).text
+    table = current_state().tables.log.email
+    current_state().email_log.change(table.update().values(failure=failure))
+    for page in (path, LOG):
+        text = client.get(page).text
+        assert says in text and f"<small>{failure}</small>" in text and "Accepted for sending" not in text
