@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 from flask import Response, current_app, make_response, redirect, request
-from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..choices.repository import Choice
 from ..errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
 from ..links.keys import ALL
-from ..links.log_records import log, log_error
+from ..links.log_records import log_error
 from ..links.tokens import Claim, Door, joined, split
 from ..presses.evidence import (
     COMMANDS,
@@ -32,7 +30,7 @@ from ..presses.evidence import (
 from ..presses.judge import Verdict
 from ..wiring import current_state
 from .languages import OF_LINK, of_browser, of_link, render, speaking, spoken
-from .opportunities import Opportunity
+from .opportunities import Opportunity, hosts_page
 from .routing import HOME, RECEIPT, VERSIONS, PlacedBlueprint, optout_url, with_query
 
 FOR_A_YEAR = "public, max-age=31536000, immutable"
@@ -111,32 +109,17 @@ def landing_page(claim: Claim, nonce: Nonce) -> Response:
         toggle = bool(nonce.back)
         page = page_context(claim, nonce, toggle)
         return make_response(show("_toggle.html" if toggle else "_choice.html", page=page, part=True))
-    hosts = current_state().hooks.landing_page is not None
-    page = page_context(claim, nonce, in_place=not (hosts or nonce.back))
-    invites = hosts and not (page.muted or page.by_base or page.answers or page.only_everything)
-    own = _hosts_page(claim, nonce, page) if invites else None
-    return make_response(show("landing.html", page=page)) if own is None else own
-
-
-def _hosts_page(claim: Claim, nonce: Nonce, page: PageContext) -> Response | None:
-    """The host's own page for an opportunity, if it has one; what stands or goes wrong there, never breaks a link."""
     state = current_state()
-    text = state.nonces.issue(claim, nonce._replace(back=LANDING))
-    request.environ[TOGGLE] = replace(page, nonce=text, in_place=True, toggle=True)
-    try:
+    view = state.hooks.landing_page
+    page = page_context(claim, nonce, in_place=view is None and not nonce.back)
+    if view is not None and not (page.muted or page.by_base or page.answers or page.only_everything):
+        text = state.nonces.issue(claim, nonce._replace(back=LANDING))
+        request.environ[TOGGLE] = replace(page, nonce=text, in_place=True, toggle=True)
         with speaking([of_link()]):
-            answer = current_app.ensure_sync(state.hooks.landing_page)(claim.opportunity)  # type: ignore[arg-type]
-        response = None if answer is None else make_response(answer)
-    except HTTPException:  # such as get_or_404 for an opportunity that is gone
-        return None
-    except Exception:
-        failed = "The landing page failed; the candidate sees the page of Flask-OptOut."
-        log(current_app.logger, logging.ERROR, "landing_page_failed", failed, exc_info=True)
-        return None
-    if response is None or response.status_code != 200:
-        return None
-    response.headers.pop("Content-Security-Policy", None)
-    return response
+            own = hosts_page(view, claim.opportunity)
+        if own is not None:
+            return own
+    return make_response(show("landing.html", page=page))
 
 
 class AnswerButton(NamedTuple):

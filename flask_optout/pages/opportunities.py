@@ -1,4 +1,4 @@
-"""What the host says about an opportunity."""
+"""What the host says about an opportunity, and its own page for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import current_app
+from flask import Response, current_app, make_response
 from werkzeug.exceptions import HTTPException
 
 from ..errors import ConfigurationError
@@ -49,6 +49,23 @@ def described(load: Callable[[str], Any] | None, id: str) -> Opportunity:
         log(current_app.logger, logging.ERROR, "loader_failed", failed, exc_info=True)
         return Opportunity("")
     return Opportunity(" ".join(title.split()), summary, link, picture, tag_of(language))
+
+
+def hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
+    """The host's own page for an opportunity, if it has one; what stands or goes wrong there never breaks a link."""
+    try:
+        answer = current_app.ensure_sync(view)(id)
+        response = None if answer is None else make_response(answer)
+    except HTTPException:  # such as get_or_404 for an opportunity that is gone
+        return None
+    except Exception:
+        failed = "The landing page failed; the candidate sees the page of Flask-OptOut."
+        log(current_app.logger, logging.ERROR, "landing_page_failed", failed, exc_info=True)
+        return None
+    if response is None or response.status_code != 200:
+        return None
+    response.headers.pop("Content-Security-Policy", None)
+    return response
 
 
 def _fields(found: Any) -> list[Any]:
