@@ -99,7 +99,7 @@ def take_example(browser: Browser) -> None:
     looks = [look for look in LOOKS if look.name.startswith(("light", "dark"))]
     for name, go in PAGES.items():
         (BUILD / "example" / name).mkdir(parents=True, exist_ok=True)
-        with example("--port", "0") as programme:
+        with example("--port", "0", module="tests.support.example_at_once") as programme:
             page = browser.new_page(viewport=VISIT)
             go(page, programme)
             for look in looks:
@@ -118,7 +118,7 @@ def take_example(browser: Browser) -> None:
 def take_for_docs(browser: Browser) -> None:
     """Take the README's pictures: the example's landing page before and after the press."""
     for name, file in (("landing page", "invited.png"), ("muted", "muted.png")):
-        with example("--port", "0") as programme:
+        with example("--port", "0", module="tests.support.example_at_once") as programme:
             page = browser.new_page(viewport=VISIT, color_scheme="light")
             PAGES[name](page, programme)
             page.locator(".tour").evaluate("tour => tour.remove()")  # it is no part of a host's page

@@ -284,10 +284,10 @@ class Example:
 
 
 @contextmanager
-def example(*arguments: str, **environment: str) -> Iterator[Example]:
+def example(*arguments: str, module: str = "example_app", **environment: str) -> Iterator[Example]:
     """Start the example with the README's command, less its virtual environment."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "example_app", *arguments],
+        [sys.executable, "-m", module, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

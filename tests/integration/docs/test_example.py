@@ -25,14 +25,14 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 
 @pytest.fixture(scope="module")
 def programme() -> Iterator[Example]:
-    with example("--port", "0") as running:
+    with example("--port", "0", module="tests.support.example_at_once") as running:
         yield running
 
 
 @pytest.fixture
 def fresh() -> Iterator[Example]:
     """A programme in which nothing has happened yet."""
-    with example("--port", "0") as running:
+    with example("--port", "0", module="tests.support.example_at_once") as running:
         yield running
 
 
