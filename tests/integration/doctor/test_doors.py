@@ -247,6 +247,7 @@ def test_a_probe_that_cannot_be_freed_leaves_the_effect_unknown(make: MakeHost) 
         assert "doors.cache.unknown" in ids(tried(host))
 
 
+@pytest.mark.usefixtures("minutes_over")
 @pytest.mark.parametrize(
     ("template", "found"),
     [
