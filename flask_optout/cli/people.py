@@ -13,7 +13,7 @@ from ..wiring import current_state
 from .terminal import counted, typed
 
 #: Opportunities of one person; each of them may have asks.
-MOST = 10_000
+MOST_OPPORTUNITIES = 10_000
 NOTHING = "The Email Log holds nothing of this person."
 
 
@@ -47,7 +47,7 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
         return
     if any(held) and not yes:
         click.confirm("Remove all of it?", abort=True)
-    opportunities = people.opportunities(mailbox, MOST)
+    opportunities = people.opportunities(mailbox, MOST_OPPORTUNITIES)
     erased = people.erase(mailbox, slots_of(person, opportunities))  # also requests of somebody who was never invited
     if any(erased):
         click.echo(f"Removed {_rows(erased)}.")

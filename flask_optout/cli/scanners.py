@@ -18,7 +18,7 @@ from ..errors import OptOutError
 from ..invitations.compose import Letter
 from ..links.keys import ALL
 from ..links.tokens import Door
-from ..mailers.delivery import default_sender, deliver
+from ..mailers.own_mails import default_sender, deliver
 from ..pages.languages import render, sender_of, translate
 from ..testing.scanners import Answer, Scanner, scan
 from ..wiring import current_state

@@ -12,8 +12,9 @@ from ..choices.store import KeyTaken, insert
 from .records import Email, reason
 from .tables import NAME_SIZE, LogPart, new_id, now, time_of
 
-#: How often one candidate gets the invitation to one opportunity again, and how long apart.
-MOST = 3
+#: How often one candidate gets the invitation to one opportunity again, and how long apart; the page
+#: (templates/optout/operator/entry.html) and docs/email-log.md say both in words.
+MOST_RESENDS = 3
 APART = datetime.timedelta(days=1)
 
 
@@ -85,7 +86,7 @@ class Resends(LogPart):
 def refusal(earlier: list[Resend]) -> Refusal | None:
     """Why one more may not be sent now, if so; what could not be handed off does not count."""
     sent = [resend for resend in earlier if resend.failure is None]
-    if len(sent) >= MOST:
+    if len(sent) >= MOST_RESENDS:
         return Refusal.OFTEN
     if sent and now() - sent[-1].time < APART:
         return Refusal.TODAY

@@ -1,1 +1,1 @@
-"""One thin adapter for each mail library."""
+"""One adapter for each mail library; ``wire`` is what they share, and docs/adapters.md says how to add one."""

@@ -21,7 +21,7 @@ from ..errors import AddressError, OptOutError
 from ..links.keys import ALL
 from ..links.log_records import log
 from ..links.tokens import Claim, Door, bad_token
-from ..mailers.delivery import default_sender, deliver, link_letter
+from ..mailers.own_mails import default_sender, deliver, link_letter
 from ..wiring import current_state
 from . import one_click  # noqa: F401  (its routes)
 from .candidate import LONGEST_FORM, blueprint, show
@@ -32,7 +32,7 @@ __all__ = ["blueprint"]
 #: Opportunities whose links are mailed to who has lost theirs.
 LINKS = 10
 #: Mails on one day to one address: from the page for lost links, or from an ask page for one opportunity.
-MOST = 3
+MOST_MAILS = 3
 #: Mails on one day to one address from all ask pages, and for one client from the page for lost links.
 MOST_IN_ALL, MOST_FOR_CLIENT = 10, 20
 
@@ -107,13 +107,13 @@ def _mail_asked(claim: Claim, address: Address) -> None:
     invited, anything = claim.person
     if invited != current_state().tokens.keys[Door.ASK].mark(address, claim.opportunity):
         return
-    if _may_mail([(_slot(invited.digest.hex()), MOST), (_slot(anything.digest.hex()), MOST_IN_ALL)]):
+    if _may_mail([(_slot(invited.digest.hex()), MOST_MAILS), (_slot(anything.digest.hex()), MOST_IN_ALL)]):
         _mail_links(address, [claim.opportunity])
 
 
 def _mail_lost(client: str, address: Address) -> None:
     opportunities = current_state().people.opportunities(address.canonical, LINKS)
-    if opportunities and _may_mail([(_slot(address.canonical), MOST), (_slot(client), MOST_FOR_CLIENT)]):
+    if opportunities and _may_mail([(_slot(address.canonical), MOST_MAILS), (_slot(client), MOST_FOR_CLIENT)]):
         _mail_links(address, opportunities)
 
 

@@ -21,7 +21,7 @@ from ..links.tokens import tag_of
 CATALOGUES = Path(__file__).parents[1] / "translations"
 DOMAIN = "optout"
 #: How many languages of an Accept-Language header are looked at.
-MOST = 10
+MOST_TAGS = 10
 #: Where a request keeps the language of the link that opened it.
 OF_LINK = "optout.language"
 
@@ -72,7 +72,7 @@ def of_link() -> str:
 
 def of_browser() -> list[str]:
     """The languages that the browser asks for, in its order of preference."""
-    return [tag_of(tag) for tag, quality in request.accept_languages[:MOST] if quality > 0]
+    return [tag_of(tag) for tag, quality in request.accept_languages[:MOST_TAGS] if quality > 0]
 
 
 def of_app() -> str:

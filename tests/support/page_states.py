@@ -19,7 +19,7 @@ from flask_optout.email_log.search import Criteria
 from flask_optout.email_log.tables import LARGEST_ID
 from flask_optout.invitations.compose import Draft
 from flask_optout.links.tokens import Door
-from flask_optout.mailers.delivery import default_sender, link_letter
+from flask_optout.mailers.own_mails import default_sender, link_letter
 from flask_optout.testing import forget_data_key
 from flask_optout.wiring import current_state
 from tests.support.email_log import read_until

@@ -18,7 +18,7 @@ from ...addresses import holds_control, parse
 from ...invitations.compose import Draft, Letter
 from ...links.log_records import log
 from ...links.tokens import Door, tag_of
-from ...mailers.delivery import link_letter, serialised
+from ...mailers.own_mails import link_letter, serialised
 from ...pages.languages import of_app, render, speaking
 from ...pages.routing import optout_url
 from ...wiring import current_state

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from flask_optout.pages.find_link import LINKS, MOST, MOST_FOR_CLIENT
+from flask_optout.pages.find_link import LINKS, MOST_FOR_CLIENT, MOST_MAILS
 from tests.conftest import MakeHost, missing
 from tests.support.hosts import Host, Mailbox, free_port, http_server, say, settle
 
@@ -88,9 +88,9 @@ def test_nothing_is_looked_up_before_the_answer(
 
 def test_it_is_bounded_for_one_address_and_for_one_client(host: Host, client: FlaskClient, smtp: Mailbox) -> None:
     invite(host, smtp, "beta-42")
-    for number in range(MOST + 2):
+    for number in range(MOST_MAILS + 2):
         find(client, "jane@example.org", of=f"192.0.2.{number}")
-    assert len(smtp.received) == MOST
+    assert len(smtp.received) == MOST_MAILS
     people = [f"person{number}@example.org" for number in range(MOST_FOR_CLIENT + 2)]
     for person in people:
         invite(host, smtp, "beta-42", to=person)

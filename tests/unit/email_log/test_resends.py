@@ -9,7 +9,7 @@ import pytest
 
 from flask_optout.choices.store import Store
 from flask_optout.email_log.records import EmailLog
-from flask_optout.email_log.resends import MOST, Refusal, Resend, Resends, refusal
+from flask_optout.email_log.resends import MOST_RESENDS, Refusal, Resend, Resends, refusal
 from flask_optout.email_log.tables import id_at, now
 from tests.support.email_log import TABLES, record
 
@@ -45,7 +45,7 @@ def test_sending_again_is_bounded_for_each_candidate_and_opportunity(
     assert resends.begin(first, "Olga") == 1
     assert resends.begin(second, "Olga") is Refusal.TODAY
     assert resends.begin(other, "Olga") == resends.begin(elsewhere, "Olga") == 1
-    for day in range(1, MOST):
+    for day in range(1, MOST_RESENDS):
         later = now() + datetime.timedelta(days=day, minutes=1)
         monkeypatch.setattr("flask_optout.email_log.resends.now", lambda later=later: later)
         monkeypatch.setattr("flask_optout.email_log.resends.new_id", lambda later=later: id_at(later))

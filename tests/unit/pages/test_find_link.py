@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
-from flask_optout.pages.find_link import LINKS, MOST, MOST_FOR_CLIENT, MOST_IN_ALL, slots_of
+from flask_optout.pages.find_link import LINKS, MOST_FOR_CLIENT, MOST_IN_ALL, MOST_MAILS, slots_of
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, say, settle
@@ -75,7 +75,7 @@ def test_page_answer_and_mail_are_the_same_whatever_was_chosen(host: Host, clien
 
 
 def test_the_ask_page_is_bounded_for_one_opportunity_and_for_all(host: Host) -> None:
-    assert len(mailed(host, ask_path(), *[JANE] * (MOST + 2))) == MOST
+    assert len(mailed(host, ask_path(), *[JANE] * (MOST_MAILS + 2))) == MOST_MAILS
     for number in range(MOST_IN_ALL):
         mailed(host, ask_path(f"other-{number}"), JANE)
     assert mailed(host, ask_path("study-7"), JANE) == []
@@ -83,9 +83,9 @@ def test_the_ask_page_is_bounded_for_one_opportunity_and_for_all(host: Host) -> 
 
 
 def test_the_other_page_is_bounded_for_one_address_and_for_one_client(host: Host) -> None:
-    for number in range(MOST + 2):
+    for number in range(MOST_MAILS + 2):
         found = mailed(host, "/optout/", JANE, of=f"192.0.2.{number}")
-        assert len(found) == (number < MOST)
+        assert len(found) == (number < MOST_MAILS)
     people = [f"p{number}@example.org" for number in range(MOST_FOR_CLIENT + 2)]
     for person in people:
         host.mail.send(host.invitation(person))

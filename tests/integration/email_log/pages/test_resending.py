@@ -13,7 +13,7 @@ from flask_babel import Babel
 
 from flask_optout.email_log.tables import id_at, now
 from flask_optout.invitations.compose import Letter
-from flask_optout.mailers.delivery import serialised
+from flask_optout.mailers.own_mails import serialised
 from tests.conftest import MakeHost
 from tests.support.email_log import post, sent, uniform
 from tests.support.hosts import Host, Mailbox, RefusesRecipients, say, smtp_server

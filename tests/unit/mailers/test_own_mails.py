@@ -8,7 +8,7 @@ import pytest
 
 from flask_optout import ConfigurationError, Opportunity
 from flask_optout.addresses import parse
-from flask_optout.mailers.delivery import default_sender, deliver, link_letter
+from flask_optout.mailers.own_mails import default_sender, deliver, link_letter
 from tests.support.hosts import Host
 
 JANE = parse("Jane <jane@example.org>")

@@ -6,8 +6,8 @@ import pytest
 
 from flask_optout import Opportunity
 from flask_optout.addresses import parse
-from flask_optout.mailers.delivery import deliver, link_letter
 from flask_optout.mailers.flask_mailman import Mail
+from flask_optout.mailers.own_mails import deliver, link_letter
 from tests.support.hosts import Host, Mailbox
 
 
