@@ -34,7 +34,8 @@ optout.init_app(app) in it. Where you invite somebody, send this:
 
     {send}
 
-A new key, for the environment of every process of the app:
+A new key, for the environment of every process of the app; in this shell put
+"export" before it:
 
     OPTOUT_KEY={key}
 
@@ -60,7 +61,7 @@ All commands:    flask optout --help"""
 def status() -> None:
     """Say in a line each what this app has and what it lacks."""
     # The doctor's tools are loaded when one asks for them.
-    from ..doctor.report import COLOURS
+    from ..doctor.report import COLOURS, Report
     from ..doctor.setup import setup
 
     state = current_state()
@@ -73,6 +74,7 @@ def status() -> None:
         for line in more:
             click.echo(f"{'':8}{line}")
     click.echo(NEXT)
+    sys.exit(Report.of(None, found).exit_status)
 
 
 @click.command("init")
