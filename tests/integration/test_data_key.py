@@ -144,7 +144,7 @@ def test_a_second_rotation_has_nothing_to_remove_and_says_how_to_begin_one(start
     host = start(OPTOUT_KEYS=[B, A])
     with host.app.app_context():
         say(host, True)
-    assert "Remove the older keys" in rotate(host)
+    assert "Remove the older ones" in rotate(host)
     assert "put a new key in front of it in OPTOUT_KEYS" in " ".join(rotate(start(OPTOUT_KEYS=[B])).split())
 
 
