@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import pytest
@@ -14,14 +15,33 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from flask_optout.addresses import Recipient, parse
+from flask_optout.choices.store import Store
+from flask_optout.email_log import records
 from flask_optout.email_log.records import Email, EmailLog, Outgoing
 from flask_optout.email_log.search import PAGE
-from flask_optout.email_log.tables import LogTables
+from flask_optout.email_log.tables import LogTables, id_at, now
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 
 LOG = "/optout/operator/"
 TABLES = LogTables(sa.MetaData())
+
+
+@contextmanager
+def store_at(url: sa.URL | str) -> Iterator[Store]:
+    """A store with the tables of an Email Log in this database."""
+    engine = sa.create_engine(url)
+    for table in TABLES.all():
+        table.create(engine)
+    yield Store(lambda: engine, lambda: None)
+    engine.dispose()
+
+
+def in_order(store: Store, monkeypatch: pytest.MonkeyPatch) -> EmailLog:
+    """An Email Log whose rows, which have no order within a minute, have the one in which they are written."""
+    numbers = count()
+    monkeypatch.setattr(records, "new_id", lambda: id_at(now()) + next(numbers))
+    return EmailLog(store, TABLES)
 
 
 def record(log: EmailLog, to: Recipient = "jane@example.org", opportunity: str = "beta-42", **fields: Any) -> int:

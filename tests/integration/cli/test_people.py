@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import pytest
-import sqlalchemy as sa
 
 from tests.conftest import MakeHost
 from tests.support.databases import Database
-from tests.support.hosts import Host, dispose, say
+from tests.support.hosts import dispose, say
+from tests.support.people import invite, kept, run
 
 pytestmark = pytest.mark.usefixtures("minutes_over")
-
-PEOPLE = ["jane@example.org", "jane+2@example.org", "bob@example.org"]
-
-
-def run(host: Host, *arguments: str, given: str = "") -> tuple[int, str]:
-    result = host.app.test_cli_runner().invoke(args=["optout", *arguments], input=given)
-    return result.exit_code, result.output
-
-
-def invite(host: Host) -> None:
-    for person in PEOPLE:
-        for opportunity in ("beta-42", "study-7"):
-            host.mail.send(host.invitation(person, opportunity))
-
-
-def kept(host: Host) -> list[str]:
-    with host.db.engine.connect() as connection:
-        return sorted(set(connection.scalars(sa.text("SELECT mailbox FROM optout_email_log"))))
 
 
 def test_one_person_is_erased_and_their_choice_stands(make: MakeHost, database: Database) -> None:

@@ -13,26 +13,9 @@ from flask_optout.email_log.search import Criteria
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host, say, settle
+from tests.support.people import PEOPLE, invite, kept, run
 
 pytestmark = pytest.mark.usefixtures("minutes_over")
-
-PEOPLE = ["jane@example.org", "jane+2@example.org", "bob@example.org"]
-
-
-def run(host: Host, *arguments: str, given: str = "") -> tuple[int, str]:
-    result = host.app.test_cli_runner().invoke(args=["optout", *arguments], input=given)
-    return result.exit_code, result.output
-
-
-def invite(host: Host) -> None:
-    for person in PEOPLE:
-        for opportunity in ("beta-42", "study-7"):
-            host.mail.send(host.invitation(person, opportunity))
-
-
-def kept(host: Host) -> list[str]:
-    with host.db.engine.connect() as connection:
-        return sorted(set(connection.scalars(sa.text("SELECT mailbox FROM optout_email_log"))))
 
 
 def test_an_export_holds_every_invitation_and_no_link(host: Host) -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from flask_optout.choices.store import Store
-from flask_optout.email_log import records
 from flask_optout.email_log.records import EmailLog
-from flask_optout.email_log.tables import id_at, now
-from tests.support.email_log import TABLES
+from tests.support.email_log import in_order, store_at
 
 
 @pytest.fixture(autouse=True)
@@ -23,16 +19,10 @@ def everything_is_read(minutes_over: None) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'log.db'}")
-    for table in TABLES.all():
-        table.create(engine)
-    yield Store(lambda: engine, lambda: None)
-    engine.dispose()
+    with store_at(f"sqlite:///{tmp_path / 'log.db'}") as store:
+        yield store
 
 
 @pytest.fixture
 def log(store: Store, monkeypatch: pytest.MonkeyPatch) -> EmailLog:
-    """Rows of one minute have no order; those of these tests have the one in which they were written."""
-    numbers = count()
-    monkeypatch.setattr(records, "new_id", lambda: id_at(now()) + next(numbers))
-    return EmailLog(store, TABLES)
+    return in_order(store, monkeypatch)
