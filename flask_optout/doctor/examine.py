@@ -28,9 +28,9 @@ try:
     from .resolver import Resolver
 
     MISSING: str | None = None
-except ImportError as error:
+except ImportError as _error:
     #: What is not installed of the extra.
-    MISSING = error.name
+    MISSING = _error.name
 
 #: In all; DNS stops some seconds earlier, so that what was seen by then is told.
 SECONDS = 18.0

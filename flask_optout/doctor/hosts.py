@@ -47,7 +47,8 @@ def _takes_mail(id: str) -> Callable[[Resolver, str], Iterator[Finding]]:
 
 
 #: Whether a domain takes mail: one that invitations come from, and that of OPTOUT_MAILTO.
-mx, mailto = _takes_mail("domain.mx"), _takes_mail("domain.mailto")
+mx: Callable[[Resolver, str], Iterator[Finding]] = _takes_mail("domain.mx")
+mailto: Callable[[Resolver, str], Iterator[Finding]] = _takes_mail("domain.mailto")
 
 
 def senders(resolver: Resolver, host: str | None) -> list[str]:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Protocol
 
 import dns.exception
 
@@ -35,12 +35,21 @@ READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class Question(pyspf.query):  # type: ignore[misc]
-    """pyspf's evaluation, asking through our resolver: its own way into DNS knows neither deadline nor server.
+class Evaluation(Protocol):
+    """What SPF says: ``result`` is in the words of RFC 7208 section 2.6, ``tree`` the records that it led to.
 
-    ``result`` is in the words of RFC 7208 section 2.6, ``tree`` the records that it led to, ``broken`` the domain
-    whose record is wrong, and that record.
+    ``broken`` is the domain whose record is wrong, and that record.
     """
+
+    result: str
+    reason: str
+    broken: tuple[str, str] | None
+    tree: list[str]
+    lookups: int
+
+
+class _Question(pyspf.query):  # type: ignore[misc]
+    """pyspf's evaluation, asking through our resolver: its own way into DNS knows neither deadline nor server."""
 
     result = reason = ""
     broken: tuple[str, str] | None = None
@@ -91,7 +100,7 @@ def ask(
     local: str = "bounces",
     strict: bool = True,
     record: str | None = None,
-) -> Question:
+) -> Evaluation:
     """What SPF says of a sender.
 
     :param domain: the domain of MAIL FROM, ``local`` what stands before its @.
@@ -99,7 +108,7 @@ def ask(
     :param record: a record to try in place of the one in DNS.
     :raises Unsure: when DNS does not answer, or pyspf cannot read what it says.
     """
-    question = Question(resolver, strict, i=sender, s=f"{local}@{domain}", h=helo or domain)
+    question = _Question(resolver, strict, i=sender, s=f"{local}@{domain}", h=helo or domain)
     try:
         question.result = str(question.check(spf=record)[0])
     except (ValueError, LookupError, AttributeError, AssertionError, RecursionError, dns.exception.DNSException) as e:
@@ -111,7 +120,7 @@ def ask(
     return question
 
 
-def _whole(resolver: Resolver, domain: str, record: str | None = None) -> Question:
+def _whole(resolver: Resolver, domain: str, record: str | None = None) -> Evaluation:
     """What a record says to the sender whom no term names, all of it read in spite of errors."""
     verdict = ask(resolver, NOBODY, domain, record=record)
     with suppress(Unsure):
@@ -159,7 +168,7 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
 
 
 def _record(
-    resolver: Resolver, domain: str, record: str, nobody: Question, verdicts: dict[str, Question]
+    resolver: Resolver, domain: str, record: str, nobody: Evaluation, verdicts: dict[str, Evaluation]
 ) -> Iterator[Finding]:
     """What the record says, whoever sends."""
     whose, broken = nobody.broken or (domain, record)
@@ -186,7 +195,7 @@ def _as_terms(senders: list[str]) -> str:
     return " ".join(f"ip{ip_address(sender).version}:{sender}" for sender in senders)
 
 
-def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, Question | None]:
+def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, Evaluation | None]:
     """What to paste for a record, and what SPF says of it; nothing to paste where it would be an error."""
     try:
         verdict = _whole(resolver, domain, record)

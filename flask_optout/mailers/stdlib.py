@@ -42,9 +42,12 @@ class Invitation(Inviting, EmailMessage):
     def raw_items(self) -> NoReturn:  # what every generator asks for
         raise not_gated("Hand it to optout.send_invitations().")
 
-    make_related, add_related = map(_on_a_plain_message, ("make_related", "add_related"))
-    make_alternative, add_alternative = map(_on_a_plain_message, ("make_alternative", "add_alternative"))
-    make_mixed, add_attachment = map(_on_a_plain_message, ("make_mixed", "add_attachment"))
+    make_related: Any = _on_a_plain_message("make_related")
+    make_alternative: Any = _on_a_plain_message("make_alternative")
+    make_mixed: Any = _on_a_plain_message("make_mixed")
+    add_related: Any = _on_a_plain_message("add_related")
+    add_alternative: Any = _on_a_plain_message("add_alternative")
+    add_attachment: Any = _on_a_plain_message("add_attachment")
 
 
 def send_invitations(
