@@ -82,16 +82,17 @@ def _words(name: str, titles: list[str]) -> dict[str, str]:
             "not pass them on. If you did not ask for them, there is nothing to do."
         )
         return {"subject": subject, "words": words, "advice": advice}
-    subject = translate("%(sender)s: your link", sender=name)
-    words = translate(
-        "%(sender)s invited you. Somebody asked for your link to be sent once more, so here it is:", sender=name
-    )
     if title := titles[0]:
         subject = translate("%(sender)s: your link for %(title)s", sender=name, title=title)
         words = translate(
             "%(sender)s invited you to %(title)s. Somebody asked for your link to be sent once more, so here it is:",
             sender=name,
             title=title,
+        )
+    else:
+        subject = translate("%(sender)s: your link", sender=name)
+        words = translate(
+            "%(sender)s invited you. Somebody asked for your link to be sent once more, so here it is:", sender=name
         )
     advice = translate(
         "Open it to see whether you get these invitations, and to change that. It works only for you; do not pass it "
