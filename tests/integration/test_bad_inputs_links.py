@@ -14,13 +14,13 @@ from urllib.parse import quote, urlsplit
 import pytest
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeSerializer, URLSafeTimedSerializer
-from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
+from tests.support.email_log import statements as statements_of
 from tests.support.hosts import KEY, Host, say
 
 pytestmark = pytest.mark.long
@@ -33,14 +33,8 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 def statements(host: Host) -> Iterator[list[str]]:
     """Every statement that reaches the database once its data key is open."""
     host.path()
-    seen: list[str] = []
-
-    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        seen.append(statement)
-
-    event.listen(host.db.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(host.db.engine, "before_cursor_execute", note)
+    with statements_of(host) as seen:
+        yield seen
 
 
 def token_of(host: Host, to: str = "jane@example.org", opportunity: str = "beta-42") -> str:

@@ -76,6 +76,7 @@ def read_until(monkeypatch: pytest.MonkeyPatch, running_minute: Callable[[], int
 
 @contextmanager
 def statements(host: Host) -> Iterator[list[str]]:
+    """Every statement that reaches the database meanwhile."""
     seen: list[str] = []
 
     def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:

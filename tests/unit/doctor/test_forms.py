@@ -5,16 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flask_optout.doctor.forms import DECOY, Button, Form, buttons_in, forms_in, offered, scripts_in
-
-PAGE = f"""
-<script src="/static/htmx.js"></script><script>inline()</script>
-<button name="outside" value="1">Outside</button>
-<form action="/optout/aaaa"><input name="nonce" value="n1"><input type="submit">
-  <button name="choice" value="mute"> Not <b>Interested?</b></button>
-  <button name="choice" value="{DECOY}">Nothing</button><button type="button">No name</button>
-</form>
-<form><input name="empty"><button name="other" value="x">Other</button></form>
-"""
+from tests.support.forms import PAGE
 
 
 def test_the_forms_of_a_page() -> None:

@@ -10,7 +10,6 @@ from urllib.parse import quote, urlsplit
 import pytest
 from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
-from sqlalchemy import event
 
 from flask_optout import OptOut
 from flask_optout.addresses import parse
@@ -19,6 +18,7 @@ from flask_optout.pages.candidate import RESULT_AGE, element_id, opened, own_url
 from flask_optout.presses.evidence import Command, Nonce, Page
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
+from tests.support.email_log import statements as statements_of
 from tests.support.hosts import VISIT, Host, say
 
 #: What a mail program, a hand or an attacker makes of a token.
@@ -47,14 +47,8 @@ def one_click_path(to: str = "jane@example.org") -> str:
 @pytest.fixture
 def statements(host: Host) -> Iterator[list[str]]:
     """Every statement that reaches the database."""
-    seen: list[str] = []
-
-    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        seen.append(statement)
-
-    event.listen(host.db.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(host.db.engine, "before_cursor_execute", note)
+    with statements_of(host) as seen:
+        yield seen
 
 
 class TestLanding:

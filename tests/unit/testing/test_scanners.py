@@ -7,20 +7,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from flask_optout.doctor.forms import DECOY, FORM, SIGNAL
+from flask_optout.doctor.forms import FORM, SIGNAL
 from flask_optout.testing.scanners import PROFILES, Answer, Scanner, scan
+from tests.support.forms import PAGE
 
 LINK = "https://jobs.example.org/optout/aaaa"
 ONE_CLICK = "https://jobs.example.org/optout/one-click/aaaa"
-PAGE = f"""
-<script src="/static/htmx.js"></script><script>inline()</script>
-<button name="outside" value="1">Outside</button>
-<form action="/optout/aaaa"><input name="nonce" value="n1"><input type="submit">
-  <button name="choice" value="mute"> Not <b>Interested?</b></button>
-  <button name="choice" value="{DECOY}">Nothing</button><button type="button">No name</button>
-</form>
-<form><input name="empty"><button name="other" value="x">Other</button></form>
-"""
 
 
 class Site:
