@@ -31,17 +31,20 @@ def invite(id: str) -> Response:
     opportunity = OPPORTUNITIES.get(id) or abort(404)
     name, address = CANDIDATES.get(request.form["candidate"]) or abort(404)
     about = {"name": name, "opportunity": opportunity, "link": optout.link(address, id)}
-    mail.send(
-        Invitation(
-            f"Will you test our {opportunity.title}?",
-            recipients=[(name, address)],
-            body=render_template("mail/invitation.txt", **about),
-            html=render_template("mail/invitation.html", **about),
-            opportunity=id,
-        )
+    invitation = Invitation(
+        f"Will you test our {opportunity.title}?",
+        recipients=[(name, address)],
+        body=render_template("mail/invitation.txt", **about),
+        html=render_template("mail/invitation.html", **about),
+        opportunity=id,
     )
-    # "Accepted", not "sent": whether it left is for the candidate alone to know.
-    flash(f"Invitation accepted: {opportunity.title}, {name}.")
+    try:
+        mail.send(invitation)
+    except OSError:  # also an SMTPException: whoever is refused, whether or not they are muted
+        flash(f"The mail server did not take it: {opportunity.title}, {name}. The Email Log says why.")
+    else:
+        # "Accepted", not "sent": whether it left is for the candidate alone to know.
+        flash(f"Invitation accepted: {opportunity.title}, {name}.")
     return redirect(url_for(".invitations"), 303)
 
 

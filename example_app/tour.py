@@ -58,7 +58,8 @@ STEPS = (
     ),
     Step(
         "undone",
-        "{who} thinks again. Open the link in the old mail, and press “I've changed my mind.”",
+        "{who} thinks again. Open the link in the old mail, if need be “Changed your mind?”, and press "
+        "“I've changed my mind.”",
         "{who} can be invited again, and the page shows the invitation.",
         "mailbox",
     ),

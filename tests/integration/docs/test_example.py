@@ -13,6 +13,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
 
+from example_app import create_app
+from example_app.mailbox import MailServer
 from tests.conftest import page_of
 from tests.support.example_pages import PAGES, open_newest
 from tests.support.hosts import Example, example
@@ -107,6 +109,20 @@ def test_a_visitor_walks_through_the_story(fresh: Example, page: Page) -> None:
     expect(again.get_by_role("link", name="See the Pocket Camera")).to_be_visible()
     page.get_by_role("button", name="Again, with somebody else").click()
     expect_steps(page, 0)
+
+
+def test_an_operator_is_told_that_a_mail_server_took_no_mail(tmp_path: Path) -> None:
+    nobody = MailServer()
+    nobody.port = 1  # where nothing listens
+    app = create_app(
+        nobody,
+        SECRET_KEY="a key of the example, 32 bytes long",
+        SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path}/example.db",
+        OPTOUT_BASE_URL="http://127.0.0.1",
+    )
+    client = app.test_client()
+    answer = client.post("/opportunities/camera/invitations", data={"candidate": "jane"}, follow_redirects=True)
+    assert "The mail server did not take it: Pocket Camera, Jane Doe. The Email Log says why." in answer.text
 
 
 def test_the_mailbox_shows_new_mail_by_itself(fresh: Example, browser: Browser) -> None:
