@@ -45,10 +45,9 @@ def doctor(
     Example:
         flask optout doctor --message delivered.eml
     """
-    from ..doctor.case import Case, checked_domain, checked_nameserver
+    from ..doctor.case import LONGEST_MESSAGE, Case, checked_domain, checked_nameserver
     from ..doctor.examine import examine
     from ..doctor.report import TITLES, as_json, write
-    from ..doctor.sample import LONGEST_MESSAGE
 
     raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
     try:

@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 import dkim
 
-from .finding import Finding, Unsure, check, tell
+from .case import Sample, tag_list
+from .finding import Finding, Unsure, attempt, tell
 from .providers import Provider, by_host, by_selector
 from .receiver import held
-from .records import flawed, paste_of
-from .resolver import Resolver
-from .sample import Sample, tag_list
+from .resolver import Resolver, flawed, paste_of
 
 SHORTEST_KEY = 1024
 GOOD_KEY = 2048
@@ -26,6 +25,7 @@ LONGEST_SIGNATURE = 3_000
 BLANKS_IN_HEAD = re.compile(rb"\s{100}")
 BLANKS_IN_BODY = re.compile(rb"[ \t]{200}")
 MOST_SIGNATURES = 5
+QUIET = logging.Logger("quiet", logging.CRITICAL)
 
 
 class Key(NamedTuple):
@@ -55,7 +55,6 @@ def _is_key(record: str) -> bool:
 def _parsed(record: str) -> Key:
     tags = tag_list(record)
     text, kind = re.sub(r"\s", "", tags.get("p", "")), tags.get("k", "rsa").lower()
-    hashes, services = (_words(tags.get(tag, usual)) for tag, usual in (("h", "sha256"), ("s", "*")))
     if "p" in tags and not text:
         return Key(wrong="revoked")
     try:
@@ -68,7 +67,8 @@ def _parsed(record: str) -> Key:
         return Key(kind, 256, "extra", "nacl")
     except (dkim.DKIMException, ValueError, LookupError, TypeError) as error:
         return Key(wrong="syntax", reason=str(error).partition("(")[0].strip() or "p= is no key")
-    return Key(kind, bits, "hash" if "sha256" not in hashes else "service" if not {"*", "email"} & services else "")
+    serves = {"*", "email"} & _words(tags.get("s", "*"))
+    return Key(kind, bits, "hash" if "sha256" not in _words(tags.get("h", "sha256")) else "" if serves else "service")
 
 
 def _words(text: str) -> set[str]:
@@ -82,13 +82,12 @@ def keys(resolver: Resolver, selectors: list[tuple[str, str]]) -> Iterator[Findi
     """
     if not selectors:
         yield tell("domain.dkim.selector")
-    found = [finding for pair in selectors for finding in _key(resolver, *pair)]
+    found = [finding for pair in selectors for finding in attempt("domain.dkim", _key(resolver, *pair))]
     yield from found
     if {finding.facts.get("kind", "unknown") for finding in found if finding.id != "domain.dkim.test"} == {"ed25519"}:
         yield tell("domain.dkim.ed25519")
 
 
-@check("domain.dkim")
 def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
     name = f"{selector}._domainkey.{domain}"
     records = resolver.texts(name)
@@ -107,10 +106,10 @@ def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
 
 def _provider(resolver: Resolver, selector: str, name: str) -> Provider | None:
     """Who holds the key, and has a page that shows its record."""
-    targets: list[str] = []
     with suppress(Unsure):
-        targets = [record.target.to_text() for record in resolver.records(name, "CNAME")]
-    return by_host(targets[0]) if targets else by_selector(selector)
+        for record in resolver.records(name, "CNAME"):
+            return by_host(record.target.to_text())
+    return by_selector(selector)
 
 
 def signatures(resolver: Resolver, sample: Sample) -> Iterator[Finding]:
@@ -120,10 +119,9 @@ def signatures(resolver: Resolver, sample: Sample) -> Iterator[Finding]:
         yield tell("message.dkim.unknown", reason="blanks")
         return
     for index, tags in enumerate(sample.signatures[:MOST_SIGNATURES]):
-        yield from _signature(resolver, sample, index, tags)
+        yield from attempt("message.dkim", _signature(resolver, sample, index, tags))
 
 
-@check("message.dkim")
 def _signature(resolver: Resolver, sample: Sample, index: int, tags: dict[str, str]) -> Iterator[Finding]:
     if len(sample.all("DKIM-Signature")[index]) > LONGEST_SIGNATURE:
         raise Unsure("long")
@@ -139,21 +137,18 @@ def _judged(records: list[str], message: bytes, index: int, tags: dict[str, str]
 
     :raises Unsure: when nobody can tell.
     """
-    key = read(records)
+    key, ends = read(records), tags.get("x", "")
     if key.wrong == "extra":
         raise Unsure(key.reason)
     if key.wrong:
         return "key", key.reason or key.wrong
     if not tags.get("a", "").lower().startswith(key.kind):
         return "type", f"it says a={tags.get('a')}, and the key is an {key.kind} key"
-    ends = tags.get("x", "")
-    if ends.isascii() and ends.isdigit() and int(ends[:12]) < time.time():
+    if ends.isascii() and ends.isdigit() and int(ends[:12]) < time.time():  # dkimpy lets ten hours pass
         return "expired", f"x={ends}"
-    quiet = logging.getLogger(f"{__name__}.quiet")
-    quiet.disabled = True
     try:
         # Short keys are judged where the key is; here the question is whether the message is as it was signed.
-        verifier = dkim.DKIM(message, logger=quiet, minkey=0)
+        verifier = dkim.DKIM(message, logger=QUIET, minkey=0)
         valid = verifier.verify(index, dnsfunc=lambda name, timeout: records[0].encode())
     except (dkim.DKIMException, ValueError, LookupError, TypeError, AttributeError) as error:
         return "body" if "body hash mismatch" in str(error) else "invalid", str(error)

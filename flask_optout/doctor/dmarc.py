@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from checkdmarc.dmarc import (
@@ -22,10 +21,9 @@ from checkdmarc.dmarc import (
     verify_dmarc_report_destination,
 )
 
-from .finding import Finding, check, tell
-from .records import flawed, paste_of
-from .resolver import Resolver
-from .sample import tag_list
+from .case import tag_list
+from .finding import Finding, attempt, tell
+from .resolver import Resolver, flawed, paste_of
 
 #: Section 4.8: the name of the tag may be in capitals, DMARC1 is in capitals.
 MARK = re.compile(r"[vV]\s*=\s*DMARC1\s*(;|$)")
@@ -38,32 +36,27 @@ VALUES |= dict.fromkeys(("adkim", "aspf"), {"r", "s"})
 MOST_LABELS = 8
 
 
-@dataclass
 class Policy:
-    """A DMARC record, where it is, its tags with their values in small letters, and the tags that do not count."""
+    """A DMARC record and where it is: its tags with their values in small letters, and the tags that do not count.
 
-    name: str
-    record: str
-    tags: dict[str, str] = field(default_factory=dict)
-    dropped: dict[str, str] = field(default_factory=dict)
+    ``twice`` are the tags that stand there more than once, ``reports`` the rua addresses, each as checkdmarc reads
+    it, if it can.
+    """
 
-    def __post_init__(self) -> None:
-        for tag, value in tag_list(self.record).items():
+    def __init__(self, name: str, record: str) -> None:
+        self.name = name
+        self.record = record
+        self.tags: dict[str, str] = {}
+        self.dropped: dict[str, str] = {}
+        for tag, value in tag_list(record).items():
             lower = value if tag in ("rua", "ruf") else value.lower()
             parts = re.split(r"\s*:\s*", lower) if tag == "fo" else [lower]
             good = tag not in VALUES or (set(parts) <= VALUES[tag] and len(set(parts)) == len(parts))
             (self.tags if good else self.dropped)[tag] = lower
-
-    @property
-    def twice(self) -> list[str]:
-        """The tags that stand there more than once."""
-        counts = Counter(re.findall(r"(?:^|;)\s*(\w+)\s*=", self.record.lower()))
-        return sorted(tag for tag, count in counts.items() if count > 1)
-
-    @property
-    def reports(self) -> dict[str, dict[str, Any] | None]:
-        """The rua addresses, each as checkdmarc reads it, if it can."""
-        return {uri.strip(): _read(uri) for uri in self.tags.get("rua", "").split(",") if uri.strip()}
+        counts = Counter(re.findall(r"(?:^|;)\s*(\w+)\s*=", record.lower()))
+        self.twice = sorted(tag for tag, count in counts.items() if count > 1)
+        uris = map(str.strip, self.tags.get("rua", "").split(","))
+        self.reports = {uri: _read(uri) for uri in uris if uri}
 
     def paste(self, *without: str, **more: str) -> str:
         """The record with its flaws mended, its policy as it stands; empty where nobody knows which that is."""
@@ -110,7 +103,6 @@ def find(resolver: Resolver, domain: str) -> tuple[str, Policy | None]:
     return organization, found.get(domain) or found.get(organization) or next(reversed(found.values()), None)
 
 
-@check("domain.dmarc")
 def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
     """What is wrong with the DMARC record that applies to a domain in From."""
     at = f"_dmarc.{domain}"
@@ -129,7 +121,7 @@ def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
         yield tell("domain.dmarc.none", (), paste_of(at, record, is_whole), domain=domain)
     if policy is not None:
         yield from _policy(policy, domain, exists)
-        yield from _reports(resolver, policy)
+        yield from attempt("domain.dmarc.reports", _reports(resolver, policy))
 
 
 def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
@@ -160,7 +152,6 @@ def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
             yield tell(f"domain.dmarc.{end}", details, paste, **facts, tags=found)
 
 
-@check("domain.dmarc.reports")
 def _reports(resolver: Resolver, policy: Policy) -> Iterator[Finding]:
     """Whether the domains to which reports go take them."""
     mailboxes = [uri["address"] for uri in policy.reports.values() if uri and "@" in uri["address"]]
@@ -180,7 +171,6 @@ def aligned(resolver: Resolver, author: str, other: str, strict: bool = False) -
     return author == other or (not strict and find(resolver, author)[0] == find(resolver, other)[0])
 
 
-@check("domain.alignment")
 def alignment(resolver: Resolver, author: str, bounce: str | None, signers: list[str]) -> Iterator[Finding]:
     """Whether SPF's domain or a signature's domain is the one in From: one of them must be.
 

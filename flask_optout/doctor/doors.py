@@ -14,8 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from ..addresses import Address, parse
 from .finding import Finding, side_by_side, tell
 from .forms import CHROME, FORM, SIGNAL, buttons_in, offered, scripts_in
-from .http import PROGRAM, NoReply, Reply, knock
-from .policies import policies
+from .http import PROGRAM, NoReply, Reply, knock, policies
 from .providers import CHALLENGES
 
 #: example.com is nobody's (RFC 2606 section 3).
@@ -77,11 +76,11 @@ def doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = F
         yield tell("doors.cookie", what="page")
     yield from _scripts(first, probe.landing)
     work = {
-        "doors.agents": lambda: _as_a_program(probe.landing),
-        "doors.front": lambda: _front_page(probe.landing),
-        "doors.reading": lambda: _reading(reader),
-        "doors.one-click": lambda: _pressing(probe),
-        "doors.email-log": lambda: _as_a_stranger(email_log),
+        "doors.agents": _as_a_program(probe.landing),
+        "doors.front": _front_page(probe.landing),
+        "doors.reading": _reading(reader),
+        "doors.one-click": _pressing(probe),
+        "doors.email-log": _as_a_stranger(email_log),
     }
     for _, found in side_by_side(work, SECONDS_PER_CHECK):
         yield from found

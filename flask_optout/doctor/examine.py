@@ -14,7 +14,7 @@ from ..links.tokens import ALPHABET, TAG, Door
 from ..wiring import State
 from .case import Case
 from .doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
-from .finding import Finding, side_by_side, tell
+from .finding import Finding, attempt, side_by_side, tell
 from .headers import headers
 from .report import Report
 from .setup import setup
@@ -22,8 +22,7 @@ from .setup import setup
 try:
     from .bodies import bodies
     from .dkim_keys import signatures
-    from .domain import domain
-    from .hosts import size
+    from .domain import domain, size
     from .receiver import receiver
     from .resolver import Resolver
 
@@ -47,11 +46,11 @@ def examine(
     """
     with app.app_context():
         prefix = state.links.prefix(Door.LANDING)
-    work: dict[str, Callable[[], Iterable[Finding]]] = {
-        "setup": lambda: setup(app, state),
-        "domain": lambda: [tell("domain.offline")] if offline else _domain(case, prefix),
-        "message": lambda: _message(app, state, case, prefix, offline),
-        "doors": lambda: [tell("doors.offline")] if offline else _doors(app, state, prefix),
+    work: dict[str, Iterable[Finding]] = {
+        "setup": setup(app, state),
+        "domain": [tell("domain.offline")] if offline else _domain(case, prefix),
+        "message": _message(app, state, case, prefix, offline),
+        "doors": [tell("doors.offline")] if offline else _doors(app, state, prefix),
     }
     findings: list[Finding] = []
     for group, found in side_by_side(work, SECONDS):
@@ -77,39 +76,39 @@ def _message(app: Flask, state: State, case: Case, prefix: str, offline: bool) -
             return True
 
     yield from message(case, prefix, made_here)
-    if case.sample is None or MISSING is not None:
+    if not case.sample.raw or MISSING is not None:
         return
     if offline:
         yield tell("message.offline")
         return
-    yield from size(app.config, len(case.sample.raw))
+    yield from attempt("message.size", size(app.config, len(case.sample.raw)))
     yield from signatures(Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), case.sample)
 
 
-def ours(prefix: str | None) -> Callable[[str], bool]:
+def ours(prefix: str) -> Callable[[str], bool]:
     """Tells whether a URL is a candidate's link of this app, for people or for mail programs.
 
-    :param prefix: what such a link starts with, where it is known.
+    :param prefix: what such a link starts with.
     """
-    start = re.escape(prefix) if prefix else r"https?://[^\s<>]{1,400}/"
-    link = re.compile(rf"{start}(?:one-click/)?(?:{TAG}/)?{ALPHABET.pattern}", re.IGNORECASE)
+    link = re.compile(rf"{re.escape(prefix)}(?:one-click/)?(?:{TAG}/)?{ALPHABET.pattern}", re.IGNORECASE)
     return lambda url: link.match(url) is not None
 
 
-def message(case: Case, prefix: str | None, made_here: Callable[[str], bool] = lambda url: True) -> Iterator[Finding]:
+def message(case: Case, prefix: str, made_here: Callable[[str], bool] = lambda url: True) -> Iterator[Finding]:
     """What is wrong with a sample, as far as it can be seen without DNS.
 
     :param made_here: tells whether a one-click URL was made with this app's keys.
     """
-    if case.sample is None:
-        yield tell("message.unreadable", reason=case.unreadable) if case.unreadable else tell("message.none")
+    sample = case.sample
+    if not sample.raw:
+        yield tell("message.unreadable", reason=sample.unreadable) if sample.unreadable else tell("message.none")
         return
-    yield from headers(case.sample, ours(prefix), made_here)
+    yield from headers(sample, ours(prefix), made_here)
     if MISSING is not None:
         yield tell("message.extra", package=MISSING)
         return
-    yield from receiver(case.sample)
-    yield from bodies(case.sample, ours(prefix))
+    yield from receiver(sample)
+    yield from bodies(sample, ours(prefix))
 
 
 def _doors(app: Flask, state: State, prefix: str) -> Iterator[Finding]:

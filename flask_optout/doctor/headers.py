@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from email.utils import getaddresses
 
+from .case import Sample
 from .finding import Finding, tell
 from .providers import by_host, place_of
-from .sample import Sample
 
 #: RFC 8058 section 4 wants them signed.
 MUST_SIGN = ("From", "List-Unsubscribe", "List-Unsubscribe-Post")

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import authres
 
+from .case import Sample
 from .finding import Finding, tell
 from .providers import SPAM
-from .sample import Sample
 
 METHODS = ("spf", "dkim", "dmarc", "compauth")
 GOOD = ("pass", "bestguesspass", "softpass")
@@ -46,11 +46,11 @@ def _parsed(value: str) -> authres.AuthenticationResultsHeader | None:
 
 def _assessment(values: list[str]) -> Assessment | None:
     """The assessment by the server that wrote the first of some headers."""
-    short = (value for value in values[:MOST_HEADERS] if len(value) < LONGEST_HEADER)
-    parsed = [found for value in short if (found := _parsed(value)) is not None]
-    assessment = Assessment(str(parsed[0].authserv_id)) if parsed else None
-    for header in parsed:
-        if assessment is None or str(header.authserv_id) != assessment.server:
+    parsed = [_parsed(value) for value in values[:MOST_HEADERS] if len(value) < LONGEST_HEADER]
+    assessment: Assessment | None = None
+    for header in filter(None, parsed):
+        assessment = assessment or Assessment(str(header.authserv_id))
+        if str(header.authserv_id) != assessment.server:
             break
         for result in header.results:
             method, said = str(result.method).lower(), str(result.result).lower()
@@ -64,13 +64,9 @@ def _assessment(values: list[str]) -> Assessment | None:
 
 def assessments(sample: Sample) -> tuple[Assessment | None, Assessment | None]:
     """What the receiver says, and what the first server said of a sample that was forwarded since."""
-    sealed = sorted(sample.all("ARC-Authentication-Results"), key=_instance)[:1] if sample.forwarded else []
-    return _assessment(sample.all("Authentication-Results")), _assessment(sealed)
-
-
-def _instance(value: str) -> int:
-    number = re.match(r"\s*i\s*=\s*(\d{1,3})", value)
-    return int(number[1]) if number else 1_000
+    sealed = sample.all("ARC-Authentication-Results") if sample.forwarded else []
+    first = [value for value in sealed if re.match(r"\s*i\s*=\s*1\s*;", value)]
+    return _assessment(sample.all("Authentication-Results")), _assessment(first[:1])
 
 
 def held(sample: Sample) -> set[str]:
@@ -90,13 +86,8 @@ def receiver(sample: Sample) -> Iterator[Finding]:
         yield tell("message.receiver.none")
         return
     last = last or Assessment("the receiver")
-    if spf is not None:
-        last.results.setdefault("spf", spf)
-    yield _judged(last, first)
-
-
-def _judged(last: Assessment, first: Assessment | None) -> Finding:
-    found = {method: last.results[method] for method in METHODS if method in last.results}
+    results = {"spf": spf or "", **last.results}
+    found = {method: results[method] for method in METHODS if results.get(method)}
     wrong = [method for method, result in found.items() if result not in (*GOOD, *OPEN)]
     if any(result in OPEN for result in found.values()):
         end = ".unknown"
@@ -107,4 +98,4 @@ def _judged(last: Assessment, first: Assessment | None) -> Finding:
     else:
         end = ".part" if found.get("dmarc") in GOOD and found.get("compauth", "pass") in GOOD else ".fail"
     said = [f"{method}={result}" for method, result in found.items()] or ["nothing"]
-    return tell(f"message.receiver{end}", server=last.server, said=said, wrong=wrong, first=first and first.server)
+    yield tell(f"message.receiver{end}", server=last.server, said=said, wrong=wrong, first=first and first.server)

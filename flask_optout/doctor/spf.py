@@ -7,13 +7,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any, Protocol
+from typing import Any
 
 import dns.exception
 
-from .finding import Finding, Unsure, check, tell
-from .records import flawed, paste_of
-from .resolver import Resolver
+from .finding import Finding, Unsure, tell
+from .resolver import Resolver, flawed, paste_of
 
 with warnings.catch_warnings():
     # Its source has an escape sequence that Python warns of wherever it was installed without being compiled.
@@ -35,29 +34,24 @@ READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class Evaluation(Protocol):
-    """What SPF says: ``result`` is in the words of RFC 7208 section 2.6, ``tree`` the records that it led to.
+class Evaluation(pyspf.query):  # type: ignore[misc]
+    """What SPF says of a sender: ``result`` is in the words of RFC 7208 section 2.6.
 
-    ``broken`` is the domain whose record is wrong, and that record.
+    ``broken`` is the domain whose record is wrong, and that record; ``tree`` are the records that were led to, each
+    with the look-ups that it took. It asks through our resolver: pyspf's own way into DNS knows neither deadline nor
+    server.
     """
 
-    result: str
-    reason: str
-    broken: tuple[str, str] | None
+    result: str = ""
+    reason: str = ""
+    broken: tuple[str, str] | None = None
     tree: list[str]
     lookups: int
-
-
-class _Question(pyspf.query):  # type: ignore[misc]
-    """pyspf's evaluation, asking through our resolver: its own way into DNS knows neither deadline nor server."""
-
-    result = reason = ""
-    broken: tuple[str, str] | None = None
 
     def __init__(self, resolver: Resolver, strict: bool, **question: str) -> None:
         super().__init__(strict=strict, **question)
         self._resolver = resolver
-        self.tree: list[str] = []
+        self.tree = []
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
         try:
@@ -93,22 +87,16 @@ class _Question(pyspf.query):  # type: ignore[misc]
 
 
 def ask(
-    resolver: Resolver,
-    sender: str,
-    domain: str,
-    helo: str = "",
-    local: str = "bounces",
-    strict: bool = True,
-    record: str | None = None,
+    resolver: Resolver, sender: str, mail_from: str, helo: str = "", strict: bool = True, record: str | None = None
 ) -> Evaluation:
     """What SPF says of a sender.
 
-    :param domain: the domain of MAIL FROM, ``local`` what stands before its @.
+    :param mail_from: an address, or a domain alone.
     :param strict: stop at the first permanent error, as mail servers do; else go on, to see all that is there.
     :param record: a record to try in place of the one in DNS.
     :raises Unsure: when DNS does not answer, or pyspf cannot read what it says.
     """
-    question = _Question(resolver, strict, i=sender, s=f"{local}@{domain}", h=helo or domain)
+    question = Evaluation(resolver, strict, i=sender, s=mail_from, h=helo or mail_from.rpartition("@")[2])
     try:
         question.result = str(question.check(spf=record)[0])
     except (ValueError, LookupError, AttributeError, AssertionError, RecursionError, dns.exception.DNSException) as e:
@@ -141,7 +129,6 @@ def _all(record: str) -> tuple[str, str]:
     return next(iter(alls), "").lower(), " ".join(dict.fromkeys(word for word in words if word not in alls))
 
 
-@check("domain.spf")
 def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> Iterator[Finding]:
     """What is wrong with the SPF of the domain that bounces go to.
 

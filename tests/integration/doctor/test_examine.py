@@ -25,7 +25,7 @@ from tests.conftest import MakeHost
 from tests.support.dns_server import SILENCE, Nameserver, Zone
 from tests.support.findings import ids, not_well
 from tests.support.hosts import Host, Mailbox, free_port
-from tests.support.samples import SETTINGS, eml
+from tests.support.samples import PREFIX, SETTINGS, eml
 from tools.doctor_demo import ZONE, looked_at
 
 pytestmark = pytest.mark.long
@@ -101,7 +101,7 @@ def test_a_hostile_zone_ends_in_findings_within_20_seconds(
     assert time.monotonic() - started < 20
     found = [finding for finding in report.findings if finding.group == "domain"]
     assert any(finding.severity in (Severity.FAIL, Severity.WARN, Severity.UNKNOWN) for finding in found)
-    assert "domain.trouble.unknown" not in ids(found)
+    assert not any(id.endswith("trouble.unknown") for id in ids(found))
     for finding in found:
         for text in (finding.seen, finding.paste, *finding.details):
             assert text.replace("\n", "").isprintable()
@@ -174,14 +174,14 @@ def test_a_hostile_message_ends_in_findings_within_20_seconds(host: Host, namese
     found = ids(examined(host, case).findings)
     assert time.monotonic() - started < 20
     assert any(id.startswith("message.") for id in found)
-    assert "message.trouble.unknown" not in found
+    assert not any(id.endswith("trouble.unknown") for id in found)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=400), st.binary(max_size=200))
 def test_whatever_bytes_a_message_holds(head: bytes, body: bytes) -> None:
     for raw in (head, b"From: a@b.example\r\n" + head + b"\r\n\r\n" + body):
-        assert list(message(Case.of(SETTINGS, message=raw), None))
+        assert list(message(Case.of(SETTINGS, message=raw), PREFIX))
 
 
 def test_a_group_that_breaks_or_does_not_end_says_so(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

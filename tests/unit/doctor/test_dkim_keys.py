@@ -14,8 +14,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from flask_optout.doctor.case import Sample
 from flask_optout.doctor.dkim_keys import keys, signatures
-from flask_optout.doctor.sample import Sample
 from tests.support.dns_server import SERVFAIL, SILENCE, Rdata, Zone
 from tests.support.findings import ids, the
 from tests.support.zones import Ask

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flask_optout.doctor.case import Case
+from flask_optout.doctor.case import Case, Sample
 from flask_optout.doctor.examine import message
 from flask_optout.doctor.receiver import held, receiver
-from flask_optout.doctor.sample import Sample
 from tests.support.findings import ids, the
 from tests.support.samples import PREFIX, SETTINGS, eml
 
