@@ -47,7 +47,7 @@ def doctor(
     """
     from ..doctor.case import LONGEST_MESSAGE, Case, checked_domain, checked_nameserver
     from ..doctor.examine import examine
-    from ..doctor.report import TITLES, as_json, write
+    from ..doctor.report import TITLES, Report, as_json, write
 
     raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
     try:
@@ -59,10 +59,10 @@ def doctor(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
     terminal = sys.stderr if sys.stderr.isatty() else io.StringIO()
-    with click.progressbar(length=len(TITLES), label="Looking", show_eta=False, file=terminal) as bar:
-        report = examine(app, state, case, offline, lambda group: bar.update(1))
+    groups = examine(state, case, offline)
+    with click.progressbar(groups, length=len(TITLES), label="Looking", show_eta=False, file=terminal) as done:
+        report = Report.of(case.author, [finding for found in done for finding in found])
     if for_programs:
         click.echo(as_json(report))
     else:

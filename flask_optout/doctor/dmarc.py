@@ -13,13 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from checkdmarc.dmarc import (
-    DMARCError,
-    UnverifiedDMARCURIDestination,
-    dmarc_tags,
-    parse_dmarc_report_uri,
-    verify_dmarc_report_destination,
-)
+import checkdmarc.dmarc as known
 
 from .case import tag_list
 from .finding import Finding, attempt, tell
@@ -30,7 +24,9 @@ MARK = re.compile(r"[vV]\s*=\s*DMARC1\s*(;|$)")
 REMOVED = ("pct", "rf", "ri")
 POLICIES = ("p", "sp", "np")
 #: The values that a tag may have (section 4.7); of fo it may have several.
-VALUES: dict[str, set[str]] = {tag: set(known["values"]) for tag, known in dmarc_tags.items() if "values" in known}
+VALUES: dict[str, set[str]] = {
+    tag: set(found["values"]) for tag, found in known.dmarc_tags.items() if "values" in found
+}
 VALUES |= dict.fromkeys(("adkim", "aspf"), {"r", "s"})
 #: RFC 9989 section 4.10: eight questions at most, so longer names go on with their last seven labels.
 MOST_LABELS = 8
@@ -77,8 +73,8 @@ def is_whole(text: str) -> bool:
 
 def _read(uri: str) -> dict[str, Any] | None:
     try:
-        return dict(parse_dmarc_report_uri(uri))
-    except DMARCError:
+        return dict(known.parse_dmarc_report_uri(uri))
+    except known.DMARCError:
         return None
 
 
@@ -138,7 +134,7 @@ def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
     checks: list[tuple[str, list[str] | bool, str]] = [
         ("dropped", [f"{tag}={value}" for tag, value in dropped.items() if tag not in POLICIES], policy.paste()),
         ("removed", [f"{tag}={tags[tag]}" for tag in REMOVED if tag in tags], policy.paste()),
-        ("unknown-tag", sorted(set(tags) - {*dmarc_tags, *REMOVED}), policy.paste()),
+        ("unknown-tag", sorted(set(tags) - {*known.dmarc_tags, *REMOVED}), policy.paste()),
         ("test", tags.get("t") == "y", policy.paste("t")),
         ("no-policy", missing, policy.paste(p="none")),
         ("unenforced", asked == "none" and not bad and not missing, ""),
@@ -157,8 +153,10 @@ def _reports(resolver: Resolver, policy: Policy) -> Iterator[Finding]:
     mailboxes = [uri["address"] for uri in policy.reports.values() if uri and "@" in uri["address"]]
     for target in dict.fromkeys(mailbox.rpartition("@")[2].lower() for mailbox in mailboxes):
         try:
-            resolver.through(verify_dmarc_report_destination, policy.name, target, ignore_unrelated_records=True)
-        except (DMARCError, UnverifiedDMARCURIDestination):
+            resolver.through(
+                known.verify_dmarc_report_destination, policy.name, target, ignore_unrelated_records=True
+            )
+        except (known.DMARCError, known.UnverifiedDMARCURIDestination):
             record = paste_of(f"{policy.name}._report._dmarc.{target}", "v=DMARC1", is_whole)
             yield tell("domain.dmarc.reports", (), record, target=target, name=policy.name)
 

@@ -82,7 +82,7 @@ def doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = F
         "doors.one-click": _pressing(probe),
         "doors.email-log": _as_a_stranger(email_log),
     }
-    for _, found in side_by_side(work, SECONDS_PER_CHECK):
+    for found in side_by_side(work, SECONDS_PER_CHECK):
         yield from found
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
-
-from flask import Flask
+from collections.abc import Callable, Iterator
 
 from ..email_log.search import Criteria
 from ..errors import BadToken, OptOutError
@@ -16,7 +14,6 @@ from .case import Case
 from .doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
 from .finding import Finding, attempt, side_by_side, tell
 from .headers import headers
-from .report import Report
 from .setup import setup
 
 try:
@@ -36,39 +33,34 @@ SECONDS = 18.0
 SECONDS_FOR_DNS = 14.0
 
 
-def examine(
-    app: Flask, state: State, case: Case, offline: bool, progress: Callable[[str], None] = lambda group: None
-) -> Report:
-    """Look at all four groups, side by side.
+def examine(state: State, case: Case, offline: bool) -> Iterator[list[Finding]]:
+    """What is found in each of the four groups, which are looked at side by side.
 
     :param offline: ask neither DNS nor the deployed app.
-    :param progress: is told each group that is done.
     """
-    with app.app_context():
+    with state.app.app_context():
         prefix = state.links.prefix(Door.LANDING)
-    work: dict[str, Iterable[Finding]] = {
-        "setup": setup(app, state),
-        "domain": [tell("domain.offline")] if offline else _domain(case, prefix),
-        "message": _message(app, state, case, prefix, offline),
-        "doors": [tell("doors.offline")] if offline else _doors(app, state, prefix),
+    work = {
+        "setup": setup(state),
+        "domain": _domain(case, prefix, offline),
+        "message": _message(state, case, prefix, offline),
+        "doors": _doors(state, prefix, offline),
     }
-    findings: list[Finding] = []
-    for group, found in side_by_side(work, SECONDS):
-        findings += found
-        progress(group)
-    return Report.of(case.author, findings)
+    return side_by_side(work, SECONDS)
 
 
-def _domain(case: Case, prefix: str) -> Iterator[Finding]:
-    if MISSING is not None:
+def _domain(case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
+    if offline:
+        yield tell("domain.offline")
+    elif MISSING is not None:
         yield tell("domain.extra", package=MISSING)
-        return
-    yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), prefix)
+    else:
+        yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), prefix)
 
 
-def _message(app: Flask, state: State, case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
+def _message(state: State, case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
     def made_here(url: str) -> bool:
-        with app.app_context():
+        with state.app.app_context():
             try:
                 state.claim(Door.ONE_CLICK, url.rpartition("/")[2])
             except OptOutError as error:
@@ -81,7 +73,7 @@ def _message(app: Flask, state: State, case: Case, prefix: str, offline: bool) -
     if offline:
         yield tell("message.offline")
         return
-    yield from attempt("message.size", size(app.config, len(case.sample.raw)))
+    yield from attempt("message.size", size(state.app.config, len(case.sample.raw)))
     yield from signatures(Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), case.sample)
 
 
@@ -111,9 +103,12 @@ def message(case: Case, prefix: str, made_here: Callable[[str], bool] = lambda u
     yield from bodies(sample, ours(prefix))
 
 
-def _doors(app: Flask, state: State, prefix: str) -> Iterator[Finding]:
+def _doors(state: State, prefix: str, offline: bool) -> Iterator[Finding]:
+    if offline:
+        yield tell("doors.offline")
+        return
     try:
-        with app.app_context():
+        with state.app.app_context():
             # The host's own loader and landing page know an opportunity that there is.
             newest = state.search.page(Criteria()).entries
             opportunity = newest[0].opportunity if newest else PROBE_OPPORTUNITY

@@ -94,18 +94,23 @@ def tell(id: str, details: tuple[str, ...] = (), records: str | None = None, /, 
 
 
 def attempt(id: str, look: Iterable[Finding]) -> Iterator[Finding]:
-    """What a check finds; where what it asks does not answer, or where it breaks, a finding says so at the end."""
+    """What a check finds; where it cannot tell, or ends in an error, a finding says so at the end."""
     try:
         yield from look
     except Unsure as trouble:
         yield tell(f"{id}.unknown", reason=trouble)
+    except OptOutError as error:
+        yield tell(f"{id}.error", what=error.what, why=error.why, mend=error.mend)
     # What comes from outside is hostile: whatever a reader of it stumbles over ends as a finding, never as a trace.
     except Exception as error:
         yield tell(f"{id}.trouble.unknown", reason="trouble", kind=type(error).__name__)
 
 
-def side_by_side(work: Mapping[str, Iterable[Finding]], seconds: float) -> Iterator[tuple[str, list[Finding]]]:
-    """What each check finds, by its id; where one is late, a finding says so at the end."""
+def side_by_side(work: Mapping[str, Iterable[Finding]], seconds: float) -> Iterator[list[Finding]]:
+    """What each check finds; where one is late, a finding says so at the end.
+
+    :param work: the checks by their ids.
+    """
     end = time.monotonic() + seconds
     found: dict[str, list[Finding]] = {id: [] for id in work}
     threads = {
@@ -117,11 +122,7 @@ def side_by_side(work: Mapping[str, Iterable[Finding]], seconds: float) -> Itera
     for id, thread in threads.items():
         thread.join(max(0.0, end - time.monotonic()))
         late = [tell(f"{id}.time.unknown", reason="time", seconds=f"{seconds:.0f}")] if thread.is_alive() else []
-        yield id, [*found[id], *late]
-
-
-def of_error(subject: str, error: OptOutError) -> Finding:
-    return tell(f"{subject}.error", what=error.what, why=error.why, mend=error.mend)
+        yield [*found[id], *late]
 
 
 def clean(text: str) -> str:

@@ -34,13 +34,15 @@ class Report:
         order = list(Severity)
         return cls(domain, sorted(once.values(), key=lambda finding: order.index(finding.severity)))
 
-    def count(self, *severities: Severity) -> int:
-        return sum(finding.severity in severities for finding in self.findings)
+    @property
+    def counts(self) -> dict[Severity, int]:
+        found = [finding.severity for finding in self.findings]
+        return {severity: found.count(severity) for severity in Severity}
 
     @property
     def exit_status(self) -> int:
         """1 when something fails, else 0."""
-        return int(self.count(Severity.FAIL) > 0)
+        return int(self.counts[Severity.FAIL] > 0)
 
 
 def as_json(report: Report) -> str:
@@ -49,27 +51,24 @@ def as_json(report: Report) -> str:
         "version": VERSION,
         "domain": report.domain,
         "exit_status": report.exit_status,
-        "counts": {severity.value: report.count(severity) for severity in Severity},
+        "counts": report.counts,
         "findings": [{**asdict(finding), "group": finding.group} for finding in report.findings],
     }
     return json.dumps(said, indent=2)
 
 
-def summary(report: Report) -> str:
-    """One line that says how much is wrong."""
-    mend, look = report.count(Severity.FAIL), report.count(Severity.WARN, Severity.NOTE)
-    well, untold = report.count(Severity.OK), report.count(Severity.UNKNOWN)
-    things = f"{mend} thing{'' if mend == 1 else 's'}"
-    return f"{things} to mend, {look} to look at, {well} well, {untold} could not be told"
-
-
 def lines(report: Report) -> Iterator[tuple[str, str]]:
-    """The report as pairs of style and line, the worst first; what is to be pasted is never broken."""
+    """The report as pairs of style and line, the worst first; what is to be pasted is never broken.
+
+    The last line says how much is wrong.
+    """
     if report.domain:
         yield "bold", f"{report.domain}:"
     for finding in report.findings:
         yield from _finding(finding)
-    yield "bold", summary(report)
+    mend, warned, noted, untold, well = report.counts.values()
+    things = f"{mend} thing{'' if mend == 1 else 's'}"
+    yield "bold", f"{things} to mend, {warned + noted} to look at, {well} well, {untold} could not be told"
 
 
 def _finding(finding: Finding) -> Iterator[tuple[str, str]]:

@@ -9,8 +9,6 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
-import dns.exception
-
 from .finding import Finding, Unsure, tell
 from .resolver import Resolver, flawed, paste_of
 
@@ -54,22 +52,18 @@ class Evaluation(pyspf.query):  # type: ignore[misc]
         self.tree = []
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
-        try:
-            read = READERS.get(qtype, lambda record: record.to_text().removesuffix("."))
-            found = [read(record) for record in self._resolver.records(str(name), qtype)]
-        except Unsure as trouble:
-            raise pyspf.TempError(str(trouble)) from None
-        if not found and not ignore_void:
-            self.void_lookups += 1
-            if self.void_lookups > pyspf.MAX_VOID_LOOKUPS:
-                self.note_error("Void lookup limit exceeded", str(name))
+        read = READERS.get(qtype, lambda record: record.to_text().removesuffix("."))
+        found = [read(record) for record in self._resolver.records(str(name), qtype)]
+        self.void_lookups += not (found or ignore_void)
+        if self.void_lookups > pyspf.MAX_VOID_LOOKUPS:
+            self.note_error("Void lookup limit exceeded", str(name))
         return found
 
     def validated_ptrs(self) -> list[str]:
         """The names of the sender that lead back to it; one that DNS does not tell of is skipped (section 5.5)."""
         found = []
         for name in self.dns_ptr(self.i)[: pyspf.MAX_PTR]:
-            with suppress(pyspf.TempError):
+            with suppress(Unsure):
                 found += [name] if self.cidrmatch(self.dns_a(name, self.A), self.cidrmax) else []
         return found
 
@@ -99,12 +93,9 @@ def ask(
     question = Evaluation(resolver, strict, i=sender, s=mail_from, h=helo or mail_from.rpartition("@")[2])
     try:
         question.result = str(question.check(spf=record)[0])
-    except (ValueError, LookupError, AttributeError, AssertionError, RecursionError, dns.exception.DNSException) as e:
-        raise Unsure(f"the record cannot be evaluated ({type(e).__name__})") from None
-    if question.result == "temperror":
-        raise Unsure(resolver.trouble[-1] if resolver.trouble else "DNS did not answer")
-    if question.result == "permerror":
-        question.reason = str(question.perm_error or "")
+    except (ValueError, LookupError, AttributeError, AssertionError, RecursionError) as error:
+        raise Unsure(f"the record cannot be evaluated ({type(error).__name__})") from None
+    question.reason = str(question.perm_error or "")
     return question
 
 

@@ -108,7 +108,8 @@ def test_a_hostile_zone_ends_in_findings_within_20_seconds(
 
 
 def examined(host: Host, case: Case, **options: Any) -> Report:
-    return examine(host.app, host.app.extensions["optout"], case, **{"offline": False, **options})
+    groups = examine(host.app.extensions["optout"], case, **{"offline": False, **options})
+    return Report.of(case.author, [finding for found in groups for finding in found])
 
 
 @settings(max_examples=40, deadline=None)
@@ -236,8 +237,8 @@ def test_without_the_extra_the_rest_still_runs(host: Host, monkeypatch: pytest.M
     for name in ("authres", "checkdmarc", "cssselect2", "dkim", "dns", "lxml", "spf", "tinycss2"):
         monkeypatch.setitem(sys.modules, name, None)
     state, case = host.app.extensions["optout"], Case.of(host.app.config, message=eml())
-    report = import_module("flask_optout.doctor.examine").examine(host.app, state, case, offline=False)
-    found = ids(report.findings)
+    groups = import_module("flask_optout.doctor.examine").examine(state, case, offline=False)
+    found = ids(finding for group in groups for finding in group)
     assert {"domain.extra", "message.extra", "setup.store", "message.list-id", "doors.unreachable"} <= found
 
 
