@@ -1,9 +1,8 @@
 """DMARC (RFC 9989): the policy of the domain in From, and whether SPF or DKIM speaks for that domain.
 
-checkdmarc knows the tags and their values, reads report addresses and asks whether they take reports. The tree walk
-stands here: checkdmarc's ends at the domain's own record, so that it tells no organizational domain, and at a name
-with several records, where section 4.10 goes on. A bad fo, psd or t costs it the record, where section 4.8 drops the
-tag.
+checkdmarc knows the tags and their values, and reads report addresses. The tree walk stands here: checkdmarc's ends
+at the domain's own record, so that it tells no organizational domain, and at a name with several records, where
+section 4.10 goes on. A bad fo, psd or t costs it the record, where section 4.8 drops the tag.
 """
 
 from __future__ import annotations
@@ -24,9 +23,7 @@ MARK = re.compile(r"[vV]\s*=\s*DMARC1\s*(;|$)")
 REMOVED = ("pct", "rf", "ri")
 POLICIES = ("p", "sp", "np")
 #: The values that a tag may have (section 4.7); of fo it may have several.
-VALUES: dict[str, set[str]] = {
-    tag: set(found["values"]) for tag, found in known.dmarc_tags.items() if "values" in found
-}
+VALUES: dict[str, set[str]] = {tag: set(tags["values"]) for tag, tags in known.dmarc_tags.items() if "values" in tags}
 VALUES |= dict.fromkeys(("adkim", "aspf"), {"r", "s"})
 #: RFC 9989 section 4.10: eight questions at most, so longer names go on with their last seven labels.
 MOST_LABELS = 8
@@ -152,12 +149,11 @@ def _reports(resolver: Resolver, policy: Policy) -> Iterator[Finding]:
     """Whether the domains to which reports go take them."""
     mailboxes = [uri["address"] for uri in policy.reports.values() if uri and "@" in uri["address"]]
     for target in dict.fromkeys(mailbox.rpartition("@")[2].lower() for mailbox in mailboxes):
-        try:
-            resolver.through(
-                known.verify_dmarc_report_destination, policy.name, target, ignore_unrelated_records=True
-            )
-        except (known.DMARCError, known.UnverifiedDMARCURIDestination):
-            record = paste_of(f"{policy.name}._report._dmarc.{target}", "v=DMARC1", is_whole)
+        if known.get_base_domain(target) == known.get_base_domain(policy.name):
+            continue
+        places = [f"{source}._report._dmarc.{target}" for source in (policy.name, "*")]
+        if not any(MARK.match(text) for place in places for text in resolver.texts(place)):
+            record = paste_of(places[0], "v=DMARC1", is_whole)
             yield tell("domain.dmarc.reports", (), record, target=target, name=policy.name)
 
 

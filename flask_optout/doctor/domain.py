@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from checkdmarc import mta_sts
 from checkdmarc import smtp_tls_reporting as tls
-from checkdmarc.utils import DNSExceptionNXDOMAIN, get_mx_record_set
 
 from .case import Case
 from .dkim_keys import keys
@@ -28,12 +27,11 @@ DOCUMENTED = [ip_network(block) for block in ("192.0.2.0/24", "198.51.100.0/24",
 #: their kind; https://www.spamhaus.org/faqs/dnsbl-usage/.
 REFUSED = ip_network("127.255.255.0/24")
 NOT_MINE = "127.0.1.255"
-#: What asks for the records that say how mail is encrypted, and what reads them.
-ENCRYPTION: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
-    "MTA-STS": (mta_sts.query_mta_sts_record, mta_sts.parse_mta_sts_record),
-    "TLS-RPT": (tls.query_smtp_tls_reporting_record, tls.parse_smtp_tls_reporting_record),
+#: The records that say how mail is encrypted: where they stand, how they begin, and what reads them.
+ENCRYPTION: dict[str, tuple[str, str, Callable[[str], object]]] = {
+    "MTA-STS": ("_mta-sts", "v=STSv1", mta_sts.parse_mta_sts_record),
+    "TLS-RPT": ("_smtp._tls", "v=TLSRPTv1", tls.parse_smtp_tls_reporting_record),
 }
-NO_RECORD: tuple[type[Exception], ...] = (Unsure, mta_sts.MTASTSRecordNotFound, tls.SMTPTLSReportingRecordNotFound)
 
 
 def domain(case: Case, resolver: Resolver, link: str = "") -> Iterator[Finding]:
@@ -77,11 +75,9 @@ def domain(case: Case, resolver: Resolver, link: str = "") -> Iterator[Finding]:
 
 def takes_mail(id: str, resolver: Resolver, domain: str) -> Iterator[Finding]:
     """Whether a domain takes mail: one that invitations come from, or that of OPTOUT_MAILTO."""
-    hosts, null = [], False
-    with suppress(DNSExceptionNXDOMAIN):
-        found = resolver.through(get_mx_record_set, domain)
-        hosts = [host["hostname"] for host in found["hosts"]][:MOST_ADDRESSES]
-        null = found["null_mx"]
+    records = sorted(resolver.records(domain, "MX"))[:MOST_ADDRESSES]
+    hosts = [record.exchange.to_text(omit_final_dot=True) for record in records]
+    null = hosts == ["."]  # RFC 7505
     works = not null and any(resolver.addresses(host) for host in hosts or [domain])
     what = "null" if null else "lost" if hosts else "none"
     yield tell(id if works else f"{id}.none", domain=domain, what=what, hosts=hosts or [domain])
@@ -149,14 +145,15 @@ def block_list(resolver: Resolver, zone: str, subjects: dict[str, str]) -> Itera
 
 def encryption(resolver: Resolver, domain: str) -> Iterator[Finding]:
     """What the domain's MTA-STS and TLS-RPT records say, where it has them."""
-    for kind, (query, parse) in ENCRYPTION.items():
-        try:
-            parse(resolver.through(query, domain)["record"])
-            yield tell("domain.encryption", kind=kind, domain=domain)
-        except NO_RECORD:
-            pass
-        except (mta_sts.MTASTSError, tls.SMTPTLSReportingError) as error:
-            yield tell("domain.encryption.wrong", kind=kind, domain=domain, reason=error)
+    for kind, (label, version, read) in ENCRYPTION.items():
+        with suppress(Unsure):
+            for record in resolver.texts(f"{label}.{domain}"):
+                if record.startswith(version):
+                    try:
+                        read(record)
+                        yield tell("domain.encryption", kind=kind, domain=domain)
+                    except (mta_sts.MTASTSError, tls.SMTPTLSReportingError) as error:
+                        yield tell("domain.encryption.wrong", kind=kind, domain=domain, reason=error)
 
 
 def size(config: Mapping[str, Any], octets: int) -> Iterator[Finding]:

@@ -32,7 +32,8 @@ CERTIFICATE_ERRORS = {
 CLOSED = ("no-referrer", "same-origin")
 OPEN = ("unsafe-url", "no-referrer-when-downgrade")
 NAME_ALONE = ("origin", "strict-origin", "origin-when-cross-origin", "strict-origin-when-cross-origin")
-#: Directives of which the first that is there says what a script may come from, and what it may send to.
+#: Directives of which the first that is there says where a form may lead, a script come from, and a script send to.
+FORMS = ("form-action",)
 SCRIPTS = ("script-src-elem", "script-src", "default-src")
 REQUESTS = ("connect-src", "default-src")
 DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -112,12 +113,15 @@ def policies(answer: Reply, url: str) -> Iterator[Finding]:
     findings = [tell("doors.headers.lost", name=name, header=name, danger=name) for name in right if not right[name]]
     if known[-1] in OPEN:
         findings.append(tell("doors.referrer", value=known[-1]))
-    blocked = next((reason for policy in csp if (reason := _blocks_forms(policy, url)) is not None), None)
+    # Each policy alone can keep a page from sending its own form.
+    blocked = [f"form-action {' '.join(policy['form-action'])}" for policy in csp if not _permits(policy, FORMS, url)]
+    if any("allow-forms" not in policy.get("sandbox", ["allow-forms"]) for policy in csp):
+        blocked.append("sandbox without allow-forms")
     # A script that runs takes the press from the form, and then may not send it.
-    runs = all(_permits(policy, SCRIPTS, url) for policy in csp)
-    if runs and not all(_permits(policy, REQUESTS, url) for policy in csp):
-        blocked = "connect-src"
-    if blocked is not None:
+    runs, asks = (all(_permits(policy, kinds, url) for policy in csp) for kinds in (SCRIPTS, REQUESTS))
+    if runs and not asks:
+        blocked.append("connect-src")
+    if blocked:
         findings.append(tell("doors.form-blocked", reason=blocked))
     yield from findings or [tell("doors.headers")]
     if any("require-trusted-types-for" in policy for policy in csp):
@@ -128,14 +132,6 @@ def _directives(policy: str) -> dict[str, list[str]]:
     """The directives of one policy; of two with one name the first counts."""
     parts = [words for part in policy.split(";") if (words := part.split())]
     return {words[0]: words[1:] for words in reversed(parts)}
-
-
-def _blocks_forms(policy: dict[str, list[str]], url: str) -> str | None:
-    """The directive that keeps a page from sending its own form, if one does; each policy alone can."""
-    if "allow-forms" not in policy.get("sandbox", ["allow-forms"]):
-        return "sandbox without allow-forms"
-    permitted = _permits(policy, ("form-action",), url)
-    return None if permitted else f"form-action {' '.join(policy['form-action'])}"
 
 
 def _permits(policy: dict[str, list[str]], directives: tuple[str, ...], url: str) -> bool:

@@ -57,37 +57,39 @@ def as_json(report: Report) -> str:
     return json.dumps(said, indent=2)
 
 
-def lines(report: Report) -> Iterator[tuple[str, str]]:
-    """The report as pairs of style and line, the worst first; what is to be pasted is never broken.
+def lines(report: Report) -> Iterator[str]:
+    """The report as a terminal shows it, the worst first; what is to be pasted is never broken.
 
     The last line says how much is wrong.
     """
     if report.domain:
-        yield "bold", f"{report.domain}:"
+        yield click.style(f"{report.domain}:", bold=True)
     for finding in report.findings:
         yield from _finding(finding)
     mend, warned, noted, untold, well = report.counts.values()
     things = f"{mend} thing{'' if mend == 1 else 's'}"
-    yield "bold", f"{things} to mend, {warned + noted} to look at, {well} well, {untold} could not be told"
+    looked = warned + noted
+    yield click.style(f"{things} to mend, {looked} to look at, {well} well, {untold} could not be told", bold=True)
 
 
-def _finding(finding: Finding) -> Iterator[tuple[str, str]]:
-    style = COLOURS[finding.severity] + (" bold" if finding.severity is Severity.FAIL else "")
+def _finding(finding: Finding) -> Iterator[str]:
     first = f"{finding.severity.value:<8}  "
     for line in _wrapped(f"{TITLES[finding.group]}: {finding.seen}", first, " " * 10):
-        yield style, line
+        yield click.style(line, fg=COLOURS[finding.severity], bold=finding.severity is Severity.FAIL or None)
     if finding.severity is Severity.OK:
         return
     for detail in finding.details:
         indent = " " * (12 + len(detail) - len(detail.lstrip()))
         for line in _wrapped(detail.strip(), indent, f"{indent}    "):
-            yield "cyan", line
+            yield click.style(line, fg="cyan")
     for label, text in (("why", finding.why), ("mend", finding.mend), ("see", finding.source)):
         for line in _wrapped(text, f"{'':<10}{label:<5}", " " * INDENT, break_long_words=False):
-            yield "dim" if label == "see" else "", line
+            yield click.style(line, dim=label == "see" or None)
         if label == "mend":
-            yield from (("bold", f"{'':<{INDENT}}{line}".rstrip()) for line in finding.paste.splitlines())
-    yield "", ""
+            yield from (
+                click.style(f"{'':<{INDENT}}{line}".rstrip(), bold=True) for line in finding.paste.splitlines()
+            )
+    yield ""
 
 
 def _wrapped(text: str, first: str, rest: str, break_long_words: bool = True) -> list[str]:
@@ -99,8 +101,5 @@ def write(report: Report, out: TextIO) -> None:
     """Write the report for people: in colours on a terminal, unless NO_COLOR is set; plain elsewhere."""
     encoding = out.encoding or "utf-8"
     colours = out.isatty() and not os.environ.get("NO_COLOR")
-    for style, line in lines(report):
-        text = line.encode(encoding, "replace").decode(encoding)
-        colour = next((colour for colour in COLOURS.values() if colour in style), None)
-        styled = click.style(text, fg=colour, bold="bold" in style or None, dim="dim" in style or None)
-        click.echo(styled, file=out, color=colours)
+    for line in lines(report):
+        click.echo(line.encode(encoding, "replace").decode(encoding), file=out, color=colours)

@@ -1,9 +1,4 @@
-"""Ask DNS, within a time and a number of questions; what is wrong with how a record is written, and what to paste.
-
-The libraries for SPF, DKIM and DMARC each take trouble in DNS for an answer somewhere ("no record", "not valid",
-"not authorised"). They all ask through this resolver, so whoever reads their verdict can see from ``trouble`` whether
-it rests on an answer.
-"""
+"""Ask DNS, within a time and a number of questions; what is wrong with how a record is written, and what to paste."""
 
 from __future__ import annotations
 
@@ -14,9 +9,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-import checkdmarc.utils
 import dns.exception
-import dns.name
 import dns.nameserver
 import dns.rdataclass
 import dns.rdatatype
@@ -42,15 +35,8 @@ FLAWS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
 )
 
 
-class Trouble(Unsure, dns.exception.Timeout):
-    """What kept DNS from answering."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)  # type: ignore[no-untyped-call]
-
-
 class Resolver(dns.resolver.Resolver):
-    """A resolver with a deadline.
+    """A resolver with a deadline, which keeps every answer, and what kept DNS from answering.
 
     :param deadline: when to stop asking, by ``time.monotonic()``.
     :param nameservers: (address, port) of those to ask instead of the system's.
@@ -63,48 +49,35 @@ class Resolver(dns.resolver.Resolver):
             self.nameservers = [dns.nameserver.Do53Nameserver(address, port) for address, port in nameservers]
         self.timeout = SECONDS_PER_TRY
         self.deadline = deadline
-        self.trouble: list[Trouble] = []
         self._asked = self._timeouts = 0
         self._answer = cache(self._ask)
 
-    def resolve(self, qname: Any, rdtype: Any = "A", *args: Any, **options: Any) -> Any:
-        """As dnspython's, but a name that cannot exist does not, and every answer is kept.
+    def records(self, name: str, rdtype: str) -> list[Any]:
+        """The records of one type at a name; none when it has none, or cannot exist.
 
-        :raises dns.exception.DNSException: when there is no answer.
+        :raises Unsure: when DNS does not answer.
         """
-        answer = self._answer(str(qname).lower().rstrip("."), dns.rdatatype.RdataType.make(rdtype).name)
-        if isinstance(answer, Trouble):
-            self.trouble.append(answer)
-        if isinstance(answer, Exception):
+        answer = self._answer(name.lower().rstrip("."), rdtype)
+        if isinstance(answer, Unsure):
             raise answer
         return answer
 
-    def _ask(self, name: str, rdtype: str) -> Any:
-        """The answer, or the exception that says that there is none."""
+    def _ask(self, name: str, rdtype: str) -> list[Any] | Unsure:
         left = self.deadline - time.monotonic()
         self._asked += 1
         if left <= 0 or self._asked > MOST_QUESTIONS or self._timeouts >= MOST_TIMEOUTS:
-            return Trouble("DNS took too long, or has no end")
+            return Unsure("DNS took too long, or has no end")
         try:
-            return super().resolve(f"{name}.", rdtype, lifetime=min(left, SECONDS_PER_QUESTION))
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer) as error:
-            return error
+            return list(self.resolve(f"{name}.", rdtype, lifetime=min(left, SECONDS_PER_QUESTION)))
         except dns.exception.Timeout:
             self._timeouts += 1
-            return Trouble(f"no answer in time for {name} {rdtype}")
+            return Unsure(f"no answer in time for {name} {rdtype}")
         except (dns.resolver.NoNameservers, OSError):
-            return Trouble(f"the server could not answer for {name} {rdtype}")
-        except (dns.exception.DNSException, ValueError):  # not a name, or an answer that is not one
-            return dns.resolver.NXDOMAIN(qnames=[dns.name.root], responses={})  # type: ignore[no-untyped-call]
-
-    def records(self, name: str, rdtype: str) -> list[Any]:
-        """The records of one type at a name; none when it has none.
-
-        :raises Trouble: when nobody can tell.
-        """
-        try:
-            return list(self.resolve(name, rdtype))
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            return Unsure(f"the server could not answer for {name} {rdtype}")
+        except (
+            dns.exception.DNSException,
+            ValueError,
+        ):  # no such name or record, not a name, or no answer that is one
             return []
 
     def texts(self, name: str) -> list[str]:
@@ -113,21 +86,6 @@ class Resolver(dns.resolver.Resolver):
 
     def addresses(self, name: str) -> list[str]:
         return [str(record.address) for kind in ("A", "AAAA") for record in self.records(name, kind)]
-
-    def through(self, look: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        """What a function of checkdmarc says, asking through this resolver.
-
-        :raises Trouble: when it says that something is wrong, and that rests on trouble in DNS.
-        """
-        # Its cache would answer for another resolver: it is kept by name and type alone.
-        checkdmarc.utils.DNS_CACHE.clear()
-        before = len(self.trouble)
-        try:
-            return look(*args, resolver=self, nameservers=self.nameservers, retries=0, timeout=2, **options)
-        except Exception:
-            if trouble := self.trouble[before:]:
-                raise trouble[-1] from None
-            raise
 
 
 def flawed(text: str, version: str, is_right: Callable[[str], bool]) -> tuple[list[str], str] | None:
