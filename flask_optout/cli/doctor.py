@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 from typing import BinaryIO
 
 import click
@@ -52,11 +53,9 @@ def doctor(
     raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
     try:
         state = current_state()
+        case = Case.of(current_app.config, None if domain is None else checked_domain(domain), raw)
         nameservers = () if nameserver is None else (checked_nameserver(nameserver),)
-        lists = tuple(map(checked_domain, block_lists))
-        case = Case.of(
-            current_app.config, domain if domain is None else checked_domain(domain), raw, nameservers, lists
-        )
+        case = replace(case, nameservers=nameservers, block_lists=tuple(map(checked_domain, block_lists)))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     terminal = sys.stderr if sys.stderr.isatty() else io.StringIO()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import email
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from email.utils import parseaddr
@@ -117,15 +117,15 @@ class Case:
     ``author`` is the domain in From, ``bounce`` the one in MAIL FROM (RFC 7208 section 2.4) where it is known,
     ``signers`` the domains that sign the sample, ``helo`` the name that the sending host gave itself.
     ``sender_is_explicit`` says that the sending host is known to send, and is not only the one that the app hands its
-    mail to. ``mailto`` is the domain of OPTOUT_MAILTO.
+    mail to. ``mailto`` is the domain of OPTOUT_MAILTO; ``block_lists`` and ``nameservers`` are what to ask in DNS.
     """
 
     author: str | None = None
     bounce: str | None = None
-    selectors: list[tuple[str, str]] = field(default_factory=list)
+    selectors: Sequence[tuple[str, str]] = ()
     sending_host: str | None = None
     sender_is_explicit: bool = False
-    signers: list[str] = field(default_factory=list)
+    signers: Sequence[str] = ()
     helo: str | None = None
     block_lists: tuple[str, ...] = ()
     sample: Sample = Sample()
@@ -133,14 +133,7 @@ class Case:
     mailto: str | None = None
 
     @classmethod
-    def of(
-        cls,
-        config: Mapping[str, Any],
-        domain: str | None = None,
-        message: bytes | None = None,
-        nameservers: tuple[tuple[str, int], ...] = (),
-        block_lists: tuple[str, ...] = (),
-    ) -> Case:
+    def of(cls, config: Mapping[str, Any], domain: str | None = None, message: bytes | None = None) -> Case:
         """The case of settings, options and a sample; options win over the sample, the sample over settings."""
         sample = Sample() if message is None else Sample.read(message)
         sender = config.get("MAIL_DEFAULT_SENDER")
@@ -160,9 +153,7 @@ class Case:
             sender_is_explicit=bool(host),
             signers=list(dict.fromkeys(signer for _, signer in sample.selectors)),
             helo=seen.get("helo"),
-            block_lists=block_lists,
             sample=sample,
-            nameservers=nameservers,
             mailto=domain_of(config.get("OPTOUT_MAILTO")),
         )
 

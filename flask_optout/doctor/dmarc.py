@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import checkdmarc.dmarc as known
@@ -165,7 +165,7 @@ def aligned(resolver: Resolver, author: str, other: str, strict: bool = False) -
     return author == other or (not strict and find(resolver, author)[0] == find(resolver, other)[0])
 
 
-def alignment(resolver: Resolver, author: str, bounce: str | None, signers: list[str]) -> Iterator[Finding]:
+def alignment(resolver: Resolver, author: str, bounce: str | None, signers: Sequence[str]) -> Iterator[Finding]:
     """Whether SPF's domain or a signature's domain is the one in From: one of them must be.
 
     :param signers: the domains that sign a sample; that a key has a selector does not tell that anything signs.

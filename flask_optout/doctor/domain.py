@@ -13,10 +13,10 @@ from checkdmarc import mta_sts
 from checkdmarc import smtp_tls_reporting as tls
 
 from .case import Case
-from .dkim_keys import keys
 from .dmarc import aligned, alignment, dmarc
 from .finding import Finding, Unsure, attempt, tell
 from .resolver import Resolver
+from .signatures import keys
 from .spf import spf
 
 MOST_ADDRESSES = 4

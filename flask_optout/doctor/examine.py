@@ -18,10 +18,9 @@ from .setup import setup
 
 try:
     from .bodies import bodies
-    from .dkim_keys import signatures
     from .domain import domain, size
-    from .receiver import receiver
     from .resolver import Resolver
+    from .signatures import receiver, signatures
 
     MISSING: str | None = None
 except ImportError as _error:

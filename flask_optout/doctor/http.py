@@ -21,12 +21,7 @@ LONGEST_PAGE = 300_000
 #: What a program calls itself.
 PROGRAM = "flask-optout-doctor"
 #: Ends of the ids for what OpenSSL finds wrong with a certificate, by its X509_V_ERR numbers.
-CERTIFICATE_ERRORS = {
-    **dict.fromkeys((9, 10), "expired"),
-    **dict.fromkeys((62, 64), "name"),
-    18: "self-signed",
-    **dict.fromkeys((19, 20, 21), "chain"),
-}
+CERTIFICATES = {"expired": (9, 10), "self-signed": (18,), "chain": (19, 20, 21), "name": (62, 64)}
 #: Those that keep a page's path from other sites, those that do not, and those that show the site's name alone;
 #: https://www.w3.org/TR/referrer-policy/#referrer-policies.
 CLOSED = ("no-referrer", "same-origin")
@@ -83,7 +78,7 @@ def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: s
         response = connection.getresponse()
         page = response.read(LONGEST_PAGE)
     except ssl.SSLCertVerificationError as error:
-        end = CERTIFICATE_ERRORS.get(error.verify_code, "broken")
+        end = next((end for end, codes in CERTIFICATES.items() if error.verify_code in codes), "broken")
         raise NoReply(error.verify_message or str(error), f"certificate.{end}") from None
     except ssl.SSLError as error:
         raise NoReply(f"it speaks no TLS ({error.reason or error})", "unreachable") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -171,7 +172,7 @@ SPOILT: dict[str, bytes] = {
 def test_a_hostile_message_ends_in_findings_within_20_seconds(host: Host, nameserver: Nameserver, name: str) -> None:
     nameserver.zone = {}
     started = time.monotonic()
-    case = Case.of(host.app.config, message=SPOILT[name], nameservers=(nameserver.address,))
+    case = replace(Case.of(host.app.config, message=SPOILT[name]), nameservers=(nameserver.address,))
     found = ids(examined(host, case).findings)
     assert time.monotonic() - started < 20
     assert any(id.startswith("message.") for id in found)
@@ -224,7 +225,7 @@ def test_a_link_of_another_key_is_not_taken_for_ours(make: MakeHost, smtp: Mailb
 
 def test_offline_asks_nobody(host: Host, nameserver: Nameserver) -> None:
     nameserver.asked.clear()
-    case = Case.of(host.app.config, message=eml(), nameservers=(nameserver.address,))
+    case = replace(Case.of(host.app.config, message=eml()), nameservers=(nameserver.address,))
     found = ids(examined(host, case, offline=True).findings)
     assert {"domain.offline", "doors.offline", "message.offline"} <= found
     assert nameserver.asked == []

@@ -1,4 +1,9 @@
-"""DKIM (RFC 6376, 8301, 8463): the keys under the selectors, and whether a sample's signatures hold, by dkimpy."""
+"""DKIM (RFC 6376, 8301, 8463): the keys under the selectors, whether a sample's signatures hold, and what the server
+that received it says of it: the best evidence, as it judged what really arrived.
+
+dkimpy verifies, authres reads Authentication-Results and ARC (RFC 8601, RFC 8617). Only the topmost header, and those
+by the same server, are believed: whatever stands below can have been written by anybody.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +11,17 @@ import base64
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import authres
 import dkim
 
 from .case import Sample, tag_list
 from .finding import Finding, Unsure, attempt, tell
-from .providers import Provider, by_host, by_selector
-from .receiver import held
+from .providers import SPAM, Provider, by_host, by_selector
 from .resolver import Resolver, flawed, paste_of
 
 SHORTEST_KEY = 1024
@@ -26,6 +32,90 @@ BLANKS_IN_HEAD = re.compile(rb"\s{100}")
 BLANKS_IN_BODY = re.compile(rb"[ \t]{200}")
 MOST_SIGNATURES = 5
 QUIET = logging.Logger("quiet", logging.CRITICAL)
+#: What receivers judge by, as authres names it.
+METHODS = ("spf", "dkim", "dmarc", "compauth")
+GOOD = ("pass", "bestguesspass", "softpass")
+#: Results that say neither that mail is right nor that it is wrong.
+OPEN = ("temperror", "skipped")
+MOST_HEADERS = 10
+LONGEST_HEADER = 10_000
+
+
+@dataclass
+class Assessment:
+    """What one server found: the result of each method, and the domains whose signature held."""
+
+    server: str
+    results: dict[str, str] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
+
+
+def _results(value: str) -> authres.AuthenticationResultsHeader | None:
+    value = re.sub(r"^\s*i\s*=\s*\d+\s*;\s*", "", value)
+    # Microsoft leaves the name of the server out.
+    for text in (value, f"unnamed; {value}"):
+        try:
+            return authres.AuthenticationResultsHeader.parse(f"Authentication-Results: {text}")
+        except (authres.AuthResError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
+            continue
+    return None
+
+
+def _assessment(values: list[str]) -> Assessment | None:
+    """The assessment by the server that wrote the first of some headers."""
+    parsed = [_results(value) for value in values[:MOST_HEADERS] if len(value) < LONGEST_HEADER]
+    assessment: Assessment | None = None
+    for header in filter(None, parsed):
+        assessment = assessment or Assessment(str(header.authserv_id))
+        if str(header.authserv_id) != assessment.server:
+            break
+        for result in header.results:
+            method, said = str(result.method).lower(), str(result.result).lower()
+            if said in GOOD or method not in assessment.results:  # of several signatures one that holds is enough
+                assessment.results[method] = said
+            if method == "dkim" and said == "pass":
+                signers = (str(p.value) for p in result.properties if p.type == "header" and p.name in ("d", "i"))
+                assessment.held |= {signer.rpartition("@")[2].lower() for signer in signers}
+    return assessment
+
+
+def assessments(sample: Sample) -> tuple[Assessment | None, Assessment | None]:
+    """What the receiver says, and what the first server said of a sample that was forwarded since."""
+    sealed = sample.all("ARC-Authentication-Results") if sample.forwarded else []
+    first = [value for value in sealed if re.match(r"\s*i\s*=\s*1\s*;", value)]
+    return _assessment(sample.all("Authentication-Results")), _assessment(first[:1])
+
+
+def held(sample: Sample) -> set[str]:
+    """The domains whose signature held when the sample arrived."""
+    return {signer for assessment in assessments(sample) if assessment is not None for signer in assessment.held}
+
+
+def receiver(sample: Sample) -> Iterator[Finding]:
+    """What the receiver of a sample found wrong with it."""
+    for name, pattern in SPAM:
+        value = next((value for value in sample.all(name) if re.match(pattern, value[:500], re.IGNORECASE)), None)
+        if value is not None:
+            yield tell("message.spam", header=name, value=value[:80])
+    last, first = assessments(sample)
+    spf = sample.received_spf.get("result")
+    if last is None and spf is None:
+        yield tell("message.receiver.none")
+        return
+    last = last or Assessment("the receiver")
+    results = {"spf": spf or "", **last.results}
+    found = {method: results[method] for method in METHODS if results.get(method)}
+    wrong = [method for method, result in found.items() if result not in (*GOOD, *OPEN)]
+    if any(result in OPEN for result in found.values()):
+        end = ".unknown"
+    elif not wrong:
+        end = ""
+    elif first is not None and first.results.get("dmarc") in GOOD:
+        end = ".forwarded"
+    else:
+        end = ".part" if found.get("dmarc") in GOOD and found.get("compauth", "pass") in GOOD else ".fail"
+    said = [f"{method}={result}" for method, result in found.items()] or ["nothing"]
+    yield tell(f"message.receiver{end}", server=last.server, said=said, wrong=wrong, first=first and first.server)
 
 
 class Key(NamedTuple):
@@ -75,7 +165,7 @@ def _words(text: str) -> set[str]:
     return {word.strip().lower() for word in text.split(":")}
 
 
-def keys(resolver: Resolver, selectors: list[tuple[str, str]]) -> Iterator[Finding]:
+def keys(resolver: Resolver, selectors: Sequence[tuple[str, str]]) -> Iterator[Finding]:
     """What is wrong with the key records.
 
     :param selectors: pairs of selector and signing domain.
