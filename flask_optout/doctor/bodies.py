@@ -159,10 +159,7 @@ def _declarations(block: Any) -> list[Any]:
 def _declared(element: Any, matches: list[Any]) -> dict[str, list[Any]]:
     """What counts for an element: its attributes, its rules, its own style, and then whatever is important."""
     said = [line for match in matches for line in match[-1]] + _declarations(element.get("style") or "")
-    declared = {
-        name: tinycss2.parse_component_value_list(element.get(attribute, ""))
-        for attribute, name in ATTRIBUTES.items()
-    }
+    declared = {name: tinycss2.parse_component_value_list(element.get(key, "")) for key, name in ATTRIBUTES.items()}
     for important in (False, True):
         declared |= {line.lower_name: line.value for line in said if line.important == important}
     return declared

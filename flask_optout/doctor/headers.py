@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from email.utils import getaddresses
 
 from .case import Sample
@@ -37,20 +38,15 @@ def headers(sample: Sample, ours: Callable[[str], bool], made_here: Callable[[st
         is_right = len(values) == 1 and re.fullmatch(pattern, values[0])
         if values or name not in MAY_LACK:
             yield tell(f"message.{name.lower()}{'' if is_right else '.wrong'}")
-    count = _recipients(sample)
+    count = 0
+    with suppress(RecursionError):  # brackets in brackets in brackets
+        count = len(getaddresses(sample.all("To") + sample.all("Cc") + sample.all("Bcc")))
     yield tell("message.recipient" if count == 1 else "message.recipient.wrong", count=count)
     yield from _list_unsubscribe(sample, ours, made_here)
     head = sample.raw[: sample.raw.find(b"\r\n\r\n")].split(b"\r\n")
     if (long := any(len(line) > LONGEST_LINE for line in head)) or any(max(line, default=0) > 127 for line in head):
         yield tell("message.lines", what="long" if long else "ascii")
     yield from _signatures(sample)
-
-
-def _recipients(sample: Sample) -> int:
-    try:
-        return len(getaddresses(sample.all("To") + sample.all("Cc") + sample.all("Bcc")))
-    except RecursionError:  # brackets in brackets in brackets
-        return 0
 
 
 def _list_unsubscribe(

@@ -43,9 +43,9 @@ LONGEST_HEADER = 10_000
 
 @dataclass
 class Assessment:
-    """What one server found: the result of each method, and the domains whose signature held."""
+    """What one server found: the result of each method, and the domains whose signature held when it arrived."""
 
-    server: str
+    server: str = ""
     results: dict[str, str] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
 
@@ -61,12 +61,12 @@ def _results(value: str) -> authres.AuthenticationResultsHeader | None:
     return None
 
 
-def _assessment(values: list[str]) -> Assessment | None:
+def _assessment(values: list[str]) -> Assessment:
     """The assessment by the server that wrote the first of some headers."""
     parsed = [_results(value) for value in values[:MOST_HEADERS] if len(value) < LONGEST_HEADER]
-    assessment: Assessment | None = None
+    assessment = Assessment()
     for header in filter(None, parsed):
-        assessment = assessment or Assessment(str(header.authserv_id))
+        assessment.server = assessment.server or str(header.authserv_id)
         if str(header.authserv_id) != assessment.server:
             break
         for result in header.results:
@@ -79,16 +79,11 @@ def _assessment(values: list[str]) -> Assessment | None:
     return assessment
 
 
-def assessments(sample: Sample) -> tuple[Assessment | None, Assessment | None]:
+def assessments(sample: Sample) -> tuple[Assessment, Assessment]:
     """What the receiver says, and what the first server said of a sample that was forwarded since."""
     sealed = sample.all("ARC-Authentication-Results") if sample.forwarded else []
     first = [value for value in sealed if re.match(r"\s*i\s*=\s*1\s*;", value)]
     return _assessment(sample.all("Authentication-Results")), _assessment(first[:1])
-
-
-def held(sample: Sample) -> set[str]:
-    """The domains whose signature held when the sample arrived."""
-    return {signer for assessment in assessments(sample) if assessment is not None for signer in assessment.held}
 
 
 def receiver(sample: Sample) -> Iterator[Finding]:
@@ -98,24 +93,23 @@ def receiver(sample: Sample) -> Iterator[Finding]:
         if value is not None:
             yield tell("message.spam", header=name, value=value[:80])
     last, first = assessments(sample)
-    spf = sample.received_spf.get("result")
-    if last is None and spf is None:
+    results = {"spf": sample.received_spf.get("result", ""), **last.results}
+    found = {method: results[method] for method in METHODS if results.get(method)}
+    if not (last.server or found):
         yield tell("message.receiver.none")
         return
-    last = last or Assessment("the receiver")
-    results = {"spf": spf or "", **last.results}
-    found = {method: results[method] for method in METHODS if results.get(method)}
     wrong = [method for method, result in found.items() if result not in (*GOOD, *OPEN)]
     if any(result in OPEN for result in found.values()):
         end = ".unknown"
     elif not wrong:
         end = ""
-    elif first is not None and first.results.get("dmarc") in GOOD:
+    elif first.results.get("dmarc") in GOOD:
         end = ".forwarded"
     else:
         end = ".part" if found.get("dmarc") in GOOD and found.get("compauth", "pass") in GOOD else ".fail"
     said = [f"{method}={result}" for method, result in found.items()] or ["nothing"]
-    yield tell(f"message.receiver{end}", server=last.server, said=said, wrong=wrong, first=first and first.server)
+    server = last.server or "the receiver"
+    yield tell(f"message.receiver{end}", server=server, said=said, wrong=wrong, first=first.server)
 
 
 class Key(NamedTuple):
@@ -218,7 +212,8 @@ def _signature(resolver: Resolver, sample: Sample, index: int, tags: dict[str, s
     domain, selector = tags.get("d", "").lower(), tags.get("s", "")
     records = resolver.texts(f"{selector}._domainkey.{domain}")
     end, reason = _judged(records, sample.raw, index, tags)
-    end = "since" if end != "valid" and domain in held(sample) else end
+    arrived = any(domain in assessment.held for assessment in assessments(sample))
+    end = "since" if end != "valid" and arrived else end
     yield tell(f"message.dkim.{end}", domain=domain or "?", selector=selector, reason=reason)
 
 
