@@ -47,9 +47,9 @@ class Policy:
             good = tag not in VALUES or (set(parts) <= VALUES[tag] and len(set(parts)) == len(parts))
             (self.tags if good else self.dropped)[tag] = lower
         counts = Counter(re.findall(r"(?:^|;)\s*(\w+)\s*=", record.lower()))
-        self.twice = sorted(tag for tag, count in counts.items() if count > 1)
+        self.twice: list[str] = sorted(tag for tag, count in counts.items() if count > 1)
         uris = map(str.strip, self.tags.get("rua", "").split(","))
-        self.reports = {uri: _read(uri) for uri in uris if uri}
+        self.reports: dict[str, dict[str, Any] | None] = {uri: _read(uri) for uri in uris if uri}
 
     def paste(self, *without: str, **more: str) -> str:
         """The record with its flaws mended, its policy as it stands; empty where nobody knows which that is."""

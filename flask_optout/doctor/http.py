@@ -21,7 +21,7 @@ LONGEST_PAGE = 300_000
 #: What a program calls itself.
 PROGRAM = "flask-optout-doctor"
 #: Ends of the ids for what OpenSSL finds wrong with a certificate, by its X509_V_ERR numbers.
-CERTIFICATES = {"expired": (9, 10), "self-signed": (18,), "chain": (19, 20, 21), "name": (62, 64)}
+CERTIFICATES = {"expired": [9, 10], "self-signed": [18], "chain": [19, 20, 21], "name": [62, 64]}
 #: Those that keep a page's path from other sites, those that do not, and those that show the site's name alone;
 #: https://www.w3.org/TR/referrer-policy/#referrer-policies.
 CLOSED = ("no-referrer", "same-origin")
