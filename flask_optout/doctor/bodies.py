@@ -24,14 +24,9 @@ from .case import Sample
 from .finding import Finding, tell
 from .providers import by_host, place_of, unwrapped
 
-LONGEST_BODY = 500_000
-#: Octets of html behind which Gmail shows a link to the rest.
-CLIPPED = 102_000
 URL = re.compile(r"https?://[!-;=?-~]{1,2000}")
 #: A path of a link that only a machine has written.
 LONG_PATH = 40
-MOST_RULES = 500
-MOST_ELEMENTS = 20_000
 #: What a browser takes for granted.
 DEFAULTS = """
 :where(head, style, script, template, title, noframes, datalist, [hidden]) { display: none }
@@ -39,17 +34,13 @@ DEFAULTS = """
 """
 #: What says in html what a style could say.
 ATTRIBUTES = {"bgcolor": "background-color", "color": "color", "width": "width", "height": "height"}
-#: Sizes in CSS pixels: of the text and of a page where nothing says one, and below which nobody can read.
+#: Of the text and of a page, where nothing says one, in CSS pixels.
 USUAL_SIZE = 16.0
 WIDTH = 600.0
-SMALLEST_SIZE = 4.0
-UNITS = {"pt": 4 / 3, "rem": USUAL_SIZE}
 #: What makes an element see-through or moves it out of the page, where it is less.
 LEAST = {"opacity": 0.1, **dict.fromkeys(("left", "top", "text-indent", "margin-left", "margin-top"), -400.0)}
 #: What makes a tracking pixel of an image, or cuts off what runs over, where it is less.
 LEAST_BOX = dict.fromkeys(("height", "max-height", "width", "max-width"), 2.5)
-#: Parts of red, green and blue, from 0 to 1, by which text must differ from what is behind it.
-SAME_COLOUR = 0.05
 #: Kinds of characters that leave no ink.
 EMPTY = ("Cf", "Cc", "Mn", "Zs", "Zl", "Zp")
 
@@ -65,7 +56,7 @@ def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
     shown: list[str] = []
     for kind, parts in sample.bodies.items():
         read = URL.findall if kind == "text" else visible_links
-        links = [link for part in parts for link in read(part[:LONGEST_BODY])]
+        links = [link for part in parts for link in read(part[:500_000])]
         plain = [unwrapped(link) for link in links]
         mine = [link for link, _ in plain if ours(link)]
         scanners = sorted({scanner for _, scanner in plain if scanner})
@@ -78,7 +69,7 @@ def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
             yield tell(id, kind=kind, scanners=scanners, name=name, setting=setting)
         shown += mine
     size = max((len(part.encode()) for part in sample.bodies["html"]), default=0)
-    if size > CLIPPED:
+    if size > 102_000:  # behind them Gmail shows a link to the rest
         yield tell("message.clipped", size=size // 1_000)
     if set(shown) & set(header):
         yield tell("message.link.same")
@@ -108,10 +99,10 @@ class _Style:
 
     def shows(self, text: str | None) -> bool:
         """Whether there is something in a text that can be seen."""
-        if not (self.shown and self.visible and self.size >= SMALLEST_SIZE):
+        if not (self.shown and self.visible and self.size >= 4.0):
             return False
         pairs = zip(self.colour, self.background or (9.0, 9.0, 9.0), strict=True)
-        differs = any(abs(one - other) > SAME_COLOUR for one, other in pairs)
+        differs = any(abs(one - other) > 0.05 for one, other in pairs)
         return differs and any(unicodedata.category(c) not in EMPTY for c in text or "")
 
 
@@ -125,7 +116,7 @@ def visible_links(html: str) -> list[str]:
     matcher = _matcher(root)
     styles: dict[Any, _Style] = {}
     found: dict[str | None, None] = {}
-    for wrapped in islice(cssselect2.ElementWrapper.from_html_root(root).iter_subtree(), MOST_ELEMENTS):
+    for wrapped in islice(cssselect2.ElementWrapper.from_html_root(root).iter_subtree(), 20_000):
         element = wrapped.etree_element
         if not isinstance(element.tag, str):
             continue
@@ -144,7 +135,7 @@ def _matcher(root: Any) -> Any:
     matcher = cssselect2.Matcher()
     sheets = [DEFAULTS, *(sheet.text or "" for sheet in root.iter("style"))]
     rules = (rule for sheet in sheets for rule in tinycss2.parse_stylesheet(sheet))
-    for rule in islice((rule for rule in rules if rule.type == "qualified-rule"), MOST_RULES):
+    for rule in islice((rule for rule in rules if rule.type == "qualified-rule"), 500):
         with suppress(SelectorError):
             for selector in cssselect2.compile_selector_list(rule.prelude):
                 if selector.pseudo_element is None:
@@ -174,7 +165,8 @@ def _styled(element: Any, above: _Style, declared: dict[str, list[Any]]) -> _Sty
 
     def length(name: str, whole: float, unsaid: float) -> float:
         """The first length that is said, in CSS pixels."""
-        units = {**UNITS, "em": above.size, "ex": above.size, "ch": above.size, "percentage": whole / 100}
+        of_text = dict.fromkeys(("em", "ex", "ch"), above.size)
+        units = {**of_text, "pt": 4 / 3, "rem": USUAL_SIZE, "percentage": whole / 100}
         lengths = (token for token in declared.get(name, []) if token.type in ("dimension", "percentage", "number"))
         values = (token.value * units.get(getattr(token, "lower_unit", token.type), 1.0) for token in lengths)
         return next(values, unsaid)

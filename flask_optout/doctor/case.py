@@ -19,10 +19,6 @@ from ..addresses import parse
 
 #: What is longer is no invitation, and is not read.
 LONGEST_MESSAGE = 25_000_000
-LONGEST_HEAD = 100_000
-COMMENT = re.compile(r"\([^()]*\)")
-RECEIVED_SPF = re.compile(r"([A-Za-z-]+)=(\"[^\"]*\"|[^;\s]+)")
-MOST_PARTS = 40
 #: The parts that people read, and their types.
 KINDS = {"text": "text/plain", "html": "text/html", "amp": "text/x-amp-html"}
 
@@ -44,7 +40,7 @@ class Sample:
         if len(raw) > LONGEST_MESSAGE:
             return cls(unreadable=f"it is longer than {LONGEST_MESSAGE // 1_000_000} MB")
         raw = re.sub(rb"\r?\n", b"\r\n", raw)
-        if raw.find(b"\r\n\r\n", 0, LONGEST_HEAD) < 0:
+        if raw.find(b"\r\n\r\n", 0, 100_000) < 0:
             return cls(unreadable="it has no end of headers where a message has one")
         headers: dict[str, list[str]] = {}
         try:
@@ -67,8 +63,9 @@ class Sample:
     def received_spf(self) -> dict[str, str]:
         """What the topmost Received-SPF says: ``result``, ``client-ip``, ``helo`` and more (RFC 7208 section 9.1)."""
         result, _, rest = self.first("Received-SPF").partition(" ")
-        pairs = [("result", result.lower()), *RECEIVED_SPF.findall(COMMENT.sub(" ", rest))] if result else []
-        return {name.lower(): value.strip('"') for name, value in pairs}
+        pairs = re.findall(r"([A-Za-z-]+)=(\"[^\"]*\"|[^;\s]+)", re.sub(r"\([^()]*\)", " ", rest))
+        said = {name.lower(): value.strip('"') for name, value in pairs}
+        return {"result": result.lower(), **said} if result else {}
 
     @property
     def forwarded(self) -> bool:
@@ -100,7 +97,7 @@ def tag_list(text: str) -> dict[str, str]:
 
 
 def _bodies(message: Message, type: str) -> Iterator[str]:
-    for part in islice(message.walk(), MOST_PARTS):
+    for part in islice(message.walk(), 40):
         if part.get_content_type() == type and part.get_content_disposition() != "attachment":
             payload = part.get_payload(decode=True)
             assert isinstance(payload, bytes)

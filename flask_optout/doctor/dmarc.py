@@ -25,8 +25,6 @@ POLICIES = ("p", "sp", "np")
 #: The values that a tag may have (section 4.7); of fo it may have several.
 VALUES: dict[str, set[str]] = {tag: set(tags["values"]) for tag, tags in known.dmarc_tags.items() if "values" in tags}
 VALUES |= dict.fromkeys(("adkim", "aspf"), {"r", "s"})
-#: RFC 9989 section 4.10: eight questions at most, so longer names go on with their last seven labels.
-MOST_LABELS = 8
 
 
 class Policy:
@@ -81,7 +79,8 @@ def find(resolver: Resolver, domain: str) -> tuple[str, Policy | None]:
     :raises Unsure: when DNS does not answer.
     """
     labels = domain.lower().rstrip(".").split(".")
-    starts = range(len(labels)) if len(labels) <= MOST_LABELS else (0, *range(len(labels) - 7, len(labels)))
+    # Eight questions at most, so longer names go on with their last seven labels.
+    starts = range(len(labels)) if len(labels) <= 8 else (0, *range(len(labels) - 7, len(labels)))
     organization, found = domain, {}
     for start in starts:
         name = ".".join(labels[start:])

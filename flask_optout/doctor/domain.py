@@ -20,7 +20,6 @@ from .signatures import keys
 from .spf import spf
 
 MOST_ADDRESSES = 4
-SECONDS_FOR_SMTP = 5.0
 #: Blocks for documentation count as the Internet's: only they tell a test from it.
 DOCUMENTED = [ip_network(block) for block in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
 #: Answers of block lists that say that they do not answer (such as to a public resolver), and that a name is not of
@@ -161,7 +160,7 @@ def size(config: Mapping[str, Any], octets: int) -> Iterator[Finding]:
     kind = smtplib.SMTP_SSL if config.get("MAIL_USE_SSL") else smtplib.SMTP
     place = (config.get("MAIL_SERVER") or "localhost", config.get("MAIL_PORT") or 25)
     try:
-        with kind(*place, timeout=SECONDS_FOR_SMTP) as smtp:
+        with kind(*place, timeout=5.0) as smtp:
             smtp.ehlo()
             said = smtp.esmtp_features.get("size")
     except (OSError, smtplib.SMTPException) as error:

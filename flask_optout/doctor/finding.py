@@ -21,8 +21,6 @@ from ..links.tokens import SHORTEST_TOKEN
 
 #: Characters that one text may have; more would push the mend off the screen.
 LONGEST_TEXT = 900
-#: Characters that a paste may have: four full strings of a TXT record and what stands around them.
-LONGEST_PASTE = 2_000
 MOST_DETAILS = 60
 TOKEN = re.compile(rf"[a-zA-Z2-7]{{{SHORTEST_TOKEN},}}")
 #: Bounded, as a long text without an @ would otherwise be read again from each of its characters.
@@ -85,8 +83,8 @@ def tell(id: str, details: tuple[str, ...] = (), records: str | None = None, /, 
     shown = {name: ", ".join(worded(name, str(value)) for value in values) for name, values in lists.items()}
     seen, why, mend = (clean(texts.get(name, "").format_map(shown)) for name in ("seen", "why", "mend"))
     paste = texts.get("paste", "").format_map(shown).rstrip() if records is None else records
-    # Half a record is worse than none.
-    paste = "\n".join(map(printable, paste.split("\n"))) if len(paste) <= LONGEST_PASTE else ""
+    # Four full strings of a TXT record fit, with what stands around them; half a record is worse than none.
+    paste = "\n".join(map(printable, paste.split("\n"))) if len(paste) <= 2_000 else ""
     more = [f"… and {len(details) - MOST_DETAILS} more lines"] if len(details) > MOST_DETAILS else []
     tree = tuple(map(clean, [*details[:MOST_DETAILS], *more]))
     plain = {name: clean(value) for name, value in said.items()}

@@ -31,7 +31,6 @@ NAME_ALONE = ("origin", "strict-origin", "origin-when-cross-origin", "strict-ori
 FORMS = ("form-action",)
 SCRIPTS = ("script-src-elem", "script-src", "default-src")
 REQUESTS = ("connect-src", "default-src")
-DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 class NoReply(Unsure):
@@ -141,6 +140,7 @@ def _allows(source: str, url: str) -> bool:
     scheme, _, rest = source.rpartition("://")
     host, _, path = rest.partition("/")
     below = f"/{path}*" if path.endswith("/") or not path else f"/{path}"
-    names = (place.netloc, f"{place.hostname}:{place.port or DEFAULT_PORTS.get(place.scheme)}")
+    port = place.port or (443 if place.scheme == "https" else 80)
+    names = (place.netloc, f"{place.hostname}:{port}")
     right = scheme in ("", place.scheme) and any(fnmatchcase(name, host) for name in names)
     return source in ("'self'", "*", f"{place.scheme}:") or (right and fnmatchcase(place.path, below))

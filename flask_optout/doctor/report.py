@@ -13,11 +13,8 @@ import click
 
 from .finding import Finding, Severity
 
-#: Of the JSON; it grows by one when something in it changes its meaning or goes away.
-VERSION = 1
 TITLES = {"setup": "Set-up", "domain": "Sending domain", "message": "Message", "doors": "Doors"}
 COLOURS = dict(zip(Severity, ("red", "yellow", "cyan", "magenta", "green"), strict=True))
-WIDTH = 80
 INDENT = 15
 
 
@@ -48,7 +45,7 @@ class Report:
 def as_json(report: Report) -> str:
     """The report for programs."""
     said = {
-        "version": VERSION,
+        "version": 1,  # grows by one when something in the JSON changes its meaning or goes away
         "domain": report.domain,
         "exit_status": report.exit_status,
         "counts": report.counts,
@@ -93,7 +90,7 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 
 def _wrapped(text: str, first: str, rest: str, break_long_words: bool = True) -> list[str]:
-    wrapper = textwrap.TextWrapper(WIDTH, first, rest, break_on_hyphens=False, break_long_words=break_long_words)
+    wrapper = textwrap.TextWrapper(80, first, rest, break_on_hyphens=False, break_long_words=break_long_words)
     return wrapper.wrap(text)
 
 

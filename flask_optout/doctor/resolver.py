@@ -23,7 +23,6 @@ MOST_QUESTIONS = 250
 #: After so many questions without an answer no further one is worth the wait.
 MOST_TIMEOUTS = 3
 SECONDS_PER_QUESTION = 3.0
-SECONDS_PER_TRY = 1.4
 #: How a record is spoilt while it is typed into a form: a word for it, where it shows, and how it is put right.
 FLAWS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
     ("quotes", r'["“”]', ""),
@@ -47,7 +46,7 @@ class Resolver(dns.resolver.Resolver):
             super().__init__(configure=not nameservers)
         if nameservers:
             self.nameservers = [dns.nameserver.Do53Nameserver(address, port) for address, port in nameservers]
-        self.timeout = SECONDS_PER_TRY
+        self.timeout = 1.4  # of each try
         self.deadline = deadline
         self._asked = self._timeouts = 0
         self._answer = cache(self._ask)

@@ -24,21 +24,10 @@ from .finding import Finding, Unsure, attempt, tell
 from .providers import SPAM, Provider, by_host, by_selector
 from .resolver import Resolver, flawed, paste_of
 
-SHORTEST_KEY = 1024
-GOOD_KEY = 2048
-#: dkimpy reads blanks again from each blank, so what has many of them would take it hours.
-LONGEST_SIGNATURE = 3_000
-BLANKS_IN_HEAD = re.compile(rb"\s{100}")
-BLANKS_IN_BODY = re.compile(rb"[ \t]{200}")
-MOST_SIGNATURES = 5
-QUIET = logging.Logger("quiet", logging.CRITICAL)
-#: What receivers judge by, as authres names it.
-METHODS = ("spf", "dkim", "dmarc", "compauth")
+#: Results with which a method passes.
 GOOD = ("pass", "bestguesspass", "softpass")
 #: Results that say neither that mail is right nor that it is wrong.
 OPEN = ("temperror", "skipped")
-MOST_HEADERS = 10
-LONGEST_HEADER = 10_000
 
 
 @dataclass
@@ -63,7 +52,8 @@ def _results(value: str) -> authres.AuthenticationResultsHeader | None:
 
 def _assessment(values: list[str]) -> Assessment:
     """The assessment by the server that wrote the first of some headers."""
-    parsed = [_results(value) for value in values[:MOST_HEADERS] if len(value) < LONGEST_HEADER]
+    # Whoever wrote more or longer ones wants a reader to be busy.
+    parsed = [_results(value) for value in values[:10] if len(value) < 10_000]
     assessment = Assessment()
     for header in filter(None, parsed):
         assessment.server = assessment.server or str(header.authserv_id)
@@ -94,7 +84,7 @@ def receiver(sample: Sample) -> Iterator[Finding]:
             yield tell("message.spam", header=name, value=value[:80])
     last, first = assessments(sample)
     results = {"spf": sample.received_spf.get("result", ""), **last.results}
-    found = {method: results[method] for method in METHODS if results.get(method)}
+    found = {method: results[method] for method in ("spf", "dkim", "dmarc", "compauth") if results.get(method)}
     if not (last.server or found):
         yield tell("message.receiver.none")
         return
@@ -180,8 +170,8 @@ def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
     facts = {"name": name, "kind": key.kind, "bits": key.bits, "reason": key.reason or key.wrong}
     facts |= {"provider": provider.name, "page": provider.keys} if provider else {}
     facts |= dict.fromkeys(("how", "command"), "provider" if provider else "own")
-    good = key.kind != "rsa" or key.bits >= GOOD_KEY
-    end = key.wrong or ("key" if good else "low" if key.bits >= SHORTEST_KEY else "short")
+    good = key.kind != "rsa" or key.bits >= 2048
+    end = key.wrong or ("key" if good else "low" if key.bits >= 1024 else "short")
     paste = paste_of(name, key.record, _is_key) if key.record else None
     yield tell(f"domain.dkim.{end}", tuple(records) if key.wrong else (), paste, **facts)
     if records and "y" in _words(tag_list(records[0]).get("t", "")):
@@ -199,15 +189,16 @@ def _provider(resolver: Resolver, selector: str, name: str) -> Provider | None:
 def signatures(resolver: Resolver, sample: Sample) -> Iterator[Finding]:
     """Whether the signatures of a sample hold."""
     head, _, body = sample.raw.partition(b"\r\n\r\n")
-    if BLANKS_IN_HEAD.search(head) or BLANKS_IN_BODY.search(body):
+    # dkimpy reads blanks again from each blank, so what has many of them would take it hours.
+    if re.search(rb"\s{100}", head) or re.search(rb"[ \t]{200}", body):
         yield tell("message.dkim.unknown", reason="blanks")
         return
-    for index, tags in enumerate(sample.signatures[:MOST_SIGNATURES]):
+    for index, tags in enumerate(sample.signatures[:5]):
         yield from attempt("message.dkim", _signature(resolver, sample, index, tags))
 
 
 def _signature(resolver: Resolver, sample: Sample, index: int, tags: dict[str, str]) -> Iterator[Finding]:
-    if len(sample.all("DKIM-Signature")[index]) > LONGEST_SIGNATURE:
+    if len(sample.all("DKIM-Signature")[index]) > 3_000:
         raise Unsure("long")
     domain, selector = tags.get("d", "").lower(), tags.get("s", "")
     records = resolver.texts(f"{selector}._domainkey.{domain}")
@@ -233,7 +224,7 @@ def _judged(records: list[str], message: bytes, index: int, tags: dict[str, str]
         return "expired", f"x={ends}"
     try:
         # Short keys are judged where the key is; here the question is whether the message is as it was signed.
-        verifier = dkim.DKIM(message, logger=QUIET, minkey=0)
+        verifier = dkim.DKIM(message, logger=logging.Logger("quiet", logging.CRITICAL), minkey=0)
         valid = verifier.verify(index, dnsfunc=lambda name, timeout: records[0].encode())
     except (dkim.DKIMException, ValueError, LookupError, TypeError, AttributeError) as error:
         return "body" if "body hash mismatch" in str(error) else "invalid", str(error)
