@@ -173,6 +173,9 @@ def _styled(element: Any, above: _Style, declared: dict[str, list[Any]]) -> _Sty
 
     least = LEAST | (LEAST_BOX if element.tag == "img" or word("overflow") == "hidden" else {})
     gone = word("display") == "none" or any(length(name, WIDTH, WIDTH) < limit for name, limit in least.items())
+    visible = word("visibility") not in ("hidden", "collapse") if "visibility" in declared else above.visible
+    size = length("font-size" if "font-size" in declared else "font", above.size, above.size)
+    link = element.get("href").strip() if element.tag == "a" and element.get("href") else above.link
     background, colour = above.background, above.colour
     for token in (*declared.get("background", ()), *declared["background-color"]):
         filled = tinycss2.color3.parse_color(token)
@@ -184,11 +187,4 @@ def _styled(element: Any, above: _Style, declared: dict[str, list[Any]]) -> _Sty
         said = tinycss2.color3.parse_color(token)
         if isinstance(said, tinycss2.color3.RGBA):
             colour = said[:3] if said.alpha > 0.1 or background is None else background
-    return _Style(
-        shown=above.shown and not gone,
-        visible=word("visibility") not in ("hidden", "collapse") if "visibility" in declared else above.visible,
-        size=length("font-size" if "font-size" in declared else "font", above.size, above.size),
-        colour=colour,
-        background=background,
-        link=element.get("href").strip() if element.tag == "a" and element.get("href") else above.link,
-    )
+    return _Style(above.shown and not gone, visible, size, colour, background, link)

@@ -110,6 +110,7 @@ def side_by_side(work: Mapping[str, Iterable[Finding]], seconds: float) -> Itera
     :param work: the checks by their ids.
     """
     end = time.monotonic() + seconds
+    # Each finding is appended as it comes, so that those of a check that is late are told.
     found: dict[str, list[Finding]] = {id: [] for id in work}
     threads = {
         id: threading.Thread(target=found[id].extend, args=(attempt(id, look),), daemon=True)

@@ -34,14 +34,24 @@ def setup(state: State) -> Iterator[Finding]:
         yield tell("setup.base-url" if url.scheme == "https" else "setup.base-url.local", host=url.netloc)
         yield from attempt("setup.store", _store(state))
         yield from attempt("setup.journal", _journal(state))
-        yield from _mail(state.app)
+        mails = {name: state.app.extensions[key] for key, name in LIBRARIES.items() if key in state.app.extensions}
+        if not mails:
+            yield tell("setup.mail.none")
+        for name, mail in mails.items():
+            ours = any(kind.__module__.startswith("flask_optout.mailers.") for kind in type(mail).__mro__)
+            end = ".ungated" if not ours else ".suppressed" if getattr(mail, "suppress", False) else ""
+            yield tell(f"setup.mail{end}", name=name)
         with suppress(OptOutError):  # said of the store
             found = find_wall(state)
             yield tell("setup.wall") if found is None else tell("setup.wall.found", **found)
         yield tell("setup.operator.none" if state.hooks.operator is None else "setup.operator")
         yield tell("setup.loader.none" if state.hooks.load is None else "setup.loader")
         with suppress(OptOutError):  # said of the store
-            yield from _log(state, config["OPTOUT_LOG_DAYS"])
+            days = config["OPTOUT_LOG_DAYS"]
+            if not state.search.page(Criteria()).entries:
+                yield tell("setup.sent.none", days=days)
+            outdated = state.email_log.outdated(days + 1) > 0  # which leaves cron a day
+            yield tell("setup.log.old" if outdated else "setup.log", days=days)
 
 
 def _store(state: State) -> Iterator[Finding]:
@@ -82,25 +92,6 @@ def _journal(state: State) -> Iterator[Finding]:
     if state.journal is not None:
         state.journal.number()
     yield tell("setup.journal.none" if state.journal is None else "setup.journal")
-
-
-def _mail(app: Flask) -> Iterator[Finding]:
-    """Whether the app's mail passes the gate."""
-    mails = {name: app.extensions[key] for key, name in LIBRARIES.items() if key in app.extensions}
-    if not mails:
-        yield tell("setup.mail.none")
-    for name, mail in mails.items():
-        ours = any(kind.__module__.startswith("flask_optout.mailers.") for kind in type(mail).__mro__)
-        end = ".ungated" if not ours else ".suppressed" if getattr(mail, "suppress", False) else ""
-        yield tell(f"setup.mail{end}", name=name)
-
-
-def _log(state: State, days: int) -> Iterator[Finding]:
-    """Whether invitations pass the gate, and whether the Email Log is pruned."""
-    if not state.search.page(Criteria()).entries:
-        yield tell("setup.sent.none", days=days)
-    outdated = state.email_log.outdated(days + 1) > 0  # which leaves cron a day
-    yield tell("setup.log.old" if outdated else "setup.log", days=days)
 
 
 def find_wall(state: State) -> dict[str, str] | None:

@@ -21,7 +21,7 @@ import dkim
 
 from .case import Sample, tag_list
 from .finding import Finding, Unsure, attempt, tell
-from .providers import SPAM, Provider, by_host, by_selector
+from .providers import SPAM, by_host, by_selector
 from .resolver import Resolver, flawed, paste_of
 
 #: Results with which a method passes.
@@ -166,7 +166,10 @@ def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
     name = f"{selector}._domainkey.{domain}"
     records = resolver.texts(name)
     key = read(records)
-    provider = _provider(resolver, selector, name)
+    provider = by_selector(selector)
+    with suppress(Unsure):
+        for record in resolver.records(name, "CNAME"):
+            provider = by_host(record.target.to_text())
     facts = {"name": name, "kind": key.kind, "bits": key.bits, "reason": key.reason or key.wrong}
     facts |= {"provider": provider.name, "page": provider.keys} if provider else {}
     facts |= dict.fromkeys(("how", "command"), "provider" if provider else "own")
@@ -176,14 +179,6 @@ def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
     yield tell(f"domain.dkim.{end}", tuple(records) if key.wrong else (), paste, **facts)
     if records and "y" in _words(tag_list(records[0]).get("t", "")):
         yield tell("domain.dkim.test", name=name)
-
-
-def _provider(resolver: Resolver, selector: str, name: str) -> Provider | None:
-    """Who holds the key, and has a page that shows its record."""
-    with suppress(Unsure):
-        for record in resolver.records(name, "CNAME"):
-            return by_host(record.target.to_text())
-    return by_selector(selector)
 
 
 def signatures(resolver: Resolver, sample: Sample) -> Iterator[Finding]:

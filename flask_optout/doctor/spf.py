@@ -203,6 +203,5 @@ def _several(resolver: Resolver, domain: str, records: list[str]) -> Finding:
     lookups = 0 if verdict is None else verdict.lookups
     how = "merged" if paste else "lookups" if lookups > pyspf.MAX_LOOKUP else "choose"
     details = verdict.tree if verdict is not None and how == "lookups" else records
-    return tell(
-        "domain.spf.several", tuple(details), paste, domain=domain, count=len(records), lookups=lookups, how=how
-    )
+    facts = {"domain": domain, "count": len(records), "lookups": lookups, "how": how}
+    return tell("domain.spf.several", tuple(details), paste, **facts)
