@@ -46,7 +46,7 @@ class Resolver(dns.resolver.Resolver):
             super().__init__(configure=not nameservers)
         if nameservers:
             self.nameservers = [dns.nameserver.Do53Nameserver(address, port) for address, port in nameservers]
-        self.timeout = 1.4  # of each try
+        self.timeout: float = 1.4  # of each try
         self.deadline = deadline
         self._asked = self._timeouts = 0
         self._answer = cache(self._ask)
