@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from flask_optout.doctor.case import Case
 from flask_optout.doctor.domain import domain
@@ -105,8 +106,8 @@ def draw(reports: list[Report], picture: Path) -> None:
     console = Console(record=True, width=90, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     for report in reports:
         console.print(f"$ flask optout doctor --domain {report.domain}\n", highlight=False)
-        for style, line in lines(report):
-            console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+        for line in lines(report):
+            console.print(Text.from_ansi(line), soft_wrap=True)
         console.print()
     from playwright.sync_api import sync_playwright  # for the picture alone
 

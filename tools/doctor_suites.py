@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from flask_optout.doctor.finding import Finding, Unsure
+from flask_optout.doctor.finding import Finding, Unsure, attempt
 from flask_optout.doctor.resolver import Resolver
 from flask_optout.doctor.spf import ask, spf
 from tests.support.dns_server import SILENCE, Nameserver, Zone, dns_server
@@ -104,11 +104,12 @@ def looked_at(server: Nameserver, test: Mapping[str, Any], zone: Mapping[str, An
     resolver = Resolver(time.monotonic() + 20, [server.address])
     sender = str(test["host"])
     try:
-        whole = ask(resolver, sender, domain, str(test.get("helo", "")), local or "postmaster").result
+        whole = ask(resolver, sender, f"{local or 'postmaster'}@{domain}", str(test.get("helo", ""))).result
         bare = ask(resolver, sender, domain).result
     except Unsure:
         whole = bare = "temperror"
-    return verdict_of(list(spf(resolver, domain, [sender], True))) if whole == bare else None
+    found = attempt("domain.spf", spf(resolver, domain, [sender], True))
+    return verdict_of(list(found)) if whole == bare else None
 
 
 def main(paths: list[Path]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 from typing import BinaryIO
 
 import click
@@ -45,25 +46,22 @@ def doctor(
     Example:
         flask optout doctor --message delivered.eml
     """
-    from ..doctor.case import Case, checked_domain, checked_nameserver
+    from ..doctor.case import LONGEST_MESSAGE, Case, checked_domain, checked_nameserver
     from ..doctor.examine import examine
-    from ..doctor.report import TITLES, as_json, write
-    from ..doctor.sample import LONGEST_MESSAGE
+    from ..doctor.report import TITLES, Report, as_json, write
 
     raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
     try:
         state = current_state()
+        case = Case.of(current_app.config, None if domain is None else checked_domain(domain), raw)
         nameservers = () if nameserver is None else (checked_nameserver(nameserver),)
-        lists = tuple(map(checked_domain, block_lists))
-        case = Case.of(
-            current_app.config, domain if domain is None else checked_domain(domain), raw, nameservers, lists
-        )
+        case = replace(case, nameservers=nameservers, block_lists=tuple(map(checked_domain, block_lists)))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
     terminal = sys.stderr if sys.stderr.isatty() else io.StringIO()
-    with click.progressbar(length=len(TITLES), label="Looking", show_eta=False, file=terminal) as bar:
-        report = examine(app, state, case, offline, lambda group: bar.update(1))
+    groups = examine(state, case, offline)
+    with click.progressbar(groups, length=len(TITLES), label="Looking", show_eta=False, file=terminal) as done:
+        report = Report.of(case.author, [finding for found in done for finding in found])
     if for_programs:
         click.echo(as_json(report))
     else:

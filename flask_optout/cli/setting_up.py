@@ -65,7 +65,7 @@ def status() -> None:
     from ..doctor.setup import setup
 
     state = current_state()
-    found = list(setup(state.app, state))
+    found = list(setup(state))
     click.echo(TITLE.format(app=state.app.name))
     for finding in found:
         first, *more = textwrap.wrap(finding.seen, WIDTH - 8)
@@ -101,7 +101,7 @@ def init(ctx: click.Context) -> None:
         if not isinstance(state, State):
             click.echo(_begin(app))
             ctx.exit(1)
-        report = Report.of(None, setup(app, state))
+        report = Report.of(None, setup(state))
         click.echo(TITLE.format(app=app.name))
         write(report, sys.stdout)
         days = counted(app.config["OPTOUT_LOG_DAYS"], "day")

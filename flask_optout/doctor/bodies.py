@@ -1,21 +1,48 @@
-"""The bodies of a sample: each must show a link of its own, which is not the one in the header."""
+"""The bodies of a sample: each must show a link of its own, which is not the one in the header.
+
+lxml parses html, tinycss2 and cssselect2 read its style sheets, so what counts is what a person can see.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
+import cssselect2
+import lxml.etree
+import lxml.html
+import tinycss2
+import tinycss2.color3
+from cssselect2.parser import SelectorError
+
+from .case import Sample
 from .finding import Finding, tell
 from .providers import by_host, place_of, unwrapped
-from .sample import Sample
-from .styles import visible_links
 
-LONGEST_BODY = 500_000
-#: Octets of html behind which Gmail shows a link to the rest.
-CLIPPED = 102_000
 URL = re.compile(r"https?://[!-;=?-~]{1,2000}")
 #: A path of a link that only a machine has written.
 LONG_PATH = 40
+#: What a browser takes for granted.
+DEFAULTS = """
+:where(head, style, script, template, title, noframes, datalist, [hidden]) { display: none }
+:where(a[href]) { color: #0000ee }
+"""
+#: What says in html what a style could say.
+ATTRIBUTES = {"bgcolor": "background-color", "color": "color", "width": "width", "height": "height"}
+#: Of the text and of a page, where nothing says one, in CSS pixels.
+USUAL_SIZE = 16.0
+WIDTH = 600.0
+#: What makes an element see-through or moves it out of the page, where it is less.
+LEAST = {"opacity": 0.1, **dict.fromkeys(("left", "top", "text-indent", "margin-left", "margin-top"), -400.0)}
+#: What makes a tracking pixel of an image, or cuts off what runs over, where it is less.
+LEAST_BOX = dict.fromkeys(("height", "max-height", "width", "max-width"), 2.5)
+#: Kinds of characters that leave no ink.
+EMPTY = ("Cf", "Cc", "Mn", "Zs", "Zl", "Zp")
 
 
 def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
@@ -29,35 +56,135 @@ def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
     shown: list[str] = []
     for kind, parts in sample.bodies.items():
         read = URL.findall if kind == "text" else visible_links
-        links = [link for part in parts for link in read(part[:LONGEST_BODY])]
+        links = [link for part in parts for link in read(part[:500_000])]
         plain = [unwrapped(link) for link in links]
         mine = [link for link, _ in plain if ours(link)]
         scanners = sorted({scanner for _, scanner in plain if scanner})
         if scanners:
             yield tell("message.scanner", scanners=scanners, kind=kind)
         if parts:
-            yield _shown(kind, links, bool(mine), scanners)
+            name, setting = _tracker(links)
+            end = kind if mine else "unknown" if scanners else "tracked" if name else "none"
+            id = "message.amp.none" if (kind, end) == ("amp", "none") else f"message.link.{end}"
+            yield tell(id, kind=kind, scanners=scanners, name=name, setting=setting)
         shown += mine
     size = max((len(part.encode()) for part in sample.bodies["html"]), default=0)
-    if size > CLIPPED:
+    if size > 102_000:  # behind them Gmail shows a link to the rest
         yield tell("message.clipped", size=size // 1_000)
     if set(shown) & set(header):
         yield tell("message.link.same")
 
 
-def _shown(kind: str, links: list[str], found: bool, scanners: list[str]) -> Finding:
-    name, setting = _tracker(links) or ("", "")
-    end = kind if found else "unknown" if scanners else "tracked" if name else "none"
-    id = "message.amp.none" if (kind, end) == ("amp", "none") else f"message.link.{end}"
-    return tell(id, kind=kind, scanners=scanners, name=name, setting=setting)
-
-
-def _tracker(links: list[str]) -> tuple[str, str] | None:
-    """Whose click tracking the links lead over, and what turns it off."""
+def _tracker(links: list[str]) -> tuple[str, str]:
+    """Whose click tracking the links lead over, and what turns it off; empty where nothing tracks."""
     web = [place for place in map(place_of, links) if place.scheme in ("http", "https")]
     for place in web:
         provider = by_host(place.hostname or "", place.path)
         if provider is not None and (place.query or len(place.path) > LONG_PATH):
             return provider.name, provider.setting
     long = all(len(place.path) + len(place.query) > LONG_PATH for place in web)
-    return (web[0].netloc, "unknown") if long and len({place.hostname for place in web}) == 1 else None
+    return (web[0].netloc, "unknown") if long and len({place.hostname for place in web}) == 1 else ("", "")
+
+
+@dataclass(frozen=True)
+class _Style:
+    """How an element looks, and the link that it stands in; ``background`` is ``None`` where it is an image."""
+
+    shown: bool = True
+    visible: bool = True
+    size: float = USUAL_SIZE
+    colour: tuple[float, ...] = (0.0, 0.0, 0.0)
+    background: tuple[float, ...] | None = (1.0, 1.0, 1.0)
+    link: str | None = None
+
+    def shows(self, text: str | None) -> bool:
+        """Whether there is something in a text that can be seen."""
+        if not (self.shown and self.visible and self.size >= 4.0):
+            return False
+        pairs = zip(self.colour, self.background or (9.0, 9.0, 9.0), strict=True)
+        differs = any(abs(one - other) > 0.05 for one, other in pairs)
+        return differs and any(unicodedata.category(c) not in EMPTY for c in text or "")
+
+
+def visible_links(html: str) -> list[str]:
+    """The ``href`` of each link that has a text or a picture to see."""
+    octets = html.replace("\x00", "").encode("utf-8", "replace")
+    try:
+        root = lxml.html.document_fromstring(octets, parser=lxml.html.HTMLParser(encoding="utf-8"))
+    except (lxml.etree.LxmlError, ValueError):
+        return []
+    matcher = _matcher(root)
+    styles: dict[Any, _Style] = {}
+    found: dict[str | None, None] = {}
+    for wrapped in islice(cssselect2.ElementWrapper.from_html_root(root).iter_subtree(), 20_000):
+        element = wrapped.etree_element
+        if not isinstance(element.tag, str):
+            continue
+        above = styles.get(element.getparent(), _Style())
+        style = styles[element] = _styled(element, above, _declared(element, matcher.match(wrapped)))
+        image = element.tag == "img" and style.shown and style.visible and element.get("src")
+        if image or style.shows(element.text):
+            found[style.link] = None
+        if above.shows(element.tail):  # what stands behind an element's end belongs to its parent
+            found[above.link] = None
+    return [link for link in found if link]
+
+
+def _matcher(root: Any) -> Any:
+    """The rules of the style sheets; those for a medium, such as a narrow screen, are left out."""
+    matcher = cssselect2.Matcher()
+    sheets = [DEFAULTS, *(sheet.text or "" for sheet in root.iter("style"))]
+    rules = (rule for sheet in sheets for rule in tinycss2.parse_stylesheet(sheet))
+    for rule in islice((rule for rule in rules if rule.type == "qualified-rule"), 500):
+        with suppress(SelectorError):
+            for selector in cssselect2.compile_selector_list(rule.prelude):
+                if selector.pseudo_element is None:
+                    matcher.add_selector(selector, _declarations(rule.content))
+    return matcher
+
+
+def _declarations(block: Any) -> list[Any]:
+    return [line for line in tinycss2.parse_blocks_contents(block) if line.type == "declaration"]
+
+
+def _declared(element: Any, matches: list[Any]) -> dict[str, list[Any]]:
+    """What counts for an element: its attributes, its rules, its own style, and then whatever is important."""
+    said = [line for match in matches for line in match[-1]] + _declarations(element.get("style") or "")
+    declared = {name: tinycss2.parse_component_value_list(element.get(key, "")) for key, name in ATTRIBUTES.items()}
+    for important in (False, True):
+        declared |= {line.lower_name: line.value for line in said if line.important == important}
+    return declared
+
+
+def _styled(element: Any, above: _Style, declared: dict[str, list[Any]]) -> _Style:
+    if not any(declared.values()):
+        return above
+
+    def word(name: str) -> str:
+        return str(tinycss2.serialize(declared.get(name, []))).strip().lower()
+
+    def length(name: str, whole: float, unsaid: float) -> float:
+        """The first length that is said, in CSS pixels."""
+        of_text = dict.fromkeys(("em", "ex", "ch"), above.size)
+        units = {**of_text, "pt": 4 / 3, "rem": USUAL_SIZE, "percentage": whole / 100}
+        lengths = (token for token in declared.get(name, []) if token.type in ("dimension", "percentage", "number"))
+        values = (token.value * units.get(getattr(token, "lower_unit", token.type), 1.0) for token in lengths)
+        return next(values, unsaid)
+
+    least = LEAST | (LEAST_BOX if element.tag == "img" or word("overflow") == "hidden" else {})
+    gone = word("display") == "none" or any(length(name, WIDTH, WIDTH) < limit for name, limit in least.items())
+    visible = word("visibility") not in ("hidden", "collapse") if "visibility" in declared else above.visible
+    size = length("font-size" if "font-size" in declared else "font", above.size, above.size)
+    link = element.get("href").strip() if element.tag == "a" and element.get("href") else above.link
+    background, colour = above.background, above.colour
+    for token in (*declared.get("background", ()), *declared["background-color"]):
+        filled = tinycss2.color3.parse_color(token)
+        if isinstance(filled, tinycss2.color3.RGBA) and filled.alpha > 0.1:
+            background = filled[:3]
+        elif filled is None and token.type in ("url", "function"):
+            background = None
+    for token in declared["color"]:
+        said = tinycss2.color3.parse_color(token)
+        if isinstance(said, tinycss2.color3.RGBA):
+            colour = said[:3] if said.alpha > 0.1 or background is None else background
+    return _Style(above.shown and not gone, visible, size, colour, background, link)

@@ -1,15 +1,110 @@
-"""What the doctor is asked to look at: the app's settings, the options of the command, the sample."""
+"""What the doctor is asked to look at: the app's settings, the options of the command, and a sample.
+
+A sample is an invitation as it was delivered, read so that no message, however hostile, can break the reader.
+"""
 
 from __future__ import annotations
 
+import email
 import ipaddress
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.message import Message
+from email.utils import parseaddr
+from itertools import islice
 from typing import Any
 
 from ..addresses import parse
-from ..errors import AddressError
-from .sample import Sample, Unreadable, domain_of
+
+#: What is longer is no invitation, and is not read.
+LONGEST_MESSAGE = 25_000_000
+#: The parts that people read, and their types.
+KINDS = {"text": "text/plain", "html": "text/html", "amp": "text/x-amp-html"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One message: its bytes, its headers unfolded, in their order, by lower-case name, and its parts by kind.
+
+    ``unreadable`` says why it is no message, or none that an invitation could be.
+    """
+
+    raw: bytes = b""
+    headers: dict[str, list[str]] = field(default_factory=dict)
+    bodies: dict[str, list[str]] = field(default_factory=dict)
+    unreadable: str = ""
+
+    @classmethod
+    def read(cls, raw: bytes) -> Sample:
+        if len(raw) > LONGEST_MESSAGE:
+            return cls(unreadable=f"it is longer than {LONGEST_MESSAGE // 1_000_000} MB")
+        raw = re.sub(rb"\r?\n", b"\r\n", raw)
+        if raw.find(b"\r\n\r\n", 0, 100_000) < 0:
+            return cls(unreadable="it has no end of headers where a message has one")
+        headers: dict[str, list[str]] = {}
+        try:
+            message = email.message_from_bytes(raw)
+            for name, value in message.raw_items():
+                unfolded = " ".join(line.strip() for line in str(value).splitlines())
+                headers.setdefault(name.lower(), []).append(unfolded.strip())
+            bodies = {kind: list(_bodies(message, type)) for kind, type in KINDS.items()}
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            return cls(unreadable=f"its parts cannot be told apart ({type(error).__name__})")
+        return cls(raw, headers, bodies) if "from" in headers else cls(unreadable="it has no From header")
+
+    def all(self, name: str) -> list[str]:
+        return self.headers.get(name.lower(), [])
+
+    def first(self, name: str) -> str:
+        return next(iter(self.all(name)), "")
+
+    @property
+    def received_spf(self) -> dict[str, str]:
+        """What the topmost Received-SPF says: ``result``, ``client-ip``, ``helo`` and more (RFC 7208 section 9.1)."""
+        result, _, rest = self.first("Received-SPF").partition(" ")
+        pairs = re.findall(r"([A-Za-z-]+)=(\"[^\"]*\"|[^;\s]+)", re.sub(r"\([^()]*\)", " ", rest))
+        said = {name.lower(): value.strip('"') for name, value in pairs}
+        return {"result": result.lower(), **said} if result else {}
+
+    @property
+    def forwarded(self) -> bool:
+        """Whether another server judged it before the one that delivered it did (RFC 8601 section 2.5)."""
+        judged = [*self.all("Authentication-Results"), *self.all("ARC-Authentication-Results")]
+        names = [re.sub(r"^\s*i\s*=\s*\d+\s*;", "", value).partition(";")[0].split() for value in judged]
+        ends = [name[0].lower().split(".")[-2:] for name in names if name and "=" not in name[0]]
+        return any(end != ends[0] for end in ends)
+
+    @property
+    def signatures(self) -> list[dict[str, str]]:
+        """The tags of its DKIM signatures."""
+        return [tag_list(value) for value in self.all("DKIM-Signature")]
+
+    @property
+    def selectors(self) -> list[tuple[str, str]]:
+        """Pairs of selector and signing domain."""
+        pairs = [(tags.get("s", "").lower(), tags.get("d", "").lower()) for tags in self.signatures]
+        return list(dict.fromkeys((selector, domain) for selector, domain in pairs if selector and domain))
+
+
+def tag_list(text: str) -> dict[str, str]:
+    """The tags of a DKIM signature, a key record or a DMARC record (RFC 6376 section 3.2); of two, the first."""
+    tags: dict[str, str] = {}
+    for name, equals, value in (part.partition("=") for part in text.split(";")):
+        if equals:
+            tags.setdefault(name.strip().lower(), value.strip())
+    return tags
+
+
+def _bodies(message: Message, type: str) -> Iterator[str]:
+    for part in islice(message.walk(), 40):
+        if part.get_content_type() == type and part.get_content_disposition() != "attachment":
+            payload = part.get_payload(decode=True)
+            assert isinstance(payload, bytes)
+            try:
+                yield payload.decode(part.get_content_charset("utf-8"), "replace")
+            except (LookupError, ValueError):
+                yield payload.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True)
@@ -17,65 +112,55 @@ class Case:
     """What to look at.
 
     ``author`` is the domain in From, ``bounce`` the one in MAIL FROM (RFC 7208 section 2.4) where it is known,
-    ``signers`` the domains that sign the sample, ``helo`` the name that the sending host gave itself, ``unreadable``
-    why the sample could not be read. ``sender_is_explicit`` says that the sending host is known to send, and is not
-    only the one that the app hands its mail to. ``mailto`` is the domain of OPTOUT_MAILTO.
+    ``signers`` the domains that sign the sample, ``helo`` the name that the sending host gave itself.
+    ``sender_is_explicit`` says that the sending host is known to send, and is not only the one that the app hands its
+    mail to. ``mailto`` is the domain of OPTOUT_MAILTO; ``block_lists`` and ``nameservers`` are what to ask in DNS.
     """
 
     author: str | None = None
     bounce: str | None = None
-    selectors: list[tuple[str, str]] = field(default_factory=list)
+    selectors: Sequence[tuple[str, str]] = ()
     sending_host: str | None = None
     sender_is_explicit: bool = False
-    signers: list[str] = field(default_factory=list)
+    signers: Sequence[str] = ()
     helo: str | None = None
     block_lists: tuple[str, ...] = ()
-    sample: Sample | None = None
-    unreadable: str | None = None
+    sample: Sample = Sample()
     nameservers: tuple[tuple[str, int], ...] = ()
     mailto: str | None = None
 
     @classmethod
-    def of(
-        cls,
-        config: Mapping[str, Any],
-        domain: str | None = None,
-        message: bytes | None = None,
-        nameservers: tuple[tuple[str, int], ...] = (),
-        block_lists: tuple[str, ...] = (),
-    ) -> Case:
+    def of(cls, config: Mapping[str, Any], domain: str | None = None, message: bytes | None = None) -> Case:
         """The case of settings, options and a sample; options win over the sample, the sample over settings."""
-        given, unreadable = Sample(b""), None
-        try:
-            given = given if message is None else Sample.read(message)
-        except Unreadable as error:
-            unreadable = str(error)
-        author = domain or given.author or _default_author(config)
+        sample = Sample() if message is None else Sample.read(message)
+        sender = config.get("MAIL_DEFAULT_SENDER")
+        default = sender[1] if isinstance(sender, tuple) else sender
+        author = domain or domain_of(sample.first("From")) or domain_of(default)
         # What the receiver saw of a forwarded sample is the forwarder.
-        seen, bounce = ({}, None) if given.forwarded else (given.received_spf, given.bounce)
+        seen = {} if sample.forwarded else sample.received_spf
+        bounce = None if sample.forwarded else domain_of(sample.first("Return-Path"))
         host = config["OPTOUT_SENDING_HOST"] or seen.get("client-ip", "").removeprefix("IPv6:")
         listed = config["OPTOUT_DKIM_SELECTORS"]
         names = [(name, author) for name in ([listed] if isinstance(listed, str) else listed) if author]
         return cls(
             author=author,
             bounce=bounce or config["OPTOUT_BOUNCE_DOMAIN"] or None,
-            selectors=list(dict.fromkeys([*names, *given.selectors])),
+            selectors=list(dict.fromkeys([*names, *sample.selectors])),
             sending_host=host or config.get("MAIL_SERVER"),
             sender_is_explicit=bool(host),
-            signers=list(dict.fromkeys(signer for _, signer in given.selectors)),
+            signers=list(dict.fromkeys(signer for _, signer in sample.selectors)),
             helo=seen.get("helo"),
-            block_lists=block_lists,
-            sample=given if given.raw else None,
-            unreadable=unreadable,
-            nameservers=nameservers,
-            mailto=domain_of(config.get("OPTOUT_MAILTO") or ""),
+            sample=sample,
+            mailto=domain_of(config.get("OPTOUT_MAILTO")),
         )
 
 
-def _default_author(config: Mapping[str, Any]) -> str | None:
-    sender = config.get("MAIL_DEFAULT_SENDER")
-    sender = sender[1] if isinstance(sender, tuple) else sender
-    return domain_of(sender) if isinstance(sender, str) else None
+def domain_of(header: object) -> str | None:
+    """The domain of the address in a header or a setting, if there is one."""
+    try:
+        return parse(parseaddr(header[:1_000])[1]).domain if isinstance(header, str) else None
+    except (ValueError, LookupError, RecursionError):
+        return None
 
 
 def checked_domain(text: str) -> str:
@@ -85,7 +170,7 @@ def checked_domain(text: str) -> str:
     """
     try:
         return parse(f"postmaster@{text}").domain
-    except (AddressError, UnicodeError):
+    except ValueError:
         raise ValueError("What was given is not a domain that mail can come from.") from None
 
 

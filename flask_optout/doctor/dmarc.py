@@ -1,69 +1,53 @@
 """DMARC (RFC 9989): the policy of the domain in From, and whether SPF or DKIM speaks for that domain.
 
-checkdmarc knows the tags and their values, reads report addresses and asks whether they take reports. The tree walk
-stands here: checkdmarc's ends at the domain's own record, so that it tells no organizational domain, and at a name
-with several records, where section 4.10 goes on. A bad fo, psd or t costs it the record, where section 4.8 drops the
-tag.
+checkdmarc knows the tags and their values, and reads report addresses. The tree walk stands here: checkdmarc's ends
+at the domain's own record, so that it tells no organizational domain, and at a name with several records, where
+section 4.10 goes on. A bad fo, psd or t costs it the record, where section 4.8 drops the tag.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from checkdmarc.dmarc import (
-    DMARCError,
-    UnverifiedDMARCURIDestination,
-    dmarc_tags,
-    parse_dmarc_report_uri,
-    verify_dmarc_report_destination,
-)
+import checkdmarc.dmarc as known
 
-from .finding import Finding, check, tell
-from .records import flawed, paste_of
-from .resolver import Resolver
-from .sample import tag_list
+from .case import tag_list
+from .finding import Finding, attempt, tell
+from .resolver import Resolver, flawed, paste_of
 
 #: Section 4.8: the name of the tag may be in capitals, DMARC1 is in capitals.
 MARK = re.compile(r"[vV]\s*=\s*DMARC1\s*(;|$)")
 REMOVED = ("pct", "rf", "ri")
 POLICIES = ("p", "sp", "np")
 #: The values that a tag may have (section 4.7); of fo it may have several.
-VALUES: dict[str, set[str]] = {tag: set(known["values"]) for tag, known in dmarc_tags.items() if "values" in known}
+VALUES: dict[str, set[str]] = {tag: set(tags["values"]) for tag, tags in known.dmarc_tags.items() if "values" in tags}
 VALUES |= dict.fromkeys(("adkim", "aspf"), {"r", "s"})
-#: RFC 9989 section 4.10: eight questions at most, so longer names go on with their last seven labels.
-MOST_LABELS = 8
 
 
-@dataclass
 class Policy:
-    """A DMARC record, where it is, its tags with their values in small letters, and the tags that do not count."""
+    """A DMARC record and where it is: its tags with their values in small letters, and the tags that do not count.
 
-    name: str
-    record: str
-    tags: dict[str, str] = field(default_factory=dict)
-    dropped: dict[str, str] = field(default_factory=dict)
+    ``twice`` are the tags that stand there more than once, ``reports`` the rua addresses, each as checkdmarc reads
+    it, if it can.
+    """
 
-    def __post_init__(self) -> None:
-        for tag, value in tag_list(self.record).items():
+    def __init__(self, name: str, record: str) -> None:
+        self.name = name
+        self.record = record
+        self.tags: dict[str, str] = {}
+        self.dropped: dict[str, str] = {}
+        for tag, value in tag_list(record).items():
             lower = value if tag in ("rua", "ruf") else value.lower()
             parts = re.split(r"\s*:\s*", lower) if tag == "fo" else [lower]
             good = tag not in VALUES or (set(parts) <= VALUES[tag] and len(set(parts)) == len(parts))
             (self.tags if good else self.dropped)[tag] = lower
-
-    @property
-    def twice(self) -> list[str]:
-        """The tags that stand there more than once."""
-        counts = Counter(re.findall(r"(?:^|;)\s*(\w+)\s*=", self.record.lower()))
-        return sorted(tag for tag, count in counts.items() if count > 1)
-
-    @property
-    def reports(self) -> dict[str, dict[str, Any] | None]:
-        """The rua addresses, each as checkdmarc reads it, if it can."""
-        return {uri.strip(): _read(uri) for uri in self.tags.get("rua", "").split(",") if uri.strip()}
+        counts = Counter(re.findall(r"(?:^|;)\s*(\w+)\s*=", record.lower()))
+        self.twice: list[str] = sorted(tag for tag, count in counts.items() if count > 1)
+        uris = map(str.strip, self.tags.get("rua", "").split(","))
+        self.reports: dict[str, dict[str, Any] | None] = {uri: _read(uri) for uri in uris if uri}
 
     def paste(self, *without: str, **more: str) -> str:
         """The record with its flaws mended, its policy as it stands; empty where nobody knows which that is."""
@@ -84,8 +68,8 @@ def is_whole(text: str) -> bool:
 
 def _read(uri: str) -> dict[str, Any] | None:
     try:
-        return dict(parse_dmarc_report_uri(uri))
-    except DMARCError:
+        return dict(known.parse_dmarc_report_uri(uri))
+    except known.DMARCError:
         return None
 
 
@@ -95,7 +79,8 @@ def find(resolver: Resolver, domain: str) -> tuple[str, Policy | None]:
     :raises Unsure: when DNS does not answer.
     """
     labels = domain.lower().rstrip(".").split(".")
-    starts = range(len(labels)) if len(labels) <= MOST_LABELS else (0, *range(len(labels) - 7, len(labels)))
+    # Eight questions at most, so longer names go on with their last seven labels.
+    starts = range(len(labels)) if len(labels) <= 8 else (0, *range(len(labels) - 7, len(labels)))
     organization, found = domain, {}
     for start in starts:
         name = ".".join(labels[start:])
@@ -110,7 +95,6 @@ def find(resolver: Resolver, domain: str) -> tuple[str, Policy | None]:
     return organization, found.get(domain) or found.get(organization) or next(reversed(found.values()), None)
 
 
-@check("domain.dmarc")
 def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
     """What is wrong with the DMARC record that applies to a domain in From."""
     at = f"_dmarc.{domain}"
@@ -129,7 +113,7 @@ def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
         yield tell("domain.dmarc.none", (), paste_of(at, record, is_whole), domain=domain)
     if policy is not None:
         yield from _policy(policy, domain, exists)
-        yield from _reports(resolver, policy)
+        yield from attempt("domain.dmarc.reports", _reports(resolver, policy))
 
 
 def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
@@ -146,7 +130,7 @@ def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
     checks: list[tuple[str, list[str] | bool, str]] = [
         ("dropped", [f"{tag}={value}" for tag, value in dropped.items() if tag not in POLICIES], policy.paste()),
         ("removed", [f"{tag}={tags[tag]}" for tag in REMOVED if tag in tags], policy.paste()),
-        ("unknown-tag", sorted(set(tags) - {*dmarc_tags, *REMOVED}), policy.paste()),
+        ("unknown-tag", sorted(set(tags) - {*known.dmarc_tags, *REMOVED}), policy.paste()),
         ("test", tags.get("t") == "y", policy.paste("t")),
         ("no-policy", missing, policy.paste(p="none")),
         ("unenforced", asked == "none" and not bad and not missing, ""),
@@ -160,15 +144,15 @@ def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
             yield tell(f"domain.dmarc.{end}", details, paste, **facts, tags=found)
 
 
-@check("domain.dmarc.reports")
 def _reports(resolver: Resolver, policy: Policy) -> Iterator[Finding]:
     """Whether the domains to which reports go take them."""
     mailboxes = [uri["address"] for uri in policy.reports.values() if uri and "@" in uri["address"]]
     for target in dict.fromkeys(mailbox.rpartition("@")[2].lower() for mailbox in mailboxes):
-        try:
-            resolver.through(verify_dmarc_report_destination, policy.name, target, ignore_unrelated_records=True)
-        except (DMARCError, UnverifiedDMARCURIDestination):
-            record = paste_of(f"{policy.name}._report._dmarc.{target}", "v=DMARC1", is_whole)
+        if known.get_base_domain(target) == known.get_base_domain(policy.name):
+            continue
+        places = [f"{source}._report._dmarc.{target}" for source in (policy.name, "*")]
+        if not any(MARK.match(text) for place in places for text in resolver.texts(place)):
+            record = paste_of(places[0], "v=DMARC1", is_whole)
             yield tell("domain.dmarc.reports", (), record, target=target, name=policy.name)
 
 
@@ -180,8 +164,7 @@ def aligned(resolver: Resolver, author: str, other: str, strict: bool = False) -
     return author == other or (not strict and find(resolver, author)[0] == find(resolver, other)[0])
 
 
-@check("domain.alignment")
-def alignment(resolver: Resolver, author: str, bounce: str | None, signers: list[str]) -> Iterator[Finding]:
+def alignment(resolver: Resolver, author: str, bounce: str | None, signers: Sequence[str]) -> Iterator[Finding]:
     """Whether SPF's domain or a signature's domain is the one in From: one of them must be.
 
     :param signers: the domains that sign a sample; that a key has a selector does not tell that anything signs.

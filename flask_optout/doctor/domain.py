@@ -1,59 +1,170 @@
-"""The sending domain: SPF, DKIM, DMARC, MX, names and block lists, as the world's mail servers see them."""
+"""The sending domain, as the world's mail servers see it: its records, and its hosts with their names and lists."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import smtplib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from ipaddress import ip_address, ip_network
+from typing import Any
 from urllib.parse import urlsplit
 
+from checkdmarc import mta_sts
+from checkdmarc import smtp_tls_reporting as tls
+
 from .case import Case
-from .dkim_keys import keys
 from .dmarc import aligned, alignment, dmarc
-from .finding import Finding, Unsure, check, tell
-from .hosts import block_lists, encryption, helo, mailto, mx, ptr, senders
+from .finding import Finding, Unsure, attempt, tell
 from .resolver import Resolver
+from .signatures import keys
 from .spf import spf
 
+MOST_ADDRESSES = 4
+#: Blocks for documentation count as the Internet's: only they tell a test from it.
+DOCUMENTED = [ip_network(block) for block in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
+#: Answers of block lists that say that they do not answer (such as to a public resolver), and that a name is not of
+#: their kind; https://www.spamhaus.org/faqs/dnsbl-usage/.
+REFUSED = ip_network("127.255.255.0/24")
+NOT_MINE = "127.0.1.255"
+#: The records that say how mail is encrypted: where they stand, how they begin, and what reads them.
+ENCRYPTION: dict[str, tuple[str, str, Callable[[str], object]]] = {
+    "MTA-STS": ("_mta-sts", "v=STSv1", mta_sts.parse_mta_sts_record),
+    "TLS-RPT": ("_smtp._tls", "v=TLSRPTv1", tls.parse_smtp_tls_reporting_record),
+}
 
-def domain(case: Case, resolver: Resolver, link: str | None = None) -> Iterator[Finding]:
+
+def domain(case: Case, resolver: Resolver, link: str = "") -> Iterator[Finding]:
     """What is wrong with the domain that invitations come from, and with the one that bounces go to.
 
-    :param link: a candidate's link, where it is known.
+    :param link: a candidate's link.
     """
     if case.mailto is not None:
-        yield from mailto(resolver, case.mailto)
+        yield from attempt("domain.mailto", takes_mail("domain.mailto", resolver, case.mailto))
     author = case.author
     if author is None:
         yield tell("domain.name.unknown")
         return
-    bounce, addresses = case.bounce or author, []
+    bounce, explicit, addresses = case.bounce or author, case.sender_is_explicit, []
     if case.bounce is None:
         yield tell("domain.bounce", author=author)
     try:
         addresses = senders(resolver, case.sending_host)
     except Unsure as reason:
         yield tell("domain.sender.unknown", host=case.sending_host, reason=reason)
-    yield from spf(resolver, bounce, addresses, case.sender_is_explicit)
+    yield from attempt("domain.spf", spf(resolver, bounce, addresses, explicit))
     yield from keys(resolver, case.selectors)
-    yield from dmarc(resolver, author)
-    yield from alignment(resolver, author, case.bounce, case.signers)
+    yield from attempt("domain.dmarc", dmarc(resolver, author))
+    yield from attempt("domain.alignment", alignment(resolver, author, case.bounce, case.signers))
     for name in dict.fromkeys((author, bounce)):
-        yield from mx(resolver, name)
+        yield from attempt("domain.mx", takes_mail("domain.mx", resolver, name))
     for address in addresses:
-        yield from ptr(resolver, address, case.sender_is_explicit)
+        yield from attempt("domain.ptr", ptr(resolver, address, explicit))
     if case.helo is not None:
-        yield from helo(resolver, case.helo, addresses)
-    host = (urlsplit(link).hostname if link else None) or ""
+        yield from attempt("domain.helo", helo(resolver, case.helo, addresses))
+    host = urlsplit(link).hostname or ""
     links = [host] if host.rpartition(".")[2].isalpha() else []  # a name, and no address
     for name in links:
-        yield from _link(resolver, name, author)
-    names = list(dict.fromkeys((author, bounce, *links)))
-    yield from block_lists(resolver, case.block_lists, addresses if case.sender_is_explicit else [], names)
+        yield from attempt("domain.link", _link(resolver, name, author))
+    subjects = {ip_address(address).reverse_pointer.rsplit(".", 2)[0]: address for address in addresses if explicit}
+    subjects |= {name: name for name in (author, bounce, *links)}
+    for zone in case.block_lists:
+        yield from attempt("domain.block-list", block_list(resolver, zone, subjects))
     yield from encryption(resolver, author)
 
 
-@check("domain.link")
+def takes_mail(id: str, resolver: Resolver, domain: str) -> Iterator[Finding]:
+    """Whether a domain takes mail: one that invitations come from, or that of OPTOUT_MAILTO."""
+    records = sorted(resolver.records(domain, "MX"))[:MOST_ADDRESSES]
+    hosts = [record.exchange.to_text(omit_final_dot=True) for record in records]
+    null = hosts == ["."]  # RFC 7505
+    works = not null and any(resolver.addresses(host) for host in hosts or [domain])
+    what = "null" if null else "lost" if hosts else "none"
+    yield tell(id if works else f"{id}.none", domain=domain, what=what, hosts=hosts or [domain])
+
+
+def senders(resolver: Resolver, host: str | None) -> list[str]:
+    """The public addresses of the sending host.
+
+    :raises Unsure: when they cannot be told; what it says is a word of the finding ``domain.sender.unknown``.
+    """
+    if not host:
+        raise Unsure("unset")
+    try:
+        found = [str(ip_address(host))]
+    except ValueError:
+        found = resolver.addresses(host)
+    public = [ip for ip in map(ip_address, found) if ip.is_global or any(ip in block for block in DOCUMENTED)]
+    if not public:
+        raise Unsure("inside" if found else "lost")
+    return [str(ip) for ip in public[:MOST_ADDRESSES]]
+
+
+def ptr(resolver: Resolver, address: str, explicit: bool) -> Iterator[Finding]:
+    """Whether a sending address has a name that leads back to it.
+
+    :param explicit: whether the host is known to send, and is not only the one that mail is given to.
+    """
+    pointer = ip_address(address).reverse_pointer
+    records = resolver.records(pointer, "PTR")[:MOST_ADDRESSES]
+    names = [record.target.to_text(omit_final_dot=True) for record in records]
+    back = [name for name in names if address in resolver.addresses(name)]
+    end = "" if back else ".none" if explicit else ".relay.unknown"
+    facts = {"address": address, "name": (back or names)[:1], "pointer": pointer}
+    yield tell(f"domain.ptr{end}", **facts, what="other" if names else "none")
+
+
+def helo(resolver: Resolver, name: str, addresses: list[str]) -> Iterator[Finding]:
+    """Whether the name that the sending host gives itself is one, and leads to it."""
+    found = resolver.addresses(name)
+    well = set(found) & set(addresses) or (found and not addresses)
+    yield tell("domain.helo" if well else "domain.helo.other", name=name, what="other" if found else "lost")
+
+
 def _link(resolver: Resolver, host: str, author: str) -> Iterator[Finding]:
     """Whether links lead to the domain that invitations come from, or to another."""
     below = host.endswith(f".{author}") or author.endswith(f".{host}")
     if not (below or aligned(resolver, author, host)):
         yield tell("domain.link", host=host, author=author)
+
+
+def block_list(resolver: Resolver, zone: str, subjects: dict[str, str]) -> Iterator[Finding]:
+    """Whether a block list in DNS names an address or a domain (RFC 5782).
+
+    :param subjects: addresses and domains, by the names under which the list has them.
+    """
+    listed = []
+    for name, subject in subjects.items():
+        answers = [ip_address(found.address) for found in resolver.records(f"{name}.{zone}", "A")]
+        if any(answer in REFUSED for answer in answers):
+            raise Unsure(f"{zone} does not answer this nameserver: ask through one of your own")
+        if any(answer.is_loopback and str(answer) != NOT_MINE for answer in answers):
+            listed.append(subject)
+    yield tell("domain.block-list.listed" if listed else "domain.block-list", zone=zone, subject=listed)
+
+
+def encryption(resolver: Resolver, domain: str) -> Iterator[Finding]:
+    """What the domain's MTA-STS and TLS-RPT records say, where it has them."""
+    for kind, (label, version, read) in ENCRYPTION.items():
+        with suppress(Unsure):
+            for record in resolver.texts(f"{label}.{domain}"):
+                if record.startswith(version):
+                    try:
+                        read(record)
+                        yield tell("domain.encryption", kind=kind, domain=domain)
+                    except (mta_sts.MTASTSError, tls.SMTPTLSReportingError) as error:
+                        yield tell("domain.encryption.wrong", kind=kind, domain=domain, reason=error)
+
+
+def size(config: Mapping[str, Any], octets: int) -> Iterator[Finding]:
+    """Whether the server takes a message of this size, and says so before it has the text (RFC 1870)."""
+    kind = smtplib.SMTP_SSL if config.get("MAIL_USE_SSL") else smtplib.SMTP
+    place = (config.get("MAIL_SERVER") or "localhost", config.get("MAIL_PORT") or 25)
+    try:
+        with kind(*place, timeout=5.0) as smtp:
+            smtp.ehlo()
+            said = smtp.esmtp_features.get("size")
+    except (OSError, smtplib.SMTPException) as error:
+        raise Unsure(type(error).__name__) from None
+    limit = int(said) if said and said.isdecimal() else 0
+    end = ".unsaid" if said is None else ".small" if 0 < limit < octets else ""
+    yield tell(f"message.size{end}", limit=limit // 1_000, size=octets // 1_000)

@@ -14,8 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from ..addresses import Address, parse
 from .finding import Finding, side_by_side, tell
 from .forms import CHROME, FORM, SIGNAL, buttons_in, offered, scripts_in
-from .http import PROGRAM, NoReply, Reply, knock
-from .policies import policies
+from .http import PROGRAM, NoReply, Reply, knock, policies
 from .providers import CHALLENGES
 
 #: example.com is nobody's (RFC 2606 section 3).
@@ -26,21 +25,16 @@ PROBE_OPPORTUNITY = "optout-doctor"
 #: One click as most mail programs send it, and as they should (RFC 8058 section 3.2).
 MULTIPART = b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--x--\r\n'
 SIGNALS = (SIGNAL, (MULTIPART, "multipart/form-data; boundary=x"))
-DAYS_LEFT = 14
 #: Seconds: no person presses sooner than this, so a page may take a faster press for a scanner's, and ask again.
 PAUSE = 0.5
-MOST_PRESSES = 3
 #: The choices that take an opt-out back.
 UNDO = ("undo", "undo-all")
-#: Seconds to wait where the server is asked too often, how many times, and for each check in all.
+#: Seconds to wait where the server is asked too often, and for each check in all.
 WAIT = 1.0
-MOST_WAITS = 2
 SECONDS_PER_CHECK = 10.0
 BUSY = (429, 503)
 #: What a firewall answers with when it asks whether a person is there.
 REFUSED = (202, 401, 403, 405, *BUSY)
-#: Hops within the link's own host, from its front page.
-MOST_REDIRECTS = 5
 
 
 class Probe(NamedTuple):
@@ -65,7 +59,7 @@ def doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = F
         return
     if first.expires is not None:
         days = int((first.expires - time.time()) // 86_400)
-        yield tell("doors.certificate" if days >= DAYS_LEFT else "doors.certificate.soon", where=where, days=days)
+        yield tell("doors.certificate" if days >= 14 else "doors.certificate.soon", where=where, days=days)
     end = _wrong(first)
     target = urlsplit(urljoin(probe.landing, first.first("location"))).netloc
     seen = "doors.landing" if own_page and end == ".empty" else f"doors.page{end}"
@@ -77,13 +71,13 @@ def doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = F
         yield tell("doors.cookie", what="page")
     yield from _scripts(first, probe.landing)
     work = {
-        "doors.agents": lambda: _as_a_program(probe.landing),
-        "doors.front": lambda: _front_page(probe.landing),
-        "doors.reading": lambda: _reading(reader),
-        "doors.one-click": lambda: _pressing(probe),
-        "doors.email-log": lambda: _as_a_stranger(email_log),
+        "doors.agents": _as_a_program(probe.landing),
+        "doors.front": _front_page(probe.landing),
+        "doors.reading": _reading(reader),
+        "doors.one-click": _pressing(probe),
+        "doors.email-log": _as_a_stranger(email_log),
     }
-    for _, found in side_by_side(work, SECONDS_PER_CHECK):
+    for found in side_by_side(work, SECONDS_PER_CHECK):
         yield from found
 
 
@@ -92,7 +86,7 @@ def ask(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str
 
     :raises NoReply: when it is, or when it answers with a challenge.
     """
-    for waited in range(MOST_WAITS + 1):
+    for waited in range(3):
         time.sleep(WAIT if waited else 0)
         answer = knock(method, url, body, agent)
         if (whose := _challenger(answer, method)) is not None:
@@ -141,7 +135,7 @@ def _as_a_program(landing: str) -> Iterator[Finding]:
 def _front_page(landing: str) -> Iterator[Finding]:
     """Whether the link's domain itself leads elsewhere; no other host is asked."""
     here, url = urlsplit(landing).netloc, urljoin(landing, "/")
-    for _ in range(MOST_REDIRECTS):
+    for _ in range(5):
         answer = ask("GET", url)
         url = urljoin(url, answer.first("location"))
         if not 300 <= answer.status < 400:
@@ -207,7 +201,7 @@ def _undone(landing: str) -> bool:
     Each form is sent to its own action, as a browser does.
     """
     page, label = ask("GET", landing).text, None
-    for _ in range(MOST_PRESSES):
+    for _ in range(3):
         # A page that took the press for a scanner's asks for it once more: by the same words, under another name.
         found = [pair for pair in buttons_in(page) if pair[1].value in UNDO or pair[1].label == label]
         if not found:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
-
-from flask import Flask
+from collections.abc import Callable, Iterator
 
 from ..email_log.search import Criteria
 from ..errors import BadToken, OptOutError
@@ -14,18 +12,15 @@ from ..links.tokens import ALPHABET, TAG, Door
 from ..wiring import State
 from .case import Case
 from .doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
-from .finding import Finding, side_by_side, tell
+from .finding import Finding, attempt, side_by_side, tell
 from .headers import headers
-from .report import Report
 from .setup import setup
 
 try:
     from .bodies import bodies
-    from .dkim_keys import signatures
-    from .domain import domain
-    from .hosts import size
-    from .receiver import receiver
+    from .domain import domain, size
     from .resolver import Resolver
+    from .signatures import receiver, signatures
 
     MISSING: str | None = None
 except ImportError as _error:
@@ -37,39 +32,34 @@ SECONDS = 18.0
 SECONDS_FOR_DNS = 14.0
 
 
-def examine(
-    app: Flask, state: State, case: Case, offline: bool, progress: Callable[[str], None] = lambda group: None
-) -> Report:
-    """Look at all four groups, side by side.
+def examine(state: State, case: Case, offline: bool) -> Iterator[list[Finding]]:
+    """What is found in each of the four groups, which are looked at side by side.
 
     :param offline: ask neither DNS nor the deployed app.
-    :param progress: is told each group that is done.
     """
-    with app.app_context():
+    with state.app.app_context():
         prefix = state.links.prefix(Door.LANDING)
-    work: dict[str, Callable[[], Iterable[Finding]]] = {
-        "setup": lambda: setup(app, state),
-        "domain": lambda: [tell("domain.offline")] if offline else _domain(case, prefix),
-        "message": lambda: _message(app, state, case, prefix, offline),
-        "doors": lambda: [tell("doors.offline")] if offline else _doors(app, state, prefix),
+    work = {
+        "setup": setup(state),
+        "domain": _domain(case, prefix, offline),
+        "message": _message(state, case, prefix, offline),
+        "doors": _doors(state, prefix, offline),
     }
-    findings: list[Finding] = []
-    for group, found in side_by_side(work, SECONDS):
-        findings += found
-        progress(group)
-    return Report.of(case.author, findings)
+    return side_by_side(work, SECONDS)
 
 
-def _domain(case: Case, prefix: str) -> Iterator[Finding]:
-    if MISSING is not None:
+def _domain(case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
+    if offline:
+        yield tell("domain.offline")
+    elif MISSING is not None:
         yield tell("domain.extra", package=MISSING)
-        return
-    yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), prefix)
+    else:
+        yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), prefix)
 
 
-def _message(app: Flask, state: State, case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
+def _message(state: State, case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
     def made_here(url: str) -> bool:
-        with app.app_context():
+        with state.app.app_context():
             try:
                 state.claim(Door.ONE_CLICK, url.rpartition("/")[2])
             except OptOutError as error:
@@ -77,44 +67,47 @@ def _message(app: Flask, state: State, case: Case, prefix: str, offline: bool) -
             return True
 
     yield from message(case, prefix, made_here)
-    if case.sample is None or MISSING is not None:
+    if not case.sample.raw or MISSING is not None:
         return
     if offline:
         yield tell("message.offline")
         return
-    yield from size(app.config, len(case.sample.raw))
+    yield from attempt("message.size", size(state.app.config, len(case.sample.raw)))
     yield from signatures(Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), case.sample)
 
 
-def ours(prefix: str | None) -> Callable[[str], bool]:
+def ours(prefix: str) -> Callable[[str], bool]:
     """Tells whether a URL is a candidate's link of this app, for people or for mail programs.
 
-    :param prefix: what such a link starts with, where it is known.
+    :param prefix: what such a link starts with.
     """
-    start = re.escape(prefix) if prefix else r"https?://[^\s<>]{1,400}/"
-    link = re.compile(rf"{start}(?:one-click/)?(?:{TAG}/)?{ALPHABET.pattern}", re.IGNORECASE)
+    link = re.compile(rf"{re.escape(prefix)}(?:one-click/)?(?:{TAG}/)?{ALPHABET.pattern}", re.IGNORECASE)
     return lambda url: link.match(url) is not None
 
 
-def message(case: Case, prefix: str | None, made_here: Callable[[str], bool] = lambda url: True) -> Iterator[Finding]:
+def message(case: Case, prefix: str, made_here: Callable[[str], bool] = lambda url: True) -> Iterator[Finding]:
     """What is wrong with a sample, as far as it can be seen without DNS.
 
     :param made_here: tells whether a one-click URL was made with this app's keys.
     """
-    if case.sample is None:
-        yield tell("message.unreadable", reason=case.unreadable) if case.unreadable else tell("message.none")
+    sample = case.sample
+    if not sample.raw:
+        yield tell("message.unreadable", reason=sample.unreadable) if sample.unreadable else tell("message.none")
         return
-    yield from headers(case.sample, ours(prefix), made_here)
+    yield from headers(sample, ours(prefix), made_here)
     if MISSING is not None:
         yield tell("message.extra", package=MISSING)
         return
-    yield from receiver(case.sample)
-    yield from bodies(case.sample, ours(prefix))
+    yield from receiver(sample)
+    yield from bodies(sample, ours(prefix))
 
 
-def _doors(app: Flask, state: State, prefix: str) -> Iterator[Finding]:
+def _doors(state: State, prefix: str, offline: bool) -> Iterator[Finding]:
+    if offline:
+        yield tell("doors.offline")
+        return
     try:
-        with app.app_context():
+        with state.app.app_context():
             # The host's own loader and landing page know an opportunity that there is.
             newest = state.search.page(Criteria()).entries
             opportunity = newest[0].opportunity if newest else PROBE_OPPORTUNITY

@@ -10,26 +10,22 @@ import re
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 from ..errors import OptOutError
 from ..links.tokens import SHORTEST_TOKEN
 
 #: Characters that one text may have; more would push the mend off the screen.
 LONGEST_TEXT = 900
-#: Characters that a paste may have: four full strings of a TXT record and what stands around them.
-LONGEST_PASTE = 2_000
 MOST_DETAILS = 60
 TOKEN = re.compile(rf"[a-zA-Z2-7]{{{SHORTEST_TOKEN},}}")
 #: Bounded, as a long text without an @ would otherwise be read again from each of its characters.
 LOCAL_PART = re.compile(r"""(?:"[^"@]{0,64}"|[\w.!#$%&'*+/=?^`{|}~-]{1,256})@(?=[\w\[])""")
 TEXTS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
-P = ParamSpec("P")
 
 
 class Unsure(Exception):
@@ -85,69 +81,47 @@ def tell(id: str, details: tuple[str, ...] = (), records: str | None = None, /, 
         return str(known[value]).format_map(said) if isinstance(known, dict) and value in known else value
 
     shown = {name: ", ".join(worded(name, str(value)) for value in values) for name, values in lists.items()}
-    paste = texts.get("paste", "").format_map(shown).rstrip() if records is None else records
-    more = (f"… and {len(details) - MOST_DETAILS} more lines",) if len(details) > MOST_DETAILS else ()
     seen, why, mend = (clean(texts.get(name, "").format_map(shown)) for name in ("seen", "why", "mend"))
-    return Finding(
-        id=id,
-        severity=Severity(texts["severity"]),
-        seen=seen,
-        why=why,
-        mend=mend,
-        # Half a record is worse than none.
-        paste="\n".join(map(printable, paste.split("\n"))) if len(paste) <= LONGEST_PASTE else "",
-        source=texts.get("source", ""),
-        facts={name: clean(value) for name, value in said.items()},
-        details=tuple(clean(line) for line in (*details[:MOST_DETAILS], *more)),
-    )
+    paste = texts.get("paste", "").format_map(shown).rstrip() if records is None else records
+    # Four full strings of a TXT record fit, with what stands around them; half a record is worse than none.
+    paste = "\n".join(map(printable, paste.split("\n"))) if len(paste) <= 2_000 else ""
+    more = [f"… and {len(details) - MOST_DETAILS} more lines"] if len(details) > MOST_DETAILS else []
+    tree = tuple(map(clean, [*details[:MOST_DETAILS], *more]))
+    plain = {name: clean(value) for name, value in said.items()}
+    return Finding(id, Severity(texts["severity"]), seen, why, mend, paste, texts.get("source", ""), plain, tree)
 
 
-def check(id: str) -> Callable[[Callable[P, Iterator[Finding]]], Callable[P, Iterator[Finding]]]:
-    """A check, which ends in the finding ``id.unknown`` when what it asked did not answer."""
-
-    def decorate(look: Callable[P, Iterator[Finding]]) -> Callable[P, Iterator[Finding]]:
-        @wraps(look)
-        def checked(*args: P.args, **kwargs: P.kwargs) -> Iterator[Finding]:
-            try:
-                yield from look(*args, **kwargs)
-            except Unsure as trouble:
-                yield tell(f"{id}.unknown", reason=trouble)
-
-        return checked
-
-    return decorate
+def attempt(id: str, look: Iterable[Finding]) -> Iterator[Finding]:
+    """What a check finds; where it cannot tell, or ends in an error, a finding says so at the end."""
+    try:
+        yield from look
+    except Unsure as trouble:
+        yield tell(f"{id}.unknown", reason=trouble)
+    except OptOutError as error:
+        yield tell(f"{id}.error", what=error.what, why=error.why, mend=error.mend)
+    # What comes from outside is hostile: whatever a reader of it stumbles over ends as a finding, never as a trace.
+    except Exception as error:
+        yield tell(f"{id}.trouble.unknown", reason="trouble", kind=type(error).__name__)
 
 
-def side_by_side(
-    work: Mapping[str, Callable[[], Iterable[Finding]]], seconds: float
-) -> Iterator[tuple[str, list[Finding]]]:
-    """The findings of each piece of work, by its name; what is late, or breaks, ends in a finding that says so."""
+def side_by_side(work: Mapping[str, Iterable[Finding]], seconds: float) -> Iterator[list[Finding]]:
+    """What each check finds; where one is late, a finding says so at the end.
+
+    :param work: the checks by their ids.
+    """
     end = time.monotonic() + seconds
-    found: dict[str, list[Finding]] = {name: [] for name in work}
+    # Each finding is appended as it comes, so that those of a check that is late are told.
+    found: dict[str, list[Finding]] = {id: [] for id in work}
     threads = {
-        name: threading.Thread(target=_gather, args=(name, work[name], found[name]), daemon=True) for name in work
+        id: threading.Thread(target=found[id].extend, args=(attempt(id, look),), daemon=True)
+        for id, look in work.items()
     }
     for thread in threads.values():
         thread.start()
-    for name, thread in threads.items():
+    for id, thread in threads.items():
         thread.join(max(0.0, end - time.monotonic()))
-        late = [tell(f"{name}.time.unknown", reason="time", seconds=f"{seconds:.0f}")] if thread.is_alive() else []
-        yield name, [*found[name], *late]
-
-
-def _gather(name: str, look: Callable[[], Iterable[Finding]], found: list[Finding]) -> None:
-    try:
-        for finding in look():
-            found.append(finding)
-    except Unsure as trouble:
-        found.append(tell(f"{name}.unknown", reason=trouble))
-    # What comes from outside is hostile: whatever a reader of it stumbles over ends as a finding, never as a trace.
-    except Exception as error:
-        found.append(tell(f"{name}.trouble.unknown", reason="trouble", kind=type(error).__name__))
-
-
-def of_error(subject: str, error: OptOutError) -> Finding:
-    return tell(f"{subject}.error", what=error.what, why=error.why, mend=error.mend)
+        late = [tell(f"{id}.time.unknown", reason="time", seconds=f"{seconds:.0f}")] if thread.is_alive() else []
+        yield [*found[id], *late]
 
 
 def clean(text: str) -> str:

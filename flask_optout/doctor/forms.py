@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import NamedTuple
 from urllib.parse import urlencode
 
 #: What browsers call themselves, but for the version, and what a candidate's does.
@@ -16,7 +15,8 @@ SIGNAL = (b"List-Unsubscribe=One-Click", FORM)
 DECOY = "none"
 
 
-class Button(NamedTuple):
+@dataclass
+class Button:
     """A button as a crawler finds it."""
 
     name: str
@@ -42,7 +42,7 @@ class _Page(HTMLParser):
         super().__init__()
         self.forms: list[Form] = []
         self.scripts: list[str] = []
-        self._in_button = False
+        self._button: Button | None = None
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -52,19 +52,18 @@ class _Page(HTMLParser):
         elif tag == "input" and self.forms and "name" in attributes:
             self.forms[-1].fields[attributes["name"]] = attributes.get("value", "")
         elif tag == "button" and self.forms and "name" in attributes:
-            self.forms[-1].buttons.append(Button(attributes["name"], attributes.get("value", "")))
-            self._in_button = True
+            self._button = Button(attributes["name"], attributes.get("value", ""))
+            self.forms[-1].buttons.append(self._button)
         elif tag == "script" and "src" in attributes:
             self.scripts.append(attributes["src"])
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "button":
-            self._in_button = False
+            self._button = None
 
     def handle_data(self, data: str) -> None:
-        if self._in_button:
-            button = self.forms[-1].buttons.pop()
-            self.forms[-1].buttons.append(button._replace(label=button.label + data.strip()))
+        if self._button is not None:
+            self._button.label += data.strip()
 
 
 def forms_in(text: str) -> list[Form]:

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from email.utils import getaddresses
 
+from .case import Sample
 from .finding import Finding, tell
 from .providers import by_host, place_of
-from .sample import Sample
 
 #: RFC 8058 section 4 wants them signed.
 MUST_SIGN = ("From", "List-Unsubscribe", "List-Unsubscribe-Post")
 #: RFC 6376 section 5.4: a header that is not signed can be changed on its way.
 SHOULD_SIGN = ("Subject", "Date", "To", "Message-ID", "List-Id", "Feedback-ID")
-#: What must be there once, and how it is written.
+#: What must be there once, but for Feedback-ID, which may lack, and how it is written.
 RIGHT = {
     "List-Unsubscribe-Post": r"List-Unsubscribe\s*=\s*One-Click",
     "List-Id": r"[^<]*<[A-Za-z0-9_-]+(\.[A-Za-z0-9-]+)+>",
     "Auto-Submitted": r"(?i)auto-generated.*",
     "Feedback-ID": r"([^:]*:){3}[^:]{5,15}",
 }
-MAY_LACK = ("Feedback-ID",)
-#: RFC 5322 section 2.1.1.
-LONGEST_LINE = 998
 
 
 def headers(sample: Sample, ours: Callable[[str], bool], made_here: Callable[[str], bool]) -> Iterator[Finding]:
@@ -35,22 +33,18 @@ def headers(sample: Sample, ours: Callable[[str], bool], made_here: Callable[[st
     for name, pattern in RIGHT.items():
         values = sample.all(name)
         is_right = len(values) == 1 and re.fullmatch(pattern, values[0])
-        if values or name not in MAY_LACK:
+        if values or name != "Feedback-ID":
             yield tell(f"message.{name.lower()}{'' if is_right else '.wrong'}")
-    count = _recipients(sample)
+    count = 0
+    with suppress(RecursionError):  # brackets in brackets in brackets
+        count = len(getaddresses(sample.all("To") + sample.all("Cc") + sample.all("Bcc")))
     yield tell("message.recipient" if count == 1 else "message.recipient.wrong", count=count)
     yield from _list_unsubscribe(sample, ours, made_here)
     head = sample.raw[: sample.raw.find(b"\r\n\r\n")].split(b"\r\n")
-    if (long := any(len(line) > LONGEST_LINE for line in head)) or any(max(line, default=0) > 127 for line in head):
+    # RFC 5322 section 2.1.1
+    if (long := any(len(line) > 998 for line in head)) or any(max(line, default=0) > 127 for line in head):
         yield tell("message.lines", what="long" if long else "ascii")
     yield from _signatures(sample)
-
-
-def _recipients(sample: Sample) -> int:
-    try:
-        return len(getaddresses(sample.all("To") + sample.all("Cc") + sample.all("Bcc")))
-    except RecursionError:  # brackets in brackets in brackets
-        return 0
 
 
 def _list_unsubscribe(

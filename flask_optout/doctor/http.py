@@ -1,15 +1,19 @@
-"""Knock at a door as mail programs and scanners do: no cookie, no redirect followed, and not for ever."""
+"""Ask as mail programs and scanners do: no cookie, no redirect followed, and not for ever; and read the headers of
+the answer together, as a browser does.
+"""
 
 from __future__ import annotations
 
 import http.client
 import socket
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
+from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from .finding import Unsure
+from .finding import Finding, Unsure, tell
 from .forms import CHROME
 
 SECONDS = 5.0
@@ -17,12 +21,16 @@ LONGEST_PAGE = 300_000
 #: What a program calls itself.
 PROGRAM = "flask-optout-doctor"
 #: Ends of the ids for what OpenSSL finds wrong with a certificate, by its X509_V_ERR numbers.
-CERTIFICATE_ERRORS = {
-    **dict.fromkeys((9, 10), "expired"),
-    **dict.fromkeys((62, 64), "name"),
-    18: "self-signed",
-    **dict.fromkeys((19, 20, 21), "chain"),
-}
+CERTIFICATES = {"expired": [9, 10], "self-signed": [18], "chain": [19, 20, 21], "name": [62, 64]}
+#: Those that keep a page's path from other sites, those that do not, and those that show the site's name alone;
+#: https://www.w3.org/TR/referrer-policy/#referrer-policies.
+CLOSED = ("no-referrer", "same-origin")
+OPEN = ("unsafe-url", "no-referrer-when-downgrade")
+NAME_ALONE = ("origin", "strict-origin", "origin-when-cross-origin", "strict-origin-when-cross-origin")
+#: Directives of which the first that is there says where a form may lead, a script come from, and a script send to.
+FORMS = ("form-action",)
+SCRIPTS = ("script-src-elem", "script-src", "default-src")
+REQUESTS = ("connect-src", "default-src")
 
 
 class NoReply(Unsure):
@@ -69,7 +77,7 @@ def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: s
         response = connection.getresponse()
         page = response.read(LONGEST_PAGE)
     except ssl.SSLCertVerificationError as error:
-        end = CERTIFICATE_ERRORS.get(error.verify_code, "broken")
+        end = next((end for end, codes in CERTIFICATES.items() if error.verify_code in codes), "broken")
         raise NoReply(error.verify_message or str(error), f"certificate.{end}") from None
     except ssl.SSLError as error:
         raise NoReply(f"it speaks no TLS ({error.reason or error})", "unreachable") from None
@@ -81,3 +89,58 @@ def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: s
         connection.close()
     expires = ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None
     return Reply(response.status, response.headers, page.decode("utf-8", "replace"), expires)
+
+
+def policies(answer: Reply, url: str) -> Iterator[Finding]:
+    """What is wrong with the headers of a candidate's page."""
+    csp = [_directives(policy) for policy in answer.values("content-security-policy")]
+    # The last value that a browser knows is the one that counts.
+    known = [value for value in answer.values("referrer-policy") if value in CLOSED + OPEN + NAME_ALONE] or [""]
+    right = {
+        "Cache-Control": "no-store" in answer.values("cache-control"),
+        "Referrer-Policy": known[-1] in CLOSED + OPEN,
+        "X-Robots-Tag": {"noindex", "none"} & set(answer.values("x-robots-tag")),
+        "Content-Security-Policy": any(policy.get("frame-ancestors") == ["'none'"] for policy in csp),
+        # A browser reads the first value alone.
+        "X-Content-Type-Options": answer.values("x-content-type-options")[:1] == ["nosniff"],
+    }
+    findings = [tell("doors.headers.lost", name=name, header=name, danger=name) for name in right if not right[name]]
+    if known[-1] in OPEN:
+        findings.append(tell("doors.referrer", value=known[-1]))
+    # Each policy alone can keep a page from sending its own form.
+    blocked = [f"form-action {' '.join(policy['form-action'])}" for policy in csp if not _permits(policy, FORMS, url)]
+    if any("allow-forms" not in policy.get("sandbox", ["allow-forms"]) for policy in csp):
+        blocked.append("sandbox without allow-forms")
+    # A script that runs takes the press from the form, and then may not send it.
+    runs, asks = (all(_permits(policy, kinds, url) for policy in csp) for kinds in (SCRIPTS, REQUESTS))
+    if runs and not asks:
+        blocked.append("connect-src")
+    if blocked:
+        findings.append(tell("doors.form-blocked", reason=blocked))
+    yield from findings or [tell("doors.headers")]
+    if any("require-trusted-types-for" in policy for policy in csp):
+        yield tell("doors.trusted-types")
+
+
+def _directives(policy: str) -> dict[str, list[str]]:
+    """The directives of one policy; of two with one name the first counts."""
+    parts = [words for part in policy.split(";") if (words := part.split())]
+    return {words[0]: words[1:] for words in reversed(parts)}
+
+
+def _permits(policy: dict[str, list[str]], directives: tuple[str, ...], url: str) -> bool:
+    """Whether a policy permits what comes from the page's own place; the first directive that is there says."""
+    sources = next((policy[name] for name in directives if name in policy), ["*"])
+    return "'strict-dynamic'" not in sources and any(_allows(source, url) for source in sources)
+
+
+def _allows(source: str, url: str) -> bool:
+    """Whether a source expression takes in a URL (https://www.w3.org/TR/CSP3/#match-url-to-source-expression)."""
+    place = urlsplit(url)
+    scheme, _, rest = source.rpartition("://")
+    host, _, path = rest.partition("/")
+    below = f"/{path}*" if path.endswith("/") or not path else f"/{path}"
+    port = place.port or (443 if place.scheme == "https" else 80)
+    names = (place.netloc, f"{place.hostname}:{port}")
+    right = scheme in ("", place.scheme) and any(fnmatchcase(name, host) for name in names)
+    return source in ("'self'", "*", f"{place.scheme}:") or (right and fnmatchcase(place.path, below))

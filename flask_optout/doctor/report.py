@@ -13,11 +13,8 @@ import click
 
 from .finding import Finding, Severity
 
-#: Of the JSON; it grows by one when something in it changes its meaning or goes away.
-VERSION = 1
 TITLES = {"setup": "Set-up", "domain": "Sending domain", "message": "Message", "doors": "Doors"}
 COLOURS = dict(zip(Severity, ("red", "yellow", "cyan", "magenta", "green"), strict=True))
-WIDTH = 80
 INDENT = 15
 
 
@@ -34,65 +31,66 @@ class Report:
         order = list(Severity)
         return cls(domain, sorted(once.values(), key=lambda finding: order.index(finding.severity)))
 
-    def count(self, *severities: Severity) -> int:
-        return sum(finding.severity in severities for finding in self.findings)
+    @property
+    def counts(self) -> dict[Severity, int]:
+        found = [finding.severity for finding in self.findings]
+        return {severity: found.count(severity) for severity in Severity}
 
     @property
     def exit_status(self) -> int:
         """1 when something fails, else 0."""
-        return int(self.count(Severity.FAIL) > 0)
+        return int(self.counts[Severity.FAIL] > 0)
 
 
 def as_json(report: Report) -> str:
     """The report for programs."""
     said = {
-        "version": VERSION,
+        "version": 1,  # grows by one when something in the JSON changes its meaning or goes away
         "domain": report.domain,
         "exit_status": report.exit_status,
-        "counts": {severity.value: report.count(severity) for severity in Severity},
+        "counts": report.counts,
         "findings": [{**asdict(finding), "group": finding.group} for finding in report.findings],
     }
     return json.dumps(said, indent=2)
 
 
-def summary(report: Report) -> str:
-    """One line that says how much is wrong."""
-    mend, look = report.count(Severity.FAIL), report.count(Severity.WARN, Severity.NOTE)
-    well, untold = report.count(Severity.OK), report.count(Severity.UNKNOWN)
-    things = f"{mend} thing{'' if mend == 1 else 's'}"
-    return f"{things} to mend, {look} to look at, {well} well, {untold} could not be told"
+def lines(report: Report) -> Iterator[str]:
+    """The report as a terminal shows it, the worst first; what is to be pasted is never broken.
 
-
-def lines(report: Report) -> Iterator[tuple[str, str]]:
-    """The report as pairs of style and line, the worst first; what is to be pasted is never broken."""
+    The last line says how much is wrong.
+    """
     if report.domain:
-        yield "bold", f"{report.domain}:"
+        yield click.style(f"{report.domain}:", bold=True)
     for finding in report.findings:
         yield from _finding(finding)
-    yield "bold", summary(report)
+    mend, warned, noted, untold, well = report.counts.values()
+    things = f"{mend} thing{'' if mend == 1 else 's'}"
+    looked = warned + noted
+    yield click.style(f"{things} to mend, {looked} to look at, {well} well, {untold} could not be told", bold=True)
 
 
-def _finding(finding: Finding) -> Iterator[tuple[str, str]]:
-    style = COLOURS[finding.severity] + (" bold" if finding.severity is Severity.FAIL else "")
+def _finding(finding: Finding) -> Iterator[str]:
     first = f"{finding.severity.value:<8}  "
     for line in _wrapped(f"{TITLES[finding.group]}: {finding.seen}", first, " " * 10):
-        yield style, line
+        yield click.style(line, fg=COLOURS[finding.severity], bold=finding.severity is Severity.FAIL or None)
     if finding.severity is Severity.OK:
         return
     for detail in finding.details:
         indent = " " * (12 + len(detail) - len(detail.lstrip()))
         for line in _wrapped(detail.strip(), indent, f"{indent}    "):
-            yield "cyan", line
+            yield click.style(line, fg="cyan")
     for label, text in (("why", finding.why), ("mend", finding.mend), ("see", finding.source)):
         for line in _wrapped(text, f"{'':<10}{label:<5}", " " * INDENT, break_long_words=False):
-            yield "dim" if label == "see" else "", line
+            yield click.style(line, dim=label == "see" or None)
         if label == "mend":
-            yield from (("bold", f"{'':<{INDENT}}{line}".rstrip()) for line in finding.paste.splitlines())
-    yield "", ""
+            yield from (
+                click.style(f"{'':<{INDENT}}{line}".rstrip(), bold=True) for line in finding.paste.splitlines()
+            )
+    yield ""
 
 
 def _wrapped(text: str, first: str, rest: str, break_long_words: bool = True) -> list[str]:
-    wrapper = textwrap.TextWrapper(WIDTH, first, rest, break_on_hyphens=False, break_long_words=break_long_words)
+    wrapper = textwrap.TextWrapper(80, first, rest, break_on_hyphens=False, break_long_words=break_long_words)
     return wrapper.wrap(text)
 
 
@@ -100,8 +98,5 @@ def write(report: Report, out: TextIO) -> None:
     """Write the report for people: in colours on a terminal, unless NO_COLOR is set; plain elsewhere."""
     encoding = out.encoding or "utf-8"
     colours = out.isatty() and not os.environ.get("NO_COLOR")
-    for style, line in lines(report):
-        text = line.encode(encoding, "replace").decode(encoding)
-        colour = next((colour for colour in COLOURS.values() if colour in style), None)
-        styled = click.style(text, fg=colour, bold="bold" in style or None, dim="dim" in style or None)
-        click.echo(styled, file=out, color=colours)
+    for line in lines(report):
+        click.echo(line.encode(encoding, "replace").decode(encoding), file=out, color=colours)

@@ -11,11 +11,13 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..addresses import parse
 from ..email_log.search import Criteria
 from ..errors import OptOutError
+from ..links.tokens import Door
+from ..pages.one_click import UNSIGNED
 from ..wiring import State
-from .finding import Finding, of_error, tell
-from .walls import find_wall
+from .finding import Finding, attempt, tell
 
 #: Seconds that a statement may wait for SQLite's lock, and for a place in the pool.
 LONGEST_WAIT = 30.0
@@ -23,20 +25,33 @@ LONGEST_WAIT = 30.0
 LIBRARIES = {"mail": "flask_mail", "mailman": "flask_mailman"}
 
 
-def setup(app: Flask, state: State) -> Iterator[Finding]:
+def setup(state: State) -> Iterator[Finding]:
     """What is wrong with the set-up."""
-    with app.app_context():
-        own = app.config["OPTOUT_KEYS"] is not None
-        yield tell("setup.keys" if own else "setup.keys.shared")
-        url = urlsplit(app.config["OPTOUT_BASE_URL"])
+    config = state.app.config
+    with state.app.app_context():
+        yield tell("setup.keys" if config["OPTOUT_KEYS"] is not None else "setup.keys.shared")
+        url = urlsplit(config["OPTOUT_BASE_URL"])
         yield tell("setup.base-url" if url.scheme == "https" else "setup.base-url.local", host=url.netloc)
-        yield from _store(state)
-        yield from _journal(state)
-        yield from _mail(app)
-        yield from _wall(app)
+        yield from attempt("setup.store", _store(state))
+        yield from attempt("setup.journal", _journal(state))
+        mails = {name: state.app.extensions[key] for key, name in LIBRARIES.items() if key in state.app.extensions}
+        if not mails:
+            yield tell("setup.mail.none")
+        for name, mail in mails.items():
+            ours = any(kind.__module__.startswith("flask_optout.mailers.") for kind in type(mail).__mro__)
+            end = ".ungated" if not ours else ".suppressed" if getattr(mail, "suppress", False) else ""
+            yield tell(f"setup.mail{end}", name=name)
+        with suppress(OptOutError):  # said of the store
+            found = find_wall(state)
+            yield tell("setup.wall") if found is None else tell("setup.wall.found", **found)
         yield tell("setup.operator.none" if state.hooks.operator is None else "setup.operator")
         yield tell("setup.loader.none" if state.hooks.load is None else "setup.loader")
-        yield from _log(state, app.config["OPTOUT_LOG_DAYS"])
+        with suppress(OptOutError):  # said of the store
+            days = config["OPTOUT_LOG_DAYS"]
+            if not state.search.page(Criteria()).entries:
+                yield tell("setup.sent.none", days=days)
+            outdated = state.email_log.outdated(days + 1) > 0  # which leaves cron a day
+            yield tell("setup.log.old" if outdated else "setup.log", days=days)
 
 
 def _store(state: State) -> Iterator[Finding]:
@@ -45,19 +60,14 @@ def _store(state: State) -> Iterator[Finding]:
         engine = state.engine()
         with engine.connect() as connection:
             lacking = list(_lacking(sa.inspect(connection), state.tables.all()))
-        waits = list(time_outs(engine))
+        yield from time_outs(engine)
     except SQLAlchemyError as error:
         yield tell("setup.store.unreachable", reason=type(error).__name__)
         return
-    yield from waits
     yield tell("setup.tables.missing" if lacking else "setup.tables", missing=lacking, kind=engine.dialect.name)
-    if lacking:
-        return
-    try:
+    if not lacking:
         state.choices.read([])
         yield tell("setup.store")
-    except OptOutError as error:
-        yield of_error("setup.store", error)
 
 
 def _lacking(inspector: sa.Inspector, tables: list[sa.Table]) -> Iterator[str]:
@@ -79,40 +89,37 @@ def _lacking(inspector: sa.Inspector, tables: list[sa.Table]) -> Iterator[str]:
 
 def _journal(state: State) -> Iterator[Finding]:
     """Whether choices are written a second time, outside the database."""
-    try:
-        kept = state.journal
-        if kept is not None:
-            kept.number()
-        yield tell("setup.journal.none" if kept is None else "setup.journal")
-    except OptOutError as error:
-        yield of_error("setup.journal", error)
+    if state.journal is not None:
+        state.journal.number()
+    yield tell("setup.journal.none" if state.journal is None else "setup.journal")
 
 
-def _mail(app: Flask) -> Iterator[Finding]:
-    """Whether the app's mail passes the gate."""
-    mails = {name: app.extensions[key] for key, name in LIBRARIES.items() if key in app.extensions}
-    if not mails:
-        yield tell("setup.mail.none")
-    for name, mail in mails.items():
-        ours = any(kind.__module__.startswith("flask_optout.mailers.") for kind in type(mail).__mro__)
-        end = ".ungated" if not ours else ".suppressed" if getattr(mail, "suppress", False) else ""
-        yield tell(f"setup.mail{end}", name=name)
+def find_wall(state: State) -> dict[str, str] | None:
+    """The wall before the pages of this app, as the facts of a finding, or ``None`` when there is none.
+
+    Opens a page and sends a one-click request without its body (RFC 8058 section 3.2), in this process; neither
+    reads or writes a choice. The host's own hooks run as they do for a candidate.
+
+    :raises ConfigurationError: when the base URL or the keys cannot work.
+    """
+    url = state.links.url(Door.ONE_CLICK, parse("nobody@example.com"), "optout-check")
+    base = state.app.config["OPTOUT_BASE_URL"].rstrip("/")
+    server = base.removesuffix(urlsplit(base).path)
+    # The server may have mounted the app below the path of the base URL, or the app itself may answer for it all.
+    walls = [_wall_at(state.app, mount, url) for mount in {base, server}]
+    return None if None in walls else walls[0]
 
 
-def _wall(app: Flask) -> Iterator[Finding]:
-    """Whether the host's own hooks let candidates and mail programs through."""
-    with suppress(OptOutError):  # said of the store
-        found = find_wall(app)
-        yield tell("setup.wall") if found is None else tell("setup.wall.found", **found)
-
-
-def _log(state: State, days: int) -> Iterator[Finding]:
-    """Whether invitations pass the gate, and whether the Email Log is pruned."""
-    with suppress(OptOutError):  # said of the store
-        if not state.search.page(Criteria()).entries:
-            yield tell("setup.sent.none", days=days)
-        outdated = state.email_log.outdated(days + 1) > 0  # which leaves cron a day
-        yield tell("setup.log.old" if outdated else "setup.log", days=days)
+def _wall_at(app: Flask, mount: str, url: str) -> dict[str, str] | None:
+    client = app.test_client(use_cookies=False)
+    path, base = url.removeprefix(mount), f"{mount}/"
+    what, answer = "page", client.get(path[:-1], base_url=base)
+    if answer.status_code == 404:  # the page for a link that is not whole
+        what, answer = "press", client.post(path, base_url=base)
+        if answer.status_code == 400 and answer.text == UNSIGNED:
+            return None
+    status = f"{answer.status} to {urlsplit(answer.location).path}" if answer.location else answer.status
+    return {"what": what, "status": status, "how": "csrf" if answer.status_code == 400 else "skip"}
 
 
 def time_outs(engine: sa.Engine) -> Iterator[Finding]:

@@ -7,13 +7,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
-import dns.exception
-
-from .finding import Finding, Unsure, check, tell
-from .records import flawed, paste_of
-from .resolver import Resolver
+from .finding import Finding, Unsure, tell
+from .resolver import Resolver, flawed, paste_of
 
 with warnings.catch_warnings():
     # Its source has an escape sequence that Python warns of wherever it was installed without being compiled.
@@ -35,10 +32,11 @@ READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class Evaluation(Protocol):
-    """What SPF says: ``result`` is in the words of RFC 7208 section 2.6, ``tree`` the records that it led to.
+class Evaluation(NamedTuple):
+    """What SPF says of a sender: ``result`` is in the words of RFC 7208 section 2.6.
 
-    ``broken`` is the domain whose record is wrong, and that record.
+    ``broken`` is the domain whose record is wrong, and that record; ``tree`` are the records that were led to, each
+    with the look-ups that it took.
     """
 
     result: str
@@ -51,7 +49,6 @@ class Evaluation(Protocol):
 class _Question(pyspf.query):  # type: ignore[misc]
     """pyspf's evaluation, asking through our resolver: its own way into DNS knows neither deadline nor server."""
 
-    result = reason = ""
     broken: tuple[str, str] | None = None
 
     def __init__(self, resolver: Resolver, strict: bool, **question: str) -> None:
@@ -60,22 +57,18 @@ class _Question(pyspf.query):  # type: ignore[misc]
         self.tree: list[str] = []
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
-        try:
-            read = READERS.get(qtype, lambda record: record.to_text().removesuffix("."))
-            found = [read(record) for record in self._resolver.records(str(name), qtype)]
-        except Unsure as trouble:
-            raise pyspf.TempError(str(trouble)) from None
-        if not found and not ignore_void:
-            self.void_lookups += 1
-            if self.void_lookups > pyspf.MAX_VOID_LOOKUPS:
-                self.note_error("Void lookup limit exceeded", str(name))
+        read = READERS.get(qtype, lambda record: record.to_text().removesuffix("."))
+        found = [read(record) for record in self._resolver.records(str(name), qtype)]
+        self.void_lookups += not (found or ignore_void)
+        if self.void_lookups > pyspf.MAX_VOID_LOOKUPS:
+            self.note_error("Void lookup limit exceeded", str(name))
         return found
 
     def validated_ptrs(self) -> list[str]:
         """The names of the sender that lead back to it; one that DNS does not tell of is skipped (section 5.5)."""
         found = []
         for name in self.dns_ptr(self.i)[: pyspf.MAX_PTR]:
-            with suppress(pyspf.TempError):
+            with suppress(Unsure):
                 found += [name] if self.cidrmatch(self.dns_a(name, self.A), self.cidrmax) else []
         return found
 
@@ -93,31 +86,22 @@ class _Question(pyspf.query):  # type: ignore[misc]
 
 
 def ask(
-    resolver: Resolver,
-    sender: str,
-    domain: str,
-    helo: str = "",
-    local: str = "bounces",
-    strict: bool = True,
-    record: str | None = None,
+    resolver: Resolver, sender: str, mail_from: str, helo: str = "", strict: bool = True, record: str | None = None
 ) -> Evaluation:
     """What SPF says of a sender.
 
-    :param domain: the domain of MAIL FROM, ``local`` what stands before its @.
+    :param mail_from: an address, or a domain alone.
     :param strict: stop at the first permanent error, as mail servers do; else go on, to see all that is there.
     :param record: a record to try in place of the one in DNS.
     :raises Unsure: when DNS does not answer, or pyspf cannot read what it says.
     """
-    question = _Question(resolver, strict, i=sender, s=f"{local}@{domain}", h=helo or domain)
+    question = _Question(resolver, strict, i=sender, s=mail_from, h=helo or mail_from.rpartition("@")[2])
     try:
-        question.result = str(question.check(spf=record)[0])
-    except (ValueError, LookupError, AttributeError, AssertionError, RecursionError, dns.exception.DNSException) as e:
-        raise Unsure(f"the record cannot be evaluated ({type(e).__name__})") from None
-    if question.result == "temperror":
-        raise Unsure(resolver.trouble[-1] if resolver.trouble else "DNS did not answer")
-    if question.result == "permerror":
-        question.reason = str(question.perm_error or "")
-    return question
+        result = str(question.check(spf=record)[0])
+    except (ValueError, LookupError, AttributeError, AssertionError, RecursionError) as error:
+        raise Unsure(f"the record cannot be evaluated ({type(error).__name__})") from None
+    reason = str(question.perm_error or "")
+    return Evaluation(result, reason, question.broken, question.tree, question.lookups)
 
 
 def _whole(resolver: Resolver, domain: str, record: str | None = None) -> Evaluation:
@@ -125,7 +109,7 @@ def _whole(resolver: Resolver, domain: str, record: str | None = None) -> Evalua
     verdict = ask(resolver, NOBODY, domain, record=record)
     with suppress(Unsure):
         all_of_it = ask(resolver, NOBODY, domain, record=record, strict=False)
-        verdict.tree, verdict.lookups = all_of_it.tree, all_of_it.lookups
+        return verdict._replace(tree=all_of_it.tree, lookups=all_of_it.lookups)
     return verdict
 
 
@@ -141,7 +125,6 @@ def _all(record: str) -> tuple[str, str]:
     return next(iter(alls), "").lower(), " ".join(dict.fromkeys(word for word in words if word not in alls))
 
 
-@check("domain.spf")
 def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> Iterator[Finding]:
     """What is wrong with the SPF of the domain that bounces go to.
 
@@ -220,6 +203,5 @@ def _several(resolver: Resolver, domain: str, records: list[str]) -> Finding:
     lookups = 0 if verdict is None else verdict.lookups
     how = "merged" if paste else "lookups" if lookups > pyspf.MAX_LOOKUP else "choose"
     details = verdict.tree if verdict is not None and how == "lookups" else records
-    return tell(
-        "domain.spf.several", tuple(details), paste, domain=domain, count=len(records), lookups=lookups, how=how
-    )
+    facts = {"domain": domain, "count": len(records), "lookups": lookups, "how": how}
+    return tell("domain.spf.several", tuple(details), paste, **facts)

@@ -9,7 +9,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
-from flask_optout.doctor.hosts import size
+from flask_optout.doctor.domain import size
+from flask_optout.doctor.finding import attempt
 from tests.support.hosts import Mailbox, free_port
 
 
@@ -49,5 +50,6 @@ def test_a_server_that_refuses_late_is_an_oracle(config: dict[str, Any], octets:
 
 
 def test_a_server_that_does_not_answer_is_unknown() -> None:
-    [finding] = size({"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": free_port()}, 1)
+    config = {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": free_port()}
+    [finding] = attempt("message.size", size(config, 1))
     assert (finding.id, finding.facts["reason"]) == ("message.size.unknown", "ConnectionRefusedError")

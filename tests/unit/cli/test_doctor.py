@@ -7,7 +7,7 @@ import sys
 
 from flask_optout.cli.doctor import doctor
 
-LEFT = ("case", "examine", "report", "sample", "domain", "finding")
+LEFT = ("case", "examine", "report", "domain", "finding")
 
 
 def test_an_app_that_is_not_examined_does_not_wait_for_the_doctor() -> None:

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from flask_optout.doctor.case import Case
-from flask_optout.doctor.domain import domain
-from tests.support.dns_server import SILENCE, Zone
+from flask_optout.doctor.domain import domain, encryption, helo, ptr, senders, takes_mail
+from flask_optout.doctor.finding import Unsure, attempt
+from tests.support.dns_server import SERVFAIL, SILENCE, Zone
 from tests.support.findings import ids, not_well, the
 from tests.support.zones import FOUND, MENDED, Ask
 from tools.doctor_demo import SENDER, ZONE
@@ -65,10 +66,9 @@ def test_a_bounce_domain_that_is_not_known_is_said_to_be_taken_for_granted(ask: 
         ("https://mended-jobs.example/optout/x", True),
         ("http://127.0.0.1:5000/optout/x", False),
         ("http://[::1]/optout/x", False),
-        (None, False),
     ],
 )
-def test_links_that_lead_to_another_organisation_are_noted(ask: Ask, link: str | None, other: bool) -> None:
+def test_links_that_lead_to_another_organisation_are_noted(ask: Ask, link: str, other: bool) -> None:
     assert ("domain.link" in ids(domain(MENDED, ask(ZONE), link))) is other
 
 
@@ -91,3 +91,126 @@ def test_block_lists_are_asked_about_the_sender_and_the_links_domain(ask: Ask) -
     zone = {**ZONE, "jobs.mended.example.bl.test A": ["127.0.0.2"]}
     finding = the(domain(case, ask(zone), "https://jobs.mended.example/optout/x"), "domain.block-list.listed")
     assert "jobs.mended.example" in finding.seen
+
+
+D = "invite.example"
+REVERSE = "25.2.0.192.in-addr.arpa PTR"
+
+
+@pytest.mark.parametrize(
+    ("zone", "id"),
+    [
+        ({f"{D} MX": ["10 mx.example."], "mx.example A": ["192.0.2.1"]}, "domain.mx"),
+        ({f"{D} MX": ["10 mx.example.", "5 gone.example."], "mx.example AAAA": ["2001:db8::1"]}, "domain.mx"),
+        ({f"{D} A": ["192.0.2.1"]}, "domain.mx"),
+        ({f"{D} MX": ["0 ."]}, "domain.mx.none"),
+        ({f"{D} MX": ["10 gone.example."]}, "domain.mx.none"),
+        ({f"{D} TXT": ["nothing"]}, "domain.mx.none"),
+        ({}, "domain.mx.none"),
+        ({f"{D} MX": [SILENCE]}, "domain.mx.unknown"),
+        ({f"{D} MX": ["10 mx.example."], "mx.example A": [SERVFAIL]}, "domain.mx.unknown"),
+    ],
+)
+def test_a_domain_that_sends_invitations_takes_mail(ask: Ask, zone: Zone, id: str) -> None:
+    assert ids(attempt("domain.mx", takes_mail("domain.mx", ask(zone), D))) == {id}
+
+
+@pytest.mark.parametrize(
+    ("zone", "explicit", "id"),
+    [
+        ({REVERSE: ["out.example."], "out.example A": ["192.0.2.25"]}, True, "domain.ptr"),
+        ({REVERSE: ["out.example."], "out.example A": ["192.0.2.26"]}, True, "domain.ptr.none"),
+        ({REVERSE: ["out.example."]}, True, "domain.ptr.none"),
+        ({}, True, "domain.ptr.none"),
+        ({REVERSE: [SILENCE]}, True, "domain.ptr.unknown"),
+        # MAIL_SERVER may be a relay, which is not what the world sees.
+        ({}, False, "domain.ptr.relay.unknown"),
+        ({REVERSE: ["out.example."]}, False, "domain.ptr.relay.unknown"),
+        ({REVERSE: ["out.example."], "out.example A": ["192.0.2.25"]}, False, "domain.ptr"),
+    ],
+)
+def test_a_sending_host_has_a_name_that_leads_back(ask: Ask, zone: Zone, explicit: bool, id: str) -> None:
+    assert ids(attempt("domain.ptr", ptr(ask(zone), "192.0.2.25", explicit))) == {id}
+
+
+@pytest.mark.parametrize(
+    ("zone", "id"),
+    [
+        ({"out.example A": ["192.0.2.25"]}, "domain.helo"),
+        ({"out.example A": ["192.0.2.26"]}, "domain.helo.other"),
+        ({}, "domain.helo.other"),
+        ({"out.example A": [SILENCE]}, "domain.helo.unknown"),
+    ],
+)
+def test_a_sending_host_says_its_own_name(ask: Ask, zone: Zone, id: str) -> None:
+    assert ids(attempt("domain.helo", helo(ask(zone), "out.example", ["192.0.2.25"]))) == {id}
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ({}, {"domain.block-list"}),
+        ({"25.2.0.192.bl.test A": ["127.0.0.2"]}, {"domain.block-list.listed"}),
+        ({f"{D}.bl.test A": ["127.0.1.2"]}, {"domain.block-list.listed"}),
+        # What lists answer to a resolver that they do not serve, and to what they are not about.
+        ({f"{D}.bl.test A": ["127.255.255.254"]}, {"domain.block-list.unknown"}),
+        ({"25.2.0.192.bl.test A": ["127.0.1.255"]}, {"domain.block-list"}),
+        ({f"{D}.bl.test A": [SILENCE]}, {"domain.block-list.unknown"}),
+    ],
+)
+def test_block_lists_are_asked_about_addresses_and_domains(ask: Ask, zone: Zone, expected: set[str]) -> None:
+    assert listed(ask, zone, "bl.test") == expected
+
+
+def listed(ask: Ask, zone: Zone, *lists: str, sender: str = "192.0.2.25") -> set[str]:
+    case = Case(D, D, sending_host=sender, sender_is_explicit=True, block_lists=lists)
+    return {id for id in ids(domain(case, ask(zone))) if id.startswith("domain.block-list")}
+
+
+def test_no_block_list_is_asked_when_none_is_set(ask: Ask) -> None:
+    assert listed(ask, {f"{D}.bl.test A": ["127.0.0.2"]}) == set()
+
+
+def test_an_ipv6_address_is_asked_about_nibble_by_nibble(ask: Ask) -> None:
+    name = "5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.bl.test"
+    zone: Zone = {f"{name} A": ["127.0.0.2"]}
+    assert listed(ask, zone, "bl.test", sender="2001:db8::25") == {"domain.block-list.listed"}
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ({}, set()),
+        ({f"_mta-sts.{D} TXT": ["v=STSv1; id=20261126"]}, {"domain.encryption"}),
+        ({f"_mta-sts.{D} TXT": ["v=STSv1; id="]}, {"domain.encryption.wrong"}),
+        ({f"_smtp._tls.{D} TXT": [f"v=TLSRPTv1; rua=mailto:tls@{D}"]}, {"domain.encryption"}),
+        ({f"_smtp._tls.{D} TXT": ["v=TLSRPTv1; rua=nobody"]}, {"domain.encryption.wrong"}),
+    ],
+)
+def test_encryption_is_a_note_at_most(ask: Ask, zone: Zone, expected: set[str]) -> None:
+    found = list(encryption(ask({f"{D} A": ["192.0.2.1"], **zone}), D))
+    assert ids(found) == expected
+    assert {finding.severity.value for finding in found} <= {"ok", "note"}
+
+
+@pytest.mark.parametrize(
+    ("host", "addresses", "reason"),
+    [
+        ("192.0.2.25", ["192.0.2.25"], None),
+        ("2001:db8::25", ["2001:db8::25"], None),
+        ("out.example", ["192.0.2.25"], None),
+        ("inside.example", [], "inside"),
+        ("127.0.0.1", [], "inside"),
+        ("::1", [], "inside"),
+        ("gone.example", [], "lost"),
+        ("silent.example", [], "no answer in time for silent.example A"),
+        (None, [], "unset"),
+    ],
+)
+def test_which_addresses_send(ask: Ask, host: str | None, addresses: list[str], reason: str | None) -> None:
+    zone: Zone = {"out.example A": ["192.0.2.25"], "inside.example A": ["10.1.2.3"], "silent.example A": [SILENCE]}
+    if reason is None:
+        assert senders(ask(zone), host) == addresses
+        return
+    with pytest.raises(Unsure, match=reason):
+        senders(ask(zone), host)

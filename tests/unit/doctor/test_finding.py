@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_optout.doctor import finding
-from flask_optout.doctor.finding import TEXTS, Finding, Severity, Unsure, check, clean, of_error, side_by_side, tell
+from flask_optout.doctor.finding import TEXTS, Finding, Severity, Unsure, attempt, clean, side_by_side, tell
 from flask_optout.errors import StoreUnavailable
 from tests.support.hosts import Host
 
@@ -91,19 +91,22 @@ def test_a_fact_is_data_and_its_text_stands_in_the_file() -> None:
 
 
 def test_what_could_not_be_told_adds_to_a_text_for_all() -> None:
-    @check("domain.mx")
     def look() -> Iterator[Finding]:
         yield tell("domain.mx", domain="x.example", hosts="mx.example")
         raise Unsure("no answer in time")
 
-    [_, lost] = look()
+    [_, lost] = attempt("domain.mx", look())
     assert (lost.id, lost.group, lost.severity.value) == ("domain.mx.unknown", "domain", "unknown")
     assert lost.seen == "Could not tell whether the domain takes mail: no answer in time."
     assert lost.mend == "Run the doctor again when it answers."
 
 
 def test_an_error_brings_its_own_texts() -> None:
-    error = of_error("setup.store", StoreUnavailable("What.", "Why.", "Mend."))
+    def look() -> Iterator[Finding]:
+        yield tell("setup.tables", kind="sqlite")
+        raise StoreUnavailable("What.", "Why.", "Mend.")
+
+    [_, error] = attempt("setup.store", look())
     assert (error.id, error.severity.value) == ("setup.store.error", "fail")
     assert (error.seen, error.why, error.mend) == ("What.", "Why.", "Mend.")
 
@@ -111,7 +114,7 @@ def test_an_error_brings_its_own_texts() -> None:
 CODE = "".join(path.read_text() for path in Path(finding.__file__).parent.glob("*.py"))
 
 
-@pytest.mark.parametrize("names", re.findall(r'@check\("(.+)"\)|"(doors\..+)": lambda|_takes_mail\("(.+?)"\)', CODE))
+@pytest.mark.parametrize("names", re.findall(r'attempt\("((?:domain|message)\..+?)"|"(doors\..+)": _', CODE))
 def test_a_check_that_cannot_tell_says_what_in_words_of_its_own(names: tuple[str, ...]) -> None:
     id = "".join(names)
     assert f"{id}.unknown" in TEXTS
@@ -138,8 +141,8 @@ def is_not_answered() -> Iterator[Finding]:
 
 
 def test_what_is_late_or_breaks_ends_in_a_finding_that_says_so() -> None:
-    work = {"doors.a": well, "doors.b": breaks, "doors.c": lasts, "doors.reading": is_not_answered}
-    found = dict(side_by_side(work, 0.3))
+    work = {"doors.a": well(), "doors.b": breaks(), "doors.c": lasts(), "doors.reading": is_not_answered()}
+    found = dict(zip(work, side_by_side(work, 0.3), strict=True))
     assert [finding.id for finding in found["doors.a"]] == ["doors.headers"]
     assert [finding.id for finding in found["doors.b"]] == ["doors.headers", "doors.b.trouble.unknown"]
     assert [finding.id for finding in found["doors.c"]] == ["doors.headers", "doors.c.time.unknown"]

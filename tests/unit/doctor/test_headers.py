@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from flask_optout.doctor.case import Sample
 from flask_optout.doctor.examine import ours
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.headers import headers
-from flask_optout.doctor.sample import Sample
 from tests.support.findings import ids, the
 from tests.support.samples import OURS, PREFIX, SIGNED, TOKEN, eml
 

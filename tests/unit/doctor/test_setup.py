@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,12 @@ import flask_mail
 import flask_mailman
 import pytest
 import sqlalchemy as sa
-from flask import redirect, request
+from flask import Flask, abort, redirect, request
+from flask_login import LoginManager, current_user
+from flask_wtf import CSRFProtect
 
 from flask_optout.doctor.finding import Finding
-from flask_optout.doctor.setup import setup, time_outs
+from flask_optout.doctor.setup import find_wall, setup, time_outs
 from flask_optout.email_log.tables import PER_MINUTE
 from flask_optout.mailers.flask_mailman import Mail
 from tests.conftest import MakeHost
@@ -40,7 +42,7 @@ FINE = {
 
 def looked_at(host: Host) -> list[Finding]:
     with host.app.app_context():
-        return list(setup(host.app, host.app.extensions["optout"]))
+        return list(setup(host.app.extensions["optout"]))
 
 
 @pytest.mark.parametrize(("days", "id"), [(7, "setup.log"), (9, "setup.log.old")])
@@ -196,3 +198,94 @@ def test_the_line_to_paste_gives_sqlite_its_log(engine_of: Callable[..., sa.Engi
 
 def test_a_database_in_memory_needs_no_log(engine_of: Callable[..., sa.Engine]) -> None:
     assert ids(time_outs(engine_of("sqlite://"))) == {"setup.time-outs"}
+
+
+SKIP = 'if request.blueprint == "optout":'
+
+
+def login_manager(app: Flask) -> None:
+    LoginManager(app).user_loader(lambda id: None)
+
+    @app.before_request
+    def wall() -> Any:
+        return None if current_user.is_authenticated else redirect("/login")
+
+
+def unauthorized(app: Flask) -> None:
+    @app.before_request
+    def wall() -> None:
+        abort(401)
+
+
+def maintenance(app: Flask) -> None:
+    app.before_request(lambda: ("Back soon.", 503))
+
+
+def polite_maintenance(app: Flask) -> None:
+    app.before_request(lambda: ("Back soon.", 200))
+
+
+def middleware(app: Flask) -> None:
+    def closed(environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("503 Service Unavailable", [])
+        return [b"Back soon."]
+
+    app.wsgi_app = closed  # type: ignore[method-assign]
+
+
+def csrf_by_hand(app: Flask) -> None:
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False
+    csrf = CSRFProtect(app)
+
+    @app.before_request
+    def check() -> None:
+        if request.method == "POST":
+            csrf.protect()
+
+
+def only_posts(app: Flask) -> None:
+    app.before_request(lambda: abort(403) if request.method == "POST" else None)
+
+
+WALLS = [
+    (login_manager, "302 FOUND to /login", SKIP),
+    (unauthorized, "401", SKIP),
+    (maintenance, "503", SKIP),
+    (polite_maintenance, "200", SKIP),
+    (middleware, "503", SKIP),
+    (csrf_by_hand, "400", "csrf.protect(apply_exemptions=True)"),
+    (only_posts, "403", SKIP),
+]
+
+
+@pytest.mark.parametrize(("wall", "seen", "mend"), WALLS)
+def test_the_check_says_what_and_how_to_mend_it(
+    make: MakeHost, wall: Callable[[Flask], None], seen: str, mend: str
+) -> None:
+    app = make().app
+    wall(app)
+    result = app.test_cli_runner().invoke(args=["optout", "doctor", "--offline"])
+    assert result.exit_code == 1
+    said = " ".join(result.output.split())
+    assert seen in said and mend in said and "Traceback" not in said
+
+
+def test_the_line_to_add_mends_it(make: MakeHost) -> None:
+    app = make().app
+
+    @app.before_request
+    def wall() -> Any:
+        if request.blueprint == "optout":
+            return None
+        return redirect("/login")
+
+    with app.app_context():
+        assert find_wall(app.extensions["optout"]) is None
+
+
+def test_without_a_wall_the_check_is_content_and_stores_nothing(host: Host) -> None:
+    result = host.app.test_cli_runner().invoke(args=["optout", "doctor", "--offline"])
+    assert result.exit_code == 0
+    assert "No login, CSRF check or other hook of this app stands before" in " ".join(result.output.split())
+    with host.db.engine.connect() as connection:
+        assert connection.exec_driver_sql("select count(*) from optout_choice where source <> 'key'").scalar() == 0

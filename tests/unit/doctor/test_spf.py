@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_optout.doctor.finding import Finding
+from flask_optout.doctor.finding import Finding, attempt
 from flask_optout.doctor.spf import spf
 from tests.support.dns_server import SERVFAIL, SILENCE, Zone
 from tests.support.findings import ids, the
@@ -15,7 +15,7 @@ D = "invite.example"
 
 
 def looked_at(ask: Ask, zone: Zone, sender: str = SENDER, explicit: bool = True) -> list[Finding]:
-    return list(spf(ask(zone), D, [sender], explicit))
+    return list(attempt("domain.spf", spf(ask(zone), D, [sender], explicit)))
 
 
 def record(*terms: str, **others: str) -> Zone:

@@ -1,0 +1,226 @@
+"""DKIM (RFC 6376, 8301, 8463): the keys under the selectors, whether a sample's signatures hold, and what the server
+that received it says of it: the best evidence, as it judged what really arrived.
+
+dkimpy verifies, authres reads Authentication-Results and ARC (RFC 8601, RFC 8617). Only the topmost header, and those
+by the same server, are believed: whatever stands below can have been written by anybody.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import authres
+import dkim
+
+from .case import Sample, tag_list
+from .finding import Finding, Unsure, attempt, tell
+from .providers import SPAM, by_host, by_selector
+from .resolver import Resolver, flawed, paste_of
+
+#: Results with which a method passes.
+GOOD = ("pass", "bestguesspass", "softpass")
+#: Results that say neither that mail is right nor that it is wrong.
+OPEN = ("temperror", "skipped")
+
+
+@dataclass
+class Assessment:
+    """What one server found: the result of each method, and the domains whose signature held when it arrived."""
+
+    server: str = ""
+    results: dict[str, str] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
+
+
+def _results(value: str) -> authres.AuthenticationResultsHeader | None:
+    value = re.sub(r"^\s*i\s*=\s*\d+\s*;\s*", "", value)
+    # Microsoft leaves the name of the server out.
+    for text in (value, f"unnamed; {value}"):
+        try:
+            return authres.AuthenticationResultsHeader.parse(f"Authentication-Results: {text}")
+        except (authres.AuthResError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
+            continue
+    return None
+
+
+def _assessment(values: list[str]) -> Assessment:
+    """The assessment by the server that wrote the first of some headers."""
+    # Whoever wrote more or longer ones wants a reader to be busy.
+    parsed = [_results(value) for value in values[:10] if len(value) < 10_000]
+    assessment = Assessment()
+    for header in filter(None, parsed):
+        assessment.server = assessment.server or str(header.authserv_id)
+        if str(header.authserv_id) != assessment.server:
+            break
+        for result in header.results:
+            method, said = str(result.method).lower(), str(result.result).lower()
+            if said in GOOD or method not in assessment.results:  # of several signatures one that holds is enough
+                assessment.results[method] = said
+            if method == "dkim" and said == "pass":
+                signers = (str(p.value) for p in result.properties if p.type == "header" and p.name in ("d", "i"))
+                assessment.held |= {signer.rpartition("@")[2].lower() for signer in signers}
+    return assessment
+
+
+def assessments(sample: Sample) -> tuple[Assessment, Assessment]:
+    """What the receiver says, and what the first server said of a sample that was forwarded since."""
+    sealed = sample.all("ARC-Authentication-Results") if sample.forwarded else []
+    first = [value for value in sealed if re.match(r"\s*i\s*=\s*1\s*;", value)]
+    return _assessment(sample.all("Authentication-Results")), _assessment(first[:1])
+
+
+def receiver(sample: Sample) -> Iterator[Finding]:
+    """What the receiver of a sample found wrong with it."""
+    for name, pattern in SPAM:
+        value = next((value for value in sample.all(name) if re.match(pattern, value[:500], re.IGNORECASE)), None)
+        if value is not None:
+            yield tell("message.spam", header=name, value=value[:80])
+    last, first = assessments(sample)
+    results = {"spf": sample.received_spf.get("result", ""), **last.results}
+    found = {method: results[method] for method in ("spf", "dkim", "dmarc", "compauth") if results.get(method)}
+    if not (last.server or found):
+        yield tell("message.receiver.none")
+        return
+    wrong = [method for method, result in found.items() if result not in (*GOOD, *OPEN)]
+    if any(result in OPEN for result in found.values()):
+        end = ".unknown"
+    elif not wrong:
+        end = ""
+    elif first.results.get("dmarc") in GOOD:
+        end = ".forwarded"
+    else:
+        end = ".part" if found.get("dmarc") in GOOD and found.get("compauth", "pass") in GOOD else ".fail"
+    said = [f"{method}={result}" for method, result in found.items()] or ["nothing"]
+    server = last.server or "the receiver"
+    yield tell(f"message.receiver{end}", server=server, said=said, wrong=wrong, first=first.server)
+
+
+class Key(NamedTuple):
+    """What a key record holds: its kind and size, or what is wrong, as the end of an id, and a closer reason."""
+
+    kind: str = ""
+    bits: int = 0
+    wrong: str = ""
+    reason: str | list[str] = ""
+    #: The record as it should be, where only its writing is wrong.
+    record: str = ""
+
+
+def read(records: list[str]) -> Key:
+    """Read what DNS has for a selector."""
+    if len(records) != 1:
+        return Key(wrong="several" if records else "absent")
+    key = _parsed(records[0])
+    found = flawed(records[0], "DKIM1", _is_key) if key.wrong == "syntax" else None
+    return Key(wrong="flawed", reason=found[0], record=found[1]) if found and found[1] else key
+
+
+def _is_key(record: str) -> bool:
+    return not _parsed(record).wrong
+
+
+def _parsed(record: str) -> Key:
+    tags = tag_list(record)
+    text, kind = re.sub(r"\s", "", tags.get("p", "")), tags.get("k", "rsa").lower()
+    if "p" in tags and not text:
+        return Key(wrong="revoked")
+    try:
+        size = len(base64.b64decode(text, validate=True))
+        if kind in ("rsa", "ed25519") and size and (size == 32) != (kind == "ed25519"):
+            return Key(wrong="type", reason=f"k={kind}, but p= holds a key of another type")
+        # dkimpy takes no kind in capitals, which may be (RFC 6376 section 3.6.1).
+        _, bits, _, _ = dkim.evaluate_pk("", f"v={tags.get('v', 'DKIM1')}; k={kind}; p={text}".encode())
+    except dkim.NaClNotFoundError:
+        return Key(kind, 256, "extra", "nacl")
+    except (dkim.DKIMException, ValueError, LookupError, TypeError) as error:
+        return Key(wrong="syntax", reason=str(error).partition("(")[0].strip() or "p= is no key")
+    serves = {"*", "email"} & _words(tags.get("s", "*"))
+    return Key(kind, bits, "hash" if "sha256" not in _words(tags.get("h", "sha256")) else "" if serves else "service")
+
+
+def _words(text: str) -> set[str]:
+    return {word.strip().lower() for word in text.split(":")}
+
+
+def keys(resolver: Resolver, selectors: Sequence[tuple[str, str]]) -> Iterator[Finding]:
+    """What is wrong with the key records.
+
+    :param selectors: pairs of selector and signing domain.
+    """
+    if not selectors:
+        yield tell("domain.dkim.selector")
+    found = [finding for pair in selectors for finding in attempt("domain.dkim", _key(resolver, *pair))]
+    yield from found
+    if {finding.facts.get("kind", "unknown") for finding in found if finding.id != "domain.dkim.test"} == {"ed25519"}:
+        yield tell("domain.dkim.ed25519")
+
+
+def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
+    name = f"{selector}._domainkey.{domain}"
+    records = resolver.texts(name)
+    key = read(records)
+    provider = by_selector(selector)
+    with suppress(Unsure):
+        for record in resolver.records(name, "CNAME"):
+            provider = by_host(record.target.to_text())
+    facts = {"name": name, "kind": key.kind, "bits": key.bits, "reason": key.reason or key.wrong}
+    facts |= {"provider": provider.name, "page": provider.keys} if provider else {}
+    facts |= dict.fromkeys(("how", "command"), "provider" if provider else "own")
+    good = key.kind != "rsa" or key.bits >= 2048
+    end = key.wrong or ("key" if good else "low" if key.bits >= 1024 else "short")
+    paste = paste_of(name, key.record, _is_key) if key.record else None
+    yield tell(f"domain.dkim.{end}", tuple(records) if key.wrong else (), paste, **facts)
+    if records and "y" in _words(tag_list(records[0]).get("t", "")):
+        yield tell("domain.dkim.test", name=name)
+
+
+def signatures(resolver: Resolver, sample: Sample) -> Iterator[Finding]:
+    """Whether the signatures of a sample hold."""
+    head, _, body = sample.raw.partition(b"\r\n\r\n")
+    # dkimpy reads blanks again from each blank, so what has many of them would take it hours.
+    if re.search(rb"\s{100}", head) or re.search(rb"[ \t]{200}", body):
+        yield tell("message.dkim.unknown", reason="blanks")
+        return
+    for index, tags in enumerate(sample.signatures[:5]):
+        yield from attempt("message.dkim", _signature(resolver, sample, index, tags))
+
+
+def _signature(resolver: Resolver, sample: Sample, index: int, tags: dict[str, str]) -> Iterator[Finding]:
+    if len(sample.all("DKIM-Signature")[index]) > 3_000:
+        raise Unsure("long")
+    domain, selector = tags.get("d", "").lower(), tags.get("s", "")
+    records = resolver.texts(f"{selector}._domainkey.{domain}")
+    end, reason = _judged(records, sample.raw, index, tags)
+    arrived = any(domain in assessment.held for assessment in assessments(sample))
+    end = "since" if end != "valid" and arrived else end
+    yield tell(f"message.dkim.{end}", domain=domain or "?", selector=selector, reason=reason)
+
+
+def _judged(records: list[str], message: bytes, index: int, tags: dict[str, str]) -> tuple[str, str | list[str]]:
+    """Whether a signature holds, as the end of an id, and why not.
+
+    :raises Unsure: when nobody can tell.
+    """
+    key, ends = read(records), tags.get("x", "")
+    if key.wrong == "extra":
+        raise Unsure(key.reason)
+    if key.wrong:
+        return "key", key.reason or key.wrong
+    if not tags.get("a", "").lower().startswith(key.kind):
+        return "type", f"it says a={tags.get('a')}, and the key is an {key.kind} key"
+    if ends.isascii() and ends.isdigit() and int(ends[:12]) < time.time():  # dkimpy lets ten hours pass
+        return "expired", f"x={ends}"
+    try:
+        # Short keys are judged where the key is; here the question is whether the message is as it was signed.
+        verifier = dkim.DKIM(message, logger=logging.Logger("quiet", logging.CRITICAL), minkey=0)
+        valid = verifier.verify(index, dnsfunc=lambda name, timeout: records[0].encode())
+    except (dkim.DKIMException, ValueError, LookupError, TypeError, AttributeError) as error:
+        return "body" if "body hash mismatch" in str(error) else "invalid", str(error)
+    return ("valid", "") if valid else ("header", "header")
