@@ -15,7 +15,8 @@ from .addresses import Recipient, parse
 from .choices.bulk import invitable
 from .choices.schema import keep_mutes
 from .cli.commands import optout_cli
-from .email_log.pages import Guard, checked, register
+from .email_log.operators import Guard, checked
+from .email_log.pages import register
 from .errors import ConfigurationError
 from .invitations.compose import FOOTER
 from .invitations.gate import OnError

@@ -48,9 +48,9 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
     if any(held) and not yes:
         click.confirm("Remove all of it?", abort=True)
     opportunities = people.opportunities(mailbox, MOST_OPPORTUNITIES)
-    erased = people.erase(mailbox, slots_of(person, opportunities))  # also requests of somebody who was never invited
-    if any(erased):
-        click.echo(f"Removed {_rows(erased)}.")
+    people.erase(mailbox, slots_of(person, opportunities))  # also requests of somebody who was never invited
+    if any(held):
+        click.echo(f"Removed {_rows(held)}.")
 
 
 def _rows(held: Held) -> str:
@@ -75,7 +75,7 @@ def export(address: str) -> None:
         flask optout export jane@example.org > jane.json
     """
     mailbox, people = typed(address).canonical, current_state().people
-    held = {"sent_again": people.resends(mailbox), "invitations": [*people.invitations(mailbox)]}
+    held = {"sent_again": people.resends(mailbox), "invitations": people.invitations(mailbox)}
     written = json.dumps({"address": mailbox, **held}, ensure_ascii=False, indent=2)
     click.echo(written.encode())  # as JSON is UTF-8, whatever the terminal's encoding
     if not any(held.values()):
