@@ -34,11 +34,7 @@ def alarms(for_programs: bool) -> None:
     There, at least five people were invited within a week, and half of them or more opted out on one day. It names no
     person, and a day is told when it is over.
 
-    Exit status: 0 when it could tell, 1 when the database does not answer.
-
-    \b
-    Example:
-        flask optout alarms
+    Example: flask optout alarms
     """
     found = list(current_state().alarms.raised())
     if for_programs:
@@ -61,13 +57,9 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
     Each whom the Email Log names at DOMAIN gets one neutral mail with their own links, whatever they answered. It
     says how many it will mail, and asks. A domain gets it at most once a week.
 
-    \b
-    Exit status: 0 when they were asked, 1 when nobody was, as when you said
-    no, the Email Log names nobody or the week is not over.
+    Exit status: 0 when they were asked, 1 when nobody was, 2 when it was used wrongly.
 
-    \b
-    Example:
-        flask optout notify-domain example.org --dry-run
+    Example: flask optout notify-domain example.org --dry-run
     """
     state = current_state()
     domain = typed(f"anybody@{domain.removeprefix('@')}", "That is not a mail domain").domain
@@ -130,9 +122,7 @@ def scan_me(url: str, host: str | None) -> None:
     Exit status: 0 when they changed nothing, 1 when they did or nothing
     answers, 2 when URL is not yours.
 
-    \b
-    Example:
-        flask optout scan-me https://jobs.example.org/optout/...
+    Example: flask optout scan-me https://jobs.example.org/optout/...
     """
     own = urlsplit(current_app.config["OPTOUT_BASE_URL"] or "").hostname
     if urlsplit(url).scheme not in ("http", "https") or urlsplit(url).hostname not in {*LOOPBACK, own, host} - {None}:

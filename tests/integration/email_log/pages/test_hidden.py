@@ -190,5 +190,5 @@ def test_without_a_guard_there_are_no_routes(make: MakeHost) -> None:
 
 def test_no_operator_route_is_matched_by_the_app_itself(host: Host) -> None:
     rules = [rule for rule in host.app.url_map.iter_rules() if rule.endpoint.startswith("optout_operator.")]
-    assert len(rules) == 7
+    assert len(rules) == 6
     assert all(rule.rule.startswith(LOG) and rule.build_only for rule in rules)
