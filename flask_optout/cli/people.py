@@ -31,9 +31,9 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
     """
     person, people = typed(address), current_state().people
     mailbox = person.canonical
-    held = people.held(mailbox)
-    again = counted(held.resends, "that was sent again", "that were sent again")
-    rows = f"{counted(held.invitations, 'invitation')} and {again}"
+    held = invitations, resends = people.held(mailbox)
+    again = counted(resends, "that was sent again", "that were sent again")
+    rows = f"{counted(invitations, 'invitation')} and {again}"
     click.echo(f"Of this person the Email Log holds {rows}." if any(held) else NOTHING)
     if dry_run:
         return

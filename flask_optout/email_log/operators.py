@@ -6,12 +6,11 @@ import datetime
 import logging
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response, abort, current_app, g, make_response, request
+from flask import Flask, Response, abort, current_app, g, make_response, request
 from flask.globals import request_ctx
 from werkzeug.exceptions import BadRequest, NotFound
 
@@ -19,7 +18,7 @@ from ..errors import ConfigurationError, StoreUnavailable
 from ..links.log_records import log, log_error
 from ..pages.candidate import LONGEST_FORM, protect
 from ..pages.languages import render
-from ..pages.routing import PlacedBlueprint
+from ..pages.routing import Place, PlacedBlueprint
 from ..wiring import current_state
 from .tables import Times
 
@@ -27,23 +26,22 @@ from .tables import Times
 Guard = Callable[[], Any]
 #: The name of an operator whom the guard does not name.
 NAMELESS = "operator"
-MEND = 'Write OptOut(db, operator=lambda: session.get("operator")), or what your login has in its place.'
 
 blueprint: PlacedBlueprint = PlacedBlueprint("optout_operator", __name__)
 blueprint.after_request(protect)
 
 
-def checked(guard: Guard) -> Guard:
-    """The guard.
+def register(app: Flask, place: Place, guard: Guard) -> None:
+    """Give the app these pages, for whom the guard affirms or names; to everybody else no such page is there.
 
-    :raises ConfigurationError: when it cannot be called.
+    :raises ConfigurationError: when the guard cannot be called.
     """
     if not callable(guard):
         raise _wrong("The operator guard cannot be called.")
-    return guard
+    place.register_hidden(app, blueprint, f"{app.config['OPTOUT_URL_PREFIX']}/operator", lambda: _admit(guard))
 
 
-def admit(guard: Guard) -> bool:
+def _admit(guard: Guard) -> bool:
     """Whether an operator asks; of anybody else, the session keeps no trace of the look, such as a Vary header."""
     parts = vars(request_ctx._get_current_object())  # type: ignore[attr-defined]
     # By its attribute: Flask takes a session that was asked for by its name as accessed.
@@ -84,7 +82,7 @@ def _wrong(what: str) -> ConfigurationError:
     return ConfigurationError(
         f"{what} It is a function without arguments that answers True, False or the operator's name.",
         "It alone decides who may read the Email Log, so whatever else it answers lets nobody in.",
-        MEND,
+        'Write OptOut(db, operator=lambda: session.get("operator")), or what your login has in its place.',
     )
 
 
@@ -114,24 +112,12 @@ def page(template: str, **context: Any) -> str:
         kept=datetime.timedelta(days=current_app.config["OPTOUT_LOG_DAYS"]),
         operator=None if g.optout_operator == NAMELESS else g.optout_operator,
         title_of=title_of,
-        spelled=spelled,
         **context,
     )
 
 
 def times_of_app() -> Times:
     return Times(ZoneInfo(current_app.config["OPTOUT_TIMEZONE"]))
-
-
-def spelled(address: str) -> str:
-    """An address, or an ``@`` and a domain, with the domain in its own script."""
-    local, at, domain = address.rpartition("@")
-    if "xn--" in domain:
-        import idna
-
-        with suppress(idna.IDNAError):
-            return f"{local}{at}{idna.decode(domain)}"
-    return address
 
 
 def title_of(id: str) -> str:

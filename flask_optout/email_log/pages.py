@@ -14,7 +14,7 @@ from email import policy
 from email.message import EmailMessage
 from typing import Any
 
-from flask import Flask, Response, abort, current_app, g, make_response, redirect, request
+from flask import Response, abort, current_app, g, make_response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..addresses import holds_control, parse
@@ -23,13 +23,15 @@ from ..links.log_records import log
 from ..links.tokens import Door, tag_of
 from ..mailers.own_mails import link_letter, serialised
 from ..pages.languages import of_app, render, speaking, translate
-from ..pages.routing import Place, optout_url
+from ..pages.routing import optout_url
 from ..wiring import current_state
-from .operators import Guard, admit, blueprint, page, times_of_app, title_of
+from .operators import Guard, blueprint, page, register, times_of_app, title_of
 from .records import APART, Email, filled, reason, refusal
 from .search import COUNTED, PAGE, WINDOW, Criteria, Filter
 from .tables import LARGEST_ID, NAME_SIZE, running_minute
 
+#: What an app needs of them.
+__all__ = ["Guard", "register"]
 #: Known opportunities among which one can choose, and whose titles a search knows.
 OPPORTUNITIES = 50
 #: Addresses that are named as beginning with what was typed.
@@ -39,11 +41,6 @@ OF_THE_PARTS = ("mime-version", "content-type", "content-transfer-encoding")
 #: A message may quote anybody, so in its frame no script runs, no form is sent and no link is followed. A picture
 #: from elsewhere would tell a counter that the candidate had opened the mail.
 PREVIEW_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
-
-
-def register(app: Flask, place: Place, guard: Guard) -> None:
-    """Give the app these pages, for whom the guard affirms or names; to everybody else no such page is there."""
-    place.register_hidden(app, blueprint, f"{app.config['OPTOUT_URL_PREFIX']}/operator", lambda: admit(guard))
 
 
 @blueprint.get("/", strict_slashes=False)  # a redirect would tell outsiders

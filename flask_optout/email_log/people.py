@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
 from .records import shown
 from .tables import ADDRESS_SIZE, LogPart, running_minute, time_of
-
-
-class Held(NamedTuple):
-    """How many rows there are of a person until the running minute; the same whatever the person chose."""
-
-    invitations: int
-    resends: int
 
 
 class People(LogPart):
@@ -50,14 +43,15 @@ class People(LogPart):
             for moment, opportunity, operator, failure in rows
         ]
 
-    def held(self, mailbox: str) -> Held:
+    def held(self, mailbox: str) -> tuple[int, int]:
+        """How many invitations and resends there are of a person until the running minute."""
         email, resend = self.tables.email.c, self.tables.resend.c
         counts = (
             sa.select(sa.func.count()).where(column == mailbox[:ADDRESS_SIZE], moment < running_minute())
             for column, moment in ((email.mailbox, email.id), (resend.mailbox, resend.moment))
         )
-        [held] = self.rows(sa.select(*(count.scalar_subquery() for count in counts)))
-        return Held(*held)
+        [(invitations, resends)] = self.rows(sa.select(*(count.scalar_subquery() for count in counts)))
+        return invitations, resends
 
     def erase(self, mailbox: str, slots: Sequence[bytes]) -> None:
         """Remove a person's invitations, resends and asks, those of the running minute too; what they chose stays.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flask_optout.choices.store import Store
-from flask_optout.email_log.people import Held, People
+from flask_optout.email_log.people import People
 from flask_optout.email_log.records import SLOT, EmailLog, Resends
 from flask_optout.email_log.tables import now
 from tests.support.email_log import TABLES, record
@@ -48,7 +48,7 @@ def test_what_is_held_is_erased_and_counted(log: EmailLog, store: Store, people:
         log.change(asked.insert().values(day=now().date(), slot=slot, number=1))
     [resent] = people.resends(JANE)
     assert resent == {"time": resent["time"], "opportunity": "beta-42", "operator": "Olga", "failure": None}
-    assert people.held(JANE) == Held(1, 1) and people.held("bob@x.org") == Held(1, 0)
+    assert people.held(JANE) == (1, 1) and people.held("bob@x.org") == (1, 0)
     people.erase(JANE, [b"1" * 16])
-    assert people.held(JANE) == Held(0, 0) and log.get(bob) is not None
+    assert people.held(JANE) == (0, 0) and log.get(bob) is not None
     assert [row.slot for row in log.rows(asked.select())] == [b"2" * 16]
