@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .records import shown
+from .records import filled
 from .tables import ADDRESS_SIZE, LogPart, running_minute, time_of
 
 
@@ -29,7 +29,7 @@ class People(LogPart):
         for row in self.rows(query.where(email.id < running_minute()).order_by(email.id)):
             values = row._asdict()
             del values["words"], values["domain"]  # which are for searching
-            texts = {part: values[part] and shown(values[part]) for part in ("text", "html")}
+            texts = {part: values[part] and filled(values[part]) for part in ("text", "html")}
             found.append({"time": _time(values.pop("id")), **values, **texts})
         return found
 

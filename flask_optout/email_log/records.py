@@ -59,11 +59,11 @@ class Email(NamedTuple):
 
     @property
     def text(self) -> str | None:
-        return self.text_pieces and shown(self.text_pieces)
+        return self.text_pieces and filled(self.text_pieces)
 
     @property
     def html(self) -> str | None:
-        return self.html_pieces and shown(self.html_pieces)
+        return self.html_pieces and filled(self.html_pieces)
 
     def header(self, name: str) -> str | None:
         """The value of the first header of this name."""
@@ -283,15 +283,10 @@ def cut(text: str, link: str) -> str:
     return json.dumps([piece.split(token) for piece in text.split(link)], ensure_ascii=False)
 
 
-def filled(pieces: str, link: str) -> str:
-    """The text again, with this link where the link stood."""
+def filled(pieces: str, link: str = SLOT) -> str:
+    """The text again, with this link, or the mark of one, where the link stood."""
     token = link.rpartition("/")[2]
     return link.join(token.join(piece) for piece in json.loads(pieces))
-
-
-def shown(pieces: str) -> str:
-    """The text with ``SLOT`` where the link stood."""
-    return filled(pieces, SLOT)
 
 
 def masked(text: str, links: tuple[str, ...]) -> str:

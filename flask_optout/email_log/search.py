@@ -184,10 +184,11 @@ class Search(LogPart):
 
         :param before: where to go on: the ``older`` of the page before.
         """
-        until = wanted.until if before is None else max(0, min(before, wanted.until))
+        if before is not None:
+            wanted = replace(wanted, until=max(0, min(before, wanted.until)))
 
         def read(connection: sa.Connection) -> tuple[list[Entry], int | None]:
-            query, values, end = self._in_window(connection, wanted, until)
+            query, values, end = self._in_window(connection, wanted)
             return [Entry(*row) for row in connection.execute(query, values | {"limit": PAGE + 1})], end
 
         rows, end = self.store.read(read)
@@ -199,7 +200,7 @@ class Search(LogPart):
         """How many fit, counted to one more than ``COUNTED``; where words are wanted, those of the first window."""
 
         def read(connection: sa.Connection) -> int:
-            query, values, _ = self._in_window(connection, wanted, wanted.until)
+            query, values, _ = self._in_window(connection, wanted)
             counted = query.with_only_columns(self.tables.email.c.id).order_by(None).subquery()
             counts = sa.select(sa.func.count()).select_from(counted)
             return connection.scalar(counts, values | {"limit": COUNTED + 1}) or 0
@@ -224,7 +225,7 @@ class Search(LogPart):
         return [found for (found,) in self.rows(query)]
 
     def _in_window(
-        self, connection: sa.Connection, wanted: Criteria, until: int
+        self, connection: sa.Connection, wanted: Criteria
     ) -> tuple[sa.Select[Any], dict[str, Any], int | None]:
         """What fits, newest first, its values but for the limit, and the first row that is not looked at.
 
@@ -233,7 +234,7 @@ class Search(LogPart):
         shape = tuple(name for name in ("mailbox", "domain", "opportunity") if getattr(wanted, name) is not None)
         query = self._newest.get(shape, self._newest[shape[-1:]])
         values: dict[str, Any] = {name: getattr(wanted, name)[:ADDRESS_SIZE] for name in shape}
-        values |= {"since": wanted.since, "until": min(until, running_minute())}
+        values |= {"since": wanted.since, "until": min(wanted.until, running_minute())}
         unindexed = list(self._unindexed(wanted))
         if not unindexed:
             return query, values, None
