@@ -104,7 +104,21 @@ class Columns(NamedTuple):
         return next((meaning for meaning in Meaning if meaning in said), blank)
 
 
-def unclear(what: str, option: str) -> ListError:
+def check(columns: Columns, opportunity: str | None, export: bool) -> None:
+    """Raise a ListError when the opportunity is missing or given twice, or an export does not say who opted out."""
+    if opportunity is None and columns.opportunity is None:
+        raise _unclear("The list has no column for the opportunity.", "--opportunity beta-42")
+    if opportunity is not None and columns.opportunity is not None:
+        raise ListError(
+            "The list has a column for the opportunity, and one was given as well.",
+            "Each row must say who wants no invitation to what.",
+            "Leave out --opportunity, or rename that column.",
+        )
+    if export and not columns.deciding:
+        raise _unclear("No column says who opted out.", "--format list")
+
+
+def _unclear(what: str, option: str) -> ListError:
     return ListError(
         what,
         "Each row must say who wants no invitation to what, and a wrong guess would mute other people.",
@@ -128,7 +142,7 @@ def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: st
     address = _address_column(letters, sample) if chosen is None else _chosen(names, chosen)
     about = [place for place, name in enumerate(letters) if name == OPPORTUNITY]
     if address is None or len(about) > 1:
-        raise unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
+        raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
     kinds = ((place, _kind(name, [row[place] for row in sample])) for place, name in enumerate(letters))
     deciding = tuple((place, kind) for place, kind in kinds if kind is not None and place not in (address, *about))
     return Columns(address, about[0] if about else None, deciding)

@@ -13,9 +13,9 @@ from typing import BinaryIO, NamedTuple
 from urllib.parse import unquote
 
 from ..addresses import Address, parse
-from ..errors import AddressError, ListError, OpportunityError
+from ..errors import AddressError, OpportunityError
 from ..links.tokens import checked_opportunity
-from .columns import ADDRESS, Columns, Meaning, columns_of, unclear
+from .columns import ADDRESS, Columns, Meaning, check, columns_of
 
 DELIMITERS = ",;\t|"
 #: Characters in one line; what is longer is no line of a list of people.
@@ -79,16 +79,7 @@ class MuteList:
         self._sample = self._begin()
         sample = [self._fitted(cells) for _, cells in self._sample]
         self.columns: Columns = columns_of(self.names, sample, column)
-        if opportunity is None and self.columns.opportunity is None:
-            raise unclear("The list has no column for the opportunity.", "--opportunity beta-42")
-        if opportunity is not None and self.columns.opportunity is not None:
-            raise ListError(
-                "The list has a column for the opportunity, and one was given as well.",
-                "Each row must say who wants no invitation to what.",
-                "Leave out --opportunity, or rename that column.",
-            )
-        if format == EXPORT and not self.columns.deciding:
-            raise unclear("No column says who opted out.", "--format list")
+        check(self.columns, opportunity, format == EXPORT)
         #: Whether the columns say who opted out; without that, each row counts.
         self.decided: bool = format != LIST and bool(self.columns.deciding)
 
