@@ -15,7 +15,7 @@ from .addresses import Recipient, parse
 from .choices.bulk import invitable
 from .choices.schema import keep_mutes
 from .cli.commands import optout_cli
-from .email_log.pages import Guard, checked, register
+from .email_log.pages import Guard, register
 from .errors import ConfigurationError
 from .invitations.compose import FOOTER
 from .invitations.gate import OnError
@@ -44,7 +44,7 @@ class OptOut:
         each request, that answers True, False or the operator's name.
     :param metadata: the metadata that the tables join; Flask-SQLAlchemy-Lite has none of its own.
     :param bind_key: the database of the tables, if it is not the host's default one.
-    :raises ConfigurationError: as :meth:`init_app`, or when there is no metadata, or the guard cannot be called.
+    :raises ConfigurationError: as :meth:`init_app`, or when there is no metadata.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class OptOut:
     ) -> None:
         keep_mutes()
         tables = Tables(_metadata(db, bind_key) if metadata is None else metadata)
-        self._hooks = Hooks(db, bind_key, tables, None if operator is None else checked(operator))
+        self._hooks = Hooks(db, bind_key, tables, operator)
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
         """Give the app the candidate's pages and the ``flask optout`` commands.
 
-        :raises ConfigurationError: when it has an OptOut already, or a setting is unknown or cannot work.
+        :raises ConfigurationError: when it has an OptOut already, or a setting or the guard cannot work.
         """
         if "optout" in app.extensions or blueprint.name in app.blueprints:
             raise ConfigurationError(

@@ -24,8 +24,7 @@ from .choices.store import Store
 from .choices.tables import ChoiceTables
 from .config import Keys
 from .email_log.people import People
-from .email_log.records import EmailLog
-from .email_log.resends import Resends
+from .email_log.records import EmailLog, Resends
 from .email_log.search import SavedFilters, Search
 from .email_log.tables import LogTables
 from .errors import ConfigurationError

@@ -90,11 +90,6 @@ class Imports:
 
         self._choices.store.write(end)
 
-    def like(self, name: str, rows: int) -> Import | None:
-        """The latest import of a file with this name and as many rows, if there is one that stands."""
-        same = name[:NAME_SIZE], rows, False
-        return next((each for each in reversed(self.all()) if each[2:] == same), None)
-
     def all(self) -> list[Import]:
         """Every import, oldest first."""
         batch = self._tables.batch.c

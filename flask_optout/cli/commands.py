@@ -15,10 +15,10 @@ from .opt_outs import import_list, mute, receive
 from .people import erase, export
 from .scanners import alarms, notify_domain, scan_me
 from .setting_up import init, init_db, status
-from .terminal import Commands, counted, progress
+from .terminal import EXIT_STATUS, Commands, counted, progress
 
 
-@click.group("optout", cls=Commands, invoke_without_command=True)
+@click.group("optout", cls=Commands, invoke_without_command=True, epilog=EXIT_STATUS)
 @click.pass_context
 def optout_cli(ctx: click.Context) -> None:
     """Invitations and the choices of those who get them. Alone, it says whether this app is set up.
@@ -26,11 +26,7 @@ def optout_cli(ctx: click.Context) -> None:
     There is deliberately no list: who opted out is for nobody but themselves to know, and a list leaks. There is no
     unmute either: only the candidate can undo what they said, with their own link.
 
-    Exit status of every command: 0 when it did what it says, 1 when something is wrong, 2 when it was used wrongly.
-
-    \b
-    Example:
-        flask optout init
+    Example: flask optout init
     """
     if ctx.invoked_subcommand is None:
         status()
@@ -44,17 +40,14 @@ def prune(dry_run: bool) -> None:
 
     Links and choices stay as they are. Let cron run it once a day.
 
-    Exit status: 0 when it is deleted, 1 when the database does not answer.
-
-    \b
-    Example:
-        flask optout prune --dry-run
+    Example: flask optout prune --dry-run
     """
     state = current_state()
     days, deleted = current_app.config["OPTOUT_LOG_DAYS"], 0
     outdated = state.email_log.outdated(days)
+    old = f"older than {counted(days, 'day')} from the Email Log."
     if dry_run:
-        click.echo(f"Would delete {_older(outdated, days)} from the Email Log.")
+        click.echo(f"Would delete {counted(outdated, 'invitation')} {old}")
         return
     with progress("Deleting", "invitations") as reach:
         for batch in state.email_log.prune(days):
@@ -62,11 +55,7 @@ def prune(dry_run: bool) -> None:
             reach(deleted / max(outdated, deleted), deleted)
     for part in (state.resends, state.presses, state.alarms):
         part.prune()
-    click.echo(f"Deleted {_older(deleted, days)} from the Email Log.")
-
-
-def _older(invitations: int, days: int) -> str:
-    return f"{counted(invitations, 'invitation')} older than {counted(days, 'day')}"
+    click.echo(f"Deleted {counted(deleted, 'invitation')} {old}")
 
 
 @click.command("rotate-key")
@@ -78,13 +67,7 @@ def rotate_key(yes: bool) -> None:
     Run it when every process of the app has the new key in front of the old ones: one that starts with an old key
     alone opens nothing any more. Links and choices stay as they are.
 
-    \b
-    Exit status: 0 when only the newest key opens the store, 1 when you said
-    no, when none does or the database does not answer.
-
-    \b
-    Example:
-        flask optout rotate-key
+    Example: flask optout rotate-key
     """
     slots = current_state().key_slots
     if not yes and sys.stdin.isatty() and (old := slots.old()):
@@ -112,11 +95,7 @@ def replay(new: bool) -> None:
 
     It un-mutes nobody, and it may be stopped and run again at any time.
 
-    Exit status: 0 when journal and database agree, 1 when one of them cannot be used.
-
-    \b
-    Example:
-        flask optout replay
+    Example: flask optout replay
     """
     recovery = current_state().recovery
     with progress("Beginning the journal" if new else "Putting mutes back") as reach:

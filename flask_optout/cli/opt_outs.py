@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -26,8 +25,6 @@ from .terminal import counted, failure, filled, progress, say, typed
 
 #: People in one transaction: each rewrites most of the pages of an SQLite file, and other writers wait for it.
 TOGETHER = 50_000
-#: How somebody may say that they know of an opt-out.
-SOURCE = re.compile(rf"[A-Za-z0-9-]{{1,{SOURCE_SIZE}}}")
 #: What Python calls it.
 STANDARD_INPUT = "<stdin>"
 #: Line numbers that are named for one reason.
@@ -72,9 +69,7 @@ def import_list(
     could not be used, when you said no or the database did not take them,
     2 when it cannot be told what the file means.
 
-    \b
-    Example:
-        flask optout import unsubscribes.csv --opportunity beta-42
+    Example: flask optout import unsubscribes.csv --opportunity beta-42
     """
     if (file is not None) + listing + (undo is not None) != 1:
         raise click.UsageError("Give a FILE, --undo or --list.")
@@ -112,8 +107,6 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
     click.echo(f"{counted(good, 'row counts as an opt-out', 'rows count as opt-outs')}.")
     if good and not dry_run:
         imports = current_state().imports
-        if earlier := imports.like(name, good):
-            say(f"Import {earlier.number} of {earlier.day} was a file of the same name with as many rows.")
         if not yes:
             click.confirm("Mute now?", abort=True)
         with progress("Muting", "rows") as reach:
@@ -189,12 +182,6 @@ def _take_back(number: int, yes: bool) -> None:
     click.echo(f"Import {number} is taken back. What candidates said themselves stands.")
 
 
-def _source(ctx: click.Context, option: click.Parameter, source: str) -> str:
-    if not SOURCE.fullmatch(source):
-        raise click.BadParameter(f"use up to {SOURCE_SIZE} letters, digits or hyphens.")
-    return source
-
-
 @click.command("mute")
 @click.argument("address")
 @click.argument("opportunity")
@@ -202,26 +189,17 @@ def _source(ctx: click.Context, option: click.Parameter, source: str) -> str:
     "--source",
     default="operator",
     show_default=True,
-    callback=_source,
-    help=f"How you know of it, such as phone, by up to {SOURCE_SIZE} letters, digits or hyphens.",
+    help=f"How you know of it, such as phone; stored as at most {SOURCE_SIZE} letters, digits and hyphens.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask; it asks on a terminal only.")
 @with_appcontext
-def mute(address: str, opportunity: str, source: str, yes: bool) -> None:
+def mute(address: str, opportunity: str, source: str) -> None:
     """Mute somebody who asked for it by phone or by letter.
 
     "*" as OPPORTUNITY is for all invitations. With - as ADDRESS, it reads many from standard input, one on a line;
-    none is muted when one cannot be used. It asks, or elsewhere than on a terminal only warns, when your loader knows
-    no such OPPORTUNITY. It says the same whatever they had said before, and there is no way back but the candidate's
-    own link.
+    none is muted when one cannot be used. It warns when your loader knows no such OPPORTUNITY. It says the same
+    whatever they had said before, and there is no way back but the candidate's own link.
 
-    \b
-    Exit status: 0 when they are muted, 1 when there is no address or one
-    cannot be used, when you said no, or the database did not take them.
-
-    \b
-    Example:
-        flask optout mute jane@example.org beta-42 --source phone
+    Example: flask optout mute jane@example.org beta-42 --source phone
     """
     about = checked_opportunity(opportunity)
     if address == "-":
@@ -232,21 +210,11 @@ def mute(address: str, opportunity: str, source: str, yes: bool) -> None:
         people = [typed(address.strip())]
     if not people:
         raise failure("Standard input holds no address, so nobody is muted.")
-    _ask_about(about, yes or not sys.stdin.isatty())
-    current_state().choices.add_mutes([(person, about) for person in people], source)
-    click.echo(f"{counted(len(people), 'address is', 'addresses are')} muted.")
-
-
-def _ask_about(opportunity: str, only_warn: bool) -> None:
-    """Ask, or only warn, about an opportunity for which the host's loader has no title."""
     state = current_state()
-    if state.hooks.load is None or opportunity == ALL or state.opportunity(opportunity).title:
-        return
-    unknown = f"No opportunity '{opportunity}' is known."
-    if only_warn:
-        say(f"Warning: {unknown}", err=True)
-    else:
-        click.confirm(f"{unknown} Mute anyway?", abort=True)
+    if state.hooks.load is not None and about != ALL and not state.opportunity(about).title:
+        say(f"Warning: No opportunity '{about}' is known.", err=True)
+    state.choices.add_mutes([(person, about) for person in people], source)
+    click.echo(f"{counted(len(people), 'address is', 'addresses are')} muted.")
 
 
 @click.command("receive")
@@ -263,9 +231,7 @@ def receive(info: ScriptInfo, recipient: str | None, sender: str | None) -> None
     Exit status: 0 when it is done, 67 when the mail is not for this door,
     75 when it should be brought again later, 2 when it was used wrongly.
 
-    \b
-    Example:
-        flask optout receive --recipient "$ORIGINAL_RECIPIENT" < mail
+    Example: flask optout receive --recipient "$ORIGINAL_RECIPIENT" < mail
     """
     message = sys.stdin.buffer.read(LONGEST_HEADERS)
     while sys.stdin.buffer.read(LONGEST_HEADERS):

@@ -7,7 +7,6 @@ import json
 import click
 from flask.cli import with_appcontext
 
-from ..email_log.people import Held
 from ..pages.find_link import slots_of
 from ..wiring import current_state
 from .terminal import counted, typed
@@ -28,34 +27,22 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
     That is every invitation to ADDRESS, what was sent again, and requests for links. What they chose stays, as it
     must be obeyed, and names nobody. Nothing here tells what that is.
 
-    \b
-    Exit status: 0 when it is removed, 1 when you said no, the address
-    cannot be used or the database did not take it.
-
-    \b
-    Example:
-        flask optout erase jane@example.org
+    Example: flask optout erase jane@example.org
     """
     person, people = typed(address), current_state().people
     mailbox = person.canonical
-    held = people.held(mailbox)
-    if not any(held):
-        click.echo(NOTHING)
-    elif dry_run or not yes:
-        click.echo(f"Of this person the Email Log holds {_rows(held)}.")
+    held = invitations, resends = people.held(mailbox)
+    again = counted(resends, "that was sent again", "that were sent again")
+    rows = f"{counted(invitations, 'invitation')} and {again}"
+    click.echo(f"Of this person the Email Log holds {rows}." if any(held) else NOTHING)
     if dry_run:
         return
     if any(held) and not yes:
         click.confirm("Remove all of it?", abort=True)
     opportunities = people.opportunities(mailbox, MOST_OPPORTUNITIES)
-    erased = people.erase(mailbox, slots_of(person, opportunities))  # also requests of somebody who was never invited
-    if any(erased):
-        click.echo(f"Removed {_rows(erased)}.")
-
-
-def _rows(held: Held) -> str:
-    again = counted(held.resends, "that was sent again", "that were sent again")
-    return f"{counted(held.invitations, 'invitation')} and {again}"
+    people.erase(mailbox, slots_of(person, opportunities))  # also requests of somebody who was never invited
+    if any(held):
+        click.echo("It is removed.")
 
 
 @click.command("export")
@@ -66,16 +53,10 @@ def export(address: str) -> None:
 
     It is for somebody who asks what is stored about ADDRESS. It tells no choice, and holds no personal link.
 
-    \b
-    Exit status: 0 when it is written, 1 when the address cannot be used or
-    the database does not answer.
-
-    \b
-    Example:
-        flask optout export jane@example.org > jane.json
+    Example: flask optout export jane@example.org > jane.json
     """
     mailbox, people = typed(address).canonical, current_state().people
-    held = {"sent_again": people.resends(mailbox), "invitations": [*people.invitations(mailbox)]}
+    held = {"sent_again": people.resends(mailbox), "invitations": people.invitations(mailbox)}
     written = json.dumps({"address": mailbox, **held}, ensure_ascii=False, indent=2)
     click.echo(written.encode())  # as JSON is UTF-8, whatever the terminal's encoding
     if not any(held.values()):

@@ -15,11 +15,9 @@ from flask.cli import with_appcontext
 from ..addresses import Address, parse
 from ..config import LOOPBACK
 from ..errors import OptOutError
-from ..invitations.compose import Letter
 from ..links.keys import ALL
 from ..links.tokens import Door
-from ..mailers.own_mails import default_sender, deliver
-from ..pages.languages import render, sender_of, translate
+from ..mailers.own_mails import default_sender, deliver, link_letter
 from ..testing.scanners import Answer, Scanner, scan
 from ..wiring import current_state
 from .terminal import counted, failure, progress, typed
@@ -34,11 +32,7 @@ def alarms(for_programs: bool) -> None:
     There, at least five people were invited within a week, and half of them or more opted out on one day. It names no
     person, and a day is told when it is over.
 
-    Exit status: 0 when it could tell, 1 when the database does not answer.
-
-    \b
-    Example:
-        flask optout alarms
+    Example: flask optout alarms
     """
     found = list(current_state().alarms.raised())
     if for_programs:
@@ -61,13 +55,9 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
     Each whom the Email Log names at DOMAIN gets one neutral mail with their own links, whatever they answered. It
     says how many it will mail, and asks. A domain gets it at most once a week.
 
-    \b
-    Exit status: 0 when they were asked, 1 when nobody was, as when you said
-    no, the Email Log names nobody or the week is not over.
+    Exit status: 0 when they were asked, 1 when nobody was, 2 when it was used wrongly.
 
-    \b
-    Example:
-        flask optout notify-domain example.org --dry-run
+    Example: flask optout notify-domain example.org --dry-run
     """
     state = current_state()
     domain = typed(f"anybody@{domain.removeprefix('@')}", "That is not a mail domain").domain
@@ -83,38 +73,15 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
         return
     if not yes:
         click.confirm(f"Mail {people}?", abort=True)
+    sender = default_sender()
     if not state.alarms.take_notice(domain):
         raise failure(f"{domain} had its notice within the last week, so nobody was asked again.")
     with progress("Asking", "mails") as reach:
         for number, (address, opportunities) in enumerate(invited.values(), 1):
-            deliver(_notice(address, opportunities))
+            links = [(state.opportunity(id), state.links.url(Door.LANDING, address, id)) for id in opportunities]
+            deliver(link_letter(address, ALL, *links, sender=sender, about="notice"))
             reach(number / len(invited), number)
     click.echo(f"Asked {people}.")
-
-
-def _notice(address: Address, opportunities: list[str]) -> Letter:
-    """The mail that asks somebody to check their answers; it names who invited them, and to what."""
-    state, sender = current_state(), default_sender()
-    name = sender_of().name
-    about = [
-        (state.opportunity(each).title, state.links.url(Door.LANDING, address, each))
-        for each in dict.fromkeys(opportunities)
-    ]
-    titles = [title for title, _ in about if title]
-    if len(about) == len(titles) == 1:
-        subject = translate("Your invitation to %(title)s from %(sender)s", title=titles[0], sender=name)
-    else:
-        subject = translate("Your invitations from %(sender)s", sender=name)
-    return Letter(
-        address=address,
-        opportunity=ALL,
-        subject=subject,
-        text=render("mail/notice.txt", sender=name, about=about),
-        html=None,
-        sender=sender,
-        reply_to=None,
-        headers={"Auto-Submitted": "auto-generated"},
-    )
 
 
 @click.command("scan-me")
@@ -130,9 +97,7 @@ def scan_me(url: str, host: str | None) -> None:
     Exit status: 0 when they changed nothing, 1 when they did or nothing
     answers, 2 when URL is not yours.
 
-    \b
-    Example:
-        flask optout scan-me https://jobs.example.org/optout/...
+    Example: flask optout scan-me https://jobs.example.org/optout/...
     """
     own = urlsplit(current_app.config["OPTOUT_BASE_URL"] or "").hostname
     if urlsplit(url).scheme not in ("http", "https") or urlsplit(url).hostname not in {*LOOPBACK, own, host} - {None}:

@@ -68,11 +68,8 @@ def status() -> None:
     found = list(setup(state))
     click.echo(TITLE.format(app=state.app.name))
     for finding in found:
-        first, *more = textwrap.wrap(finding.seen, WIDTH - 8)
-        colour = COLOURS[finding.severity]
-        click.echo(f"{click.style(f'{finding.severity.value:8}', fg=colour)}{first}")
-        for line in more:
-            click.echo(f"{'':8}{line}")
+        said = textwrap.indent(textwrap.fill(finding.seen, WIDTH - 8), " " * 8).lstrip()
+        click.secho(f"{finding.severity.value:8}{said}", fg=COLOURS[finding.severity])
     click.echo(NEXT)
     sys.exit(Report.of(None, found).exit_status)
 
@@ -87,9 +84,7 @@ def init(ctx: click.Context) -> None:
 
     Exit status: 0 when nothing that is needed is missing, else 1.
 
-    \b
-    Example:
-        flask optout init
+    Example: flask optout init
     """
     from ..doctor.report import Report, write
     from ..doctor.setup import setup
@@ -128,13 +123,7 @@ def init_db() -> None:
     What is stored in the others stays as it is. Where Flask-Migrate keeps the app's tables, it creates these, too:
     run this after it for the key, on which links and choices hang. It is made only once.
 
-    \b
-    Exit status: 0 when they are there, 1 when the database does not take them
-    or no key of the app opens it.
-
-    \b
-    Example:
-        flask optout init-db
+    Example: flask optout init-db
     """
     made = current_state().create_tables()
     for name in made:

@@ -19,6 +19,8 @@ from ..addresses import Address, parse
 from ..errors import AddressError, OptOutError
 
 PARTS, WIDTH = 100, 80
+EXIT_STATUS = """Exit status: 0 when it did what it says, 1 when something is wrong or you said no, 2 when it was used
+wrongly."""
 
 
 class Commands(AppGroup):
@@ -34,6 +36,8 @@ class Commands(AppGroup):
     def add_section(self, title: str, *commands: click.Command) -> None:
         self._sections[title] = commands
         for command in commands:
+            if "Exit status" not in (command.help or ""):
+                command.epilog = EXIT_STATUS
             self.add_command(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

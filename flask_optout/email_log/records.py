@@ -1,4 +1,4 @@
-"""The Email Log: what was sent, without its personal links; record it, read it, prune it.
+"""The Email Log: what was sent, and sent again, without its personal links; record it, read it, prune it.
 
 A row is written before anybody asks what its recipient has chosen, so it is the same for everyone.
 """
@@ -13,13 +13,14 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from ..addresses import Address
 from ..choices.store import KeyTaken, insert
-from .tables import ADDRESS_SIZE, NAME_SIZE, LogPart, id_at, new_id, now, running_minute, time_of
+from .tables import ADDRESS_SIZE, NAME_SIZE, LogPart, Times, id_at, new_id, now, running_minute, time_of
 
 #: Rows read or deleted in one transaction: a delete holds the write lock for some milliseconds.
 BATCH = 5_000
@@ -27,8 +28,10 @@ BATCH = 5_000
 SLOT = "[personal link]"
 #: The header whose value is a link of the candidate's, whatever it looks like (RFC 2369).
 PERSONAL_HEADER = "list-unsubscribe"
-
-
+#: How often one candidate gets the invitation to one opportunity again, and how long apart; the page
+#: (templates/optout/operator/entry.html) and docs/email-log.md say both in words.
+MOST_RESENDS = 3
+APART = datetime.timedelta(days=1)
 #: An enhanced status code, which a server's answer begins with (RFC 3463).
 STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")
 APOSTROPHES = str.maketrans("\u2018\u2019\u02bc\u2032", "''''")
@@ -56,11 +59,11 @@ class Email(NamedTuple):
 
     @property
     def text(self) -> str | None:
-        return None if self.text_pieces is None else shown(self.text_pieces)
+        return self.text_pieces and filled(self.text_pieces)
 
     @property
     def html(self) -> str | None:
-        return None if self.html_pieces is None else shown(self.html_pieces)
+        return self.html_pieces and filled(self.html_pieces)
 
     def header(self, name: str) -> str | None:
         """The value of the first header of this name."""
@@ -118,7 +121,8 @@ class EmailLog(LogPart):
     def invited_between(self, first: datetime.date, last: datetime.date) -> Iterator[str]:
         """The canonical address of each invitation from the first to the last day (UTC)."""
         email = self.tables.email.c
-        after, before = _midnight(first) - 1, _midnight(last + datetime.timedelta(1))
+        utc = Times(ZoneInfo("UTC"))
+        after, before = utc.start(first) - 1, utc.start(last + datetime.timedelta(1))
         query = sa.select(email.id, email.mailbox).where(email.id < before).order_by(email.id).limit(BATCH)
         while rows := self.rows(query.where(email.id > after)):
             yield from (row.mailbox for row in rows)
@@ -131,8 +135,7 @@ class EmailLog(LogPart):
         """
         email = self.tables.email.c
         query = sa.select(email.recipient, email.opportunity).distinct()
-        found = self.rows(query.where(email.domain == domain, email.id < running_minute()))
-        return sorted((recipient, opportunity) for recipient, opportunity in found)
+        return sorted(map(tuple, self.rows(query.where(email.domain == domain, email.id < running_minute()))))
 
     def outdated(self, days: int) -> int:
         """How many invitations are older than so many days."""
@@ -144,15 +147,83 @@ class EmailLog(LogPart):
 
         No link needs a row here, so none breaks.
         """
-        oldest = _oldest(days)
-        while batch := self.store.record(lambda connection: self._prune_batch(connection, oldest)):
+        email = self.tables.email.c
+        ids = sa.select(email.id).where(email.id < _oldest(days)).order_by(email.id).limit(BATCH).subquery()
+
+        def delete(connection: sa.Connection) -> int:
+            last = connection.scalar(sa.select(sa.func.max(ids.c.id))) or 0
+            return connection.execute(self.tables.email.delete().where(email.id <= last)).rowcount
+
+        while batch := self.store.record(delete):
             yield batch
 
-    def _prune_batch(self, connection: sa.Connection, oldest: int) -> int:
-        email = self.tables.email.c
-        ids = sa.select(email.id).where(email.id < oldest).order_by(email.id).limit(BATCH)
-        last = connection.scalar(sa.select(sa.func.max(ids.subquery().c.id)))
-        return 0 if last is None else connection.execute(self.tables.email.delete().where(email.id <= last)).rowcount
+
+class Resend(NamedTuple):
+    """One invitation sent again."""
+
+    number: int
+    moment: int
+    operator: str
+    failure: str | None
+
+    @property
+    def time(self) -> datetime.datetime:
+        return time_of(self.moment)
+
+
+class Resends(LogPart):
+    """What one app's operators sent again."""
+
+    def of(self, email: Email) -> list[Resend]:
+        """All that was sent again to the candidate of this invitation for its opportunity."""
+        resend = self.tables.resend.c
+        query = sa.select(*(resend[name] for name in Resend._fields)).where(*self._candidate(email))
+        return [Resend(*row) for row in self.rows(query.order_by(resend.number))]
+
+    def begin(self, email: Email, operator: str) -> int | None:
+        """Note that an operator has this sent again, before it is; give its number, or ``None`` if it may not be."""
+        earlier = self.of(email)
+        if refusal(earlier):
+            return None
+        number = len(earlier) + 1  # which the key gives to one of several that begin at once
+        row = {
+            "opportunity": email.opportunity,
+            "mailbox": email.mailbox,
+            "number": number,
+            "moment": new_id(),
+            "operator": operator[:NAME_SIZE],
+        }
+        try:
+            self.store.record(lambda connection: insert(connection, self.tables.resend, row))
+        except KeyTaken:
+            return None
+        return number
+
+    def record_failure(self, email: Email, number: int, error: BaseException) -> None:
+        """Note why a hand-off failed."""
+        resend = self.tables.resend
+        update = resend.update().where(*self._candidate(email), resend.c.number == number)
+        self.change(update.values(failure=reason(error)))
+
+    def prune(self) -> None:
+        """Forget the candidates of whom the Email Log keeps no invitation to the opportunity any more."""
+        email, resend = self.tables.email.c, self.tables.resend.c
+        kept = sa.exists().where(email.opportunity == resend.opportunity, email.mailbox == resend.mailbox)
+        self.change(self.tables.resend.delete().where(~kept))
+
+    def _candidate(self, email: Email) -> tuple[sa.ColumnElement[bool], ...]:
+        resend = self.tables.resend.c
+        return resend.opportunity == email.opportunity, resend.mailbox == email.mailbox
+
+
+def refusal(earlier: list[Resend]) -> Literal["today", "often"] | None:
+    """Why one more may not be sent now, if so; what could not be handed off does not count."""
+    sent = [resend for resend in earlier if resend.failure is None]
+    if len(sent) >= MOST_RESENDS:
+        return "often"
+    if sent and now() - sent[-1].time < APART:
+        return "today"
+    return None
 
 
 def reason(error: BaseException) -> str:
@@ -173,6 +244,10 @@ def reason(error: BaseException) -> str:
 def _row(outgoing: Outgoing) -> dict[str, Any]:
     links, address = outgoing.links, outgoing.address
     subject, mailbox = masked(outgoing.subject, links), address.canonical[:ADDRESS_SIZE]
+    headers = [
+        f"{name}: {SLOT if name.lower() == PERSONAL_HEADER else masked(value, links)}"
+        for name, value in outgoing.headers
+    ]
     return {
         "opportunity": outgoing.opportunity,
         "recipient": address.deliverable,
@@ -183,7 +258,7 @@ def _row(outgoing: Outgoing) -> dict[str, Any]:
         "words": folded(f"{address.name} {mailbox} {subject} {outgoing.opportunity}"),
         "attachments": masked("\n".join(" ".join(str(name).split()) for name in outgoing.attachments if name), links),
         "message_id": outgoing.message_id,
-        "headers": "\n".join(_header(name, value, links) for name, value in outgoing.headers),
+        "headers": "\n".join(headers),
         "text": None if outgoing.text is None else cut(outgoing.text, links[0]),
         "html": None if outgoing.html is None else cut(outgoing.html, links[0]),
     }
@@ -195,16 +270,8 @@ def folded(text: str) -> str:
     return "".join(letters).translate(APOSTROPHES).casefold()
 
 
-def _midnight(day: datetime.date) -> int:
-    return id_at(datetime.datetime.combine(day, datetime.time(), datetime.UTC))
-
-
 def _oldest(days: int) -> int:
     return id_at(now() - datetime.timedelta(days=days))
-
-
-def _header(name: str, value: str, links: tuple[str, ...]) -> str:
-    return f"{name}: {SLOT if name.lower() == PERSONAL_HEADER else masked(value, links)}"
 
 
 def cut(text: str, link: str) -> str:
@@ -216,15 +283,10 @@ def cut(text: str, link: str) -> str:
     return json.dumps([piece.split(token) for piece in text.split(link)], ensure_ascii=False)
 
 
-def filled(pieces: str, link: str) -> str:
-    """The text again, with this link where the link stood."""
+def filled(pieces: str, link: str = SLOT) -> str:
+    """The text again, with this link, or the mark of one, where the link stood."""
     token = link.rpartition("/")[2]
     return link.join(token.join(piece) for piece in json.loads(pieces))
-
-
-def shown(pieces: str) -> str:
-    """The text with ``SLOT`` where the link stood."""
-    return filled(pieces, SLOT)
 
 
 def masked(text: str, links: tuple[str, ...]) -> str:

@@ -1,21 +1,27 @@
-"""Finding invitations: by index in the whole Email Log, or by words in a window of the newest that are left.
+"""Finding invitations: what an operator looks for, read from the URL, and what the Email Log has of it.
 
-A search can be saved under a name.
+It looks by index in the whole Email Log, or for words in a window of the newest that are left. A search can be saved.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from ..addresses import parse
 from ..choices.store import KeyTaken
-from .tables import ADDRESS_SIZE, LARGEST_ID, LogPart, running_minute, time_of
+from ..errors import AddressError, OpportunityError
+from ..links.tokens import checked_opportunity
+from .records import folded
+from .tables import ADDRESS_SIZE, LARGEST_ID, LogPart, Times, running_minute, time_of
 
 #: Rows on one page.
 PAGE = 50
@@ -25,21 +31,16 @@ WINDOW = 50_000
 COUNTED = 10_000
 #: Behind every string that begins with the same characters.
 LAST_CHARACTER = "\U0010ffff"
-
-
-class Entry(NamedTuple):
-    """An invitation in a list."""
-
-    id: int
-    opportunity: str
-    recipient: str
-    name: str
-    subject: str
-    failure: str | None
-
-    @property
-    def time(self) -> datetime.datetime:
-        return time_of(self.id)
+FIELDS = ("q", "opportunity", "when", "from", "to", "failed")
+#: First and last day of a period, counted back from today.
+PERIODS = {"today": (0, 0), "yesterday": (1, 1), "week": (6, 0)}
+#: No subject is longer (RFC 5322 section 2.1.1); more words narrow no further.
+LONGEST_FIELD, MOST_WORDS = 998, 8
+#: Beyond these years a shift to another zone leaves the calendar.
+EARLIEST, LATEST = datetime.date(1970, 1, 2), datetime.date(9998, 12, 31)
+#: What stands around a word where it was copied from.
+AROUND = ",;\"'\u201c\u201d\u201e\u2018\u2019*\u2026<>()"
+DAY = datetime.timedelta(days=1)
 
 
 class Word(NamedTuple):
@@ -69,6 +70,101 @@ class Criteria:
     until: int = LARGEST_ID
 
 
+class Filter:
+    """What an operator looks for, as it stands in the URL.
+
+    ``values`` are the fields as they were typed, ``errors`` says for a field what is wrong with it. ``criteria``
+    takes what was typed for a whole address or domain where it can be one, and ``in_parts`` for words; both are
+    meaningful only without errors.
+
+    :param titles: what the host calls its opportunities, by their ids.
+    """
+
+    def __init__(self, values: Mapping[str, str], times: Times, titles: Mapping[str, str]) -> None:
+        self.values: dict[str, str] = {name: values.get(name, "").strip()[:LONGEST_FIELD] for name in FIELDS}
+        if self.values["when"] not in PERIODS:
+            self.values["when"] = ""
+        self.titles: Mapping[str, str] = titles
+        self.errors: dict[str, str] = {}
+        typed = "".join(each if each.isprintable() else " " for each in self.values["q"]).split()
+        bare = [bare for word in typed if (bare := word.removeprefix("mailto:").strip(AROUND))]
+        words = [folded(word) for word in bare[:MOST_WORDS]]
+        known = {id: folded(title) for id, title in titles.items()}
+        since, until = self._period(times)
+        self.in_parts: Criteria = Criteria(
+            opportunity=self._opportunity(),
+            words=tuple(Word(word, tuple(id for id in known if word in known[id])) for word in words),
+            failed=bool(self.values["failed"]),
+            since=since,
+            until=until,
+        )
+        self.criteria: Criteria = _exact(" ".join(typed), " ".join(bare), self.in_parts)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The fields that narrow, as URL parameters."""
+        return {name: value for name, value in self.values.items() if value}
+
+    @property
+    def query_string(self) -> str:
+        return urlencode(self.query)
+
+    def without(self, name: str) -> dict[str, str]:
+        """The URL parameters but for one."""
+        return {each: value for each, value in self.query.items() if each != name}
+
+    def _opportunity(self) -> str | None:
+        typed = self.values["opportunity"]
+        try:
+            return checked_opportunity(typed) if typed else None
+        except OpportunityError:
+            self.errors["opportunity"] = "impossible"
+            return None
+
+    def _period(self, times: Times) -> tuple[int, int]:
+        """The first id in, and the first one out, of the period and of the days from the first to the last."""
+        first, last = self._day("from", EARLIEST), self._day("to", LATEST)
+        if last < first:
+            self.errors["to"] = "early"
+        if self.values["when"]:
+            start, end = (times.today() - days * DAY for days in PERIODS[self.values["when"]])
+            first, last = max(first, start), min(last, end)
+        return times.start(first), times.start(last + DAY)
+
+    def _day(self, name: str, otherwise: datetime.date) -> datetime.date:
+        if not self.values[name]:
+            return otherwise
+        with suppress(ValueError):
+            return min(max(datetime.date.fromisoformat(self.values[name]), EARLIEST), LATEST)
+        self.errors[name] = "date"
+        return otherwise
+
+
+def _exact(typed: str, bare: str, in_parts: Criteria) -> Criteria:
+    """By the whole address, or the domain behind an ``@``, where that was typed: both have an index."""
+    for spelling in (typed, bare):
+        with suppress(AddressError):
+            if spelling.startswith("@"):
+                return replace(in_parts, domain=parse(f"anybody{spelling}").domain, words=())
+            return replace(in_parts, mailbox=parse(spelling).canonical, words=())
+    return in_parts
+
+
+class Entry(NamedTuple):
+    """An invitation in a list."""
+
+    id: int
+    opportunity: str
+    recipient: str
+    name: str
+    subject: str
+    failure: str | None
+
+    @property
+    def time(self) -> datetime.datetime:
+        return time_of(self.id)
+
+
 class SearchResult(NamedTuple):
     """Some entries, newest first; ``older`` continues after them, unless there is no more.
 
@@ -88,10 +184,11 @@ class Search(LogPart):
 
         :param before: where to go on: the ``older`` of the page before.
         """
-        until = wanted.until if before is None else max(0, min(before, wanted.until))
+        if before is not None:
+            wanted = replace(wanted, until=max(0, min(before, wanted.until)))
 
         def read(connection: sa.Connection) -> tuple[list[Entry], int | None]:
-            query, values, end = self._in_window(connection, wanted, until)
+            query, values, end = self._in_window(connection, wanted)
             return [Entry(*row) for row in connection.execute(query, values | {"limit": PAGE + 1})], end
 
         rows, end = self.store.read(read)
@@ -103,7 +200,7 @@ class Search(LogPart):
         """How many fit, counted to one more than ``COUNTED``; where words are wanted, those of the first window."""
 
         def read(connection: sa.Connection) -> int:
-            query, values, _ = self._in_window(connection, wanted, wanted.until)
+            query, values, _ = self._in_window(connection, wanted)
             counted = query.with_only_columns(self.tables.email.c.id).order_by(None).subquery()
             counts = sa.select(sa.func.count()).select_from(counted)
             return connection.scalar(counts, values | {"limit": COUNTED + 1}) or 0
@@ -128,7 +225,7 @@ class Search(LogPart):
         return [found for (found,) in self.rows(query)]
 
     def _in_window(
-        self, connection: sa.Connection, wanted: Criteria, until: int
+        self, connection: sa.Connection, wanted: Criteria
     ) -> tuple[sa.Select[Any], dict[str, Any], int | None]:
         """What fits, newest first, its values but for the limit, and the first row that is not looked at.
 
@@ -137,7 +234,7 @@ class Search(LogPart):
         shape = tuple(name for name in ("mailbox", "domain", "opportunity") if getattr(wanted, name) is not None)
         query = self._newest.get(shape, self._newest[shape[-1:]])
         values: dict[str, Any] = {name: getattr(wanted, name)[:ADDRESS_SIZE] for name in shape}
-        values |= {"since": wanted.since, "until": min(until, running_minute())}
+        values |= {"since": wanted.since, "until": min(wanted.until, running_minute())}
         unindexed = list(self._unindexed(wanted))
         if not unindexed:
             return query, values, None
@@ -166,24 +263,16 @@ class Search(LogPart):
             yield email.domain == wanted.domain
 
 
-class SavedFilter(NamedTuple):
-    """A named query string, one of its name."""
-
-    name: str
-    query: str
-
-
 class SavedFilters(LogPart):
-    """The filters that operators of one app gave a name."""
+    """The filters that operators of one app gave a name: a query string by each name."""
 
-    def all(self) -> list[SavedFilter]:
-        """Every one, by its name."""
+    def all(self) -> dict[str, str]:
         table = self.tables.saved_filter.c
-        return [SavedFilter(*row) for row in self.rows(sa.select(table.name, table.query).order_by(table.name))]
+        return dict(self.rows(sa.select(table.name, table.query).order_by(table.name)))
 
-    def save(self, saved: SavedFilter) -> bool:
+    def save(self, name: str, query: str) -> bool:
         """Save a filter, unless there is one of its name; says whether it did."""
-        return self._write(self.tables.saved_filter.insert().values(**saved._asdict()))
+        return self._write(self.tables.saved_filter.insert().values(name=name, query=query))
 
     def rename(self, name: str, new: str) -> bool:
         """Give a filter, if it is there, another name, unless there is one of that; says whether that was free."""

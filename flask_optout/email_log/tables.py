@@ -6,6 +6,7 @@ import datetime
 import secrets
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -50,6 +51,24 @@ def new_id() -> int:
 def time_of(id: int) -> datetime.datetime:
     """The minute, in UTC, that an id was made of."""
     return EPOCH + id // PER_MINUTE * MINUTE
+
+
+@dataclass(frozen=True)
+class Times:
+    """One zone's wall clock."""
+
+    zone: ZoneInfo
+
+    def text(self, moment: datetime.datetime) -> str:
+        """A moment as the wall clock shows it, to the minute."""
+        return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
+
+    def today(self) -> datetime.date:
+        return now().astimezone(self.zone).date()
+
+    def start(self, day: datetime.date) -> int:
+        """The first id of a day; also of one on which the clock is put forward over midnight."""
+        return id_at(datetime.datetime.combine(day, datetime.time(), self.zone).astimezone(datetime.UTC))
 
 
 class LogTables(TableSet):

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from ..errors import ListError
+
 
 class Meaning(StrEnum):
     """What a row says of its person; where cells say different things, the first of these counts."""
@@ -26,7 +28,8 @@ NOT_A_LETTER = re.compile(r"[^a-z]+")
 EMAIL_NAMES = re.compile(r"e?mail|e?mailaddress|emailadresse?|courriel|correo(?:electronico)?")
 ADDRESS_NAMES = re.compile("address|adresse|recipient|subscriber|contact|user(?:name)?|login")
 OPPORTUNITY = "opportunity"
-LOOKS_LIKE_ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@.,]")
+#: What a cell of an unknown column holds, if that may be an address.
+ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@.,]")
 
 #: Parts of names of columns in which a person's opt-out stands, as a date, a reason or a yes.
 OUT = re.compile(
@@ -101,23 +104,45 @@ class Columns(NamedTuple):
         return next((meaning for meaning in Meaning if meaning in said), blank)
 
 
+def check(columns: Columns, opportunity: str | None, export: bool) -> None:
+    """Raise a ListError when the opportunity is missing or given twice, or an export does not say who opted out."""
+    if opportunity is None and columns.opportunity is None:
+        raise _unclear("The list has no column for the opportunity.", "--opportunity beta-42")
+    if opportunity is not None and columns.opportunity is not None:
+        raise ListError(
+            "The list has a column for the opportunity, and one was given as well.",
+            "Each row must say who wants no invitation to what.",
+            "Leave out --opportunity, or rename that column.",
+        )
+    if export and not columns.deciding:
+        raise _unclear("No column says who opted out.", "--format list")
+
+
+def _unclear(what: str, option: str) -> ListError:
+    return ListError(
+        what,
+        "Each row must say who wants no invitation to what, and a wrong guess would mute other people.",
+        f"Begin the list with a line such as 'email,opportunity', or add an option such as {option}.",
+    )
+
+
 def _letters(text: str) -> str:
     return NOT_A_LETTER.sub("", text.lower())
 
 
-def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: str | None = None) -> Columns | None:
+def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: str | None = None) -> Columns:
     """What the columns of a list mean.
 
     :param names: of its first line; all empty where it has none.
     :param sample: some of its rows, each as long as ``names``.
     :param chosen: the name of the address column, or its number, as somebody gave it.
-    :returns: ``None`` when no column, or more than one, could be that of the address or the opportunity.
+    :raises ListError: when no column, or more than one, could be that of the address or the opportunity.
     """
     letters = [_letters(name) for name in names]
     address = _address_column(letters, sample) if chosen is None else _chosen(names, chosen)
     about = [place for place, name in enumerate(letters) if name == OPPORTUNITY]
     if address is None or len(about) > 1:
-        return None
+        raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
     kinds = ((place, _kind(name, [row[place] for row in sample])) for place, name in enumerate(letters))
     deciding = tuple((place, kind) for place, kind in kinds if kind is not None and place not in (address, *about))
     return Columns(address, about[0] if about else None, deciding)
@@ -146,7 +171,7 @@ def _chosen(names: Sequence[str], chosen: str) -> int | None:
 
 def _address_column(letters: Sequence[str], sample: Sequence[Sequence[str]]) -> int | None:
     """The column that holds addresses and is called by the best name for it."""
-    holding = [place for place in range(len(letters)) if any(looks_like_address(row[place]) for row in sample)]
+    holding = [place for place in range(len(letters)) if any(ADDRESS.search(row[place]) for row in sample)]
     ranks = {place: _rank(letters[place]) for place in holding or range(len(letters))}
     best = max(ranks.values(), default=0)
     fits = [place for place, rank in ranks.items() if rank == best]
@@ -157,8 +182,3 @@ def _rank(name: str) -> int:
     if EMAIL_NAMES.fullmatch(name):
         return 3
     return 2 if "mail" in name else int(ADDRESS_NAMES.fullmatch(name) is not None)
-
-
-def looks_like_address(cell: str) -> bool:
-    """Whether a cell of an unknown column may hold an address."""
-    return LOOKS_LIKE_ADDRESS.search(cell) is not None

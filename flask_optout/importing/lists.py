@@ -13,9 +13,9 @@ from typing import BinaryIO, NamedTuple
 from urllib.parse import unquote
 
 from ..addresses import Address, parse
-from ..errors import AddressError, ListError, OpportunityError
+from ..errors import AddressError, OpportunityError
 from ..links.tokens import checked_opportunity
-from .columns import Columns, Meaning, columns_of, looks_like_address
+from .columns import ADDRESS, Columns, Meaning, check, columns_of
 
 DELIMITERS = ",;\t|"
 #: Characters in one line; what is longer is no line of a list of people.
@@ -78,7 +78,8 @@ class MuteList:
         self.names: Sequence[str] = []
         self._sample = self._begin()
         sample = [self._fitted(cells) for _, cells in self._sample]
-        self.columns: Columns = _checked(columns_of(self.names, sample, column), opportunity, format)
+        self.columns: Columns = columns_of(self.names, sample, column)
+        check(self.columns, opportunity, format == EXPORT)
         #: Whether the columns say who opted out; without that, each row counts.
         self.decided: bool = format != LIST and bool(self.columns.deciding)
 
@@ -92,7 +93,7 @@ class MuteList:
         first = next(self._rows(), (0, []))
         self.names = first[1]
         sample = [*islice(self._rows(), SAMPLE)]
-        if not any(map(looks_like_address, first[1])):
+        if not any(map(ADDRESS.search, first[1])):
             return sample
         sample = [first, *sample]  # a row like the others
         self.names = [""] * max(len(cells) for _, cells in sample)
@@ -107,11 +108,9 @@ class MuteList:
             return Skipped(number, "The line is too long")
         if self.decided and (meaning := self.columns.meaning(cells)) is not Meaning.OPTED_OUT:
             return Skipped(number, meaning)
-        about = self.opportunity
+        place = self.columns.opportunity
+        about = self.opportunity if place is None else cells[place].strip()
         try:
-            if about is None:
-                assert self.columns.opportunity is not None
-                about = cells[self.columns.opportunity].strip()
             return MuteRow(addresses_in(cells[self.columns.address]), checked_opportunity(about))
         except (AddressError, OpportunityError) as error:
             return Skipped(number, error.what.rstrip("."))
@@ -187,16 +186,12 @@ def addresses_in(cell: str) -> list[Address]:
 def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
     """The lines of a file, which stays open; in place of one that is too long, what stands for it."""
     file.seek(0)
-    start = file.read(4)
+    start = file.read(2)
     file.seek(0)
     if encoding is None:
-        zeros = start[:1] == b"\0", start[1:2] == b"\0"  # of UTF-16 without a byte order mark
-        encoding = {(False, True): "utf-16-le", (True, False): "utf-16-be"}.get(zeros, "utf-8-sig")
-        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            encoding = "utf-16"
-    text = io.TextIOWrapper(file, encoding, "replace", newline=None)
+        encoding = "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    text, whole = io.TextIOWrapper(file, encoding, "replace", newline=None), True
     try:
-        whole = True
         while line := text.readline(LONGEST_LINE):
             ends = line.endswith("\n")
             if whole:
@@ -204,27 +199,3 @@ def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
             whole = ends
     finally:
         text.detach()
-
-
-def _checked(columns: Columns | None, opportunity: str | None, format: str | None) -> Columns:
-    if columns is None:
-        raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
-    if opportunity is None and columns.opportunity is None:
-        raise _unclear("The list has no column for the opportunity.", "--opportunity beta-42")
-    if opportunity is not None and columns.opportunity is not None:
-        raise ListError(
-            "The list has a column for the opportunity, and one was given as well.",
-            "Each row must say who wants no invitation to what.",
-            "Leave out --opportunity, or rename that column.",
-        )
-    if format == EXPORT and not columns.deciding:
-        raise _unclear("No column says who opted out.", "--format list")
-    return columns
-
-
-def _unclear(what: str, option: str) -> ListError:
-    return ListError(
-        what,
-        "Each row must say who wants no invitation to what, and a wrong guess would mute other people.",
-        f"Begin the list with a line such as 'email,opportunity', or add an option such as {option}.",
-    )

@@ -11,7 +11,7 @@ from flask import current_app
 from ..addresses import Address, Recipient
 from ..errors import ConfigurationError
 from ..invitations.compose import Letter
-from ..pages.languages import render, sender_of, translate
+from ..pages.languages import render, sender_of
 from ..pages.opportunities import Opportunity
 
 
@@ -48,57 +48,25 @@ def link_letter(
     *links: tuple[Opportunity, str],
     sender: Recipient,
     reply_to: Recipient | None = None,
+    about: str = "link",
 ) -> Letter:
     """A letter with nothing in it but links: no invitation, so it may go to anybody, whatever they chose.
 
     :param opportunity: that of the first link.
     :param links: each with its opportunity, and the URL of this address's landing page.
+    :param about: whose words it has, ``mail/_link_words.txt`` or ``mail/_notice_words.txt``.
     """
-    name = sender_of(sender).name
-    words = _words(name, [about.title for about, _ in links])
-    said = {"links": links, "name": name, **words}
+    said = {"links": links, "name": sender_of(sender).name, "about": about}
     return Letter(
         address=address,
         opportunity=opportunity,
-        subject=words["subject"],
+        subject=render("mail/link_subject.txt", **said).strip(),
         text=render("mail/link.txt", **said),
         html=render("mail/link.html", **said),
         sender=sender,
         reply_to=reply_to,
         headers={"Auto-Submitted": "auto-generated"},
     )
-
-
-def _words(name: str, titles: list[str]) -> dict[str, str]:
-    """The subject, and what is said before and behind the links."""
-    if len(titles) > 1:
-        subject = translate("%(sender)s: your links", sender=name)
-        words = translate(
-            "%(sender)s invited you. Somebody asked for your links to be sent once more, so here they are:",
-            sender=name,
-        )
-        advice = translate(
-            "Open one of them to see whether you get its invitations, and to change that. They work only for you; do "
-            "not pass them on. If you did not ask for them, there is nothing to do."
-        )
-        return {"subject": subject, "words": words, "advice": advice}
-    if title := titles[0]:
-        subject = translate("%(sender)s: your link for %(title)s", sender=name, title=title)
-        words = translate(
-            "%(sender)s invited you to %(title)s. Somebody asked for your link to be sent once more, so here it is:",
-            sender=name,
-            title=title,
-        )
-    else:
-        subject = translate("%(sender)s: your link", sender=name)
-        words = translate(
-            "%(sender)s invited you. Somebody asked for your link to be sent once more, so here it is:", sender=name
-        )
-    advice = translate(
-        "Open it to see whether you get these invitations, and to change that. It works only for you; do not pass it "
-        "on. If you did not ask for it, there is nothing to do."
-    )
-    return {"subject": subject, "words": words, "advice": advice}
 
 
 def default_sender() -> Recipient:

@@ -83,7 +83,7 @@ def live(host: Host, folder: Path) -> None:
         [token] = set(ALPHABET.findall(operator.get(page).text))
         client.post(f"/optout/ask/{token}", data={"address": email.recipient})
     page = f"{LOG}?q={PEOPLE[0]}"
-    post(operator, page, page, name="Mine", do="save")
+    post(operator, page, name="Mine", do="save")
     client.post("/optout/", data={"address": PEOPLE[0]})
     settle()
 

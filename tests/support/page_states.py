@@ -253,10 +253,11 @@ def sent_today(stage: Stage, page: Page) -> None:
     page.goto(page.url.partition("?")[0])
 
 
-def stale_form(stage: Stage, page: Page) -> None:
-    asks_to_send_again(stage, page)
-    page.locator("[name=form_token]").evaluate("field => field.value = 'x'")
-    page.get_by_role("button", name="Send it again").click()
+def foreign_form(stage: Stage, page: Page) -> None:
+    page.set_content(
+        f'<form method="post" action="{stage.sent("zoe.martin")}/send-again"><button>Win</button></form>'
+    )
+    page.get_by_role("button", name="Win").click()
     page.get_by_text("Nothing changed.").wait_for()
 
 
@@ -337,7 +338,7 @@ OPERATOR: dict[str, Bring] = {
     "sent again": sent_again,
     "send again, not today": sent_today,
     "nothing there": at(lambda stage: stage.log("1")),
-    "stale form": stale_form,
+    "form of another site": foreign_form,
     "log, no store": at(lambda stage: f"{stage.broken.app.config['OPTOUT_BASE_URL']}/optout/operator/"),
 }
 

@@ -45,15 +45,3 @@ def test_the_order_of_rows_says_nothing_about_the_order_of_an_import(host: Host)
     sa.event.listen(host.db.engine, "before_cursor_execute", note)
     current_state().imports.add(7, people)
     assert len(written) == 50 and written == sorted(written)
-
-
-def test_an_import_like_another_has_its_name_and_number_of_rows_and_that_one_stands(host: Host) -> None:
-    imports = current_state().imports
-    imports.begin("list.csv", 3)
-    number = imports.begin("list.csv", 3)
-    found = imports.like("list.csv", 3)
-    assert found is not None and found.number == number
-    assert imports.like("list.csv", 2) is None and imports.like("other.csv", 3) is None
-    for each in (1, 2):
-        imports.take_back(each)
-    assert imports.like("list.csv", 3) is None

@@ -41,7 +41,8 @@ def test_what_was_sent_again_is_exported(host: Host) -> None:
     assert [(each["opportunity"], each["operator"]) for each in exported["sent_again"]] == [
         (email.opportunity, "Kim")
     ]
-    assert run(host, "erase", PEOPLE[0], "--yes") == (0, "Removed 2 invitations and 1 that was sent again.\n")
+    held = "Of this person the Email Log holds 2 invitations and 1 that was sent again."
+    assert run(host, "erase", PEOPLE[0], "--yes") == (0, f"{held}\nIt is removed.\n")
 
 
 NOTHING = "The Email Log holds nothing of this person.\n"

@@ -14,12 +14,26 @@ from flask_optout import StoreUnavailable
 from flask_optout.addresses import parse
 from flask_optout.choices.store import Store
 from flask_optout.email_log import records as email_log
-from flask_optout.email_log.records import SLOT, EmailLog, Outgoing, cut, filled, folded, masked, reason, shown
+from flask_optout.email_log.records import (
+    MOST_RESENDS,
+    SLOT,
+    EmailLog,
+    Outgoing,
+    Resend,
+    Resends,
+    cut,
+    filled,
+    folded,
+    masked,
+    reason,
+    refusal,
+)
 from flask_optout.email_log.tables import PER_MINUTE, id_at, new_id, now, time_of
 from tests.support.email_log import TABLES, record
 
 TOKEN = "a2" * 60
 LINK = f"https://x.example/optout/{TOKEN}"
+TODAY, YESTERDAY, LONG_AGO = (id_at(now() - datetime.timedelta(days)) for days in (0, 1, 99))
 PIECES = st.lists(st.sampled_from([LINK, TOKEN, SLOT, "[[", '"]', "\\", "\0", "\n", "ä"]) | st.text(max_size=9))
 
 
@@ -30,7 +44,7 @@ def test_a_text_comes_back_as_it_was(text: str) -> None:
     pieces = cut(text, LINK)
     assert TOKEN not in pieces and "\0" not in pieces
     assert filled(pieces, LINK) == text
-    assert shown(pieces) == text.replace(LINK, SLOT).replace(TOKEN, SLOT)
+    assert filled(pieces) == text.replace(LINK, SLOT).replace(TOKEN, SLOT)
 
 
 @given(PIECES.map("".join))
@@ -139,3 +153,67 @@ def test_what_is_old_is_deleted_batch_by_batch(log: EmailLog, monkeypatch: pytes
     assert log.outdated(7) == 3 and list(log.prune(7)) == [2, 1]
     assert [log.get(id) is not None for id in ids] == [False] * 3 + [True] * 2
     assert log.outdated(7) == 0 and list(log.prune(7)) == []
+
+
+@pytest.mark.parametrize(
+    ("earlier", "refused"),
+    [
+        ([], None),
+        ([(YESTERDAY, None)], None),
+        ([(TODAY, None)], "today"),
+        ([(TODAY, "SMTPServerDisconnected")], None),
+        ([(TODAY, None), (TODAY, "SMTPServerDisconnected")], "today"),
+        ([(LONG_AGO, None), (LONG_AGO, None)], None),
+        ([(LONG_AGO, None), (LONG_AGO, None), (YESTERDAY, None)], "often"),
+        ([(LONG_AGO, None), (LONG_AGO, None), (TODAY, None)], "often"),
+        ([(TODAY, "SMTPServerDisconnected")] * 9, None),
+    ],
+)
+def test_why_one_more_may_not_be_sent(earlier: list[tuple[int, str | None]], refused: str | None) -> None:
+    rows = [Resend(number, moment, "Olga", failure) for number, (moment, failure) in enumerate(earlier, 1)]
+    assert refusal(rows) == refused
+
+
+def test_sending_again_is_bounded_for_each_candidate_and_opportunity(
+    log: EmailLog, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resends = Resends(store, TABLES)
+    first, second = (log.get(record(log, to)) for to in ("jane@x.org", "JANE@x.org"))
+    other, elsewhere = log.get(record(log, "bob@x.org")), log.get(record(log, "jane@x.org", "study-7"))
+    assert first and second and other and elsewhere
+    assert resends.begin(first, "Olga") == 1
+    assert resends.begin(second, "Olga") is None
+    assert resends.begin(other, "Olga") == resends.begin(elsewhere, "Olga") == 1
+    for day in range(1, MOST_RESENDS):
+        later = now() + datetime.timedelta(days=day, minutes=1)
+        monkeypatch.setattr("flask_optout.email_log.records.now", lambda later=later: later)
+        monkeypatch.setattr("flask_optout.email_log.records.new_id", lambda later=later: id_at(later))
+        assert resends.begin(second, "Otto") == day + 1
+    monkeypatch.setattr("flask_optout.email_log.records.now", lambda: now() + datetime.timedelta(days=999))
+    assert resends.begin(first, "Olga") is None
+    assert [(resend.number, resend.operator) for resend in resends.of(first)] == [
+        (1, "Olga"),
+        (2, "Otto"),
+        (3, "Otto"),
+    ]
+
+
+def test_a_failed_hand_off_does_not_count(log: EmailLog, store: Store) -> None:
+    resends, email = Resends(store, TABLES), log.get(record(log))
+    assert email
+    for number in (1, 2, 3, 4):
+        assert resends.begin(email, "Olga") == number
+        resends.record_failure(email, number, smtplib.SMTPServerDisconnected())
+    assert resends.begin(email, "Olga") == 5
+    assert resends.begin(email, "Olga") is None
+
+
+def test_candidates_whose_invitations_are_gone_are_forgotten(log: EmailLog, store: Store) -> None:
+    resends = Resends(store, TABLES)
+    kept, gone = log.get(record(log, "kept@x.org")), log.get(record(log, "gone@x.org"))
+    assert kept and gone
+    for email in (kept, gone):
+        resends.begin(email, "O" * 99)
+    log.forget([gone.id])
+    resends.prune()
+    assert [resend.operator for resend in resends.of(kept)] == ["O" * 80] and resends.of(gone) == []

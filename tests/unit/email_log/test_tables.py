@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from flask_optout import StoreUnavailable
 from flask_optout.choices.store import Store
 from flask_optout.email_log import tables as log_tables
-from flask_optout.email_log.tables import EPOCH, LARGEST_ID, PER_MINUTE, LogPart, id_at, new_id, now, time_of
+from flask_optout.email_log.tables import EPOCH, LARGEST_ID, PER_MINUTE, LogPart, Times, id_at, new_id, now, time_of
 from tests.support.email_log import TABLES
 
 
@@ -60,3 +61,8 @@ def test_a_part_reads_writes_and_says_when_it_cannot(store: Store) -> None:
     with pytest.raises(StoreUnavailable):
         LogPart(Store(lambda: engine, lambda: None), TABLES).rows(sa.select(filters))
     engine.dispose()
+
+
+def test_a_moment_is_shown_by_the_wall_clock_to_the_minute() -> None:
+    moment = datetime.datetime(2031, 12, 23, 23, 30, 59, tzinfo=datetime.UTC)
+    assert Times(ZoneInfo("Europe/Berlin")).text(moment) == "2031-12-24 00:30"

@@ -178,7 +178,7 @@ def test_flask_wtf_guards_the_forms_of_operators_and_answers_no_outsider(host: H
 @pytest.mark.parametrize("method", ["DELETE", "OPTIONS", "HEAD", "TRACE", "GET"])
 def test_no_other_method_of_an_operator_sends(host: Host, client: FlaskClient, smtp: Mailbox, method: str) -> None:
     path = f"{sent(host)}/send-again"
-    assert client.open(path, method=method).status_code == {"OPTIONS": 200, "TRACE": 405}.get(method, 404)
+    assert client.open(path, method=method).status_code == (200 if method == "OPTIONS" else 405)
     assert len(smtp.received) == 1
 
 
@@ -190,5 +190,5 @@ def test_without_a_guard_there_are_no_routes(make: MakeHost) -> None:
 
 def test_no_operator_route_is_matched_by_the_app_itself(host: Host) -> None:
     rules = [rule for rule in host.app.url_map.iter_rules() if rule.endpoint.startswith("optout_operator.")]
-    assert len(rules) == 7
+    assert len(rules) == 6
     assert all(rule.rule.startswith(LOG) and rule.build_only for rule in rules)

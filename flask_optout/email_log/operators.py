@@ -1,77 +1,60 @@
-"""The operator's blueprint: who may come in, its headers, its forms' proof of origin, its errors."""
+"""The operator's blueprint: who may come in, where forms must come from, the frame of each page, its errors."""
 
 from __future__ import annotations
 
 import datetime
-import hashlib
 import logging
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from flask import Flask, Response, abort, current_app, g, make_response, request
 from flask.globals import request_ctx
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.exceptions import BadRequest, NotFound
 
-from ...errors import ConfigurationError, StoreUnavailable
-from ...links.log_records import log, log_error
-from ...pages.candidate import LONGEST_FORM, protect
-from ...pages.languages import render
-from ...pages.routing import Place, PlacedBlueprint
-from ...wiring import current_state
-from .filters import Times
+from ..errors import ConfigurationError, StoreUnavailable
+from ..links.log_records import log, log_error
+from ..pages.candidate import LONGEST_FORM, protect
+from ..pages.languages import render
+from ..pages.routing import Place, PlacedBlueprint
+from ..wiring import current_state
+from .tables import Times
 
 #: Is called without arguments for each request; answers True, False (or None), or the operator's name.
 Guard = Callable[[], Any]
 #: The name of an operator whom the guard does not name.
 NAMELESS = "operator"
-MEND = 'Write OptOut(db, operator=lambda: session.get("operator")), or what your login has in its place.'
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-#: Seconds for which a form can be sent after it was shown: a working day.
-FORM_AGE = 12 * 60 * 60
 
 blueprint: PlacedBlueprint = PlacedBlueprint("optout_operator", __name__)
 blueprint.after_request(protect)
 
 
-def checked(guard: Guard) -> Guard:
-    """The guard.
+def register(app: Flask, place: Place, guard: Guard) -> None:
+    """Give the app these pages, for whom the guard affirms or names; to everybody else no such page is there.
 
-    :raises ConfigurationError: when it cannot be called.
+    :raises ConfigurationError: when the guard cannot be called.
     """
     if not callable(guard):
         raise _wrong("The operator guard cannot be called.")
-    return guard
+    place.register_hidden(app, blueprint, f"{app.config['OPTOUT_URL_PREFIX']}/operator", lambda: _admit(guard))
 
 
-def register(app: Flask, place: Place, guard: Guard) -> None:
-    """Give the app these pages, for whom the guard affirms or names; to everybody else no such page is there."""
-
-    def admit() -> bool:
-        g.optout_operator = _asked(guard)
-        return g.optout_operator is not None
-
-    place.register_hidden(app, blueprint, f"{app.config['OPTOUT_URL_PREFIX']}/operator", admit)
-
-
-def _asked(guard: Guard) -> str | None:
-    """The name of the operator; of anybody else, the session keeps no trace of the look, such as a Vary header."""
+def _admit(guard: Guard) -> bool:
+    """Whether an operator asks; of anybody else, the session keeps no trace of the look, such as a Vary header."""
     parts = vars(request_ctx._get_current_object())  # type: ignore[attr-defined]
     # By its attribute: Flask takes a session that was asked for by its name as accessed.
     session = parts["_session"] if "_session" in parts else parts["session"]
     marks = {mark: getattr(session, mark) for mark in ("accessed", "modified")}
-    name = operator_name(guard)
-    if name is None:
+    g.optout_operator = _operator(guard)
+    if g.optout_operator is None:
         for mark, value in marks.items():
             setattr(session, mark, value)
-    return name
+    return g.optout_operator is not None
 
 
-def operator_name(guard: Guard) -> str | None:
+def _operator(guard: Guard) -> str | None:
     """The name of the current operator, or ``None`` where the guard does not answer True or a name.
 
     What it answers beyond its contract, or raises, is logged as an error: a truthy coroutine or proxy would let
@@ -99,41 +82,23 @@ def _wrong(what: str) -> ConfigurationError:
     return ConfigurationError(
         f"{what} It is a function without arguments that answers True, False or the operator's name.",
         "It alone decides who may read the Email Log, so whatever else it answers lets nobody in.",
-        MEND,
+        'Write OptOut(db, operator=lambda: session.get("operator")), or what your login has in its place.',
     )
 
 
 @blueprint.before_request
 def check_form() -> None:
-    """Take no more than a form, and that only from a page of ours, shown to this operator, and from this site.
+    """Take no more than a form, and that only from a page of this site, as the browser tells.
 
     An operator's session is ambient: another site could otherwise have it send mail again.
     """
     request.max_content_length = LONGEST_FORM
     if request.method != "POST":
         return
-    if "csrf" in current_app.extensions and current_app.config["WTF_CSRF_ENABLED"]:
-        current_app.extensions["csrf"].protect()
-    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
-    same_site = site == "same-origin" if site else origin is None or urlsplit(origin).netloc == request.host
-    try:
-        operator = _forms().loads(request.form.get("form_token", ""), max_age=FORM_AGE)
-    except BadSignature:
-        operator = None
-    if not same_site or operator != g.optout_operator:
+    site = request.headers.get("Sec-Fetch-Site")
+    page = request.headers.get("Origin") or request.headers.get("Referer", "")  # where a browser does not send it
+    if site != "same-origin" if site else page.partition("://")[2].partition("/")[0] != request.host:
         abort(400)
-
-
-def _forms() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(
-        current_state().key.derive("operator-form"), salt="form", signer_kwargs={"digest_method": hashlib.sha256}
-    )
-
-
-@blueprint.route("/<path:rest>", methods=METHODS)
-def nothing(rest: str) -> str:
-    """What is not there, as operators are told."""
-    abort(404)
 
 
 def page(template: str, **context: Any) -> str:
@@ -142,25 +107,17 @@ def page(template: str, **context: Any) -> str:
     return render(
         f"operator/{template}",
         layout=f"optout/operator/{frame}",
-        times=Times.of_app(),
+        times=times_of_app(),
         home=current_app.config["OPTOUT_OPERATOR_HOME"],
+        kept=datetime.timedelta(days=current_app.config["OPTOUT_LOG_DAYS"]),
         operator=None if g.optout_operator == NAMELESS else g.optout_operator,
         title_of=title_of,
-        spelled=spelled,
-        form_token=lambda: _forms().dumps(g.optout_operator),  # a page without a form needs no store for its key
         **context,
     )
 
 
-def spelled(address: str) -> str:
-    """An address, or an ``@`` and a domain, with the domain in its own script."""
-    local, at, domain = address.rpartition("@")
-    if "xn--" in domain:
-        import idna
-
-        with suppress(idna.IDNAError):
-            return f"{local}{at}{idna.decode(domain)}"
-    return address
+def times_of_app() -> Times:
+    return Times(ZoneInfo(current_app.config["OPTOUT_TIMEZONE"]))
 
 
 def title_of(id: str) -> str:
@@ -171,19 +128,14 @@ def title_of(id: str) -> str:
     return titles[id]
 
 
-def kept_for() -> datetime.timedelta:
-    """How long the Email Log keeps an invitation."""
-    return datetime.timedelta(days=current_app.config["OPTOUT_LOG_DAYS"])
-
-
 @blueprint.errorhandler(NotFound)
 def not_found(error: NotFound) -> tuple[str, int]:
     return page("not_found.html"), 404
 
 
 @blueprint.errorhandler(BadRequest)
-def stale_form(error: BadRequest) -> tuple[str, int]:
-    return page("stale_form.html"), 400
+def foreign_form(error: BadRequest) -> tuple[str, int]:
+    return page("foreign_form.html"), 400
 
 
 @blueprint.errorhandler(StoreUnavailable)

@@ -1,0 +1,250 @@
+"""The operator's pages: the list of the Email Log with its filters, and one invitation, which can be sent again.
+
+They show the same for everybody, whatever they chose. Sent again, an invitation is the same words, row and work. Who
+is not muted gets it once more, with a preface. Who is muted gets their link and no invitation, so that this is no way
+around a mute.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from email import policy
+from email.message import EmailMessage
+from typing import Any
+
+from flask import Response, abort, current_app, g, make_response, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from ..addresses import holds_control, parse
+from ..invitations.compose import Draft, Letter
+from ..links.log_records import log
+from ..links.tokens import Door, tag_of
+from ..mailers.own_mails import link_letter, serialised
+from ..pages.languages import of_app, render, speaking, translate
+from ..pages.routing import optout_url
+from ..wiring import current_state
+from .operators import Guard, blueprint, page, register, times_of_app, title_of
+from .records import APART, Email, filled, reason, refusal
+from .search import COUNTED, PAGE, WINDOW, Criteria, Filter
+from .tables import LARGEST_ID, NAME_SIZE, running_minute
+
+#: What an app needs of them.
+__all__ = ["Guard", "register"]
+#: Known opportunities among which one can choose, and whose titles a search knows.
+OPPORTUNITIES = 50
+#: Addresses that are named as beginning with what was typed.
+NEAR = 5
+#: Headers that say how parts are encoded, which is done anew.
+OF_THE_PARTS = ("mime-version", "content-type", "content-transfer-encoding")
+#: A message may quote anybody, so in its frame no script runs, no form is sent and no link is followed. A picture
+#: from elsewhere would tell a counter that the candidate had opened the mail.
+PREVIEW_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+
+
+@blueprint.get("/", strict_slashes=False)  # a redirect would tell outsiders
+def entries() -> str | Response:
+    """List what fits the filter in the URL, newest first."""
+    wanted, after = _filter(), request.args.get("after", type=int)
+    if "HX-Request" not in request.headers:
+        return _list(wanted)
+    if after is not None:
+        return _arrived(wanted, after)
+    response = make_response(page("_entries.html", **_found(wanted), swapped=True))
+    response.headers["HX-Push-Url"] = _list_url(wanted)
+    return response
+
+
+def _filter() -> Filter:
+    ids = current_state().search.starting("opportunity", "", OPPORTUNITIES)
+    return Filter(request.args, times_of_app(), {id: title_of(id) for id in ids})
+
+
+def _list(wanted: Filter, error: str | None = None) -> str:
+    saved = current_state().saved_filters.all()
+    return page("entries.html", saved=saved, error=error, done=request.args.get("done"), **_found(wanted))
+
+
+def _list_url(wanted: Filter, **more: str) -> str:
+    return optout_url("optout_operator.entries", **wanted.query, **more)
+
+
+def _found(wanted: Filter) -> dict[str, Any]:
+    """What the list shows: what was found, how many there are, and what else begins with what was typed."""
+    before, search = request.args.get("before", type=int), current_state().search
+    found, total, near, criteria = None, None, [], wanted.criteria
+    if not wanted.errors:
+        found = search.page(criteria, before)
+        if not found.entries and criteria != wanted.in_parts:
+            criteria = wanted.in_parts
+            found = search.page(criteria, before)
+        if before is None:
+            total = len(found.entries) if len(found.entries) < PAGE else search.total(criteria)
+            near = _near(criteria) if found.searched_to else []
+    return {
+        "filter": wanted,
+        "found": found,
+        "before": before,
+        "total": total,
+        "counted": COUNTED,
+        "window": WINDOW,
+        "near": near,
+        "titles": list(wanted.titles.values()),
+        "minute": running_minute(),
+    }
+
+
+def _near(criteria: Criteria) -> list[str]:
+    """Addresses, or domains, that begin with the one word that was typed, wherever they are in the Email Log."""
+    if len(criteria.words) != 1:
+        return []
+    [word], search = criteria.words, current_state().search
+    if word.text.startswith("@"):
+        return [f"@{domain}" for domain in search.starting("domain", word.text[1:], NEAR)]
+    return search.starting("mailbox", word.text, NEAR)
+
+
+def _arrived(wanted: Filter, after: int) -> str | Response:
+    """What has arrived since a minute."""
+    if not wanted.errors and after < running_minute():
+        for criteria in (wanted.criteria, wanted.in_parts):
+            arrived = current_state().search.page(replace(criteria, since=max(after, criteria.since)))
+            if arrived.entries:
+                return page("_arrived.html", arrived=arrived, **_found(wanted))
+    return Response(status=204)
+
+
+@blueprint.post("/", strict_slashes=False)
+def change_filters() -> BaseResponse | tuple[str, int]:
+    """Save the filter in the URL, or rename or delete a saved one, as the button says."""
+    wanted, saved, form = _filter(), current_state().saved_filters, request.form
+    what, name, old = form.get("do", ""), form.get("name", "").strip(), form.get("saved", "")
+    if what == "delete":
+        saved.delete(old)
+        return redirect(_list_url(wanted, done=what), 303)
+    if wanted.errors or not 0 < len(name) <= NAME_SIZE or not name.isprintable():
+        return _list(wanted, translate("A filter needs a name of at most 80 characters.")), 400
+    if not (saved.rename(old, name) if what == "rename" else saved.save(name, wanted.query_string)):
+        return _list(wanted, translate("There is a saved filter of this name. Choose another name.")), 409
+    return redirect(_list_url(wanted, done=what), 303)
+
+
+@blueprint.get("/<int:id>")
+def entry(id: int) -> str:
+    """Show one invitation: its text, its html in a frame where nothing runs, or its headers."""
+    return _show(_kept(id), done=request.args.get("done", type=int))
+
+
+def _show(email: Email, done: int | None = None, failure: str | None = None) -> str:
+    """The page of an invitation.
+
+    :param done: the number of the resend that has just been done, if one was.
+    :param failure: why one could not be handed off.
+    """
+    parts = [part for part in ("text", "html", "headers") if getattr(email, part)]
+    part, state = request.args.get("part", ""), current_state()
+    resends = state.resends.of(email)
+    accepted = [resend for resend in resends if resend.failure is None]
+    return page(
+        "entry.html",
+        email=email,
+        parts=parts,
+        part=part if part in parts else parts[0],
+        resends=resends,
+        done=any(resend.number == done for resend in accepted),
+        failure=failure,
+        refused=refusal(resends),
+        again=accepted[-1].time + APART if accepted else None,
+        ask_url=state.links.url(Door.ASK, parse(email.recipient), email.opportunity),
+    )
+
+
+def _kept(id: int) -> Email:
+    """The invitation of this id; 404 without one."""
+    email = current_state().email_log.get(id) if id <= LARGEST_ID else None
+    if email is None:
+        abort(404)
+    return email
+
+
+@blueprint.get("/<int:id>/html")
+def preview(id: int) -> Response:
+    """The html part, for the frame."""
+    response = make_response(_kept(id).html or "")
+    response.headers["Content-Security-Policy"] = PREVIEW_CSP
+    return response
+
+
+@blueprint.get("/<int:id>.eml")
+def download(id: int) -> Response:
+    """The invitation as a mail file, as it is kept."""
+    email = _kept(id)
+    message = EmailMessage(policy.SMTP)
+    for line in email.headers.split("\n"):
+        name, _, value = line.partition(": ")
+        if name not in message and name.lower() not in OF_THE_PARTS:
+            value = " ".join(value.splitlines())  # at line separators that SMTP does not know
+            message[name] = value.replace("=?", "= ?") if holds_control(value) else value
+    if email.text is not None:
+        message.set_content(email.text)
+    if email.html is not None and email.text is not None:
+        message.add_alternative(email.html, subtype="html")
+    elif email.html is not None:
+        message.set_content(email.html, subtype="html")
+    response = Response(message.as_bytes(), mimetype="message/rfc822")
+    response.headers["Content-Disposition"] = f'attachment; filename="invitation-{id}.eml"'
+    return response
+
+
+@blueprint.post("/<int:id>/send-again")
+def send_again(id: int) -> BaseResponse | str | tuple[str, int]:
+    """Send the invitation again, to the address that it went to."""
+    email, state = _kept(id), current_state()
+    again, neutral = _letters(email)
+    begun = state.resends.begin(email, g.optout_operator)
+    if begun is None:
+        return _show(email), 409
+    try:
+        hand_off, hand_off_neutral = serialised(again), serialised(neutral)  # both, whichever leaves
+        muted = state.choices.muted(parse(email.recipient), email.opportunity)
+        (hand_off_neutral if muted else hand_off)()
+    except Exception as error:
+        state.resends.record_failure(email, begun, error)
+        text = f"An invitation could not be sent again ({reason(error)})."
+        log(current_app.logger, logging.ERROR, "resend_failed", text)
+        return _show(email, failure=reason(error)), 502
+    if "HX-Request" in request.headers:
+        return _show(email, done=begun)
+    return redirect(f"{optout_url('optout_operator.entry', id=id, done=begun)}#sent-again", 303)
+
+
+def _letters(email: Email) -> tuple[Letter, Letter]:
+    """The invitation once more, with a fresh link in every slot and a preface, and the letter without it.
+
+    Both speak the candidate's language, and not the operator's, whose request this is.
+    """
+    state = current_state()
+    address, language = parse(email.recipient), tag_of(email.header("Content-Language"))
+    url = state.links.url(Door.LANDING, address, email.opportunity, language)
+    sender, reply_to = email.header("From") or "", email.header("Reply-To")
+    with speaking([language, of_app()]):
+        draft = Draft(
+            recipients=[email.recipient],
+            opportunity=email.opportunity,
+            subject=email.subject,
+            text=email.text_pieces and f"{render('mail/preface.txt')}\n\n{filled(email.text_pieces, url)}",
+            html=email.html_pieces and _with_preface(filled(email.html_pieces, url)),
+            sender=sender,
+            reply_to=reply_to,
+            language=language,
+        )
+        again = state.composer.letter(draft)
+        about = state.opportunity(email.opportunity)
+        return again, link_letter(address, email.opportunity, (about, url), sender=sender, reply_to=reply_to)
+
+
+def _with_preface(html: str) -> str:
+    body = re.search(r"<body\b[^>]*>", html, re.IGNORECASE)
+    start = body.end() if body else 0
+    return html[:start] + render("mail/preface.html") + html[start:]
