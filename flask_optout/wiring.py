@@ -32,9 +32,8 @@ from .errors import ConfigurationError
 from .inbound import receive
 from .invitations.compose import Composer
 from .invitations.gate import Gate
-from .links.keys import CACHED, DataKey
 from .links.mailto import MailtoDoor
-from .links.tokens import Claim, Door, Links, Tokens, bad_token
+from .links.tokens import CACHED, Claim, DataKey, Door, Links, Tokens, bad_token
 from .pages.languages import current_language, render, speaking, spoken
 from .pages.opportunities import Opportunity, described
 from .pages.routing import Place

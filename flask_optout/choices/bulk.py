@@ -13,8 +13,7 @@ import sqlalchemy as sa
 
 from ..addresses import Recipient, parse, plain_people
 from ..errors import AddressError
-from ..links.keys import ALL, DIGEST_SIZE
-from ..links.tokens import checked_opportunity
+from ..links.tokens import ALL, DIGEST_SIZE, checked_opportunity
 from .repository import Choices, mutes_at
 
 #: Addresses looked at together, as many as mutes that the driver holds at once, and addresses parsed together.

@@ -1,7 +1,8 @@
-"""The slots of ``optout_meta`` in which the data key is stored, wrapped once under each key of the app."""
+"""The data key, as it is stored in slots of ``optout_meta``: wrapped once under each key of the app."""
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -10,15 +11,66 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from ..errors import ConfigurationError, StoreUnavailable
-from ..links.keys import DATA_KEY_SIZE, SCOPE_SIZE, AppKey, DataKey
+from ..links.tokens import SCOPE_SIZE, DataKey, derived
 from .store import KeyTaken, Store, insert
 from .tables import ChoiceTables, today
 
+DATA_KEY_SIZE = 32
 SLOT = "slot."
 #: The row whose primary key lets only the first of two new data keys be written; its value is the key's id.
 FIRST = "data key"
 #: The scope of the row of optout_choice that belongs to the data key; its digest is the key's id.
 KEY_SCOPE = bytes(SCOPE_SIZE)
+
+
+class AppKey:
+    """A key of the app, such as SECRET_KEY; it wraps the data key and nothing else.
+
+    ``id``: 16 hexadecimal digits that name the key, from which it cannot be computed.
+    """
+
+    def __init__(self, secret: str | bytes) -> None:
+        self.secret: bytes = secret.encode() if isinstance(secret, str) else secret
+        self.id: str = derived(self.secret, "app key id", 8).hex()
+        from cryptography.fernet import Fernet  # not before it is needed, as its import takes long
+
+        self._fernet = Fernet(base64.urlsafe_b64encode(derived(self.secret, "app key")))
+
+    def wrap(self, data_key: DataKey) -> str:
+        """The data key, encrypted and signed by this key."""
+        return self._fernet.encrypt(data_key.secret).decode()
+
+    def unwrap(self, wrapped: str) -> DataKey:
+        """The data key that this key has wrapped.
+
+        :raises ConfigurationError: when it is damaged.
+        """
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return DataKey(self._fernet.decrypt(wrapped.encode()))
+        except InvalidToken:
+            raise ConfigurationError(
+                f"The data key in optout_meta is damaged (slot {self.id}).",
+                "Without it nobody can tell who opted out, so no invitation leaves.",
+                "Restore the table optout_meta from a backup.",
+            ) from None
+
+
+def app_keys(secrets: Sequence[str | bytes | None]) -> tuple[AppKey, ...]:
+    """The keys of an app, newest first, each of them once.
+
+    :raises ConfigurationError: when there is none, or one is empty or no string.
+    """
+    if not secrets or not all(isinstance(secret, str | bytes) and secret for secret in secrets):
+        raise ConfigurationError(
+            "OPTOUT_KEYS and SECRET_KEY hold no key, or one that is empty or no string.",
+            "Choices are stored under keyed pseudonyms and links are signed, so nothing works without a key.",
+            "Set SECRET_KEY, or OPTOUT_KEYS to a list of keys with the newest first; "
+            "python -c 'import secrets; print(secrets.token_hex())' makes one.",
+        )
+    keys = [AppKey(secret) for secret in secrets if secret]
+    return tuple({key.id: key for key in keys}.values())
 
 
 @dataclass(eq=False)

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from ..links.keys import DIGEST_SIZE, SCOPE_SIZE
+from ..links.tokens import DIGEST_SIZE, SCOPE_SIZE
 
 #: Characters of a choice's door, and of an import's name.
 SOURCE_SIZE, NAME_SIZE = 16, 80

@@ -16,8 +16,7 @@ from ..addresses import Address, parse
 from ..config import LOOPBACK
 from ..errors import OptOutError
 from ..invitations.compose import Letter
-from ..links.keys import ALL
-from ..links.tokens import Door
+from ..links.tokens import ALL, Door
 from ..mailers.own_mails import default_sender, deliver
 from ..pages.languages import render, sender_of, translate
 from ..testing.scanners import Answer, Scanner, scan

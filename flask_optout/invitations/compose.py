@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..addresses import Address, Recipient, ascii_domain, parse, unfolded
 from ..errors import AddressError, InvitationError, OpportunityError
-from ..links.keys import ALL
-from ..links.tokens import ALPHABET, TAG, Door, Links, checked_opportunity, joined, split, tag_of
+from ..links.tokens import ALL, ALPHABET, TAG, Door, Links, checked_opportunity, joined, split, tag_of
 
 #: Where the html footer goes; a comment may hold a tag that is none.
 END = re.compile(r"<!--.*?-->|</(body|html)\b", re.IGNORECASE | re.DOTALL)
@@ -100,7 +100,7 @@ class Composer:
         own = (
             f"<{one_click}>{by_mail}",
             "List-Unsubscribe=One-Click",
-            f"<{_list_label(about)}.optout.{self.links.host}>",
+            f"<{_list_label(about)}.optout.{urlsplit(url).hostname}>",
             "auto-generated",
         )
         return Letter(
