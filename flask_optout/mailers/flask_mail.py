@@ -11,21 +11,17 @@ import flask_mail
 from flask import Flask, current_app
 
 from ..addresses import Recipient, unfolded
-from ..invitations.compose import Draft, Letter
-from ..invitations.gate import OnError
+from ..invitations.compose import Draft, Inviting, Letter, not_gated
+from ..invitations.gate import OnError, finish, proved, rehearsing, serialising
 from ..wiring import current_state
-from .wire import Inviting, check_library, finish, is_gated, not_gated, proved, rehearsing, serialising
+from .releases import check_library, is_gated
 
-WAYS_OUT: dict[Any, str] = {
-    flask_mail.Mail: "send send_message connect",
-    flask_mail.Connection: "send send_message",
-    flask_mail.Message: "send send_to",
+#: The ways out that are gated, and what is overridden for it.
+KNOWN: dict[Any, set[str]] = {
+    flask_mail.Mail: {"send", "send_message", "connect", "init_mail"},
+    flask_mail.Connection: {"send", "send_message"},
+    flask_mail.Message: {"send", "send_to", "_message"},
 }
-HOOKS: list[tuple[Any, str]] = [
-    (flask_mail.Message, "_message"),
-    (flask_mail.Mail, "init_mail"),
-    (flask_mail, "email_dispatched"),
-]
 
 
 class Invitation(Inviting, flask_mail.Message):
@@ -127,7 +123,7 @@ class Mail(_Gated, flask_mail.Mail):
         trial = Invitation("", ["nobody@example.com"], sender="nobody@example.com", opportunity="trial")
         tried = {"Message.as_bytes": is_gated(trial.as_bytes), "Message.as_string": is_gated(trial.as_string)}
         tried["Mail.init_app"] = isinstance(app.extensions.get("mail"), _State)
-        check_library("Flask-Mail", WAYS_OUT, HOOKS, tried)
+        check_library("Flask-Mail", KNOWN, tried)
         return state
 
     def init_mail(self, *args: Any, **kwargs: Any) -> _State:

@@ -12,18 +12,18 @@ from typing import Any, NoReturn
 
 from flask import Flask, current_app
 
-from ..invitations.compose import Draft, Letter
-from ..invitations.gate import OnError
+from ..invitations.compose import Draft, Inviting, Letter, not_gated
+from ..invitations.gate import OnError, finish, proved, rehearsing, serialising
 from ..wiring import current_state
 from . import mailman_library
-from .wire import Inviting, check_library, finish, not_gated, proved, rehearsing, serialising
+from .releases import check_library
 
-WAYS_OUT: dict[Any, str] = {
-    mailman_library.Mail: "send_mail send_mass_mail",
-    mailman_library.EmailMultiAlternatives: "send",
-    mailman_library.BaseEmailBackend: "send_messages",
+#: The ways out that are gated, and what is overridden for it.
+KNOWN: dict[Any, set[str]] = {
+    mailman_library.Mail: {"send_mail", "send_mass_mail", "import_backend"},
+    mailman_library.EmailMultiAlternatives: {"send", "message"},
+    mailman_library.BaseEmailBackend: {"send_messages"},
 }
-HOOKS: list[tuple[Any, str]] = [(mailman_library.EmailMessage, "message"), (mailman_library.Mail, "import_backend")]
 
 
 class Invitation(Inviting, mailman_library.EmailMultiAlternatives):
@@ -104,7 +104,7 @@ class Mail(_Gated, mailman_library.Mail):
             backend = state.get_connection("dummy")
         tried = {"Mail.init_app": isinstance(app.extensions.get("mailman"), _State)}
         tried["Mail.get_connection"] = isinstance(backend, _GatedBackend)
-        check_library("Flask-Mailman", WAYS_OUT, HOOKS, tried)
+        check_library("Flask-Mailman", KNOWN, tried)
         return state
 
     @staticmethod

@@ -16,10 +16,9 @@ from typing import Any, NoReturn, cast
 
 from ..addresses import Recipient, unfolded, unquoted
 from ..errors import AddressError, InvitationError
-from ..invitations.compose import OWN_HEADERS, Draft, Letter
-from ..invitations.gate import OnError
+from ..invitations.compose import OWN_HEADERS, Draft, Inviting, Letter, not_gated
+from ..invitations.gate import OnError, finish, proved, rehearsing, serialising
 from ..wiring import current_state
-from .wire import Inviting, finish, not_gated, proved, rehearsing, serialising
 
 #: Headers that a draft has fields for, or that say how the body is encoded.
 STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*", re.IGNORECASE)
