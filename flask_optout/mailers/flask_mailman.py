@@ -147,10 +147,20 @@ def _draft(source: mailman_library.EmailMessage) -> Draft | None:
     if not isinstance(source, Invitation):
         return None
     parts = {kind: part for part, kind in getattr(source, "alternatives", [])} | {source.content_subtype: source.body}
-    html = parts.get("text/html", parts.get("html"))
-    who = source.from_email, ", ".join(source.reply_to) or None
-    what, extra = (source.opportunity, source.subject, parts.get("plain"), html), source.extra_headers
-    cc, bcc = source.cc, source.bcc
-    names = [each.get_filename("") if isinstance(each, MIMEBase) else each[0] or "" for each in source.attachments]
-    more: dict[str, Any] = {"language": source.language, "cc": cc, "bcc": bcc, "attachments": names}
-    return Draft(source.to, *what, *who, extra, smtputf8=False, **more)
+    return Draft(
+        recipients=source.to,
+        opportunity=source.opportunity,
+        subject=source.subject,
+        text=parts.get("plain"),
+        html=parts.get("text/html", parts.get("html")),
+        sender=source.from_email,
+        reply_to=", ".join(source.reply_to) or None,
+        headers=source.extra_headers,
+        smtputf8=False,
+        language=source.language,
+        cc=source.cc,
+        bcc=source.bcc,
+        attachments=[
+            part.get_filename("") if isinstance(part, MIMEBase) else part[0] or "" for part in source.attachments
+        ],
+    )
