@@ -19,9 +19,8 @@ from .choices.imports import Imports
 from .choices.journal import Journal, Recovery
 from .choices.key_slots import KeySlots
 from .choices.repository import Choices
-from .choices.schema import create_tables
 from .choices.store import Store
-from .choices.tables import ChoiceTables
+from .choices.tables import ChoiceTables, create_tables
 from .config import Keys
 from .email_log.people import People
 from .email_log.records import EmailLog
