@@ -108,10 +108,10 @@ class DataKey:
 
     def digests(self, opportunity: str, people: Iterable[bytes]) -> list[bytes]:
         """As :meth:`digest`, of many addresses."""
-        prefix = self._prefix(opportunity)
+        begin = self._prefix(opportunity).copy
         digests: list[bytes] = []
         for person in people:
-            state = prefix.copy()
+            state = begin()
             state.update(person)
             digests.append(state.digest())
         return digests
