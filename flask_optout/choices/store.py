@@ -35,7 +35,8 @@ class KeyTaken(Exception):
 def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) -> None:
     """Insert rows, or raise KeyTaken when another row has the key of one."""
     try:
-        connection.execute(table.insert(), rows)
+        # executemany takes one row longer.
+        connection.execute(table.insert(), rows if len(rows) > 1 else rows[0])
     except IntegrityError:
         raise KeyTaken from None
 
