@@ -98,8 +98,8 @@ class State:
         self.clock: Callable[[], float] = time.time
         self.place: Place = Place.in_app(app)
         #: Send the mails that a page's answer must not wait for.
-        self.threads = ThreadPoolExecutor(2, thread_name_prefix="optout")
-        self.places = BoundedSemaphore(LONGEST_QUEUE)
+        self.threads: ThreadPoolExecutor = ThreadPoolExecutor(2, thread_name_prefix="optout")
+        self.places: BoundedSemaphore = BoundedSemaphore(LONGEST_QUEUE)
         self.begin()
 
     def begin(self) -> None:
@@ -107,18 +107,18 @@ class State:
         for name in [name for name, part in vars(State).items() if isinstance(part, cached_property)]:
             vars(self).pop(name, None)
         tables, log, journal = self.tables.choices, self.tables.log, self.app.config["OPTOUT_JOURNAL"]
-        self.store = Store(self.engine, self.session)
-        self.key_slots = KeySlots(self.store, tables, (tables.choice, log.email), *self.keys)
-        self.journal = None if journal is None else Journal(Path(journal), self.key_slots.open)
+        self.store: Store = Store(self.engine, self.session)
+        self.key_slots: KeySlots = KeySlots(self.store, tables, (tables.choice, log.email), *self.keys)
+        self.journal: Journal | None = None if journal is None else Journal(Path(journal), self.key_slots.open)
         parts = self.store, tables, self.key_slots, self.journal
-        self.choices = Choices(*parts, lambda: self.presses.prune(), lambda: self.clock())
-        self.imports = Imports(self.choices)
-        self.links = Links(lambda: self.tokens, lambda door: self._prefixes[door], spoken)
-        self.email_log = EmailLog(self.store, log)
-        self.search = Search(self.store, log)
-        self.people = People(self.store, log)
-        self.resends = Resends(self.store, log)
-        self.saved_filters = SavedFilters(self.store, log)
+        self.choices: Choices = Choices(*parts, lambda: self.presses.prune(), lambda: self.clock())
+        self.imports: Imports = Imports(self.choices)
+        self.links: Links = Links(lambda: self.tokens, lambda door: self._prefixes[door], spoken)
+        self.email_log: EmailLog = EmailLog(self.store, log)
+        self.search: Search = Search(self.store, log)
+        self.people: People = People(self.store, log)
+        self.resends: Resends = Resends(self.store, log)
+        self.saved_filters: SavedFilters = SavedFilters(self.store, log)
 
     def engine(self) -> sa.Engine:
         """The engine of the tables, by name: a session finds none for tables without a mapped class."""
