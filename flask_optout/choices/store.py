@@ -194,8 +194,8 @@ def _reading(engine: sa.Engine, many: bool = False) -> Iterator[sa.Connection]:
             yield connection
         return
     with engine.connect() as connection:
-        # Where reads begin a transaction, a later one sees what an earlier one saw; before a single one, the change costs
-        # MariaDB more than it saves.
+        # Where reads begin a transaction, a later one sees what an earlier one saw. Before a single one, the change
+        # costs MariaDB more than it saves.
         if engine.dialect.name == "postgresql" or (many and engine.dialect.name != "sqlite"):
             connection.execution_options(isolation_level="AUTOCOMMIT")
         yield connection
