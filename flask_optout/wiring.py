@@ -1,4 +1,4 @@
-"""The parts of one app, in ``app.extensions["optout"]``; each is made when it is first used."""
+"""The parts of one app, in ``app.extensions["optout"]``."""
 
 from __future__ import annotations
 
@@ -97,13 +97,13 @@ class State:
         self.tables: Tables = hooks.tables
         self.clock: Callable[[], float] = time.time
         self.place: Place = Place.in_app(app)
-        #: Send the mails that a page's answer must not wait for.
-        self.threads: ThreadPoolExecutor = ThreadPoolExecutor(2, thread_name_prefix="optout")
-        self.places: BoundedSemaphore = BoundedSemaphore(LONGEST_QUEUE)
         self.begin()
 
     def begin(self) -> None:
-        """Make all parts anew, as after a restart of the process; those that need the data key when they are used."""
+        """Make all parts anew, as after a restart of the process.
+
+        Those that need the data key, or threads, which gevent may replace later, are made when they are first used.
+        """
         for name in [name for name, part in vars(State).items() if isinstance(part, cached_property)]:
             vars(self).pop(name, None)
         tables, log, journal = self.tables.choices, self.tables.log, self.app.config["OPTOUT_JOURNAL"]
@@ -135,6 +135,15 @@ class State:
     def opportunity(self, id: str) -> Opportunity:
         """What the host says about an opportunity."""
         return described(self.hooks.load, id)
+
+    @cached_property
+    def threads(self) -> ThreadPoolExecutor:
+        """Send the mails that a page's answer must not wait for."""
+        return ThreadPoolExecutor(2, thread_name_prefix="optout")
+
+    @cached_property
+    def places(self) -> BoundedSemaphore:
+        return BoundedSemaphore(LONGEST_QUEUE)
 
     @property
     def key(self) -> DataKey:
