@@ -189,8 +189,8 @@ def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
             raise _misaddressed(f"The {name} of an invitation is a string, and not a list of addresses.")
         if people and name != "recipients":
             raise _misaddressed(f"An invitation has a {name}.")
-    if len(draft.recipients) != 1:
-        raise _misaddressed(f"An invitation has {len(draft.recipients)} recipients.")
+    if (number := len(draft.recipients or ())) != 1:
+        raise _misaddressed(f"An invitation has {number} recipients.")
     recipient = _text_of(draft.recipients[0])
     address = parse(recipient)
     if not (draft.smtputf8 or address.deliverable.isascii()):

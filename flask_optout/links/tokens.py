@@ -79,12 +79,9 @@ class Claim(NamedTuple):
 
 
 class DataKey:
-    """The random key of one store, from which all its pseudonyms and all signatures of its links are derived.
+    """The random key of one store, 32 bytes, from which its pseudonyms and the signatures of its links are derived.
 
-    ``scope`` gives the pseudonym of an opportunity, 8 bytes, under which the choices about it are stored;
-    ``domain_tag`` that of a mail domain, 4 bytes.
-
-    :param secret: 32 bytes.
+    ``scope`` gives the pseudonym of an opportunity, under which the choices about it are stored.
     """
 
     def __init__(self, secret: bytes) -> None:
@@ -209,11 +206,14 @@ class Tokens:
         signed, key = decoded(_token_in(path)), self.keys[door]
         payload = signed[:-SIGNATURE_SIZE]
         is_ours = hmac.compare_digest(signature(self._link_keys[door], payload), signed[-SIGNATURE_SIZE:])
-        if not is_ours or payload[0] != VERSION:
-            raise bad_token()
         tag_at = 2 + 2 * payload[1] * DIGEST_SIZE
         name_at = tag_at + TAG_SIZE + 1
-        opportunity = payload[name_at:].decode()
+        is_whole = len(payload) > name_at and len(payload) == name_at + payload[name_at - 1]
+        # What is no UTF-8 becomes surrogates, which are not printable.
+        opportunity = payload[name_at:].decode(errors="surrogateescape")
+        is_whole = is_whole and payload[1] in (1, 2) and opportunity.isprintable()
+        if not (is_ours and is_whole and payload[0] == VERSION):
+            raise bad_token()
         this, everything = key.scope(opportunity), key.scope(ALL)
         one, two, three, four = DIGESTS
         person = Mark(this, payload[one]), Mark(everything, payload[two])
@@ -275,10 +275,7 @@ class Links:
     speaks: Callable[[str], bool]
 
     def url(self, door: Door, address: Address, opportunity: str, language: str = "") -> str:
-        """The URL of one person's link.
-
-        :param language: the tag of the language of its page; one without translations is left out.
-        """
+        """The URL of one person's link; of the page's language, if there are translations into it."""
         token = self.tokens().mint(door, address, opportunity)
         return self.prefix(door) + joined(language if language and self.speaks(language) else "", token)
 
