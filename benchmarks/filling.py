@@ -7,7 +7,7 @@ import secrets
 import sqlalchemy as sa
 
 from flask_optout.choices.tables import ChoiceTables
-from flask_optout.links.keys import ALL, DataKey
+from flask_optout.links.tokens import ALL, DataKey
 
 from .peers.task import OTHERS
 

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flask_optout.choices.bulk import invitable
-from flask_optout.links.keys import ALL, DIGEST_SIZE
+from flask_optout.links.tokens import ALL, DIGEST_SIZE
 from flask_optout.wiring import current_state
 
 from .filling import fill, for_all

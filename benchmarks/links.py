@@ -11,8 +11,7 @@ from itsdangerous.signer import HMACAlgorithm
 
 from flask_optout.addresses import parse
 from flask_optout.errors import BadToken
-from flask_optout.links.keys import ALL, DataKey
-from flask_optout.links.tokens import SIGNATURE_SIZE, Door, Links, Tokens
+from flask_optout.links.tokens import ALL, SIGNATURE_SIZE, DataKey, Door, Links, Tokens
 
 from .harness import Row, interleave, repeated
 

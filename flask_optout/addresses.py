@@ -65,22 +65,19 @@ def parse(recipient: Recipient) -> Address:
     :param recipient: ``jane@example.org``, ``Jane <jane@example.org>`` or ``("Jane", "jane@example.org")``.
     :raises AddressError: when it is not exactly one well-formed address (RFC 5322 section 3.4, RFC 6531).
     """
-    if isinstance(recipient, str):
-        plain = PLAIN.fullmatch(recipient)
-        if plain is not None:
-            return _address(plain[1], plain[2])
-        name, spec = _split(recipient)
-    elif isinstance(recipient, tuple) and len(recipient) == 2 and all(isinstance(x, str) for x in recipient):
-        name, (inner, spec) = recipient[0], _split(recipient[1])
-        if inner:
-            raise _malformed("A (name, address) pair has a second name inside the address.")
-        _refuse_controls(name)
-    else:
+    given, text = recipient if isinstance(recipient, tuple) and len(recipient) == 2 else ("", recipient)
+    if not isinstance(given, str) or not isinstance(text, str):
         raise _malformed("A recipient is neither a string nor a (name, address) pair of strings.")
+    if not given and (plain := PLAIN.fullmatch(text)):
+        return _address(plain[1], plain[2])
+    name, spec = _split(text)
+    if name and text is not recipient:
+        raise _malformed("A (name, address) pair has a second name inside the address.")
+    _refuse_controls(given)
     local, at, domain = spec.rpartition("@")
     if not at:
         raise _malformed("The address has no @.")
-    return _address(local.strip(), domain.strip(), name)
+    return _address(local.strip(), domain.strip(), given or name)
 
 
 def _address(local: str, domain: str, name: str = "") -> Address:

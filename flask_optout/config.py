@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 
 from .addresses import parse
+from .choices.key_slots import AppKey, app_keys
 from .errors import AddressError, ConfigurationError
-from .links.keys import AppKey, app_keys
 from .links.log_records import log
 from .links.mailto import FIELD, LONGEST_LOCAL_PART, TOKEN_LENGTH
 

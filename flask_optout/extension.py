@@ -13,7 +13,7 @@ from markupsafe import Markup
 from . import config
 from .addresses import Recipient, parse
 from .choices.bulk import invitable
-from .choices.schema import keep_mutes
+from .choices.tables import keep_mutes
 from .cli.commands import optout_cli
 from .email_log.pages import Guard, register
 from .errors import ConfigurationError

@@ -9,9 +9,8 @@ from email.parser import BytesHeaderParser
 
 from .choices.repository import Choices, Statement
 from .errors import BadToken
-from .links.keys import Mark
 from .links.mailto import MailtoDoor
-from .links.tokens import bad_token
+from .links.tokens import Mark, bad_token
 
 SOURCE = "mailto"
 #: Where a mail server notes the recipient of the envelope, which To may not name.

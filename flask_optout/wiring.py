@@ -1,4 +1,4 @@
-"""The parts of one app, in ``app.extensions["optout"]``; each is made when it is first used."""
+"""The parts of one app, in ``app.extensions["optout"]``."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from .choices.imports import Imports
 from .choices.journal import Journal, Recovery
 from .choices.key_slots import KeySlots
 from .choices.repository import Choices
-from .choices.schema import create_tables
 from .choices.store import Store
-from .choices.tables import ChoiceTables
+from .choices.tables import ChoiceTables, create_tables
 from .config import Keys
 from .email_log.people import People
 from .email_log.records import EmailLog, Resends
@@ -31,9 +30,8 @@ from .errors import ConfigurationError
 from .inbound import receive
 from .invitations.compose import Composer
 from .invitations.gate import Gate
-from .links.keys import CACHED, DataKey
 from .links.mailto import MailtoDoor
-from .links.tokens import Claim, Door, Links, Tokens, bad_token
+from .links.tokens import CACHED, Claim, DataKey, Door, Links, Tokens, bad_token
 from .pages.languages import current_language, render, speaking, spoken
 from .pages.opportunities import Opportunity, described
 from .pages.routing import Place
@@ -88,14 +86,38 @@ class Hooks:
     landing_page: Loader | None = None
 
 
-@dataclass(eq=False)
 class State:
     """The parts of one app; every one of them may raise what opening the data key raises."""
 
-    app: Flask
-    keys: Keys
-    hooks: Hooks
-    clock: Callable[[], float] = time.time
+    def __init__(self, app: Flask, keys: Keys, hooks: Hooks) -> None:
+        self.app = app
+        self.keys = keys
+        self.hooks = hooks
+        self.tables: Tables = hooks.tables
+        self.clock: Callable[[], float] = time.time
+        self.place: Place = Place.in_app(app)
+        self.begin()
+
+    def begin(self) -> None:
+        """Make all parts anew, as after a restart of the process.
+
+        Those that need the data key, or threads, which gevent may replace later, are made when they are first used.
+        """
+        for name in [name for name, part in vars(State).items() if isinstance(part, cached_property)]:
+            vars(self).pop(name, None)
+        tables, log, journal = self.tables.choices, self.tables.log, self.app.config["OPTOUT_JOURNAL"]
+        self.store: Store = Store(self.engine, self.session)
+        self.key_slots: KeySlots = KeySlots(self.store, tables, (tables.choice, log.email), *self.keys)
+        self.journal: Journal | None = None if journal is None else Journal(Path(journal), self.key_slots.open)
+        parts = self.store, tables, self.key_slots, self.journal
+        self.choices: Choices = Choices(*parts, lambda: self.presses.prune(), lambda: self.clock())
+        self.imports: Imports = Imports(self.choices)
+        self.links: Links = Links(lambda: self.tokens, lambda door: self._prefixes[door], spoken)
+        self.email_log: EmailLog = EmailLog(self.store, log)
+        self.search: Search = Search(self.store, log)
+        self.people: People = People(self.store, log)
+        self.resends: Resends = Resends(self.store, log)
+        self.saved_filters: SavedFilters = SavedFilters(self.store, log)
 
     def engine(self) -> sa.Engine:
         """The engine of the tables, by name: a session finds none for tables without a mapped class."""
@@ -123,19 +145,6 @@ class State:
         return BoundedSemaphore(LONGEST_QUEUE)
 
     @property
-    def tables(self) -> Tables:
-        return self.hooks.tables
-
-    @cached_property
-    def store(self) -> Store:
-        return Store(self.engine, self.session)
-
-    @cached_property
-    def key_slots(self) -> KeySlots:
-        used = self.tables.choices.choice, self.tables.log.email
-        return KeySlots(self.store, self.tables.choices, used, *self.keys)
-
-    @property
     def key(self) -> DataKey:
         """The data key; made in a store that never had one."""
         return self.choices.key()
@@ -153,20 +162,6 @@ class State:
             raise bad_token()
         return self.tokens.read(door, path)
 
-    @cached_property
-    def journal(self) -> Journal | None:
-        path = self.app.config["OPTOUT_JOURNAL"]
-        return None if path is None else Journal(Path(path), self.key_slots.open)
-
-    @cached_property
-    def choices(self) -> Choices:
-        parts = self.store, self.tables.choices, self.key_slots, self.journal
-        return Choices(*parts, lambda: self.presses.prune(), lambda: self.clock())
-
-    @cached_property
-    def imports(self) -> Imports:
-        return Imports(self.choices)
-
     @property
     def recovery(self) -> Recovery:
         if self.journal is None:
@@ -176,10 +171,6 @@ class State:
                 "Set OPTOUT_JOURNAL to a file that is backed up apart from the database.",
             )
         return Recovery(self.store, self.tables.choices, self.journal)
-
-    @cached_property
-    def place(self) -> Place:
-        return Place.in_app(self.app)
 
     @cached_property
     def nonces(self) -> Nonces:
@@ -197,10 +188,6 @@ class State:
     def alarms(self) -> Alarms:
         between = self.email_log.invited_between
         return Alarms(self.store, self.tables.alarm, self.key, between, lambda: self.clock())
-
-    @cached_property
-    def links(self) -> Links:
-        return Links(lambda: self.tokens, self._prefix, spoken)
 
     @cached_property
     def mailto(self) -> MailtoDoor:
@@ -238,31 +225,6 @@ class State:
         """What the host says of an opportunity; a thousand invitations in a row do not ask it a thousand times."""
         return lru_cache(CACHED)(lambda opportunity, language, age: self.opportunity(opportunity))
 
-    @cached_property
-    def email_log(self) -> EmailLog:
-        return EmailLog(self.store, self.tables.log)
-
-    @cached_property
-    def search(self) -> Search:
-        return Search(self.store, self.tables.log)
-
-    @cached_property
-    def people(self) -> People:
-        return People(self.store, self.tables.log)
-
-    @cached_property
-    def resends(self) -> Resends:
-        return Resends(self.store, self.tables.log)
-
-    @cached_property
-    def saved_filters(self) -> SavedFilters:
-        return SavedFilters(self.store, self.tables.log)
-
-    def forget(self) -> None:
-        """Make all parts anew when they are next used, as after a restart of the process."""
-        for name in [name for name, part in vars(State).items() if isinstance(part, cached_property)]:
-            vars(self).pop(name, None)
-
     def create_tables(self) -> list[str]:
         """Create what is missing of the tables, and the data key; gives the names of those that were made."""
         made = create_tables(self.store, self.tables.all())
@@ -271,10 +233,10 @@ class State:
         return made + ["the data key"] * is_new
 
     @cached_property
-    def _prefix(self) -> Callable[[Door], str]:
+    def _prefixes(self) -> dict[Door, str]:
         build = self.place.adapter.build
         paths = {door: build(f"optout.{door.name.lower()}", {"token": "-"}) for door in Door}
-        return {door: self.place.origin + path.removesuffix("-") for door, path in paths.items()}.__getitem__
+        return {door: self.place.origin + path.removesuffix("-") for door, path in paths.items()}
 
 
 def current_state() -> State:

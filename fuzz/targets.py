@@ -14,8 +14,7 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_optout import AddressError, BadToken, ListError, OptOut, OptOutError
 from flask_optout.addresses import parse
 from flask_optout.importing.lists import MuteList, Skipped
-from flask_optout.links.keys import DataKey
-from flask_optout.links.tokens import Door, Tokens
+from flask_optout.links.tokens import DataKey, Door, Tokens
 from flask_optout.mailers.flask_mail import Invitation, Mail
 from flask_optout.wiring import current_state
 

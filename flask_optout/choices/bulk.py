@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property, partial
-from itertools import chain, islice
-from operator import length_hint, or_
-from typing import Any
+from functools import partial
+from itertools import chain, compress, islice
+from operator import length_hint, not_, or_
 
 import sqlalchemy as sa
 
 from ..addresses import Recipient, parse, plain_people
 from ..errors import AddressError
-from ..links.keys import ALL, DIGEST_SIZE
-from ..links.tokens import checked_opportunity
+from ..links.tokens import ALL, DIGEST_SIZE, checked_opportunity
 from .repository import Choices, mutes_at
 
 #: Addresses looked at together, as many as mutes that the driver holds at once, and addresses parsed together.
@@ -48,7 +46,7 @@ def _passing(
         # Somebody with a +tag is barred by the choice of the address without it, too.
         for at, place in enumerate(bases, len(names)):
             barred[place] |= barred[at]
-        yield [recipient for recipient, _, bar in zip(chunk, names, barred, strict=False) if not bar]
+        yield list(compress(chunk, map(not_, barred[: len(names)])))
         position += len(names)
         if malformed is not None:
             raise AddressError(f"Address {position + 1}: {malformed.what}", malformed.why, malformed.mend)
@@ -61,9 +59,11 @@ def _barred(choices: Choices, people: list[bytes], mutes: list[_Mutes], expected
     if not all(each.fresh for each in mutes):
         choices.read(())  # which checks that they are there and no older than the journal
     for each in mutes:
-        digests = choices.key().digests(each.about, people)
-        if muted := each.among(digests, expected):
-            barred = list(map(or_, barred, map(muted.__contains__, digests)))
+        muted = each.all(expected)
+        if muted is None or muted:
+            digests = choices.key().digests(each.about, people)
+            found = each.look_up(digests) if muted is None else muted
+            barred = list(map(or_, barred, map(found.__contains__, digests)))
     return barred
 
 
@@ -82,28 +82,31 @@ class _Mutes:
         """Whether the cached set may still be used."""
         return self._all is not None and time.monotonic() - self._read_at < MAX_AGE
 
-    @cached_property
-    def _query(self) -> sa.Select[Any]:
-        choice = self._choices.tables.choice.c
-        return sa.select(choice.digest).where(choice.scope == self._choices.key().scope(self.about), choice.muted)
-
-    def among(self, digests: list[bytes], expected: int) -> set[bytes]:
-        """A set that holds those of the digests that are muted, and perhaps others.
+    def all(self, expected: int) -> set[bytes] | None:
+        """The digests of all who are muted, or ``None`` where they are too many to be read.
 
         :param expected: how many addresses there are, as far as is known.
         """
-        limit, read = min(WORTH * expected, LARGEST_SET), self._choices.store.read
+        limit = min(WORTH * expected, LARGEST_SET)
         if not self.fresh:
             self._all = None
             if limit >= 2 * self._more_than:
                 self._read_at = time.monotonic()
-                self._all = read(partial(self._mutes, limit=limit))
+                self._all = self._choices.store.read(partial(self._mutes, limit=limit))
                 self._more_than = limit if self._all is None else 0
-        return read(partial(self._look_up, digests=sorted(digests))) if self._all is None else self._all
+        return self._all
+
+    def look_up(self, digests: list[bytes]) -> set[bytes]:
+        """Those of the digests that are muted."""
+        tables, scope, wanted = self._choices.tables, self._choices.key().scope(self.about), sorted(digests)
+        return self._choices.store.read(
+            lambda connection: {one for one, _ in mutes_at(connection, tables, scope, wanted)}
+        )
 
     def _mutes(self, connection: sa.Connection, limit: int) -> set[bytes] | None:
-        """All mutes, or ``None`` when they are more than ``limit``."""
-        query = self._query.limit(limit + 1)
+        choice = self._choices.tables.choice.c
+        query = sa.select(choice.digest).where(choice.scope == self._choices.key().scope(self.about), choice.muted)
+        query = query.limit(limit + 1)
         if connection.dialect.name == "postgresql":
             # Joined on the server, as each row costs the driver as much as the search.
             run = bytes(connection.scalar(sa.select(sa.func.string_agg(query.subquery().c.digest, b""))) or b"")
@@ -111,10 +114,6 @@ class _Mutes:
         else:
             mutes = set(connection.execution_options(yield_per=CHUNK).scalars(query))
         return mutes if len(mutes) <= limit else None
-
-    def _look_up(self, connection: sa.Connection, digests: list[bytes]) -> set[bytes]:
-        scope = self._choices.key().scope(self.about)
-        return {digest for digest, _ in mutes_at(connection, self._choices.tables, scope, digests)}
 
 
 def _parsed(recipients: Sequence[Recipient]) -> tuple[list[bytes], dict[int, bytes], AddressError | None]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..addresses import Address
-from ..links.keys import Mark
+from ..links.tokens import Mark
 from .key_slots import KEY_SCOPE
 from .repository import Choices, Statement
 from .store import KeyTaken, insert

@@ -20,7 +20,7 @@ from typing import BinaryIO, NamedTuple
 import sqlalchemy as sa
 
 from ..errors import JournalError, StoreUnavailable
-from ..links.keys import DataKey, Mark
+from ..links.tokens import DataKey, Mark
 from .key_slots import KEY_SCOPE
 from .store import Store
 from .tables import ChoiceTables, upsert

@@ -1,7 +1,8 @@
-"""The slots of ``optout_meta`` in which the data key is stored, wrapped once under each key of the app."""
+"""The data key, as it is stored in slots of ``optout_meta``: wrapped once under each key of the app."""
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -10,15 +11,60 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from ..errors import ConfigurationError, StoreUnavailable
-from ..links.keys import DATA_KEY_SIZE, SCOPE_SIZE, AppKey, DataKey
+from ..links.tokens import SCOPE_SIZE, DataKey, derived
 from .store import KeyTaken, Store, insert
 from .tables import ChoiceTables, today
 
+DATA_KEY_SIZE = 32
 SLOT = "slot."
 #: The row whose primary key lets only the first of two new data keys be written; its value is the key's id.
 FIRST = "data key"
 #: The scope of the row of optout_choice that belongs to the data key; its digest is the key's id.
 KEY_SCOPE = bytes(SCOPE_SIZE)
+
+
+class AppKey:
+    """A key of the app, such as SECRET_KEY; it wraps the data key and nothing else.
+
+    ``id``: 16 hexadecimal digits that name the key, from which it cannot be computed.
+    """
+
+    def __init__(self, secret: str | bytes) -> None:
+        self.secret: bytes = secret.encode() if isinstance(secret, str) else secret
+        self.id: str = derived(self.secret, "app key id", 8).hex()
+        from cryptography.fernet import Fernet  # not before it is needed, as its import takes long
+
+        self._fernet = Fernet(base64.urlsafe_b64encode(derived(self.secret, "app key")))
+
+    def wrap(self, data_key: DataKey) -> str:
+        """The data key, encrypted and signed by this key."""
+        return self._fernet.encrypt(data_key.secret).decode()
+
+    def unwrap(self, wrapped: str) -> DataKey:
+        """The data key that this key has wrapped; a ConfigurationError when it is damaged."""
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return DataKey(self._fernet.decrypt(wrapped.encode()))
+        except InvalidToken:
+            raise ConfigurationError(
+                f"The data key in optout_meta is damaged (slot {self.id}).",
+                "Without it nobody can tell who opted out, so no invitation leaves.",
+                "Restore the table optout_meta from a backup.",
+            ) from None
+
+
+def app_keys(secrets: Sequence[str | bytes | None]) -> tuple[AppKey, ...]:
+    """The keys of an app, newest first, each of them once; a ConfigurationError when they cannot be used."""
+    if not secrets or not all(isinstance(secret, str | bytes) and secret for secret in secrets):
+        raise ConfigurationError(
+            "OPTOUT_KEYS and SECRET_KEY hold no key, or one that is empty or no string.",
+            "Choices are stored under keyed pseudonyms and links are signed, so nothing works without a key.",
+            "Set SECRET_KEY, or OPTOUT_KEYS to a list of keys with the newest first; "
+            "python -c 'import secrets; print(secrets.token_hex())' makes one.",
+        )
+    keys = [AppKey(secret) for secret in secrets if secret]
+    return tuple({key.id: key for key in keys}.values())
 
 
 @dataclass(eq=False)
@@ -28,10 +74,9 @@ class KeySlots:
     Every method raises StoreUnavailable when the database does not answer, and ConfigurationError when no key opens a
     slot, or tables or rows are missing.
 
-    ``used``: tables that are empty in a store that never had a data key. ``keys``: the app's keys that may open a
-    slot, newest first; each of the first ``writes`` gets one when the data key is made. ``setting``: the name of the
-    setting that holds the newest one. ``data_key``: the one that was found. ``is_open``: whether the newest key has a
-    slot of it.
+    ``used``: tables that are empty in a store that never had a data key. ``keys``, ``writes``, ``setting``: as in
+    :class:`flask_optout.config.Keys`. ``data_key``: the one that was found. ``is_open``: whether the newest of the
+    keys has a slot of it.
     """
 
     store: Store
@@ -63,15 +108,13 @@ class KeySlots:
 
     def old(self) -> int:
         """How many keys but the newest one open the store."""
-        query = sa.select(sa.func.count()).select_from(self.tables.meta).where(*self._is_old)
+        query = sa.select(sa.func.count()).select_from(self.tables.meta).where(self._is_old)
         return self.store.read(lambda connection: connection.scalar(query) or 0)
 
     def rotate(self) -> int:
         """Delete the slots of all keys but the newest one; gives how many there were."""
-        data_key = self.open()
-        if not self.is_open:
-            self._wrap(data_key, self.keys[:1])
-        old = self.tables.meta.delete().where(*self._is_old)
+        self._wrap(self.open(), self.keys[:1])
+        old = self.tables.meta.delete().where(self._is_old)
         return self.store.write(lambda connection: connection.execute(old).rowcount)
 
     def _read(self, connection: sa.Connection) -> DataKey | None:
@@ -79,7 +122,7 @@ class KeySlots:
         # Before the slots, as another process may make the key just now.
         is_new = all(connection.scalar(query) is None for query in used)
         meta, choice = self.tables.meta.c, self.tables.choice.c
-        rows = connection.execute(sa.select(meta.name, meta.value).where(self._is_slot))
+        rows = connection.execute(sa.select(meta.name, meta.value).where(meta.name.startswith(SLOT, autoescape=True)))
         slots = {name.removeprefix(SLOT): value for name, value in rows}
         if is_new and not slots:
             return None
@@ -94,12 +137,9 @@ class KeySlots:
         return data_key
 
     @property
-    def _is_slot(self) -> sa.ColumnElement[bool]:
-        return self.tables.meta.c.name.startswith(SLOT, autoescape=True)
-
-    @property
-    def _is_old(self) -> tuple[sa.ColumnElement[bool], ...]:
-        return self._is_slot, self.tables.meta.c.name != SLOT + self.keys[0].id
+    def _is_old(self) -> sa.ColumnElement[bool]:
+        name = self.tables.meta.c.name
+        return sa.and_(name.startswith(SLOT, autoescape=True), name != SLOT + self.keys[0].id)
 
     def _locked(self, slots: Iterable[str]) -> ConfigurationError:
         why = "The choices cannot be read without it, so nobody can tell who opted out, and no invitation leaves."

@@ -15,8 +15,7 @@ import sqlalchemy as sa
 
 from ..addresses import Address
 from ..errors import StoreUnavailable
-from ..links.keys import DataKey, Mark
-from ..links.tokens import checked_opportunity
+from ..links.tokens import DataKey, Mark, checked_opportunity
 from .journal import NUMBER, Journal, JournalEntry, advance, check_number
 from .key_slots import KEY_SCOPE, KeySlots, choices_lost
 from .store import Read, Store

@@ -35,7 +35,8 @@ class KeyTaken(Exception):
 def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) -> None:
     """Insert rows, or raise KeyTaken when another row has the key of one."""
     try:
-        connection.execute(table.insert(), rows)
+        # executemany takes one row longer.
+        connection.execute(table.insert(), rows if len(rows) > 1 else rows[0])
     except IntegrityError:
         raise KeyTaken from None
 
@@ -79,16 +80,15 @@ class Store:
         engine = self._engine()
         with ExitStack() as stack:
             with _reported(engine):  # and not what the caller does while it holds the connection
-                connection = stack.enter_context(_reading(engine))
-                if engine.dialect.name != "sqlite":
-                    # Where reads begin a transaction, a later read would see what an earlier one saw.
-                    connection.execution_options(isolation_level="AUTOCOMMIT")
+                connection = stack.enter_context(_reading(engine, many=True))
 
             def attempt(work: Work[Any]) -> Any:
                 try:
                     return work(connection)
                 finally:
-                    connection.rollback()  # where the host's engine begins a transaction for a read
+                    # On SQLite, the host's engine may have begun a transaction for a read.
+                    if engine.dialect.name == "sqlite" or connection.invalidated:
+                        connection.rollback()
 
             def read(work: Work[Any]) -> Any:
                 with _reported(engine):
@@ -188,13 +188,15 @@ def _transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> 
 
 
 @contextmanager
-def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+def _reading(engine: sa.Engine, many: bool = False) -> Iterator[sa.Connection]:
     if _in_memory(engine):
         with _sharing(engine, _driver_connection(engine)) as connection:
             yield connection
         return
     with engine.connect() as connection:
-        if engine.dialect.name == "postgresql":  # elsewhere the change costs more than it saves
+        # Where reads begin a transaction, a later one sees what an earlier one saw. Before a single one, the change
+        # costs MariaDB more than it saves.
+        if engine.dialect.name == "postgresql" or (many and engine.dialect.name != "sqlite"):
             connection.execution_options(isolation_level="AUTOCOMMIT")
         yield connection
 

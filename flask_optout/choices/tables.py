@@ -1,19 +1,29 @@
-"""The tables of choices: SQLAlchemy Core, on the host's metadata, so that create_all and Flask-Migrate find them."""
+"""The tables of choices: SQLAlchemy Core, on the host's metadata, so that create_all and Flask-Migrate find them.
+
+No migration drops them while they hold mutes.
+"""
 
 from __future__ import annotations
 
 import datetime
-from functools import lru_cache
+from collections.abc import Iterable
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from ..links.keys import DIGEST_SIZE, SCOPE_SIZE
+from ..errors import ConfigurationError, StoreUnavailable
+from ..links.tokens import DIGEST_SIZE, SCOPE_SIZE
+from .store import Store
 
 #: Characters of a choice's door, and of an import's name.
 SOURCE_SIZE, NAME_SIZE = 16, 80
+#: Without one of these nobody could tell who opted out.
+UNDROPPABLE = ("optout_choice", "optout_meta")
+#: What Alembic names the copy with which it replaces a table of SQLite.
+COPY = "_alembic_tmp_"
 
 
 def _dialect(name: str) -> Any:
@@ -183,3 +193,54 @@ def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...], keep: str | N
     if dialect in ("mysql", "mariadb"):
         return insert.on_duplicate_key_update(assigned)
     return insert.on_conflict_do_update(index_elements=keys, set_=dict(assigned))
+
+
+def create_tables(store: Store, tables: Iterable[sa.Table]) -> list[str]:
+    """Create what is missing of these tables; gives the names of those that were made.
+
+    :raises StoreUnavailable: when the database does not take them.
+    """
+    made = []
+    for table in tables:
+        try:
+            new = store.write(partial(_create, table=table))
+        except StoreUnavailable:  # another process may have created it meanwhile
+            new = store.write(partial(_create, table=table))
+        made += [table.name] * new
+    return made
+
+
+def _create(connection: sa.Connection, table: sa.Table) -> bool:
+    new = not sa.inspect(connection).has_table(table.name, table.schema)
+    table.create(connection, checkfirst=True)
+    return new
+
+
+def keep_mutes() -> None:
+    """Make Alembic refuse to drop our tables while they hold mutes; what a host does by itself is its own affair."""
+    if not sa.event.contains(sa.Table, "before_drop", _refuse_to_drop):
+        sa.event.listen(sa.Table, "before_drop", _refuse_to_drop)
+
+
+def _refuse_to_drop(table: sa.Table, connection: sa.Connection | None, **context: Any) -> None:
+    runner = context.get("_ddl_runner")
+    if table.name not in UNDROPPABLE or not type(runner).__module__.startswith("alembic."):
+        return
+    if connection is not None and not getattr(runner, "as_sql", False):
+        has, schema = sa.inspect(connection).has_table, table.schema
+        choice = sa.table("optout_choice", sa.column("muted", sa.Boolean), schema=schema)
+        if not has(choice.name, schema) or not _rows(connection, choice, choice.c.muted):
+            return
+        copy = sa.table(COPY + table.name, schema=schema)
+        if has(copy.name, schema) and _rows(connection, copy) == _rows(connection, table):
+            return
+    raise ConfigurationError(
+        f"This migration would drop {table.name}, in which it is stored who opted out.",
+        "Everybody who opted out would be invited again.",
+        "Take the drop out of the migration; to remove Flask-OptOut for good, empty optout_choice yourself first. "
+        "Where Alembic only writes SQL, it cannot look, and refuses as well.",
+    )
+
+
+def _rows(connection: sa.Connection, table: sa.FromClause, *where: sa.ColumnElement[bool]) -> int:
+    return connection.scalar(sa.select(sa.func.count()).select_from(table).where(*where)) or 0

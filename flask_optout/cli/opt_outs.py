@@ -18,8 +18,7 @@ from flask.cli import ScriptInfo, pass_script_info, with_appcontext
 from ..choices.tables import SOURCE_SIZE
 from ..errors import BadToken, ListError, OptOutError
 from ..importing.lists import FORMATS, NO_OPT_OUTS, MuteList, MuteRow, Skipped
-from ..links.keys import ALL
-from ..links.tokens import checked_opportunity
+from ..links.tokens import ALL, checked_opportunity
 from ..wiring import current_state
 from .terminal import counted, failure, filled, progress, say, typed
 

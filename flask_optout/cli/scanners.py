@@ -15,8 +15,7 @@ from flask.cli import with_appcontext
 from ..addresses import Address, parse
 from ..config import LOOPBACK
 from ..errors import OptOutError
-from ..links.keys import ALL
-from ..links.tokens import Door
+from ..links.tokens import ALL, Door
 from ..mailers.own_mails import default_sender, deliver, link_letter
 from ..testing.scanners import Answer, Scanner, scan
 from ..wiring import current_state

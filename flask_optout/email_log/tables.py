@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from ..choices.store import Store
 from ..choices.tables import TableSet, binary, number, string, table, text
-from ..links.keys import DIGEST_SIZE
+from ..links.tokens import DIGEST_SIZE
 
 #: RFC 5321 section 4.5.3.1.3: a path of 256 octets, less its angle brackets.
 ADDRESS_SIZE = 254

@@ -7,13 +7,12 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from email.utils import parseaddr
 from typing import Any
+from urllib.parse import urlsplit
 
-from ..addresses import Address, Recipient, ascii_domain, parse, unfolded
-from ..errors import AddressError, InvitationError, OpportunityError
-from ..links.keys import ALL
-from ..links.tokens import ALPHABET, TAG, Door, Links, checked_opportunity, joined, split, tag_of
+from ..addresses import Address, Recipient, parse, unfolded
+from ..errors import AddressError, InvitationError, NotGated, OpportunityError
+from ..links.tokens import ALL, ALPHABET, TAG, Door, Links, checked_opportunity, joined, split, tag_of
 
 #: Where the html footer goes; a comment may hold a tag that is none.
 END = re.compile(r"<!--.*?-->|</(body|html)\b", re.IGNORECASE | re.DOTALL)
@@ -22,8 +21,36 @@ FOOTER = "<!-- optout_footer -->"
 SLOT = re.compile(r"<!--\s*optout_footer\s*-->")
 #: The headers that an invitation gets, and that nobody else may set on it (RFC 8058, 2369, 2919, 3834).
 OWN_HEADERS = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Auto-Submitted")
-#: Headers that name recipients beside the one: mail libraries address what stands in them, or show it to everybody.
-ADDRESSING = re.compile(r"to|cc|bcc|resent-.*", re.IGNORECASE)
+#: Those, and headers that name recipients: mail libraries address what stands in them, or show it to everybody.
+RESERVED = re.compile("|".join([*OWN_HEADERS, "to|cc|bcc|resent-.*"]), re.IGNORECASE)
+
+
+class Inviting:
+    """A mixin that makes a library's message an invitation.
+
+    :param opportunity: its id, 1 to 128 bytes.
+    :param language: the recipient's, as a tag such as ``"de"``: of the footer, and of the page that its link opens.
+    """
+
+    def __init__(self, *args: Any, opportunity: str = "", language: str | None = None, **kwargs: Any) -> None:
+        if not opportunity:
+            raise OpportunityError(
+                "An Invitation does not say what it invites to.",
+                "Its opportunity decides whose answers hold for it: without one, nobody could opt out of it.",
+                "Name it by a short stable id, as in Invitation(..., opportunity='camera').",
+            )
+        super().__init__(*args, **kwargs)
+        self.opportunity = opportunity
+        self.language = language
+
+
+def not_gated(mend: str) -> NotGated:
+    """What an invitation raises when it is serialised for a mailer that does not know the gate."""
+    return NotGated(
+        "An Invitation was handed to a mailer that does not know the gate.",
+        "It would reach people who opted out, and carry no link.",
+        mend,
+    )
 
 
 @dataclass(frozen=True)
@@ -85,10 +112,8 @@ class Composer:
     def letter(self, draft: Draft) -> Letter:
         """The letter that leaves; the same whether or not its recipient is muted.
 
-        :raises AddressError: when the recipient is malformed, or the mail library cannot deliver to it.
-        :raises InvitationError: when it does not have one recipient, has no sender, no text to carry the link, or a
-            header that breaks the message or stands in for one of ours.
-        :raises OpportunityError: when its opportunity is no id, or stands for all invitations.
+        :raises OptOutError: when it has not one recipient that the mail library can deliver to, no sender, no text
+            to carry the link, not one opportunity, or a header that breaks the message or stands in for one of ours.
         """
         recipient, address = _one_recipient(draft)
         draft = _checked(draft)
@@ -100,7 +125,7 @@ class Composer:
         own = (
             f"<{one_click}>{by_mail}",
             "List-Unsubscribe=One-Click",
-            f"<{_list_label(about)}.optout.{self.links.host}>",
+            f"<{_list_label(about)}.optout.{urlsplit(url).hostname}>",
             "auto-generated",
         )
         return Letter(
@@ -162,14 +187,10 @@ def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
     for name, people in (("recipients", draft.recipients), ("cc", draft.cc), ("bcc", draft.bcc)):
         if isinstance(people, str):
             raise _misaddressed(f"The {name} of an invitation is a string, and not a list of addresses.")
-    if draft.cc:
-        raise _misaddressed("An invitation has a cc.")
-    if draft.bcc:
-        raise _misaddressed("An invitation has a bcc.")
-    if not draft.recipients:
-        raise _misaddressed("An invitation has no recipient.")
-    if len(draft.recipients) > 1:
-        raise _misaddressed(f"An invitation has {len(draft.recipients)} recipients.")
+        if people and name != "recipients":
+            raise _misaddressed(f"An invitation has a {name}.")
+    if (number := len(draft.recipients or ())) != 1:
+        raise _misaddressed(f"An invitation has {number} recipients.")
     recipient = _text_of(draft.recipients[0])
     address = parse(recipient)
     if not (draft.smtputf8 or address.deliverable.isascii()):
@@ -228,9 +249,8 @@ def _checked(draft: Draft) -> Draft:
 
 def _message_id(sender: Recipient) -> str:
     """A random Message-ID at the sender's domain; those of :func:`email.utils.make_msgid` tell the time."""
-    address = sender if isinstance(sender, str) else sender[1]
     try:
-        domain = ascii_domain(parseaddr(address)[1].rpartition("@")[2])
+        domain = parse(sender).domain
     except AddressError:
         domain = "localhost"
     return f"<{secrets.token_hex(16)}@{domain}>"
@@ -245,10 +265,7 @@ def _list_label(opportunity: str) -> str:
 
 
 def checked_sender(sender: Recipient | None, reply_to: Recipient | None) -> Recipient:
-    """The sender.
-
-    :raises InvitationError: when there is none, or when a line break in it or in Reply-To would start a new header.
-    """
+    """The sender; an InvitationError when a line break in it or in Reply-To would start a new header."""
     if not sender:
         raise InvitationError(
             "An invitation has no sender.",
@@ -262,10 +279,7 @@ def checked_sender(sender: Recipient | None, reply_to: Recipient | None) -> Reci
 
 
 def host_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The host's own headers, as written, less its Message-ID.
-
-    :raises InvitationError: when one breaks the message, stands in for one of ours, or names another recipient.
-    """
+    """The host's own headers, as written, less its Message-ID; an InvitationError when one cannot stand there."""
     for name, value in headers.items():
         if not isinstance(name, str) or not re.fullmatch(r"[!-9;-~]+", name):
             raise InvitationError(
@@ -273,17 +287,13 @@ def host_headers(headers: Mapping[str, str]) -> dict[str, str]:
                 "It would break the message (RFC 5322 section 2.2).",
                 "Use printable ASCII without spaces and colons for header names.",
             )
-        if name.lower() in {own.lower() for own in OWN_HEADERS}:
-            raise InvitationError(
-                f"An invitation already has a {name} header.",
-                "It would hide the link that Flask-OptOut puts there, and a header may stand only once (RFC 2369).",
-                "Leave List-Unsubscribe, List-Unsubscribe-Post, List-Id and Auto-Submitted to Flask-OptOut.",
-            )
-        if ADDRESSING.fullmatch(name):
+        if RESERVED.fullmatch(name):
             raise InvitationError(
                 f"An invitation has a {name} header of its own.",
-                "An invitation goes to its recipient and shows nobody else's address.",
-                "Leave To, Cc, Bcc and the Resent- headers out of the extra headers.",
+                "It would hide the link that Flask-OptOut puts there, as a header may stand only once (RFC 2369), or "
+                "show another address than the recipient's.",
+                "Leave To, Cc, Bcc, Resent-, List-Unsubscribe, List-Unsubscribe-Post, List-Id and Auto-Submitted out "
+                "of the extra headers.",
             )
         unfolded(value)
     # A message that leaves has an id of its own, or a loop over one draft would send a thousand with the same.

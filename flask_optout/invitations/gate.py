@@ -1,34 +1,47 @@
-"""The gate: every invitation passes it as it is sent, and is cleared or dropped. It knows no mail library.
+"""The gate: every invitation passes it as it is sent, and is cleared or dropped; and what adapters share beside it.
 
-A mailer asks for each letter, makes its library's messages of them, and hands each off only if the gate clears it.
+An adapter asks for each letter, makes its library's messages of them, and hands each off only if the gate clears it.
 Everything that can fail, and the row of the Email Log, come before the choice is read: an invitation that cannot be
 sent fails for everybody alike, the row is the same for everybody, and the choice is as fresh as can be.
 """
 
 from __future__ import annotations
 
+import binascii
 import logging
 import re
+import smtplib
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from email.message import Message
+from email.policy import Policy
 from email.utils import formatdate, quote
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
-from ..addresses import Recipient, unfolded
+from ..addresses import Address, Recipient, unfolded
 from ..choices.repository import Choices
 from ..email_log.records import EmailLog, Outgoing, reason
-from ..errors import NotAllSent, OptOutError, StoreUnavailable
+from ..errors import (
+    AddressError,
+    InvitationError,
+    NotAllSent,
+    OptOutError,
+    StoreUnavailable,
+)
 from ..links.log_records import log
-from .compose import Composer, Draft, Letter
+from .compose import OWN_HEADERS, Composer, Draft, Letter
 
 #: Rows of the Email Log written in one transaction, which costs the disk as much as one row. If the process dies,
 #: at most so many rows tell of a mail that did not leave.
 TOGETHER = 50
 #: What a display name may hold only in quotes (RFC 5322 section 3.2.3).
 SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
+#: RFC 5322 section 2.1.1, in octets.
+LONGEST_LINE = 998
 
 S = TypeVar("S")
 M = TypeVar("M")
@@ -36,15 +49,15 @@ M = TypeVar("M")
 OnError = Callable[[Any, Exception], object]
 
 
+@dataclass(eq=False)
 class Gate:
     """Clears the invitations of one app, or drops them."""
 
-    def __init__(self, choices: Choices, composer: Composer, log: EmailLog, logger: logging.Logger) -> None:
-        self._choices = choices
-        self._composer = composer
-        self._log = log
-        self._logger = logger
-        self._warned = False
+    choices: Choices
+    composer: Composer
+    log: EmailLog
+    logger: logging.Logger
+    _warned: bool = field(default=False, init=False)
 
     def hand_off(
         self,
@@ -74,7 +87,7 @@ class Gate:
             try:
                 said = draft(source)
                 if said is not None:
-                    letter = self._composer.letter(said)
+                    letter = self.composer.letter(said)
                     ready.append((source, letter, make(source, letter)))
             except Exception as error:
                 failures.tell(source, error)
@@ -91,30 +104,32 @@ class Gate:
     ) -> None:
         if not ready:
             return
-        waiting: deque[int] = deque()
+        rows: deque[int] = deque()
         with ExitStack() as held:
             held.callback(ready.clear)
-            held.callback(self._forget, waiting)
+            held.callback(self._forget, rows)
             try:
-                waiting += self._log.record([_outgoing(letter) for _, letter, _ in ready])
-                muted = held.enter_context(self._choices.looking())
+                rows += self.log.record([_outgoing(letter) for _, letter, _ in ready])
+                # A connection that is held costs more than one look.
+                looking = self.choices.looking() if len(ready) > 1 else nullcontext(self.choices.muted)
+                muted = held.enter_context(looking)
             except OptOutError as error:
                 for source, _, _ in ready:
                     tell(source, error)
                 return
             for source, letter, message in ready:
-                row = waiting.popleft()
+                row = rows.popleft()
                 try:
                     leave(message, not muted(letter.address, letter.opportunity))
                 except Exception as error:
                     with suppress(StoreUnavailable):
-                        self._log.record_failure(row, error)
+                        self.log.record_failure(row, error)
                     tell(source, error)
 
     def _forget(self, rows: deque[int]) -> None:
         if rows:
             with suppress(StoreUnavailable):
-                self._log.forget(rows)
+                self.log.forget(rows)
 
     def look_at_ordinary(self, texts: Callable[[], Iterable[object]]) -> None:
         """Warn, once, about a message that is no invitation and yet carries a candidate's link.
@@ -124,10 +139,10 @@ class Gate:
         if self._warned:
             return
         with suppress(Exception):
-            if any(isinstance(text, str) and self._composer.with_own_link(text, "")[1] for text in texts()):
+            if any(isinstance(text, str) and self.composer.with_own_link(text, "")[1] for text in texts()):
                 self._warned = True
                 log(
-                    self._logger,
+                    self.logger,
                     logging.WARNING,
                     "ungated_link",
                     "A message with a candidate's link in it left without passing the gate, as it is not an "
@@ -201,3 +216,84 @@ def _shown(who: Recipient) -> str:
     name, address = ("", who) if isinstance(who, str) else who
     quoted = f'"{quote(name)}"' if SPECIAL.search(name) else name
     return f"{quoted} <{address}>" if name else address
+
+
+class _Verbatim:
+    """A mixin for an email policy, which would fold our long URLs into encoded words that no mail program reads."""
+
+    linesep: str
+
+    def fold(self, name: str, value: Any) -> str:
+        return f"{name}: {value}{self.linesep}" if name in OWN_HEADERS else super().fold(name, value)  # type: ignore[misc]
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if name in OWN_HEADERS:
+            return self.fold(name, value).encode("ascii")
+        return super().fold_binary(name, value)  # type: ignore[misc,no-any-return]
+
+
+@lru_cache(16)
+def _verbatim(kind: type[Policy]) -> Any:
+    return type("Verbatim", (_Verbatim, kind), {})
+
+
+def finish(message: Message[Any, Any]) -> None:
+    """Keep lines legal (RFC 5322 section 2.1.1): long ones become quoted-printable, our headers are not folded."""
+    message.policy = _verbatim(type(message.policy))(**vars(message.policy))
+    for part in message.walk():
+        payload = part.get_payload()
+        if not isinstance(payload, str) or max(map(len, payload.split("\n"))) * 4 <= LONGEST_LINE:
+            continue  # not long in any charset; to look at the headers costs more
+        raw = part.get_payload(decode=True)
+        encoding = str(part.get("Content-Transfer-Encoding", "7bit")).lower()
+        if encoding in ("7bit", "8bit") and isinstance(raw, bytes) and max(map(len, raw.splitlines())) > LONGEST_LINE:
+            del part["Content-Transfer-Encoding"]
+            part["Content-Transfer-Encoding"] = "quoted-printable"
+            part.set_payload(binascii.b2a_qp(raw.replace(b"\r\n", b"\n")).decode("ascii"))
+
+
+def proved(spellings: Iterable[S], spell: Callable[[S], str], address: Address) -> S:
+    """The first spelling of the recipient with which a mail goes to the address that was checked.
+
+    :param spell: gives what the mail library hands to :mod:`smtplib` for a spelling.
+    :raises AddressError: when the library would send to another address, whatever the spelling.
+    """
+    for spelling in spellings:
+        with suppress(ValueError):  # of what the library cannot write
+            if smtplib.quoteaddr(spell(spelling)) == f"<{address.deliverable}>":
+                return spelling
+    raise AddressError(
+        "The mail library would send an invitation to another address than the one that was checked.",
+        "It rewrites this spelling, and whoever reads mail at the other address may have opted out.",
+        "Give the bare address, such as 'jane@example.org'.",
+    )
+
+
+@contextmanager
+def serialising() -> Iterator[None]:
+    """Name what is wrong where the library meets a character that it cannot write.
+
+    :raises InvitationError: in place of the library's error, which may quote an address.
+    """
+    try:
+        yield
+    except UnicodeError:
+        raise InvitationError(
+            "A header of an invitation has a character that cannot stand there.",
+            "The mail library cannot write it, so the invitation would reach nobody.",
+            "Look at the sender and Reply-To, where a name with an @ or a comma needs quotes and a domain its ASCII "
+            "form, and at your own headers, which some mail libraries take in ASCII alone.",
+        ) from None
+
+
+@contextmanager
+def rehearsing(smtp: smtplib.SMTP) -> Iterator[None]:
+    """Let :meth:`smtplib.SMTP.sendmail` say all but the text of a message, then RSET.
+
+    What the server says against the size, the options, the sender or the recipient, it says for everybody alike.
+    """
+    smtp.data = lambda msg: smtp.rset()  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del smtp.data

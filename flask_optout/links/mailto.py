@@ -6,11 +6,11 @@ An address holds the two pseudonyms under which the choice is stored, and a mess
 
 from __future__ import annotations
 
+import hmac
 import re
 
 from ..addresses import Address
-from .keys import DIGEST_SIZE, SCOPE_SIZE, DataKey, Mark
-from .tokens import Signature, bad_token, decoded, encoded
+from .tokens import DIGEST_SIZE, SCOPE_SIZE, DataKey, Mark, bad_token, decoded, encoded, signature
 
 #: Bytes of the code: nobody can try 2**80 of them by mail.
 MAC_SIZE = 10
@@ -29,7 +29,6 @@ class MailtoDoor:
     def __init__(self, key: DataKey, template: str) -> None:
         self._key = key
         self._secret = key.derive("link.mailto")
-        self._signature = Signature(MAC_SIZE)
         self._template = template
         before, after = template.rpartition("@")[0].split(FIELD)
         self._local_part = re.compile(
@@ -39,8 +38,7 @@ class MailtoDoor:
     def address(self, person: Address, opportunity: str) -> str:
         """Where this person's opt-out from this opportunity is mailed to."""
         payload = b"".join(self._key.mark(person, opportunity))
-        code = self._signature.get_signature(self._secret, payload)
-        return self._template.replace(FIELD, encoded(payload + code))
+        return self._template.replace(FIELD, encoded(payload + signature(self._secret, payload, MAC_SIZE)))
 
     def read(self, recipient: str) -> Mark:
         """Whose choice about what a mail to this address is; its domain may have been rewritten.
@@ -52,6 +50,6 @@ class MailtoDoor:
             raise bad_token()
         octets = decoded(found[1].lower())
         payload, code = octets[:-MAC_SIZE], octets[-MAC_SIZE:]
-        if not self._signature.verify_signature(self._secret, payload, code):
+        if not hmac.compare_digest(signature(self._secret, payload, MAC_SIZE), code):
             raise bad_token()
         return Mark(payload[:SCOPE_SIZE], payload[SCOPE_SIZE:])

@@ -1,4 +1,4 @@
-"""Tokens of links and their URLs: a prefix, the language of the invitation if it was given, and the token.
+"""Pseudonyms by the data key, tokens of links, and their URLs.
 
 A token is version, pseudonyms, domain tag, opportunity and signature; it opens one door and names nobody. It is
 lower-case base32, so it survives case folding by mail systems. It does not expire and is not used up.
@@ -7,28 +7,33 @@ lower-case base32, so it survives case folding by mail systems. It does not expi
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
-
-from itsdangerous.signer import SigningAlgorithm
+from urllib.parse import unquote
 
 from ..addresses import Address
 from ..errors import BadToken, OpportunityError
-from .keys import ALL, CACHED, DIGEST_SIZE, TAG_SIZE, DataKey, Mark
 
+#: The opportunity that stands for all invitations from this app.
+ALL = "*"
 VERSION = 1
-SIGNATURE_SIZE = 16
+#: Bytes of a pseudonym of a person, of an opportunity, of a mail domain; of a signature (RFC 4868 section 2.1).
+DIGEST_SIZE, SCOPE_SIZE, TAG_SIZE, SIGNATURE_SIZE = 16, 8, 4, 16
 LONGEST_OPPORTUNITY = 128
+#: Opportunities and mail domains whose pseudonyms are cached; each takes less than a kilobyte.
+CACHED = 1_000
 #: Version, number of people, their digests, domain tag, length of the opportunity, opportunity, signature.
 SHORTEST_TOKEN = -(-(2 + 2 * DIGEST_SIZE + TAG_SIZE + 1 + 1 + SIGNATURE_SIZE) * 8 // 5)
 LONGEST_TOKEN = -(-(2 + 4 * DIGEST_SIZE + TAG_SIZE + 1 + LONGEST_OPPORTUNITY + SIGNATURE_SIZE) * 8 // 5)
+#: Where the digests stand in a token.
+DIGESTS = [slice(at, at + DIGEST_SIZE) for at in range(2, 2 + 4 * DIGEST_SIZE, DIGEST_SIZE)]
 #: The digits of base32 as those of a number to the base 32.
 DIGITS = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz234567", b"0123456789abcdefghijklmnopqrstuv")
 ALPHABET = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
@@ -42,6 +47,13 @@ LONGEST_PATH = 4_096
 TAG = r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}"
 #: A path behind a door: the language of the invitation, if it was given, and the token.
 PATH = re.compile(rf"(?:({TAG})/)?([^/].*)", re.IGNORECASE | re.DOTALL)
+
+
+class Mark(NamedTuple):
+    """Where a person's choice about an opportunity is stored: the pseudonyms of the opportunity and of both."""
+
+    scope: bytes
+    digest: bytes
 
 
 class Door(StrEnum):
@@ -66,14 +78,78 @@ class Claim(NamedTuple):
     domain_tag: bytes
 
 
-class Signature(SigningAlgorithm):
-    """HMAC-SHA-256 cut to some bytes (RFC 4868 section 2.1): a third of a link would be signature otherwise."""
+class DataKey:
+    """The random key of one store, 32 bytes, from which its pseudonyms and the signatures of its links are derived.
 
-    def __init__(self, size: int = SIGNATURE_SIZE) -> None:
-        self._size = size
+    ``scope`` gives the pseudonym of an opportunity, under which the choices about it are stored.
+    """
 
-    def get_signature(self, key: bytes, value: bytes) -> bytes:
-        return hmac.digest(key, value, "sha256")[: self._size]
+    def __init__(self, secret: bytes) -> None:
+        self.secret = secret
+        self.id: bytes = self.derive("id")[:DIGEST_SIZE]
+        self._people = self.derive("people")
+        cached = lru_cache(CACHED)
+        self.scope: Callable[[str], bytes] = cached(partial(self._pseudonym, b"optout.scope", SCOPE_SIZE))
+        self.domain_tag: Callable[[str], bytes] = cached(partial(self._pseudonym, b"optout.domain", TAG_SIZE))
+        self._prefix: Callable[[str], hashlib.blake2b] = cached(self._begun)
+
+    def derive(self, purpose: str) -> bytes:
+        """A 32-byte key for one purpose, from which no other key can be computed."""
+        return derived(self.secret, purpose)
+
+    def digest(self, opportunity: str, canonical: str) -> bytes:
+        """The pseudonym of a canonical address for one opportunity: keyed BLAKE2b, 16 bytes (RFC 7693)."""
+        state = self._prefix(opportunity).copy()
+        state.update(canonical.encode())
+        return state.digest()
+
+    def digests(self, opportunity: str, people: Iterable[bytes]) -> list[bytes]:
+        """As :meth:`digest`, of many addresses."""
+        begin = self._prefix(opportunity).copy
+        digests: list[bytes] = []
+        for person in people:
+            state = begin()
+            state.update(person)
+            digests.append(state.digest())
+        return digests
+
+    def mark(self, address: Address, opportunity: str) -> Mark:
+        """Where the choice of exactly this address about exactly this opportunity is stored."""
+        return Mark(self.scope(opportunity), self.digest(opportunity, address.canonical))
+
+    def marks_of(self, entries: Iterable[tuple[Address, str]]) -> list[Mark]:
+        """As :meth:`mark`, of many, each once and in the order of the table."""
+        return sorted({self.mark(address, opportunity) for address, opportunity in entries})
+
+    def marks(self, address: Address, opportunity: str) -> list[Mark]:
+        """Where a choice may stand that forbids this invitation.
+
+        About this opportunity and about all, by the address and, if it has a +tag, by the address without it.
+        """
+        scopes = self.scope(opportunity), self.scope(ALL)
+        return [Mark(*each) for each in zip(scopes * 2, self.people(address, opportunity), strict=False)]
+
+    def people(self, address: Address, opportunity: str) -> list[bytes]:
+        """The digests of :meth:`marks`."""
+        people = (address.canonical,) if address.base is None else (address.canonical, address.base)
+        return [self.digest(about, who) for who in people for about in (opportunity, ALL)]
+
+    def _pseudonym(self, purpose: bytes, size: int, text: str) -> bytes:
+        return hashlib.blake2b(text.encode(), digest_size=size, key=self._people, person=purpose).digest()
+
+    def _begun(self, opportunity: str) -> hashlib.blake2b:
+        # Prefixed by its length, so that no opportunity and address run into one another.
+        name = opportunity.encode()
+        start = len(name).to_bytes(4, "big") + name
+        return hashlib.blake2b(start, digest_size=DIGEST_SIZE, key=self._people, person=b"optout.person")
+
+
+def derived(secret: bytes, purpose: str, size: int = 32) -> bytes:
+    """A key for one purpose, from which neither the secret nor another key can be computed (RFC 5869)."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    return HKDF(SHA256(), size, salt=None, info=f"flask-optout {purpose}".encode()).derive(secret)
 
 
 def checked_opportunity(opportunity: object) -> str:
@@ -96,11 +172,6 @@ def checked_opportunity(opportunity: object) -> str:
     )
 
 
-@lru_cache(CACHED)
-def _named(name: bytes) -> str:
-    return checked_opportunity(name.decode())
-
-
 class Tokens:
     """Mints and reads the tokens of one data key.
 
@@ -110,24 +181,21 @@ class Tokens:
 
     def __init__(self, key: DataKey) -> None:
         self.keys: dict[Door, DataKey] = dict.fromkeys(Door, key) | {Door.ASK: DataKey(key.derive("ask"))}
-        self._signature = Signature()
         self._link_keys = {door: each.derive(f"link.{door}") for door, each in self.keys.items()}
 
     def mint(self, door: Door, address: Address, opportunity: str) -> str:
         """The token of one person's link to one door."""
         key, name = self.keys[door], checked_opportunity(opportunity).encode()
-        marks = key.marks(address, opportunity)
-        version, length = bytes((VERSION, len(marks) // 2)), bytes((len(name),))
-        digests = [mark.digest for mark in marks]
-        return self._sign(door, b"".join((version, *digests, key.domain_tag(address.domain), length, name)))
+        digests = key.people(address, opportunity)
+        start, length = bytes((VERSION, len(digests) // 2)), bytes((len(name),))
+        return self._sign(door, b"".join((start, *digests, key.domain_tag(address.domain), length, name)))
 
     def reissue(self, door: Door, claim: Claim) -> str:
         """The token that opens another door to the holder of this claim."""
         return self._sign(door, claim.payload)
 
     def _sign(self, door: Door, payload: bytes) -> str:
-        signature = self._signature.get_signature(self._link_keys[door], payload)
-        return encoded(payload + signature)
+        return encoded(payload + signature(self._link_keys[door], payload))
 
     def read(self, door: Door, path: str) -> Claim:
         """What a token claims, after checking that it was minted here and for this door.
@@ -135,31 +203,27 @@ class Tokens:
         :param path: the token, with what a mail program may have attached to either end of the link.
         :raises BadToken: for every token that was not; it never says why.
         """
-        signed = decoded(_token_in(path))
-        payload, signature = signed[:-SIGNATURE_SIZE], signed[-SIGNATURE_SIZE:]
-        if not self._signature.verify_signature(self._link_keys[door], payload, signature):
+        signed, key = decoded(_token_in(path)), self.keys[door]
+        payload = signed[:-SIGNATURE_SIZE]
+        is_ours = hmac.compare_digest(signature(self._link_keys[door], payload), signed[-SIGNATURE_SIZE:])
+        tag_at = 2 + 2 * payload[1] * DIGEST_SIZE
+        name_at = tag_at + TAG_SIZE + 1
+        is_whole = len(payload) > name_at and len(payload) == name_at + payload[name_at - 1]
+        # What is no UTF-8 becomes surrogates, which are not printable.
+        opportunity = payload[name_at:].decode(errors="surrogateescape")
+        is_whole = is_whole and payload[1] in (1, 2) and opportunity.isprintable()
+        if not (is_ours and is_whole and payload[0] == VERSION):
             raise bad_token()
-        return _unpacked(payload, self.keys[door])
+        this, everything = key.scope(opportunity), key.scope(ALL)
+        one, two, three, four = DIGESTS
+        person = Mark(this, payload[one]), Mark(everything, payload[two])
+        base = None if payload[1] == 1 else (Mark(this, payload[three]), Mark(everything, payload[four]))
+        return Claim(payload, opportunity, person, base, payload[tag_at : name_at - 1])
 
 
-def _unpacked(payload: bytes, key: DataKey) -> Claim:
-    tag_at = 2 + 2 * payload[1] * DIGEST_SIZE
-    name_at = tag_at + TAG_SIZE + 1
-    is_whole = len(payload) > name_at and len(payload) == name_at + payload[name_at - 1]
-    if payload[0] != VERSION or payload[1] not in (1, 2) or not is_whole:
-        raise bad_token()
-    try:
-        opportunity = _named(payload[name_at:])
-    except ValueError:
-        raise bad_token() from None
-    scopes = key.scope(opportunity), key.scope(ALL)
-    base = _marks(scopes, payload, 2 + 2 * DIGEST_SIZE) if payload[1] == 2 else None
-    return Claim(payload, opportunity, _marks(scopes, payload, 2), base, payload[tag_at : name_at - 1])
-
-
-def _marks(scopes: tuple[bytes, bytes], payload: bytes, at: int) -> tuple[Mark, Mark]:
-    then = at + DIGEST_SIZE
-    return Mark(scopes[0], payload[at:then]), Mark(scopes[1], payload[then : then + DIGEST_SIZE])
+def signature(key: bytes, payload: bytes, size: int = SIGNATURE_SIZE) -> bytes:
+    """HMAC-SHA-256, cut: a third of a link would be signature otherwise."""
+    return hmac.digest(key, payload, "sha256")[:size]
 
 
 def _token_in(path: str) -> str:
@@ -203,8 +267,7 @@ def bad_token() -> BadToken:
 class Links:
     """The URLs of one app's doors.
 
-    ``tokens`` gives what mints the tokens; ``prefix`` the URL of a door without its token, ending in a slash;
-    ``speaks`` says whether there are translations into a language.
+    ``prefix`` gives that of a door without its token; ``speaks`` says whether there are translations into a language.
     """
 
     tokens: Callable[[], Tokens]
@@ -212,17 +275,9 @@ class Links:
     speaks: Callable[[str], bool]
 
     def url(self, door: Door, address: Address, opportunity: str, language: str = "") -> str:
-        """The URL of one person's link.
-
-        :param language: the tag of the language of its page; one without translations is left out.
-        """
+        """The URL of one person's link; of the page's language, if there are translations into it."""
         token = self.tokens().mint(door, address, opportunity)
         return self.prefix(door) + joined(language if language and self.speaks(language) else "", token)
-
-    @property
-    def host(self) -> str:
-        """The host of the links."""
-        return urlsplit(self.prefix(Door.LANDING)).hostname or "localhost"
 
 
 def tag_of(language: object) -> str:

@@ -1,1 +1,1 @@
-"""One adapter for each mail library; ``wire`` is what they share, and docs/adapters.md says how to add one."""
+"""One adapter for each mail library; docs/adapters.md says how to add one."""

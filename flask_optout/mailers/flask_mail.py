@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import flask_mail
 from flask import Flask, current_app
 
 from ..addresses import Recipient, unfolded
-from ..invitations.compose import Draft, Letter
-from ..invitations.gate import OnError
+from ..invitations.compose import Draft, Inviting, Letter, not_gated
+from ..invitations.gate import OnError, finish, proved, rehearsing, serialising
 from ..wiring import current_state
-from .wire import Inviting, check_library, finish, is_gated, not_gated, proved, rehearsing, serialising
+from .releases import check_library, is_gated
 
-WAYS_OUT: dict[Any, str] = {
-    flask_mail.Mail: "send send_message connect",
-    flask_mail.Connection: "send send_message",
-    flask_mail.Message: "send send_to",
+#: The ways out that are gated, and what is overridden for it.
+KNOWN: dict[Any, set[str]] = {
+    flask_mail.Mail: {"send", "send_message", "connect", "init_mail"},
+    flask_mail.Connection: {"send", "send_message"},
+    flask_mail.Message: {"send", "send_to", "_message"},
 }
-HOOKS: list[tuple[Any, str]] = [
-    (flask_mail.Message, "_message"),
-    (flask_mail.Mail, "init_mail"),
-    (flask_mail, "email_dispatched"),
-]
 
 
 class Invitation(Inviting, flask_mail.Message):
@@ -57,30 +53,12 @@ class Connection(flask_mail.Connection):
         """Send many over this connection, as :meth:`Mail.send_invitations`."""
 
         def leave(message: flask_mail.Message, clear: bool) -> None:
-            if clear:
-                return super(Connection, self).send(message, envelope_from)
-            assert isinstance(message, Cleared)
-            if self.host is not None:
-                sender = flask_mail.sanitize_address(envelope_from or message.sender)
-                to = flask_mail.sanitize_addresses(message.send_to)
-                options = message.mail_options, message.rcpt_options
-                with rehearsing(self.host):
-                    self.host.sendmail(sender, to, message.as_bytes(), *options)
-            message.left = False
-            app = current_app._get_current_object()  # type: ignore[attr-defined]
-            flask_mail.email_dispatched.send(app, message=message)
-            self._count()
+            if isinstance(message, Cleared):
+                message.left = clear
+            with nullcontext() if clear or self.host is None else rehearsing(self.host):
+                super(Connection, self).send(message, envelope_from)
 
         current_state().gate.hand_off(invitations, _draft, Cleared, leave, on_error)
-
-    def _count(self) -> None:
-        """Count a message as the library counts those that it hands off, so that it reconnects as often."""
-        self.num_emails: int = self.num_emails + 1
-        if self.num_emails == self.mail.max_emails:
-            self.num_emails = 0
-            if self.host is not None:
-                self.host.quit()
-                self.host: Any = self.configure_host()
 
 
 class _Gated(flask_mail._MailMixin):
@@ -127,7 +105,7 @@ class Mail(_Gated, flask_mail.Mail):
         trial = Invitation("", ["nobody@example.com"], sender="nobody@example.com", opportunity="trial")
         tried = {"Message.as_bytes": is_gated(trial.as_bytes), "Message.as_string": is_gated(trial.as_string)}
         tried["Mail.init_app"] = isinstance(app.extensions.get("mail"), _State)
-        check_library("Flask-Mail", WAYS_OUT, HOOKS, tried)
+        check_library("Flask-Mail", KNOWN, tried)
         return state
 
     def init_mail(self, *args: Any, **kwargs: Any) -> _State:
@@ -166,9 +144,18 @@ class Cleared(flask_mail.Message):
 def _draft(message: flask_mail.Message) -> Draft | None:
     if not isinstance(message, Invitation):
         return None
-    what = message.opportunity, message.subject, message.body, message.html
-    who, extra = (message.sender, message.reply_to), message.extra_headers or {}
-    cc, bcc, language = message.cc, message.bcc, message.language
-    names = [attachment.filename or "" for attachment in message.attachments]
-    more: dict[str, Any] = {"language": language, "cc": cc, "bcc": bcc, "attachments": names}
-    return Draft(message.recipients, *what, *who, extra, smtputf8=False, **more)
+    return Draft(
+        recipients=message.recipients,
+        opportunity=message.opportunity,
+        subject=message.subject,
+        text=message.body,
+        html=message.html,
+        sender=message.sender,
+        reply_to=message.reply_to,
+        headers=message.extra_headers or {},
+        smtputf8=False,
+        language=message.language,
+        cc=message.cc,
+        bcc=message.bcc,
+        attachments=[attachment.filename or "" for attachment in message.attachments],
+    )

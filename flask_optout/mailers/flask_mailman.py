@@ -12,18 +12,18 @@ from typing import Any, NoReturn
 
 from flask import Flask, current_app
 
-from ..invitations.compose import Draft, Letter
-from ..invitations.gate import OnError
+from ..invitations.compose import Draft, Inviting, Letter, not_gated
+from ..invitations.gate import OnError, finish, proved, rehearsing, serialising
 from ..wiring import current_state
 from . import mailman_library
-from .wire import Inviting, check_library, finish, not_gated, proved, rehearsing, serialising
+from .releases import check_library
 
-WAYS_OUT: dict[Any, str] = {
-    mailman_library.Mail: "send_mail send_mass_mail",
-    mailman_library.EmailMultiAlternatives: "send",
-    mailman_library.BaseEmailBackend: "send_messages",
+#: The ways out that are gated, and what is overridden for it.
+KNOWN: dict[Any, set[str]] = {
+    mailman_library.Mail: {"send_mail", "send_mass_mail", "import_backend"},
+    mailman_library.EmailMultiAlternatives: {"send", "message"},
+    mailman_library.BaseEmailBackend: {"send_messages"},
 }
-HOOKS: list[tuple[Any, str]] = [(mailman_library.EmailMessage, "message"), (mailman_library.Mail, "import_backend")]
 
 
 class Invitation(Inviting, mailman_library.EmailMultiAlternatives):
@@ -104,7 +104,7 @@ class Mail(_Gated, mailman_library.Mail):
             backend = state.get_connection("dummy")
         tried = {"Mail.init_app": isinstance(app.extensions.get("mailman"), _State)}
         tried["Mail.get_connection"] = isinstance(backend, _GatedBackend)
-        check_library("Flask-Mailman", WAYS_OUT, HOOKS, tried)
+        check_library("Flask-Mailman", KNOWN, tried)
         return state
 
     @staticmethod
@@ -147,10 +147,20 @@ def _draft(source: mailman_library.EmailMessage) -> Draft | None:
     if not isinstance(source, Invitation):
         return None
     parts = {kind: part for part, kind in getattr(source, "alternatives", [])} | {source.content_subtype: source.body}
-    html = parts.get("text/html", parts.get("html"))
-    who = source.from_email, ", ".join(source.reply_to) or None
-    what, extra = (source.opportunity, source.subject, parts.get("plain"), html), source.extra_headers
-    cc, bcc = source.cc, source.bcc
-    names = [each.get_filename("") if isinstance(each, MIMEBase) else each[0] or "" for each in source.attachments]
-    more: dict[str, Any] = {"language": source.language, "cc": cc, "bcc": bcc, "attachments": names}
-    return Draft(source.to, *what, *who, extra, smtputf8=False, **more)
+    return Draft(
+        recipients=source.to,
+        opportunity=source.opportunity,
+        subject=source.subject,
+        text=parts.get("plain"),
+        html=parts.get("text/html", parts.get("html")),
+        sender=source.from_email,
+        reply_to=", ".join(source.reply_to) or None,
+        headers=source.extra_headers,
+        smtputf8=False,
+        language=source.language,
+        cc=source.cc,
+        bcc=source.bcc,
+        attachments=[
+            part.get_filename("") if isinstance(part, MIMEBase) else part[0] or "" for part in source.attachments
+        ],
+    )

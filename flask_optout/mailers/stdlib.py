@@ -16,10 +16,9 @@ from typing import Any, NoReturn, cast
 
 from ..addresses import Recipient, unfolded, unquoted
 from ..errors import AddressError, InvitationError
-from ..invitations.compose import OWN_HEADERS, Draft, Letter
-from ..invitations.gate import OnError
+from ..invitations.compose import OWN_HEADERS, Draft, Inviting, Letter, not_gated
+from ..invitations.gate import OnError, finish, proved, rehearsing, serialising
 from ..wiring import current_state
-from .wire import Inviting, finish, not_gated, proved, rehearsing, serialising
 
 #: Headers that a draft has fields for, or that say how the body is encoded.
 STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*", re.IGNORECASE)
@@ -42,12 +41,9 @@ class Invitation(Inviting, EmailMessage):
     def raw_items(self) -> NoReturn:  # what every generator asks for
         raise not_gated("Hand it to optout.send_invitations().")
 
-    make_related: Any = _on_a_plain_message("make_related")
-    make_alternative: Any = _on_a_plain_message("make_alternative")
-    make_mixed: Any = _on_a_plain_message("make_mixed")
-    add_related: Any = _on_a_plain_message("add_related")
-    add_alternative: Any = _on_a_plain_message("add_alternative")
-    add_attachment: Any = _on_a_plain_message("add_attachment")
+
+for _name in ("make_related", "make_alternative", "make_mixed", "add_related", "add_alternative", "add_attachment"):
+    setattr(Invitation, _name, _on_a_plain_message(_name))
 
 
 def send_invitations(
@@ -136,10 +132,6 @@ def _replace(part: Message, kind: str, content: str) -> None:
 
 
 def _draft(message: EmailMessage) -> Draft | None:
-    """What a message says.
-
-    :raises OptOutError: when its recipients or its text cannot be read.
-    """
     if not isinstance(message, Invitation):
         return None
     if not isinstance(message.policy, EmailPolicy):
@@ -153,13 +145,20 @@ def _draft(message: EmailMessage) -> Draft | None:
     to, cc, bcc = (
         [who for each in message.get_all(name, []) for who in _people(each)] for name in ("To", "Cc", "Bcc")
     )
-    headers = {name: str(value) for name, value in message.items() if not STRUCTURE.fullmatch(name)}
-    who = str(message["From"] or ""), str(message["Reply-To"] or "")
-    text, html = _content(message, "plain"), _content(message, "html")
-    subject = str(message["Subject"] or "")
-    what = message.opportunity, subject, text, html
-    names = [part.get_filename("") for part in message.walk() if _is_attachment(part)]
-    return Draft(to, *what, *who, headers, language=message.language, cc=cc, bcc=bcc, attachments=names)
+    return Draft(
+        recipients=to,
+        opportunity=message.opportunity,
+        subject=str(message["Subject"] or ""),
+        text=_content(message, "plain"),
+        html=_content(message, "html"),
+        sender=str(message["From"] or ""),
+        reply_to=str(message["Reply-To"] or ""),
+        headers={name: str(value) for name, value in message.items() if not STRUCTURE.fullmatch(name)},
+        language=message.language,
+        cc=cc,
+        bcc=bcc,
+        attachments=[part.get_filename("") for part in message.walk() if _is_attachment(part)],
+    )
 
 
 def _people(value: Any) -> list[Recipient]:

@@ -12,9 +12,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..choices.repository import Choice
 from ..errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
-from ..links.keys import ALL
 from ..links.log_records import log_error
-from ..links.tokens import Claim, Door, joined, split
+from ..links.tokens import ALL, Claim, Door, joined, split
 from ..presses.evidence import (
     COMMANDS,
     LANDING,

@@ -18,9 +18,8 @@ from ..addresses import Address, parse
 from ..choices.store import KeyTaken, insert
 from ..email_log.tables import now
 from ..errors import AddressError, OptOutError
-from ..links.keys import ALL
 from ..links.log_records import log
-from ..links.tokens import Claim, Door, bad_token
+from ..links.tokens import ALL, Claim, Door, bad_token
 from ..mailers.own_mails import default_sender, deliver, link_letter
 from ..wiring import current_state
 from . import one_click  # noqa: F401  (its routes)

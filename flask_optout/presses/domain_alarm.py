@@ -17,8 +17,7 @@ import sqlalchemy as sa
 from ..addresses import parse
 from ..choices.store import KeyTaken, Store, insert
 from ..choices.tables import binary, table, upsert
-from ..links.keys import DataKey
-from ..links.tokens import Claim
+from ..links.tokens import Claim, DataKey
 
 #: The numbers that an alarm can give: rounded down to one of these, so that two readings tell no single person.
 STEPS = (3, 5, 10, 20, 50, 100, 200, 500, 1000)

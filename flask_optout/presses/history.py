@@ -15,8 +15,7 @@ import sqlalchemy as sa
 from ..choices.repository import Choice, Choices, Statement
 from ..choices.store import KeyTaken, insert
 from ..choices.tables import binary, mark_columns, table, text
-from ..links.keys import Mark
-from ..links.tokens import Claim
+from ..links.tokens import Claim, Mark
 from .domain_alarm import Alarms
 from .evidence import COMMANDS, Evidence, Muted, Outcome, Press
 from .judge import LAYERS, Judgement, Layer, Verdict, Weighed, judge

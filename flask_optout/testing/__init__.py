@@ -131,7 +131,7 @@ def forget_data_key() -> None:
 
     An app reads the data key of its store once; without this, it refuses tables that are not those of that key.
     """
-    current_state().forget()
+    current_state().begin()
 
 
 def scanner_visits(client: FlaskClient, url: str) -> list[Finding]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from flask_optout.addresses import Recipient, parse
 from flask_optout.choices.repository import Statement
-from flask_optout.links.keys import ALL
+from flask_optout.links.tokens import ALL
 from flask_optout.wiring import Tables, current_state
 from tests.conftest import MakeHost
 from tests.support.bulk import WAYS, take

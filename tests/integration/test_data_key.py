@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from flask_optout import ConfigurationError, OptOutError
 from flask_optout.addresses import parse
-from flask_optout.choices.key_slots import KEY_SCOPE, SLOT
-from flask_optout.links.keys import AppKey, DataKey
+from flask_optout.choices.key_slots import KEY_SCOPE, SLOT, AppKey
+from flask_optout.links.tokens import DataKey
 from flask_optout.wiring import current_state
 from tests.support.databases import Database
 from tests.support.deploys import MUTED, deploy, rotate

@@ -16,7 +16,7 @@ from flask_optout import JournalError, StoreUnavailable
 from flask_optout.addresses import parse
 from flask_optout.choices.journal import Journal, JournalEntry
 from flask_optout.choices.store import Store
-from flask_optout.links.keys import DataKey
+from flask_optout.links.tokens import DataKey
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.databases import Database

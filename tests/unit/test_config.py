@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_optout import ConfigurationError
+from flask_optout.choices.key_slots import AppKey
 from flask_optout.config import LEAST_KEY, PLACEHOLDER, SETTINGS, Setting, apply
-from flask_optout.links.keys import AppKey
 from tests.support.hosts import BASE_URL, KEY
 
 ROOT = Path(__file__).parents[2]

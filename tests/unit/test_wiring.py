@@ -43,7 +43,7 @@ def test_what_is_forgotten_is_made_anew(make: MakeHost) -> None:
     with host.app.app_context():
         state, link = current_state(), host.path()
         parts = state.key_slots, state.tokens, state.choices
-        state.forget()
+        state.begin()
         assert not {*map(id, parts)} & {id(state.key_slots), id(state.tokens), id(state.choices)}
         assert host.path() == link
 

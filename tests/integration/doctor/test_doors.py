@@ -20,8 +20,7 @@ from flask_optout.doctor.case import Case
 from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
 from flask_optout.doctor.examine import examine
 from flask_optout.doctor.finding import Finding
-from flask_optout.links.keys import DataKey
-from flask_optout.links.tokens import Door, Tokens
+from flask_optout.links.tokens import DataKey, Door, Tokens
 from flask_optout.presses.judge import HURRY
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost

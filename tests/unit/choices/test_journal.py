@@ -18,7 +18,7 @@ from flask_optout.choices import journal as module
 from flask_optout.choices.journal import BATCH, NUMBER, Journal, JournalEntry, Recovery, advance, check_number
 from flask_optout.choices.store import Store
 from flask_optout.choices.tables import ChoiceTables
-from flask_optout.links.keys import DataKey
+from flask_optout.links.tokens import DataKey
 
 KEY = DataKey(b"k" * 32)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from flask_optout import ConfigurationError
-from flask_optout.choices.key_slots import FIRST, KEY_SCOPE, SLOT, KeySlots
+from flask_optout.choices.key_slots import FIRST, KEY_SCOPE, SLOT, AppKey, KeySlots, app_keys
 from flask_optout.choices.store import Store
 from flask_optout.choices.tables import ChoiceTables
-from flask_optout.links.keys import AppKey, DataKey
+from flask_optout.links.tokens import DataKey
 
 A, B, C = (f"{letter} key of this host, 32 bytes or more" for letter in "ABC")
 
@@ -117,3 +118,40 @@ def test_a_slot_of_another_store_is_an_error(process: Process) -> None:
     process.run(process.tables.meta.update().values(value=AppKey(A).wrap(DataKey(b"x" * 32))))
     with pytest.raises(ConfigurationError, match="another data key"):
         process.slots(A).find()
+
+
+APP_KEY = AppKey("an app's key of 32 bytes or more.")
+KEY = DataKey(b"d" * 32)
+
+
+def test_a_data_key_is_wrapped_by_an_apps_key_and_opened_by_no_other() -> None:
+    wrapped = APP_KEY.wrap(KEY)
+    assert APP_KEY.unwrap(wrapped).secret == KEY.secret
+    with pytest.raises(ConfigurationError, match="damaged"):
+        AppKey("another key of 32 bytes or more..").unwrap(wrapped)
+
+
+@pytest.mark.parametrize("damage", ["", "x", "é", "gAAAAA", APP_KEY.wrap(KEY)[:-4]])
+def test_a_damaged_slot_is_named_and_says_what_to_restore(damage: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"slot {APP_KEY.id}.*Restore the table optout_meta"):
+        APP_KEY.unwrap(damage)
+
+
+def test_the_id_of_a_key_tells_nothing_about_it() -> None:
+    assert len(APP_KEY.id) == 16 and APP_KEY.id not in APP_KEY.wrap(KEY)
+    assert AppKey(b"an app's key of 32 bytes or more.").id == APP_KEY.id
+
+
+@pytest.mark.parametrize("given", [[], [None], [""], [b""], ["k", None], [5], ["k", ""]], ids=repr)
+def test_without_a_usable_key_the_error_names_the_settings(given: list[str]) -> None:
+    with pytest.raises(ConfigurationError, match=r"OPTOUT_KEYS and SECRET_KEY .*secrets\.token_hex"):
+        app_keys(given)
+
+
+def test_a_key_that_is_given_twice_is_one() -> None:
+    assert [key.secret for key in app_keys(["new", "old", b"new"])] == [b"new", b"old"]
+
+
+def test_a_random_key_has_no_weak_value() -> None:
+    ids = {AppKey(secrets.token_bytes(24)).id for _ in range(1_000)}
+    assert len(ids) == 1_000

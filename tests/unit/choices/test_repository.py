@@ -9,11 +9,10 @@ import sqlalchemy as sa
 
 from flask_optout import OpportunityError, StoreUnavailable
 from flask_optout.addresses import parse
-from flask_optout.choices.key_slots import KeySlots
+from flask_optout.choices.key_slots import KeySlots, app_keys
 from flask_optout.choices.repository import Choices
 from flask_optout.choices.store import Store
 from flask_optout.choices.tables import ChoiceTables
-from flask_optout.links.keys import app_keys
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host, say
 

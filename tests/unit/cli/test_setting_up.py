@@ -42,7 +42,7 @@ def test_init_db_says_what_it_made(host: Host) -> None:
 def test_after_init_db_an_invitation_may_leave_amid_a_transaction_of_the_app(host: Host) -> None:
     host.db.drop_all()
     run(host, "init-db")
-    current_state().forget()
+    current_state().begin()
     host.db.session.execute(sa.text("CREATE TABLE job (id INTEGER)"))
     host.db.session.execute(sa.text("INSERT INTO job VALUES (1)"))
     with host.mail.record_messages() as outbox:

@@ -123,7 +123,7 @@ def test_what_cannot_be_sent_is_refused_before_it_is_sent(changes: dict[str, Any
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"recipients": []}, "An invitation has no recipient."),
+        ({"recipients": []}, "An invitation has 0 recipients."),
         ({"recipients": "jane@x.org"}, "The recipients of an invitation is a string, and not a list of addresses."),
         ({"recipients": ["jane@x.org", "kofi@x.org"]}, "An invitation has 2 recipients."),
         ({"cc": ["kofi@x.org"]}, "An invitation has a cc."),

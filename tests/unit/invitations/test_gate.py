@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import email.policy
 import logging
+import smtplib
 from collections.abc import Iterable, Iterator
+from email.message import EmailMessage, Message
 from typing import Any
 
 import pytest
 
 from flask_optout import AddressError, InvitationError, NotAllSent, StoreUnavailable
+from flask_optout.addresses import parse
 from flask_optout.choices.store import Store
 from flask_optout.invitations import gate as module
 from flask_optout.invitations.compose import Draft, Letter
+from flask_optout.invitations.gate import finish, proved, rehearsing, serialising
 from flask_optout.wiring import current_state
 from tests.support.email_log import rows
 from tests.support.hosts import Host, say
@@ -137,7 +142,7 @@ def test_without_a_row_or_a_choice_nothing_leaves_but_ordinary_mail(
     def fail(*args: object, **kwargs: object) -> None:
         raise StoreUnavailable("", "", "")
 
-    for method in ("write", "held"):
+    for method in ("write", "read"):
         mailer.failed.clear()
         with monkeypatch.context() as patch:
             patch.setattr(Store, method, fail)
@@ -166,3 +171,60 @@ def test_an_invitation_to_two_is_refused(mailer: Mailer, monkeypatch: pytest.Mon
     monkeypatch.setattr(mailer, "_draft", lambda source: two)
     with pytest.raises(InvitationError):
         mailer.send("ann@x.org")
+
+
+def test_a_recipient_is_proved_by_the_first_spelling_that_leads_to_the_checked_address() -> None:
+    address = parse("jane@example.org")
+    spellings = ["other@example.org", "JANE@example.org", "jane@example.org", "later"]
+    assert proved(spellings, str, address) == "jane@example.org"
+    with pytest.raises(AddressError, match="another address"):
+        proved(["other@example.org"], str, address)
+
+
+def test_a_spelling_that_the_library_cannot_write_proves_nothing() -> None:
+    def spell(spelling: str) -> str:
+        return spelling.encode("ascii").decode()  # a UnicodeError is a ValueError
+
+    assert proved(["jané@example.org", "jane@example.org"], spell, parse("jane@example.org")) == "jane@example.org"
+
+
+@pytest.mark.parametrize("policy", [email.policy.default, email.policy.compat32, email.policy.SMTP])
+def test_our_headers_stand_on_one_line_and_the_others_as_the_library_folds_them(policy: Any) -> None:
+    message = EmailMessage(policy) if isinstance(policy, email.policy.EmailPolicy) else Message(policy)
+    link, words = f"<https://x.example/{'a' * 200}>", "many words " * 20
+    message["List-Unsubscribe"], message["X-Note"] = link, words
+    message.set_payload("Come.")
+    finish(message)
+    written = message.as_bytes().decode().replace("\r\n", "\n")
+    assert f"List-Unsubscribe: {link}\n" in written and f"X-Note: {words}\n" not in written
+
+
+@pytest.mark.parametrize(("length", "encoding"), [(998, "7bit"), (999, "quoted-printable")])
+def test_a_part_with_a_line_that_is_too_long_is_quoted_printable(length: int, encoding: str) -> None:
+    message = EmailMessage()
+    message.set_payload("a" * length + "\nshort\n")
+    message["Content-Transfer-Encoding"] = "7bit"
+    finish(message)
+    assert message["Content-Transfer-Encoding"] == encoding
+    assert message.get_payload(decode=True) == b"a" * length + b"\nshort\n"
+    assert max(map(len, message.as_bytes().splitlines())) <= 998
+
+
+def test_a_character_that_cannot_be_written_is_named_without_an_address() -> None:
+    with pytest.raises(InvitationError, match="character that cannot stand there") as refused, serialising():
+        "jané@example.org".encode("ascii")
+    assert "jan" not in str(refused.value)
+
+
+def test_a_rehearsal_says_all_but_the_text_and_ends() -> None:
+    class Server(smtplib.SMTP):
+        def rset(self) -> tuple[int, bytes]:
+            return 250, b"reset"
+
+        def data(self, msg: Any) -> tuple[int, bytes]:
+            return 250, b"sent"
+
+    server = Server()
+    with rehearsing(server):
+        assert server.data("text") == (250, b"reset")
+    assert server.data("text") == (250, b"sent")

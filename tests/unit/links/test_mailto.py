@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from flask_optout import BadToken
 from flask_optout.addresses import Address, parse
-from flask_optout.links.keys import DataKey
 from flask_optout.links.mailto import MailtoDoor
-from flask_optout.links.tokens import Door, Tokens
+from flask_optout.links.tokens import DataKey, Door, Tokens
 
 KEY = DataKey(b"k" * 32)
 DOOR = MailtoDoor(KEY, "optout+{token}@in.example.org")

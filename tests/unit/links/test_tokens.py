@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import string
 from collections.abc import Callable
 
@@ -12,13 +13,15 @@ from hypothesis import strategies as st
 
 from flask_optout.addresses import parse
 from flask_optout.errors import BadToken, OpportunityError
-from flask_optout.links.keys import ALL, DataKey
 from flask_optout.links.tokens import (
+    ALL,
     LONGEST_OPPORTUNITY,
     LONGEST_TOKEN,
     SHORTEST_TOKEN,
+    DataKey,
     Door,
     Links,
+    Mark,
     Tokens,
     joined,
     split,
@@ -29,6 +32,48 @@ KEY = DataKey(b"k" * 32)
 JANE = parse("jane@x.org")
 tokens = Tokens(KEY)
 TOKEN = tokens.mint(Door.LANDING, JANE, "beta-42")
+
+
+def test_a_digest_is_keyed_blake2b_over_the_length_prefixed_opportunity_and_the_address() -> None:
+    expected = hashlib.blake2b(
+        b"\0\0\0\x07beta-42jane@x.org", digest_size=16, key=KEY.derive("people"), person=b"optout.person"
+    )
+    assert KEY.digest("beta-42", "jane@x.org") == expected.digest()
+
+
+@given(st.tuples(st.text(), st.text()), st.tuples(st.text(), st.text()))
+def test_no_two_pairs_run_into_one_another(one: tuple[str, str], other: tuple[str, str]) -> None:
+    assert (KEY.digest(*one) == KEY.digest(*other)) == (one == other)
+
+
+@given(st.text(max_size=20), st.lists(st.binary(max_size=40), max_size=9))
+def test_many_digests_are_those_of_each(opportunity: str, people: list[bytes]) -> None:
+    assert KEY.digests(opportunity, people) == [KEY.digests(opportunity, [person])[0] for person in people]
+
+
+def test_what_is_derived_for_one_purpose_tells_nothing_about_another() -> None:
+    purposes = ("id", "people", "link.landing", "link.one-click", "journal")
+    derived = [KEY.derive(purpose) for purpose in purposes]
+    assert len({*derived, KEY.secret}) == 6 and all(len(key) == 32 for key in derived)
+    about = "x.org"
+    assert len({KEY.scope(about)[:4], KEY.domain_tag(about), KEY.digest(about, "")[:4]}) == 3
+
+
+def test_another_data_key_gives_other_pseudonyms() -> None:
+    other = DataKey(b"e" * 32)
+    assert other.id != KEY.id
+    assert other.scope("beta-42") != KEY.scope("beta-42")
+    assert other.digest("beta-42", "jane@x.org") != KEY.digest("beta-42", "jane@x.org")
+
+
+@pytest.mark.parametrize(
+    ("address", "people"),
+    [("jane@x.org", ["jane@x.org"]), ("jane+2@x.org", ["jane+2@x.org", "jane@x.org"])],
+)
+def test_marks_cover_the_address_without_its_tag_and_all_invitations(address: str, people: list[str]) -> None:
+    expected = [Mark(KEY.scope(about), KEY.digest(about, who)) for who in people for about in ("beta-42", ALL)]
+    assert KEY.marks(parse(address), "beta-42") == expected
+    assert KEY.mark(parse(address), "beta-42") == expected[0]
 
 
 def test_a_token_claims_what_it_was_minted_for() -> None:
@@ -233,10 +278,6 @@ def test_a_link_is_the_doors_prefix_and_a_token() -> None:
 def test_the_language_stands_before_the_token_where_there_are_words_for_it(language: str, written: str) -> None:
     token = tokens.mint(Door.LANDING, JANE, "beta-42")
     assert LINKS.url(Door.LANDING, JANE, "beta-42", language).endswith(f"/landing/{written}{token}")
-
-
-def test_the_host_has_no_port() -> None:
-    assert LINKS.host == "x.example"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,44 @@
+"""Whether the installed release of a mail library has a way out, or lacks one, that its adapter does not know of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import Any
+
+from ..errors import ConfigurationError, NotGated
+
+#: Names of public methods by which mail may leave.
+WAY_OUT = re.compile(r"(?!_|get_).*(?:send|deliver|dispatch|connect|queue|submit)")
+
+
+def check_library(distribution: str, classes: Mapping[Any, set[str]], tried: Mapping[str, bool]) -> None:
+    """Refuse a release of a mail library that its adapter does not fit.
+
+    :param classes: the library's classes, each with the names of the methods by which mail leaves, and that the
+        adapter overrides.
+    :param tried: which of the ways out meet the gate, as was tried.
+    :raises ConfigurationError: when the installed release has another way out, or lacks a method.
+    """
+    misfits = [way for way, gated in tried.items() if not gated]
+    for kind, known in classes.items():
+        ways, there = {name for name in dir(kind) if WAY_OUT.match(name)}, {*dir(kind)}
+        misfits += [f"{kind.__name__}.{name}" for name in sorted(ways - known | known - there)]
+    if misfits:
+        raise ConfigurationError(
+            f"The adapter does not fit {distribution} {version(distribution)} ({', '.join(misfits)}).",
+            "Mail might leave by a way that does not pass the gate, so none is sent.",
+            f"Install a release of {distribution} that the manual names, or a newer Flask-OptOut.",
+        )
+
+
+def is_gated(serialise: Callable[[], object]) -> bool:
+    """Whether the library meets the gate where it serialises an invitation in this way."""
+    try:
+        serialise()
+    except NotGated:
+        return True
+    except Exception:
+        return False
+    return False
