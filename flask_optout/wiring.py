@@ -35,9 +35,8 @@ from .invitations.gate import Gate
 from .links.keys import CACHED, DataKey
 from .links.mailto import MailtoDoor
 from .links.tokens import Claim, Door, Links, Tokens, bad_token
-from .pages.languages import current_language, render, speaking, spoken
-from .pages.opportunities import Opportunity, described
 from .pages.routing import Place
+from .pages.words import Opportunity, current_language, described, render, speaking, spoken
 from .presses.domain_alarm import Alarms, alarm_table
 from .presses.evidence import Nonces
 from .presses.history import RecentPresses, recent_table

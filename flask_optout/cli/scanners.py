@@ -19,7 +19,7 @@ from ..invitations.compose import Letter
 from ..links.keys import ALL
 from ..links.tokens import Door
 from ..mailers.own_mails import default_sender, deliver
-from ..pages.languages import render, sender_of, translate
+from ..pages.words import render, sender_of, translate
 from ..testing.scanners import Answer, Scanner, scan
 from ..wiring import current_state
 from .terminal import counted, failure, progress, typed

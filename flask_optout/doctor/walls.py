@@ -8,7 +8,7 @@ from flask import Flask
 
 from ..addresses import parse
 from ..links.tokens import Door
-from ..pages.one_click import UNSIGNED
+from ..pages.candidate import UNSIGNED
 from ..wiring import current_state
 
 #: Dummy recipient and opportunity for the self-check.

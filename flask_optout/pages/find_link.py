@@ -23,9 +23,8 @@ from ..links.log_records import log
 from ..links.tokens import Claim, Door, bad_token
 from ..mailers.own_mails import default_sender, deliver, link_letter
 from ..wiring import current_state
-from . import one_click  # noqa: F401  (its routes)
-from .candidate import LONGEST_FORM, blueprint, show
-from .languages import of_browser, speaking
+from .candidate import LONGEST_FORM, blueprint
+from .words import of_browser, show, speaking
 
 #: The candidate's blueprint, with all pages on it.
 __all__ = ["blueprint"]

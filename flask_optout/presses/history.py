@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..choices.repository import Choice, Choices, Statement
+from ..choices.repository import Choices, Statement
 from ..choices.store import KeyTaken, insert
-from ..choices.tables import binary, mark_columns, table, text
+from ..choices.tables import mark_columns, table, text
 from ..links.keys import Mark
 from ..links.tokens import Claim
 from .domain_alarm import Alarms
-from .evidence import COMMANDS, Evidence, Muted, Outcome, Press
-from .judge import LAYERS, Judgement, Layer, Verdict, Weighed, judge
+from .evidence import Command, Evidence
+from .judge import LAYERS, Judgement, Layer, Outcome, Press, Verdict, Weighed, judge
 
 #: The doors of mail programs, as they stand in a choice.
 BY_MAIL = ("one-click", "mailto")
@@ -27,7 +25,6 @@ BY_MAIL = ("one-click", "mailto")
 SECONDS_KEPT = 1800
 #: Presses that are kept of one link.
 MOST_PRESSES = 16
-SALT_SIZE = 8
 
 
 def recent_table(metadata: sa.MetaData) -> sa.Table:
@@ -40,8 +37,6 @@ def recent_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("version", sa.Integer, nullable=False),
         # Seconds since the epoch.
         sa.Column("expires", sa.BigInteger, nullable=False),
-        # The key of the visitors' pseudonyms.
-        sa.Column("salt", binary(SALT_SIZE), nullable=False),
         sa.Column("presses", text(), nullable=False),
         sa.Index("ix_optout_recent_press_expires", "expires"),
     )
@@ -51,7 +46,6 @@ class Recent(NamedTuple):
     """The recent presses of a link; ``version`` is ``None`` where there is no row of them."""
 
     version: int | None
-    salt: bytes
     presses: tuple[Press, ...]
 
 
@@ -69,33 +63,22 @@ class RecentPresses:
         self._alarms = alarms
         self._clock = clock
 
-    def look(self, claim: Claim) -> tuple[dict[Mark, Choice], Recent]:
-        """What stands for the holder of a link, and what was pressed of late."""
-        rows = self._choices.store.read(lambda connection: self._rows(connection, claim))
-        self._choices.afterwards()
-        return self._choices.found(rows), self._unexpired(rows)
-
-    def press(self, claim: Claim, evidence: Evidence, visitor: Callable[[bytes], str]) -> Judgement:
-        """Judge a press and do what the judgement says, in one transaction; when this returns, it is committed.
-
-        :param visitor: gives the pseudonym of who presses, under the salt of the link's recent presses.
-        """
+    def press(self, claim: Claim, evidence: Evidence) -> Judgement:
+        """Judge a press and do what the judgement says, in one transaction; when this returns, it is committed."""
 
         def work(connection: sa.Connection) -> tuple[Judgement, list[Statement]]:
             self._lock_sqlite(connection)
-            rows = self._rows(connection, claim)
-            choices, recent = self._choices.found(rows), self._unexpired(rows)
-            known = replace(evidence, visitor=visitor(recent.salt))
-            standing = [choices.get(mark) for mark in claim.person]
-            muted = _both(choice is not None and choice.muted for choice in standing)
-            mailed = _both(choice is not None and choice.source in BY_MAIL for choice in standing)
-            judgement = judge(Weighed(known, muted, recent.presses, mailed), self.layers)
+            rows = connection.execute(self._select, self._choices.parameters(claim.person)).all()
+            choices, recent = self._choices.found(rows), self._unexpired(*rows[0][6:])
+            this, everything = (choices.get(mark) for mark in claim.person)
+            muted = bool(this and this.muted), bool(everything and everything.muted)
+            mailed = bool(this and this.source in BY_MAIL), bool(everything and everything.source in BY_MAIL)
+            judgement = judge(Weighed(evidence, muted, recent.presses, mailed), self.layers)
             if judgement.verdict is Verdict.ACCEPT and True in judgement.sets.values():
                 self._alarms.count(connection, claim)
             if judgement.press is not None:
-                self._write(connection, claim.person[0], recent, judgement.press)
-            said = [Statement(claim.person[which], muted, "page") for which, muted in judgement.sets.items()]
-            return judgement, said
+                self._write(connection, claim.person[0], recent.version, [*recent.presses, judgement.press])
+            return judgement, [Statement(claim.person[at], mutes, "page") for at, mutes in judgement.sets.items()]
 
         while True:
             with suppress(KeyTaken):  # somebody else has pressed at the same time, and was faster
@@ -125,45 +108,34 @@ class RecentPresses:
             self._choices.store.write(lambda connection: connection.execute(self._recent.delete().where(expired)))
 
     @cached_property
-    def _selects(self) -> dict[int, sa.Select[Any]]:
-        recent = self._recent.c
+    def _select(self) -> sa.Select[Any]:
+        """What stands for the holder of a link, and in each row their recent presses."""
+        recent, choice = self._recent.c, self._choices.tables.choice
         of_link = sa.and_(recent.scope == sa.bindparam("scope0"), recent.digest == sa.bindparam("digest0"))
-        choice = self._choices.tables.choice
-        return {
-            places: self._choices.select(places)
-            .add_columns(recent.version, recent.expires, recent.salt, recent.presses)
-            .select_from(choice.outerjoin(self._recent, of_link))
-            for places in (2, 4)
-        }
+        select = self._choices.select(2).add_columns(recent.version, recent.expires, recent.presses)
+        return select.select_from(choice.outerjoin(self._recent, of_link))
 
-    def _rows(self, connection: sa.Connection, claim: Claim) -> Sequence[Any]:
-        marks = [*claim.person, *(claim.base or ())]
-        return connection.execute(self._selects[len(marks)], self._choices.parameters(marks)).all()
-
-    def _unexpired(self, rows: Sequence[Any]) -> Recent:
-        """The recent presses, which stand in each row; without any, there is a new salt."""
-        version, expires, salt, presses = rows[0][6:]
+    def _unexpired(self, version: int | None, expires: int, presses: str) -> Recent:
         if version is None or expires <= self._clock():
-            return Recent(version, secrets.token_bytes(SALT_SIZE), ())
-        return Recent(version, bytes(salt), tuple(map(_press, json.loads(presses))))
+            return Recent(version, ())
+        return Recent(version, tuple(map(_press, json.loads(presses))))
 
-    def _write(self, connection: sa.Connection, mark: Mark, recent: Recent, press: Press) -> None:
-        """Add a press.
+    def _write(self, connection: sa.Connection, mark: Mark, version: int | None, presses: list[Press]) -> None:
+        """Store the presses of a link.
 
-        :raises KeyTaken: when another press was added since the recent ones were read.
+        :param version: that of the row that they were read from.
+        :raises KeyTaken: when another press was added since.
         """
-        presses = _bounded([*recent.presses, press])
         values = {
             "expires": int(self._clock()) + SECONDS_KEPT,
-            "salt": recent.salt,
-            "presses": json.dumps([_row(each) for each in presses], separators=(",", ":")),
+            "presses": json.dumps(_bounded(presses), separators=(",", ":")),
         }
-        if recent.version is None:
+        if version is None:
             insert(connection, self._recent, {**mark._asdict(), "version": 0, **values})
             return
         row = self._recent.c
-        at = row.scope == mark.scope, row.digest == mark.digest, row.version == recent.version
-        update = self._recent.update().where(*at).values(version=recent.version + 1, **values)
+        at = row.scope == mark.scope, row.digest == mark.digest, row.version == version
+        update = self._recent.update().where(*at).values(version=version + 1, **values)
         if connection.execute(update).rowcount == 0:
             raise KeyTaken
 
@@ -174,23 +146,14 @@ class RecentPresses:
 
 
 def _press(row: Sequence[Any]) -> Press:
-    at, visit, visitor, choice, found, outcome = row
-    return Press(at / 1000, visit, visitor, COMMANDS[choice], _both(found), Outcome(outcome))
-
-
-def _row(press: Press) -> list[Any]:
-    return [int(press.at * 1000), press.visit, press.visitor, press.command.choice, press.found, press.outcome]
+    at, visit, visitor, command, (this, everything), outcome = row
+    return Press(at, visit, visitor, Command(command), (this, everything), Outcome(outcome))
 
 
 def _bounded(presses: list[Press]) -> list[Press]:
     """The presses to keep; of too many, the oldest of the latest visitor goes, so nobody drops another's."""
-    newest = presses[-1]
-    while len(presses) > MOST_PRESSES:
-        same = [press for press in presses[:-1] if newest.visitor == press.visitor or newest.visit == press.visit]
-        presses.remove((same or presses)[0])
+    if len(presses) > MOST_PRESSES:
+        *earlier, last = presses
+        same = [press for press in earlier if last.visitor == press.visitor or last.visit == press.visit]
+        presses.remove((same or earlier)[0])
     return presses
-
-
-def _both(pair: Any) -> Muted:
-    this, everything = pair
-    return bool(this), bool(everything)

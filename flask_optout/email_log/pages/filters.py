@@ -14,7 +14,7 @@ from flask import current_app
 from ...addresses import parse
 from ...errors import AddressError, OpportunityError
 from ...links.tokens import checked_opportunity
-from ...pages.languages import translate
+from ...pages.words import translate
 from ..records import folded
 from ..search import Criteria, Word
 from ..tables import LARGEST_ID, id_at, now

@@ -19,8 +19,7 @@ from ...invitations.compose import Draft, Letter
 from ...links.log_records import log
 from ...links.tokens import Door, tag_of
 from ...mailers.own_mails import link_letter, serialised
-from ...pages.languages import of_app, render, speaking
-from ...pages.routing import optout_url
+from ...pages.words import of_app, optout_url, render, speaking
 from ...wiring import current_state
 from ..records import Email, filled, reason
 from ..resends import APART, Refusal, refusal

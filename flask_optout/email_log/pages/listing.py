@@ -9,8 +9,7 @@ from typing import Any
 from flask import Response, make_response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from ...pages.languages import translate
-from ...pages.routing import optout_url
+from ...pages.words import optout_url, translate
 from ...wiring import current_state
 from ..search import COUNTED, PAGE, WINDOW, Criteria, SavedFilter
 from ..tables import NAME_SIZE, running_minute

@@ -105,45 +105,34 @@ def test_presses_that_have_expired_count_for_nothing(host: Host, press: Press) -
 def test_of_two_who_saw_the_same_presses_one_is_run_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     presses, claim = current_state().presses, host.claim()
     evidence = Evidence(Command.LEAVE, visit="one", at=time.time(), issued=time.time() - 5)
-    insert, looks = store.insert, list[bytes]()
+    insert, tries = store.insert, list[Any]()
 
     def overtaken(*args: Any) -> None:
-        if len(looks) == 1:
+        tries.append(args)
+        if len(tries) == 1:
             raise KeyTaken
         insert(*args)
 
-    def visitor(salt: bytes) -> str:
-        looks.append(salt)
-        return "visitor"
-
     monkeypatch.setattr(history, "insert", overtaken)
-    assert presses.press(claim, evidence, visitor).verdict is Verdict.ACCEPT
-    assert len(looks) == 2 and looks[0] != looks[1]
+    assert presses.press(claim, evidence).verdict is Verdict.ACCEPT
     [row] = rows(host)
-    assert (row.version, bytes(row.salt), len(json.loads(row.presses))) == (0, looks[1], 1)
-    presses.press(claim, evidence, visitor)
-    assert looks[2] == looks[1] and [row.version for row in rows(host)] == [1]
+    assert len(tries) == 2 and (row.version, len(json.loads(row.presses))) == (0, 1)
+    presses.press(claim, evidence)
+    assert [row.version for row in rows(host)] == [1]
 
 
-def test_a_look_gives_what_stands_and_what_was_pressed(host: Host) -> None:
+def test_what_is_remembered_is_judged_by(host: Host) -> None:
     presses, claim = current_state().presses, host.claim()
-    choices, recent = presses.look(claim)
-    assert choices == {} and recent.presses == () and recent.version is None
-    evidence = Evidence(Command.MUTE, visit="one", at=time.time(), issued=time.time() - 5)
-    presses.press(claim, evidence, lambda salt: "visitor")
-    choices, recent = presses.look(claim)
-    assert choices[claim.person[0]].muted and choices[claim.person[0]].source == "page"
-    [press] = recent.presses
-    assert (press.command, press.visit, press.visitor, press.found) == (
-        Command.MUTE,
-        "one",
-        "visitor",
-        (False, False),
-    )
+    evidence = Evidence(Command.MUTE, visit="one", visitor="visitor", at=time.time(), issued=time.time() - 5)
+    assert presses.press(claim, evidence).press is not None
+    [choice] = current_state().choices.read(claim.person).values()
+    assert choice.muted and choice.source == "page"
+    [press] = map(history._press, json.loads(rows(host)[0].presses))
+    assert press == presses.press(claim, evidence).press
 
 
 def test_recent_presses_stand_in_one_row_a_link_with_when_it_expires() -> None:
     recent = history.recent_table(sa.MetaData())
-    assert recent.columns.keys() == ["scope", "digest", "version", "expires", "salt", "presses"]
+    assert recent.columns.keys() == ["scope", "digest", "version", "expires", "presses"]
     assert recent.primary_key.columns.keys() == ["scope", "digest"]
     assert {tuple(index.columns.keys()) for index in recent.indexes} == {("expires",)}
