@@ -123,7 +123,7 @@ def landing_page(claim: Claim, nonce: Nonce) -> Response:
     """The page for the holder of a link: the host's own where it invites, else ours; for htmx what changes of it."""
     if "HX-Request" in request.headers:
         page = page_context(claim, nonce, toggle=bool(nonce.back))
-        return make_response(show("_toggle.html" if page.toggle else "_choice.html", page=page, part=True))
+        return make_response(show("part.html", page=page, part=True))
     state = current_state()
     view = state.hooks.landing_page
     page = page_context(claim, nonce, in_place=view is None and not nonce.back)
