@@ -8,12 +8,10 @@ import click
 from flask.cli import with_appcontext
 
 from ..email_log.people import Held
-from ..pages.find_link import slots_of
+from ..pages.find_link import slot
 from ..wiring import current_state
 from .terminal import counted, typed
 
-#: Opportunities of one person; each of them may have asks.
-MOST_OPPORTUNITIES = 10_000
 NOTHING = "The Email Log holds nothing of this person."
 
 
@@ -36,8 +34,7 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
     Example:
         flask optout erase jane@example.org
     """
-    person, people = typed(address), current_state().people
-    mailbox = person.canonical
+    mailbox, people = typed(address).canonical, current_state().people
     held = people.held(mailbox)
     if not any(held):
         click.echo(NOTHING)
@@ -47,8 +44,7 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
         return
     if any(held) and not yes:
         click.confirm("Remove all of it?", abort=True)
-    opportunities = people.opportunities(mailbox, MOST_OPPORTUNITIES)
-    erased = people.erase(mailbox, slots_of(person, opportunities))  # also requests of somebody who was never invited
+    erased = people.erase(mailbox, [slot(mailbox)])  # also requests of somebody who was never invited
     if any(erased):
         click.echo(f"Removed {_rows(erased)}.")
 

@@ -20,7 +20,8 @@ from ..errors import BadToken, OptOutError
 from ..links.keys import ALL
 from ..links.log_records import log, log_error
 from ..links.tokens import Claim, Door, joined, split
-from ..presses.evidence import LANDING, Command, Nonce, Page, new_visit, observe
+from ..presses.evidence import LANDING, Command, Nonce, Page, new_visit, observe, visitor
+from ..presses.history import has_muted
 from ..presses.judge import Verdict
 from ..wiring import current_state
 from .routing import HOME, VERSIONS, PlacedBlueprint
@@ -166,6 +167,8 @@ class PageContext:
     :param decoys: whether there are buttons that no person sees; a text browser would show them.
     :param toggle: whether it is one line in a page of the host's.
     :param in_place: whether htmx changes the page in place; without, a press leads to a new page.
+    :param at_hand: whether the undo is in sight: on the page that a mute led to, and while its visitor might take it
+        back by another press.
     """
 
     opportunity: Opportunity
@@ -182,6 +185,7 @@ class PageContext:
     toggle: bool
     in_place: bool
     id: str
+    at_hand: bool
 
     @property
     def muted(self) -> bool:
@@ -207,10 +211,11 @@ def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: boo
     """
     state = current_state()
     this, everything = claim.person
-    choices = state.choices.read([*claim.person, *(claim.base or ())])
+    choices, recent = state.presses.look(claim)
     muted = {mark: choice for mark, choice in choices.items() if choice.muted}
     decoys, text = not TEXT_BROWSER.search(request.user_agent.string), state.nonces.issue(claim, nonce)
     asked = (nonce.said or Command.MUTE) if nonce.page is Page.REPEAT else None
+    who = visitor(request, claim, nonce.visit, state.visitor_secret) if recent else ""
     return PageContext(
         opportunity=state.opportunity(claim.opportunity),
         this=muted.get(this),
@@ -226,6 +231,7 @@ def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: boo
         toggle=toggle,
         in_place=in_place,
         id=element_id(claim),
+        at_hand=bool(muted) and has_muted(recent, nonce, who),
     )
 
 

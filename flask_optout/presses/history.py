@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..choices.repository import Choices, Statement
+from ..choices.repository import Choice, Choices, Statement
 from ..choices.store import KeyTaken, insert
 from ..choices.tables import mark_columns, table, text
 from ..links.keys import Mark
 from ..links.tokens import Claim
 from .domain_alarm import Alarms
-from .evidence import Command, Evidence
-from .judge import LAYERS, Judgement, Layer, Outcome, Press, Verdict, Weighed, judge
+from .evidence import Command, Evidence, Nonce, Page
+from .judge import LAYERS, OBEYED, WINDOW, Judgement, Layer, Outcome, Press, Verdict, Weighed, judge
 
 #: The doors of mail programs, as they stand in a choice.
 BY_MAIL = ("one-click", "mailto")
@@ -63,13 +63,19 @@ class RecentPresses:
         self._alarms = alarms
         self._clock = clock
 
+    def look(self, claim: Claim) -> tuple[dict[Mark, Choice], tuple[Press, ...]]:
+        """What stands for the holder of a link, and what was pressed of late."""
+        rows = self._choices.store.read(lambda connection: self._rows(connection, claim))
+        self._choices.afterwards()
+        return self._choices.found(rows), self._unexpired(rows).presses
+
     def press(self, claim: Claim, evidence: Evidence) -> Judgement:
         """Judge a press and do what the judgement says, in one transaction; when this returns, it is committed."""
 
         def work(connection: sa.Connection) -> tuple[Judgement, list[Statement]]:
             self._lock_sqlite(connection)
-            rows = connection.execute(self._select, self._choices.parameters(claim.person)).all()
-            choices, recent = self._choices.found(rows), self._unexpired(*rows[0][6:])
+            rows = self._rows(connection, claim)
+            choices, recent = self._choices.found(rows), self._unexpired(rows)
             this, everything = (choices.get(mark) for mark in claim.person)
             muted = bool(this and this.muted), bool(everything and everything.muted)
             mailed = bool(this and this.source in BY_MAIL), bool(everything and everything.source in BY_MAIL)
@@ -108,14 +114,20 @@ class RecentPresses:
             self._choices.store.write(lambda connection: connection.execute(self._recent.delete().where(expired)))
 
     @cached_property
-    def _select(self) -> sa.Select[Any]:
-        """What stands for the holder of a link, and in each row their recent presses."""
+    def _selects(self) -> dict[int, sa.Select[Any]]:
+        """What stands at so many marks of a link, and in each row its recent presses."""
         recent, choice = self._recent.c, self._choices.tables.choice
         of_link = sa.and_(recent.scope == sa.bindparam("scope0"), recent.digest == sa.bindparam("digest0"))
-        select = self._choices.select(2).add_columns(recent.version, recent.expires, recent.presses)
-        return select.select_from(choice.outerjoin(self._recent, of_link))
+        joined = choice.outerjoin(self._recent, of_link)
+        columns = recent.version, recent.expires, recent.presses
+        return {at: self._choices.select(at).add_columns(*columns).select_from(joined) for at in (2, 4)}
 
-    def _unexpired(self, version: int | None, expires: int, presses: str) -> Recent:
+    def _rows(self, connection: sa.Connection, claim: Claim) -> Sequence[Any]:
+        marks = [*claim.person, *(claim.base or ())]
+        return connection.execute(self._selects[len(marks)], self._choices.parameters(marks)).all()
+
+    def _unexpired(self, rows: Sequence[Any]) -> Recent:
+        version, expires, presses = rows[0][6:]
         if version is None or expires <= self._clock():
             return Recent(version, ())
         return Recent(version, tuple(map(_press, json.loads(presses))))
@@ -157,3 +169,12 @@ def _bounded(presses: list[Press]) -> list[Press]:
         same = [press for press in earlier if last.visitor == press.visitor or last.visit == press.visit]
         presses.remove((same or earlier)[0])
     return presses
+
+
+def has_muted(recent: Sequence[Press], nonce: Nonce, visitor: str) -> bool:
+    """Whether whoever is shown this page has just muted: in the same visit, as the same visitor, or by its receipt."""
+    return (nonce.page is Page.RESULT and nonce.said is not None and nonce.said.muted is True) or any(
+        press.command.muted and press.outcome in OBEYED and nonce.issued - press.at <= WINDOW
+        for press in recent
+        if press.visit == nonce.visit or press.visitor == visitor
+    )

@@ -33,6 +33,9 @@ class Outcome(StrEnum):
     DOUBTFUL = "d"
 
 
+OBEYED = (Outcome.OBEYED, Outcome.CONFIRMED)
+
+
 class Press(NamedTuple):
     """A recent press of a link.
 
@@ -131,7 +134,7 @@ class Weighed(NamedTuple):
         return [
             press
             for press in self.recent
-            if press.outcome in (Outcome.OBEYED, Outcome.CONFIRMED)
+            if press.outcome in OBEYED
             and not self._is_by_same(press)
             and press.at > max(self.asked, self.evidence.at - WINDOW)
             and not any(press.visit == one.visit or press.visitor == one.visitor for one in doubtful)

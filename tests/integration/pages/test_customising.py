@@ -141,7 +141,6 @@ def test_the_links_page_is_the_hosts_and_while_muted_ours_in_its_frame(served: H
     page.goto(link)
     expect(page.get_by_role("heading")).to_have_text(NO_MORE)
     expect(page.get_by_role("banner")).to_have_text("Jobs at Example")
-    page.get_by_text("Changed your mind?").click()
     press(page, UNDO)
     expect(page.get_by_role("link", name="Apply now")).to_be_visible()
     assert page.title() == "Pocket Camera"

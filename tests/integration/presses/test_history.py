@@ -243,9 +243,13 @@ class TestPage:
         assert page.index("<details>") < page.index('value="undo"') < page.index("</details>")
         assert page.index("</details>") < page.index('value="leave"')
 
-    def test_on_the_page_that_the_press_led_to_it_is_at_hand(self, press: Press) -> None:
-        page = press("mute")
-        assert page.index('value="leave"') < page.index('value="undo"') < page.index("<details>")
+    def test_on_the_page_that_the_press_led_to_it_is_at_hand_and_when_that_is_loaded_anew(
+        self, host: Host, client: FlaskClient, press: Press
+    ) -> None:
+        for page in (press("mute"), client.get(host.path()).text):
+            assert page.index('value="leave"') < page.index('value="undo"') < page.index("<details>")
+        page = client.get(host.path(), headers={"User-Agent": "another"}).text
+        assert page.index("<details>") < page.index('value="undo"')
 
     def test_the_decoy_is_hidden_by_the_stylesheet_and_comes_first(self, host: Host, client: FlaskClient) -> None:
         page = client.get(host.path()).text
