@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl
 
 from flask import Response, current_app, make_response, redirect, request
 from werkzeug.exceptions import HTTPException
@@ -20,7 +19,7 @@ from ..errors import BadToken, OptOutError
 from ..links.keys import ALL
 from ..links.log_records import log, log_error
 from ..links.tokens import Claim, Door, joined, split
-from ..presses.evidence import LANDING, Command, Nonce, Page, new_visit, observe, visitor
+from ..presses.evidence import LANDING, LONGEST_SIGNAL, Command, Nonce, Page, is_signal, new_visit, observe, visitor
 from ..presses.history import has_muted
 from ..presses.judge import Verdict
 from ..wiring import current_state
@@ -30,14 +29,8 @@ from .words import OF_LINK, Opportunity, of_link, optout_url, show, speaking, sp
 FOR_A_YEAR = "public, max-age=31536000, immutable"
 #: No form of ours is longer, and a longer body is read no further.
 LONGEST_FORM = 16_384
-#: The body of one click is a fixed signal of 26 octets, or some 200 as multipart (RFC 8058 section 3.2).
-LONGEST_SIGNAL = 1_024
 #: The answer to a request without the signal; nobody else in a host would say it.
 UNSIGNED = "Nothing changed: the body is not List-Unsubscribe=One-Click.\n"
-#: Scans for the signal instead of parsing, as the RFC's own example (section 8) is not valid multipart.
-SIGNAL_PART = re.compile(
-    rb'name="?List-Unsubscribe"?[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\nOne-Click[ \t]*\r?\n', re.IGNORECASE
-)
 TEXT = "text/plain; charset=utf-8"
 #: The fields of our forms other than the button.
 FIELDS = {"nonce", "scripts", "seen", "toggle"}
@@ -80,17 +73,6 @@ def one_click_press(token: str) -> Response:
         return Response(UNSIGNED, 400, content_type=TEXT)
     current_state().presses.one_click(claim)
     return Response("You will get no more of these invitations.\n", content_type=TEXT)
-
-
-def is_signal(body: bytes, mimetype: str) -> bool:
-    """Whether this is the exact signal, in one of the shapes in which mail programs send it."""
-    if len(body) > LONGEST_SIGNAL:
-        return False
-    if mimetype == "multipart/form-data":
-        return SIGNAL_PART.search(body) is not None
-    if mimetype in ("application/x-www-form-urlencoded", ""):
-        return ("List-Unsubscribe", "One-Click") in parse_qsl(body.decode("latin-1").rstrip("\r\n"))
-    return False
 
 
 @blueprint.post("/<optout_token:token>")

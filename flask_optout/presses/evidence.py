@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from functools import partial
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from flask import Request
 from itsdangerous import BadData, URLSafeSerializer
@@ -34,6 +34,12 @@ SCANNER = re.compile(
     r"(?<!cu)bot\b|crawl|spider|preview|facebookexternalhit|whatsapp/|slackbot|barracuda|proofpoint|mimecast|"
     r"python-|go-http-client|curl/|wget/|java/|libwww-perl|okhttp/|^$",
     re.IGNORECASE,
+)
+#: The body of one click is a fixed signal of 26 octets, or some 200 as multipart (RFC 8058 section 3.2).
+LONGEST_SIGNAL = 1_024
+#: Scans for the signal instead of parsing, as the RFC's own example (section 8) is not valid multipart.
+SIGNAL_PART = re.compile(
+    rb'name="?List-Unsubscribe"?[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\nOne-Click[ \t]*\r?\n', re.IGNORECASE
 )
 #: Whether each of the two choices of a link mutes: of its opportunity (0), and of all invitations (1).
 Muted = tuple[bool, bool]
@@ -226,3 +232,14 @@ def visitor(request: Request, claim: Claim, visit: str, secret: bytes) -> str:
     hidden = request.remote_addr not in request.access_route
     who = visit if hidden else f"{request.remote_addr}|{request.user_agent.string}"
     return hashlib.blake2b(who.encode(), digest_size=6, key=secret, salt=claim.person[0].digest).hexdigest()
+
+
+def is_signal(body: bytes, mimetype: str) -> bool:
+    """Whether this is the exact signal, in one of the shapes in which mail programs send it."""
+    if len(body) > LONGEST_SIGNAL:
+        return False
+    if mimetype == "multipart/form-data":
+        return SIGNAL_PART.search(body) is not None
+    if mimetype in ("application/x-www-form-urlencoded", ""):
+        return ("List-Unsubscribe", "One-Click") in parse_qsl(body.decode("latin-1").rstrip("\r\n"))
+    return False

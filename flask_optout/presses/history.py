@@ -172,7 +172,7 @@ def _bounded(presses: list[Press]) -> list[Press]:
 
 
 def has_muted(recent: Sequence[Press], nonce: Nonce, visitor: str) -> bool:
-    """Whether whoever is shown this page has just muted: in the same visit, as the same visitor, or by its receipt."""
+    """Whether whoever is shown this page has just muted, by its receipt, in the same visit or as the same visitor."""
     return (nonce.page is Page.RESULT and nonce.said is not None and nonce.said.muted is True) or any(
         press.command.muted and press.outcome in OBEYED and nonce.issued - press.at <= WINDOW
         for press in recent

@@ -15,7 +15,7 @@ from flask_optout import OptOut
 from flask_optout.addresses import parse
 from flask_optout.doctor.forms import CHROME
 from flask_optout.links.tokens import Door
-from flask_optout.pages.candidate import RESULT_AGE, UNSIGNED, element_id, is_signal, opened, own_url, page_context
+from flask_optout.pages.candidate import RESULT_AGE, UNSIGNED, element_id, opened, own_url, page_context
 from flask_optout.presses.evidence import Command, Nonce, Page
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
@@ -38,7 +38,6 @@ BAD: list[Callable[[str], str]] = [
     lambda token: "../../etc/passwd",
 ]
 MARKER = "List-Unsubscribe=One-Click"
-MULTIPART = "multipart/form-data"
 LYNX = "Lynx/2.9.0dev.12 libwww-FM/2.14SSL-MM/1.4.1"
 
 
@@ -210,33 +209,6 @@ class TestPress:
 
 class TestOneClick:
     """The exact signal mutes at once, and nothing else does anything (RFC 8058)."""
-
-    @pytest.mark.parametrize(
-        ("body", "mimetype", "is_one"),
-        [
-            (MARKER, "application/x-www-form-urlencoded", True),
-            (f"{MARKER}\r\n", "application/x-www-form-urlencoded", True),
-            (f"a=b&{MARKER}", "application/x-www-form-urlencoded", True),
-            (MARKER, "", True),
-            (
-                '--B\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--B--\r\n',
-                MULTIPART,
-                True,
-            ),
-            ("B\nContent-Disposition: form-data; name=list-unsubscribe\n\nOne-Click\nB\n", MULTIPART, True),
-            ('--B\r\nContent-Disposition: form-data; name="choice"\r\n\r\nOne-Click\r\n--B--\r\n', MULTIPART, False),
-            ("", "", False),
-            ("List-Unsubscribe=one-click", "", False),
-            ("List-Unsubscribe=", "", False),
-            (MARKER, "text/plain", False),
-            (MARKER, MULTIPART, False),
-            ('{"List-Unsubscribe": "One-Click"}', "application/json", False),
-            (f"{MARKER}&a={'b' * 1_024}", "application/x-www-form-urlencoded", False),
-        ],
-        ids=ascii,
-    )
-    def test_the_signal_is_known_in_each_shape(self, body: str, mimetype: str, is_one: bool) -> None:
-        assert is_signal(body.encode(), mimetype) is is_one
 
     @pytest.mark.parametrize(("body", "status"), [(MARKER, 200), ("", 400)])
     def test_it_mutes_or_says_that_nothing_changed(

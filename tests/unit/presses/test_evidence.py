@@ -17,6 +17,7 @@ from flask_optout.presses.evidence import (
     Nonce,
     Page,
     doubts_about,
+    is_signal,
     new_visit,
     observe,
     visitor,
@@ -264,6 +265,38 @@ def test_where_a_proxy_hides_the_address_it_is_the_visit(
 ) -> None:
     one, another = (who(host, visit=visit, address=address, X_Forwarded_For=forwarded) for visit in "ab")
     assert (one == another) is not hidden
+
+
+MARKER = "List-Unsubscribe=One-Click"
+MULTIPART = "multipart/form-data"
+
+
+@pytest.mark.parametrize(
+    ("body", "mimetype", "is_one"),
+    [
+        (MARKER, "application/x-www-form-urlencoded", True),
+        (f"{MARKER}\r\n", "application/x-www-form-urlencoded", True),
+        (f"a=b&{MARKER}", "application/x-www-form-urlencoded", True),
+        (MARKER, "", True),
+        (
+            '--B\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--B--\r\n',
+            MULTIPART,
+            True,
+        ),
+        ("B\nContent-Disposition: form-data; name=list-unsubscribe\n\nOne-Click\nB\n", MULTIPART, True),
+        ('--B\r\nContent-Disposition: form-data; name="choice"\r\n\r\nOne-Click\r\n--B--\r\n', MULTIPART, False),
+        ("", "", False),
+        ("List-Unsubscribe=one-click", "", False),
+        ("List-Unsubscribe=", "", False),
+        (MARKER, "text/plain", False),
+        (MARKER, MULTIPART, False),
+        ('{"List-Unsubscribe": "One-Click"}', "application/json", False),
+        (f"{MARKER}&a={'b' * 1_024}", "application/x-www-form-urlencoded", False),
+    ],
+    ids=ascii,
+)
+def test_the_signal_is_known_in_each_shape(body: str, mimetype: str, is_one: bool) -> None:
+    assert is_signal(body.encode(), mimetype) is is_one
 
 
 SETS = {
