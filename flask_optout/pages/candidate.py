@@ -24,7 +24,7 @@ from ..presses.history import has_muted
 from ..presses.judge import Verdict
 from ..wiring import current_state
 from .routing import HOME, VERSIONS, PlacedBlueprint
-from .words import OF_LINK, Opportunity, of_link, optout_url, show, speaking, spoken, with_query
+from .words import OF_LINK, Opportunity, named, of_link, optout_url, show, speaking, spoken, with_query
 
 FOR_A_YEAR = "public, max-age=31536000, immutable"
 #: No form of ours is longer, and a longer body is read no further.
@@ -234,7 +234,9 @@ def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[tupl
 
 def own_url(claim: Claim) -> str:
     """The URL of the page of this link's holder, in the language that this page speaks by its link."""
-    return optout_url("optout.landing", token=joined(of_link(), current_state().tokens.reissue(Door.LANDING, claim)))
+    state = current_state()
+    url = state.links.prefix(Door.LANDING) + joined(of_link(), state.tokens.reissue(Door.LANDING, claim))
+    return named(url.removeprefix(state.place.origin))
 
 
 def element_id(claim: Claim) -> str:

@@ -219,12 +219,19 @@ def show(template: str, **context: Any) -> str:
 
 
 def optout_url(endpoint: str, **values: Any) -> str:
-    """The URL of a page or file of ours, as pages name it: its path, below that of ``OPTOUT_BASE_URL``.
+    """The URL of a page or file of ours, as pages name it: its path, below that of ``OPTOUT_BASE_URL``."""
+    place: Place = current_app.extensions["optout"].place
+    return named(
+        place.files[values["filename"]] if endpoint == "optout.static" else place.adapter.build(endpoint, values)
+    )
+
+
+def named(path: str) -> str:
+    """A path of ours as pages name it.
 
     It is absolute on a page of the host's where the app tells domains apart, as that page may stand on another one.
     """
     place: Place = current_app.extensions["optout"].place
-    path = place.files[values["filename"]] if endpoint == "optout.static" else place.adapter.build(endpoint, values)
     if place.host is None and place.subdomain is None:
         return path
     ours = isinstance(current_app.blueprints.get(request.blueprint or ""), PlacedBlueprint)
