@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -42,13 +42,6 @@ def recent_table(metadata: sa.MetaData) -> sa.Table:
     )
 
 
-class Recent(NamedTuple):
-    """The recent presses of a link; ``version`` is ``None`` where there is no row of them."""
-
-    version: int | None
-    presses: tuple[Press, ...]
-
-
 class RecentPresses:
     """The recent presses of one app's links. Every method raises the errors of :class:`Choices`.
 
@@ -67,7 +60,7 @@ class RecentPresses:
         """What stands for the holder of a link, and what was pressed of late."""
         rows = self._choices.store.read(lambda connection: self._rows(connection, claim))
         self._choices.afterwards()
-        return self._choices.found(rows), self._unexpired(rows).presses
+        return self._choices.found(rows), self._unexpired(rows)
 
     def press(self, claim: Claim, evidence: Evidence) -> Judgement:
         """Judge a press and do what the judgement says, in one transaction; when this returns, it is committed."""
@@ -79,11 +72,11 @@ class RecentPresses:
             this, everything = (choices.get(mark) for mark in claim.person)
             muted = bool(this and this.muted), bool(everything and everything.muted)
             mailed = bool(this and this.source in BY_MAIL), bool(everything and everything.source in BY_MAIL)
-            judgement = judge(Weighed(evidence, muted, recent.presses, mailed), self.layers)
+            judgement = judge(Weighed(evidence, muted, recent, mailed), self.layers)
             if judgement.verdict is Verdict.ACCEPT and True in judgement.sets.values():
                 self._alarms.count(connection, claim)
             if judgement.press is not None:
-                self._write(connection, claim.person[0], recent.version, [*recent.presses, judgement.press])
+                self._write(connection, claim.person[0], rows[0].version, [*recent, judgement.press])
             return judgement, [Statement(claim.person[at], mutes, "page") for at, mutes in judgement.sets.items()]
 
         while True:
@@ -126,16 +119,15 @@ class RecentPresses:
         marks = [*claim.person, *(claim.base or ())]
         return connection.execute(self._selects[len(marks)], self._choices.parameters(marks)).all()
 
-    def _unexpired(self, rows: Sequence[Any]) -> Recent:
-        version, expires, presses = rows[0][6:]
-        if version is None or expires <= self._clock():
-            return Recent(version, ())
-        return Recent(version, tuple(map(_press, json.loads(presses))))
+    def _unexpired(self, rows: Sequence[Any]) -> tuple[Press, ...]:
+        row = rows[0]
+        unexpired = row.version is not None and row.expires > self._clock()
+        return tuple(map(_press, json.loads(row.presses))) if unexpired else ()
 
     def _write(self, connection: sa.Connection, mark: Mark, version: int | None, presses: list[Press]) -> None:
         """Store the presses of a link.
 
-        :param version: that of the row that they were read from.
+        :param version: that of the row that they were read from; ``None`` where there is none.
         :raises KeyTaken: when another press was added since.
         """
         values = {
@@ -154,7 +146,11 @@ class RecentPresses:
     def _lock_sqlite(self, connection: sa.Connection) -> None:
         """SQLite waits for its one writer only where a transaction begins with a write; this changes no row."""
         if connection.dialect.name == "sqlite":
-            connection.execute(self._recent.update().where(sa.false()).values(version=0))
+            connection.execute(self._no_change)
+
+    @cached_property
+    def _no_change(self) -> sa.Update:
+        return self._recent.update().where(sa.false()).values(version=0)
 
 
 def _press(row: Sequence[Any]) -> Press:
