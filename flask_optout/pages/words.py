@@ -185,7 +185,7 @@ def _opportunity(found: Any) -> Opportunity:
     if wrong:
         raise ConfigurationError(
             f"The opportunity loader returned a {wrong}.",
-            "Pages and mails go without it, and say neither what people are invited to nor what they opted out of.",
+            "Without a title, pages and mails say neither what people are invited to nor what they opted out of.",
             "Let it be a plain function, not an async one, that returns an Opportunity, a mapping or an object with "
             "a title, beside 'summary', 'link', 'picture' and 'language', or None for one that is gone.",
         )
