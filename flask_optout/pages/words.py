@@ -175,13 +175,14 @@ def described(load: Callable[[str], Any] | None, id: str) -> Opportunity:
 
 
 def _opportunity(found: Any) -> Opportunity:
+    get: Callable[[str], Any]
     if inspect.iscoroutine(found):
         found.close()  # or Python warns that it was never awaited
     if isinstance(found, Mapping):
         wrong, get = None if "title" in found else "mapping without a title", found.get
     else:
         titled = found is None or (hasattr(found, "title") and not isinstance(found, str | bytes))
-        wrong, get = None if titled else type(found).__name__, functools.partial(_attribute, found)
+        wrong, get = None if titled else type(found).__name__, lambda name: getattr(found, name, None)
     if wrong:
         raise ConfigurationError(
             f"The opportunity loader returned a {wrong}.",
@@ -193,10 +194,6 @@ def _opportunity(found: Any) -> Opportunity:
     title, summary, language, *urls = (str(get(name) or "") for name in names)
     link, picture = (url if urlsplit(url).scheme in ("http", "https", "") else "" for url in urls)
     return Opportunity(" ".join(title.split()), summary, link, picture, tag_of(language))
-
-
-def _attribute(found: Any, name: str) -> Any:
-    return getattr(found, name, None)
 
 
 def render(template: str, **context: Any) -> str:
