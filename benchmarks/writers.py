@@ -64,8 +64,8 @@ def ours(context: Callable[[], AppContext]) -> Write:
         with context():
             tokens, now = state.tokens, state.clock()
             claim = tokens.read(Door.LANDING, tokens.mint(Door.LANDING, parse(person), OPPORTUNITY))
-            evidence = Evidence(Command.MUTE, at=now, issued=now - 60)
-            assert state.presses.press(claim, evidence, lambda salt: person).verdict is Verdict.ACCEPT
+            evidence = Evidence(Command.MUTE, visitor=person, at=now, issued=now - 60)
+            assert state.presses.press(claim, evidence).verdict is Verdict.ACCEPT
 
     return write
 

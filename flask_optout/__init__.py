@@ -14,7 +14,7 @@ from .errors import (
     StoreUnavailable,
 )
 from .extension import OptOut
-from .pages.opportunities import Opportunity
+from .pages.words import Opportunity
 
 __all__ = [
     "AddressError",

@@ -23,8 +23,8 @@ from .links.log_records import mask_records
 from .links.tokens import Door, checked_opportunity, tag_of
 from .mailers.stdlib import send_invitations
 from .pages.find_link import blueprint
-from .pages.routing import optout_url
 from .pages.toggle import optout_toggle
+from .pages.words import optout_url
 from .wiring import Database, Hooks, Loader, State, Tables, current_state
 
 #: What every template of the host knows of us.

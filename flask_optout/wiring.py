@@ -32,9 +32,8 @@ from .invitations.compose import Composer
 from .invitations.gate import Gate
 from .links.mailto import MailtoDoor
 from .links.tokens import CACHED, Claim, DataKey, Door, Links, Tokens, bad_token
-from .pages.languages import current_language, render, speaking, spoken
-from .pages.opportunities import Opportunity, described
 from .pages.routing import Place
+from .pages.words import Opportunity, current_language, described, render, speaking, spoken
 from .presses.domain_alarm import Alarms, alarm_table
 from .presses.evidence import Nonces
 from .presses.history import RecentPresses, recent_table

@@ -1,4 +1,4 @@
-// Tells the server which presses the browser itself made, and how soon (see flask_optout/presses/judge.py), and looks after
+// Tells the server which presses the browser itself made, and how soon (see flask_optout/presses/evidence.py), and looks after
 // the focus and what a screen reader hears while htmx changes the page. Without this file everything works.
 (function () {
   "use strict";

@@ -17,7 +17,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from flask_optout.pages.languages import CATALOGUES, DOMAIN
+from flask_optout.pages.words import CATALOGUES, DOMAIN
 
 ROOT = Path(__file__).parents[1]
 METHODS = {"flask_optout": [("**.py", "python")], "templates": [("**", "jinja2.ext:babel_extract")]}

@@ -7,12 +7,10 @@ import json
 import click
 from flask.cli import with_appcontext
 
-from ..pages.find_link import slots_of
+from ..pages.find_link import slot
 from ..wiring import current_state
 from .terminal import counted, typed
 
-#: Opportunities of one person; each of them may have asks.
-MOST_OPPORTUNITIES = 10_000
 NOTHING = "The Email Log holds nothing of this person."
 
 
@@ -29,8 +27,7 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
 
     Example: flask optout erase jane@example.org
     """
-    person, people = typed(address), current_state().people
-    mailbox = person.canonical
+    mailbox, people = typed(address).canonical, current_state().people
     held = invitations, resends = people.held(mailbox)
     again = counted(resends, "that was sent again", "that were sent again")
     rows = f"{counted(invitations, 'invitation')} and {again}"
@@ -39,8 +36,7 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
         return
     if any(held) and not yes:
         click.confirm("Remove all of it?", abort=True)
-    opportunities = people.opportunities(mailbox, MOST_OPPORTUNITIES)
-    people.erase(mailbox, slots_of(person, opportunities))  # also requests of somebody who was never invited
+    people.erase(mailbox, [slot(mailbox)])  # also requests of somebody who was never invited
     if any(held):
         click.echo("It is removed.")
 

@@ -15,7 +15,7 @@ from ..addresses import parse
 from ..email_log.search import Criteria
 from ..errors import OptOutError
 from ..links.tokens import Door
-from ..pages.one_click import UNSIGNED
+from ..pages.candidate import UNSIGNED
 from ..wiring import State
 from .finding import Finding, attempt, tell
 

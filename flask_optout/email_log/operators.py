@@ -17,8 +17,8 @@ from werkzeug.exceptions import BadRequest, NotFound
 from ..errors import ConfigurationError, StoreUnavailable
 from ..links.log_records import log, log_error
 from ..pages.candidate import LONGEST_FORM, protect
-from ..pages.languages import render
 from ..pages.routing import Place, PlacedBlueprint
+from ..pages.words import render
 from ..wiring import current_state
 from .tables import Times
 

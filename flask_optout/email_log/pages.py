@@ -22,8 +22,7 @@ from ..invitations.compose import Draft, Letter
 from ..links.log_records import log
 from ..links.tokens import Door, tag_of
 from ..mailers.own_mails import link_letter, serialised
-from ..pages.languages import of_app, render, speaking, translate
-from ..pages.routing import optout_url
+from ..pages.words import of_app, optout_url, render, speaking, translate
 from ..wiring import current_state
 from .operators import Guard, blueprint, page, register, times_of_app, title_of
 from .records import APART, Email, filled, reason, refusal

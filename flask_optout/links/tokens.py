@@ -18,12 +18,15 @@ from functools import lru_cache, partial
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from itsdangerous.signer import HMACAlgorithm
+
 from ..addresses import Address
 from ..errors import BadToken, OpportunityError
 
 #: The opportunity that stands for all invitations from this app.
 ALL = "*"
 VERSION = 1
+HMAC = HMACAlgorithm(hashlib.sha256)
 #: Bytes of a pseudonym of a person, of an opportunity, of a mail domain; of a signature (RFC 4868 section 2.1).
 DIGEST_SIZE, SCOPE_SIZE, TAG_SIZE, SIGNATURE_SIZE = 16, 8, 4, 16
 LONGEST_OPPORTUNITY = 128
@@ -223,7 +226,7 @@ class Tokens:
 
 def signature(key: bytes, payload: bytes, size: int = SIGNATURE_SIZE) -> bytes:
     """HMAC-SHA-256, cut: a third of a link would be signature otherwise."""
-    return hmac.digest(key, payload, "sha256")[:size]
+    return HMAC.get_signature(key, payload)[:size]
 
 
 def _token_in(path: str) -> str:

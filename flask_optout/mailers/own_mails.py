@@ -11,8 +11,7 @@ from flask import current_app
 from ..addresses import Address, Recipient
 from ..errors import ConfigurationError
 from ..invitations.compose import Letter
-from ..pages.languages import render, sender_of
-from ..pages.opportunities import Opportunity
+from ..pages.words import Opportunity, render, sender_of
 
 
 def deliver(letter: Letter) -> None:

@@ -1,47 +1,51 @@
-"""The candidate's blueprint, and the page at their link: what it shows, and what a press on it does."""
+"""The candidate's blueprint: the page at their link, what a press on it does, and their mail program's one click."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Response, current_app, make_response, redirect, request
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..choices.repository import Choice
-from ..errors import BadToken, ConfigurationError, JournalError, StoreUnavailable
-from ..links.log_records import log_error
+from ..errors import BadToken, OptOutError
+from ..links.log_records import log, log_error
 from ..links.tokens import ALL, Claim, Door, joined, split
-from ..presses.evidence import (
-    COMMANDS,
-    LANDING,
-    Command,
-    Nonce,
-    Page,
-    has_muted,
-    new_visit,
-    observe,
-    shows_everything,
-    visitor,
-)
+from ..presses.evidence import LANDING, LONGEST_SIGNAL, Command, Nonce, Page, is_signal, new_visit, observe, visitor
+from ..presses.history import has_muted
 from ..presses.judge import Verdict
 from ..wiring import current_state
-from .languages import OF_LINK, of_browser, of_link, render, speaking, spoken
-from .opportunities import Opportunity, hosts_page
-from .routing import HOME, RECEIPT, VERSIONS, PlacedBlueprint, optout_url, with_query
+from .routing import HOME, VERSIONS, PlacedBlueprint
+from .words import OF_LINK, Opportunity, named, of_link, optout_url, show, speaking, spoken, with_query
 
 FOR_A_YEAR = "public, max-age=31536000, immutable"
 #: No form of ours is longer, and a longer body is read no further.
 LONGEST_FORM = 16_384
+#: The answer to a request without the signal; nobody else in a host would say it.
+UNSIGNED = "Nothing changed: the body is not List-Unsubscribe=One-Click.\n"
+TEXT = "text/plain; charset=utf-8"
 #: The fields of our forms other than the button.
 FIELDS = {"nonce", "scripts", "seen", "toggle"}
 RETRY_AFTER = 60
-#: Seconds for which a reload of the page after a press still says what the press did.
-RESULT_AGE = 600.0
+#: The field of a URL that says what the press before it did, and seconds for which a reload still says it.
+RECEIPT, RESULT_AGE = "optout", 600.0
 #: Where a request for the host's landing page keeps what its toggle shows.
 TOGGLE = "optout.toggle"
+#: Text browsers show what a stylesheet hides from people.
+TEXT_BROWSER = re.compile(r"\b(?:lynx|w3m|e?links|edbrowse|emacs)\b", re.IGNORECASE)
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Robots-Tag": "noindex, nofollow",
+    "X-Content-Type-Options": "nosniff",
+}
 CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
 blueprint: PlacedBlueprint = PlacedBlueprint(
@@ -49,11 +53,25 @@ blueprint: PlacedBlueprint = PlacedBlueprint(
 )
 
 
+@blueprint.get("/one-click/<optout_token:token>", endpoint="one_click")
 @blueprint.get("/<optout_token:token>")
 def landing(token: str) -> Response:
-    """Show the invitation with its mute, or the mute with its undo; change nothing."""
-    claim = claimed(Door.LANDING, token)
+    """Show the invitation with its mute, or the mute with its undo; change nothing.
+
+    Mail programs without one-click open its URL in a browser.
+    """
+    claim = claimed(Door.ONE_CLICK if request.endpoint == "optout.one_click" else Door.LANDING, token)
     return landing_page(claim, opened(claim))
+
+
+@blueprint.post("/one-click/<optout_token:token>")
+def one_click_press(token: str) -> Response:
+    """Mute at once, as the candidate's mail program asks (RFC 8058 section 3.2)."""
+    claim = claimed(Door.ONE_CLICK, token)
+    if not is_signal(request.stream.read(LONGEST_SIGNAL + 1), request.mimetype):
+        return Response(UNSIGNED, 400, content_type=TEXT)
+    current_state().presses.one_click(claim)
+    return Response("You will get no more of these invitations.\n", content_type=TEXT)
 
 
 @blueprint.post("/<optout_token:token>")
@@ -62,29 +80,16 @@ def press(token: str) -> BaseResponse:
     state = current_state()
     claim = claimed(Door.LANDING, token)
     request.max_content_length = LONGEST_FORM
-    text, now = request.form.get("nonce", ""), state.clock()
-    nonce = state.nonces.read(claim, text, now)
-    visit, back = (new_visit(), "") if nonce is None else (nonce.visit, nonce.back)
-    evidence = observe(request, _command(nonce, text), nonce, now)
-    judgement = state.presses.press(claim, evidence, partial(visitor, request, visit, state.visitor_secret))
-    said = None if judgement.cause == "no button" else evidence.command
-    if judgement.asks:
-        return landing_page(claim, Nonce(Page.REPEAT, state.clock(), visit, said, back))
-    result = Nonce(Page.RESULT, state.clock(), visit, said, back)
-    if judgement.verdict is Verdict.SHOW or "HX-Request" in request.headers:
-        return landing_page(claim, result if judgement.press is not None else result._replace(page=Page.OPENED))
+    evidence = observe(request, claim, state.nonces, state.clock(), state.visitor_secret)
+    judgement = state.presses.press(claim, evidence)
+    page = Page.REPEAT if judgement.asks else Page.OPENED if judgement.press is None else Page.RESULT
+    said = evidence.command if evidence.pressed else None
+    result = Nonce(page, state.clock(), evidence.visit, said, evidence.back)
+    if judgement.asks or judgement.verdict is Verdict.SHOW or "HX-Request" in request.headers:
+        return landing_page(claim, result)
     receipt = state.nonces.issue(claim, result._replace(back=""))
-    url = own_url(claim) if back in ("", LANDING) else back
+    url = own_url(claim) if evidence.back in ("", LANDING) else evidence.back
     return redirect(f"{with_query(url, [(RECEIPT, receipt)])}#{element_id(claim)}", 303)
-
-
-def _command(nonce: Nonce | None, text: str) -> Command | None:
-    """What the pressed button says; where the page asked to press once more, its form is in words of its own."""
-    if nonce is None or nonce.page is not Page.REPEAT:
-        return COMMANDS.get(request.form.get("choice", ""))
-    word = partial(current_state().nonces.word, text)
-    answer = request.form.get(word("name"))
-    return None if answer is None else next((each for each in Command if word(each.choice) == answer), Command.DECOY)
 
 
 def claimed(door: Door, path: str) -> Claim:
@@ -96,18 +101,11 @@ def claimed(door: Door, path: str) -> Claim:
     return claim
 
 
-def show(template: str, **context: Any) -> str:
-    """Render a page in the language of the link, or else of the browser, or else of the app."""
-    with speaking([of_link(), *of_browser()]):
-        return render(template, **context)
-
-
 def landing_page(claim: Claim, nonce: Nonce) -> Response:
     """The page for the holder of a link: the host's own where it invites, else ours; for htmx what changes of it."""
     if "HX-Request" in request.headers:
-        toggle = bool(nonce.back)
-        page = page_context(claim, nonce, toggle)
-        return make_response(show("_toggle.html" if toggle else "_choice.html", page=page, part=True))
+        page = page_context(claim, nonce, toggle=bool(nonce.back))
+        return make_response(show("part.html", page=page, part=True))
     state = current_state()
     view = state.hooks.landing_page
     page = page_context(claim, nonce, in_place=view is None and not nonce.back)
@@ -115,18 +113,25 @@ def landing_page(claim: Claim, nonce: Nonce) -> Response:
         text = state.nonces.issue(claim, nonce._replace(back=LANDING))
         request.environ[TOGGLE] = replace(page, nonce=text, in_place=True, toggle=True)
         with speaking([of_link()]):
-            own = hosts_page(view, claim.opportunity)
+            own = _hosts_page(view, claim.opportunity)
         if own is not None:
             return own
     return make_response(show("landing.html", page=page))
 
 
-class AnswerButton(NamedTuple):
-    """A button of the page that asks to press once more; in words of that page, so that nobody knows them before."""
-
-    choice: str
-    name: str
-    value: str
+def _hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
+    """The host's own page for an opportunity, if it has one; what stands or goes wrong there never breaks a link."""
+    try:
+        answer = current_app.ensure_sync(view)(id)
+        if answer is not None and (response := make_response(answer)).status_code == 200:
+            response.headers.pop("Content-Security-Policy", None)
+            return response
+    except HTTPException:  # such as get_or_404 for an opportunity that is gone
+        pass
+    except Exception:
+        failed = "The landing page failed; the candidate sees the page of Flask-OptOut."
+        log(current_app.logger, logging.ERROR, "landing_page_failed", failed, exc_info=True)
+    return None
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ class PageContext:
     :param only_everything: whether the link is for all invitations, and for no opportunity.
     :param said: the press that led to this page, if one did.
     :param asked: the press that the page asks for once more, if it does.
-    :param answers: the buttons that answer that; empty where nothing is asked.
+    :param answers: the buttons that answer that, each as what it means, its name and its value.
     :param decoys: whether there are buttons that no person sees; a text browser would show them.
     :param toggle: whether it is one line in a page of the host's.
     :param in_place: whether htmx changes the page in place; without, a press leads to a new page.
@@ -156,12 +161,12 @@ class PageContext:
     nonce: str
     said: Command | None
     asked: Command | None
-    answers: list[AnswerButton]
+    answers: list[tuple[Command, str, str]]
     decoys: bool
-    at_hand: bool
     toggle: bool
     in_place: bool
     id: str
+    at_hand: bool
 
     @property
     def muted(self) -> bool:
@@ -172,8 +177,8 @@ class PageContext:
 def opened(claim: Claim) -> Nonce:
     """The nonce of a page that is opened: by hand, or as the result of a press whose receipt its URL brings."""
     state = current_state()
-    now = state.clock()
-    receipt = state.nonces.read(claim, request.args.get(RECEIPT, ""), now)
+    now, text = state.clock(), request.args.get(RECEIPT)
+    receipt = state.nonces.read(claim, text, now) if text else None
     if receipt is None or receipt.page is not Page.RESULT or now - receipt.issued > RESULT_AGE:
         return Nonce(Page.OPENED, now, new_visit())
     return receipt._replace(issued=now)
@@ -189,10 +194,9 @@ def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: boo
     this, everything = claim.person
     choices, recent = state.presses.look(claim)
     muted = {mark: choice for mark, choice in choices.items() if choice.muted}
-    decoys, text = not shows_everything(request.user_agent), state.nonces.issue(claim, nonce)
+    decoys, text = not TEXT_BROWSER.search(request.user_agent.string), state.nonces.issue(claim, nonce)
     asked = (nonce.said or Command.MUTE) if nonce.page is Page.REPEAT else None
-    led_by_mute = nonce.page is Page.RESULT and nonce.said is not None and nonce.said.muted is True
-    same = has_muted(recent.presses, nonce, visitor(request, nonce.visit, state.visitor_secret, recent.salt))
+    who = visitor(request, claim, nonce.visit, state.visitor_secret) if recent else ""
     return PageContext(
         opportunity=state.opportunity(claim.opportunity),
         this=muted.get(this),
@@ -208,28 +212,30 @@ def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: boo
         toggle=toggle,
         in_place=in_place,
         id=element_id(claim),
-        at_hand=bool(muted) and (led_by_mute or same),
+        at_hand=bool(muted) and has_muted(recent, nonce, who),
     )
 
 
-def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[AnswerButton]:
+def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[tuple[Command, str, str]]:
     """The press that is asked for once more, behind its opposite, among decoys in places that vary with the page.
 
     What takes the first button that there is, the first that is in sight, or the last one, changes nothing.
     """
     word = partial(current_state().nonces.word, nonce)
     other = Command.LEAVE if muted or asked.muted is not True else Command.KEEP
-    answers = [(each.choice, word(each.choice)) for each in (other, asked)]
+    answers = [(each, word("choice"), word(each)) for each in (other, asked)]
     if decoys:
-        first, middle, last = ((Command.DECOY.choice, word(f"decoy {number}")) for number in range(3))
-        answers.insert(int(middle[1][1:], 16) % 3, middle)
+        first, middle, last = ((Command.DECOY, word("choice"), word(f"decoy {number}")) for number in range(3))
+        answers.insert(int(middle[2][1:], 16) % 3, middle)
         answers = [first, *answers, last]
-    return [AnswerButton(choice, word("name"), value) for choice, value in answers]
+    return answers
 
 
 def own_url(claim: Claim) -> str:
     """The URL of the page of this link's holder, in the language that this page speaks by its link."""
-    return optout_url("optout.landing", token=joined(of_link(), current_state().tokens.reissue(Door.LANDING, claim)))
+    state = current_state()
+    url = state.links.prefix(Door.LANDING) + joined(of_link(), state.tokens.reissue(Door.LANDING, claim))
+    return named(url.removeprefix(state.place.origin))
 
 
 def element_id(claim: Claim) -> str:
@@ -243,10 +249,8 @@ def dead_link(error: BadToken) -> tuple[str, int]:
     return show("dead_link.html"), 404
 
 
-@blueprint.errorhandler(StoreUnavailable)
-@blueprint.errorhandler(ConfigurationError)
-@blueprint.errorhandler(JournalError)
-def unavailable(error: StoreUnavailable | ConfigurationError | JournalError) -> Response:
+@blueprint.errorhandler(OptOutError)
+def unavailable(error: OptOutError) -> Response:
     """Say that nothing changed, and when to try again."""
     log_error(current_app.logger, error)
     template = "_unavailable.html" if "HX-Request" in request.headers else "unavailable.html"
@@ -272,17 +276,17 @@ def exempt_from_csrf(endpoint: str | None, values: dict[str, Any] | None) -> Non
 @blueprint.after_request
 def protect(response: Response) -> Response:
     """Keep pages out of caches, indexes, frames and referrers; they name nobody, but their URL is a credential."""
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    headers = response.headers
     if request.endpoint == "optout.static":
+        headers["X-Content-Type-Options"] = "nosniff"
         # While servers are brought up to date, one may be asked for the version of another: nobody keeps its answer.
         if request.args.get("v", "") == VERSIONS.get((request.view_args or {})["filename"]):
-            response.headers["Cache-Control"] = FOR_A_YEAR
+            headers["Cache-Control"] = FOR_A_YEAR
         return response
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    for name, value in HEADERS.items():
+        headers[name] = value
     # The frame of a message in the Email Log has its own.
-    response.headers.setdefault("Content-Security-Policy", CSP)
+    headers.setdefault("Content-Security-Policy", CSP)
     response.vary.add("HX-Request")
     if "babel" in current_app.extensions and not of_link():
         response.vary.add("Accept-Language")

@@ -8,7 +8,7 @@ there was one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import sqlalchemy as sa
@@ -19,21 +19,18 @@ from ..choices.store import KeyTaken, insert
 from ..email_log.tables import now
 from ..errors import AddressError, OptOutError
 from ..links.log_records import log
-from ..links.tokens import ALL, Claim, Door, bad_token
+from ..links.tokens import Claim, Door, bad_token
 from ..mailers.own_mails import default_sender, deliver, link_letter
 from ..wiring import current_state
-from . import one_click  # noqa: F401  (its routes)
-from .candidate import LONGEST_FORM, blueprint, show
-from .languages import of_browser, speaking
+from .candidate import LONGEST_FORM, blueprint
+from .words import of_browser, show, speaking
 
 #: The candidate's blueprint, with all pages on it.
 __all__ = ["blueprint"]
 #: Opportunities whose links are mailed to who has lost theirs.
 LINKS = 10
-#: Mails on one day to one address: from the page for lost links, or from an ask page for one opportunity.
-MOST_MAILS = 3
-#: Mails on one day to one address from all ask pages, and for one client from the page for lost links.
-MOST_IN_ALL, MOST_FOR_CLIENT = 10, 20
+#: Mails with links on one day: to one address, and for one client from the page for lost links.
+MOST_MAILS, MOST_FOR_CLIENT = 3, 20
 
 
 @blueprint.get("/ask/<path:token>")
@@ -73,20 +70,12 @@ def _mailed(mail: Callable[[Address], None]) -> Response:
 
     :param mail: mails them, if there are any for this address.
     """
-    request.max_content_length = LONGEST_FORM
+    state, request.max_content_length = current_state(), LONGEST_FORM
     work = copy_current_request_context(partial(_mail, mail, request.form.get("address", "")))
-    if not _submit(work):
-        return make_response(show("unavailable.html"), 503)
-    return make_response(show("ask.html", answered=True))
-
-
-def _submit(work: Callable[[], None]) -> bool:
-    """Have work done by a thread; say whether there was a place for it."""
-    state = current_state()
     if not state.places.acquire(blocking=False):
-        return False
+        return make_response(show("unavailable.html"), 503)
     state.threads.submit(work).add_done_callback(lambda _: state.places.release())
-    return True
+    return make_response(show("ask.html", answered=True))
 
 
 def _mail(mail: Callable[[Address], None], typed: str) -> None:
@@ -103,16 +92,15 @@ def _mail(mail: Callable[[Address], None], typed: str) -> None:
 
 
 def _mail_asked(claim: Claim, address: Address) -> None:
-    invited, anything = claim.person
-    if invited != current_state().tokens.keys[Door.ASK].mark(address, claim.opportunity):
-        return
-    if _may_mail([(_slot(invited.digest.hex()), MOST_MAILS), (_slot(anything.digest.hex()), MOST_IN_ALL)]):
+    invited = current_state().tokens.keys[Door.ASK].mark(address, claim.opportunity)
+    if invited == claim.person[0] and _may_mail({slot(address.canonical): MOST_MAILS}):
         _mail_links(address, [claim.opportunity])
 
 
 def _mail_lost(client: str, address: Address) -> None:
     opportunities = current_state().people.opportunities(address.canonical, LINKS)
-    if opportunities and _may_mail([(_slot(address.canonical), MOST_MAILS), (_slot(client), MOST_FOR_CLIENT)]):
+    limits = {slot(address.canonical): MOST_MAILS, slot(client): MOST_FOR_CLIENT}
+    if opportunities and _may_mail(limits):
         _mail_links(address, opportunities)
 
 
@@ -124,33 +112,25 @@ def _mail_links(address: Address, opportunities: list[str]) -> None:
     deliver(letter)
 
 
-def slots_of(address: Address, opportunities: Iterable[str]) -> list[bytes]:
-    """The pseudonyms under which the mails to an address are counted."""
-    key = current_state().tokens.keys[Door.ASK]
-    marks = (key.mark(address, about) for about in (ALL, *opportunities))
-    return [_slot(address.canonical), *(_slot(mark.digest.hex()) for mark in marks)]
-
-
-def _slot(counted: str) -> bytes:
-    """A pseudonym of an address, a client or a pseudonym; operators see the last in tokens, and cannot compute it."""
+def slot(counted: str) -> bytes:
+    """The pseudonym under which the mails to an address, or for a client, are counted."""
     return current_state().key.digest("asked", counted)
 
 
-def _may_mail(limits: Iterable[tuple[bytes, int]]) -> bool:
+def _may_mail(limits: Mapping[bytes, int]) -> bool:
     """Whether each slot has had fewer than its number of mails today; if so, count one more for each."""
     state = current_state()
     table, day = state.tables.log.asked, now().date()
 
     def count(connection: sa.Connection) -> bool:
         connection.execute(table.delete().where(table.c.day < day))
-        rows = []
-        for slot, most in limits:
-            counted = sa.select(sa.func.count()).where(table.c.day == day, table.c.slot == slot)
-            number = connection.scalar(counted) or 0
-            if number >= most:
-                return False
-            rows.append({"day": day, "slot": slot, "number": number + 1})
-        insert(connection, table, *rows)
+        counted = sa.select(table.c.slot, sa.func.count()).where(table.c.day == day, table.c.slot.in_([*limits]))
+        numbers = {bytes(slot): number for slot, number in connection.execute(counted.group_by(table.c.slot))}
+        if any(numbers.get(slot, 0) >= most for slot, most in limits.items()):
+            return False
+        insert(
+            connection, table, *({"day": day, "slot": slot, "number": numbers.get(slot, 0) + 1} for slot in limits)
+        )
         return True
 
     try:

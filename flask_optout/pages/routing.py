@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, current_app, request
+from flask import Blueprint, Flask, request
 from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BaseConverter, Map, MapAdapter
@@ -16,12 +18,10 @@ from werkzeug.sansio.utils import get_host
 
 #: Templates and static files stand beside the package in a checkout and inside it when installed.
 HOME = next(place for place in Path(__file__).parents[1:3] if (place / "templates").is_dir())
-#: What changes in a file's URL when the file does, so that browsers may keep it.
+#: A digest of each file, which stands in its URL.
 VERSIONS = {
     file.name: hashlib.blake2b(file.read_bytes(), digest_size=6).hexdigest() for file in (HOME / "static").iterdir()
 }
-#: The field of a URL that says what the press before it did.
-RECEIPT = "optout"
 
 
 class AnyToken(BaseConverter):
@@ -34,7 +34,8 @@ class AnyToken(BaseConverter):
     part_isolating = False
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True)
+class Place:
     """Where ``OPTOUT_BASE_URL`` leads.
 
     ``subdomain`` and ``host`` are the domain part of our routes, if the app tells domains apart. ``origin`` is the
@@ -52,15 +53,20 @@ class Place(NamedTuple):
         """Read it off the app's settings."""
         url = str(app.config["OPTOUT_BASE_URL"]).rstrip("/")
         base = urlsplit(url)
-        host = get_host(base.scheme, base.netloc.lower())
-        origin, script = url.removesuffix(base.path), base.path or "/"
-        if app.url_map.host_matching:
-            return cls(None, host, origin, app.url_map.bind(host, script_name=script))
-        served = app.config["SERVER_NAME"] or ""
-        if app.subdomain_matching and served and host.endswith(f".{served}"):
-            subdomain = host.removesuffix(f".{served}")
-            return cls(subdomain, None, origin, app.url_map.bind("", subdomain=subdomain, script_name=script))
-        return cls(None, None, origin, app.url_map.bind("", script_name=script))
+        domain = get_host(base.scheme, base.netloc.lower())
+        host = domain if app.url_map.host_matching else None
+        served = f".{app.config['SERVER_NAME']}" if app.config["SERVER_NAME"] and app.subdomain_matching else None
+        subdomain = domain.removesuffix(served) if not host and served and domain.endswith(served) else None
+        adapter = app.url_map.bind(host or "", subdomain=subdomain, script_name=base.path or "/")
+        return cls(subdomain, host, url.removesuffix(base.path), adapter)
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """The path of each static file, which changes when the file does, so that browsers may keep it."""
+        return {
+            name: self.adapter.build("optout.static", {"filename": name, "v": version})
+            for name, version in VERSIONS.items()
+        }
 
     def register(self, app: Flask, blueprint: Blueprint, prefix: str, build_only: bool = False) -> None:
         """Put a blueprint there.
@@ -85,17 +91,16 @@ class Place(NamedTuple):
             page: Any = rule.empty()
             page.build_only, page.provide_automatic_options = False, rule.provide_automatic_options  # type: ignore[attr-defined]
             pages.add(page)
-        preprocess: Any = app.preprocess_request
+        no_page: Any = app.raise_routing_exception
 
-        def preprocess_request(*args: Any) -> Any:
-            answer = preprocess(*args)
-            # A look at the path first: every request of the app comes by here.
-            if answer is None and prefix in request.path and _routed(app, pages, admit):
+        def raise_routing_exception(*args: Any) -> None:
+            if prefix in request.path and _routed(app, pages, admit):
                 for before_request in app.before_request_funcs[blueprint.name]:  # which Flask has passed by
                     before_request()
-            return answer
+            if request.routing_exception is not None:
+                no_page(*args)
 
-        app.preprocess_request = preprocess_request  # type: ignore[method-assign]
+        app.raise_routing_exception = raise_routing_exception  # type: ignore[assignment, method-assign]
 
 
 def _routed(app: Flask, pages: Map, admit: Callable[[], bool]) -> bool:
@@ -113,37 +118,6 @@ def _routed(app: Flask, pages: Map, admit: Callable[[], bool]) -> bool:
         return False
     request.url_rule, request.view_args, request.routing_exception = rule, values, exception
     return True
-
-
-def optout_url(endpoint: str, **values: Any) -> str:
-    """The URL of a page or file of ours, as pages name it: its path, below that of ``OPTOUT_BASE_URL``.
-
-    It is absolute on a page of the host's where the app tells domains apart, as that page may stand on another one.
-    """
-    place: Place = current_app.extensions["optout"].place
-    current_app.inject_url_defaults(endpoint, values)
-    if endpoint == "optout.static":
-        values["v"] = VERSIONS.get(values["filename"])
-    path = place.adapter.build(endpoint, values)
-    if place.host is None and place.subdomain is None:
-        return path
-    ours = isinstance(current_app.blueprints.get(request.blueprint or ""), PlacedBlueprint)
-    return path if ours else place.origin + path
-
-
-def here() -> str:
-    """The URL of the page that is being answered, as pages name it; empty where no form can come back to it."""
-    if request.method not in ("GET", "HEAD"):
-        return ""
-    place: Place = current_app.extensions["optout"].place
-    apart = place.host is not None or place.subdomain is not None
-    url = request.base_url if apart else place.adapter.script_name.rstrip("/") + quote(request.path)
-    return with_query(url, [pair for pair in request.args.items(multi=True) if pair[0] != RECEIPT])
-
-
-def with_query(url: str, fields: list[tuple[str, str]]) -> str:
-    """A URL with more fields in its query."""
-    return f"{url}{'&' if '?' in url else '?'}{urlencode(fields)}" if fields else url
 
 
 class PlacedBlueprint(Blueprint):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from flask import current_app, request
 from markupsafe import Markup
 
@@ -10,9 +12,8 @@ from ..errors import ConfigurationError, JournalError, StoreUnavailable
 from ..links.log_records import log_error
 from ..links.tokens import Door, checked_opportunity
 from ..wiring import current_state
-from .candidate import TOGGLE, opened, page_context
-from .languages import render
-from .routing import here
+from .candidate import RECEIPT, TOGGLE, opened, page_context
+from .words import render, with_query
 
 
 def optout_toggle(address: Recipient | None = None, opportunity: str | None = None) -> Markup:
@@ -34,8 +35,18 @@ def optout_toggle(address: Recipient | None = None, opportunity: str | None = No
         state = current_state()
         token = state.tokens.mint(Door.LANDING, parse(address or ""), checked_opportunity(opportunity))
         claim = state.tokens.read(Door.LANDING, token)
-        page = page_context(claim, opened(claim)._replace(back=here()), toggle=True)
+        page = page_context(claim, opened(claim)._replace(back=_here()), toggle=True)
     except (StoreUnavailable, ConfigurationError, JournalError) as error:
         log_error(current_app.logger, error)
         page = None
     return Markup(render("toggle.html", page=page))
+
+
+def _here() -> str:
+    """The URL of the page that is being answered, as pages name it; empty where no form can come back to it."""
+    if request.method not in ("GET", "HEAD"):
+        return ""
+    place = current_state().place
+    apart = place.host is not None or place.subdomain is not None
+    url = request.base_url if apart else place.adapter.script_name.rstrip("/") + quote(request.path)
+    return with_query(url, [pair for pair in request.args.items(multi=True) if pair[0] != RECEIPT])

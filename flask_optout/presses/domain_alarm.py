@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime
 import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -103,29 +104,23 @@ class Alarms:
         alarm, today = self._alarm.c, self._today()
         people = sa.func.count()
         query = (
-            sa.select(alarm.domain, alarm.day, people)
+            sa.select(alarm.day, alarm.domain, people)
             .where(alarm.day < today, alarm.day >= today - datetime.timedelta(DAYS_KEPT))
             .group_by(alarm.domain, alarm.day)
             .having(people >= STEPS[0])
             .order_by(alarm.day.desc())
         )
-        counts: dict[datetime.date, dict[bytes, int]] = {}
-        for tag, day, count in self._rows(query):
-            counts.setdefault(day, {})[bytes(tag)] = count
-        for day, tags in counts.items():
-            for domain, size in self._sizes(day, tags).items():
-                count = tags[self._domain(domain)]
+        for day, rows in groupby(self._rows(query), lambda row: row[0]):
+            counts = {bytes(tag): count for _, tag, count in rows}
+            invited: dict[str, set[str]] = {}
+            for mailbox in self._invited(day - datetime.timedelta(WEEK), day):
+                domain = mailbox.rpartition("@")[2]
+                if self._domain(domain) in counts:
+                    invited.setdefault(domain, set()).add(parse(mailbox).base or mailbox)
+            for domain, mailboxes in invited.items():
+                count, size = counts[self._domain(domain)], len(mailboxes)
                 if size >= LEAST_INVITED and 2 * count >= size:
                     yield Alarm(domain, day, STEPS[bisect_right(STEPS, min(count, size - 1)) - 1])
-
-    def _sizes(self, day: datetime.date, tags: Container[bytes]) -> dict[str, int]:
-        """How many people were invited at the domains with these tags in the week up to this day."""
-        people: dict[str, set[str]] = {}
-        for mailbox in self._invited(day - datetime.timedelta(WEEK), day):
-            domain = mailbox.rpartition("@")[2]
-            if self._domain(domain) in tags:
-                people.setdefault(domain, set()).add(parse(mailbox).base or mailbox)
-        return {domain: len(each) for domain, each in people.items()}
 
     def _domain(self, domain: str) -> bytes:
         return self._tag(self._key.domain_tag(domain), DOMAIN_SIZE)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
 from ..choices.repository import Choice, Choices, Statement
 from ..choices.store import KeyTaken, insert
-from ..choices.tables import binary, mark_columns, table, text
+from ..choices.tables import mark_columns, table, text
 from ..links.tokens import Claim, Mark
 from .domain_alarm import Alarms
-from .evidence import COMMANDS, Evidence, Muted, Outcome, Press
-from .judge import LAYERS, Judgement, Layer, Verdict, Weighed, judge
+from .evidence import Command, Evidence, Nonce, Page
+from .judge import LAYERS, OBEYED, WINDOW, Judgement, Layer, Outcome, Press, Verdict, Weighed, judge
 
 #: The doors of mail programs, as they stand in a choice.
 BY_MAIL = ("one-click", "mailto")
@@ -26,7 +24,6 @@ BY_MAIL = ("one-click", "mailto")
 SECONDS_KEPT = 1800
 #: Presses that are kept of one link.
 MOST_PRESSES = 16
-SALT_SIZE = 8
 
 
 def recent_table(metadata: sa.MetaData) -> sa.Table:
@@ -39,19 +36,9 @@ def recent_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("version", sa.Integer, nullable=False),
         # Seconds since the epoch.
         sa.Column("expires", sa.BigInteger, nullable=False),
-        # The key of the visitors' pseudonyms.
-        sa.Column("salt", binary(SALT_SIZE), nullable=False),
         sa.Column("presses", text(), nullable=False),
         sa.Index("ix_optout_recent_press_expires", "expires"),
     )
-
-
-class Recent(NamedTuple):
-    """The recent presses of a link; ``version`` is ``None`` where there is no row of them."""
-
-    version: int | None
-    salt: bytes
-    presses: tuple[Press, ...]
 
 
 class RecentPresses:
@@ -68,33 +55,28 @@ class RecentPresses:
         self._alarms = alarms
         self._clock = clock
 
-    def look(self, claim: Claim) -> tuple[dict[Mark, Choice], Recent]:
+    def look(self, claim: Claim) -> tuple[dict[Mark, Choice], tuple[Press, ...]]:
         """What stands for the holder of a link, and what was pressed of late."""
         rows = self._choices.store.read(lambda connection: self._rows(connection, claim))
         self._choices.afterwards()
         return self._choices.found(rows), self._unexpired(rows)
 
-    def press(self, claim: Claim, evidence: Evidence, visitor: Callable[[bytes], str]) -> Judgement:
-        """Judge a press and do what the judgement says, in one transaction; when this returns, it is committed.
-
-        :param visitor: gives the pseudonym of who presses, under the salt of the link's recent presses.
-        """
+    def press(self, claim: Claim, evidence: Evidence) -> Judgement:
+        """Judge a press and do what the judgement says, in one transaction; when this returns, it is committed."""
 
         def work(connection: sa.Connection) -> tuple[Judgement, list[Statement]]:
             self._lock_sqlite(connection)
             rows = self._rows(connection, claim)
             choices, recent = self._choices.found(rows), self._unexpired(rows)
-            known = replace(evidence, visitor=visitor(recent.salt))
-            standing = [choices.get(mark) for mark in claim.person]
-            muted = _both(choice is not None and choice.muted for choice in standing)
-            mailed = _both(choice is not None and choice.source in BY_MAIL for choice in standing)
-            judgement = judge(Weighed(known, muted, recent.presses, mailed), self.layers)
+            this, everything = (choices.get(mark) for mark in claim.person)
+            muted = bool(this and this.muted), bool(everything and everything.muted)
+            mailed = bool(this and this.source in BY_MAIL), bool(everything and everything.source in BY_MAIL)
+            judgement = judge(Weighed(evidence, muted, recent, mailed), self.layers)
             if judgement.verdict is Verdict.ACCEPT and True in judgement.sets.values():
                 self._alarms.count(connection, claim)
             if judgement.press is not None:
-                self._write(connection, claim.person[0], recent, judgement.press)
-            said = [Statement(claim.person[which], muted, "page") for which, muted in judgement.sets.items()]
-            return judgement, said
+                self._write(connection, claim.person[0], rows[0].version, [*recent, judgement.press])
+            return judgement, [Statement(claim.person[at], mutes, "page") for at, mutes in judgement.sets.items()]
 
         while True:
             with suppress(KeyTaken):  # somebody else has pressed at the same time, and was faster
@@ -125,71 +107,69 @@ class RecentPresses:
 
     @cached_property
     def _selects(self) -> dict[int, sa.Select[Any]]:
-        recent = self._recent.c
+        """What stands at so many marks of a link, and in each row its recent presses."""
+        recent, choice = self._recent.c, self._choices.tables.choice
         of_link = sa.and_(recent.scope == sa.bindparam("scope0"), recent.digest == sa.bindparam("digest0"))
-        choice = self._choices.tables.choice
-        return {
-            places: self._choices.select(places)
-            .add_columns(recent.version, recent.expires, recent.salt, recent.presses)
-            .select_from(choice.outerjoin(self._recent, of_link))
-            for places in (2, 4)
-        }
+        joined = choice.outerjoin(self._recent, of_link)
+        columns = recent.version, recent.expires, recent.presses
+        return {at: self._choices.select(at).add_columns(*columns).select_from(joined) for at in (2, 4)}
 
     def _rows(self, connection: sa.Connection, claim: Claim) -> Sequence[Any]:
         marks = [*claim.person, *(claim.base or ())]
         return connection.execute(self._selects[len(marks)], self._choices.parameters(marks)).all()
 
-    def _unexpired(self, rows: Sequence[Any]) -> Recent:
-        """The recent presses, which stand in each row; without any, there is a new salt."""
-        version, expires, salt, presses = rows[0][6:]
-        if version is None or expires <= self._clock():
-            return Recent(version, secrets.token_bytes(SALT_SIZE), ())
-        return Recent(version, bytes(salt), tuple(map(_press, json.loads(presses))))
+    def _unexpired(self, rows: Sequence[Any]) -> tuple[Press, ...]:
+        row = rows[0]
+        unexpired = row.version is not None and row.expires > self._clock()
+        return tuple(map(_press, json.loads(row.presses))) if unexpired else ()
 
-    def _write(self, connection: sa.Connection, mark: Mark, recent: Recent, press: Press) -> None:
-        """Add a press.
+    def _write(self, connection: sa.Connection, mark: Mark, version: int | None, presses: list[Press]) -> None:
+        """Store the presses of a link.
 
-        :raises KeyTaken: when another press was added since the recent ones were read.
+        :param version: that of the row that they were read from; ``None`` where there is none.
+        :raises KeyTaken: when another press was added since.
         """
-        presses = _bounded([*recent.presses, press])
         values = {
             "expires": int(self._clock()) + SECONDS_KEPT,
-            "salt": recent.salt,
-            "presses": json.dumps([_row(each) for each in presses], separators=(",", ":")),
+            "presses": json.dumps(_bounded(presses), separators=(",", ":")),
         }
-        if recent.version is None:
+        if version is None:
             insert(connection, self._recent, {**mark._asdict(), "version": 0, **values})
             return
         row = self._recent.c
-        at = row.scope == mark.scope, row.digest == mark.digest, row.version == recent.version
-        update = self._recent.update().where(*at).values(version=recent.version + 1, **values)
+        at = row.scope == mark.scope, row.digest == mark.digest, row.version == version
+        update = self._recent.update().where(*at).values(version=version + 1, **values)
         if connection.execute(update).rowcount == 0:
             raise KeyTaken
 
     def _lock_sqlite(self, connection: sa.Connection) -> None:
         """SQLite waits for its one writer only where a transaction begins with a write; this changes no row."""
         if connection.dialect.name == "sqlite":
-            connection.execute(self._recent.update().where(sa.false()).values(version=0))
+            connection.execute(self._no_change)
+
+    @cached_property
+    def _no_change(self) -> sa.Update:
+        return self._recent.update().where(sa.false()).values(version=0)
 
 
 def _press(row: Sequence[Any]) -> Press:
-    at, visit, visitor, choice, found, outcome = row
-    return Press(at / 1000, visit, visitor, COMMANDS[choice], _both(found), Outcome(outcome))
-
-
-def _row(press: Press) -> list[Any]:
-    return [int(press.at * 1000), press.visit, press.visitor, press.command.choice, press.found, press.outcome]
+    at, visit, visitor, command, (this, everything), outcome = row
+    return Press(at, visit, visitor, Command(command), (this, everything), Outcome(outcome))
 
 
 def _bounded(presses: list[Press]) -> list[Press]:
     """The presses to keep; of too many, the oldest of the latest visitor goes, so nobody drops another's."""
-    newest = presses[-1]
-    while len(presses) > MOST_PRESSES:
-        same = [press for press in presses[:-1] if newest.visitor == press.visitor or newest.visit == press.visit]
-        presses.remove((same or presses)[0])
+    if len(presses) > MOST_PRESSES:
+        *earlier, last = presses
+        same = [press for press in earlier if last.visitor == press.visitor or last.visit == press.visit]
+        presses.remove((same or earlier)[0])
     return presses
 
 
-def _both(pair: Any) -> Muted:
-    this, everything = pair
-    return bool(this), bool(everything)
+def has_muted(recent: Sequence[Press], nonce: Nonce, visitor: str) -> bool:
+    """Whether whoever is shown this page has just muted, by its receipt, in the same visit or as the same visitor."""
+    return (nonce.page is Page.RESULT and nonce.said is not None and nonce.said.muted is True) or any(
+        press.command.muted and press.outcome in OBEYED and nonce.issued - press.at <= WINDOW
+        for press in recent
+        if press.visit == nonce.visit or press.visitor == visitor
+    )

@@ -103,7 +103,7 @@ class Host:
         state = current_state()
         nonce = state.nonces.issue(claim, Nonce(page, state.clock() - age, visit))
         word = partial(state.nonces.word, nonce)
-        button = {word("name"): word(choice)} if page is Page.REPEAT else {"choice": choice}
+        button = {word("choice"): word(choice)} if page is Page.REPEAT else {"choice": choice}
         return {"nonce": nonce, "scripts": "", **button}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 
-from flask_optout.pages.languages import DOMAIN
+from flask_optout.pages.words import DOMAIN
 from tools.catalogues import messages
 
 OPEN, CLOSE = "\u27e6", "\u27e7"

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 from flask_babel import Babel, force_locale
 
-from flask_optout.pages.languages import translate
+from flask_optout.pages.words import translate
 from tests.support.hosts import Mailbox
 from tests.support.story import WORDS
 

@@ -21,7 +21,7 @@ from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, d
 from flask_optout.doctor.examine import examine
 from flask_optout.doctor.finding import Finding
 from flask_optout.links.tokens import DataKey, Door, Tokens
-from flask_optout.presses.judge import HURRY
+from flask_optout.presses.evidence import HURRY
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.findings import ids, the

@@ -16,7 +16,7 @@ from flask_optout.doctor import doors as module
 from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
 from flask_optout.doctor.finding import Finding
 from flask_optout.links.tokens import Door
-from flask_optout.presses.judge import HURRY
+from flask_optout.presses.evidence import HURRY
 from tests.conftest import MakeHost, missing
 from tests.support.findings import ids
 from tests.support.hosts import free_port, http_server

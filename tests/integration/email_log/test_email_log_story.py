@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from flask_optout.cli.commands import optout_cli
 from flask_optout.links.tokens import ALPHABET
-from flask_optout.presses.evidence import WINDOW
+from flask_optout.presses.judge import WINDOW
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost, page_of
 from tests.support.email_log import LOG, operator_of, post

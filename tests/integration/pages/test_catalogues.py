@@ -15,8 +15,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import read_mo
 from jinja2 import Environment, nodes
 
-from flask_optout.pages.languages import CATALOGUES
 from flask_optout.pages.routing import HOME
+from flask_optout.pages.words import CATALOGUES
 from tools.catalogues import catalogues, compiled, messages, read
 
 TEMPLATES = sorted(path for path in (HOME / "templates").rglob("*.*") if path.suffix in (".html", ".txt"))

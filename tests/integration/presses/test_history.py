@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, expect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_optout.doctor.forms import Form, forms_in
-from flask_optout.presses.evidence import WINDOW, Page
+from flask_optout.presses.evidence import Page
+from flask_optout.presses.judge import WINDOW
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost, page_of
 from tests.support.hosts import Host, say

@@ -13,8 +13,9 @@ from flask_wtf import CSRFProtect
 
 from flask_optout import OptOut
 from flask_optout.addresses import parse
+from flask_optout.doctor.forms import CHROME
 from flask_optout.links.tokens import Door
-from flask_optout.pages.candidate import RESULT_AGE, element_id, opened, own_url, page_context
+from flask_optout.pages.candidate import RESULT_AGE, UNSIGNED, element_id, opened, own_url, page_context
 from flask_optout.presses.evidence import Command, Nonce, Page
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
@@ -206,6 +207,31 @@ class TestPress:
         assert not host.optout.may_invite("jane@example.org", "beta-42")
 
 
+class TestOneClick:
+    """The exact signal mutes at once, and nothing else does anything (RFC 8058)."""
+
+    @pytest.mark.parametrize(("body", "status"), [(MARKER, 200), ("", 400)])
+    def test_it_mutes_or_says_that_nothing_changed(
+        self, host: Host, client: FlaskClient, body: str, status: int
+    ) -> None:
+        for _ in range(2):
+            answer = client.post(one_click_path(), data=body, content_type="application/x-www-form-urlencoded")
+            assert answer.status_code == status and (answer.text == UNSIGNED) is (status == 400)
+            assert "Location" not in answer.headers and "Set-Cookie" not in answer.headers
+        assert host.optout.may_invite("jane@example.org", "beta-42") is (status == 400)
+        assert host.optout.may_invite("jane@example.org", "study-7")
+
+    def test_it_never_undoes(self, host: Host, client: FlaskClient) -> None:
+        say(host, True, to="jane@example.org")
+        client.post(one_click_path(), data={"List-Unsubscribe": "One-Click", "choice": "undo"})
+        assert not host.optout.may_invite("jane@example.org", "beta-42")
+
+    def test_opened_in_a_browser_it_shows_the_landing_page(self, host: Host, client: FlaskClient) -> None:
+        pages = [client.get(path).text for path in (one_click_path(), host.path())]
+        opened, landing = (re.sub(r'name="nonce" value="[^"]+"', "", page) for page in pages)
+        assert opened == landing
+
+
 class TestBadLinks:
     @pytest.mark.parametrize("damage", BAD)
     def test_they_all_get_the_same_bytes_and_no_query(
@@ -325,12 +351,21 @@ def test_what_stands_is_shown(
 @pytest.mark.usefixtures("asked")
 def test_a_page_that_asks_once_more_has_the_press_behind_its_opposite_among_decoys(host: Host) -> None:
     page = page_context(host.claim(), nonce(Page.REPEAT, Command.MUTE))
-    choices = [answer.choice for answer in page.answers]
+    choices = [choice for choice, _, _ in page.answers]
     assert page.said is None and choices[0] == choices[-1] == "none" and len(choices) == 5
     assert [choice for choice in choices if choice != "none"] == ["keep", "mute"]
-    [name] = {answer.name for answer in page.answers}
-    assert len({answer.value for answer in page.answers}) == 5 and name not in {"choice", "keep", "mute"}
+    [name] = {name for _, name, _ in page.answers}
+    assert len({value for _, _, value in page.answers}) == 5 and name not in {"choice", "keep", "mute"}
     assert page_context(host.claim(), nonce(Page.OPENED, Command.MUTE)).answers == []
+
+
+@pytest.mark.parametrize(
+    ("agent", "shows"),
+    [("Lynx/2.9.0", True), ("w3m/0.5.3", True), ("ELinks/0.13", True), (CHROME, False), ("", False)],
+)
+def test_a_text_browser_shows_what_a_stylesheet_hides(host: Host, agent: str, shows: bool) -> None:
+    with host.app.test_request_context("/", headers={"User-Agent": agent}):
+        assert page_context(host.claim(), nonce()).decoys is not shows
 
 
 @pytest.mark.parametrize(
@@ -347,18 +382,20 @@ def test_a_text_browser_sees_no_decoys(host: Host, muted: bool, asked_for: Comma
     say(host, muted, to="jane@example.org")
     with host.app.test_request_context("/", headers={"User-Agent": LYNX}):
         page = page_context(host.claim(), nonce(Page.REPEAT, asked_for))
-    assert not page.decoys and [answer.choice for answer in page.answers] == choices
+    assert not page.decoys and [choice for choice, _, _ in page.answers] == choices
 
 
 @pytest.mark.parametrize(
     ("muted", "led_by", "at_hand"),
-    [(True, Command.MUTE, True), (True, Command.LEAVE, False), (True, None, False), (False, Command.MUTE, False)],
+    [(True, Command.MUTE, True), (True, Command.LEAVE, False), (True, None, False)],
 )
-@pytest.mark.usefixtures("asked")
-def test_the_undo_is_at_hand_after_a_mute(host: Host, muted: bool, led_by: Command | None, at_hand: bool) -> None:
+def test_the_undo_is_at_hand_after_a_mute(
+    host: Host, client: FlaskClient, muted: bool, led_by: Command | None, at_hand: bool
+) -> None:
     say(host, muted, to="jane@example.org")
-    page = Page.OPENED if led_by is None else Page.RESULT
-    assert page_context(host.claim(), nonce(page, led_by)).at_hand is at_hand
+    receipt = current_state().nonces.issue(host.claim(), nonce(Page.RESULT, led_by))
+    page = client.get(host.path(), query_string={"optout": receipt} if led_by else None).text
+    assert ("Changed your mind?" not in page) is at_hand and 'value="undo"' in page
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,10 @@ from flask_optout.choices.repository import EVERY
 from flask_optout.choices.store import KeyTaken
 from flask_optout.links.tokens import Door
 from flask_optout.presses import history
-from flask_optout.presses.evidence import Command, Evidence, Page
-from flask_optout.presses.history import MOST_PRESSES, SECONDS_KEPT
-from flask_optout.presses.judge import Verdict
+from flask_optout.presses.evidence import Command, Evidence, Nonce, Page
+from flask_optout.presses.history import MOST_PRESSES, SECONDS_KEPT, has_muted
+from flask_optout.presses.judge import WINDOW, Outcome, Verdict
+from flask_optout.presses.judge import Press as JudgedPress
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 from tests.support.pressing import AGAIN, Press, is_muted, rows
@@ -105,45 +106,57 @@ def test_presses_that_have_expired_count_for_nothing(host: Host, press: Press) -
 def test_of_two_who_saw_the_same_presses_one_is_run_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     presses, claim = current_state().presses, host.claim()
     evidence = Evidence(Command.LEAVE, visit="one", at=time.time(), issued=time.time() - 5)
-    insert, looks = store.insert, list[bytes]()
+    insert, tries = store.insert, list[Any]()
 
     def overtaken(*args: Any) -> None:
-        if len(looks) == 1:
+        tries.append(args)
+        if len(tries) == 1:
             raise KeyTaken
         insert(*args)
 
-    def visitor(salt: bytes) -> str:
-        looks.append(salt)
-        return "visitor"
-
     monkeypatch.setattr(history, "insert", overtaken)
-    assert presses.press(claim, evidence, visitor).verdict is Verdict.ACCEPT
-    assert len(looks) == 2 and looks[0] != looks[1]
+    assert presses.press(claim, evidence).verdict is Verdict.ACCEPT
     [row] = rows(host)
-    assert (row.version, bytes(row.salt), len(json.loads(row.presses))) == (0, looks[1], 1)
-    presses.press(claim, evidence, visitor)
-    assert looks[2] == looks[1] and [row.version for row in rows(host)] == [1]
+    assert len(tries) == 2 and (row.version, len(json.loads(row.presses))) == (0, 1)
+    presses.press(claim, evidence)
+    assert [row.version for row in rows(host)] == [1]
 
 
 def test_a_look_gives_what_stands_and_what_was_pressed(host: Host) -> None:
     presses, claim = current_state().presses, host.claim()
-    choices, recent = presses.look(claim)
-    assert choices == {} and recent.presses == () and recent.version is None
-    evidence = Evidence(Command.MUTE, visit="one", at=time.time(), issued=time.time() - 5)
-    presses.press(claim, evidence, lambda salt: "visitor")
+    assert presses.look(claim) == ({}, ())
+    evidence = Evidence(Command.MUTE, visit="one", visitor="visitor", at=time.time(), issued=time.time() - 5)
+    judgement = presses.press(claim, evidence)
     choices, recent = presses.look(claim)
     assert choices[claim.person[0]].muted and choices[claim.person[0]].source == "page"
-    [press] = recent.presses
-    assert (press.command, press.visit, press.visitor, press.found) == (
-        Command.MUTE,
-        "one",
-        "visitor",
-        (False, False),
-    )
+    assert recent == (judgement.press,) and recent[0].command is Command.MUTE
 
 
 def test_recent_presses_stand_in_one_row_a_link_with_when_it_expires() -> None:
     recent = history.recent_table(sa.MetaData())
-    assert recent.columns.keys() == ["scope", "digest", "version", "expires", "salt", "presses"]
+    assert recent.columns.keys() == ["scope", "digest", "version", "expires", "presses"]
     assert recent.primary_key.columns.keys() == ["scope", "digest"]
     assert {tuple(index.columns.keys()) for index in recent.indexes} == {("expires",)}
+
+
+MUTED = JudgedPress(-20.0, "visit", "visitor", Command.MUTE, (False, False))
+
+
+@pytest.mark.parametrize(
+    ("press", "page", "shown"),
+    [
+        (MUTED, Page.OPENED, True),
+        (MUTED._replace(visit="before"), Page.OPENED, True),
+        (MUTED._replace(visitor="another"), Page.OPENED, True),
+        (MUTED._replace(visit="before", visitor="another"), Page.OPENED, False),
+        (MUTED._replace(at=-WINDOW - 1), Page.OPENED, False),
+        (MUTED._replace(outcome=Outcome.ASKED), Page.OPENED, False),
+        (MUTED._replace(command=Command.LEAVE), Page.OPENED, False),
+        (MUTED._replace(outcome=Outcome.ASKED), Page.RESULT, True),
+    ],
+)
+def test_who_has_just_muted_is_known_by_the_visit_or_as_the_visitor_or_by_the_receipt(
+    press: JudgedPress, page: Page, shown: bool
+) -> None:
+    nonce = Nonce(page, 0.0, "visit", Command.MUTE if page is Page.RESULT else None)
+    assert has_muted([press], nonce, "visitor") is shown

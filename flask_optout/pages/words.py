@@ -1,21 +1,28 @@
-"""The language of a page or a mail, and its translations: by Flask-Babel where the host has it, else English."""
+"""What pages and mails say: in which language, by whom, about which opportunity, and at which URLs our pages are."""
 
 from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Iterable, Iterator
+import inspect
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import current_app, render_template, request
 from markupsafe import Markup, escape
+from werkzeug.exceptions import HTTPException
 
 from ..addresses import Recipient
+from ..errors import ConfigurationError
+from ..links.log_records import log, log_error
 from ..links.tokens import tag_of
+from .routing import Place, PlacedBlueprint
 
 #: Our message catalogues; a host's of the same domain add words and languages to them.
 CATALOGUES = Path(__file__).parents[1] / "translations"
@@ -41,15 +48,30 @@ class Sender(NamedTuple):
     host: str
 
 
+@dataclass(frozen=True)
+class Opportunity:
+    """What pages and mails say about an opportunity.
+
+    :param link: leads to the host's own page about it.
+    :param picture: the URL of a picture, on the host's own site.
+    :param language: of title and summary, as a tag such as ``"de"`` or ``"pt-BR"``; a screen reader speaks it then.
+    """
+
+    title: str
+    summary: str = ""
+    link: str = ""
+    picture: str = ""
+    language: str = ""
+
+
 ENGLISH = Language("en", "ltr")
 
 
 def spoken(tag: str) -> bool:
-    """Whether there are translations into this language, ours or the host's."""
-    language = tag.partition("-")[0]
-    if not language or "babel" not in current_app.extensions:
+    """Whether there are translations into this language, ours or the host's; without Flask-Babel there are none."""
+    if not tag or "babel" not in current_app.extensions:
         return False
-    return not {tag, language}.isdisjoint(_translated(_folders())) and _locale(tag) is not None
+    return not {tag, tag.partition("-")[0]}.isdisjoint(_translated(_folders())) and _locale(tag) is not None
 
 
 @contextmanager
@@ -113,7 +135,7 @@ def day(date: datetime.date) -> str:
         return date.isoformat()
     from babel.dates import format_date
 
-    return format_date(date, "long", _locale(tag_of(current_language().tag)))
+    return format_date(date, "long", _locale(current_language().tag))
 
 
 def number(value: int) -> str:
@@ -122,7 +144,7 @@ def number(value: int) -> str:
         return f"{value:,}"
     from babel.numbers import format_decimal
 
-    return format_decimal(value, locale=_locale(tag_of(current_language().tag)))
+    return format_decimal(value, locale=_locale(current_language().tag))
 
 
 def sender_of(sender: Recipient | None = None) -> Sender:
@@ -138,6 +160,42 @@ def sender_of(sender: Recipient | None = None) -> Sender:
     return Sender(str(own or named or address or host), settings["OPTOUT_BASE_URL"], host)
 
 
+def described(load: Callable[[str], Any] | None, id: str) -> Opportunity:
+    """What a loader says; links outlive opportunities, so nothing that it says may break a page or a mail."""
+    try:
+        return _opportunity(load(id) if load else None)
+    except HTTPException:  # such as get_or_404 for one that is gone
+        pass
+    except ConfigurationError as error:
+        log_error(current_app.logger, error)
+    except Exception:
+        failed = "The opportunity loader failed; the page goes without title and summary."
+        log(current_app.logger, logging.ERROR, "loader_failed", failed, exc_info=True)
+    return Opportunity("")
+
+
+def _opportunity(found: Any) -> Opportunity:
+    get: Callable[[str], Any]
+    if inspect.iscoroutine(found):
+        found.close()  # or Python warns that it was never awaited
+    if isinstance(found, Mapping):
+        wrong, get = None if "title" in found else "mapping without a title", found.get
+    else:
+        titled = found is None or (hasattr(found, "title") and not isinstance(found, str | bytes))
+        wrong, get = None if titled else type(found).__name__, lambda name: getattr(found, name, None)
+    if wrong:
+        raise ConfigurationError(
+            f"The opportunity loader returned a {wrong}.",
+            "Without a title, pages and mails say neither what people are invited to nor what they opted out of.",
+            "Let it be a plain function, not an async one, that returns an Opportunity, a mapping or an object with "
+            "a title, beside 'summary', 'link', 'picture' and 'language', or None for one that is gone.",
+        )
+    names = ("title", "summary", "language", "link", "picture")
+    title, summary, language, *urls = (str(get(name) or "") for name in names)
+    link, picture = (url if urlsplit(url).scheme in ("http", "https", "") else "" for url in urls)
+    return Opportunity(" ".join(title.split()), summary, link, picture, tag_of(language))
+
+
 def render(template: str, **context: Any) -> str:
     """Render ``optout/<template>`` in the current language; a host's template of the same name wins."""
     words = {
@@ -149,6 +207,37 @@ def render(template: str, **context: Any) -> str:
         "sender": sender_of(),
     }
     return render_template(f"optout/{template}", **words | context)
+
+
+def show(template: str, **context: Any) -> str:
+    """Render a page in the language of the link, or else of the browser, or else of the app."""
+    with speaking([of_link(), *of_browser()]):
+        return render(template, **context)
+
+
+def optout_url(endpoint: str, **values: Any) -> str:
+    """The URL of a page or file of ours, as pages name it: its path, below that of ``OPTOUT_BASE_URL``."""
+    place: Place = current_app.extensions["optout"].place
+    return named(
+        place.files[values["filename"]] if endpoint == "optout.static" else place.adapter.build(endpoint, values)
+    )
+
+
+def named(path: str) -> str:
+    """A path of ours as pages name it.
+
+    It is absolute on a page of the host's where the app tells domains apart, as that page may stand on another one.
+    """
+    place: Place = current_app.extensions["optout"].place
+    if place.host is None and place.subdomain is None:
+        return path
+    ours = isinstance(current_app.blueprints.get(request.blueprint or ""), PlacedBlueprint)
+    return path if ours else place.origin + path
+
+
+def with_query(url: str, fields: list[tuple[str, str]]) -> str:
+    """A URL with more fields in its query."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(fields)}" if fields else url
 
 
 def _locale(tag: str) -> Any:
