@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from flask import Flask, Response, abort, current_app, g, make_response, request
@@ -96,8 +97,9 @@ def check_form() -> None:
     if request.method != "POST":
         return
     site = request.headers.get("Sec-Fetch-Site")
-    page = request.headers.get("Origin") or request.headers.get("Referer", "")  # where a browser does not send it
-    if site != "same-origin" if site else page.partition("://")[2].partition("/")[0] != request.host:
+    page = request.headers.get("Origin") or request.headers.get("Referer", "")  # what a browser sends over http
+    ours = request.host, urlsplit(current_app.config["OPTOUT_BASE_URL"]).netloc  # Host may be a proxy's
+    if site != "same-origin" if site else page.partition("://")[2].partition("/")[0] not in ours:
         abort(400)
 
 

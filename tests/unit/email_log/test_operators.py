@@ -131,6 +131,7 @@ def test_a_guard_that_cannot_be_called_is_refused(make: MakeHost, guard: Any) ->
         {"Origin": "http://localhost.evil.example"},
         {"Origin": "null"},
         {"Origin": "localhost"},
+        {"Origin": "http://["},
         {"Origin": "null", "Referer": "http://localhost/"},
         {"Referer": "https://evil.example/?http://localhost/"},
         {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
@@ -151,6 +152,7 @@ def test_a_form_of_another_site_is_refused(host: Host, client: FlaskClient, head
         {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
         {"Origin": "http://localhost"},
         {"Referer": "http://localhost/optout/operator/1"},
+        {"Origin": "https://invite.example.org"},
     ],
 )
 def test_a_form_of_our_own_is_taken(host: Host, client: FlaskClient, headers: dict[str, str]) -> None:

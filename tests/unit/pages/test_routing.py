@@ -82,7 +82,7 @@ class Reached:
         return self._client.get(self._path(url), headers={**self._said, **headers}, buffered=True)
 
     def post(self, url: str, data: dict[str, str]) -> TestResponse:
-        return self._client.post(self._path(url), data=data, headers=self._said)
+        return self._client.post(self._path(url), data=data, headers={**self._said, "Sec-Fetch-Site": "same-origin"})
 
     @property
     def _said(self) -> dict[str, str]:
