@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
 from flask_optout.addresses import parse
+from flask_optout.choices import imports as module
+from flask_optout.choices.imports import Imports
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host, say
 
@@ -45,3 +48,75 @@ def test_the_order_of_rows_says_nothing_about_the_order_of_an_import(host: Host)
     sa.event.listen(host.db.engine, "before_cursor_execute", note)
     current_state().imports.add(7, people)
     assert len(written) == 50 and written == sorted(written)
+
+
+JANE, BOB, ANN, KIM = (f"{name}@x.org" for name in ("jane", "bob", "ann", "kim"))
+
+
+def imported(*people: str, into: int | None = None) -> int:
+    imports: Imports = current_state().imports
+    number = imports.begin("list.csv", len(people)) if into is None else into
+    imports.add(number, [(parse(who), "beta-42") for who in people])
+    return number
+
+
+def muted(host: Host, *people: str) -> list[str]:
+    return [who for who in people if not host.optout.may_invite(who, "beta-42")]
+
+
+def repeats(host: Host) -> list[int]:
+    with host.db.engine.connect() as connection:
+        return list(connection.scalars(sa.text("SELECT batch FROM optout_import_repeat ORDER BY batch")))
+
+
+def test_imports_are_numbered_and_kept_with_their_name_and_rows(host: Host) -> None:
+    imports = current_state().imports
+    assert imports.all() == []
+    assert [imports.begin(name, rows) for name, rows in (("a.csv", 3), ("b" * 200, 4))] == [1, 2]
+    first, second = imports.all()
+    assert (first.number, first.name, first.rows, first.taken_back) == (1, "a.csv", 3, False)
+    assert (second.number, second.name, second.rows) == (2, "b" * 80, 4)
+
+
+@pytest.mark.parametrize("page", [1, 2, 5_000])
+def test_taking_back_removes_what_this_import_alone_muted(
+    host: Host, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(module, "PAGE", page)
+    say(host, True, JANE)
+    first = imported(JANE, BOB, ANN, KIM)
+    second = imported(ANN)
+    say(host, True, KIM)  # pressed again, so it is theirs
+    current_state().imports.take_back(first)
+    assert muted(host, JANE, BOB, ANN, KIM) == [JANE, ANN, KIM]
+    assert rows(host) == [(True, "import", second), (True, "page", None), (True, "page", None)]
+    assert [each.taken_back for each in current_state().imports.all()] == [True, False]
+    current_state().imports.take_back(second)
+    assert muted(host, JANE, BOB, ANN, KIM) == [JANE, KIM]
+    assert repeats(host) == []
+
+
+def test_a_second_import_notes_what_stands_by_the_first_but_not_its_own_again(host: Host) -> None:
+    first = imported(JANE, BOB)
+    imported(JANE, into=first)
+    assert repeats(host) == []
+    second = imported(JANE)
+    imported(JANE, into=second)
+    assert repeats(host) == [second]
+    current_state().imports.take_back(second)
+    assert muted(host, JANE, BOB) == [JANE, BOB] and repeats(host) == []
+
+
+def test_what_two_imports_hold_goes_to_the_oldest_that_is_left(host: Host) -> None:
+    first, second, third = (imported(JANE) for _ in range(3))
+    current_state().imports.take_back(first)
+    assert rows(host) == [(True, "import", second)]
+    current_state().imports.take_back(second)
+    assert rows(host) == [(True, "import", third)]
+
+
+def test_taking_back_nothing_changes_nothing(host: Host) -> None:
+    say(host, True)
+    empty = current_state().imports.begin("empty.csv", 0)
+    current_state().imports.take_back(empty)
+    assert rows(host) == [(True, "page", None)] and host.optout.may_invite(BOB, "beta-42")

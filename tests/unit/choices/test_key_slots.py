@@ -89,6 +89,14 @@ def test_a_rotation_leaves_the_newest_key_alone(process: Process) -> None:
     assert process.slots(B).rotate() == 0
 
 
+def test_a_rotation_opens_the_store_and_wraps_the_data_key_for_the_newest_key_alone(process: Process) -> None:
+    made = process.slots(A).open()
+    slots = process.slots(C, B, A)
+    assert slots.rotate() == 1
+    assert slots.is_open and process.names() == {FIRST, slot(C)}
+    assert process.slots(C).open().id == made.id
+
+
 def test_a_key_that_opens_nothing_is_told_which_one_does(process: Process) -> None:
     process.slots(A).open()
     with pytest.raises(ConfigurationError, match=rf"No key of OPTOUT_KEYS.*{AppKey(A).id}"):

@@ -55,6 +55,27 @@ def test_the_html_footer_stands_inside_the_body(closing: str) -> None:
     assert made.html.startswith(f"{before}\n<table") and made.html.endswith(f"</table>\n{closing}")
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("<p>Come.</p>", ""),
+        ("<p>Come.</p>\n", ""),
+        ("<html><p>Come.</p>", "</html>"),
+        ("<html><body><p>Come.</p>", "</body></html>"),
+        ("<p>Come.</p></body><p>More.</p>", "</body>\n"),
+        ("<p>Come.</p><!-- </body> -->", ""),
+        ("<p>Come.</p><!-- </html> -->", "</html>"),
+    ],
+)
+def test_without_a_body_it_stands_before_the_end(before: str, after: str) -> None:
+    made = letter(html=before + after)
+    assert made.html is not None
+    found, _, rest = made.html.partition("<table")
+    footer, _, end = rest.rpartition("</table>")
+    assert (found, end.strip("\n")) == (before.removesuffix("\n") + "\n", after.strip("\n"))
+    assert "Not Interested?" in footer
+
+
 def test_a_link_that_the_host_placed_itself_is_left_where_it_is(host: Host) -> None:
     link = host.optout.link("jane@x.org", "beta-42")
     assert letter(text=f"No thanks: {link}\nBye").text == f"No thanks: {link}\nBye"

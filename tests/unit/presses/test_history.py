@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 
 from flask_optout.addresses import parse
 from flask_optout.choices import store
-from flask_optout.choices.repository import EVERY
+from flask_optout.choices.repository import EVERY, Choices, Statement
 from flask_optout.choices.store import KeyTaken
-from flask_optout.links.tokens import Door
+from flask_optout.links.tokens import Door, Mark
 from flask_optout.presses import history
 from flask_optout.presses.evidence import Command, Evidence, Nonce, Page
 from flask_optout.presses.history import MOST_PRESSES, SECONDS_KEPT, has_muted
@@ -26,6 +26,8 @@ from flask_optout.presses.judge import Press as JudgedPress
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 from tests.support.pressing import AGAIN, Press, is_muted, rows
+
+MARK = Mark(b"", b"")
 
 
 def test_a_link_keeps_a_few_of_whoever_presses_most(host: Host, press: Press) -> None:
@@ -42,6 +44,36 @@ def test_one_click_leaves_nothing_however_often(host: Host, client: FlaskClient)
     for _ in range(50):
         assert client.post(url, data={"List-Unsubscribe": "One-Click"}).status_code == 200
     assert is_muted(host) and rows(host) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "counted", "stored"),
+    [
+        (None, 1, 1),
+        (Statement(MARK, False, "page"), 1, 1),
+        (Statement(MARK, True, "page"), 0, 1),
+        (Statement(MARK, True, "one-click"), 0, 0),
+    ],
+    ids=["nothing was said", "undone", "muted on the page", "muted by one click"],
+)
+def test_one_click_mutes_and_is_stored_once(
+    host: Host, monkeypatch: pytest.MonkeyPatch, before: Statement | None, counted: int, stored: int
+) -> None:
+    """A flood of signals fills no journal, and only a new mute counts for an alarm."""
+    state, claim = current_state(), host.claim()
+    if before is not None:
+        said = [before._replace(mark=claim.person[0])]
+        state.choices.transact(lambda connection: (None, said))
+    counts: list[object] = []
+    monkeypatch.setattr(type(state.alarms), "count", lambda *given: counts.append(given))
+    puts: list[Statement] = []
+    put = Choices._put
+    monkeypatch.setattr(Choices, "_put", lambda self, at, said: (puts.extend(said), put(self, at, said))[-1])
+    state.presses.one_click(claim)
+    choices, recent = state.presses.look(claim)
+    [(mark, choice)] = choices.items()
+    assert (mark, choice.muted, choice.source) == (claim.person[0], True, "one-click")
+    assert (len(counts), len(puts), recent) == (counted, stored, ())
 
 
 def test_a_doubtful_press_leaves_nothing(host: Host, press: Press) -> None:
