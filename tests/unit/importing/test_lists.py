@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_optout import ListError
-from flask_optout.importing.lists import LONGEST_LINE, MuteList, MuteRow, Skipped
+from flask_optout.importing.lists import LONGEST_LINE, MOST_LINES, MuteList, MuteRow, Skipped
 
 
 def read(data: bytes, opportunity: str | None = None, **how: str) -> tuple[list[tuple[str, str]], list[int]]:
@@ -49,6 +49,8 @@ GOOD = {
     "H2 an unknown word for it": b"Kontakt,opportunity\njane@x.org,beta-42\n",
     "H3 a quote in a note": b'email,opportunity,note\njane@x.org,beta-42,5" disk\n',
     "H3 a quote in a quoted note": b'note,email,opportunity\n"Jane "JJ" Doe",jane@x.org,beta-42\n',
+    "H3 quoted delimiter of another kind": b'note;email;opportunity\n"a;b";jane@x.org;beta-42\n',
+    "H3 a quote in a quoted note, semicolons": b'note;email;opportunity\n"Jane "JJ" Doe";jane@x.org;beta-42\n',
     "sep=": b"sep=;\nemail;opportunity\njane@x.org;beta-42\n",
     "Windows-1252 in a note": b"email,opportunity,name\njane@x.org,beta-42,M\xfcller\n",
     "mailto": b"email,opportunity\nmailto:jane@x.org?subject=stop,beta-42\n",
@@ -102,10 +104,19 @@ def test_an_encoding_that_was_named_is_used() -> None:
     assert read(data, "b", encoding="cp1252") == ([("josé@x.org", "b")], [])
 
 
-@pytest.mark.parametrize("column", ["e-mail", "E-Mail", "2"])
-def test_a_column_that_was_named_is_used(column: str) -> None:
+@pytest.mark.parametrize(
+    ("column", "who"), [("e-mail", "b@x.org"), ("E-Mail", "b@x.org"), ("2", "b@x.org"), ("1", "a@x.org")]
+)
+def test_a_column_that_was_named_is_used(column: str, who: str) -> None:
     data = b"email,e-mail\na@x.org,b@x.org\n"
-    assert read(data, "b", column=column) == ([("b@x.org", "b")], [])
+    assert read(data, "b", column=column) == ([(who, "b")], [])
+
+
+@pytest.mark.parametrize(("lines", "is_one"), [(MOST_LINES, True), (MOST_LINES + 1, False)])
+def test_a_quoted_note_has_so_many_lines_at_most(lines: int, is_one: bool) -> None:
+    note = "\n".join(["a line"] * lines)
+    good, bad = read(f'note,email,opportunity\n"{note}",jane@x.org,beta-42\n'.encode())
+    assert (good, not bad) == (JANE, is_one)  # the last line of a longer one counts by itself
 
 
 @pytest.mark.parametrize("column", ["phone", "3", "0"])

@@ -6,7 +6,7 @@ import datetime
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -68,7 +68,12 @@ def test_one_click_mutes_and_is_stored_once(
     monkeypatch.setattr(type(state.alarms), "count", lambda *given: counts.append(given))
     puts: list[Statement] = []
     put = Choices._put
-    monkeypatch.setattr(Choices, "_put", lambda self, at, said: (puts.extend(said), put(self, at, said))[-1])
+
+    def note(choices: Choices, connection: sa.Connection, said: Sequence[Statement]) -> None:
+        puts.extend(said)
+        put(choices, connection, said)
+
+    monkeypatch.setattr(Choices, "_put", note)
     state.presses.one_click(claim)
     choices, recent = state.presses.look(claim)
     [(mark, choice)] = choices.items()
