@@ -83,7 +83,7 @@ class Place:
         The app's map of URLs, its error handlers and whatever looks at an endpoint have nothing to tell.
 
         :param admit: whether this request may see a page; it is asked when the app's own functions before the request
-            have seen an unknown URL, and loaded its user.
+            have seen the request, and loaded its user.
         """
         self.register(app, blueprint, prefix, build_only=True)
         pages = Map(host_matching=app.url_map.host_matching)
@@ -91,16 +91,17 @@ class Place:
             page: Any = rule.empty()
             page.build_only, page.provide_automatic_options = False, rule.provide_automatic_options  # type: ignore[attr-defined]
             pages.add(page)
-        no_page: Any = app.raise_routing_exception
+        preprocess: Any = app.preprocess_request
 
-        def raise_routing_exception(*args: Any) -> None:
-            if prefix in request.path and _routed(app, pages, admit):
+        def preprocess_request(*args: Any) -> Any:
+            answer = preprocess(*args)
+            # A look at the path first: every request of the app comes by here, also those that its own routes match.
+            if answer is None and prefix in request.path and _routed(app, pages, admit):
                 for before_request in app.before_request_funcs[blueprint.name]:  # which Flask has passed by
                     before_request()
-            if request.routing_exception is not None:
-                no_page(*args)
+            return answer
 
-        app.raise_routing_exception = raise_routing_exception  # type: ignore[assignment, method-assign]
+        app.preprocess_request = preprocess_request  # type: ignore[method-assign]
 
 
 def _routed(app: Flask, pages: Map, admit: Callable[[], bool]) -> bool:
