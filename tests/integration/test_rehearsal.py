@@ -79,9 +79,7 @@ def send(library: Library, host: Host, wanted: Wanted) -> tuple[list[str], str |
     return [line for line in LINES if re.match("MAIL |RCPT |RSET|DATA", line) and "aiosmtpd" not in line], error
 
 
-def alike(
-    library: Library, host: Host, wanted: Wanted, before_each: Callable[[], object] = lambda: None
-) -> str:
+def alike(library: Library, host: Host, wanted: Wanted, before_each: Callable[[], object] = lambda: None) -> str:
     """What is raised, if something is, for somebody, and for somebody who is muted."""
     errors = []
     for muted in (False, True):

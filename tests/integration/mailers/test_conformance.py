@@ -219,7 +219,7 @@ def test_a_mailer_that_does_not_know_the_gate_gets_nothing(
     ids=repr,
 )
 def test_several_recipients_are_refused(library: Library, wanted: Wanted, host: Host, smtp: Mailbox) -> None:
-    with pytest.raises(InvitationError, match="for address in addresses"):
+    with pytest.raises(InvitationError, match="Make one Invitation for each candidate"):
         send(library, host, smtp, wanted)
     assert smtp.received == []
 
