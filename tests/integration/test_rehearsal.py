@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
+from flask_mailman.backends.smtp import EmailBackend
 
 from flask_optout import InvitationError, OptOutError
+from flask_optout.mailers.flask_mailman import Mail
 from tests.conftest import MakeHost
 from tests.support.adapters import each_library
 from tests.support.adapters.flask_mailman import FlaskMailman
@@ -174,6 +176,29 @@ def test_a_server_that_hangs_up_before_a_mail_does_so_for_everybody_alike(librar
         with host.app.app_context():
             alike(library, host, Wanted(), lambda: setattr(server, "has_hung_up", False))
     assert len(server.received) <= 1, "a library that connects anew hands the mail to a muted person"
+
+
+class Retrying(EmailBackend):  # type: ignore[misc]
+    """A host's own backend, which connects anew when the server has hung up."""
+
+    def send_messages(self, messages: Any) -> Any:
+        try:
+            return super().send_messages(messages)
+        except smtplib.SMTPServerDisconnected:
+            self.close()
+            return super().send_messages(messages)
+
+
+def test_a_backend_that_connects_anew_sends_to_nobody_who_is_muted(make: MakeHost) -> None:
+    with smtp_server(HangsUp) as server:
+        host = make(MAIL_SERVER=server.host, MAIL_PORT=server.port)
+        with host.app.app_context():
+            connection = Mail(host.app).get_connection(Retrying)
+            for muted in (True, False, True):
+                say(host, muted, "jane@example.org")
+                server.has_hung_up = False
+                assert connection.send_messages([FlaskMailman().invitation(host, Wanted())]) == 1
+    assert len(server.received) == 1
 
 
 @each_library
