@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
-import tomllib
+import sys
 from pathlib import Path
 
 import nox
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tools.compatibility import floors  # noqa: E402
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 nox.options.sessions = ["tests", "lint", "types", "docs", "dist"]
@@ -21,20 +24,12 @@ def install(session: nox.Session, *arguments: str) -> None:
         session.install(*arguments)
 
 
-def lowest_versions() -> list[str]:
-    """The lowest versions of its own dependencies that pyproject.toml allows, as constraints."""
-    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["mail"], *extras["mailman"]]
-    return [line.replace(">=", "==") for line in wanted if ">=" in line]
-
-
 @nox.session(python=PYTHONS)
 @nox.parametrize("versions", ["newest", "oldest"])
 def tests(session: nox.Session, versions: str) -> None:
     """Run the tests with the newest or the oldest dependencies."""
     constraints = Path(session.create_tmp(), "constraints.txt")
-    constraints.write_text("\n".join(lowest_versions() if versions == "oldest" else []))
+    constraints.write_text("\n".join(floors() if versions == "oldest" else []))
     install(session, "-c", str(constraints), "-e", ".[integration]")
     session.run("python", "-m", "pytest", *session.posargs)
 

@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "compatibility.md"
+#: The mail libraries'; noxfile.py takes the lowest versions from here, too.
 EXTRAS = ("mail", "mailman")
 HEAD = """# Tested configurations
 

@@ -46,11 +46,6 @@ Let cron delete what is older than {days} from the Email Log:
 
     0 4 * * *  cd {folder} && {python} -m flask{app} optout prune
 """
-#: How each mail library sends an invitation.
-SEND = {
-    "flask_mail": 'mail.send(Invitation("Join us", [to], "Try it.", opportunity="camera"))',
-    "flask_mailman": 'Invitation("Join us", "Try it.", to=[to], opportunity="camera").send()',
-}
 NEXT = """
 To begin:        flask optout init
 To look deeper:  flask optout doctor
@@ -109,10 +104,10 @@ def _begin(app: Flask) -> str:
     """The lines for an app that has no OptOut."""
     from ..doctor.setup import LIBRARIES
 
-    used = [name for key, name in LIBRARIES.items() if key in app.extensions]
-    installed = [name for name in LIBRARIES.values() if find_spec(name) is not None]
-    library = (used or installed or list(LIBRARIES.values()))[0]
-    return BEGIN.format(library=library, send=SEND[library], key=secrets.token_hex())
+    used = [library for key, library in LIBRARIES.items() if key in app.extensions]
+    installed = [library for library in LIBRARIES.values() if find_spec(library[0]) is not None]
+    library, send = (used or installed or list(LIBRARIES.values()))[0]
+    return BEGIN.format(library=library, send=send, key=secrets.token_hex())
 
 
 @click.command("init-db")

@@ -21,8 +21,11 @@ from .finding import Finding, attempt, tell
 
 #: Seconds that a statement may wait for SQLite's lock, and for a place in the pool.
 LONGEST_WAIT = 30.0
-#: Where mail libraries stand in an app, and their names.
-LIBRARIES = {"mail": "flask_mail", "mailman": "flask_mailman"}
+#: Where mail libraries stand in an app; the name of each, which its adapter has too, and how it sends an invitation.
+LIBRARIES = {
+    "mail": ("flask_mail", 'mail.send(Invitation("Join us", [to], "Try it.", opportunity="camera"))'),
+    "mailman": ("flask_mailman", 'Invitation("Join us", "Try it.", to=[to], opportunity="camera").send()'),
+}
 
 
 def setup(state: State) -> Iterator[Finding]:
@@ -34,7 +37,8 @@ def setup(state: State) -> Iterator[Finding]:
         yield tell("setup.base-url" if url.scheme == "https" else "setup.base-url.local", host=url.netloc)
         yield from attempt("setup.store", _store(state))
         yield from attempt("setup.journal", _journal(state))
-        mails = {name: state.app.extensions[key] for key, name in LIBRARIES.items() if key in state.app.extensions}
+        there = state.app.extensions
+        mails = {name: there[key] for key, (name, _) in LIBRARIES.items() if key in there}
         if not mails:
             yield tell("setup.mail.none")
         for name, mail in mails.items():

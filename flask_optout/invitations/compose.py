@@ -206,8 +206,7 @@ def _misaddressed(what: str) -> InvitationError:
     return InvitationError(
         what,
         "Its link is personal: whoever else got the message could answer for its recipient.",
-        "Send one to each candidate, without cc and bcc: for address in addresses: "
-        "mail.send(Invitation(subject, recipients=[address], ...)).",
+        "Make one Invitation for each candidate, with that address alone, without cc and bcc, and send each of them.",
     )
 
 

@@ -279,10 +279,11 @@ def serialising() -> Iterator[None]:
         yield
     except UnicodeError:
         raise InvitationError(
-            "A header of an invitation has a character that cannot stand there.",
+            "An invitation has a character that cannot stand there: in a header, its body or an attachment.",
             "The mail library cannot write it, so the invitation would reach nobody.",
             "Look at the sender and Reply-To, where a name with an @ or a comma needs quotes and a domain its ASCII "
-            "form, and at your own headers, which some mail libraries take in ASCII alone.",
+            "form; at your own headers, which some mail libraries take in ASCII alone; at the charset, the body "
+            "and the attachments: a lone surrogate, which badly read bytes leave in a string, fits no charset.",
         ) from None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Iterable
-from contextlib import closing, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from email.mime.base import MIMEBase
 from email.utils import formataddr
 from functools import partial
@@ -36,6 +36,14 @@ class Invitation(Inviting, mailman_library.EmailMultiAlternatives):
 class _GatedBackend:
     """A mixin for a backend."""
 
+    _rehearsal: ExitStack | None = None
+
+    def open(self: Any) -> Any:
+        opened = super().open()  # type: ignore[misc]
+        if opened and self._rehearsal is not None:  # a backend that connects anew within a send
+            self._rehearsal.enter_context(rehearsing(self.connection))
+        return opened
+
     def send_messages(self: Any, messages: Iterable[mailman_library.EmailMessage]) -> int:
         """Send messages, as :meth:`Mail.send_invitations`; those that are no invitation as the library does.
 
@@ -59,7 +67,9 @@ class _GatedBackend:
                     current_state().gate.look_at_ordinary(partial(_texts, message))
                 silent += send([message]) == 0
             elif isinstance(smtp, smtplib.SMTP):
-                with rehearsing(smtp):
+                with ExitStack() as self._rehearsal:
+                    self._rehearsal.callback(setattr, self, "_rehearsal", None)
+                    self._rehearsal.enter_context(rehearsing(smtp))
                     silent += send([message]) == 0
 
         with closing(self) if self.open() else nullcontext():

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import MISSING
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from jinja2.bccache import Bucket, BytecodeCache
@@ -204,7 +205,8 @@ class Mailbox:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.received.append(Received(envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
-        return "250 OK"
+        # As no server answers RSET: whoever passes this on tells who was sent the text.
+        return f"250 OK queued as {len(self.received)}"
 
     def to(self, address: str) -> list[Received]:
         return [mail for mail in self.received if mail.rcpt_to == [address]]
@@ -215,6 +217,20 @@ class RefusesRecipients(Mailbox):
 
     async def handle_RCPT(self, *arguments: Any) -> str:
         return "550 5.1.1 no such mailbox"
+
+
+class HangsUp(Mailbox):
+    """A mail server that ends the first connection before a mail, as one that has waited too long."""
+
+    has_hung_up = False
+
+    async def hang_up(self, server: Any, *arguments: Any) -> Any:
+        if not self.has_hung_up:
+            self.has_hung_up = True
+            server.transport.close()
+        return MISSING
+
+    handle_MAIL = handle_NOOP = handle_RSET = hang_up
 
 
 @contextmanager

@@ -29,6 +29,11 @@ class Wanted:
     #: Name, type and data of each.
     attachments: list[tuple[str, str, bytes]] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        """What is wanted other than usual, as the id of a test."""
+        usual = vars(Wanted())
+        return ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if value != usual[name])
+
 
 #: Sends messages of its library one way, and gives the bytes of those that left.
 Way = Callable[[Host, Mailbox, list[Any]], list[bytes]]
@@ -39,8 +44,9 @@ Many = Callable[[Host, Iterable[Any]], object]
 class Library(Protocol):
     """One mail library and its adapter."""
 
+    #: ``-k`` finds the tests of one library by it.
     name: str
-    #: Every way out that is documented.
+    #: Every way out that its adapter gives to ``check_library``, and every other that is documented.
     ways: dict[str, Way]
     #: Every way to send many over one connection; the first is in docs/compatibility.md.
     many: dict[str, Many]
@@ -61,7 +67,7 @@ class Library(Protocol):
         """Make this the message's one recipient."""
 
     def send(self, host: Host, message: Any) -> object:
-        """Send one message over SMTP, as most hosts do; gives what they get."""
+        """Send one message over SMTP, as most hosts do; gives what they get, as something that ``==`` compares."""
 
     def send_invitations(self, host: Host, messages: Iterable[Any], on_error: OnError | None = None) -> object:
         """Send many as the adapter does."""

@@ -79,7 +79,7 @@ def test_init_in_an_app_without_optout_says_how_to_begin(library: str, monkeypat
 
     code, said = begin(mailing)
     assert code == 1 and said.startswith("This app has no OptOut. Put this where the app is made,")
-    assert f"from flask_optout.mailers.{LIBRARIES[library]} import Invitation, Mail" in said
+    assert f"from flask_optout.mailers.{LIBRARIES[library][0]} import Invitation, Mail" in said
     assert max(map(len, said.splitlines())) <= COLUMNS
     [block] = re.findall(r"\n\n((?:    .*\n|\n)+?)\nIn a factory: ", said)
     [send] = re.findall(r"send this:\n\n    (.*)\n\nA new key", said)

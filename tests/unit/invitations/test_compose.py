@@ -138,7 +138,7 @@ def test_a_folded_header_is_left_as_the_host_wrote_it() -> None:
 def test_what_cannot_be_sent_is_refused_before_it_is_sent(changes: dict[str, Any]) -> None:
     with pytest.raises(InvitationError) as refused:
         letter(**changes)
-    assert "@" not in str(refused.value).replace("recipients=[address]", "")
+    assert "@" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_what_cannot_be_sent_is_refused_before_it_is_sent(changes: dict[str, Any
 def test_p12_whoever_it_is_misaddressed_to_is_named(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(InvitationError) as refused:
         letter(**changes)
-    assert refused.value.what == said and "recipients=[address]" in refused.value.mend
+    assert refused.value.what == said and "Make one Invitation for each" in refused.value.mend
 
 
 def test_a_library_without_smtputf8_refuses_what_it_cannot_deliver() -> None:
