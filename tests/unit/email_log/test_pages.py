@@ -104,9 +104,8 @@ def test_an_invitation_leads_back_to_the_list_as_it_was_filtered(host: Host, cli
     path = sent(host)
 
     def back(referrer: str) -> str:
-        return re.findall(
-            r'<li><a href="([^"]+)" id="log-back"', client.get(path, headers={"Referer": referrer}).text
-        )[0]
+        text = client.get(path, headers={"Referer": referrer}).text
+        return str(re.findall(r'<li><a href="([^"]+)" id="log-back"', text)[0])
 
     assert back(f"https://proxy.example{LOG}?q=jane&when=week") == f"{LOG}?q=jane&amp;when=week"
     assert back(f"https://proxy.example{path}?part=html") == back(f"https://proxy.example{LOG}") == back("") == LOG
