@@ -96,7 +96,9 @@
     if (target.id === "log-entries" || target.id === "log-new") event.preventDefault();
   });
 
+  const back = document.getElementById("log-back"); // from an invitation's own page to its list
   document.addEventListener("keydown", (event) => {
+    if (back && event.key === "Escape" && !event.isComposing) return back.click();
     if (!pane || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.key === "Escape" && isOpen()) {
       event.preventDefault(); // or it would also empty the search

@@ -28,16 +28,16 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
     Example: flask optout erase jane@example.org
     """
     mailbox, people = typed(address).canonical, current_state().people
-    held = invitations, resends = people.held(mailbox)
-    again = counted(resends, "that was sent again", "that were sent again")
-    rows = f"{counted(invitations, 'invitation')} and {again}"
-    click.echo(f"Of this person the Email Log holds {rows}." if any(held) else NOTHING)
+    invitations, resends = people.held(mailbox)
+    rows = [counted(invitations, "invitation")] if invitations else []
+    rows += [counted(resends, "that was sent again", "that were sent again")] if resends else []
+    click.echo(f"Of this person the Email Log holds {' and '.join(rows)}." if rows else NOTHING)
     if dry_run:
         return
-    if any(held) and not yes:
+    if rows and not yes:
         click.confirm("Remove all of it?", abort=True)
     people.erase(mailbox, [slot(mailbox)])  # also requests of somebody who was never invited
-    if any(held):
+    if rows:
         click.echo("It is removed.")
 
 

@@ -50,7 +50,8 @@ def entries() -> str | Response:
         return _list(wanted)
     if after is not None:
         return _arrived(wanted, after)
-    response = make_response(page("_entries.html", **_found(wanted), swapped=True))
+    saved = current_state().saved_filters.all()
+    response = make_response(page("_entries.html", saved=saved, **_found(wanted), swapped=True))
     response.headers["HX-Push-Url"] = _list_url(wanted)
     return response
 
@@ -81,6 +82,8 @@ def _found(wanted: Filter) -> dict[str, Any]:
         if before is None:
             total = len(found.entries) if len(found.entries) < PAGE else search.total(criteria)
             near = _near(criteria) if found.searched_to else []
+        elif not (criteria.words or criteria.failed or criteria.domain):  # which may be counted in a window only
+            total = search.total(criteria)
     return {
         "filter": wanted,
         "found": found,

@@ -120,8 +120,7 @@ class EmailLog(LogPart):
 
     def invited_between(self, first: datetime.date, last: datetime.date) -> Iterator[str]:
         """The canonical address of each invitation from the first to the last day (UTC)."""
-        email = self.tables.email.c
-        utc = Times(ZoneInfo("UTC"))
+        email, utc = self.tables.email.c, Times(ZoneInfo("UTC"))
         after, before = utc.start(first) - 1, utc.start(last + datetime.timedelta(1))
         query = sa.select(email.id, email.mailbox).where(email.id < before).order_by(email.id).limit(BATCH)
         while rows := self.rows(query.where(email.id > after)):
@@ -186,13 +185,8 @@ class Resends(LogPart):
         if refusal(earlier):
             return None
         number = len(earlier) + 1  # which the key gives to one of several that begin at once
-        row = {
-            "opportunity": email.opportunity,
-            "mailbox": email.mailbox,
-            "number": number,
-            "moment": new_id(),
-            "operator": operator[:NAME_SIZE],
-        }
+        row = {"opportunity": email.opportunity, "mailbox": email.mailbox, "number": number}
+        row |= {"moment": new_id(), "operator": operator[:NAME_SIZE]}
         try:
             self.store.record(lambda connection: insert(connection, self.tables.resend, row))
         except KeyTaken:
@@ -255,13 +249,22 @@ def _row(outgoing: Outgoing) -> dict[str, Any]:
         "subject": subject,
         "name": address.name,
         "domain": mailbox.rpartition("@")[2],
-        "words": folded(f"{address.name} {mailbox} {subject} {outgoing.opportunity}"),
+        "words": folded(f"{address.name} {mailbox} {_in_its_script(address)} {subject} {outgoing.opportunity}"),
         "attachments": masked("\n".join(" ".join(str(name).split()) for name in outgoing.attachments if name), links),
         "message_id": outgoing.message_id,
         "headers": "\n".join(headers),
         "text": None if outgoing.text is None else cut(outgoing.text, links[0]),
         "html": None if outgoing.html is None else cut(outgoing.html, links[0]),
     }
+
+
+def _in_its_script(address: Address) -> str:
+    """An address whose domain is an A-label, with the domain as people write it."""
+    if "xn--" not in address.domain:
+        return ""
+    import idna  # which few addresses need
+
+    return f"{address.canonical.rpartition('@')[0]}@{idna.decode(address.domain)}"
 
 
 def folded(text: str) -> str:

@@ -33,7 +33,7 @@ COUNTED = 10_000
 LAST_CHARACTER = "\U0010ffff"
 FIELDS = ("q", "opportunity", "when", "from", "to", "failed")
 #: First and last day of a period, counted back from today.
-PERIODS = {"today": (0, 0), "yesterday": (1, 1), "week": (6, 0)}
+PERIODS = {"today": (0, 0), "yesterday": (1, 1), "week": (6, 0), "month": (29, 0)}
 #: No subject is longer (RFC 5322 section 2.1.1); more words narrow no further.
 LONGEST_FIELD, MOST_WORDS = 998, 8
 #: Beyond these years a shift to another zone leaves the calendar.
@@ -87,7 +87,8 @@ class Filter:
         self.titles: Mapping[str, str] = titles
         self.errors: dict[str, str] = {}
         typed = "".join(each if each.isprintable() else " " for each in self.values["q"]).split()
-        bare = [bare for word in typed if (bare := word.removeprefix("mailto:").strip(AROUND))]
+        links = (word[7:].partition("?")[0] if word.startswith("mailto:") else word for word in typed)
+        bare = [bare for word in links if (bare := word.strip(AROUND))]
         words = [folded(word) for word in bare[:MOST_WORDS]]
         known = {id: folded(title) for id, title in titles.items()}
         since, until = self._period(times)
@@ -293,8 +294,7 @@ class SavedFilters(LogPart):
             except IntegrityError:
                 raise KeyTaken from None
 
-        try:
+        with suppress(KeyTaken):
             self.store.record(work)
-        except KeyTaken:
-            return False
-        return True
+            return True
+        return False

@@ -36,8 +36,8 @@ MOST_MAILS, MOST_FOR_CLIENT = 3, 20
 @blueprint.get("/ask/<path:token>")
 def ask(token: str) -> str:
     """Show the form; nothing on it depends on what the candidate chose."""
-    current_state().claim(Door.ASK, token)
-    return show("ask.html", answered=False)
+    about = current_state().opportunity(current_state().claim(Door.ASK, token).opportunity)
+    return show("ask.html", answered=False, opportunity=about)
 
 
 @blueprint.post("/ask/<path:token>")

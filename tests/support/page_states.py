@@ -275,10 +275,11 @@ def opened(stage: Stage, page: Page) -> None:
 
 
 def saved_filters(stage: Stage, page: Page) -> None:
-    page.goto(stage.log("?opportunity=beta-42"))
+    number = next(stage.people)
+    page.goto(stage.log(f"?opportunity=beta-42&q=join+{'+' * number}us"))  # what is saved is not saved again
     page.get_by_text("Save this filter").click()
-    page.get_by_label("Name", exact=True).last.fill(f"Pixel Beta {next(stage.people)}")
-    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_label("Name", exact=True).last.fill(f"Pixel Beta {number}")
+    page.get_by_role("button", name="Save for all operators").click()
     page.get_by_text("The filter is saved.").wait_for()
 
 
@@ -290,10 +291,11 @@ def changes_a_saved_filter(stage: Stage, page: Page) -> None:
 
 def name_taken(stage: Stage, page: Page) -> None:
     saved_filters(stage, page)
+    page.goto(stage.log("?opportunity=beta-42"))
     page.get_by_text("Save this filter").click()
     taken = page.locator(".optout-saved a").first.inner_text()
     page.get_by_label("Name", exact=True).last.fill(taken)
-    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="Save for all operators").click()
     page.get_by_text("There is a saved filter of this name.").wait_for()
 
 

@@ -89,12 +89,12 @@ opens the store until this command has run.
     "notify-domain example.org --dry-run": "1 person at example.org would be asked.\n",
     "notify-domain acme.example": "Mail 2 people at acme.example? [y/N]: n\nAborted!\n",
     "erase kim@example.org": """\
-Of this person the Email Log holds 1 invitation and 0 that were sent again.
+Of this person the Email Log holds 1 invitation.
 Remove all of it? [y/N]: n
 Aborted!
 """,
     "erase kim@example.org --yes": """\
-Of this person the Email Log holds 1 invitation and 0 that were sent again.
+Of this person the Email Log holds 1 invitation.
 It is removed.
 """,
     "import one.csv --opportunity beta-42 --yes": """\

@@ -75,7 +75,7 @@ def find_by_saved_filter(operator: Page, url: str) -> None:
     expect(operator.get_by_role("row")).to_have_count(2)
     operator.get_by_text("Save this filter").click()
     operator.get_by_label("Name", exact=True).fill("Jane's beta")
-    operator.get_by_role("button", name="Save", exact=True).click()
+    operator.get_by_role("button", name="Save for all operators").click()
     operator.goto(url)
     operator.get_by_role("link", name="Jane's beta").click()
     expect(operator.get_by_role("cell", name="jane@example.org")).to_be_visible()

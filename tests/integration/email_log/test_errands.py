@@ -152,8 +152,8 @@ def test_save_a_filter_for_one_opportunity(operator: Page) -> None:
         expect(operator.get_by_text("30 invitations.")).to_be_visible()
         operator.get_by_text("Save this filter").click()
         operator.get_by_label("Name", exact=True).fill("Sleepers")
-        operator.get_by_role("button", name="Save", exact=True).click()
-        expect(operator.get_by_text("The filter is saved.")).to_be_visible()
+        operator.get_by_role("button", name="Save for all operators").click()
+        expect(operator.get_by_text("The filter is saved.")).to_be_focused()
         expect(operator.get_by_role("link", name="Sleepers")).to_be_visible()
     operator.get_by_label("Change the saved filter Sleepers").click()
     operator.get_by_role("textbox", name="Name").first.fill("Study")
@@ -204,6 +204,23 @@ def test_keys_do_as_in_a_mail_program_and_can_be_switched_off(operator: Page) ->
 
 
 @pytest.mark.parametrize("scripts", [True], indirect=True)
+def test_on_a_small_screen_one_comes_back_to_the_list_as_it_was_filtered(operator: Page) -> None:
+    operator.set_viewport_size({"width": 360, "height": 640})
+    search(operator, "kofi")
+    expect(operator.get_by_text("10 invitations.")).to_be_visible()
+    filtered = operator.url
+    for key in (True, False):
+        operator.get_by_role("link", name="Join us").first.click()
+        expect(operator.get_by_role("article")).to_be_visible()
+        if key:
+            operator.keyboard.press("Escape")
+        else:
+            operator.get_by_role("link", name="Email Log").click()
+        expect(operator.get_by_text("10 invitations.")).to_be_visible()
+        assert operator.url == filtered
+
+
+@pytest.mark.parametrize("scripts", [True], indirect=True)
 def test_rows_arrive_without_losing_the_place(served: Host, operator: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(4):
         operator.keyboard.press("j")
@@ -250,7 +267,7 @@ def test_an_invitation_stays_open_only_beside_a_list_that_it_is_in(operator: Pag
 def test_half_a_date_is_not_searched_for(operator: Page) -> None:
     asked: list[str] = []
     operator.on("request", lambda request: asked.append(request.url))
-    operator.get_by_text("From–to").click()
+    operator.get_by_text("Other dates").click()
     field = operator.get_by_label("From, and including")
     field.focus()
     operator.keyboard.type("1224")

@@ -95,6 +95,13 @@ def test_page_answer_and_mail_are_the_same_whatever_was_chosen(
     assert not host.optout.may_invite("jane@example.org", "beta-42")
 
 
+def test_the_heading_names_the_opportunity_that_the_url_is_about(host: Host, client: FlaskClient) -> None:
+    heading = "<h1>Get the link to your invitation again: <span dir="
+    assert heading in client.get(path()).text and ">Pixel Beta</span></h1>" in client.get(path()).text
+    host.optout.opportunity_loader(lambda id: None)
+    assert "<h1>Get the link to your invitation again</h1>" in client.get(path()).text
+
+
 def test_no_choice_is_read_or_written(host: Host, client: FlaskClient, smtp: Mailbox) -> None:
     url = path()
     with statements(host) as seen:

@@ -57,6 +57,8 @@ def listed(text: str) -> set[str]:
         ("opportunity=study-7", {"bob"}),
         ("q=join+US", {"jane", "bob"}),
         ("q=%25", set()),
+        ("q=mailto:jane@example.org?subject=x", {"jane"}),
+        ("when=month&q=bob", {"bob"}),
         ("q=*", {"jane", "bob"}),
         ("q=%27+OR+1", set()),
         ("q=%00", {"jane", "bob"}),
@@ -87,6 +89,33 @@ def test_the_filter_in_the_url_decides_what_is_listed(
     assert answer.status_code == 200
     assert listed(answer.text) == found
     assert ("<html" in answer.text) is not bool(headers)
+
+
+@pytest.mark.parametrize(
+    "typed", ["bücher", "BUCHER", "bücher.example.org", "@büch", "jane@büc", "xn--bcher", "@bücher.example.org"]
+)
+def test_a_domain_in_its_own_script_is_found_by_its_parts(host: Host, client: FlaskClient, typed: str) -> None:
+    sent(host, "jane@bücher.example.org")
+    sent(host, "bob@other.example")
+    assert listed(client.get(LOG, query_string={"q": typed}).text) == {"jane"}
+
+
+def test_an_invitation_leads_back_to_the_list_as_it_was_filtered(host: Host, client: FlaskClient) -> None:
+    path = sent(host)
+
+    def back(referrer: str) -> str:
+        text = client.get(path, headers={"Referer": referrer}).text
+        return str(re.findall(r'<li><a href="([^"]+)" id="log-back"', text)[0])
+
+    assert back(f"https://proxy.example{LOG}?q=jane&when=week") == f"{LOG}?q=jane&amp;when=week"
+    assert back(f"https://proxy.example{path}?part=html") == back(f"https://proxy.example{LOG}") == back("") == LOG
+    assert back(f'https://x.example{LOG}?"><script>') == f"{LOG}?&#34;&gt;&lt;script&gt;"
+
+
+def test_a_fresh_invitation_is_said_to_appear_later(host: Host, client: FlaskClient) -> None:
+    sent(host)
+    said = "Invitations appear here when their minute is over."
+    assert said in client.get(LOG).text and said not in client.get(f"{LOG}?before={LARGEST_ID}").text
 
 
 def test_an_opportunity_goes_by_its_title(host: Host, client: FlaskClient) -> None:
@@ -204,11 +233,12 @@ def test_dates_are_those_of_the_zone_that_the_page_names(make: MakeHost, monkeyp
     page = client.get(f"{LOG}?from=2031-12-25&to=2031-12-25").text
     assert "2031-12-25 10:30<" in page and "Pacific/Kiritimati" in page
     assert "jane@example.org" not in client.get(f"{LOG}?from=2031-12-24&to=2031-12-24").text
-    assert "The end is before the start." in client.get(f"{LOG}?from=2031-12-25&to=2031-12-24").text
+    assert "The last day is before the first." in client.get(f"{LOG}?from=2031-12-25&to=2031-12-24").text
 
 
 def test_older_pages_keep_the_filter(host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flask_optout.email_log.search.PAGE", 2)
+    for module in ("search", "pages"):
+        monkeypatch.setattr(f"flask_optout.email_log.{module}.PAGE", 2)
     ids = iter(range(id_at(now()), LARGEST_ID))
     monkeypatch.setattr("flask_optout.email_log.records.new_id", lambda: next(ids))
     for to in ("jane", "joan", "june"):
@@ -219,6 +249,8 @@ def test_older_pages_keep_the_filter(host: Host, client: FlaskClient, monkeypatc
     second = client.get(html.unescape(older[1])).text
     assert re.findall(r"<td>(\w+)@", first + second) == ["june", "joan", "jane"]
     assert 'rel="next"' not in second and ">Newest<" in second
+    assert "3 invitations." in first and "3 invitations." in second
+    assert "1 invitation on this page." in client.get(f"{html.unescape(older[1])}&q=jan").text
 
 
 def saved(client: FlaskClient, query: str = "") -> list[str]:
@@ -236,7 +268,11 @@ def change(client: FlaskClient, query: str = "?opportunity=beta-42", **fields: s
 def test_a_filter_is_saved_as_it_stands_in_the_url(host: Host, client: FlaskClient) -> None:
     sent(host)
     status, text = change(client, "?q=jane&opportunity=beta-42", do="save", name="Jane & co")
-    assert (status, "The filter is saved." in text) == (303, True)
+    assert (status, re.findall(r"autofocus>([^<]+)", text)) == (303, ["The filter is saved."])
+    assert "Save for all operators" not in text, "it is saved"
+    live = {"HX-Request": "true"}
+    assert "Save for all operators" not in client.get(f"{LOG}?q=jane&opportunity=beta-42", headers=live).text
+    assert "Save for all operators" in client.get(f"{LOG}?q=jane", headers=live).text
     assert saved(client) == ["Jane &amp; co"]
     assert '?q=jane&amp;opportunity=beta-42">Jane' in client.get(LOG).text
     assert '" aria-current="page">Jane' in client.get(f"{LOG}?q=jane&opportunity=beta-42").text
@@ -404,9 +440,11 @@ def test_a_failure_says_what_it_means_and_what_to_do(
     host: Host, client: FlaskClient, failure: str, says: str
 ) -> None:
     path = sent(host)
-    assert "Accepted for sending. Whether it arrived cannot be seen here" in client.get(path).text
+    assert "Accepted for sending. Whether it left and arrived cannot be seen here" in client.get(path).text
     table = current_state().tables.log.email
     current_state().email_log.change(table.update().values(failure=failure))
     for page in (path, LOG):
         text = client.get(page).text
         assert says in text and f"<small>{failure}</small>" in text and "Accepted for sending" not in text
+        wrong_address = page == path and says.startswith("there is no such mailbox.")
+        assert ("Send a new invitation to the right address" in text) is wrong_address
