@@ -53,7 +53,8 @@ def test_a_mute_of_the_address_without_its_tag_has_no_undo(jobs: Host) -> None:
 def test_only_the_title_is_in_its_language(jobs: Host, muted: bool, asks: bool) -> None:
     jobs.optout.opportunity_loader(lambda id: {"title": "Schlafstudie", "language": "de"})
     say(jobs, muted, to="jane@example.org")
-    nonce = Nonce(Page.REPEAT if asks else Page.OPENED, current_state().clock(), VISIT, Command.MUTE if asks else None)
+    page, said = (Page.REPEAT, Command.MUTE) if asks else (Page.OPENED, None)
+    nonce = Nonce(page, current_state().clock(), VISIT, said)
     with jobs.app.test_request_context():
         line = render("toggle.html", page=page_context(jobs.claim(), nonce, toggle=True))
     assert re.findall(r'<(\w+)[^>]* lang="de"[^>]*>([^<]*)', line) == [("cite" if muted else "span", "Schlafstudie")]
