@@ -47,8 +47,11 @@
     return place && place.querySelector(".optout-status");
   }
 
+  // Seen, too, where a page is enlarged so much that it stands above what is in sight.
   function say(place, what) {
-    if (status(place)) status(place).textContent = what ? status(place).getAttribute("data-" + what) : "";
+    if (!status(place)) return;
+    status(place).textContent = what ? status(place).getAttribute("data-" + what) : "";
+    if (what) status(place).scrollIntoView({ block: "nearest" });
   }
 
   function on(name, act) {
@@ -92,6 +95,7 @@
     said.remove();
     setTimeout(function () {
       status(place).replaceChildren.apply(status(place), Array.from(said.childNodes));
+      status(place).scrollIntoView({ block: "nearest" });
     }, SOON);
   });
 

@@ -198,7 +198,7 @@ def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: boo
     asked = (nonce.said or Command.MUTE) if nonce.page is Page.REPEAT else None
     who = visitor(request, claim, nonce.visit, state.visitor_secret) if recent else ""
     return PageContext(
-        opportunity=state.opportunity(claim.opportunity),
+        opportunity=Opportunity("") if claim.opportunity == ALL else state.opportunity(claim.opportunity),
         this=muted.get(this),
         everything=muted.get(everything),
         by_base=any(mark in muted for mark in claim.base or ()),
@@ -253,11 +253,12 @@ def dead_link(error: BadToken) -> tuple[str, int]:
 def unavailable(error: OptOutError) -> Response:
     """Say that nothing changed, and when to try again."""
     log_error(current_app.logger, error)
-    template = "_unavailable.html" if "HX-Request" in request.headers else "unavailable.html"
+    part = "HX-Request" in request.headers
+    template = "_unavailable.html" if part else "unavailable.html"
     form = {name: request.form.get(name) for name in ("nonce", "toggle")}
     button = next(((name, value) for name, value in request.form.items() if name not in FIELDS), None)
     action = optout_url(request.endpoint or "", **(request.view_args or {}))
-    response = make_response(show(template, action=action, button=button, **form), 503)
+    response = make_response(show(template, action=action, button=button, part=part, **form), 503)
     response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
 

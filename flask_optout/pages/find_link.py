@@ -71,17 +71,28 @@ def _mailed(mail: Callable[[Address], None]) -> Response:
     :param mail: mails them, if there are any for this address.
     """
     state, request.max_content_length = current_state(), LONGEST_FORM
-    work = copy_current_request_context(partial(_mail, mail, request.form.get("address", "")))
+    typed = _typed()
+    work = copy_current_request_context(partial(_mail, mail, typed))
     if not state.places.acquire(blocking=False):
         return make_response(show("unavailable.html"), 503)
     state.threads.submit(work).add_done_callback(lambda _: state.places.release())
-    return make_response(show("ask.html", answered=True))
+    return make_response(show("ask.html", answered=True, typed=typed))
+
+
+def _typed() -> str:
+    """The canonical spelling of the typed address, as another one that counts as the same may be another mailbox.
+
+    It is empty where no address was typed: the page repeats no other words that somebody's form brings.
+    """
+    try:
+        return parse(request.form.get("address", "")).canonical
+    except AddressError:
+        return ""
 
 
 def _mail(mail: Callable[[Address], None], typed: str) -> None:
     try:
-        # To the canonical spelling, since another one that counts as the same may be another person's mailbox.
-        mail(parse(parse(typed).canonical))
+        mail(parse(typed))
     except AddressError:
         return
     except Exception as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask_optout.doctor.forms import DECOY
 
 PAGE = f"""
@@ -13,3 +15,8 @@ PAGE = f"""
 </form>
 <form><input name="empty"><button name="other" value="x">Other</button></form>
 """
+
+
+def unnamed(answer: bytes) -> bytes:
+    """The answer of a page that mails links, without what its visitor typed."""
+    return re.sub(rb"<p>You typed .*?</p>\n", b"", answer)

@@ -19,6 +19,7 @@ from flask_optout.pages.find_link import MOST_MAILS
 from flask_optout.wiring import LONGEST_QUEUE, current_state
 from tests.conftest import MakeHost
 from tests.support.email_log import statements
+from tests.support.forms import unnamed
 from tests.support.hosts import KEY, Host, Mailbox, say, settle
 
 
@@ -31,7 +32,7 @@ def ask(client: FlaskClient, url: str, typed: str) -> bytes:
     answer = client.post(url, data={"address": typed})
     assert answer.status_code == 200
     settle()
-    return bytes(answer.data)
+    return unnamed(answer.data)
 
 
 def test_the_invited_address_gets_a_fresh_link(host: Host, client: FlaskClient, smtp: Mailbox) -> None:

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from flask_optout.pages.find_link import LINKS, MOST_FOR_CLIENT, MOST_MAILS
 from tests.conftest import MakeHost, missing
+from tests.support.forms import unnamed
 from tests.support.hosts import Host, Mailbox, free_port, http_server, say, settle
 
 PAGE = "/optout/"
@@ -30,7 +31,7 @@ def find(client: FlaskClient, typed: str, of: str = "192.0.2.1") -> bytes:
     answer = client.post(PAGE, data={"address": typed}, environ_base={"REMOTE_ADDR": of})
     assert answer.status_code == 200
     settle()
-    return bytes(answer.data)
+    return unnamed(answer.data)
 
 
 def invite(host: Host, smtp: Mailbox, *opportunities: str, to: str = "jane@example.org") -> None:

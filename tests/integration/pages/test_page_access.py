@@ -243,6 +243,50 @@ def test_a_screen_reader_says(browser: Browser, ready: Stage, state: str) -> Non
     page.context.close()
 
 
+NO_MORE = "You will get no more invitations to Pixel Beta."
+ONCE_MORE = "To confirm, press “Not Interested?” once more. Nothing has changed yet."
+FAULT = "Something on our side is not working. Please try again in a minute."
+
+
+@pytest.mark.parametrize(
+    ("state", "what", "described"),
+    [
+        ("invited", "[value=mute]", re.compile("no further invitation to Pixel Beta will reach you")),
+        ("muted", "[value=leave]", NO_MORE),
+        ("muted", "[value=undo]", NO_MORE),
+        ("muted, later", "[value=leave]", NO_MORE),
+        ("muted, everything", "[value=undo-all]", "You will get no more invitations from us."),
+        ("muted, both", "[value=undo-all]", f"“{UNDO}” lets other invitations come again."),
+        ("asked again", "button", ONCE_MORE),
+        ("toggle, asked again", ".optout-again ~ form button", "Pixel Beta"),
+        ("no store for a press", "h1", FAULT),
+    ],
+)
+def test_a_screen_reader_says_what_a_button_is_about(
+    browser: Browser, ready: Stage, state: str, what: str, described: str | re.Pattern[str]
+) -> None:
+    page = visit(browser, ready, state)
+    for element in page.locator(what).all():  # where it asks once more, scanners' buttons too
+        expect(element).to_have_accessible_description(described)
+    assert page.title().startswith("Please try again") is (state == "no store for a press")
+    page.context.close()
+
+
+def test_enlarged_four_times_what_came_of_a_press_is_in_sight(browser: Browser, ready: Stage) -> None:
+    page = visit(browser, ready, "invited", viewport={"width": 320, "height": 256})
+    for button in (NO, UNDO):
+        page.wait_for_timeout(450)
+        page.get_by_role("button", name=button).click()
+    expect(page.get_by_role("status")).to_have_text("You can be invited to Pixel Beta again.")
+    expect(page.get_by_role("status")).to_be_in_viewport(ratio=0.99)
+    page.route("**/optout/*", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    page.wait_for_timeout(450)
+    page.get_by_role("button", name=NO).click()
+    expect(page.get_by_role("status")).to_contain_text("No connection.")
+    expect(page.get_by_role("status")).to_be_in_viewport(ratio=0.99)
+    page.context.close()
+
+
 def test_the_fault_is_heard_from_a_region_that_was_there(browser: Browser, ready: Stage) -> None:
     page = visit(browser, ready, "invited")
     assert page.locator("[role=status], [aria-live], [role=alert]").count() == 1

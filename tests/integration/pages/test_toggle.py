@@ -79,7 +79,10 @@ class TestToggle:
         )
         expect(page.locator(".optout-toggle").first).to_have_text(NO, use_inner_text=True)
         ids = page.locator("[id]").evaluate_all("elements => elements.map(element => element.id)")
-        assert len(ids) == len(set(ids)) == 3
+        assert len(ids) == len(set(ids)) == 4
+        undo = page.get_by_role("button", name=UNDO)
+        expect(undo).to_have_accessible_description("You will get no more invitations to Sleep Study.")
+        expect(page.get_by_role("button", name=NO)).to_have_accessible_description("Pixel Beta")
 
     def test_a_doubtful_press_is_asked_for_in_the_line_and_comes_back(
         self, jobs_served: Host, browser: Browser
@@ -99,6 +102,10 @@ class TestToggle:
             press(page, NO)
             expect(page.locator(".optout-toggle")).to_contain_text("Nothing changed.")
         assert page.locator("h2, h1").count() == 1
+        expect(page.get_by_role("group", name="Your invitation")).to_contain_text("Please try again in a minute.")
+        expect(page.locator(".optout-heading")).to_contain_text("Please try again in a minute.")
+        look = "button => getComputedStyle(button).backgroundColor"
+        assert page.get_by_role("button", name="Try again").evaluate(look) == "rgba(0, 0, 0, 0)"
         press(page, "Try again")
         if page.locator(".optout-again").is_visible():
             press(page, NO)

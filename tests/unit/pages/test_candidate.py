@@ -72,9 +72,14 @@ class TestLanding:
             assert "You will get no more invitations from us." in page and 'value="undo-all"' in page
 
     def test_a_link_for_all_invitations_offers_only_that(self, host: Host, client: FlaskClient) -> None:
+        host.optout.opportunity_loader(lambda id: {"title": "Pixel Beta", "summary": "Try it."})
         page = client.get(host.path(opportunity="*")).text
         assert 'value="mute-all"' in page and 'value="mute"' not in page
         assert "If you want no invitations from us" in page and "Other invitations are not affected" not in page
+        assert page.count("All invitations from The team") == 2 and "Pixel Beta" not in page and "Try it." not in page
+        say(host, True, to="jane@example.org", everything=True)
+        tagged = client.get(host.path("jane+2@example.org", "*")).text
+        assert "You will get no more invitations from us." in tagged and "Pixel Beta" not in tagged
 
     def test_a_mute_of_the_address_without_its_tag_is_told_but_not_undone(
         self, host: Host, client: FlaskClient
@@ -387,7 +392,7 @@ def test_a_text_browser_sees_no_decoys(host: Host, muted: bool, asked_for: Comma
 
 @pytest.mark.parametrize(
     ("muted", "led_by", "at_hand"),
-    [(True, Command.MUTE, True), (True, Command.LEAVE, False), (True, None, False)],
+    [(True, Command.MUTE, True), (True, Command.LEAVE, False), (True, None, False), (False, Command.MUTE, False)],
 )
 def test_the_undo_is_at_hand_after_a_mute(
     host: Host, client: FlaskClient, muted: bool, led_by: Command | None, at_hand: bool
@@ -395,7 +400,8 @@ def test_the_undo_is_at_hand_after_a_mute(
     say(host, muted, to="jane@example.org")
     receipt = current_state().nonces.issue(host.claim(), nonce(Page.RESULT, led_by))
     page = client.get(host.path(), query_string={"optout": receipt} if led_by else None).text
-    assert ("Changed your mind?" not in page) is at_hand and 'value="undo"' in page
+    assert ('value="undo"' in page and "Changed your mind?" not in page) is at_hand
+    assert ('value="undo"' in page) is muted
 
 
 @pytest.mark.parametrize(

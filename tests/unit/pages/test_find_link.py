@@ -14,6 +14,7 @@ from flask_optout.links.tokens import Door
 from flask_optout.pages.find_link import LINKS, MOST_FOR_CLIENT, MOST_MAILS, slot
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
+from tests.support.forms import unnamed
 from tests.support.hosts import Host, say, settle
 
 JANE = "jane@example.org"
@@ -37,9 +38,9 @@ def mailed(host: Host, path: str, *typed: str, of: str = "192.0.2.1") -> list[tu
     """To whom mails go after these addresses were typed, each with the opportunities whose links are in it."""
     client = host.app.test_client()
     with host.mail.record_messages() as outbox:
-        answers = {client.post(path, data={"address": each}, environ_base={"REMOTE_ADDR": of}).data for each in typed}
+        posts = [client.post(path, data={"address": each}, environ_base={"REMOTE_ADDR": of}) for each in typed]
         settle()
-    assert len(answers) == 1
+    assert len({unnamed(post.data) for post in posts}) == 1
     known = {host.optout.link(JANE, each): each for each in ("beta-42", "study-7")}
     return [(str(mail.recipients[0]), {known[link] for link in known if link in str(mail.body)}) for mail in outbox]
 
@@ -72,6 +73,23 @@ def test_page_answer_and_mail_are_the_same_whatever_was_chosen(host: Host, clien
         pages.add(client.get(path).data)
         assert [to for to, _ in mailed(host, path, JANE, "bob@example.org")] == [JANE]
     assert len(pages) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "repeated"),
+    [
+        (" Jane <JANE@Example.org>", "<p>You typed <bdi>jane@example.org</bdi>.</p>"),
+        ("'&@example.org", "<p>You typed <bdi>&#39;&amp;@example.org</bdi>.</p>"),
+        ("Call 555-1234 now", None),
+        ("", None),
+    ],
+)
+def test_the_answer_repeats_the_address_for_who_has_mistyped_it(
+    client: FlaskClient, typed: str, repeated: str | None
+) -> None:
+    answer = client.post("/optout/", data={"address": typed}).text
+    settle()
+    assert repeated in answer if repeated else "You typed" not in answer and "Call" not in answer
 
 
 def test_both_pages_together_are_bounded_for_one_address(host: Host) -> None:

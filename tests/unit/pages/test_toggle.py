@@ -10,9 +10,13 @@ from flask import render_template_string
 from flask.testing import FlaskClient
 
 from flask_optout.errors import AddressError, OpportunityError
+from flask_optout.pages.candidate import page_context
+from flask_optout.pages.words import render
+from flask_optout.presses.evidence import Command, Nonce, Page
+from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.host_pages import dress
-from tests.support.hosts import Host, say
+from tests.support.hosts import VISIT, Host, say
 
 NO_MORE = "You will get no more invitations to Pixel Beta."
 
@@ -43,6 +47,26 @@ def test_a_mute_of_the_address_without_its_tag_has_no_undo(jobs: Host) -> None:
     with jobs.app.test_request_context():
         line = render_template_string("{{ optout_toggle('jane+2@example.org', 'beta-42') }}")
     assert "has a part after “+”" in line and 'value="undo"' not in line and 'value="mute"' not in line
+
+
+@pytest.mark.parametrize(("muted", "asks"), [(False, False), (True, False), (False, True)])
+def test_only_the_title_is_in_its_language(jobs: Host, muted: bool, asks: bool) -> None:
+    jobs.optout.opportunity_loader(lambda id: {"title": "Schlafstudie", "language": "de"})
+    say(jobs, muted, to="jane@example.org")
+    page, said = (Page.REPEAT, Command.MUTE) if asks else (Page.OPENED, None)
+    nonce = Nonce(page, current_state().clock(), VISIT, said)
+    with jobs.app.test_request_context():
+        line = render("toggle.html", page=page_context(jobs.claim(), nonce, toggle=True))
+    assert re.findall(r'<(\w+)[^>]* lang="de"[^>]*>([^<]*)', line) == [("cite" if muted else "span", "Schlafstudie")]
+    [name] = re.findall(r'role="group"[^>]* aria-labelledby="([^"]+)"', line)
+    assert line.count(f'id="{name}"') == 1 and ("once more" in line) is asks
+
+
+def test_for_all_invitations_it_is_named_after_who_sends_them(jobs: Host) -> None:
+    jobs.optout.opportunity_loader(lambda id: {"title": "Pixel Beta"})
+    with jobs.app.test_request_context():
+        line = render_template_string("{{ optout_toggle('jane@example.org', '*') }}")
+    assert ">All invitations from The team</span>" in line and "Pixel Beta" not in line
 
 
 def test_without_a_store_the_hosts_page_stands(
