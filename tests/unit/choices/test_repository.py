@@ -97,3 +97,14 @@ def test_one_look_is_one_statement(host: Host) -> None:
     with current_state().choices.looking() as muted:
         assert muted(parse("jane@x.org"), "beta-42") and not muted(parse("bob@x.org"), "beta-42")
     assert len(statements) == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "stored"),
+    [("phone", "phone"), ("by phone!", "by-phone-"), ("a/b c", "a-b-c"), ("0123456789abcdefgh", "0123456789abcdef")],
+)
+def test_a_source_is_a_word_of_sixteen_letters_at_most(host: Host, source: str, stored: str) -> None:
+    choices, jane = current_state().choices, parse("jane@x.org")
+    choices.add_mutes([(jane, "beta-42")], source)
+    [choice] = choices.read([choices.key().mark(jane, "beta-42")]).values()
+    assert (choice.muted, choice.source) == (True, stored)

@@ -186,6 +186,7 @@ MUTED = JudgedPress(-20.0, "visit", "visitor", Command.MUTE, (False, False))
         (MUTED._replace(visit="before"), Page.OPENED, True),
         (MUTED._replace(visitor="another"), Page.OPENED, True),
         (MUTED._replace(visit="before", visitor="another"), Page.OPENED, False),
+        (MUTED._replace(at=-WINDOW), Page.OPENED, True),
         (MUTED._replace(at=-WINDOW - 1), Page.OPENED, False),
         (MUTED._replace(outcome=Outcome.ASKED), Page.OPENED, False),
         (MUTED._replace(command=Command.LEAVE), Page.OPENED, False),
@@ -197,3 +198,8 @@ def test_who_has_just_muted_is_known_by_the_visit_or_as_the_visitor_or_by_the_re
 ) -> None:
     nonce = Nonce(page, 0.0, "visit", Command.MUTE if page is Page.RESULT else None)
     assert has_muted([press], nonce, "visitor") is shown
+
+
+@pytest.mark.parametrize("said", [Command.UNDO, Command.LEAVE, None])
+def test_the_result_of_another_press_is_no_mutes(said: Command | None) -> None:
+    assert not has_muted([], Nonce(Page.RESULT, 0.0, "visit", said), "visitor")
