@@ -91,15 +91,16 @@ def _wrong(what: str) -> ConfigurationError:
 def check_form() -> None:
     """Take no more than a form, and that only from a page of this site, as the browser tells.
 
-    An operator's session is ambient: another site could otherwise have it send mail again.
+    An operator's session is ambient: another site could otherwise have it send mail again. What names no site at all
+    is no browser, which sends Origin with each POST (Fetch standard, section 3.2).
     """
     request.max_content_length = LONGEST_FORM
     if request.method != "POST":
         return
     site = request.headers.get("Sec-Fetch-Site")
-    page = request.headers.get("Origin") or request.headers.get("Referer", "")  # what a browser sends over http
+    page = request.headers.get("Origin") or request.headers.get("Referer")  # what a browser sends over http
     ours = request.host, urlsplit(current_app.config["OPTOUT_BASE_URL"]).netloc  # Host may be a proxy's
-    if site != "same-origin" if site else page.partition("://")[2].partition("/")[0] not in ours:
+    if site != "same-origin" if site else page and page.partition("://")[2].partition("/")[0] not in ours:
         abort(400)
 
 

@@ -123,7 +123,6 @@ def test_a_guard_that_cannot_be_called_is_refused(make: MakeHost, guard: Any) ->
 @pytest.mark.parametrize(
     "headers",
     [
-        {},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
         {"Sec-Fetch-Site": "none"},
@@ -148,6 +147,7 @@ def test_a_form_of_another_site_is_refused(host: Host, client: FlaskClient, head
 @pytest.mark.parametrize(
     "headers",
     [
+        {},
         {"Sec-Fetch-Site": "same-origin"},
         {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
         {"Origin": "http://localhost"},
@@ -172,7 +172,7 @@ def test_flask_wtf_does_not_stand_in_the_way(
     client = host.app.test_client()
     with host.app.app_context():
         path = sent(host)
-    assert client.post(f"{path}/send-again").status_code == 400
+    assert client.post(f"{path}/send-again", headers={"Origin": "https://evil.example"}).status_code == 400
     assert post(client, f"{path}/send-again").status_code == 303
 
 
