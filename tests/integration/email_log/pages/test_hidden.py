@@ -168,10 +168,10 @@ def test_what_a_guard_does_to_the_session_of_somebody_else_is_not_stored(make: M
     assert "Set-Cookie" in operator_of(host).get(LOG).headers
 
 
-def test_flask_wtf_guards_the_forms_of_operators_and_answers_no_outsider(host: Host, client: FlaskClient) -> None:
+def test_beside_flask_wtf_a_form_of_another_site_is_refused(host: Host, client: FlaskClient) -> None:
     CSRFProtect(host.app)
     path = sent(host)
-    assert client.post(f"{path}/send-again").status_code == 400
+    assert client.post(f"{path}/send-again", headers={"Origin": "https://evil.example"}).status_code == 400
     assert operator_of(host).get(path).status_code == 200
 
 
