@@ -21,13 +21,15 @@ from tests.conftest import MakeHost
 from tests.support.hosts import KEY, Host, dispose, make_host, say
 
 MIGRATED_APP = """
+import os
+
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_optout import OptOut
 
 app = Flask(__name__)
-app.config.update(OPTOUT_BASE_URL="https://x.example", SECRET_KEY="k" * 32, SQLALCHEMY_DATABASE_URI="sqlite:///migrated.db")
+app.config.update(OPTOUT_BASE_URL="https://x.example", SECRET_KEY="k" * 32, SQLALCHEMY_DATABASE_URI=f"sqlite:///{os.getcwd()}/migrated.db")
 db = SQLAlchemy(app)
 Migrate(app, db)
 OptOut(db, app)
@@ -135,7 +137,7 @@ class TestTables:
             flask_db(*arguments)
         [version] = (tmp_path / "migrations" / "versions").glob("*.py")
         assert "create_table('optout_choice'" in version.read_text()
-        with sqlite3.connect(tmp_path / "instance" / "migrated.db") as connection:
+        with sqlite3.connect(tmp_path / "migrated.db") as connection:
             tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
         connection.close()
         assert tables >= {"optout_choice", "optout_meta"}

@@ -88,7 +88,8 @@ def test_init_in_an_app_without_optout_says_how_to_begin(library: str, monkeypat
     app = Flask("pasted")
     app.config.update(SQLALCHEMY_DATABASE_URI="sqlite://", MAIL_DEFAULT_SENDER="team@example.org")
     app.config.update(MAIL_SUPPRESS_SEND=True, MAIL_BACKEND="locmem")
-    names = {"app": app, "db": SQLAlchemy(app), "to": "jane@example.org"}
+    db = SQLAlchemy(app)
+    names = {"app": app, "db": db, "to": "jane@example.org"}
     exec(re.sub("^    ", "", block, flags=re.MULTILINE), names)
     runner = app.test_cli_runner()
     assert runner.invoke(args=["optout", "init-db"]).exit_code == 0
@@ -99,6 +100,8 @@ def test_init_in_an_app_without_optout_says_how_to_begin(library: str, monkeypat
     with app.app_context():
         exec(send, names)
     assert "passed the gate in" not in runner.invoke(args=["optout", "init"]).output
+    with app.app_context():
+        db.engine.dispose()
 
 
 def test_where_no_library_is_used_init_names_one_that_is_installed() -> None:
