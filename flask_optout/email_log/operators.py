@@ -98,9 +98,13 @@ def check_form() -> None:
     if request.method != "POST":
         return
     site = request.headers.get("Sec-Fetch-Site")
-    page = request.headers.get("Origin") or request.headers.get("Referer")  # what a browser sends over http
+    page = request.headers.get("Origin") or request.headers.get("Referer", "")  # what a browser sends over http
     ours = request.host, urlsplit(current_app.config["OPTOUT_BASE_URL"]).netloc  # Host may be a proxy's
-    if site != "same-origin" if site else page and page.partition("://")[2].partition("/")[0] not in ours:
+    if site:
+        is_foreign = site != "same-origin"
+    else:
+        is_foreign = bool(page) and page.partition("://")[2].partition("/")[0] not in ours
+    if is_foreign:
         abort(400)
 
 

@@ -25,13 +25,7 @@ from typing import Any, TypeVar
 from ..addresses import Address, Recipient, unfolded
 from ..choices.repository import Choices
 from ..email_log.records import EmailLog, Outgoing, reason
-from ..errors import (
-    AddressError,
-    InvitationError,
-    NotAllSent,
-    OptOutError,
-    StoreUnavailable,
-)
+from ..errors import AddressError, InvitationError, NotAllSent, OptOutError, StoreUnavailable
 from ..links.log_records import log
 from .compose import OWN_HEADERS, Composer, Draft, Letter
 
