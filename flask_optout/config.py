@@ -32,7 +32,7 @@ PLACEHOLDER = re.compile(
     r"|with|you|your|[0-9_\W])*",
     re.IGNORECASE | re.ASCII,
 )
-#: Days; no calendar reaches further back.
+#: Days: a hundred years.
 LONGEST_RETENTION = 36_500
 #: A link and code in Markdown, as they stand in the README's table.
 MARKUP = re.compile(r"\[([^]]+)\]\([^)]+\)|`([^`]+)`")
