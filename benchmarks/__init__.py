@@ -1,1 +1,1 @@
-"""Side-by-side measurements: each figure is a ratio to something that was measured in the same rounds."""
+"""Measurements: each figure is a ratio to something that was measured in the same rounds."""

@@ -1,4 +1,4 @@
-"""Every figure of docs/performance.md: ``python -m benchmarks``, small, or ``--full``."""
+"""Measures every figure of docs/performance.md: ``python -m benchmarks``, with few rows, or ``--full``."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SLACK = 4.0
 
 @click.command()
 @click.option("--full", is_flag=True, help="At the sizes that the figures are promised for; takes long.")
-@click.option("--check", is_flag=True, help="Fail when a figure is far past its bound.")
-@click.option("--peers", is_flag=True, help="Also measure who sends invitations elsewhere.")
+@click.option("--check", is_flag=True, help="Fail when a figure misses its bound by far.")
+@click.option("--peers", is_flag=True, help="Also measure other libraries that filter recipients.")
 @click.option("--write", is_flag=True, help="Put the table into docs/performance.md.")
 def main(full: bool, check: bool, peers: bool, write: bool) -> None:
     """Measure and print the table."""

@@ -1,8 +1,8 @@
 """What ``import flask_optout`` costs an app that imports Flask and Flask-SQLAlchemy anyway: a ratio, at most 1.3.
 
 ``python -m benchmarks.import_time [ROUNDS]`` starts fresh interpreters, in turn with and without us, and compares the
-medians of the processor time that each spends on its imports. It exits with 1 only far past that, where noise alone
-does not get.
+medians of the processor time that each spends on its imports. It exits with 1 only when the ratio is above 1.8, which
+noise does not explain.
 """
 
 from __future__ import annotations

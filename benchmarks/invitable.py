@@ -1,4 +1,4 @@
-"""`optout.invitable` beside its floor and, with ``--peers``, beside who sends invitations elsewhere."""
+"""`optout.invitable`, compared with the least work there is and, with ``--peers``, with other libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links minted and tokens read, beside the cryptography in them."""
+"""Making links and reading tokens, compared with the cryptographic operations alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invitations over one open SMTP connection, beside Flask-Mail alone sending the same text to the same server."""
+"""Invitations over one SMTP connection, compared with Flask-Mail alone sending the same text to the same server."""
 
 from __future__ import annotations
 

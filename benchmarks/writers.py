@@ -1,4 +1,4 @@
-"""Sixty-four who mute at the same moment on SQLite, which has one writer, beside the same upsert without us."""
+"""Sixty-four concurrent mutes on SQLite, which has one writer, compared with the same upsert alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .hosting import SQLITE, hosted
 from .served import OPPORTUNITY, PLAIN, plain_upsert
 
 WRITERS, ROUNDS = 64, 5
-#: Whoever writes is somebody else.
+#: Each write is of another person.
 FRESH = (f"candidate{number}@example.org" for number in itertools.count())
 Write = Callable[[str], None]
 

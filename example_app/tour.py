@@ -1,4 +1,4 @@
-"""The guided tour beside every page: it ticks off the steps of the story as the one visitor takes them.
+"""The guided tour beside every page: it ticks off the steps as the visitor takes them.
 
 Here one visitor plays the operator and the candidate by turns, so the tour may know both sides: it looks into the
 example's own mailboxes and asks what the candidate said. In a real app that would tell an operator who opted out.

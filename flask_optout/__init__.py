@@ -1,4 +1,4 @@
-"""A "Not Interested?" link for every invitation that a Flask app sends, and the gate that obeys it."""
+"""A "Not Interested?" link in every invitation of a Flask app, and no further invitation for whoever presses it."""
 
 from .errors import (
     AddressError,

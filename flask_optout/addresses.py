@@ -16,7 +16,7 @@ Recipient = str | tuple[str, str]
 
 ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
 _ATOM = rf"[{ATEXT.translate({43: None, 63: None})}]+"
-#: Lines of addresses in ASCII without "+", a tag, and "?", of encoded words; their domains are checked apart.
+#: Addresses in ASCII, one a line, without "+" (of a tag) and "?" (of an encoded word); domains are checked apart.
 PLAIN_LINES = re.compile(rf"(?:{_ATOM}(?:\.{_ATOM})*+@[a-zA-Z0-9.-]++(?:\n(?!\Z)|\Z))+", re.ASCII)
 DOMAIN = re.compile(r"@(.*)")
 #: A local part that needs no quotes, in ASCII (RFC 5322 section 3.2.3) and in any script (RFC 6531 section 3.3).
@@ -25,13 +25,13 @@ DOT_ATOM_INTL = re.compile(rf"[{ATEXT}\u0080-\U0010ffff]+(?:\.[{ATEXT}\u0080-\U0
 PLAIN = re.compile(rf"({DOT_ATOM.pattern})@([A-Za-z0-9.-]+)")
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 MAILBOX = re.compile(rf'((?:{QUOTED.pattern}|[^<>"()])*)(?:<((?:{QUOTED.pattern}|[^<>"()])*)>\s*)?', re.DOTALL)
-#: What ends a header line for some program that reads it, but for the tab, which may stand in one.
+#: Control characters and whatever else ends a header line for some program; a tab is allowed.
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 #: RFC 2047 section 2, as leniently as any program reads it.
 ENCODED_WORD = re.compile(r"=\?([^?]*)\?([bq])\?(.*?)\?=", re.IGNORECASE | re.DOTALL)
 #: RFC 5321 section 4.5.3.1.3: a path of 256 octets, less its angle brackets.
 LONGEST_ADDRESS = 254
-#: RFC 5322 section 2.1.1: no line is longer, so neither is a name with its address.
+#: RFC 5322 section 2.1.1: the longest line, and so the longest name with its address.
 LONGEST = 998
 
 
@@ -95,7 +95,7 @@ def _address(local: str, domain: str, name: str = "") -> Address:
 @lru_cache(maxsize=65_536)
 def ascii_domain(domain: str) -> str:
     """A domain as its lower-case A-label, by UTS 46 non-transitional mapping (RFC 5891)."""
-    # Not needed before the first address, and a large part of what it takes to import us.
+    # Imported here, as both take long to import and are not needed before the first address.
     import email_validator
     import idna
 
@@ -113,9 +113,9 @@ def ascii_domain(domain: str) -> str:
 
 
 def _folded(local: str) -> tuple[str, str]:
-    """A local part in NFC with no more quotes than it needs (RFC 5321 section 4.1.2), and the one that is compared.
+    """A local part in NFC with no more quotes than it needs (RFC 5321 section 4.1.2), and the form that is compared.
 
-    That is NFKC and lower case until nothing changes; not casefold, by which "weiß" and "weiss" would be one person.
+    That is NFKC and lower case, until nothing changes. By casefold(), "weiß" and "weiss" would be one person.
     """
     import email_validator
 

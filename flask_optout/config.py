@@ -32,7 +32,7 @@ PLACEHOLDER = re.compile(
     r"|with|you|your|[0-9_\W])*",
     re.IGNORECASE | re.ASCII,
 )
-#: Days; no calendar reaches further back.
+#: Days: a hundred years.
 LONGEST_RETENTION = 36_500
 #: A link and code in Markdown, as they stand in the README's table.
 MARKUP = re.compile(r"\[([^]]+)\]\([^)]+\)|`([^`]+)`")
@@ -140,7 +140,7 @@ SETTINGS = (
             "Who invites, as pages and mails say it. Unset, it is the name in `MAIL_DEFAULT_SENDER`.",
             _is_name, "a name on one line", "Example Jobs"),
     Setting("OPTOUT_URL_PREFIX", "/optout",
-            "Where the candidate's pages stand in this app.",
+            "The path of the candidate's pages in this app.",
             # In lower case, as some mail programs send a link in lower case.
             _is_text(r"(?:/[a-z0-9._~-]+)+"),
             "a path in lower case that begins with a slash and does not end with one", "/optout"),

@@ -27,7 +27,7 @@ from .pages.toggle import optout_toggle
 from .pages.words import optout_url
 from .wiring import Database, Hooks, Loader, State, Tables, current_state
 
-#: What every template of the host knows of us.
+#: The names that every template of the host can use.
 TEMPLATE_NAMES: dict[str, Any] = {
     "optout_footer": Markup(FOOTER),
     "optout_toggle": optout_toggle,
@@ -36,12 +36,12 @@ TEMPLATE_NAMES: dict[str, Any] = {
 
 
 class OptOut:
-    """Puts a "Not Interested?" link into every invitation of a Flask app, and obeys it.
+    """Puts a "Not Interested?" link into each invitation of a Flask app, and sends no more to whoever presses it.
 
     :param db: the host's Flask-SQLAlchemy or Flask-SQLAlchemy-Lite object; the tables join its metadata at once.
     :param app: the app to initialise; otherwise call :meth:`init_app`, for as many apps as share ``db``.
-    :param operator: who may read the Email Log; without it, it has no pages. A function without arguments, called for
-        each request, that answers True, False or the operator's name.
+    :param operator: decides who may read the Email Log: a function without arguments, called for each request, that
+        returns True, False or the operator's name. Without it the Email Log has no pages.
     :param metadata: the metadata that the tables join; Flask-SQLAlchemy-Lite has none of its own.
     :param bind_key: the database of the tables, if it is not the host's default one.
     :raises ConfigurationError: as :meth:`init_app`, or when there is no metadata.
@@ -65,7 +65,7 @@ class OptOut:
     def init_app(self, app: Flask) -> None:
         """Give the app the candidate's pages and the ``flask optout`` commands.
 
-        :raises ConfigurationError: when it has an OptOut already, or a setting or the guard cannot work.
+        :raises ConfigurationError: when the app already has an OptOut, or a setting or the guard cannot work.
         """
         if "optout" in app.extensions or blueprint.name in app.blueprints:
             raise ConfigurationError(
@@ -83,64 +83,64 @@ class OptOut:
         mask_records()
 
     def opportunity_loader(self, loader: Loader) -> Loader:
-        """Register the function that tells a page about an opportunity, given its id.
+        """Register the function that returns what pages and mails say about an opportunity, given its id.
 
-        It returns an :class:`Opportunity`, or any mapping or object with a ``title`` and, if it likes, a
-        ``summary``, a ``link``, a ``picture`` and the ``language`` of its words; ``None`` for one that is gone.
+        It returns an :class:`Opportunity`, or any mapping or object with a ``title`` and optionally a ``summary``, a
+        ``link``, a ``picture`` and the ``language`` of its words; ``None`` for one that no longer exists.
         """
         self._hooks.load = loader
         return loader
 
     def landing_page(self, view: Loader) -> Loader:
-        """Register the view of the host's own page for an opportunity, given its id: a candidate's link shows it.
+        """Register the view of the app's own page for an opportunity, given its id; a candidate's link then shows it.
 
-        ``{{ optout_toggle() }}`` in its template knows whose link it is. While that person is muted, they see the
-        mute and its undo instead, in ``optout/base.html``. Where the view fails, answers another status than 200, or
-        returns ``None``, they see our own page.
+        ``{{ optout_toggle() }}`` in its template is the toggle of that link. While its owner is muted, the link shows
+        the mute and its undo instead, in ``optout/base.html``. If the view fails, answers another status than 200, or
+        returns ``None``, it shows our own page.
         """
         self._hooks.landing_page = view
         return view
 
     def link(self, address: Recipient, opportunity: str, language: str | None = None) -> str:
-        """The URL of the page where this person answers for this opportunity; nothing is stored.
+        """The URL of the page where this person opts out of this opportunity, and undoes it; nothing is stored.
 
         :param opportunity: its id, 1 to 128 bytes; ``"*"`` for all invitations.
-        :param language: the tag of the language that the page speaks; without it, the browser's.
+        :param language: of the page, as a tag such as ``"de"``; without it, the browser's.
         :raises OptOutError: when the address is malformed, the id cannot stand in a link, or there is no data key.
         """
         return current_state().links.url(Door.LANDING, parse(address), opportunity, tag_of(language))
 
     def may_invite(self, address: Recipient, opportunity: str) -> bool:
-        """Whether this person may be invited just now; shown to an operator, it would tell who opted out.
+        """Whether this person may be invited now. Do not show it to operators: it tells who opted out.
 
-        :raises OptOutError: when the address is malformed, or when nobody can tell.
+        :raises OptOutError: when the address is malformed, or the choices cannot be read.
         """
         return not current_state().choices.muted(parse(address), opportunity)
 
     def mute(self, address: Recipient, opportunity: str, source: str = "host") -> None:
-        """Mute somebody who asked for it in another way; it neither tells nor changes what stood before.
+        """Mute somebody who asked for it in another way. It does not tell what was stored before.
 
         :param opportunity: its id; ``"*"`` for all invitations.
-        :param source: how it is known, as at most 16 letters, digits and hyphens, such as ``"phone"``.
+        :param source: how they asked, such as ``"phone"``; stored as at most 16 letters, digits and hyphens.
         :raises OptOutError: when the address or the id is malformed, or the database does not take it.
         """
         current_state().choices.add_mutes([(parse(address), checked_opportunity(opportunity))], source)
 
     def receive(self, message: bytes, recipient: str, sender: str | None = None) -> bool:
-        """Take a mail to ``OPTOUT_MAILTO``: mute whom it was sent for, unless it is a bounce.
+        """Process a mail to ``OPTOUT_MAILTO``: mute the person whom its recipient stands for, unless it is a bounce.
 
-        :param recipient: of the envelope.
-        :param sender: of the envelope; without it, as the header Return-Path says.
+        :param recipient: that of the envelope.
+        :param sender: that of the envelope; without it, the one in the header Return-Path.
         :return: whether it was an opt-out.
-        :raises BadToken: when the recipient is no such address.
+        :raises BadToken: when the recipient is not an address that this app has made.
         :raises OptOutError: when the database does not take it.
         """
         return current_state().receive(message, recipient, sender)
 
     def invitable(self, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
-        """Those who may be invited, in their order, lazily and in bounded memory.
+        """Yields those who may be invited, in their order, lazily and in bounded memory.
 
-        :raises OptOutError: at the first malformed address, or when nobody can tell.
+        :raises OptOutError: at the first malformed address, or when the choices cannot be read.
         """
         return invitable(current_state().choices, addresses, opportunity)
 
@@ -150,10 +150,10 @@ class OptOut:
         send: Callable[[EmailMessage], object],
         on_error: OnError | None = None,
     ) -> None:
-        """Hand off messages of the standard library by ``send``, each invitation as the gate clears it.
+        """Send messages of the standard library by ``send``; of invitations, those that the gate clears.
 
-        :param send: hands off one message. For a person who is muted, ``smtp.send_message`` is called, and the mail
-            server gets every command but the text of the message; any other function is not called.
+        :param send: hands off one message. A method of an ``smtplib.SMTP`` is called for a muted person, too, and
+            then the mail server gets every command except the text; any other function is not called.
         :param on_error: is called with each message that could not be sent, and the error; the others are sent. What
             it raises ends the run.
         :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.

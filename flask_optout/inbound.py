@@ -22,7 +22,7 @@ NULL_SENDERS = ("", "<>", "mailer-daemon")
 def receive(
     choices: Choices, door: MailtoDoor, message: bytes, recipient: str | None, sender: str | None = None
 ) -> bool:
-    """Mute whom a mail was sent for; gives whether it was an opt-out, and not a bounce.
+    """Mute the person whose address a mail was sent to; gives whether it was an opt-out, and not a bounce.
 
     :param recipient: of the envelope; without it, as the headers say.
     :param sender: likewise.

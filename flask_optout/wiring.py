@@ -40,7 +40,7 @@ from .presses.history import RecentPresses, recent_table
 
 #: Requests that may wait for a thread; a flood is refused before it fills the memory.
 LONGEST_QUEUE = 100
-#: Seconds for which what the footer of mails says about an opportunity is kept.
+#: Seconds for which the loader's answer is cached for the footers of mails.
 ABOUT_AGE = 60
 Loader = Callable[[str], Any]
 
@@ -73,8 +73,8 @@ class Tables:
 class Hooks:
     """What a host gave to an OptOut, for all of its apps.
 
-    ``operator`` guards the operator pages; without it, they do not exist. ``load`` gives what the host knows about an
-    opportunity, ``landing_page`` the host's view for it, if there are such.
+    ``operator`` guards the operator pages; without it, they do not exist. ``load`` is the opportunity loader,
+    ``landing_page`` the view of the host's own page for an opportunity, if the host has registered them.
     """
 
     db: Database
@@ -86,7 +86,7 @@ class Hooks:
 
 
 class State:
-    """The parts of one app; every one of them may raise what opening the data key raises."""
+    """The parts of one app. Each may raise the errors of opening the data key."""
 
     def __init__(self, app: Flask, keys: Keys, hooks: Hooks) -> None:
         self.app = app
@@ -119,7 +119,7 @@ class State:
         self.saved_filters: SavedFilters = SavedFilters(self.store, log)
 
     def engine(self) -> sa.Engine:
-        """The engine of the tables, by name: a session finds none for tables without a mapped class."""
+        """The engine of the tables; a session finds none for tables without a mapped class."""
         db, bind_key = self.hooks.db, self.hooks.bind_key
         return db.engine if bind_key is None else db.engines[bind_key]
 
@@ -155,7 +155,7 @@ class State:
     def claim(self, door: Door, path: str) -> Claim:
         """What the token in a path claims.
 
-        :raises BadToken: when it cannot be read; a store without a data key has made no link, and gets none by this.
+        :raises BadToken: when it cannot be read, and always without a data key; this does not make one.
         """
         if (self.key_slots.data_key or self.key_slots.find()) is None:
             raise bad_token()
@@ -200,7 +200,7 @@ class State:
         return MailtoDoor(self.key, template)
 
     def receive(self, message: bytes, recipient: str | None, sender: str | None = None) -> bool:
-        """As :func:`flask_optout.inbound.receive`; a store without a data key has made no address."""
+        """As :func:`flask_optout.inbound.receive`. Without a data key no address was made, so each is a BadToken."""
         if self.key_slots.find() is None:
             raise bad_token()
         return receive(self.choices, self.mailto, message, recipient, sender)
@@ -221,7 +221,7 @@ class State:
 
     @cached_property
     def _about(self) -> Callable[[str, str, int], Opportunity]:
-        """What the host says of an opportunity; a thousand invitations in a row do not ask it a thousand times."""
+        """What the host says about an opportunity, cached, as a footer needs it for each of many invitations."""
         return lru_cache(CACHED)(lambda opportunity, language, age: self.opportunity(opportunity))
 
     def create_tables(self) -> list[str]:

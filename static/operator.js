@@ -1,5 +1,5 @@
 "use strict";
-// Copies URLs, opens an invitation beside the list, and takes keys. Without this file everything works.
+// Copies URLs, opens an invitation beside the list, and handles keys. Everything works without this file.
 (function () {
   const WIDE = matchMedia("(min-width: 64rem)"); // the invitation stands beside the list; see operator.css
   const OFF = "optout-keys-off";
@@ -51,13 +51,14 @@
       button.textContent = status.textContent = button.dataset.copied;
       status.className = "optout-unseen";
     } catch {
-      // Without https, or without leave, there is no clipboard; the field stays selected.
+      // Without https or a permission there is no clipboard; the field stays selected.
       status.textContent = button.dataset.refused;
       status.className = "";
     }
   }
 
-  // A new list: the invitation beside it is one of its rows, or somebody would read, or send, the wrong person's.
+  // After a new list has arrived, close the invitation beside it unless the list has it: otherwise an operator might
+  // read, or send again, the wrong person's.
   function match() {
     for (const each of document.querySelectorAll(".optout-saved [aria-current]")) each.removeAttribute("aria-current");
     if (!shown) return;
@@ -82,13 +83,13 @@
     open(row, true);
   });
 
-  // No search for half a date, nor for one that cannot be.
+  // Do not search with an incomplete or impossible date.
   document.addEventListener("htmx:before:request", (event) => {
     const form = event.target.closest(".optout-filter");
     if (form && !form.checkValidity()) event.preventDefault();
   });
 
-  // What is no list, such as a login or an error, is a page of its own.
+  // Open an answer that is not a list, such as a login page or an error, as a page.
   document.addEventListener("htmx:before:response", (event) => {
     const { target, request, response } = event.detail.ctx;
     if (!pane || (response.raw.ok && !response.raw.redirected)) return;
@@ -101,7 +102,7 @@
     if (back && event.key === "Escape" && !event.isComposing) return back.click();
     if (!pane || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.key === "Escape" && isOpen()) {
-      event.preventDefault(); // or it would also empty the search
+      event.preventDefault(); // or Esc would also empty the search field
       return close();
     }
     if (event.target.closest("input, select, textarea") || localStorage.getItem(OFF)) return;
@@ -122,7 +123,7 @@
     box.checked = !localStorage.getItem(OFF);
     box.addEventListener("change", () => (box.checked ? localStorage.removeItem(OFF) : localStorage.setItem(OFF, "1")));
   }
-  // What arrives above leaves what is being read where it is.
+  // When new rows arrive above, keep the row that is being read in its place.
   let place = null;
   document.addEventListener("htmx:before:swap", (event) => {
     const row = rows().find((each) => each.getBoundingClientRect().top > 0);
@@ -133,11 +134,11 @@
     if (event.detail.ctx.target.id === "log-entries") match();
     if (place) scrollBy(0, place.row.getBoundingClientRect().top - place.top);
     place = null;
-    // What was done, or what went wrong, is read out and in sight.
+    // Focus the message about what was done or went wrong, so that it is in sight and read out.
     const said = event.target.querySelector && event.target.querySelector(".optout-resend [tabindex]");
     if (said) said.focus();
   });
-  // What was done is said once, and is no part of a URL that is passed on.
+  // The message about what was done is shown once: take it out of the URL, which may be passed on.
   const here = new URL(location.href);
   if (here.searchParams.has("done")) {
     here.searchParams.delete("done");

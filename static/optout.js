@@ -1,11 +1,12 @@
-// Tells the server which presses the browser itself made, and how soon (see flask_optout/presses/evidence.py), and looks after
-// the focus and what a screen reader hears while htmx changes the page. Without this file everything works.
+// Writes into the form whether the browser or a script pressed the button, and how soon (see
+// flask_optout/presses/evidence.py). When htmx changes the page, moves the focus, and puts what was done where a screen
+// reader reads it out. Everything works without this file.
 (function () {
   "use strict";
 
   var TWICE = 1000; // ms within which a form is not sent again
-  var LONG = 1000; // ms of waiting after which that is said
-  var SOON = 150; // ms after the focus has moved, as what is said at once is lost in what it has moved to
+  var LONG = 1000; // ms after which a message asks to wait
+  var SOON = 150; // ms between moving the focus and a message: a screen reader would skip one that comes at once
   var sent = { form: null, at: 0 };
 
   function fill(form, name, value) {
@@ -13,7 +14,7 @@
     if (field) field.value = value;
   }
 
-  // Milliseconds since there was something to see.
+  // Milliseconds since the page was first painted.
   function sincePaint(event) {
     var paint = window.performance && performance.getEntriesByName && performance.getEntriesByName("first-contentful-paint")[0];
     return paint ? Math.round(event.timeStamp - paint.startTime) : "";
@@ -34,7 +35,7 @@
     else sent = { form: event.target, at: event.timeStamp };
   }
 
-  // The place of ours that a request of htmx is about; a host's own requests are about none.
+  // The element of ours that a request of htmx changes; none for the host's own requests.
   function placeOf(event) {
     return event.detail.ctx && event.detail.ctx.optoutPlace;
   }
@@ -47,7 +48,7 @@
     return place && place.querySelector(".optout-status");
   }
 
-  // Seen, too, where a page is enlarged so much that it stands above what is in sight.
+  // Shows a message in the status region, and scrolls to it: on an enlarged page it may be out of sight.
   function say(place, what) {
     if (!status(place)) return;
     status(place).textContent = what ? status(place).getAttribute("data-" + what) : "";
@@ -60,7 +61,7 @@
     });
   }
 
-  // While the event goes down, before any other script can act on it.
+  // In the capture phase, before any other script handles the event.
   document.addEventListener("click", pressed, true);
   document.addEventListener("submit", submitted, true);
 
@@ -72,7 +73,7 @@
     say(around.parentNode);
     event.detail.ctx.optoutWait = setTimeout(say, LONG, around.parentNode, "wait");
   });
-  // What a proxy or a broken host answers is no part of this page.
+  // The answer of a proxy or of a broken host is not put into the page.
   on("after:request", function (place, event) {
     if (!choice(place) || event.detail.ctx.text.indexOf("optout-choice") >= 0) return;
     event.preventDefault();
@@ -91,7 +92,7 @@
     say(place);
     if (next) (next.querySelector(".optout-again") || next.querySelector(".optout-heading") || next).focus();
     if (!said || !status(place)) return;
-    // What was done is heard where it stands already, as a region that comes with its words is not.
+    // Into the status region that is there already: screen readers do not read out a region that arrives with its text.
     said.remove();
     setTimeout(function () {
       status(place).replaceChildren.apply(status(place), Array.from(said.childNodes));
@@ -99,7 +100,7 @@
     }, SOON);
   });
 
-  // Gone back to, a page that the browser has kept may show what stood before.
+  // After "Back", the browser may show a page from its cache, with an outdated choice.
   window.addEventListener("pageshow", function (event) {
     if (event.persisted && document.querySelector(".optout-choice")) location.reload();
   });

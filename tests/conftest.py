@@ -158,11 +158,15 @@ def served(make: MakeHost, smtp: Mailbox) -> Iterator[Host]:
         yield host
 
 
+def find_chromium() -> str | None:
+    """The path of Chromium, if this machine has it."""
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser for one module: while Playwright runs, no other test can call ``asgiref`` in this thread."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
+    if (chromium := find_chromium()) is None:
         missing("Chromium", "apt-get install chromium, or set CHROMIUM to its path")
     try:
         from playwright.sync_api import sync_playwright

@@ -1,8 +1,7 @@
-"""Bring the message catalogues up to date with the code: ``python -m tools.catalogues``.
+"""Update the message catalogues: ``python -m tools.catalogues``.
 
-It gathers every message of the templates and the code, merges them into each ``optout.po`` and compiles that into
-the ``optout.mo`` beside it, which ships. A message that is new or was changed has no translation until somebody
-writes one; the tests fail until then.
+It collects every message of the templates and the code, merges them into each ``optout.po`` and compiles that into
+the ``optout.mo`` beside it, which ships. The tests fail until somebody has translated a new or changed message.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ KEYWORDS: dict[str, Any] = {"_": None, "translate": None, "ngettext": (1, 2), "t
 
 
 def messages() -> Catalog:
-    """Every message of ours, without a translation, and without its place, which changes with every edit."""
+    """Every message of ours, without translations, and without line numbers, which change with every edit."""
     catalog = Catalog(domain=DOMAIN, charset="utf-8")
     for folder, methods in METHODS.items():
         for _, _, message, _, _ in extract_from_dir(ROOT / folder, methods, keywords=KEYWORDS):
@@ -45,14 +44,14 @@ def read(path: Path) -> Catalog:
 
 
 def compiled(catalog: Catalog) -> bytes:
-    """What ships of a catalogue."""
+    """The catalogue as the ``optout.mo`` that ships."""
     file = BytesIO()
     write_mo(file, catalog)
     return file.getvalue()
 
 
 def main() -> None:
-    """Merge and compile every catalogue, and tell what lacks a translation."""
+    """Merge and compile every catalogue, and print what lacks a translation."""
     template = messages()
     for path in catalogues():
         catalog = read(path)

@@ -1,8 +1,8 @@
-"""Build wheel and sdist and try them where nothing else is: ``python -m tools.check_dist``.
+"""Build wheel and sdist and try them in a clean environment: ``python -m tools.check_dist``.
 
-The wheel must hold the package with its assets and nothing else, the sdist the tests and the example too; installed
-into a clean environment, the wheel must work with the standard library's mail alone, and then, with Flask-Mail,
-render the page and serve htmx and the stylesheet, and carry tests/integration/docs/test_adoption.py.
+The wheel must hold the package with its assets and nothing else, the sdist the tests and the example too. Installed
+into an empty environment, the wheel must send with the standard library alone; then, with Flask-Mail, show the page
+and serve htmx and the stylesheet; and then pass tests/integration/docs/test_adoption.py.
 """
 
 from __future__ import annotations
@@ -25,20 +25,13 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_optout import OptOut
 from flask_optout.mailers.stdlib import Invitation
 
-assert not any(map(find_spec, ("flask_mail", "flask_mailman", "aiosmtpd"))), "an extra came unasked"
-app = Flask(__name__, instance_path=str(Path.cwd()))
-app.config.update(SECRET_KEY="k" * 32, SQLALCHEMY_DATABASE_URI="sqlite:///core.db", OPTOUT_BASE_URL="https://x.example")
-db = SQLAlchemy(app)
-optout = OptOut(db, app)
-invitation = Invitation(opportunity="beta-42")
-invitation["From"], invitation["To"], invitation["Subject"] = "team@example.org", "jane@example.org", "Join us"
-invitation.set_content("Come.")
-with app.app_context():
-    db.create_all()
-    left = []
-    optout.send_invitations([invitation], left.append)
-    [cleared] = left
-    assert "List-Unsubscribe: <https://x.example/optout/one-click/" in str(cleared)
+assert not any(map(find_spec, ("flask_mail", "flask_mailman", "aiosmtpd"))), "an extra came unasked" app =
+Flask(__name__, instance_path=str(Path.cwd())) app.config.update(SECRET_KEY="k" * 32,
+SQLALCHEMY_DATABASE_URI="sqlite:///core.db", OPTOUT_BASE_URL="https://x.example") db = SQLAlchemy(app) optout =
+OptOut(db, app) invitation = Invitation(opportunity="beta-42") invitation["From"], invitation["To"],
+invitation["Subject"] = "team@example.org", "jane@example.org", "Join us" invitation.set_content("Come.") with
+app.app_context(): db.create_all() left = [] optout.send_invitations([invitation], left.append) [cleared] = left
+assert "List-Unsubscribe: <https://x.example/optout/one-click/" in str(cleared)
 """
 TRIAL = """
 from pathlib import Path
@@ -73,7 +66,7 @@ with app.app_context(), mail.record_messages() as outbox:
 
 
 def main() -> None:
-    """Build, look inside, install, try; any failure ends the run."""
+    """Build, check the contents, install, try; any failure ends the run."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         subprocess.run([sys.executable, "-m", "build", "--outdir", out, ROOT], check=True, stdout=sys.stderr)
@@ -100,7 +93,7 @@ def main() -> None:
 
 
 def walk(python: Path) -> None:
-    """A newcomer's walk with the wheel, in its environment."""
+    """Follow the tutorial with the wheel, in its environment."""
     subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest", "aiosmtpd"], check=True)
     command = [
         sys.executable,

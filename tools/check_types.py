@@ -1,7 +1,7 @@
-"""Asks pyright whether every type of the package is known to those who import it.
+"""Asks pyright whether every type of the package is known to code that imports it: ``python -m tools.check_types``.
 
-``python -m tools.check_types`` exits with 1 when one is not. Flask-Mailman has no types: what the package says of it
-in a stub of its own is held against the library as it is installed.
+Exits with 1 when one is not. Flask-Mailman has no types: mypy's stubtest compares our stub with the installed
+library.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ STUBBED = "flask_optout.mailers.mailman_library"
 
 
 def unknown_types() -> list[str]:
-    """The names whose type is not known, or known by inference alone."""
+    """The names whose type is not known, or only inferred."""
     command = [sys.executable, "-m", "pyright", "--verifytypes", "flask_optout", "--ignoreexternal", "--outputjson"]
     # From the checkout: pyright does not follow the hook of an editable installation.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -30,7 +30,7 @@ def unknown_types() -> list[str]:
 
 
 def untrue_stub() -> list[str]:
-    """What the stub says of Flask-Mailman that is not so."""
+    """What is wrong in the stub of Flask-Mailman."""
     command = [sys.executable, "-m", "mypy.stubtest", STUBBED, "--concise", "--mypy-config-file", "pyproject.toml"]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     return (ran.stdout + ran.stderr).splitlines() if ran.returncode else []

@@ -1,8 +1,8 @@
-"""Walk every path and host on the oldest and the newest versions: ``python -m tools.compatibility [FOLDER]``.
+"""Test with the oldest and the newest versions: ``python -m tools.compatibility [FOLDER]``.
 
-Makes two environments in FOLDER (or in one that is thrown away): ``oldest`` holds the lowest versions that
-pyproject.toml allows, ``newest`` what pip finds. Runs the tests marked ``walked`` in both and writes
-docs/compatibility.md from what they say. Needs Redis, PostgreSQL and MariaDB on this machine.
+Makes two environments in FOLDER, or in a temporary one: ``oldest`` has the lowest versions that pyproject.toml
+allows, ``newest`` those that pip finds. Runs the tests marked ``walked`` in both, and writes docs/compatibility.md
+from their results. Needs Redis, PostgreSQL and MariaDB on this machine.
 """
 
 from __future__ import annotations
@@ -21,17 +21,19 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "compatibility.md"
-#: The mail libraries'; noxfile.py takes the lowest versions from here, too.
+#: The extras of the mail libraries; noxfile.py takes the lowest versions from here, too.
 EXTRAS = ("mail", "mailman")
 HEAD = """# Tested configurations
 
 Made by `python -m tools.compatibility`, which runs the tests of each row in two environments: one with the lowest
 versions that `pyproject.toml` allows, one with the newest that pip finds. A tick means that they passed:
 
-- On a path, an invitation leaves with its link, one to a muted person leaves nothing, and ordinary mail is untouched.
-- In a host and under a server, the whole story was run over HTTP.
-- In a worker, each attempt was checked, also after a SIGKILL.
-- With a database, our writes stay where the manual says so, and the host's are its own.
+- A row of a mail library is one of its ways to send. An invitation leaves by it with its link, an invitation to a
+  muted person does not leave, and ordinary mail is unchanged.
+- A row of a host or a server: an invitation, a mute, a blocked invitation and an undo were tried over HTTP.
+- A row of a worker: each attempt of a job was checked, also after a SIGKILL.
+- A row of a transaction: Flask-OptOut neither commits nor rolls back what the host has begun, and no choice is lost
+  with it.
 """
 
 
@@ -52,7 +54,7 @@ def _lowest(requirement: Requirement) -> str:
 
 
 def environment(folder: Path, constraints: list[str], base: str = sys.executable) -> Path:
-    """The Python of an environment with the package and its tests in it, made unless it is there.
+    """The Python of an environment with the package and its tests, which is made unless it exists.
 
     :param base: the interpreter that it is made from.
     """
@@ -78,7 +80,7 @@ def environment(folder: Path, constraints: list[str], base: str = sys.executable
 
 
 def walked(python: Path, file: Path) -> dict[str, Any]:
-    """Run the marked tests; gives what they wrote down."""
+    """Run the marked tests; gives their results."""
     command: list[str | Path] = [python, "-m", "pytest", "-q", "-m", "walked", "-p", "tests.support.walked"]
     subprocess.run(
         [*command, "--walked-to", file], cwd=ROOT, env={**os.environ, "OPTOUT_REQUIRE_ALL": "1"}, check=False

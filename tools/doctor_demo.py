@@ -1,7 +1,7 @@
-"""See the doctor at work: ``python -m tools.doctor_demo``.
+"""Show the doctor's findings on two sample domains: ``python -m tools.doctor_demo``.
 
-A broken sample domain and a mended one stand on a DNS server of this machine; nothing leaves it. With
-``--picture docs/doctor.png`` it is drawn for the manual.
+A DNS server on this machine serves a broken domain and a mended one; nothing leaves the machine. With
+``--picture docs/doctor.png`` the output is drawn into the manual's picture.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from flask_optout.doctor.case import Case
 from flask_optout.doctor.domain import domain
 from flask_optout.doctor.report import Report, lines, write
 from flask_optout.doctor.resolver import Resolver
-from tests.conftest import CHROMIUM_ARGUMENTS
+from tests.conftest import CHROMIUM_ARGUMENTS, find_chromium
 from tests.support.dns_server import Nameserver, Zone, dns_server
 
 SENDER = "192.0.2.25"
@@ -86,9 +86,9 @@ def looked_at(name: str, server: Nameserver) -> Report:
 
 
 def main() -> None:
-    """Show both domains; with ``--picture`` draw the broken one."""
+    """Show both domains, or draw them with ``--picture``."""
     parser = argparse.ArgumentParser(description="See the doctor at work on two sample domains.")
-    parser.add_argument("--picture", type=Path, help="draw the broken domain into this PNG file")
+    parser.add_argument("--picture", type=Path, help="draw the output into this PNG file")
     picture = parser.parse_args().picture
     with dns_server(ZONE) as server:
         broken, mended = looked_at("broken.example", server), looked_at("mended.example", server)
@@ -109,9 +109,7 @@ def draw(reports: list[Report], picture: Path) -> None:
         for line in lines(report):
             console.print(Text.from_ansi(line), soft_wrap=True)
         console.print()
-    from playwright.sync_api import sync_playwright  # for the picture alone
-
-    from tools.screenshots import find_chromium
+    from playwright.sync_api import sync_playwright  # only needed for the picture
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page_file = Path(folder) / "terminal.html"

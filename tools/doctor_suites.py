@@ -1,8 +1,8 @@
-"""Hold the doctor against public SPF suites: ``python -m tools.doctor_suites FILE...``.
+"""Compare the doctor's SPF with public suites of cases: ``python -m tools.doctor_suites FILE...``.
 
-A file is YAML of the form that openspf's suite for RFC 7208 has: documents with ``zonedata`` and ``tests``. Each zone
-is served by a DNS server of this machine. Prints for each file how many cases agree, disagree and were not asked, and
-each disagreement with what the suite expects and what the doctor found.
+A file is YAML as in openspf's suite for RFC 7208: documents with ``zonedata`` and ``tests``. A DNS server on this
+machine serves each zone. Prints for each file how many cases agree, disagree and were not asked, and for each
+disagreement what the suite expects and what the doctor found.
 """
 
 from __future__ import annotations
@@ -21,15 +21,13 @@ from flask_optout.doctor.resolver import Resolver
 from flask_optout.doctor.spf import ask, spf
 from tests.support.dns_server import SILENCE, Nameserver, Zone, dns_server
 
-#: What a finding's id says in the words of RFC 7208 section 2.6.
+#: The result by RFC 7208 section 2.6 that the end of a finding's id stands for.
 ENDS = {
     **dict.fromkeys(("lookups", "void", "include", "syntax", "several", "broken"), "permerror"),
     **dict.fromkeys(("none", "flawed"), "none"),
     "unknown": "temperror",
     "sender": "pass",
 }
-
-
 #: Cases of pyspf's own suite that disagree, and why.
 EXPLAINED = dict.fromkeys(
     ("default-modifier", "default-modifier-harsh"),
@@ -45,7 +43,7 @@ def zone_of(data: Mapping[str, Any]) -> Zone:
         kinds = {kind for kind, value in pairs if value != "NONE"}
         own = {kind for kind, _ in pairs}
         for record in records:
-            if record == "TIMEOUT":  # whatever else is asked for at this name
+            if record == "TIMEOUT":  # for all other types at this name
                 copied = {"TXT"} if "SPF" in kinds and "TXT" not in own else set()
                 for kind in {"TXT", "A", "AAAA", "MX", "PTR"} - kinds - copied:
                     zone.setdefault(f"{name.lower()} {kind}", []).append(SILENCE)
@@ -76,7 +74,7 @@ def _value(kind: str, value: Any) -> Any:
 
 
 def verdict_of(findings: list[Finding]) -> str:
-    """What the doctor's findings say of the one sender that it was asked about."""
+    """The result for the sender by the doctor's findings."""
     ends = {finding.id.rpartition(".")[2]: finding for finding in findings}
     for end in ("several", "none", "flawed", "broken", "sender", "refused", "unknown"):
         if end in ends:
@@ -92,10 +90,10 @@ def cases(path: Path) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any
 
 
 def looked_at(server: Nameserver, test: Mapping[str, Any], zone: Mapping[str, Any]) -> str | None:
-    """The doctor's verdict on a case, or ``None`` when the case cannot be put to it.
+    """The doctor's result for a case, or ``None`` when the case cannot be asked.
 
-    The doctor knows the domain of MAIL FROM and no more, so a case about HELO alone, or whose verdict changes with
-    the local part or HELO, cannot be.
+    The doctor knows only the domain of MAIL FROM, so it cannot be asked a case about HELO alone, or one whose result
+    depends on the local part or HELO.
     """
     local, _, domain = str(test.get("mailfrom") or "").rpartition("@")
     if not domain:
@@ -113,7 +111,7 @@ def looked_at(server: Nameserver, test: Mapping[str, Any], zone: Mapping[str, An
 
 
 def main(paths: list[Path]) -> int:
-    """Run the suites; the number of cases that disagree, at most 1, is the exit status."""
+    """Run the suites; gives the exit status, 1 when a case disagrees."""
     wrong = 0
     with dns_server({}) as server:
         for path in paths:

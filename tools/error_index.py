@@ -1,6 +1,6 @@
-"""Writes ``docs/errors.md``: every message that the source can raise, below the class of its error.
+"""Writes ``docs/errors.md``, every message that the source can raise, by class: ``python -m tools.error_index``.
 
-``python -m tools.error_index`` writes it anew; a test says when that is due.
+A test fails when the page does not agree with the source.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ CLASSES = {
 INTRODUCTION = """# Errors
 
 Every error of Flask-OptOut is a `flask_optout.OptOutError`. It says what is wrong (`what`), why it matters (`why`)
-and how to mend it (`mend`), and ends with the address of its class on this page (`see`). It holds no address, so
-it may be logged. "…" stands for what differs from case to case. This page is made from the source by
-`python -m tools.error_index`.
+and how to mend it (`mend`), and ends with the URL of its class on this page (`see`). It holds no email address, so it
+may be logged. "…" stands for what differs from case to case. `python -m tools.error_index` makes this page from the
+source.
 """
 
 
@@ -113,7 +113,7 @@ def page() -> str:
     for name, kind in CLASSES.items():
         anchor = kind("", "", "").see.partition("#")[2]
         parts.append(f'<a id="{anchor}"></a>\n\n## {name}\n\n{inspect.getdoc(kind)}\n')
-        # What quotes another error's message has no words of its own.
+        # A message made of another error's has its own entry there.
         mine = [entry for entry in found if entry.kind == name and entry.why != "…"]
         parts += [f"### {_escaped(entry.what)}\n\n{_escaped(entry.why)} {_escaped(entry.mend)}\n" for entry in mine]
     return "\n".join(parts)

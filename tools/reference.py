@@ -1,6 +1,6 @@
-"""Writes ``docs/reference.md``: every public name with its docstring, as text that needs no Sphinx to be read.
+"""Writes ``docs/reference.md``, every public name with its docstring as Markdown: ``python -m tools.reference``.
 
-``python -m tools.reference`` writes it anew; a test says when that is due.
+A test fails when the page does not agree with the docstrings.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any
 
 import flask_optout
 from flask_optout import OptOut, OptOutError, mailers, testing
-from flask_optout.mailers import flask_mail
 from flask_optout.pages.toggle import optout_toggle
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference.md"
 INTRODUCTION = """# Reference
 
-The public names. The README lists the settings, [Commands](cli.md) the commands, [Errors](errors.md) what each error
-says, and [Testing your app](testing.md) the fixtures. This page is made from the docstrings by
-`python -m tools.reference`.
+The public names. The README has the settings, [Commands](cli.md) the commands, [Errors](errors.md) what each error
+says, and [Testing your app](testing.md) the fixtures. `python -m tools.reference` makes this page from the
+docstrings.
 """
-#: The modules of the package that give a mail library an Invitation.
+#: The adapters for mail libraries, and those of their names that a host uses.
 ADAPTERS = {
     each.name: module
     for each in pkgutil.iter_modules(mailers.__path__)
     if hasattr(module := import_module(f"{mailers.__name__}.{each.name}"), "Invitation")
 }
+OF_ADAPTERS = ("Invitation", "Mail", "Connection")
 #: What stands on the page, below its headings.
 NAMES: dict[str, list[tuple[str, Any]]] = {
     "The extension": [
@@ -39,12 +39,16 @@ NAMES: dict[str, list[tuple[str, Any]]] = {
         ("pages.toggle.optout_toggle", optout_toggle),
     ],
     "Ways to send": [
-        (f"mailers.{adapter}.{name}", value)
+        (f"mailers.{adapter}.{name}", getattr(module, name))
         for adapter, module in ADAPTERS.items()
-        for name, value in vars(module).items()
-        if name[0] != "_" and inspect.isclass(value) and value.__module__ == module.__name__
+        for name in OF_ADAPTERS
+        if hasattr(module, name)
     ]
-    + [("mailers.flask_mail.Mail.send_invitations", flask_mail.Mail.send_invitations)],
+    + [
+        (f"mailers.{adapter}.Mail.send_invitations", module.Mail.send_invitations)
+        for adapter, module in ADAPTERS.items()
+        if hasattr(module, "Mail")
+    ],
     "Tests": [
         (f"testing.{name}", value)
         for name, value in vars(testing).items()
@@ -83,9 +87,10 @@ def _text(value: Any) -> str:
     lines, about = [], False  # whether a line goes on with a parameter or an error
     for line in text.splitlines():
         about = about and bool(line)
-        if field := re.fullmatch(r":(param|raises) (\w+): (.*)", line):
+        if field := re.fullmatch(r":(param|raises|return)(?: (\w+))?: (.*)", line):
             about = True
-            line = f"- `{field[2]}`: {field[3]}" if field[1] == "param" else f"- raises `{field[2]}` {field[3]}"
+            start = {"param": f"`{field[2]}`:", "raises": f"raises `{field[2]}`", "return": "returns"}[field[1]]
+            line = f"- {start} {field[3]}"
         elif about:
             line = f"  {line.strip()}"
         lines.append(line)

@@ -1,4 +1,4 @@
-"""Refresh the vendored htmx: ``python tools/refresh_htmx.py [VERSION]``; needs npm.
+"""Replace the htmx in ``static/``: ``python -m tools.refresh_htmx [VERSION]``; needs npm.
 
 Without a version it takes the newest stable release.
 """

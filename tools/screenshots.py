@@ -2,13 +2,12 @@
 
 Each state comes at three widths, light and dark, and at two of them right-to-left, with text at 200 %, in forced
 colours and without scripts; each page of the example at three widths, light and dark. They land in
-``build/screenshots``, with a sheet for each state and each look, and the README's in ``docs``. States that are named
-are taken alone, and so is ``example``: the pages of the example and the README's two pictures of it.
+``build/screenshots``, with a sheet for each state and each look, and the README's in ``docs``. With names of states,
+only those are taken; with ``example``, only the pages of the example and the README's two pictures of it.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
-from tests.conftest import CHROMIUM_ARGUMENTS
+from tests.conftest import CHROMIUM_ARGUMENTS, find_chromium
 from tests.support.example_pages import PAGES
 from tests.support.hosts import Mailbox, example, smtp_server
 from tests.support.page_states import HOSTED, MAILS, SCRIPTED, Stage, stage
@@ -26,7 +25,7 @@ from tests.support.page_states import STATES as OWN
 STATES = {**OWN, **HOSTED, **MAILS}
 ROOT = Path(__file__).parents[1]
 DOCS, BUILD = ROOT / "docs", ROOT / "build" / "screenshots"
-#: Of a browser that visits the example, and of the README's pictures of it.
+#: The size of the browser's window at the example, and of the README's pictures of it.
 VISIT, SIZE = ViewportSize(width=1280, height=800), ViewportSize(width=640, height=400)
 WIDTHS = (320, 768, 1280)
 
@@ -128,13 +127,8 @@ def take_for_docs(browser: Browser) -> None:
             page.close()
 
 
-def find_chromium() -> str:
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    return chromium or sys.exit("No Chromium: install it, or set CHROMIUM to its path.")
-
-
 def main() -> None:
-    chromium = find_chromium()
+    chromium = find_chromium() or sys.exit("No Chromium: install it, or set CHROMIUM to its path.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         if sys.argv[1:] != ["example"]:

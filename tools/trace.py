@@ -1,6 +1,6 @@
-"""Counts the files and functions of the package that each way through it crosses: ``python -m tools.trace``.
+"""Counts the files and functions of the package that run for each way through it: ``python -m tools.trace``.
 
-Exits with 1 when a way crosses more files than it may.
+Exits with 1 when one of these ways through the package runs code of more files than it may.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from flask_optout.wiring import current_state
 
 PACKAGE = str(Path(flask_optout.__file__).parent)
 JANE = "jane@example.org", "beta-42"
-#: Files that each way may cross.
+#: The number of files whose code may run on each way.
 BOUNDS = {"mint": 6, "look": 8, "press": 10, "send": 10, "bulk": 8, "recover": 15}
 Way = Callable[[], object]
 
 
 def crossed(way: Way) -> set[tuple[str, str]]:
-    """The functions of the package that a way calls, each as its file and its name."""
+    """The functions of the package that are called on a way, each as its file and its name."""
     found: set[tuple[str, str]] = set()
 
     def note(frame: FrameType, event: str, argument: object) -> None:
@@ -46,7 +46,7 @@ def crossed(way: Way) -> set[tuple[str, str]]:
 
 
 def ways(folder: str) -> dict[str, Way]:
-    """The ways through an app whose parts were all used before."""
+    """The ways, through an app whose parts have all been used before, as each is made at its first use."""
     app = Flask("traced", instance_path=folder)
     app.config.update(
         SECRET_KEY="a key of a traced host, 32 bytes",

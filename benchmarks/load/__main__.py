@@ -1,4 +1,4 @@
-"""Run it: ``python -m benchmarks.load [--people N] [--quick]``, some two minutes, or half a minute.
+"""Run it: ``python -m benchmarks.load [--people N] [--quick]``, some two minutes, or 45 seconds.
 
 People press while operators invite them again and again, app servers and workers are killed and the database is
 restarted. It prints figures, and ends with 1 when anybody who was muted got mail or anybody else none.

@@ -1,1 +1,1 @@
-"""Who else filters invitations: by hand, and the libraries that others use, at the same work in the same run."""
+"""Other ways to filter recipients, by hand and by libraries, at the same work in the same run."""

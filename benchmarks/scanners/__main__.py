@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +11,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.conftest import CHROMIUM_ARGUMENTS
+from tests.conftest import CHROMIUM_ARGUMENTS, find_chromium
 
 from .report import Report, ablate, beside, people, residue, scanners
 from .world import world
@@ -22,8 +20,14 @@ from .world import world
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scanners", description=__doc__)
     any_seed = [int(time.time()) % 100_000]
-    parser.add_argument("--seed", type=int, nargs="+", default=any_seed, help="one run each, the first with ablation")
-    parser.add_argument("--quick", action="store_true", help="one visit of each kind, nothing slow, a plain ablation")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        nargs="+",
+        default=any_seed,
+        help="one run each; in the first, rules are turned off in turn",
+    )
+    parser.add_argument("--quick", action="store_true", help="one visit of each kind, and nothing that is slow")
     arguments = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     logging.getLogger("host").setLevel(logging.ERROR)
@@ -51,8 +55,7 @@ def run(seed: int, browser: Browser | None, quick: bool, ablation: bool) -> bool
 
 @contextmanager
 def chromium() -> Iterator[Browser | None]:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
+    if (path := find_chromium()) is None:
         yield None
         return
     with sync_playwright() as playwright:

@@ -29,7 +29,7 @@ from flask_optout.testing.scanners import Answer, Scanner
 from flask_optout.wiring import State, current_state
 from tests.support.hosts import Host, dispose, free_port, http_server, make_host, say
 
-#: Not a rule of the judge's but a lack of code, so the benchmark puts in what is missing to show what it is worth.
+#: Not a rule of the judge: opening a page runs no code that mutes. Turned off, the benchmark adds such code.
 SAFE_READS = Layer("L0 safe reads", lambda weighed: None)
 #: Where people sit, and where scanners do that do not share their gateway.
 OFFICE, ELSEWHERE = "198.51.100.7", "203.0.113.9"

@@ -15,13 +15,13 @@ from ..errors import AddressError
 from ..links.tokens import ALL, DIGEST_SIZE, checked_opportunity
 from .repository import Choices, mutes_at
 
-#: Addresses looked at together, as many as mutes that the driver holds at once, and addresses parsed together.
+#: Addresses that are filtered together (also mutes that are fetched together), and that are parsed together.
 CHUNK, PIECE = 5_000, 250
-#: Mutes that are read into a set, about 90 MB; where there are more, each chunk is looked up in the table.
+#: The most mutes that are read into a set, about 90 MB; if there are more, each chunk is looked up in the table.
 LARGEST_SET = 1_000_000
-#: Mutes read for each address at most: to look one address up takes as long as to read six.
+#: The most mutes that are read for each address: looking one address up takes as long as reading six mutes.
 WORTH = 6
-#: Cache age in seconds before the mutes are read again; the gate looks once more as each mail leaves.
+#: Seconds after which a set of mutes is read again; the gate reads the choice once more as each mail leaves.
 MAX_AGE = 60.0
 
 
@@ -57,7 +57,7 @@ def _barred(choices: Choices, people: list[bytes], mutes: list[_Mutes], expected
     if choices.is_new():
         return barred
     if not all(each.fresh for each in mutes):
-        choices.read(())  # which checks that they are there and no older than the journal
+        choices.read(())  # raises if they are gone or older than the journal
     for each in mutes:
         muted = each.all(expected)
         if muted is None or muted:
@@ -68,7 +68,7 @@ def _barred(choices: Choices, people: list[bytes], mutes: list[_Mutes], expected
 
 
 class _Mutes:
-    """The mutes of one opportunity: read into a set where that is worth it, else looked up chunk by chunk."""
+    """The mutes of one opportunity: read into a set if that is faster, else looked up chunk by chunk."""
 
     def __init__(self, choices: Choices, about: str) -> None:
         self._choices = choices

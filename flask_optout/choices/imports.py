@@ -18,7 +18,7 @@ from .store import KeyTaken, insert
 from .tables import NAME_SIZE, today, upsert
 
 SOURCE = "import"
-#: Mutes of which one transaction takes an import back.
+#: Mutes that are removed in one transaction.
 PAGE = 5_000
 
 
@@ -40,7 +40,7 @@ class Imports:
         self._tables = choices.tables
 
     def begin(self, name: str, rows: int) -> int:
-        """Note an import before its first mute, so that one that was killed can be taken back; gives its number.
+        """Record an import before its first mute, so that an interrupted one can be taken back; gives its number.
 
         :param name: of its file.
         """
@@ -71,9 +71,9 @@ class Imports:
         self._choices.transact(work)
 
     def take_back(self, number: int) -> None:
-        """Remove the mutes that an import made, but for those that a candidate confirmed, made or changed since.
+        """Remove the mutes that an import made, except those that a candidate confirmed, made or changed since.
 
-        What another import would have muted as well becomes a mute of that one. It may be killed and run again.
+        A mute that another import contains too becomes that import's. This may be interrupted and run again.
         """
         choice, batch, repeat = self._tables.choice, self._tables.batch, self._tables.repeat
         same = repeat.c.scope == choice.c.scope, repeat.c.digest == choice.c.digest, repeat.c.batch != number

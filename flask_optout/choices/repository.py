@@ -72,7 +72,7 @@ class Choices:
         return self.slots.data_key or self.slots.open()
 
     def _open(self) -> None:
-        """Have the data key at hand, and a slot of it for the newest key."""
+        """Open the data key, and make a slot for the newest key unless there is one."""
         if not self.slots.is_open:
             self.slots.open()
 
@@ -84,7 +84,7 @@ class Choices:
         """Delete recent presses that have expired, at most once in ``EVERY`` seconds."""
         if self.clock() >= self._next_tidy:
             self._next_tidy = self.clock() + EVERY
-            with suppress(StoreUnavailable):  # by which nothing that the app is doing just now may fail
+            with suppress(StoreUnavailable):  # which must not fail what the app is doing
                 self.tidy()
 
     def muted(self, address: Address, opportunity: str, over: Read | None = None) -> bool:
@@ -178,7 +178,7 @@ class Choices:
             {"scope": scope, "digest": digest, "muted": muted, "source": source, "day": day, "batch": batch}
             for (scope, digest), muted, source, batch in sorted(said)
         ]
-        # What a candidate says while an import runs is theirs.
+        # An import does not replace a mute that a candidate makes while it runs.
         imported = any(one.batch is not None for one in said)
         upsert(connection, self.tables.choice, *rows, keep="muted" if imported else None)
 
@@ -214,7 +214,7 @@ def mutes_at(
 ) -> Iterator[tuple[bytes, int | None]]:
     """Those of the digests at which a choice mutes, each with the number of its import.
 
-    :param digests: sorted, as neighbours stand on one page of the table.
+    :param digests: sorted, so that neighbours are on one page of the table.
     """
     choice = tables.choice.c
     query = sa.select(choice.digest, choice.batch).where(choice.scope == scope, choice.muted)

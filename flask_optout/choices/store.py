@@ -57,7 +57,7 @@ class Store:
         self._engines: tuple[sa.Engine, sa.Engine] | None = None
 
     def _engine(self) -> sa.Engine:
-        """Over the pool of the host's engine, one that logs no values."""
+        """An engine on the pool of the host's engine, which logs no values."""
         engine = self.engine()
         if self._engines is None or self._engines[0] is not engine:
             self._engines = engine, _silent(engine.execution_options())
@@ -100,8 +100,8 @@ class Store:
         """Commit ``work`` in a transaction of its own; it is run again after a deadlock.
 
         :param single: whether it is one statement, which PostgreSQL commits without BEGIN and COMMIT.
-        :param shares: where the host's own transaction has written to this SQLite database and is still open, whether
-            it goes into a savepoint there and shares its fate; if not, it is refused.
+        :param shares: if the host's own transaction has written to this SQLite database and is still open, whether
+            the work goes into a savepoint of it, and is lost if that is rolled back; otherwise it is refused.
         """
         engine = self._engine()
         with _reported(engine):
@@ -125,7 +125,7 @@ class Store:
         )
 
     def record(self, work: Work[T], single: bool = False) -> T:
-        """Write what belongs to the Email Log: as :meth:`write`, sharing the fate of the host's transaction."""
+        """Write to the Email Log: as :meth:`write`, if need be in a savepoint of the host's transaction."""
         return self.write(work, single, shares=True)
 
     def _host_driver(self, engine: sa.Engine) -> Any:
@@ -147,7 +147,7 @@ class Store:
 
 
 def _silent(engine: sa.Engine) -> sa.Engine:
-    """The engine, which logs no values: an address and a pseudonym would stand in the log side by side."""
+    """The engine, set to log no values: an address and a pseudonym would be side by side in the log."""
     engine.hide_parameters = True
     engine._should_log_debug = lambda: False  # type: ignore[method-assign]  # rows, which say who is muted
     return engine
@@ -232,7 +232,7 @@ def _retried(attempt: Callable[[], T]) -> T:
         try:
             return attempt()
         except DBAPIError as error:
-            # A connection breaks for example by a restart of the server while it lay in the pool.
+            # A connection in the pool breaks, for example, when the server is restarted.
             may_pass = error.connection_invalidated or _is_conflict(error)
             if not may_pass or time.monotonic() > deadline:
                 raise

@@ -22,19 +22,19 @@ from .store import Store
 SOURCE_SIZE, NAME_SIZE = 16, 80
 #: Without one of these nobody could tell who opted out.
 UNDROPPABLE = ("optout_choice", "optout_meta")
-#: What Alembic names the copy with which it replaces a table of SQLite.
+#: Begins the name of the copy by which Alembic replaces a table of SQLite.
 COPY = "_alembic_tmp_"
 
 
 def _dialect(name: str) -> Any:
-    # Each imports the adapters of all its drivers, so not before a table is made.
+    # Imported late, as each imports the adapters of all its drivers.
     return import_module(f"sqlalchemy.dialects.{name}")
 
 
 class _Blob(sa.LargeBinary):
-    """Bytes as they are: to wrap each value, as SQLAlchemy does, takes a quarter of an import.
+    """Bytes that are passed on as they are: wrapping each, as SQLAlchemy does, takes a quarter of an import's time.
 
-    Of parameters and not of columns, as a migration that Alembic writes would have to import it.
+    It is used for parameters only: in a column, Alembic's migrations would have to import it.
     """
 
     def bind_processor(self, dialect: sa.Dialect) -> None:
@@ -47,9 +47,9 @@ def binary(size: int) -> sa.types.TypeEngine[bytes]:
 
 
 def string(size: int) -> sa.types.TypeEngine[str]:
-    """A column of at most ``size`` characters that are compared one by one, unlike a server's default collation does.
+    """A column of at most ``size`` characters, compared character by character, unlike by a server's collation.
 
-    So a range of them holds what begins with the same characters.
+    So the values with the same beginning are one range.
     """
     exact = _dialect("mysql").VARCHAR(size, charset="utf8mb4", collation="utf8mb4_bin")
     return sa.String(size).with_variant(exact, "mysql", "mariadb").with_variant(sa.String(size, "C"), "postgresql")
@@ -217,7 +217,7 @@ def _create(connection: sa.Connection, table: sa.Table) -> bool:
 
 
 def keep_mutes() -> None:
-    """Make Alembic refuse to drop our tables while they hold mutes; what a host does by itself is its own affair."""
+    """Make Alembic refuse to drop our tables while they hold mutes; a host's own DROP is not prevented."""
     if not sa.event.contains(sa.Table, "before_drop", _refuse_to_drop):
         sa.event.listen(sa.Table, "before_drop", _refuse_to_drop)
 

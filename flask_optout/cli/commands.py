@@ -64,8 +64,8 @@ def prune(dry_run: bool) -> None:
 def rotate_key(yes: bool) -> None:
     """Let only the newest key open the store.
 
-    Run it when every process of the app has the new key in front of the old ones: one that starts with an old key
-    alone opens nothing any more. Links and choices stay as they are.
+    Run it when every process of the app has the new key in front of the old ones: after that, a process that has only
+    an old key cannot open the store. Links and choices stay as they are.
 
     Example: flask optout rotate-key
     """

@@ -38,7 +38,7 @@ def doctor(
 ) -> None:
     """Say what is wrong, and how to mend it.
 
-    It looks at the set-up of this app, the sending domain, a sample and the doors.
+    It looks at the set-up of this app, the sending domain, a delivered sample and the deployed pages.
 
     Exit status: 0 when nothing fails, 1 when something does, 2 when the command was used wrongly.
 

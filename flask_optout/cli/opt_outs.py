@@ -59,9 +59,9 @@ def import_list(
 ) -> None:
     """Add mutes from another system's CSV file.
 
-    FILE may be - for standard input. It says what it understood of the file and asks before it mutes anybody. It adds
+    FILE may be - for standard input. It says how it understood the file and asks before it mutes anybody. It adds
     mutes and removes none. Rows that cannot be used are named by their line. Each import can be taken back: that
-    removes its mutes, but for those that a candidate has confirmed, made or changed since.
+    removes its mutes, except those that a candidate has confirmed, made or changed since.
 
     \b
     Exit status: 0 when all rows were used or are no opt-outs, 1 when one
@@ -223,8 +223,8 @@ def mute(address: str, opportunity: str, source: str) -> None:
 def receive(info: ScriptInfo, recipient: str | None, sender: str | None) -> None:
     """Take one mail to OPTOUT_MAILTO from a mail server.
 
-    It comes on standard input, mutes whom it was sent for, and is never answered. Bounces, which come from nobody,
-    mute nobody. It writes nothing, as a mail server would send that back.
+    It comes on standard input, mutes the person whose address it was sent to, and is never answered. Bounces mute
+    nobody. Unless it fails it prints nothing, as a mail server would send that back.
 
     \b
     Exit status: 0 when it is done, 67 when the mail is not for this door,

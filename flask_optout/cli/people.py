@@ -22,8 +22,8 @@ NOTHING = "The Email Log holds nothing of this person."
 def erase(address: str, yes: bool, dry_run: bool) -> None:
     """Remove what the Email Log holds of one person.
 
-    That is every invitation to ADDRESS, what was sent again, and requests for links. What they chose stays, as it
-    must be obeyed, and names nobody. Nothing here tells what that is.
+    That is every invitation to ADDRESS, what was sent again, and requests for links. What they chose stays, or they
+    would be invited again. It names nobody, and this does not show it.
 
     Example: flask optout erase jane@example.org
     """

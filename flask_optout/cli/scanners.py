@@ -28,8 +28,8 @@ from .terminal import counted, failure, progress, typed
 def alarms(for_programs: bool) -> None:
     """Name the mail domains where a scanner may have pressed.
 
-    There, at least five people were invited within a week, and half of them or more opted out on one day. It names no
-    person, and a day is told when it is over.
+    There, at least five people were invited within a week, and at least half of them, and three, opted out on one
+    day. It names no person, and a day is reported when it is over.
 
     Example: flask optout alarms
     """
@@ -51,8 +51,8 @@ def alarms(for_programs: bool) -> None:
 def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
     """Ask everybody at a mail domain to check their answer.
 
-    Each whom the Email Log names at DOMAIN gets one neutral mail with their own links, whatever they answered. It
-    says how many it will mail, and asks. A domain gets it at most once a week.
+    Everybody whom the Email Log names at DOMAIN gets one neutral mail with their own links, whatever they answered.
+    It says how many it will mail, and asks. A domain gets it at most once a week.
 
     Exit status: 0 when they were asked, 1 when nobody was, 2 when it was used wrongly.
 
@@ -88,9 +88,10 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
 @click.option("--host", help="Allow this host, when it is neither this machine nor the one of OPTOUT_BASE_URL.")
 @with_appcontext
 def scan_me(url: str, host: str | None) -> None:
-    """Let scanners loose on the link of a test candidate.
+    """Try mail scanners on the link of a test candidate.
 
-    It tells what they changed that they should not. They speak plain HTTP, through whatever stands before this app.
+    It says whether they changed the choice, which they must not. They use plain HTTP, through the proxy in front of
+    the app, if there is one.
 
     \b
     Exit status: 0 when they changed nothing, 1 when they did or nothing

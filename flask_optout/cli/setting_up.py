@@ -74,8 +74,8 @@ def status() -> None:
 def init(ctx: click.Context) -> None:
     """Say what this app lacks, with the lines to paste.
 
-    It looks at settings, keys, tables, the mail object, the guard of the Email Log, the opportunity loader and what
-    stands before the pages, as the first part of "flask optout doctor" does. It changes nothing.
+    It looks at settings, keys, tables, the mail object, the guard of the Email Log, the opportunity loader and hooks
+    that answer before the pages do, as the first part of "flask optout doctor" does. It changes nothing.
 
     Exit status: 0 when nothing that is needed is missing, else 1.
 
@@ -115,8 +115,8 @@ def _begin(app: Flask) -> str:
 def init_db() -> None:
     """Create the tables that are missing, and the data key.
 
-    What is stored in the others stays as it is. Where Flask-Migrate keeps the app's tables, it creates these, too:
-    run this after it for the key, on which links and choices hang. It is made only once.
+    Tables that are there stay as they are. Where Flask-Migrate creates the app's tables, it creates these, too; run
+    this after it for the data key, which is made only once.
 
     Example: flask optout init-db
     """

@@ -25,23 +25,23 @@ from .finding import Finding, tell
 from .providers import by_host, place_of, unwrapped
 
 URL = re.compile(r"https?://[!-;=?-~]{1,2000}")
-#: A path of a link that only a machine has written.
+#: Characters from which on the path of a link was made by a program.
 LONG_PATH = 40
-#: What a browser takes for granted.
+#: A browser's default styles.
 DEFAULTS = """
 :where(head, style, script, template, title, noframes, datalist, [hidden]) { display: none }
 :where(a[href]) { color: #0000ee }
 """
-#: What says in html what a style could say.
+#: Attributes of html that mean the same as a style.
 ATTRIBUTES = {"bgcolor": "background-color", "color": "color", "width": "width", "height": "height"}
-#: Of the text and of a page, where nothing says one, in CSS pixels.
+#: The default size of text and width of a page, in CSS pixels.
 USUAL_SIZE = 16.0
 WIDTH = 600.0
-#: What makes an element see-through or moves it out of the page, where it is less.
+#: Values below these make an element invisible or move it out of the page.
 LEAST = {"opacity": 0.1, **dict.fromkeys(("left", "top", "text-indent", "margin-left", "margin-top"), -400.0)}
-#: What makes a tracking pixel of an image, or cuts off what runs over, where it is less.
+#: Sizes below these make an image a tracking pixel, or cut off the content of an element.
 LEAST_BOX = dict.fromkeys(("height", "max-height", "width", "max-width"), 2.5)
-#: Kinds of characters that leave no ink.
+#: Categories of invisible characters.
 EMPTY = ("Cf", "Cc", "Mn", "Zs", "Zl", "Zp")
 
 

@@ -20,10 +20,10 @@ from .signatures import keys
 from .spf import spf
 
 MOST_ADDRESSES = 4
-#: Blocks for documentation count as the Internet's: only they tell a test from it.
+#: Blocks for documentation count as public addresses, so that tests can use them.
 DOCUMENTED = [ip_network(block) for block in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
-#: Answers of block lists that say that they do not answer (such as to a public resolver), and that a name is not of
-#: their kind; https://www.spamhaus.org/faqs/dnsbl-usage/.
+#: Answers of block lists that refuse the query (such as that of a public resolver), and that a list does not take
+#: names of this kind; https://www.spamhaus.org/faqs/dnsbl-usage/.
 REFUSED = ip_network("127.255.255.0/24")
 NOT_MINE = "127.0.1.255"
 #: The records that say how mail is encrypted: where they stand, how they begin, and what reads them.

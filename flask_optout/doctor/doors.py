@@ -1,7 +1,7 @@
 """The doors, over HTTP at the deployed base URL: reading changes nothing, one click is one POST, and nothing stands
 in between.
 
-They are tried with the links of two probes, people who are nobody, so that one check does not disturb another.
+They are tried with the links of two probes, addresses that nobody has, so that one check does not disturb another.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ REFUSED = (202, 401, 403, 405, *BUSY)
 
 
 class Probe(NamedTuple):
-    """The links of the person who is nobody: for people, and for mail programs."""
+    """The links of an address that nobody has: for people, and for mail programs."""
 
     landing: str
     one_click: str

@@ -1,4 +1,4 @@
-"""Look at everything at once, within a time, and come back with findings whatever happens."""
+"""Run all checks at the same time, within a limit of seconds, and give findings whatever happens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ except ImportError as _error:
     #: What is not installed of the extra.
     MISSING = _error.name
 
-#: In all; DNS stops some seconds earlier, so that what was seen by then is told.
+#: Seconds in all; DNS stops earlier, so that what was found until then is reported.
 SECONDS = 18.0
 SECONDS_FOR_DNS = 14.0
 

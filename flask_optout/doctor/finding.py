@@ -99,18 +99,18 @@ def attempt(id: str, look: Iterable[Finding]) -> Iterator[Finding]:
         yield tell(f"{id}.unknown", reason=trouble)
     except OptOutError as error:
         yield tell(f"{id}.error", what=error.what, why=error.why, mend=error.mend)
-    # What comes from outside is hostile: whatever a reader of it stumbles over ends as a finding, never as a trace.
+    # Data from outside may be hostile: any error in reading it becomes a finding, and no traceback.
     except Exception as error:
         yield tell(f"{id}.trouble.unknown", reason="trouble", kind=type(error).__name__)
 
 
 def side_by_side(work: Mapping[str, Iterable[Finding]], seconds: float) -> Iterator[list[Finding]]:
-    """What each check finds; where one is late, a finding says so at the end.
+    """What each check finds; if one is late, its last finding says so.
 
     :param work: the checks by their ids.
     """
     end = time.monotonic() + seconds
-    # Each finding is appended as it comes, so that those of a check that is late are told.
+    # Each finding is appended as it comes, so that a check that is late has those that it made so far.
     found: dict[str, list[Finding]] = {id: [] for id in work}
     threads = {
         id: threading.Thread(target=found[id].extend, args=(attempt(id, look),), daemon=True)

@@ -18,7 +18,7 @@ from .forms import CHROME
 
 SECONDS = 5.0
 LONGEST_PAGE = 300_000
-#: What a program calls itself.
+#: The user agent of a program.
 PROGRAM = "flask-optout-doctor"
 #: Ends of the ids for what OpenSSL finds wrong with a certificate, by its X509_V_ERR numbers.
 CERTIFICATES = {"expired": [9, 10], "self-signed": [18], "chain": [19, 20, 21], "name": [62, 64]}

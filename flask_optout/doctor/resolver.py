@@ -18,12 +18,12 @@ import dns.resolver
 
 from .finding import Unsure
 
-#: An honest domain takes some 40; a hostile one would go on for ever.
+#: An ordinary domain takes some 40; a hostile one could take any number.
 MOST_QUESTIONS = 250
-#: After so many questions without an answer no further one is worth the wait.
+#: After so many questions without an answer no further one is asked.
 MOST_TIMEOUTS = 3
 SECONDS_PER_QUESTION = 3.0
-#: How a record is spoilt while it is typed into a form: a word for it, where it shows, and how it is put right.
+#: Mistakes made when a record is typed into a form: a word for each, where it shows, and what replaces it.
 FLAWS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
     ("quotes", r'["“”]', ""),
     ("backslash", r"\\;", ";"),

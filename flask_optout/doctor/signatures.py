@@ -52,7 +52,7 @@ def _results(value: str) -> authres.AuthenticationResultsHeader | None:
 
 def _assessment(values: list[str]) -> Assessment:
     """The assessment by the server that wrote the first of some headers."""
-    # Whoever wrote more or longer ones wants a reader to be busy.
+    # More or longer ones are written only to keep a reader busy.
     parsed = [_results(value) for value in values[:10] if len(value) < 10_000]
     assessment = Assessment()
     for header in filter(None, parsed):

@@ -43,9 +43,9 @@ def register(app: Flask, place: Place, guard: Guard) -> None:
 
 
 def _admit(guard: Guard) -> bool:
-    """Whether an operator asks; of anybody else, the session keeps no trace of the look, such as a Vary header."""
+    """Whether an operator asks. For anybody else the session stays as if it was not read, without a Vary header."""
     parts = vars(request_ctx._get_current_object())  # type: ignore[attr-defined]
-    # By its attribute: Flask takes a session that was asked for by its name as accessed.
+    # By its attribute: asked for by its name, Flask would mark it as accessed.
     session = parts["_session"] if "_session" in parts else parts["session"]
     marks = {mark: getattr(session, mark) for mark in ("accessed", "modified")}
     g.optout_operator = _operator(guard)

@@ -1,8 +1,8 @@
 """The operator's pages: the list of the Email Log with its filters, and one invitation, which can be sent again.
 
-They show the same for everybody, whatever they chose. Sent again, an invitation is the same words, row and work. Who
-is not muted gets it once more, with a preface. Who is muted gets their link and no invitation, so that this is no way
-around a mute.
+They show the same for every candidate, whatever they chose. When an operator sends an invitation again, the words
+shown, the row and the work are the same, too. A candidate who is not muted gets it once more, with a preface; one who
+is muted gets only their link, so that this is no way around a mute.
 """
 
 from __future__ import annotations

@@ -97,13 +97,13 @@ class EmailLog(LogPart):
 
     def _insert(self, rows: list[dict[str, Any]]) -> list[int]:
         ids = [new_id() for _ in rows]
-        # In the order of their ids, which is random: that of a batch would tell who of it was muted.
+        # In the order of their random ids: the order of sending would tell who was muted.
         numbered = [{"id": id, **row} for id, row in sorted(zip(ids, rows, strict=True), key=itemgetter(0))]
         self.store.record(lambda connection: insert(connection, self.tables.email, *numbered), single=len(rows) == 1)
         return ids
 
     def forget(self, ids: Sequence[int]) -> None:
-        """Remove the rows of invitations that were not even begun to be sent."""
+        """Remove the rows of invitations whose sending had not begun."""
         self.change(self.tables.email.delete().where(self.tables.email.c.id.in_(ids)))
 
     def record_failure(self, id: int, error: BaseException) -> None:
@@ -211,7 +211,7 @@ class Resends(LogPart):
 
 
 def refusal(earlier: list[Resend]) -> Literal["today", "often"] | None:
-    """Why one more may not be sent now, if so; what could not be handed off does not count."""
+    """Why it may not be sent again now, if so; failed attempts do not count."""
     sent = [resend for resend in earlier if resend.failure is None]
     if len(sent) >= MOST_RESENDS:
         return "often"

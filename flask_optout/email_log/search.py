@@ -1,6 +1,6 @@
 """Finding invitations: what an operator looks for, read from the URL, and what the Email Log has of it.
 
-It looks by index in the whole Email Log, or for words in a window of the newest that are left. A search can be saved.
+Addresses are found by index in the whole Email Log, words in a window of the newest rows that fit otherwise.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class Search(LogPart):
     """Reads the Email Log of one app, until the running minute."""
 
     def page(self, wanted: Criteria, before: int | None = None) -> SearchResult:
-        """The newest entries that fit, at any depth at the cost of the first page.
+        """The newest entries that fit; a late page takes no longer than the first.
 
         :param before: where to go on: the ``older`` of the page before.
         """
@@ -260,7 +260,7 @@ class Search(LogPart):
             yield email.words.contains(word.text, autoescape=True) | email.opportunity.in_(word.titled)
         if wanted.failed:
             yield email.failure.is_not(None)
-        if wanted.domain is not None and wanted.opportunity is not None:  # each has an index, and both have none
+        if wanted.domain is not None and wanted.opportunity is not None:  # each has an index, but not both together
             yield email.domain == wanted.domain
 
 

@@ -14,14 +14,14 @@ from ..addresses import Address, Recipient, parse, unfolded
 from ..errors import AddressError, InvitationError, NotGated, OpportunityError
 from ..links.tokens import ALL, ALPHABET, TAG, Door, Links, checked_opportunity, joined, split, tag_of
 
-#: Where the html footer goes; a comment may hold a tag that is none.
+#: Where the html footer goes; a tag in a comment does not count.
 END = re.compile(r"<!--.*?-->|</(body|html)\b", re.IGNORECASE | re.DOTALL)
 #: Where a host wants the footer; a template writes it as ``{{ optout_footer }}``.
 FOOTER = "<!-- optout_footer -->"
 SLOT = re.compile(r"<!--\s*optout_footer\s*-->")
 #: The headers that an invitation gets, and that nobody else may set on it (RFC 8058, 2369, 2919, 3834).
 OWN_HEADERS = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Auto-Submitted")
-#: Those, and headers that name recipients: mail libraries address what stands in them, or show it to everybody.
+#: Those, and headers that name recipients: mail libraries send to the addresses in them, or show them to all.
 RESERVED = re.compile("|".join([*OWN_HEADERS, "to|cc|bcc|resent-.*"]), re.IGNORECASE)
 
 
@@ -55,7 +55,7 @@ def not_gated(mend: str) -> NotGated:
 
 @dataclass(frozen=True)
 class Draft:
-    """An invitation as a host wrote it, in no mail library's terms; its strings may be lazy."""
+    """An invitation as a host wrote it, whatever the mail library; its strings may be lazy."""
 
     recipients: Sequence[Recipient]
     opportunity: str
@@ -71,7 +71,7 @@ class Draft:
     language: str | None = None
     cc: Sequence[Recipient] = ()
     bcc: Sequence[Recipient] = ()
-    #: Their names, for the Email Log.
+    #: The names of the attachments, for the Email Log.
     attachments: Sequence[str] = ()
 
 
@@ -79,8 +79,9 @@ class Draft:
 class Letter:
     """An invitation as it leaves, for one person.
 
-    ``recipient``: as the host wrote it, if it did. ``links``: the links in it, to the landing page and for one click;
-    none in a letter that is no invitation. ``message_id``: a new one, unless the mail library is to make it.
+    ``recipient``: as the host wrote it; ``None`` in a mail of our own. ``links``: the links in it, to the landing
+    page and for one click; none in a letter that is no invitation. ``message_id``: a new one, unless the mail library
+    is to make it.
     """
 
     address: Address
@@ -144,7 +145,7 @@ class Composer:
         )
 
     def _body(self, body: str | None, kind: str, url: str, about: str, language: str) -> str | None:
-        """A body with this person's link in each link of ours, and the footer in its slot or, without both, added."""
+        """A body whose links of ours are this person's, with the footer in its slot or, if it has neither, added."""
         if not body:
             return body
         body, links = self.with_own_link(body, url)
@@ -295,5 +296,5 @@ def host_headers(headers: Mapping[str, str]) -> dict[str, str]:
                 "of the extra headers.",
             )
         unfolded(value)
-    # A message that leaves has an id of its own, or a loop over one draft would send a thousand with the same.
+    # Each message gets an id of its own: a loop over one draft would send all with the same.
     return {name: value for name, value in headers.items() if name.lower() != "message-id"}

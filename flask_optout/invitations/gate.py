@@ -29,8 +29,8 @@ from ..errors import AddressError, InvitationError, NotAllSent, OptOutError, Sto
 from ..links.log_records import log
 from .compose import OWN_HEADERS, Composer, Draft, Letter
 
-#: Rows of the Email Log written in one transaction, which costs the disk as much as one row. If the process dies,
-#: at most so many rows tell of a mail that did not leave.
+#: Rows of the Email Log written in one transaction, which costs the disk as much as one row. If the process dies, at
+#: most so many rows are of mails that did not leave.
 TOGETHER = 50
 #: What a display name may hold only in quotes (RFC 5322 section 3.2.3).
 SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
@@ -65,10 +65,11 @@ class Gate:
 
         One that fails stops no other: its error goes to ``on_error``, or is raised at the end.
 
-        :param draft: what a source says, or ``None`` when it is no invitation: it leaves as it is, and what goes
-            wrong with it is raised at once.
-        :param make: makes a message of it and a letter; what it cannot make fails before the gate is asked.
-        :param leave: hands off a message if it is clear. If not, it rehearses what can fail for everybody.
+        :param draft: gives the draft of a source, or ``None`` when it is no invitation: then it leaves as it is, and
+            its error is raised at once.
+        :param make: makes the message that leaves, of a source and a letter; an error in it comes before the gate is
+            asked.
+        :param leave: hands off a message if it is clear; if not, does everything that can fail, but sends no text.
         :return: how many of the sources did not fail, whoever opted out.
         :raises NotAllSent: at the end, when some failed and there is no ``on_error``.
         :raises Exception: that of the one source, when there is no other; or what ``on_error`` raises, at once.
@@ -213,7 +214,7 @@ def _shown(who: Recipient) -> str:
 
 
 class _Verbatim:
-    """A mixin for an email policy, which would fold our long URLs into encoded words that no mail program reads."""
+    """A mixin for an email policy that does not fold our headers: no mail program reads a URL in encoded words."""
 
     linesep: str
 

@@ -1,4 +1,4 @@
-"""Log lines: the form of ours, and no token of a personal link in any, such as those of an access log."""
+"""Log lines: the format of ours, and the removal of tokens from all of them, such as those of an access log."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def without_tokens(line: str) -> str:
 
 
 def mask_records() -> None:
-    """Have the records of every logger of this process made without tokens, whatever handles them, now or later."""
+    """Remove tokens from the records of every logger of this process as they are made, whatever handles them."""
     make = logging.getLogRecordFactory()
     if getattr(make, "func", None) is not _masked:
         logging.setLogRecordFactory(partial(_masked, make))
 
 
 def log(logger: logging.Logger, level: int, event: str, text: object, exc_info: bool = False) -> None:
-    """Write a line of ours, as "optout.event: text"; its name stays when the words change, and it names nobody."""
+    """Write a line "optout.event: text". The event's name stays when the words change; the text names nobody."""
     name = f"optout.{event}"
     # The name is a part of the message and no argument, as Sentry groups by it.
     logger.log(level, f"{name}: %s", text, extra={"optout_event": name}, exc_info=exc_info or None, stacklevel=2)

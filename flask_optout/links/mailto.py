@@ -41,7 +41,7 @@ class MailtoDoor:
         return self._template.replace(FIELD, encoded(payload + signature(self._secret, payload, MAC_SIZE)))
 
     def read(self, recipient: str) -> Mark:
-        """Whose choice about what a mail to this address is; its domain may have been rewritten.
+        """The mark that a mail to this address is about. The domain is not checked, as it may have been rewritten.
 
         :raises BadToken: when the address was not made here.
         """

@@ -42,7 +42,7 @@ DIGITS = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz234567", b"0123456789abcdef
 ALPHABET = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
 #: A whole token behind characters that cannot belong to it, in the same segment of the path.
 WHOLE = re.compile(rf"(?:[^/]*[^/a-z2-7])?({ALPHABET.pattern})(?![a-z2-7])", re.IGNORECASE | re.ASCII)
-#: An octet as quoted-printable writes it (RFC 2045 section 6.7), and not "=" before a token, which begins so.
+#: An octet in quoted-printable (RFC 2045 section 6.7), but not an "=" in front of the first characters of a token.
 QUOTED_OCTET = re.compile(r"=(?!ae[ab])[0-9A-F]{2}", re.IGNORECASE)
 #: Characters of a path that are searched for a token.
 LONGEST_PATH = 4_096
@@ -125,7 +125,7 @@ class DataKey:
         return sorted({self.mark(address, opportunity) for address, opportunity in entries})
 
     def marks(self, address: Address, opportunity: str) -> list[Mark]:
-        """Where a choice may stand that forbids this invitation.
+        """Where a choice may be stored that forbids this invitation.
 
         About this opportunity and about all, by the address and, if it has a +tag, by the address without it.
         """
@@ -178,8 +178,8 @@ def checked_opportunity(opportunity: object) -> str:
 class Tokens:
     """Mints and reads the tokens of one data key.
 
-    ``keys``: by which key a door's tokens have their pseudonyms. Those of the ask page, which operators see beside
-    addresses, have them by another key than choices.
+    ``keys``: the key of the pseudonyms in each door's tokens. Operators see the tokens of the ask page beside
+    addresses, so their pseudonyms are made by another key than those of choices.
     """
 
     def __init__(self, key: DataKey) -> None:
@@ -225,7 +225,7 @@ class Tokens:
 
 
 def signature(key: bytes, payload: bytes, size: int = SIGNATURE_SIZE) -> bytes:
-    """HMAC-SHA-256, cut: a third of a link would be signature otherwise."""
+    """HMAC-SHA-256, truncated: in full it would be a third of a link."""
     return HMAC.get_signature(key, payload)[:size]
 
 
@@ -246,7 +246,7 @@ def encoded(octets: bytes) -> str:
 
 
 def decoded(text: str) -> bytes:
-    """What is :func:`encoded` in one canonical form; read as a number, which C does ten times as fast.
+    """The octets of a text in the form of :func:`encoded`; as a number, which is ten times as fast as base64.
 
     :raises BadToken: when it is in another form.
     """
@@ -270,7 +270,7 @@ def bad_token() -> BadToken:
 class Links:
     """The URLs of one app's doors.
 
-    ``prefix`` gives that of a door without its token; ``speaks`` says whether there are translations into a language.
+    ``prefix`` gives a door's URL without the token; ``speaks`` says whether there are translations into a language.
     """
 
     tokens: Callable[[], Tokens]
@@ -278,7 +278,7 @@ class Links:
     speaks: Callable[[str], bool]
 
     def url(self, door: Door, address: Address, opportunity: str, language: str = "") -> str:
-        """The URL of one person's link; of the page's language, if there are translations into it."""
+        """The URL of one person's link, with the page's language if there are translations into it."""
         token = self.tokens().mint(door, address, opportunity)
         return self.prefix(door) + joined(language if language and self.speaks(language) else "", token)
 

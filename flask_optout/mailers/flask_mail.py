@@ -25,12 +25,12 @@ KNOWN: dict[Any, set[str]] = {
 
 
 class Invitation(Inviting, flask_mail.Message):
-    """A ``flask_mail.Message`` that invites to the opportunity with this id, 1 to 128 bytes, in this language."""
+    """A ``flask_mail.Message`` that invites to ``opportunity``, an id of 1 to 128 bytes, in ``language``, a tag."""
 
     def _message(self) -> Any:
         raise not_gated("Make your mail object with 'from flask_optout.mailers.flask_mail import Mail'.")
 
-    has_bad_headers = _message  # what a connection asks first, even one that suppresses sending
+    has_bad_headers = _message  # which a connection calls first, even one that suppresses sending
 
 
 class Connection(flask_mail.Connection):
@@ -79,7 +79,7 @@ class _Gated(flask_mail._MailMixin):
         return Connection(super().connect().mail)
 
     def send_invitations(self, invitations: Iterable[flask_mail.Message], on_error: OnError | None = None) -> None:
-        """Send many over one connection, each checked as it leaves; one that fails stops no other.
+        """Send many over one connection, each checked as it leaves; when one fails, the others are sent.
 
         :param on_error: is called with each invitation that could not be sent, and the error. What it raises ends
             the run.
@@ -113,7 +113,7 @@ class Mail(_Gated, flask_mail.Mail):
 
 
 class Cleared(flask_mail.Message):
-    """What leaves: a message of its own; what cannot be serialised fails at once, before the gate is asked."""
+    """The message that leaves. One that cannot be serialised fails as it is made, before the gate is asked."""
 
     left = True
 

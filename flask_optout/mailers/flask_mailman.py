@@ -27,7 +27,7 @@ KNOWN: dict[Any, set[str]] = {
 
 
 class Invitation(Inviting, mailman_library.EmailMultiAlternatives):
-    """An ``EmailMultiAlternatives`` inviting to the opportunity with this id, 1 to 128 bytes, in this language."""
+    """An ``EmailMultiAlternatives`` inviting to ``opportunity``, an id of 1 to 128 bytes, in ``language``, a tag."""
 
     def message(self) -> NoReturn:
         raise not_gated("Make your mail object with 'from flask_optout.mailers.flask_mailman import Mail'.")
@@ -47,7 +47,7 @@ class _GatedBackend:
     def send_messages(self: Any, messages: Iterable[mailman_library.EmailMessage]) -> int:
         """Send messages, as :meth:`Mail.send_invitations`; those that are no invitation as the library does.
 
-        :return: how many were sent, one to a muted person among them.
+        :return: how many were sent, counting those to muted people.
         """
         if "optout" not in current_app.extensions:
             return super().send_messages(messages) or 0  # type: ignore[misc]
@@ -86,11 +86,11 @@ class _Gated(mailman_library._MailMixin):
     def send_invitations(
         self, invitations: Iterable[mailman_library.EmailMessage], on_error: OnError | None = None
     ) -> int:
-        """Send many over one connection, each checked as it leaves; one that fails stops no other.
+        """Send many over one connection, each checked as it leaves; when one fails, the others are sent.
 
         :param on_error: is called with each invitation that could not be sent, and the error. What it raises ends
             the run.
-        :return: how many were sent, one to a muted person among them.
+        :return: how many were sent, counting those to muted people.
         :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.
         """
         connection: Any = self.get_connection()  # a _GatedBackend
@@ -123,7 +123,7 @@ class Mail(_Gated, mailman_library.Mail):
 
 
 class Cleared(mailman_library.EmailMultiAlternatives):
-    """What leaves: a message of its own; what cannot be built fails at once, before the gate is asked."""
+    """The message that leaves. One that cannot be built fails as it is made, before the gate is asked."""
 
     def __init__(self, source: mailman_library.EmailMessage, letter: Letter) -> None:
         kind, others = source.content_subtype, getattr(source, "alternatives", [])
@@ -139,7 +139,7 @@ class Cleared(mailman_library.EmailMultiAlternatives):
         spellings = letter.recipient if isinstance(letter.recipient, str) else named, named
         spell = partial(mailman_library.sanitize_address, encoding=encoding)
         self.to: list[str] = [proved(spellings, spell, letter.address)]
-        mailman_library.sanitize_address(self.from_email, encoding)  # or it fails as it leaves, and only then
+        mailman_library.sanitize_address(self.from_email, encoding)  # else it fails only as the mail leaves
         with serialising():
             self._built = super().message()
             finish(self._built)

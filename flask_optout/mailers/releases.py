@@ -1,4 +1,4 @@
-"""Whether the installed release of a mail library has a way out, or lacks one, that its adapter does not know of."""
+"""Checks that the installed release of a mail library sends only in the ways that its adapter gates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_library(distribution: str, classes: Mapping[Any, set[str]], tried: Map
 
     :param classes: the library's classes, each with the names of the methods by which mail leaves, and that the
         adapter overrides.
-    :param tried: which of the ways out meet the gate, as was tried.
+    :param tried: the ways out that were tried, and whether each met the gate.
     :raises ConfigurationError: when the installed release has another way out, or lacks a method.
     """
     misfits = [way for way, gated in tried.items() if not gated]

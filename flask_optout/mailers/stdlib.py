@@ -25,7 +25,7 @@ STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*
 
 
 def _on_a_plain_message(name: str) -> Any:
-    """A method of ``EmailMessage`` that makes parts: of a plain class, as those of an Invitation could not leave."""
+    """A method of ``EmailMessage`` that adds parts, of a plain class, as an Invitation cannot be serialised."""
 
     def method(self: EmailMessage, *args: Any, **options: Any) -> None:
         plain = EmailMessage()
@@ -36,9 +36,9 @@ def _on_a_plain_message(name: str) -> Any:
 
 
 class Invitation(Inviting, EmailMessage):
-    """An ``EmailMessage`` that invites to the opportunity with this id, 1 to 128 bytes, in this language."""
+    """An ``EmailMessage`` that invites to ``opportunity``, an id of 1 to 128 bytes, in ``language``, a tag."""
 
-    def raw_items(self) -> NoReturn:  # what every generator asks for
+    def raw_items(self) -> NoReturn:  # which every generator calls
         raise not_gated("Hand it to optout.send_invitations().")
 
 
@@ -68,11 +68,11 @@ def send_invitations(
 
 
 class _Cleared(EmailMessage):
-    """What leaves."""
+    """The message that leaves."""
 
 
 def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
-    """A message of its own; what cannot be serialised fails at once, before the gate is asked."""
+    """The message that leaves. One that cannot be serialised fails here, before the gate is asked."""
     ready = _Cleared()
     policy: Any = invitation.policy.clone(linesep="\r\n")  # as mail servers and vendors' raw calls want it
     vars(ready).update(vars(invitation), policy=policy)

@@ -28,7 +28,7 @@ from .words import OF_LINK, Opportunity, named, of_link, optout_url, show, speak
 FOR_A_YEAR = "public, max-age=31536000, immutable"
 #: No form of ours is longer, and a longer body is read no further.
 LONGEST_FORM = 16_384
-#: The answer to a request without the signal; nobody else in a host would say it.
+#: The answer to a request without the signal; by these words the doctor recognises our page.
 UNSIGNED = "Nothing changed: the body is not List-Unsubscribe=One-Click.\n"
 TEXT = "text/plain; charset=utf-8"
 #: The fields of our forms other than the button.
@@ -102,7 +102,7 @@ def claimed(door: Door, path: str) -> Claim:
 
 
 def landing_page(claim: Claim, nonce: Nonce) -> Response:
-    """The page for the holder of a link: the host's own where it invites, else ours; for htmx what changes of it."""
+    """The page for a link's holder: the host's own unless they are muted, else ours; for htmx, what changes."""
     if "HX-Request" in request.headers:
         page = page_context(claim, nonce, toggle=bool(nonce.back))
         return make_response(show("part.html", page=page, part=True))
@@ -120,7 +120,7 @@ def landing_page(claim: Claim, nonce: Nonce) -> Response:
 
 
 def _hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
-    """The host's own page for an opportunity, if it has one; what stands or goes wrong there never breaks a link."""
+    """The host's own page for an opportunity, if it has one; an error in it never breaks a link."""
     try:
         answer = current_app.ensure_sync(view)(id)
         if answer is not None and (response := make_response(answer)).status_code == 200:
@@ -219,7 +219,7 @@ def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: boo
 def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[tuple[Command, str, str]]:
     """The press that is asked for once more, behind its opposite, among decoys in places that vary with the page.
 
-    What takes the first button that there is, the first that is in sight, or the last one, changes nothing.
+    A program that presses the first button, the first visible one or the last one changes nothing.
     """
     word = partial(current_state().nonces.word, nonce)
     other = Command.LEAVE if muted or asked.muted is not True else Command.KEEP
@@ -245,7 +245,7 @@ def element_id(claim: Claim) -> str:
 
 @blueprint.errorhandler(BadToken)
 def dead_link(error: BadToken) -> tuple[str, int]:
-    """One page for every bad link: it must not tell what it knows."""
+    """One page for every bad link: it must not tell whether a link ever worked."""
     return show("dead_link.html"), 404
 
 
@@ -280,7 +280,7 @@ def protect(response: Response) -> Response:
     headers = response.headers
     if request.endpoint == "optout.static":
         headers["X-Content-Type-Options"] = "nosniff"
-        # While servers are brought up to date, one may be asked for the version of another: nobody keeps its answer.
+        # During a deployment a server may be asked for the version of another: that answer is not cached.
         if request.args.get("v", "") == VERSIONS.get((request.view_args or {})["filename"]):
             headers["Cache-Control"] = FOR_A_YEAR
         return response

@@ -1,4 +1,4 @@
-"""Links by mail: the ask page, where a URL that an operator copied leads, and the page for who has lost their link.
+"""Links by mail: the ask page, to which an operator's copied URL leads, and the page for people who lost their link.
 
 Whoever opens them learns and changes nothing: they read no choice, and answer every address alike. The mail is sent
 after the answer, by a thread of its own; neither the answer's time nor the closing of its connection tells whether
@@ -27,7 +27,7 @@ from .words import of_browser, show, speaking
 
 #: The candidate's blueprint, with all pages on it.
 __all__ = ["blueprint"]
-#: Opportunities whose links are mailed to who has lost theirs.
+#: Opportunities, the newest, whose links are mailed to somebody who has lost them.
 LINKS = 10
 #: Mails with links on one day: to one address, and for one client from the page for lost links.
 MOST_MAILS, MOST_FOR_CLIENT = 3, 20

@@ -27,7 +27,7 @@ VERSIONS = {
 class AnyToken(BaseConverter):
     """Matches whatever follows a door, so that every bad link below it gets the one page for bad links.
 
-    But not the operator pages: where they are not, too, the app answers as to any unknown URL.
+    Except the operator pages: even where there are none, the app answers as to any unknown URL.
     """
 
     regex = r"(?!operator(?:/|\Z))(?s:.*)"
@@ -39,8 +39,8 @@ class Place:
     """Where ``OPTOUT_BASE_URL`` leads.
 
     ``subdomain`` and ``host`` are the domain part of our routes, if the app tells domains apart. ``origin`` is the
-    base URL up to its path. ``adapter`` builds paths of our pages, that of the base URL included; what the server
-    mounts the app under is left out, as a proxy that strips a prefix need not tell of it.
+    base URL up to its path. ``adapter`` builds the paths of our pages, with that of the base URL, and without the
+    SCRIPT_NAME of the request, which a proxy that strips a prefix may not set.
     """
 
     subdomain: str | None
@@ -78,12 +78,12 @@ class Place:
         app.register_blueprint(blueprint, url_prefix=prefix, **options)
 
     def register_hidden(self, app: Flask, blueprint: Blueprint, prefix: str, admit: Callable[[], bool]) -> None:
-        """Put a blueprint there for some; everybody else gets the app's answer without it.
+        """Put a blueprint there for some visitors; everybody else gets the app's answer without it.
 
-        The app's map of URLs, its error handlers and whatever looks at an endpoint have nothing to tell.
+        For them the app's map of URLs, its error handlers and functions that look at an endpoint show nothing of it.
 
-        :param admit: whether this request may see a page; it is asked when the app's own functions before the request
-            have seen the request, and loaded its user.
+        :param admit: whether this request may see a page; called after the app's own before_request functions, which
+            may load the user.
         """
         self.register(app, blueprint, prefix, build_only=True)
         pages = Map(host_matching=app.url_map.host_matching)

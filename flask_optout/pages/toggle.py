@@ -19,11 +19,11 @@ from .words import render, with_query
 def optout_toggle(address: Recipient | None = None, opportunity: str | None = None) -> Markup:
     """One line for a page that this person alone sees: "Not Interested?", or the mute and its undo.
 
-    It holds their link and tells their choice, so it stands on a signed-in candidate's own page and on no operator's.
-    Without a store it says that nothing changed, and the rest of the page stands.
+    It holds their link and tells their choice, so put it on a signed-in candidate's own page and on no operator's. If
+    the database does not answer, it says that nothing changed, and the rest of the page is as usual.
 
-    :param address: without it and ``opportunity``, it is the toggle of whoever opened the host's landing page at a
-        link of theirs, and empty on any other page.
+    :param address: without it and ``opportunity``, it is the toggle of the link at which the host's landing page was
+        opened, and empty on any other page.
     :param opportunity: its id, 1 to 128 bytes; ``"*"`` for all invitations.
     :raises AddressError: when the address is malformed.
     :raises OpportunityError: when the id cannot stand in a link.

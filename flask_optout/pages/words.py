@@ -161,7 +161,7 @@ def sender_of(sender: Recipient | None = None) -> Sender:
 
 
 def described(load: Callable[[str], Any] | None, id: str) -> Opportunity:
-    """What a loader says; links outlive opportunities, so nothing that it says may break a page or a mail."""
+    """What a loader says. Links outlive opportunities, so an error of the loader never breaks a page or a mail."""
     try:
         return _opportunity(load(id) if load else None)
     except HTTPException:  # such as get_or_404 for one that is gone

@@ -20,11 +20,11 @@ from ..choices.store import KeyTaken, Store, insert
 from ..choices.tables import binary, table, upsert
 from ..links.tokens import Claim, DataKey
 
-#: The numbers that an alarm can give: rounded down to one of these, so that two readings tell no single person.
+#: Numbers are rounded down to one of these, so that comparing two alarms tells nothing about one person.
 STEPS = (3, 5, 10, 20, 50, 100, 200, 500, 1000)
 #: A domain is named only where at least so many people were invited within the week before.
 LEAST_INVITED = 5
-#: Days within which those who opted out of an invitation were invited; a domain gets one notice in as many.
+#: Days before an alarm in which its people were invited; also the days between two notices to a domain.
 WEEK = 7
 #: Days for which an alarm is kept.
 DAYS_KEPT = 30
@@ -85,7 +85,7 @@ class Alarms:
         self._public = {key.domain_tag(domain) for domain in PUBLIC.split()}
 
     def count(self, connection: sa.Connection, claim: Claim) -> None:
-        """Count that the holder of a link opted out, once a day, whatever their link says behind a ``+``."""
+        """Count that the holder of a link opted out, once a day, and as one person whatever follows a ``+``."""
         if claim.domain_tag in self._public:
             return
         person, today = (claim.base or claim.person)[1], self._today()

@@ -28,8 +28,8 @@ LANDING = "."
 MODERN = re.compile(r"\b(?:Chrome/(?:7[6-9]|[89]\d|\d{3,})|Firefox/(?:9\d|\d{3,}))\b")
 #: An app's web view may leave them out.
 EMBEDDED = re.compile(r"; wv\)|\b(?:CriOS|FxiOS|EdgiOS)/")
-#: What scanners, previews and programs call themselves, or nothing at all; no browser for people does (a Cubot is a
-#: phone).
+#: User agents of scanners, previews and programs, and an empty one; no browser for people has such a one (a Cubot is
+#: a phone).
 SCANNER = re.compile(
     r"(?<!cu)bot\b|crawl|spider|preview|facebookexternalhit|whatsapp/|slackbot|barracuda|proofpoint|mimecast|"
     r"python-|go-http-client|curl/|wget/|java/|libwww-perl|okhttp/|^$",
@@ -73,7 +73,7 @@ class Command(StrEnum):
         return self.about[0]
 
     def contradicts(self, other: Command) -> bool:
-        """Whether no person presses both within seconds and means both."""
+        """Whether a person who presses both within seconds cannot mean both."""
         if Command.DECOY in (self, other):
             return False
         return (self.muted is False) is not (other.muted is False) and not {*self.about}.isdisjoint(other.about)
@@ -106,7 +106,7 @@ def new_visit() -> str:
 
 
 class Nonces:
-    """Signs and reads nonces; the link is signed in, not carried.
+    """Signs and reads nonces. The link is part of what is signed, and not of the nonce.
 
     :param key: a derived key of their own.
     """
@@ -132,7 +132,7 @@ class Nonces:
         return nonce if now - nonce.issued <= LIFE else None
 
     def word(self, nonce: str, meaning: str) -> str:
-        """What stands for a meaning in the form of a page that asks, so that no answer can be known in advance."""
+        """The word for a meaning in the form of a page that asks; it cannot be known in advance."""
         return "a" + hashlib.blake2b(f"{nonce}|{meaning}".encode(), digest_size=5, key=self._key).hexdigest()
 
 
@@ -146,7 +146,7 @@ class Evidence:
     :param at: when it came, in seconds since the epoch.
     :param issued: when its page was made, likewise.
     :param sure: whether the browser vouches for a click.
-    :param doubts: what a person's press never looks like, by name.
+    :param doubts: the names of the signs that it is not a person's press.
     """
 
     command: Command
@@ -195,13 +195,13 @@ def is_sure(request: Request) -> bool:
 
 
 def doubts_about(request: Request, nonce: Nonce | None, now: float) -> dict[str, object]:
-    """What a person's press never looks like. Safari, text browsers and old browsers send none of these signals."""
+    """The signs that a press is not a person's. A missing header is one only in a browser that always sends it."""
     headers, agent, written = request.headers, request.user_agent.string, request.form.get("scripts", "")
     site, mode, sure = headers.get("Sec-Fetch-Site", ""), headers.get("Sec-Fetch-Mode", ""), is_sure(request)
     is_scanner = SCANNER.search(agent)
     is_modern = not is_scanner and MODERN.search(agent) and not EMBEDDED.search(agent)
     sends_metadata = request.is_secure or urlsplit(f"//{request.host}").hostname in LOOPBACK
-    # Whatever the page's script has not written says at least that something wrote it.
+    # Any value in this field shows that a script ran.
     by_script = "HX-Request" in headers or written or mode not in ("", "navigate")
     # What old Chrome, Safari and Firefox sent instead of Sec-Purpose as well.
     purposes = [headers.get(name, "").lower() for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")]
@@ -213,13 +213,13 @@ def doubts_about(request: Request, nonce: Nonce | None, now: float) -> dict[str,
         "scanner": is_scanner,
         "prefetch": any(purpose.startswith(("prefetch", "preview", "prerender")) for purpose in purposes),
         "another site": site not in ("", "same-origin"),
-        # Below 0, another server's clock made the page.
+        # Below 0, the page was made by another server, whose clock is ahead.
         "hurry": nonce is not None and 0 <= min(now - nonce.issued, _seen(request.form.get("seen", ""))) < HURRY,
     }
 
 
 def _seen(text: str) -> float:
-    """Seconds for which the page was in sight, as its script tells: on its way there it may take longer than that."""
+    """Seconds for which the page was visible, as its script tells; the server's own figure includes the way there."""
     return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) < 12 else float("inf")
 
 

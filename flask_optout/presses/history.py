@@ -27,12 +27,12 @@ MOST_PRESSES = 16
 
 
 def recent_table(metadata: sa.MetaData) -> sa.Table:
-    """The table of recent presses: a row for each link, gone within the hour."""
+    """The table of recent presses: a row for each link, deleted half an hour after its last press."""
     return table(
         metadata,
         "optout_recent_press",
         *mark_columns(),
-        # Counts the writes, so that nobody writes over what they have not seen.
+        # Counts the writes, so that a writer notices what was written since it read the row.
         sa.Column("version", sa.Integer, nullable=False),
         # Seconds since the epoch.
         sa.Column("expires", sa.BigInteger, nullable=False),
@@ -56,7 +56,7 @@ class RecentPresses:
         self._clock = clock
 
     def look(self, claim: Claim) -> tuple[dict[Mark, Choice], tuple[Press, ...]]:
-        """What stands for the holder of a link, and what was pressed of late."""
+        """The choices of a link's holder, and the recent presses of the link."""
         rows = self._choices.store.read(lambda connection: self._rows(connection, claim))
         self._choices.afterwards()
         return self._choices.found(rows), self._unexpired(rows)
@@ -92,7 +92,7 @@ class RecentPresses:
             choice = self._choices.found(rows).get(mark)
             if choice is None or not choice.muted:
                 self._alarms.count(connection, claim)
-            elif choice.source == "one-click":  # said before: a flood of signals fills no journal
+            elif choice.source == "one-click":  # nothing new, so that a flood of signals does not fill the journal
                 return None, []
             return None, [Statement(mark, True, "one-click")]
 
@@ -158,7 +158,7 @@ def _press(row: Sequence[Any]) -> Press:
 
 
 def _bounded(presses: list[Press]) -> list[Press]:
-    """The presses to keep; of too many, the oldest of the latest visitor goes, so nobody drops another's."""
+    """The presses to keep. Of too many, the oldest of the latest visitor goes, so that nobody drops another's."""
     if len(presses) > MOST_PRESSES:
         *earlier, last = presses
         same = [press for press in earlier if last.visitor == press.visitor or last.visit == press.visit]

@@ -16,9 +16,9 @@ from .evidence import Command, Evidence, Muted, Page
 WINDOW = 120.0
 #: Presses of one visitor within the window, from which on another one that would change something is asked for again.
 BUSY = 6
-#: Seconds between "Keep me invited" and a mute that show that somebody has read in between.
+#: Seconds after which a mute does not contradict "Keep me invited": somebody has read in between.
 PAUSE = 15.0
-#: No page has both; the second half of a double click may press the other.
+#: No page has both, so one that follows the other at once is the second half of a double click.
 MUTE_AND_LEAVE = {Command.MUTE, Command.LEAVE}
 #: What a person cannot mend by pressing again (their proxy strips headers, say), and so does not count twice.
 FORGIVEN = {"no fetch metadata", "scanner", "prefetch", "another site"}
@@ -72,7 +72,7 @@ class Weighed(NamedTuple):
 
     @property
     def asked(self) -> float:
-        """What was pressed before the page asked has been asked about."""
+        """The time up to which presses have been asked about."""
         return self.evidence.issued if self.evidence.page is Page.REPEAT else float("-inf")
 
     def _is_by_same(self, press: Press) -> bool:
@@ -112,7 +112,7 @@ class Weighed(NamedTuple):
         return [press for press in self.weighed if self._contradicts(press)]
 
     def is_blind_to(self, press: Press) -> bool:
-        """Whether its page does not show that press yet: another button of the same page, say."""
+        """Whether its page was made before that press, which may be of another button of the same page."""
         return press.at > self.evidence.issued
 
     def _contradicts(self, press: Press) -> bool:
@@ -122,14 +122,14 @@ class Weighed(NamedTuple):
         return command.contradicts(press.command) and not self._read(press)
 
     def _read(self, press: Press) -> bool:
-        """Whether this press came after one that set nothing, and after somebody has read what came of that."""
+        """Whether the earlier press set nothing, and somebody has read its result before this press."""
         if self.evidence.at - press.at > PAUSE:
             return press.command in (Command.LEAVE, Command.KEEP)
         return press.command is Command.LEAVE and press.visit == self.evidence.visit
 
     @property
     def others(self) -> list[Press]:
-        """The presses of others within the window that were obeyed; whoever is doubtful has said nothing."""
+        """The obeyed presses of others within the window, without those of doubtful visitors."""
         doubtful = [press for press in self.recent if press.outcome is Outcome.DOUBTFUL]
         return [
             press
@@ -178,19 +178,19 @@ class Layer(NamedTuple):
 
 
 def _submitter(case: Weighed) -> tuple[Verdict, str] | None:
-    """The decision is in the button, so a form that a script sends without one says nothing."""
+    """The choice is in the button, so a form that a script sends without one changes nothing."""
     return None if case.evidence.pressed else (Verdict.SHOW, "no button")
 
 
 def _negative(case: Weighed) -> tuple[Verdict, str] | None:
-    """What a person's press never looks like; each doubt asks for a second press and none refuses it."""
+    """A sign that it is not a person's press asks for a second one; none is refused for good."""
     forgiven = FORGIVEN if case.evidence.page is Page.REPEAT else set()
     doubt = next((doubt for doubt in case.evidence.doubts if doubt not in forgiven), None)
     return None if doubt is None else (_doubt(case), doubt)
 
 
 def _others(case: Weighed) -> tuple[Verdict, str] | None:
-    """Nothing is undone that another visitor has just been told."""
+    """What another visitor has just been told is not undone without a question."""
     command = case.evidence.command
     told = any(
         command.contradicts(press.command) or (command is Command.MUTE_ALL and press.command is Command.UNDO)
@@ -211,7 +211,7 @@ def _contradiction(case: Weighed) -> tuple[Verdict, str] | None:
 
 
 def _doubtful(case: Weighed) -> tuple[Verdict, str] | None:
-    """Whoever has pressed a decoy, or opposite buttons of one page, or a great many of them, presses once more."""
+    """A visitor who has pressed a decoy, opposite buttons of one page, or very many buttons, is asked once more."""
     doubtful = any(press.outcome is Outcome.DOUBTFUL and press.at > case.asked for press in case.own)
     if not case.changes or not (doubtful or len(case.own) >= BUSY):
         return None
@@ -244,12 +244,12 @@ LAYERS = (
 
 
 def _doubt(case: Weighed) -> Verdict:
-    """What a doubt comes to: a press that would change nothing is not worth a question."""
+    """The verdict of a doubt: for a press that would change nothing, no question is asked."""
     return Verdict.ASK if case.changes else Verdict.SHOW
 
 
 def judge(case: Weighed, layers: Sequence[Layer] = LAYERS) -> Judgement:
-    """Decide about one press: the first layer that objects has its way."""
+    """Decide about one press: the first layer that objects decides."""
     command = case.evidence.command
     for layer in layers:
         if (objection := layer.objects(case)) is not None:
@@ -265,7 +265,7 @@ def judge(case: Weighed, layers: Sequence[Layer] = LAYERS) -> Judgement:
 
 
 def _restored(case: Weighed) -> dict[int, bool]:
-    """Which of the choices that its visitor has set to set back, once a press has contradicted the others."""
+    """What to set back, of the choices that the visitor has set, when a press contradicts the earlier ones."""
     reached = {press.command.target for press in case.weighed if press.command.muted is not None}
     if not any(map(case.is_blind_to, case.weighed)):
         reached &= {*case.evidence.command.about}

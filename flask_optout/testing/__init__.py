@@ -35,7 +35,7 @@ READING = 5.0
 class Candidate:
     """A candidate who opens links of an app and presses buttons, as a person does.
 
-    Each press is a visit of its own, for which the app's clock goes forward by an hour.
+    Each press is a visit of its own, for which the app's clock goes forward by half an hour.
     """
 
     def __init__(self, app: Flask) -> None:
