@@ -20,7 +20,7 @@ from .judge import LAYERS, OBEYED, WINDOW, Judgement, Layer, Outcome, Press, Ver
 
 #: The doors of mail programs, as they stand in a choice.
 BY_MAIL = ("one-click", "mailto")
-#: Seconds after the last press of a link, after which its presses are deleted.
+#: Seconds for which a press counts; all of a link are deleted as long after the last one.
 SECONDS_KEPT = 1800
 #: Presses that are kept of one link.
 MOST_PRESSES = 16
@@ -120,8 +120,8 @@ class RecentPresses:
 
     def _unexpired(self, rows: Sequence[Any]) -> tuple[Press, ...]:
         row = rows[0]
-        unexpired = row.version is not None and row.expires > self._clock()
-        return tuple(map(_press, json.loads(row.presses))) if unexpired else ()
+        presses = [] if row.version is None else json.loads(row.presses)
+        return tuple(press for press in map(_press, presses) if press.at > self._clock() - SECONDS_KEPT)
 
     def _write(self, connection: sa.Connection, mark: Mark, version: int | None, presses: list[Press]) -> None:
         """Store the presses of a link.

@@ -203,3 +203,11 @@ def test_who_has_just_muted_is_known_by_the_visit_or_as_the_visitor_or_by_the_re
 @pytest.mark.parametrize("said", [Command.UNDO, Command.LEAVE, None])
 def test_the_result_of_another_press_is_no_mutes(said: Command | None) -> None:
     assert not has_muted([], Nonce(Page.RESULT, 0.0, "visit", said), "visitor")
+
+
+def test_no_press_outlives_the_hour_however_many_follow(host: Host, press: Press) -> None:
+    for number in range(6):
+        press("leave", visit=f"{number:012x}", User_Agent="a browser")
+        host.wait(SECONDS_KEPT - 300)
+    [row] = rows(host)
+    assert max(current_state().clock() - at for at, *_ in json.loads(row.presses)) < 3_600
