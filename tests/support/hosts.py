@@ -25,7 +25,9 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import MISSING
+from click.testing import Result
 from flask import Flask
+from flask.testing import FlaskCliRunner
 from flask_sqlalchemy import SQLAlchemy
 from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.serving import make_server
@@ -133,6 +135,13 @@ class CompiledTemplates(BytecodeCache):
         return (bucket.key, bucket.checksum, *bucket.environment.extensions)
 
 
+class Commands(FlaskCliRunner):
+    """Raises what a command does not handle, which would look like an exit status of 1."""
+
+    def invoke(self, cli: Any = None, args: Any = None, **options: Any) -> Result:  # type: ignore[override]
+        return super().invoke(cli, args, catch_exceptions=False, **options)
+
+
 def write_carelessly(connection: Any, _: object) -> None:
     """What a test writes need not outlive a power cut: SQLite does not wait for the disk."""
     connection.execute("PRAGMA synchronous=OFF")
@@ -142,6 +151,7 @@ def make_host(folder: Path, operator: Callable[..., Any] | None = None, **config
     """A host whose SQLite file stands in ``folder``; settings given as ``None`` are left out."""
     app = Flask("host", instance_path=str(folder / "instance"))
     app.jinja_options = {"bytecode_cache": CompiledTemplates()}
+    app.test_cli_runner_class = Commands
     settings = {
         "SECRET_KEY": KEY,
         "SQLALCHEMY_DATABASE_URI": f"sqlite:///{folder / 'host.db'}",
@@ -269,15 +279,28 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def until(is_so: Callable[[], object], what: str = "what was waited for") -> None:
+    """Wait until this is so.
+
+    :raises AssertionError: when it is not so within a minute.
+    """
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline, f"{what} did not come about"
+        time.sleep(0.02)
+
+
 def wait_for(server: subprocess.Popen[Any], port: int) -> None:
     """Wait until a server that was started listens; whoever connects then is answered when it is ready.
 
-    :raises AssertionError: when it has ended, or does not listen within half a minute.
+    :raises AssertionError: when it has ended, or does not listen.
     """
-    deadline = time.monotonic() + 30
-    while not listens(port):
-        assert server.poll() is None and time.monotonic() < deadline, f"{server.args!r} did not start"
-        time.sleep(0.02)
+
+    def is_up() -> bool:
+        assert server.poll() is None, f"{server.args!r} has ended"
+        return listens(port)
+
+    until(is_up, f"{server.args!r}")
 
 
 @dataclass
@@ -290,7 +313,7 @@ class Example:
     def stop(self) -> str:
         """Press Ctrl-C; gives what it wrote to standard error."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.communicate(timeout=20)[1]
+        return self.process.communicate(timeout=60)[1]
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from flask import Flask, redirect
 from flask.cli import ScriptInfo
 
@@ -15,21 +14,24 @@ from flask_optout.cli.commands import optout_cli
 from tests.conftest import MakeHost
 from tests.support.dns_server import Zone, dns_server
 from tests.support.hosts import Host, free_port, http_server
+from tests.support.people import run
 from tests.support.samples import eml
 from tools.doctor_demo import ZONE
 
 pytestmark = pytest.mark.long
 
 
-def run(host: Host, *options: str) -> Result:
-    return host.app.test_cli_runner().invoke(args=["optout", "doctor", *options])
+def examine(host: Host, *options: str) -> tuple[int, str]:
+    return run(host, "doctor", *options)
 
 
-def test_all_is_well_or_something_fails(make: MakeHost) -> None:
-    assert run(make(), "--offline").exit_code == 0
+def test_all_is_well_or_something_fails_with_its_mend(make: MakeHost) -> None:
+    assert examine(make(), "--offline")[0] == 0
     walled = make()
     walled.app.before_request(lambda: redirect("/login"))
-    assert run(walled, "--offline").exit_code == 1
+    code, output = examine(walled, "--offline")
+    assert code == 1 and "does not reach Flask-OptOut" in " ".join(output.split())
+    assert "could not be told" in output.splitlines()[-1]
 
 
 def test_an_app_without_optout_is_told_so() -> None:
@@ -52,7 +54,7 @@ def test_an_app_without_optout_is_told_so() -> None:
     ],
 )
 def test_wrong_use(make: MakeHost, options: list[str]) -> None:
-    assert run(make(), *options).exit_code == 2
+    assert examine(make(), *options)[0] == 2
 
 
 def test_json_of_a_domain_and_a_sample(make: MakeHost, tmp_path: Path) -> None:
@@ -60,25 +62,17 @@ def test_json_of_a_domain_and_a_sample(make: MakeHost, tmp_path: Path) -> None:
     sample.write_bytes(eml(Return_Path=None))
     with dns_server(ZONE) as server:
         address = f"127.0.0.1:{server.address[1]}"
-        result = run(
+        code, output = examine(
             make(OPTOUT_BASE_URL=f"https://127.0.0.1:{free_port()}"),
             *("--json", "--domain", "broken.example", "--message", str(sample), "--nameserver", address),
         )
-    said = json.loads(result.output)
+    said = json.loads(output)
     found = {finding["id"]: finding for finding in said["findings"]}
-    assert (said["domain"], said["exit_status"], result.exit_code) == ("broken.example", 1, 1)
+    assert (said["domain"], said["exit_status"], code) == ("broken.example", 1, 1)
     assert found["domain.spf.several"]["severity"] == "fail"
     assert found["domain.spf.several"]["facts"]["count"] == "2"
     assert {finding["group"] for finding in said["findings"]} == {"setup", "domain", "message", "doors"}
-    assert "jane" not in result.output
-
-
-def test_the_text_names_the_mend(make: MakeHost) -> None:
-    host = make()
-    host.app.before_request(lambda: redirect("/login"))
-    result = run(host, "--offline")
-    assert "does not reach Flask-OptOut" in " ".join(result.output.split())
-    assert "could not be told" in result.output.splitlines()[-1]
+    assert "jane" not in output
 
 
 BAD = "mx.example; spf=fail smtp.mailfrom=x.example; dkim=fail header.d=x.example; dmarc=fail header.from=x.example"
@@ -109,8 +103,8 @@ def test_the_exit_status_of_a_deployed_app(
     given = ["--message", str(tmp_path / "sample.eml")] if sample else []
     with dns_server(zone) as server, http_server(host.app, port):
         address = f"127.0.0.1:{server.address[1]}"
-        result = run(host, "--domain", "mended.example", "--nameserver", address, *given)
-    assert result.exit_code == status, result.output
+        code, output = examine(host, "--domain", "mended.example", "--nameserver", address, *given)
+    assert code == status, output
 
 
 def test_block_lists_are_asked_when_they_are_named(make: MakeHost) -> None:
@@ -118,5 +112,5 @@ def test_block_lists_are_asked_when_they_are_named(make: MakeHost) -> None:
         host = make(OPTOUT_BASE_URL=f"https://127.0.0.1:{free_port()}")
         address = f"127.0.0.1:{server.address[1]}"
         options = ("--domain", "mended.example", "--nameserver", address)
-        assert "bl.example" not in run(host, *options).output
-        assert "bl.example lists mended.example" in run(host, *options, "--block-list", "bl.example").output
+        assert "bl.example" not in examine(host, *options)[1]
+        assert "bl.example lists mended.example" in examine(host, *options, "--block-list", "bl.example")[1]

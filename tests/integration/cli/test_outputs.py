@@ -1,4 +1,4 @@
-"""What each command writes, at 80 columns: whole, with right plurals, in colours on a terminal only."""
+"""What each command writes, at 80 columns: whole, and with right plurals."""
 
 from __future__ import annotations
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from flask_optout.addresses import parse
 from flask_optout.presses.domain_alarm import WEEK
 from tests.support.hosts import Host, Mailbox, say
+from tests.support.people import run
 
 pytestmark = pytest.mark.usefixtures("minutes_over")
 
@@ -15,7 +17,7 @@ STAFF = [f"person{number}@acme.example" for number in range(5)]
 
 @pytest.fixture
 def invited(host: Host, smtp: Mailbox) -> Mailbox:
-    """Five people of one domain and one of another were invited; what they got is forgotten."""
+    """A mail server whose mails are forgotten, by which five people of one domain and one of another were invited."""
     for to, opportunity in [
         *((to, "beta-42") for to in STAFF),
         ("jane@other.example", "beta-42"),
@@ -26,18 +28,14 @@ def invited(host: Host, smtp: Mailbox) -> Mailbox:
     return smtp
 
 
-def run(host: Host, *arguments: str, text: str | None = None) -> tuple[int, str]:
-    result = host.app.test_cli_runner().invoke(args=["optout", *arguments], input=text)
-    return result.exit_code, result.output
-
-
 def test_alarms_names_a_day_a_domain_and_a_number(host: Host, invited: Mailbox) -> None:
     assert run(host, "alarms") == (0, "No alarm.\n")
     for to in STAFF[:4]:
         host.app.test_client().post(host.path(to), data=host.form("mute", to))
     host.wait(86_400)
     code, output = run(host, "alarms")
-    assert code == 0 and "acme.example: at least 3 opted out" in output and "person" not in output
+    assert code == 0
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d  acme\.example: at least 3 opted out\.\n", output), output
 
 
 def test_a_notice_goes_to_all_who_were_invited_alike(host: Host, invited: Mailbox) -> None:
@@ -66,7 +64,7 @@ def test_it_names_the_sender_and_the_opportunity(host: Host, invited: Mailbox) -
 
 @pytest.mark.parametrize(("answer", "mails"), [("y\n", 5), ("n\n", 0), ("", 0)])
 def test_it_says_how_many_it_will_mail_and_asks(host: Host, invited: Mailbox, answer: str, mails: int) -> None:
-    code, output = run(host, "notify-domain", "acme.example", text=answer)
+    code, output = run(host, "notify-domain", "acme.example", given=answer)
     assert "Mail 5 people at acme.example?" in output and code == (0 if mails else 1)
     assert len(invited.received) == mails
 
@@ -96,12 +94,12 @@ def test_bad_input_mails_nobody(host: Host, invited: Mailbox, domain: str, words
     assert code == 1 and words in output and invited.received == []
 
 
-def test_parse_is_what_decides_who_is_at_a_domain(host: Host, smtp: Mailbox) -> None:
+def test_a_domain_is_that_of_an_address_however_it_is_spelled(host: Host, smtp: Mailbox) -> None:
     for to in ("jane@xn--strae-oqa.de", "bob@strasse.de", "ann@sub.straße.de"):
         host.mail.send(host.invitation(to))
     smtp.received.clear()
     run(host, "notify-domain", "straße.de", "--yes")
-    assert [mail.rcpt_to for mail in smtp.received] == [[parse("jane@straße.de").deliverable]]
+    assert [mail.rcpt_to for mail in smtp.received] == [["jane@xn--strae-oqa.de"]]
 
 
 def without_links(text: str) -> list[str]:
