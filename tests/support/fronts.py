@@ -1,4 +1,4 @@
-"""What stands in front of an app, and spoils its doors: walls, limits, proxies."""
+"""What stands in front of an app, and spoils its doors: walls, limits, proxies; and what the doctor finds there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,25 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, redirect, request
+
+from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
+from flask_optout.doctor.finding import Finding
+from flask_optout.links.tokens import Door
+from flask_optout.wiring import current_state
+
+#: What is found where nothing stands in front.
+FINE = {"doors.page", "doors.headers", "doors.reading", "doors.one-click", "doors.cache"}
+
+
+def tried() -> list[Finding]:
+    """What the doctor finds at the doors of the app at hand."""
+    state = current_state()
+    probe, reader = (
+        Probe(*(state.links.url(door, person, PROBE_OPPORTUNITY) for door in (Door.LANDING, Door.ONE_CLICK)))
+        for person in (PROBE, READER)
+    )
+    email_log = probe.landing.rpartition("/")[0] + "/operator/"
+    return list(doors(probe, reader, email_log if state.hooks.operator else None))
 
 
 def login_wall(app: Flask) -> None:

@@ -103,7 +103,7 @@ def nginx(folder: Path, port: int, conf: str) -> Iterator[None]:
     temporary = "".join(f"{name}_temp_path {folder / name};" for name in names)
     file = folder / "nginx.conf"
     file.write_text(
-        f"daemon off; pid {folder / 'pid'}; error_log stderr;"
+        f"user root; daemon off; pid {folder / 'pid'}; error_log stderr;"
         f"events {{}} http {{ access_log off; {temporary}\n{conf}}}"
     )
     subprocess.run([program, "-t", "-q", "-c", file], check=True)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-import shutil
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -110,7 +108,7 @@ def test_an_operator_comes_in_and_nobody_else(module: ModuleType, heading: str) 
 
 
 def test_a_decorator_of_flask_security_lets_nobody_in(module: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
-    """V8: given as the guard, it is truthy whatever it answers."""
+    """Given as the guard, it is truthy whatever it answers."""
     from flask_security import auth_required
 
     module.auth_required = auth_required  # type: ignore[attr-defined]
@@ -126,19 +124,14 @@ def test_a_decorator_of_flask_security_lets_nobody_in(module: ModuleType, caplog
 @contextmanager
 def behind_nginx(module: ModuleType, folder: Path) -> Iterator[str]:
     port, app_port = free_port(), free_port()
-    passwords = Path(tempfile.mkdtemp()) / "operators"  # where nginx's own user can read it
-    passwords.parent.chmod(0o755)
-    passwords.write_text("Olga:{PLAIN}secret\n")
-    conf = recipe("HTTP basic, behind a proxy", "nginx").replace("/etc/nginx/operators", str(passwords))
+    (folder / "operators").write_text("Olga:{PLAIN}secret\n")
+    conf = recipe("HTTP basic, behind a proxy", "nginx").replace("/etc/nginx/operators", str(folder / "operators"))
     conf = conf.replace("127.0.0.1:8000", f"127.0.0.1:{app_port}").replace("listen 8080", f"listen 127.0.0.1:{port}")
-    with http_server(module.app, app_port):
-        try:
-            with nginx(folder, port, conf):
-                yield f"http://127.0.0.1:{port}"
-        except NoNginx:
-            missing("nginx", "apt-get install nginx-light")
-        finally:
-            shutil.rmtree(passwords.parent)
+    try:
+        with http_server(module.app, app_port), nginx(folder, port, conf):
+            yield f"http://127.0.0.1:{port}"
+    except NoNginx:
+        missing("nginx", "apt-get install nginx-light")
 
 
 def test_a_proxy_asks_for_the_password_and_nobody_names_themselves(module: ModuleType, tmp_path: Path) -> None:

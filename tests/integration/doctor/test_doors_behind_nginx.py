@@ -2,86 +2,51 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from flask_optout.doctor import doors as module
-from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
 from flask_optout.doctor.finding import Finding
-from flask_optout.links.tokens import Door
 from flask_optout.presses.evidence import HURRY
 from tests.conftest import MakeHost, missing
 from tests.support.findings import ids
+from tests.support.fronts import FINE, tried
 from tests.support.hosts import free_port, http_server
+from tests.support.proxies import NoNginx, nginx
 
 pytestmark = pytest.mark.long
 
-FINE = {"doors.page", "doors.headers", "doors.reading", "doors.one-click", "doors.cache"}
 PROGRAMS_OUT = {"doors.agents", "doors.one-click.refused"}
 CONF = """
-daemon off; user root; pid {folder}/pid; error_log {folder}/error.log;
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
-  uwsgi_temp_path {folder}; scgi_temp_path {folder};
-  limit_req_zone $binary_remote_addr zone=all:1m rate={rate};
-  proxy_cache_path {folder}/cache keys_zone=cache:1m;
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{
-      proxy_pass http://127.0.0.1:{behind};
-      proxy_set_header Host $http_host;
-      {directives}
-    }}
+limit_req_zone $binary_remote_addr zone=all:1m rate={rate};
+proxy_cache_path {folder}/cache keys_zone=cache:1m;
+server {{
+  listen 127.0.0.1:{port};
+  location / {{
+    proxy_pass http://127.0.0.1:{behind};
+    proxy_set_header Host $http_host;
+    {directives}
   }}
 }}
 """
 
 
-@contextmanager
-def nginx(folder: Path, behind: int, directives: str, rate: str) -> Iterator[int]:
-    """An nginx in front of a port; gives its own."""
-    program = shutil.which("nginx") or missing("nginx", "install nginx")
-    port = free_port()
-    conf = folder / "nginx.conf"
-    conf.write_text(CONF.format(folder=folder, port=port, behind=behind, directives=directives, rate=rate))
-    server = subprocess.Popen([program, "-p", folder, "-c", conf])
-    try:
-        for _ in range(100):
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
 @pytest.fixture
-def told(make: MakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str], list[Finding]]:
+def told(make: MakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[Finding]]:
     """What the doctor says of an app behind an nginx with some directives and a rate of requests."""
     monkeypatch.setattr(module, "PAUSE", HURRY + 0.05)
 
     def told(directives: str, rate: str = "1000r/s") -> list[Finding]:
-        behind = free_port()
-        with nginx(tmp_path, behind, directives, rate) as port:
-            host = make(OPTOUT_BASE_URL=f"http://127.0.0.1:{port}")
-            with http_server(host.app, behind), host.app.app_context():
-                links = host.app.extensions["optout"].links
-                probe, reader = (
-                    Probe(*(links.url(door, person, PROBE_OPPORTUNITY) for door in (Door.LANDING, Door.ONE_CLICK)))
-                    for person in (PROBE, READER)
-                )
-                return list(doors(probe, reader, None))
+        port, behind = free_port(), free_port()
+        conf = CONF.format(folder=tmp_path, port=port, behind=behind, directives=directives, rate=rate)
+        host = make(OPTOUT_BASE_URL=f"http://127.0.0.1:{port}")
+        try:
+            with nginx(tmp_path, port, conf), http_server(host.app, behind), host.app.app_context():
+                return tried()
+        except NoNginx:
+            missing("nginx", "apt-get install nginx-light")
 
     return told
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,12 +11,11 @@ import sqlalchemy as sa
 
 from flask_optout.doctor.setup import time_outs
 from tests.conftest import missing
+from tests.support.databases import SERVERS
 from tests.support.findings import ids, the
 
-SERVERS = {
-    "postgresql": os.environ.get("OPTOUT_TEST_POSTGRESQL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"),
-    "mariadb": os.environ.get("OPTOUT_TEST_MARIADB", "mariadb+pymysql://root@127.0.0.1:3306/mysql"),
-}
+#: MariaDB by SQLAlchemy's own dialect for it.
+URLS = {**SERVERS, "mariadb": SERVERS["mariadb"].replace("mysql+", "mariadb+")}
 
 
 @pytest.fixture
@@ -25,7 +23,7 @@ def engine_of() -> Iterator[Callable[..., sa.Engine]]:
     engines: list[sa.Engine] = []
 
     def engine_of(server: str, **options: Any) -> sa.Engine:
-        engines.append(sa.create_engine(SERVERS[server], **options))
+        engines.append(sa.create_engine(URLS[server], **options))
         return engines[-1]
 
     yield engine_of

@@ -1,4 +1,4 @@
-"""What a mail server says of the sizes that it takes."""
+"""The size of a sample, beside the sizes that the mail server says it takes."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Server(Controller):
 
 @pytest.fixture
 def config(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Of an app whose mail server takes so many octets; 0 says nothing of sizes."""
     mailbox = Mailbox(port=free_port())
     server = Server(mailbox, hostname=mailbox.host, port=mailbox.port, data_size_limit=request.param)
     server.start()
@@ -45,7 +46,7 @@ def config(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     ],
     indirect=["config"],
 )
-def test_a_server_that_refuses_late_is_an_oracle(config: dict[str, Any], octets: int, id: str) -> None:
+def test_a_sample_is_compared_with_the_servers_largest_size(config: dict[str, Any], octets: int, id: str) -> None:
     assert [finding.id for finding in size(config, octets)] == [id]
 
 
