@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,10 +13,9 @@ from playwright.sync_api import Browser, Page, expect
 from flask_optout.cli.commands import optout_cli
 from flask_optout.links.tokens import ALPHABET
 from flask_optout.presses.judge import WINDOW
-from flask_optout.wiring import current_state
 from tests.conftest import MakeHost, page_of
 from tests.support.email_log import LOG, operator_of, post
-from tests.support.hosts import Host, Mailbox, free_port, http_server
+from tests.support.hosts import Host, Mailbox, free_port, http_server, until
 from tests.support.story import link_in, press
 
 pytestmark = pytest.mark.long
@@ -47,9 +45,7 @@ def operator(browser: Browser, scripts: bool) -> Iterator[Page]:
 
 def wait_for(smtp: Mailbox, count: int) -> str:
     """The text of the newest mail, once there are so many."""
-    deadline = time.monotonic() + 10
-    while len(smtp.received) < count and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: len(smtp.received) >= count)
     assert len(smtp.received) == count
     return smtp.received[-1].part("plain")
 
@@ -245,7 +241,6 @@ def commands(host: Host) -> Iterator[str]:
 
 def dump(host: Host) -> str:
     """The whole database, its bytes in hexadecimal and, as tokens are, in base32."""
-    current_state()
     with host.db.engine.connect() as connection:
         rows = [row for table in host.db.metadata.sorted_tables for row in connection.execute(sa.select(table))]
     return "\n".join(value.hex() if isinstance(value, bytes) else str(value) for row in rows for value in row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import smtplib
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
@@ -65,8 +66,14 @@ def whole(moment: datetime.datetime) -> datetime.datetime:
 def test_of_many_at_once_one_is_sent(log: EmailLog, store: Store) -> None:
     resends, email = Resends(store, TABLES), log.get(record(log))
     assert email
+    together = Barrier(8)
+
+    def begin(_: int) -> int | None:
+        together.wait()
+        return resends.begin(email, "Olga")
+
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: resends.begin(email, "Olga"), range(8)))
+        answers = list(pool.map(begin, range(8)))
     assert sorted(map(str, answers)) == ["1"] + ["None"] * 7
 
 
