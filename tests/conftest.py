@@ -169,9 +169,10 @@ def browser() -> Iterator[Browser]:
     if (chromium := find_chromium()) is None:
         missing("Chromium", "apt-get install chromium, or set CHROMIUM to its path")
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
     except ModuleNotFoundError:
         missing("package playwright", "pip install -e '.[integration]'")
+    expect.set_options(timeout=30_000)  # what takes seconds on a busy machine is slow and not wrong
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         yield browser

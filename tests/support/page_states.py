@@ -25,6 +25,7 @@ from flask_optout.wiring import current_state
 from tests.support.email_log import read_until
 from tests.support.host_looks import LOOKS, put_on_looks
 from tests.support.hosts import Host, Mailbox, dispose, free_port, http_server, make_host, say
+from tests.support.story import press
 
 NO, UNDO = "Not Interested?", "I've changed my mind."
 ABOUT = {
@@ -145,14 +146,9 @@ def _invite(host: Host) -> None:
     host.mail.send(jane)
 
 
-def _pressed(page: Page, name: str) -> None:
-    page.wait_for_timeout(450)
-    page.get_by_role("button", name=name).click()
-
-
 def muted(stage: Stage, page: Page, opportunity: str = "beta-42") -> None:
     page.goto(stage.link(f"muted.{next(stage.people)}", opportunity))
-    _pressed(page, NO)
+    press(page, NO)
     page.get_by_role("button", name=UNDO).wait_for()
 
 
@@ -206,14 +202,14 @@ def no_store_for_a_press(stage: Stage, page: Page) -> None:
         forget_data_key()
         page.goto(stage.broken.optout.link("jane@example.org", "beta-42"))
         stage.broken.db.drop_all()
-        _pressed(page, NO)
+        press(page, NO)
         page.get_by_role("button", name="Try again").wait_for()
 
 
 def no_answer(stage: Stage, page: Page) -> None:
     page.goto(stage.link("offline"))
     page.route("**/optout/*", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
-    _pressed(page, NO)
+    press(page, NO)
     page.locator(".optout-status:not(:empty)").wait_for()
 
 

@@ -27,7 +27,13 @@ def link_in(text: str) -> str:
     return found[0]
 
 
+def read(page: Page) -> None:
+    """Wait as long as a person looks at a page, at least, after it is painted."""
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+    page.wait_for_timeout(500)
+
+
 def press(page: Page, name: str) -> None:
     """Press a button when a person could have read it."""
-    page.wait_for_timeout(500)
+    read(page)
     page.get_by_role("button", name=name).click()

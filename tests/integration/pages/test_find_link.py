@@ -79,9 +79,7 @@ def test_the_answer_is_the_same_for_everybody(host: Host, client: FlaskClient, s
     assert len(smtp.received) == 2 and len(texts) == 1
 
 
-def test_nothing_is_looked_up_before_the_answer(
-    host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_looked_up_before_the_answer(host: Host, client: FlaskClient) -> None:
     host.db.drop_all()
     assert client.get(PAGE).status_code == 200
     find(client, "jane@example.org")
@@ -154,7 +152,8 @@ def type_into_w3m(url: str, folder: Path) -> None:
         assert process.stdin is not None and process.stdout is not None
         said = b""
         while b"Viewing" not in said:  # before that, the terminal would change the keys
-            said += process.stdout.read(1)
+            assert (read := process.stdout.read(1)), said
+            said += read
         process.stdin.write("".join(TYPING["w3m"]).encode())
         said = process.stdout.read()
     assert b"Check your email." in said

@@ -35,7 +35,6 @@ def stored(host: Host) -> dict[str, int]:
 
 @pytest.mark.long
 def test_a_flood_of_signals_stores_what_one_does(make: MakeHost, tmp_path: Path) -> None:
-    """S8."""
     host = make(SQLALCHEMY_DATABASE_URI="sqlite://", OPTOUT_JOURNAL=tmp_path / "journal")
     with host.app.app_context():
         assert host.app.test_cli_runner().invoke(args=["optout", "replay", "--new"]).exit_code == 0

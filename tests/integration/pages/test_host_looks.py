@@ -18,9 +18,10 @@ STRANGE = """selector => {
   const names = ['color', 'fontFamily', 'fontSize', 'fontStyle', 'fontWeight', 'letterSpacing', 'lineHeight',
     'textTransform', 'wordSpacing'];
   const look = element => names.map(name => getComputedStyle(element)[name]);
-  const different = [...document.querySelectorAll(`.optout-toggle ${selector}`)].filter(
-    element => String(look(element)) !== String(look(element.closest('.place'))));
-  return different.map(element => element.outerHTML);
+  const found = [...document.querySelectorAll(`.optout-toggle ${selector}`)];
+  if (!found.length) return [`no ${selector}`];
+  return found.filter(element => String(look(element)) !== String(look(element.closest('.place')))).map(
+    element => element.outerHTML);
 }"""
 #: What the toggle would add of its own.
 ADDED = """[...document.querySelectorAll('.optout-toggle, .optout-toggle *:not(input)')].filter(element => {
@@ -52,7 +53,7 @@ CONTRAST = """root => {
   const holdsText = node => node.nodeType === 3 && node.textContent.trim();
   const shown = [...document.querySelector(root).querySelectorAll('*')].filter(
     element => element.checkVisibility() && [...element.childNodes].some(holdsText));
-  return Math.min(...shown.map(element => {
+  return shown.length && Math.min(...shown.map(element => {
     const [text, back] = [luminance(rgba(getComputedStyle(element).color)), luminance(behind(element))];
     return (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05);
   }));

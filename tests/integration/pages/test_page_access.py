@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.conftest import page_of
-from tests.support.hosts import Mailbox, smtp_server
-from tests.support.page_states import CANDIDATE, HOSTED, MAILS, NO, STATES, UNDO, Stage, stage
+from tests.support.axe import violations
+from tests.support.page_states import CANDIDATE, HOSTED, MAILS, NO, STATES, UNDO, Stage
+from tests.support.story import press, read
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("pushed")]
 
-#: All of WCAG 2.2 AA, and what axe calls good practice.
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+Visit = Callable[..., Page]
+
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
@@ -39,38 +38,28 @@ CUT = """[...document.querySelectorAll('body *')].filter(element => element.chec
   && element.scrollWidth > element.clientWidth + 1).map(element => element.outerHTML.slice(0, 200))"""
 
 
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    folder: Path = tmp_path_factory.mktemp("stage")
-    with smtp_server(Mailbox) as smtp, stage(folder, smtp) as made:
-        yield made
+@pytest.fixture
+def visit(browser: Browser, ready: Stage) -> Iterator[Visit]:
+    """Open a page in one of its states."""
+    contexts: list[BrowserContext] = []
 
+    def visit(state: str, **options: Any) -> Page:
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        {**STATES, **HOSTED, **MAILS}[state](ready, page)
+        return page
 
-@pytest.fixture(scope="module")
-def axe() -> Axe:
-    return Axe()
-
-
-@pytest.fixture(autouse=True)
-def pushed(ready: Stage) -> Iterator[None]:
-    with ready.host.app.app_context():
-        yield
-
-
-def visit(browser: Browser, ready: Stage, state: str, **options: Any) -> Page:
-    page = browser.new_context(**options).new_page()
-    page.set_default_timeout(8000)
-    {**STATES, **HOSTED, **MAILS}[state](ready, page)
-    return page
+    yield visit
+    for context in contexts:
+        context.close()
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_everybody_can_use(browser: Browser, ready: Stage, axe: Axe, state: str) -> None:
-    page = visit(browser, ready, state)
+def test_everybody_can_use(visit: Visit, state: str) -> None:
+    page = visit(state)
     for name, look in LOOKS.items():
         page.emulate_media(**look)
-        found = axe.run(page, options=RULES).response["violations"]
-        assert not found, (name, [(each["id"], [node["html"] for node in each["nodes"]]) for each in found])
+        assert violations(page) == [], name
     if state in CANDIDATE:  # on operators' dense pages axe's own 24 px (WCAG 2.5.8) must do
         assert page.evaluate(SMALL) == []
 
@@ -78,59 +67,53 @@ def test_everybody_can_use(browser: Browser, ready: Stage, axe: Axe, state: str)
     for direction in ("ltr", "rtl"):
         page.evaluate("direction => document.documentElement.dir = direction", direction)
         assert page.evaluate(WIDE) == 0 and page.evaluate(CUT) == []
-    assert axe.run(page, options=RULES).response["violations"] == []
-    page.context.close()
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("state", [*CANDIDATE, *HOSTED])
-def test_text_of_twice_the_size_fits_with_a_long_word(browser: Browser, ready: Stage, state: str) -> None:
-    page = visit(browser, ready, state, viewport={"width": 320, "height": 640})
+def test_text_of_twice_the_size_fits_with_a_long_word(visit: Visit, state: str) -> None:
+    page = visit(state, viewport={"width": 320, "height": 640})
     page.evaluate("document.documentElement.style.fontSize = '200%'")
-    for heading in page.locator(".optout-page h1, .optout-heading, .optout-words").all():
+    headings = page.locator(".optout-page h1, .optout-heading, .optout-words").all()
+    assert headings
+    for heading in headings:
         heading.evaluate("heading => heading.append(' Untersuchungsteilnehmerinnenverzeichnis')")
     assert page.evaluate(WIDE) == 0
-    page.context.close()
 
 
 @pytest.mark.parametrize("state", [*HOSTED, *MAILS])
-def test_everybody_can_use_the_toggle_and_read_the_mails(
-    browser: Browser, ready: Stage, axe: Axe, state: str
-) -> None:
-    page = visit(browser, ready, state)
-    rules = {"runOnly": [rule for rule in RULES["runOnly"] if rule != "best-practice"]}  # which are the host's
+def test_everybody_can_use_the_toggle_and_read_the_mails(visit: Visit, state: str) -> None:
+    page = visit(state)
     ours = ".place" if state.startswith("toggle") else "html"
     looks = {name: look for name, look in LOOKS.items() if state in HOSTED or name != "forced colours"}  # no mail has
     for name, look in looks.items():
         page.emulate_media(**look)
-        found = axe.run(page, ours, rules).response["violations"]
-        assert not found, (name, [(each["id"], [node["html"] for node in each["nodes"]]) for each in found])
+        assert violations(page, ours, good_practice=False) == [], name  # good practice is the host's
     page.set_viewport_size({"width": 320, "height": 256})
     assert page.evaluate(WIDE) == 0
-    page.context.close()
 
 
 @pytest.mark.parametrize("state", ["log", "entry"])
-def test_operators_can_skip_to_the_content(browser: Browser, ready: Stage, state: str) -> None:
-    page = visit(browser, ready, state)
+def test_operators_can_skip_to_the_content(visit: Visit, state: str) -> None:
+    page = visit(state)
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to the content")
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport()
     page.keyboard.press("Enter")
     expect(page.get_by_role("main")).to_be_focused()
-    page.context.close()
 
 
 def test_a_keyboard_is_enough_and_shows_where_it_is(browser: Browser, ready: Stage) -> None:
     with page_of(browser) as page:
         page.goto(ready.link("keyboard"))
-        page.wait_for_timeout(450)
+        read(page)
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name=NO)).to_be_focused()
         assert page.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_be_focused()
-        page.wait_for_timeout(450)
+        read(page)
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name="Leave it as it is")).to_be_focused()
         page.keyboard.press("Tab")
@@ -235,12 +218,11 @@ SPOKEN = {
 
 
 @pytest.mark.parametrize("state", SPOKEN)
-def test_a_screen_reader_says(browser: Browser, ready: Stage, state: str) -> None:
-    page = visit(browser, ready, state)
+def test_a_screen_reader_says(visit: Visit, state: str) -> None:
+    page = visit(state)
     expect(page.locator("body")).to_match_aria_snapshot(SPOKEN[state])
     if state in CANDIDATE:
         assert "Not for people" not in page.locator("body").aria_snapshot()
-    page.context.close()
 
 
 NO_MORE = "You will get no more invitations to Pixel Beta."
@@ -263,38 +245,34 @@ FAULT = "Something on our side is not working. Please try again in a minute."
     ],
 )
 def test_a_screen_reader_says_what_a_button_is_about(
-    browser: Browser, ready: Stage, state: str, what: str, described: str | re.Pattern[str]
+    visit: Visit, state: str, what: str, described: str | re.Pattern[str]
 ) -> None:
-    page = visit(browser, ready, state)
-    for element in page.locator(what).all():  # where it asks once more, scanners' buttons too
+    page = visit(state)
+    elements = page.locator(what).all()  # where it asks once more, scanners' buttons too
+    assert elements
+    for element in elements:
         expect(element).to_have_accessible_description(described)
     assert page.title().startswith("Please try again") is (state == "no store for a press")
-    page.context.close()
 
 
-def test_enlarged_four_times_what_came_of_a_press_is_in_sight(browser: Browser, ready: Stage) -> None:
-    page = visit(browser, ready, "invited", viewport={"width": 320, "height": 256})
+def test_enlarged_four_times_what_came_of_a_press_is_in_sight(visit: Visit) -> None:
+    page = visit("invited", viewport={"width": 320, "height": 256})
     for button in (NO, UNDO):
-        page.wait_for_timeout(450)
-        page.get_by_role("button", name=button).click()
+        press(page, button)
     expect(page.get_by_role("status")).to_have_text("You can be invited to Pixel Beta again.")
     expect(page.get_by_role("status")).to_be_in_viewport(ratio=0.99)
     page.route("**/optout/*", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
-    page.wait_for_timeout(450)
-    page.get_by_role("button", name=NO).click()
+    press(page, NO)
     expect(page.get_by_role("status")).to_contain_text("No connection.")
     expect(page.get_by_role("status")).to_be_in_viewport(ratio=0.99)
-    page.context.close()
 
 
-def test_the_fault_is_heard_from_a_region_that_was_there(browser: Browser, ready: Stage) -> None:
-    page = visit(browser, ready, "invited")
+def test_the_fault_is_heard_from_a_region_that_was_there(visit: Visit) -> None:
+    page = visit("invited")
     assert page.locator("[role=status], [aria-live], [role=alert]").count() == 1
     region = page.locator("[role=status]").element_handle()
     page.route("**/optout/*", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
-    page.wait_for_timeout(450)
-    page.get_by_role("button", name=NO).click()
+    press(page, NO)
     expect(page.get_by_role("status")).to_have_text(re.compile("No connection"))
     assert region is not None and region.evaluate("region => region.isConnected")
     expect(page.get_by_role("button", name=NO)).to_be_focused()
-    page.context.close()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import page_of
-from tests.support.hosts import Mailbox, say, smtp_server
-from tests.support.page_states import CANDIDATE, HOSTED, NO, OPERATOR, UNDO, Stage, stage
+from tests.support.hosts import say
+from tests.support.page_states import CANDIDATE, HOSTED, NO, OPERATOR, UNDO, Stage
 from tests.support.story import press
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("pushed")]
 
 #: The ring around what has the focus: its style, and the contrast of its colour with what it is drawn on.
 RING = """() => {
@@ -53,19 +52,6 @@ FOCUS_FIRST = """() => {
 SEEN = [*CANDIDATE, *HOSTED, "log, filtered", "log, opened", "entry", "send again", "log, wrong filter"]
 NO_MORE = "You will get no more invitations to Pixel Beta."
 AGAIN = "You can be invited to Pixel Beta again."
-
-
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    folder: Path = tmp_path_factory.mktemp("stage")
-    with smtp_server(Mailbox) as smtp, stage(folder, smtp) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def pushed(ready: Stage) -> Iterator[None]:
-    with ready.host.app.app_context():
-        yield
 
 
 def rings(page: Page) -> Iterator[dict[str, Any]]:

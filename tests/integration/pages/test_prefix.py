@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.conftest import MakeHost, missing
 from tests.support.hosts import Host, Mailbox, free_port, http_server
 from tests.support.proxies import NoNginx, nginx
+from tests.support.story import press
 
 pytestmark = pytest.mark.usefixtures("minutes_over")
 
@@ -31,11 +32,6 @@ def stripped(make: MakeHost, smtp: Mailbox, tmp_path: Path) -> Iterator[Host]:
             yield host
     except NoNginx:
         missing("nginx", "apt-get install nginx-light")
-
-
-def press(page: Page, name: str) -> None:
-    page.wait_for_timeout(500)
-    page.get_by_role("button", name=name).click()
 
 
 def test_a_candidate_mutes_and_changes_their_mind(stripped: Host, page: Page) -> None:

@@ -19,6 +19,7 @@ from tests.conftest import MakeHost, page_of
 from tests.support.email_log import LOG, rows
 from tests.support.hosts import Host, Mailbox, free_port, http_server
 from tests.support.pseudo import CLOSE, OPEN, write_pseudo
+from tests.support.story import read
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("minutes_over")]
 
@@ -78,7 +79,9 @@ def is_olga() -> str | None:
 
 def check(page: Page, where: str) -> None:
     page.wait_for_load_state()  # a page without its stylesheet is another
-    said = page.title() + page.evaluate(SAID)
+    said = page.evaluate(SAID)
+    assert OPEN in said, where
+    said += page.title()
     while said != (said := re.sub(rf"{OPEN}[^{OPEN}{CLOSE}]*{CLOSE}", " ", said)):
         pass
     said = re.sub("|".join(map(re.escape, DATA)), "", said)
@@ -90,7 +93,7 @@ def check(page: Page, where: str) -> None:
 
 
 def press(page: Page, choice: str) -> None:
-    page.wait_for_timeout(500)  # whoever presses at once has not read the page
+    read(page)
     with page.expect_response(lambda response: response.request.method == "POST"):
         page.locator(f"button[name=choice][value={choice}]:visible").click()
     page.wait_for_load_state("networkidle")

@@ -7,14 +7,13 @@ import re
 
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, expect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_optout.doctor.forms import Form, forms_in
 from flask_optout.presses.evidence import Page
 from flask_optout.presses.judge import WINDOW
 from flask_optout.wiring import current_state
-from tests.conftest import MakeHost, page_of
+from tests.conftest import MakeHost
 from tests.support.hosts import Host, say
 from tests.support.pressing import AGAIN, Press, is_muted, rows
 
@@ -172,26 +171,20 @@ class TestAskedOnceMore:
     def test_a_text_browser_is_shown_no_button_that_is_not_for_people(self, host: Host, press: Press) -> None:
         assert "Not for people" not in press("mute", age=0.1, User_Agent="Lynx/2.9.0dev.12 libwww-FM/2.14")
 
-    @pytest.mark.long
-    def test_the_plea_gets_the_focus(self, served: Host, browser: Browser) -> None:
-        with page_of(browser) as page:
-            page.goto(served.optout.link("jane@example.org", "beta-42"))
-            page.get_by_role("button", name="Not Interested?").evaluate("button => button.click()")
-            expect(page.locator(".optout-again")).to_be_focused()
-
 
 class TestWhatWasDone:
-    """Every press says what it did: in the region that is there already, after the redirect and with htmx."""
+    """The page that a press leads to says what it did; in a browser: test_page_focus.py."""
 
-    WORDS = [
-        ("undo", True, "You can be invited to Pixel Beta again."),
-        ("keep", False, "You stay invited."),
-        ("leave", True, "Your choice stays as it was."),
-        ("none", False, "Your choice stays as it was."),
-        ("mute", False, ""),
-    ]
-
-    @pytest.mark.parametrize(("choice", "muted", "words"), WORDS)
+    @pytest.mark.parametrize(
+        ("choice", "muted", "words"),
+        [
+            ("undo", True, "You can be invited to Pixel Beta again."),
+            ("keep", False, "You stay invited."),
+            ("leave", True, "Your choice stays as it was."),
+            ("none", False, "Your choice stays as it was."),
+            ("mute", False, ""),
+        ],
+    )
     def test_after_the_redirect(self, host: Host, press: Press, choice: str, muted: bool, words: str) -> None:
         if muted:
             say(host, True, to="jane@example.org")
@@ -199,20 +192,6 @@ class TestWhatWasDone:
         [status] = re.findall(r'<div role="status"[^>]*>(.*?)</div>', page, re.DOTALL)
         assert re.sub("<[^>]+>", "", status) == words
         assert ("You will get no more invitations to" in page) is (choice in ("mute", "leave"))
-
-    @pytest.mark.long
-    @pytest.mark.parametrize("scripts", [True, False])
-    def test_in_a_browser(self, served: Host, browser: Browser, scripts: bool) -> None:
-        with page_of(browser, java_script_enabled=scripts) as page:
-            page.goto(served.optout.link("jane@example.org", "beta-42"))
-            for name, words in [
-                ("Not Interested?", ""),
-                ("I've changed my mind.", "You can be invited to Pixel Beta again."),
-                ("Keep me invited", "You stay invited."),
-            ]:
-                page.wait_for_timeout(500)
-                page.get_by_role("button", name=name).click()
-                expect(page.get_by_role("status")).to_have_text(words)
 
     def test_nothing_is_said_that_is_no_longer_true(self, host: Host, client: FlaskClient) -> None:
         say(host, True, to="jane@example.org")
@@ -252,9 +231,8 @@ class TestPage:
         assert page.index("<details>") < page.index('value="undo"')
 
     def test_the_decoy_is_hidden_by_the_stylesheet_and_comes_first(self, host: Host, client: FlaskClient) -> None:
-        page = client.get(host.path()).text
-        decoy = page[page.index("<form") : page.index("</form>")]
-        assert 'value="none"' in decoy
+        first, *_ = forms_in(client.get(host.path()).text)
+        assert [button.value for button in first.buttons] == ["none"]
         with client.get("/optout/static/optout.css") as stylesheet:
             assert b".optout-choice .optout-decoy { display: none; }" in stylesheet.data
 
