@@ -6,12 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.hosts import free_port, listens
+from tests.support.hosts import free_port, listens, until
 
 DONE = "the command is done"
 #: Of the mail server and of the app.
@@ -68,18 +67,13 @@ class Terminal:
                 break
             said.append(printed)
         if line.endswith("&"):
-            self._await(self.ports[MAIL if MAIL in line else WEB])
+            port = self.ports[MAIL if MAIL in line else WEB]
+            until(lambda: listens(int(port)), line)
         return "".join(said)
 
     def close(self) -> None:
         os.killpg(self._shell.pid, signal.SIGTERM)
         self._shell.communicate()
-
-    def _await(self, port: str) -> None:
-        deadline = time.monotonic() + 30
-        while not listens(int(port)):
-            assert time.monotonic() < deadline, f"nothing listens at port {port}"
-            time.sleep(0.05)
 
 
 @contextmanager

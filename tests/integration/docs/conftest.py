@@ -23,17 +23,14 @@ def settings(tmp_path: Path, smtp: Mailbox) -> dict[str, str]:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     made = subprocess.check_output(["sh", "-c", f"{MAKE_KEY}; echo $FLASK_SECRET_KEY"], env={"PATH": path}, text=True)
     settings = {"FLASK_SECRET_KEY": made.strip(), "FLASK_MAIL_SERVER": smtp.host, "FLASK_MAIL_PORT": str(smtp.port)}
-    flask(tmp_path, INIT_DB, settings).wait(timeout=30)
+    assert flask(tmp_path, INIT_DB, settings).wait() == 0
     return settings
 
 
 @pytest.fixture
 def module(tmp_path: Path, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The quick start, imported; its base URL is the one that the README speaks of."""
-    for name, value in {
-        **settings,
-        "FLASK_OPTOUT_BASE_URL": "https://jobs.example.org",
-    }.items():
+    for name, value in {**settings, "FLASK_OPTOUT_BASE_URL": "https://jobs.example.org"}.items():
         monkeypatch.setenv(name, value)
     spec = importlib.util.spec_from_file_location("quick_start", tmp_path / "app.py")
     assert spec is not None and spec.loader is not None

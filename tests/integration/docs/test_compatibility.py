@@ -28,12 +28,18 @@ def test_the_table_has_a_row_for_each_walked_test(tmp_path: Path) -> None:
     assert written == rows, "run python -m tools.compatibility"
 
 
-@pytest.mark.parametrize("floor", floors())
-def test_the_oldest_versions_are_the_lowest_allowed(floor: str) -> None:
-    lowest = Requirement(floor)
-    found = re.search(rf"^\| {re.escape(lowest.name)} \| (\S+) \| \S+ \|$", PAGE, re.MULTILINE)
-    if found is not None and (lowest.marker is None or lowest.marker.evaluate({"python_version": "3.11"})):
-        assert lowest.specifier.contains(found[1])
+def test_the_oldest_versions_are_the_lowest_allowed() -> None:
+    oldest = dict(re.findall(r"^\| (\S+) \| (\S+) \| \S+ \|$", PAGE, re.MULTILINE))
+    lowest = [each for each in map(Requirement, floors()) if each.name in oldest]
+    lowest = [each for each in lowest if each.marker is None or each.marker.evaluate({"python_version": "3.11"})]
+    assert {each.name for each in lowest} >= {
+        "Flask",
+        "Flask-SQLAlchemy",
+        "SQLAlchemy",
+        "Flask-Mail",
+        "Flask-Mailman",
+    }
+    assert [str(each) for each in lowest if not each.specifier.contains(oldest[each.name])] == []
 
 
 def test_nothing_failed() -> None:

@@ -307,15 +307,3 @@ def test_the_commands_of_the_other_pages(host: Host, tmp_path: Path, monkeypatch
         result = host.app.test_cli_runner().invoke(args=words[1:], input=given.get(file, "y\n"))
         assert result.exit_code == 0, result.output
     assert not any(host.optout.may_invite(f"{name}@example.org", "beta-42") for name in ("ann", "kim", "bob", "jane"))
-
-
-def test_mute_reads_all_lines_before_it_mutes_anybody(host: Host) -> None:
-    result = host.app.test_cli_runner().invoke(args=["optout", "mute", "-", "*"], input="ann@example.org\nnobody\n")
-    assert result.exit_code == 1 and "Line 2 is not an email address" in result.output
-    assert host.optout.may_invite("ann@example.org", "beta-42")
-
-
-def test_mute_says_the_same_whatever_stood_before(host: Host) -> None:
-    runner = host.app.test_cli_runner()
-    outputs = {runner.invoke(args=["optout", "mute", "ann@example.org", "beta-42"]).output for _ in range(3)}
-    assert outputs == {"1 address is muted.\n"}

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -21,9 +20,8 @@ from sentry_sdk.transport import Transport
 
 from flask_optout import testing
 from flask_optout.email_log.records import SLOT
-from flask_optout.links.tokens import ALPHABET
 from tests.conftest import missing
-from tests.support.hosts import KEY, Host, Mailbox, free_port
+from tests.support.hosts import KEY, Host, Mailbox, free_port, until
 from tests.support.proxies import NoNginx, nginx
 from tests.support.story import link_in
 
@@ -64,13 +62,6 @@ def recipe(tmp_path: Path, smtp: Mailbox, monkeypatch: pytest.MonkeyPatch) -> It
         module.db.engine.dispose()
 
 
-def until(true: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def signed_in(recipe: ModuleType, email: str, *roles: str) -> Any:
     with recipe.app.app_context():
         for role in roles:
@@ -107,7 +98,7 @@ def test_an_opportunity_with_a_number_is_named_in_the_mail(recipe: ModuleType, s
         recipe.db.session.add(job)
         recipe.db.session.commit()
         recipe.invite("jane@example.org", job)
-        assert not [recipe.about(id) for id in ("7", "cmaera", "²") if recipe.about(id)]
+        assert not any(map(recipe.about, ("7", "cmaera", "²")))
     assert "Night editor" in smtp.received[0].part("plain").partition("join us.")[2]
 
 
@@ -154,7 +145,6 @@ def test_no_event_of_sentry_holds_a_link(recipe: ModuleType, sentry: list[Envelo
     bodies = [envelope.serialize().decode() for envelope in sentry]
     assert any("ZeroDivisionError" in body for body in bodies)
     assert SLOT in "".join(bodies)
-    assert not any(ALPHABET.search(body.lower()) for body in bodies if link.rpartition("/")[2] in body)
     assert not any(link.rpartition("/")[2] in body for body in bodies)
 
 

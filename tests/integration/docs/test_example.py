@@ -10,25 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
 
 from example_app import create_app
 from example_app.mailbox import MailServer
 from tests.conftest import page_of
+from tests.support.axe import violations
 from tests.support.example_pages import PAGES, open_newest
 from tests.support.hosts import Example, example
 from tests.support.quick_start import EXAMPLE as COMMAND
 from tests.support.story import press
-
-#: All of WCAG 2.2 AA, and what axe calls good practice.
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], "iframes": False}
-
-
-@pytest.fixture(scope="module")
-def programme() -> Iterator[Example]:
-    with example("--port", "0", module="tests.support.example_at_once") as running:
-        yield running
 
 
 @pytest.fixture
@@ -180,21 +171,18 @@ def test_the_mailbox_shows_a_mail_as_it_arrived(fresh: Example, page: Page) -> N
 def test_what_the_page_asks_for_by_itself_does_not_meddle_with_a_press(fresh: Example, browser: Browser) -> None:
     with page_of(browser) as page:
         PAGES["landing page"](page, fresh)
-        press_took = []
-
-        def slowly(route: Route) -> None:
-            if route.request.method == "POST":
-                page.wait_for_timeout(2500)  # the tour asks meanwhile, and is answered
-                press_took.append(True)
-            route.continue_()
-
-        page.route("**/optout/*", slowly)
-        press(page, "Not Interested?")
+        pressed: list[Route] = []
+        page.route("**/optout/*", lambda route: pressed.append(route) if route.request.method == "POST" else None)
+        with page.expect_request(lambda request: request.method == "POST"):
+            press(page, "Not Interested?")
+        with page.expect_response("**/tour*"):
+            pass  # the tour asks meanwhile, and is answered
+        pressed[0].continue_()
         expect(page.get_by_role("button", name="I've changed my mind.")).to_be_visible()
         expect(
             page.get_by_role("button", name="I've changed my mind.").locator("xpath=ancestor::div[1]")
         ).to_be_focused()
-        assert press_took and page.get_by_text("No connection").count() == 0
+        assert page.get_by_text("No connection").count() == 0
         expect_steps(page, 3)
 
 
@@ -211,8 +199,7 @@ def test_everybody_can_use(fresh: Example, browser: Browser, name: str) -> None:
                 assert (
                     page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
                 )
-                found = Axe().run(page, options=RULES).response["violations"]
-                assert not found, [(each["id"], [node["html"] for node in each["nodes"]]) for each in found]
+                assert violations(page, iframes=False) == []
 
 
 def test_a_keyboard_is_enough(fresh: Example, browser: Browser) -> None:
@@ -231,7 +218,7 @@ def test_a_keyboard_is_enough(fresh: Example, browser: Browser) -> None:
         expect(page.get_by_text("Invitation accepted: Pocket Camera, Jane Doe.")).to_be_visible()
 
 
-def test_an_unknown_candidate_or_opportunity_is_not_found(programme: Example) -> None:
+def test_an_unknown_candidate_or_opportunity_is_not_found(fresh: Example) -> None:
     for path, body in (
         ("/opportunities/none/invitations", b"candidate=jane"),
         ("/opportunities/camera/invitations", b"candidate=none"),
@@ -241,7 +228,7 @@ def test_an_unknown_candidate_or_opportunity_is_not_found(programme: Example) ->
         ("/mail/9999/html", None),
     ):
         with pytest.raises(urllib.error.HTTPError, match="404") as error:
-            fetch(programme.url + path, body)
+            fetch(fresh.url + path, body)
         error.value.close()
 
 
