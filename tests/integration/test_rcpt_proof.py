@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import MakeHost
 from tests.support.adapters import each_library
 from tests.support.hosts import Host, Mailbox, say
 from tests.support.library import Library, Wanted
@@ -74,18 +73,17 @@ def spell(library: Library, host: Host, person: str, rows: list[str]) -> None:
 
 
 @each_library
-@pytest.mark.parametrize("people", [12, pytest.param(1_000, marks=pytest.mark.long)])
-def test_no_spelling_reaches_the_mailbox_of_a_muted_person(
-    library: Library, people: int, host: Host, smtp: Mailbox
-) -> None:
-    muted = {f"jane{number}@example.org" for number in range(people)}
+def test_no_spelling_reaches_the_mailbox_of_a_muted_person(library: Library, host: Host, smtp: Mailbox) -> None:
+    muted = {f"jane{number}@example.org" for number in range(1_000)}
     for person in muted:
         say(host, True, person)
     every = list(SPELLINGS)
     for number, person in enumerate(sorted(muted)):
         start = number * 10 % len(every)
         spell(library, host, person, (every + every)[start : start + 10])
-    assert muted.isdisjoint(mailbox(rcpt) for mail in smtp.received for rcpt in mail.rcpt_to)
+    spell(library, host, "bob@example.org", every)
+    reached = {mailbox(rcpt) for mail in smtp.received for rcpt in mail.rcpt_to}
+    assert muted.isdisjoint(reached) and "bob@example.org" in reached
 
 
 @each_library
@@ -95,19 +93,3 @@ def test_an_encoded_word_for_an_address_is_refused(library: Library, row: str, h
     with pytest.raises(ValueError):
         library.send(host, library.invitation(host, Wanted([to])))
     assert smtp.received == []
-
-
-def test_who_looks_alike_is_another_person(host: Host) -> None:
-    say(host, True, "weiss@example.org")
-    assert host.optout.may_invite("weiß@example.org", "beta-42")
-    say(host, True, "straße@example.org")
-    assert not host.optout.may_invite("STRAßE@example.org", "beta-42")
-    assert host.optout.may_invite("strasse@example.org", "beta-42")
-
-
-def test_a_host_may_name_its_recipients_in_any_script(make: MakeHost, smtp: Mailbox) -> None:
-    host = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port)
-    with host.app.app_context():
-        host.mail.send(host.invitation('"Müller, Jürgen (Köln)" <jane@example.org>'))
-    [to] = smtp.received[0].message["To"].addresses
-    assert (to.display_name, to.addr_spec) == ("Müller, Jürgen (Köln)", "jane@example.org")

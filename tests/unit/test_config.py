@@ -46,7 +46,7 @@ BAD: dict[str, list[Any]] = {
         "https://",
         "https://x:y/",
         "https://[::1",
-        "https://u:p@x.org",
+        f"https://u:{GOOD}@x.org",
         "https://u@x.org",
         "https://x.org?a",
         "https://x.org/?a=b",

@@ -116,14 +116,6 @@ def test_what_a_server_says_against_one_recipient_is_noted_and_raised(make: Make
             assert [email.failure for email in rows()] == ["SMTPRecipientsRefused 550 5.1.1"] * 2
 
 
-def test_a_dropped_invitation_leaves_the_connection_ready_for_the_next(host: Host, smtp: Mailbox) -> None:
-    say(host, True, to="jane@example.org")
-    with host.mail.connect() as connection:
-        for to in ("jane@example.org", "joan@example.org", "jane@example.org", "bob@example.org"):
-            connection.send(host.invitation(to))
-    assert [mail.rcpt_to for mail in smtp.received] == [["joan@example.org"], ["bob@example.org"]]
-
-
 def test_without_its_row_no_invitation_leaves(host: Host, smtp: Mailbox) -> None:
     with host.db.engine.begin() as connection:
         connection.execute(sa.text("alter table optout_email_log rename column headers to other"))

@@ -58,7 +58,7 @@ def test_a_choice_made_during_the_run_is_obeyed_from_the_next_message_on(
     say(host, True, PEOPLE[30])
 
     def choose(to: str) -> None:
-        """As a mail arrives, the next but nine opts out, and the one after comes back."""
+        """As one mail arrives, the next recipient opts out; as a later one does, the next comes back."""
         number = PEOPLE.index(to)
         with host.app.app_context():
             if number == 20:

@@ -119,11 +119,10 @@ def test_links_of_every_length_stay_unfolded_and_unencoded(make: MakeHost, smtp:
     assert max(map(len, raw.split(b"\r\n"))) <= 998
 
 
-@pytest.mark.parametrize("name", ["List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Auto-Submitted"])
-def test_each_of_our_headers_stands_once(host: Host, smtp: Mailbox, name: str) -> None:
+def test_each_of_our_headers_stands_once_beside_the_hosts(host: Host, smtp: Mailbox) -> None:
     host.mail.send(host.invitation(extra_headers={"X-Campaign": "spring"}))
-    assert len(smtp.received[0].message.get_all(name, [])) == 1
-    assert smtp.received[0].message["X-Campaign"] == "spring"
+    names = [name for name in smtp.received[0].message if name.startswith(("List-", "Auto-", "X-"))]
+    assert sorted(names) == ["Auto-Submitted", "List-Id", "List-Unsubscribe", "List-Unsubscribe-Post", "X-Campaign"]
 
 
 @pytest.mark.parametrize(
@@ -147,9 +146,10 @@ def test_the_address_sent_to_is_the_address_checked(host: Host, smtp: Mailbox, t
     assert len(smtp.received) == 1
 
 
-def test_a_display_name_is_kept(host: Host, smtp: Mailbox) -> None:
-    host.mail.send(host.invitation(to='"Dœ, Jane" <jane@example.org>'))
-    assert smtp.received[0].message["To"].addresses[0].display_name == "Dœ, Jane"
+def test_a_display_name_in_any_script_is_kept(host: Host, smtp: Mailbox) -> None:
+    host.mail.send(host.invitation(to='"Müller, Jürgen (Köln)" <jane@example.org>'))
+    [to] = smtp.received[0].message["To"].addresses
+    assert (to.display_name, to.addr_spec) == ("Müller, Jürgen (Köln)", "jane@example.org")
 
 
 @pytest.mark.parametrize(
@@ -185,23 +185,6 @@ def test_a_bad_invitation_is_refused_alike_whether_or_not_its_recipient_is_muted
     assert smtp.received == []
 
 
-def test_a_mail_server_that_is_down_fails_alike_whether_or_not_the_recipient_is_muted(make: MakeHost) -> None:
-    host = make(MAIL_SERVER="127.0.0.1", MAIL_PORT=1)
-    with host.app.app_context():
-        for muted in (False, True):
-            say(host, muted, to="jane@example.org")
-            with pytest.raises(ConnectionRefusedError):
-                host.mail.send(host.invitation())
-
-
-def test_a_muted_recipient_in_the_middle_stops_nothing(host: Host, smtp: Mailbox) -> None:
-    say(host, True, to="bob@example.org")
-    with host.mail.connect() as connection:
-        for name in ("ann", "bob", "cy"):
-            connection.send(host.invitation(to=f"{name}@example.org"))
-    assert [mail.rcpt_to for mail in smtp.received] == [["ann@example.org"], ["cy@example.org"]]
-
-
 def test_one_template_sent_to_many_carries_nothing_from_one_to_the_next(host: Host, smtp: Mailbox) -> None:
     invitation = host.invitation()
     people = [f"person{n}@example.org" for n in range(20)]
@@ -213,9 +196,10 @@ def test_one_template_sent_to_many_carries_nothing_from_one_to_the_next(host: Ho
         own = host.optout.link(person, "beta-42").encode()
         assert mail.rcpt_to == [person]
         assert mail.raw.count(b"/optout/") == 3 and mail.raw.count(own) == 2
+    assert (invitation.body, invitation.extra_headers) == ("Come and try it.", None)
     assert len({mail.message["Message-ID"] for mail in smtp.received}) == len(people)
 
 
-def test_p12_an_invitation_to_nothing_says_what_it_lacks() -> None:
+def test_an_invitation_to_nothing_says_what_it_lacks() -> None:
     with pytest.raises(OpportunityError, match="An Invitation does not say what it invites to.*opportunity='camera'"):
         Invitation("Join us", recipients=["jane@example.org"], body="Come.")
