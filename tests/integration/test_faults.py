@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from flask_optout.choices import repository
 from tests.support.databases import KINDS, Database
 from tests.support.faults import FAULTS, Fault, Tally, rehearse, scene
 from tests.support.hosts import Host, Mailbox, dispose, make_host, say
@@ -39,10 +40,10 @@ def test_a_snapshot_that_the_host_holds_does_not_hide_a_mute(
             host.db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         count = sa.text("SELECT count(*) FROM optout_choice")
         assert host.db.session.scalar(count) == 0
-        stage_two = make_host(tmp_path, SQLALCHEMY_DATABASE_URI=database.uri)
-        with stage_two.app.app_context():
-            say(stage_two, True, to="jane@example.org")
-        dispose(stage_two)
+        other = make_host(tmp_path, SQLALCHEMY_DATABASE_URI=database.uri)
+        with other.app.app_context():
+            say(other, True, to="jane@example.org")
+        dispose(other)
         host.mail.send(host.invitation())
         assert smtp.received == []
         if database.kind != "sqlite":
@@ -75,14 +76,8 @@ def test_a_replica_that_lags_is_not_asked(smtp: Mailbox, tmp_path: Path, monkeyp
 @pytest.mark.parametrize("days", [-1, 1])
 def test_clocks_that_differ_by_a_day_change_nothing(host: Host, days: int, monkeypatch: pytest.MonkeyPatch) -> None:
     say(host, True)
-    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
-
-    class Clock(datetime.datetime):
-        @classmethod
-        def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:  # type: ignore[override]
-            return later
-
-    monkeypatch.setattr("flask_optout.choices.repository.datetime.datetime", Clock)
+    other_day = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days)
+    monkeypatch.setattr(repository, "today", lambda: other_day)
     say(host, False)
     assert host.optout.may_invite("jane@x.org", "beta-42")
     say(host, True)
@@ -107,7 +102,7 @@ def test_a_mute_between_two_tries_of_one_message_is_obeyed(host: Host, smtp: Mai
 
 
 def test_a_mute_that_commits_before_the_hand_off_begins_is_obeyed(host: Host, smtp: Mailbox) -> None:
-    """T16: everything that takes time, such as connecting and composing, comes before the choice is read."""
+    """Everything that takes time, such as connecting and composing, comes before the choice is read."""
     with host.mail.connect() as connection:
         say(host, True, to="jane@example.org")
         connection.send(host.invitation())

@@ -135,7 +135,7 @@ CALLS: dict[str, Callable[[Host], Any]] = {
 
 @pytest.mark.parametrize("how", ["commit", "rollback"])
 @pytest.mark.parametrize("call", CALLS)
-def test_h1_what_the_host_has_flushed_stays_its_own(host: Host, call: str, how: str) -> None:
+def test_what_the_host_has_flushed_stays_its_own(host: Host, call: str, how: str) -> None:
     write(host)
     CALLS[call](host)
     assert host.db.session.scalar(sa.select(sa.func.count()).select_from(visits)) == 1
@@ -246,7 +246,7 @@ def test_a_savepoint_of_the_hosts_rolls_back_what_is_its_own(host: Host, smtp: M
     host.mail.send(host.invitation("bob@example.org"))
     end(host, how)
     assert visited(host) is (how == "commit")
-    assert ("bob@example.org", None) in logged(host) or how == "rollback"
+    assert (("bob@example.org", None) in logged(host)) is (how == "commit")
     assert len(smtp.received) == 2
 
 
@@ -268,10 +268,9 @@ def test_a_transaction_on_the_hosts_engine_in_memory(smtp: Mailbox, how: str) ->
         host.db.engine.dispose()
 
 
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
 @pytest.mark.parametrize("how", ["commit", "rollback"])
 def test_on_a_database_server_we_write_beside_it(database: Database, make: MakeHost, smtp: Mailbox, how: str) -> None:
-    if database.kind == "sqlite":
-        pytest.skip("SQLite has one writer")
     host = make(SQLALCHEMY_DATABASE_URI=database.uri, MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port)
     with host.app.app_context():
         visits.create(host.db.engine)

@@ -7,6 +7,7 @@ import multiprocessing
 import shutil
 import threading
 from collections.abc import Callable
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.databases import Database
 from tests.support.hosts import Host, Mailbox, dispose, say
+from tests.support.people import run
 
 pytestmark = pytest.mark.long
 
@@ -28,17 +30,15 @@ pytestmark = pytest.mark.long
 def begun(make: MakeHost, folder: Path, **config: Any) -> Host:
     host = make(OPTOUT_JOURNAL=str(folder / "journal"), **config)
     if not (folder / "journal").exists():
-        assert cli(host, "--new") == (0, "The journal and the database agree.\n")
+        assert replay(host, "--new") == (0, "The journal and the database agree.\n")
     return host
 
 
-def cli(host: Host, *options: str) -> tuple[int, str]:
-    result = host.app.test_cli_runner().invoke(args=["optout", "replay", *options])
-    assert "Traceback" not in result.output
-    return result.exit_code, result.output
+def replay(host: Host, *options: str) -> tuple[int, str]:
+    return run(host, "replay", *options)
 
 
-def backup(host: Host, folder: Path) -> None:
+def backup(folder: Path) -> None:
     shutil.copy(folder / "host.db", folder / "backup.db")
 
 
@@ -54,7 +54,7 @@ def test_a_restored_backup_closes_the_gate_until_the_journal_is_replayed(
     host = begun(make, tmp_path, MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port)
     with host.app.app_context():
         say(host, True, to="early@example.org")
-        backup(host, tmp_path)
+        backup(tmp_path)
         say(host, True)
         say(host, True, to="undoes@example.org")
         say(host, False, to="undoes@example.org")
@@ -63,7 +63,7 @@ def test_a_restored_backup_closes_the_gate_until_the_journal_is_replayed(
             with pytest.raises(JournalError, match="flask optout replay"):
                 host.mail.send(host.invitation(person))
         assert host.press(host.path("new@example.org"), "mute")[0] == 503
-        assert cli(host)[0] == 0
+        assert replay(host)[0] == 0
         for person, invited in {
             "early@example.org": 0,
             "jane@x.org": 0,
@@ -74,17 +74,17 @@ def test_a_restored_backup_closes_the_gate_until_the_journal_is_replayed(
             assert len(smtp.to(person)) == invited
         say(host, True, to="new@example.org")
         assert not host.optout.may_invite("new@example.org", "beta-42")
-        assert cli(host)[0] == 0
+        assert replay(host)[0] == 0
 
 
 def test_replay_un_mutes_nobody(make: MakeHost, tmp_path: Path) -> None:
     host = begun(make, tmp_path)
     with host.app.app_context():
         say(host, True)
-        backup(host, tmp_path)
+        backup(tmp_path)
         say(host, False)
         restore(host, tmp_path)
-        assert cli(host)[0] == 0
+        assert replay(host)[0] == 0
         assert not host.optout.may_invite("jane@x.org", "beta-42")
 
 
@@ -93,7 +93,7 @@ def test_a_choice_that_is_newer_in_the_database_stays(make: MakeHost, tmp_path: 
     with host.app.app_context():
         say(host, True)
         say(host, False)
-        assert cli(host)[0] == 0
+        assert replay(host)[0] == 0
         assert host.optout.may_invite("jane@x.org", "beta-42")
 
 
@@ -101,16 +101,16 @@ def test_a_new_key_of_the_app_changes_nothing(make: MakeHost, tmp_path: Path) ->
     old, new = "the old key of this host, 32 bytes", "the new key of this host, 32 bytes"
     host = begun(make, tmp_path, OPTOUT_KEYS=[old])
     with host.app.app_context():
-        backup(host, tmp_path)
+        backup(tmp_path)
         say(host, True)
     newer = begun(make, tmp_path, OPTOUT_KEYS=[new, old])
-    assert newer.app.test_cli_runner().invoke(args=["optout", "rotate-key"]).exit_code == 0
+    assert run(newer, "rotate-key")[0] == 0
     restore(newer, tmp_path)
     again = begun(make, tmp_path, OPTOUT_KEYS=[new, old])
     with again.app.app_context():
         with pytest.raises(JournalError):
             again.optout.may_invite("bob@x.org", "beta-42")
-        assert cli(again)[0] == 0
+        assert replay(again)[0] == 0
         assert not again.optout.may_invite("jane@x.org", "beta-42")
 
 
@@ -118,14 +118,14 @@ def test_a_journal_that_begins_late_holds_what_was_stored_before(make: MakeHost,
     host = make()
     with host.app.app_context():
         say(host, True, to="bob@x.org")
-        backup(host, tmp_path)
+        backup(tmp_path)
         say(host, True)
     host = begun(make, tmp_path)
     restore(host, tmp_path)
     with host.app.app_context():
         with pytest.raises(JournalError, match="older than the journal"):
             host.optout.may_invite("jane@x.org", "beta-42")
-        assert cli(host)[0] == 0
+        assert replay(host)[0] == 0
         assert not host.optout.may_invite("jane@x.org", "beta-42")
 
 
@@ -146,9 +146,9 @@ def test_a_missing_journal_closes_the_gate_and_the_page_says_that_nothing_change
             host.optout.may_invite("jane@x.org", "beta-42")
         status, page = host.press(host.path(), "mute")
         assert status == 503 and "Nothing changed." in page
-    assert cli(host)[0] == 1
-    assert cli(host, "--new")[0] == 0
-    assert cli(host, "--new")[0] == 1
+    assert replay(host)[0] == 1
+    assert replay(host, "--new")[0] == 0
+    assert replay(host, "--new")[0] == 1
 
 
 def test_a_damaged_journal_closes_the_gate_and_names_the_file(make: MakeHost, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_damaged_journal_closes_the_gate_and_names_the_file(make: MakeHost, tm
     again = begun(make, tmp_path)
     with again.app.app_context(), pytest.raises(JournalError, match="journal is damaged"):
         again.optout.may_invite("jane@x.org", "beta-42")
-    code, output = cli(again)
+    code, output = replay(again)
     assert code == 1 and "damaged" in output
 
 
@@ -172,7 +172,7 @@ def test_what_a_killed_process_left_unfinished_does_no_harm(make: MakeHost, tmp_
         assert not host.optout.may_invite("jane@x.org", "beta-42")
         say(host, True, to="bob@x.org")
         assert b"3 0011" not in (tmp_path / "journal").read_bytes().splitlines()[-1]
-        assert cli(host)[0] == 0
+        assert replay(host)[0] == 0
 
 
 def test_a_journal_that_cannot_be_written_refuses_the_press(make: MakeHost, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_journal_that_cannot_be_written_refuses_the_press(make: MakeHost, tmp_
 
 
 def test_without_the_setting_replay_says_what_to_set(host: Host) -> None:
-    code, output = cli(host)
+    code, output = replay(host)
     assert code == 1 and "Set OPTOUT_JOURNAL" in output
 
 
@@ -220,13 +220,13 @@ def test_a_process_that_is_killed_blocks_nobody_and_tells_nobody(
             patch.setattr(owner, function, kill)
             say(host, True)
         assert host.optout.may_invite("jane@x.org", "beta-42") is not stored
-        backup(host, tmp_path)
+        backup(tmp_path)
         for person in ("bob@x.org", "ann@x.org"):
             say(host, True, to=person)
         restore(host, tmp_path)  # what was told since is missed, though a number was left out before it
         with pytest.raises(JournalError):
             host.optout.may_invite("cy@x.org", "beta-42")
-        assert cli(host)[0] == 0
+        assert replay(host)[0] == 0
         assert not any(host.optout.may_invite(f"{name}@x.org", "beta-42") for name in ("early", "bob", "ann"))
 
 
@@ -247,7 +247,7 @@ def test_behind_its_journal_nobody_is_told_anything(make: MakeHost, smtp: Mailbo
     host = begun(make, tmp_path, MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port)
     with host.app.app_context():
         say(host, True, to="bob@x.org")
-        backup(host, tmp_path)
+        backup(tmp_path)
         say(host, True)
         restore(host, tmp_path)
         for question in (
@@ -264,7 +264,7 @@ def test_behind_its_journal_nobody_is_told_anything(make: MakeHost, smtp: Mailbo
         assert host.press(host.path(), "mute")[0] == 503
 
 
-def test_h2_a_look_is_not_behind_while_the_host_has_a_transaction_open(
+def test_a_look_is_not_behind_while_the_host_has_a_transaction_open(
     database: Database, make: MakeHost, tmp_path: Path
 ) -> None:
     host = begun(make, tmp_path, SQLALCHEMY_DATABASE_URI=database.uri)
@@ -290,8 +290,10 @@ def test_h2_a_look_is_not_behind_while_the_host_has_a_transaction_open(
 def test_looks_and_presses_at_once_are_never_behind(make: MakeHost, tmp_path: Path) -> None:
     host = begun(make, tmp_path)
     errors: list[BaseException] = []
+    together = threading.Barrier(3)
 
     def work(call: Callable[[int], Any]) -> None:
+        together.wait(60)
         try:
             with host.app.app_context():
                 for number in range(60):
@@ -312,8 +314,9 @@ def test_looks_and_presses_at_once_are_never_behind(make: MakeHost, tmp_path: Pa
     assert errors == []
 
 
-def append(path: str, worker: int) -> None:
+def append(path: str, together: Barrier) -> None:
     written = Journal(Path(path), lambda: DataKey(b"k" * 32))
+    together.wait(60)
     for _ in range(50):
         with written.writing() as append_all:
             append_all([entry(written.number() + 1)])
@@ -328,7 +331,8 @@ def test_several_processes_write_whole_lines(tmp_path: Path) -> None:
     written = Journal(path, lambda: DataKey(b"k" * 32))
     written.begin([])
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=append, args=(str(path), n)) for n in range(3)]
+    together = context.Barrier(3)
+    workers = [context.Process(target=append, args=(str(path), together)) for _ in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
