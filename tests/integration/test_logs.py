@@ -1,27 +1,22 @@
-"""What a process logs holds no personal link, and no address beside a pseudonym (V10)."""
+"""What a process logs holds no personal link, and no address beside a pseudonym."""
 
 from __future__ import annotations
 
-import importlib
 import io
-import json
 import logging
-import os
 import re
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
-from tests.support.databases import Database
-from tests.support.hosts import KEY, Host, Mailbox, dispose, free_port, say, wait_for
+from tests.support.databases import KINDS, Database
+from tests.support.gunicorn import gunicorn
+from tests.support.hosts import Host, Mailbox, dispose, say
 from tests.support.story import link_in
 
 APP = """
@@ -54,41 +49,6 @@ def start(environ, start_response):
 """
 
 
-@contextmanager
-def gunicorn(folder: Path, smtp: Mailbox, worker: str) -> Iterator[str]:
-    """The careless app behind a real server, which logs all that it can to ``log``."""
-    importlib.import_module("gunicorn")  # without which the test is skipped
-    (folder / "careless.py").write_text(APP)
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    settings = {
-        "SECRET_KEY": KEY,
-        "SQLALCHEMY_DATABASE_URI": f"sqlite:///{folder / 'host.db'}",
-        "SQLALCHEMY_ECHO": "debug",
-        "MAIL_SERVER": smtp.host,
-        "MAIL_PORT": smtp.port,
-        "MAIL_DEFAULT_SENDER": "team@example.org",
-        "OPTOUT_BASE_URL": url,
-    }
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{Path(__file__).parents[2]}:{folder}",
-        **{f"HOST_{name}": json.dumps(value) for name, value in settings.items()},
-    }
-    init = [sys.executable, "-m", "flask", "--app", "careless:app", "optout", "init-db"]
-    subprocess.run(init, cwd=folder, env=environment, check=True, capture_output=True)
-    command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "--log-level", "debug"]
-    command += ["--access-logfile", "-", "-k", worker, "careless:start"]
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-        try:
-            wait_for(server, port)
-            yield url
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
-
-
 def opened(url: str, data: bytes | None = None, **headers: str) -> int:
     try:
         with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=20) as answer:
@@ -99,7 +59,10 @@ def opened(url: str, data: bytes | None = None, **headers: str) -> int:
 
 @pytest.mark.parametrize("worker", ["sync", "gthread"])
 def test_no_log_of_a_real_server_holds_a_link(tmp_path: Path, smtp: Mailbox, worker: str) -> None:
-    with gunicorn(tmp_path, smtp, worker) as url:
+    (tmp_path / "careless.py").write_text(APP)
+    log_all = ("--log-level", "debug", "--access-logfile", "-", "-k", worker)
+    with gunicorn(tmp_path, smtp, *log_all, place="careless:start", SQLALCHEMY_ECHO="debug") as port:
+        url = f"http://127.0.0.1:{port}"
         assert opened(f"{url}/invite/jane@example.org", b"") == 200
         link = link_in(smtp.received[0].part("plain"))
         path = link.removeprefix(url)
@@ -133,13 +96,13 @@ def echoed() -> Iterator[io.StringIO]:
 
 
 @pytest.mark.parametrize("echo", [True, "debug"])
-@pytest.mark.parametrize("uri", [None, "sqlite://"], ids=["a database", "in memory"])
+@pytest.mark.parametrize(
+    ("database", "in_memory"), [*((kind, False) for kind in KINDS), ("sqlite", True)], indirect=["database"]
+)
 def test_no_statement_is_logged_with_an_address_or_a_pseudonym(
-    make: MakeHost, database: Database, smtp: Mailbox, echoed: io.StringIO, echo: object, uri: str | None
+    make: MakeHost, database: Database, smtp: Mailbox, echoed: io.StringIO, echo: object, in_memory: bool
 ) -> None:
-    if uri is not None and database.kind != "sqlite":
-        pytest.skip("in memory is SQLite")
-    settings = {"SQLALCHEMY_DATABASE_URI": uri or database.uri, "SQLALCHEMY_ECHO": echo}
+    settings = {"SQLALCHEMY_DATABASE_URI": "sqlite://" if in_memory else database.uri, "SQLALCHEMY_ECHO": echo}
     host = make(MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port, OPTOUT_FIND_LINK=True, **settings)
     echoed.truncate(echoed.seek(0))  # without the tables being made
     with host.app.app_context():
@@ -149,7 +112,7 @@ def test_no_statement_is_logged_with_an_address_or_a_pseudonym(
         pseudonyms.append(current_state().key.id)
         dispose(host)
     log = echoed.getvalue()
-    if uri is None:  # in memory, our statements go past the engine that echoes
+    if not in_memory:  # where our statements go past the engine that echoes
         assert "optout_choice" in log and "optout_email_log" in log and "hide_parameters" in log
     assert "jane" not in log and "example.org" not in log
     for secret in pseudonyms:

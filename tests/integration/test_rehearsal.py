@@ -98,15 +98,14 @@ def alike(library: Library, host: Host, wanted: Wanted, before_each: Callable[[]
 
 @each_library
 def test_the_server_hears_the_same_size_options_and_recipient(library: Library, heard: Host) -> None:
-    (one, none), two = send(library, heard, Wanted(subject="Größe" * 9)), None
-    say(heard, True, "jane@example.org")
-    two, neither = send(library, heard, Wanted(subject="Größe" * 9))
-    assert none is neither is None
-    assert any("size=" in line.lower() for line in one if line.startswith("MAIL"))
-    assert [line for line in two if line.startswith(("MAIL", "RCPT"))] == [
-        line for line in one if line.startswith(("MAIL", "RCPT"))
-    ]
-    assert "DATA" in one and "DATA" not in two and "RSET" in two
+    said = []
+    for muted in (False, True):
+        say(heard, muted, "jane@example.org")
+        lines, error = send(library, heard, Wanted(subject="Größe" * 9))
+        assert error is None and ("DATA" in lines) is not muted
+        said.append([line for line in lines if line.startswith(("MAIL", "RCPT"))])
+    assert said[0] == said[1] and "RSET" in lines
+    assert any("size=" in line.lower() for line in said[0])
 
 
 @each_library
@@ -142,7 +141,9 @@ def test_a_sender_that_may_not_be_written_fails_for_everybody_or_nobody(library:
 
 @each_library
 @pytest.mark.parametrize("place", ["subject", "text", "html", "reply_to", "headers"])
-def test_what_cannot_be_written_fails_for_everybody_alike(library: Library, place: str, heard: Host) -> None:
+def test_what_some_libraries_cannot_write_leaves_or_fails_for_everybody_alike(
+    library: Library, place: str, heard: Host
+) -> None:
     value = {"headers": {"X-A": "\udcff"}, "reply_to": ("\udcff", "help@example.org")}.get(place, "a \udcff")
     alike(library, heard, Wanted(**{place: value}))  # type: ignore[arg-type]
 

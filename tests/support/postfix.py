@@ -9,13 +9,12 @@ import smtplib
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.hosts import free_port, listens
+from tests.support.hosts import free_port, listens, until
 
 ROOT = Path(__file__).parents[2]
 #: Whom the pipe runs as: Postfix runs no program as root.
@@ -71,12 +70,12 @@ class Postfix:
         with smtplib.SMTP("127.0.0.1", self.port) as server:
             server.sendmail(sender, [recipient], message)
 
-    def has_logged(self, text: str) -> bool:
-        """Whether it logs this within half a minute."""
-        deadline = time.monotonic() + 30
-        while text not in self.log() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        return text in self.log()
+    def await_log(self, text: str) -> None:
+        """Wait until it logs this."""
+        try:
+            until(lambda: text in self.log())
+        except AssertionError:
+            raise AssertionError(f"{text!r} is not in:\n{self.log()}") from None
 
     def log(self) -> str:
         path = self.folder / "mail.log"
@@ -109,10 +108,7 @@ def postfix_server(main: str, master: str) -> Iterator[Postfix]:
         command = [program, "-c", str(folder / "etc")]
         subprocess.run([*command, "start"], check=True, capture_output=True, timeout=60)
         try:
-            deadline = time.monotonic() + 20
-            while not listens(port):
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            until(lambda: listens(port), "Postfix")
             yield Postfix(folder, port)
         finally:
             subprocess.run([*command, "stop"], check=True, capture_output=True, timeout=60)
