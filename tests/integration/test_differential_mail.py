@@ -9,8 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from flask_optout.addresses import parse
 from tests.support.adapters import each_library, each_part
@@ -99,14 +97,6 @@ def decoded(wire: Wire, head: bytes, body: bytes) -> bytes:
     return body.replace(b"\r\n", b"\n")
 
 
-@each_library
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.integers(0, 10**9))
-def test_an_invitation_differs_only_in_what_is_added(library: Library, host: Host, smtp: Mailbox, seed: int) -> None:
-    smtp.received.clear()
-    compare(host, smtp, library, write(seed))
-
-
 @each_part
 def test_a_message_keeps_its_parts(library: Library, part: str, host: Host, smtp: Mailbox) -> None:
     assert compare(host, smtp, library, Wanted(), library.parts[part]) == "same"
@@ -120,16 +110,14 @@ def test_ordinary_mail_without_a_text_leaves_as_the_library_alone_sends_it(
     for send in (library.send, library.send_ungated):
         try:
             send(host, message)
-            outcomes.append(without_what_is_new(on_the_wire(smtp)))
         except Exception as error:
             outcomes.append(repr(error))
+        else:
+            outcomes.append(without_what_is_new(on_the_wire(smtp)))
     assert outcomes[0] == outcomes[1]
 
 
-@pytest.mark.long
 @each_library
 def test_thousands_of_invitations_differ_only_in_what_is_added(library: Library, host: Host, smtp: Mailbox) -> None:
-    verdicts = [compare(host, smtp, library, write(seed)) for seed in range(2_000)]
-    counts = {verdict: verdicts.count(verdict) for verdict in set(verdicts)}
-    print(library.name, counts)
-    assert counts["same"] > 1_000
+    became = [compare(host, smtp, library, write(seed)) for seed in range(2_000)]
+    assert became.count("same") > 1_000

@@ -97,7 +97,7 @@ def test_autogenerate_finds_our_tables_once_and_drops_none(tmp_path: Path, bind_
         assert "optout_choice" in sa.inspect(engine).get_table_names()
 
 
-def test_h3_a_schema_of_the_hosts_metadata_is_kept(tmp_path: Path) -> None:
+def test_a_schema_of_the_hosts_metadata_is_kept(tmp_path: Path) -> None:
     try:
         with database_of("postgresql", tmp_path) as database:
             in_schema(database, "people")

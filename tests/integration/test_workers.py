@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.conftest import missing
-from tests.support.hosts import BASE_URL, KEY, Mailbox, smtp_server
+from tests.support.hosts import BASE_URL, KEY, Mailbox, smtp_server, until
 
 pytestmark = pytest.mark.long
 
@@ -38,7 +38,7 @@ MANUAL = (ROOT / "docs" / "workers.md").read_text()
 MODULES = dict(re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", MANUAL, re.MULTILINE | re.DOTALL))
 COMMANDS = {text.split()[0]: text for text in re.findall(r"^```shell\n(.*?)\n```$", MANUAL, re.MULTILINE)}
 REDIS = os.environ.get("OPTOUT_TEST_REDIS", "redis://127.0.0.1:6379")
-SECONDS = 25
+#: Seconds after which Celery's Redis gives a job of a killed worker to another one.
 VISIBILITY = 2
 
 
@@ -139,13 +139,6 @@ class Crew:
 
     def got(self) -> list[str]:
         return sorted(mail.rcpt_to[0].partition("@")[0] for mail in self.smtp.received)
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.05)
 
 
 @pytest.fixture(
