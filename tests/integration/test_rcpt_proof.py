@@ -64,24 +64,22 @@ def mailbox(rcpt: str) -> str:
     return f"{local}@{domain.rstrip('.')}".lower()
 
 
-def spell(library: Library, host: Host, person: str, rows: list[str]) -> None:
-    for number, row in enumerate(rows):
-        written = SPELLINGS[row](*person.split("@"))
-        to = ("Jane", written) if number % 2 else written
-        with suppress(ValueError, smtplib.SMTPException):
-            library.send(host, library.invitation(host, Wanted([to], html=None)))
+def spell(library: Library, host: Host, person: str) -> None:
+    """Invite a person by every spelling, alone and behind a name."""
+    for spelling in SPELLINGS.values():
+        written = spelling(*person.split("@"))
+        for to in (written, ("Jane", written)):
+            with suppress(ValueError, smtplib.SMTPException):
+                library.send(host, library.invitation(host, Wanted([to], html=None)))
 
 
 @each_library
 def test_no_spelling_reaches_the_mailbox_of_a_muted_person(library: Library, host: Host, smtp: Mailbox) -> None:
-    muted = {f"jane{number}@example.org" for number in range(1_000)}
+    muted = {f"jane{number}@example.org" for number in range(20)}
     for person in muted:
         say(host, True, person)
-    every = list(SPELLINGS)
-    for number, person in enumerate(sorted(muted)):
-        start = number * 10 % len(every)
-        spell(library, host, person, (every + every)[start : start + 10])
-    spell(library, host, "bob@example.org", every)
+    for person in (*muted, "bob@example.org"):
+        spell(library, host, person)
     reached = {mailbox(rcpt) for mail in smtp.received for rcpt in mail.rcpt_to}
     assert muted.isdisjoint(reached) and "bob@example.org" in reached
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tests.support.hosts import until
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -29,7 +31,7 @@ def link_in(text: str) -> str:
 
 def read(page: Page) -> None:
     """Wait as long as a person looks at a page, at least, after it is painted."""
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+    until(lambda: page.evaluate("performance.getEntriesByName('first-contentful-paint').length"), "a painted page")
     page.wait_for_timeout(500)
 
 
