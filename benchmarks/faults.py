@@ -21,7 +21,8 @@ from tests.support.crashes import MARKS
 from tests.support.databases import KINDS, Database, NoServer, database_of
 from tests.support.deploys import deploy
 from tests.support.differential import compare
-from tests.support.faults import FAULTS, Tally, rehearse, scene
+from tests.support.fault_tally import Tally, rehearse
+from tests.support.faults import FAULTS, scene
 from tests.support.hosts import KEY, OLD, Host, Mailbox, dispose, make_host, smtp_server
 from tests.support.races import crowd, race
 

@@ -17,10 +17,12 @@ from typing import Any, NamedTuple
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from tests.conftest import CHROMIUM_ARGUMENTS, find_chromium
+from tests.support.example import example
 from tests.support.example_pages import PAGES
-from tests.support.hosts import Mailbox, example, smtp_server
-from tests.support.page_states import HOSTED, MAILS, SCRIPTED, Stage, stage
+from tests.support.hosts import Mailbox, smtp_server
+from tests.support.page_states import HOSTED, MAILS, SCRIPTED
 from tests.support.page_states import STATES as OWN
+from tests.support.stage import Stage, stage
 
 STATES = {**OWN, **HOSTED, **MAILS}
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from urllib.parse import urlencode, urljoin
 
-from tests.support.walk import A_GLANCE, NO, SIGNAL, UNDO, Form, Web
+from tests.support.story import NO, UNDO
+from tests.support.walk import A_GLANCE, SIGNAL, Form, Web
 
 from .host import OPPORTUNITIES
 from .judge import Pair, Press

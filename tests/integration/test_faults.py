@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from flask_optout.choices import repository
 from tests.support.databases import KINDS, Database
-from tests.support.faults import FAULTS, Fault, Tally, rehearse, scene
+from tests.support.fault_tally import Tally, rehearse
+from tests.support.faults import FAULTS, Fault, scene
 from tests.support.hosts import Host, Mailbox, dispose, make_host, say
 
 CASES = [(kind, fault) for kind in KINDS for fault in FAULTS if kind in fault.kinds]

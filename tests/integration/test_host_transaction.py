@@ -18,23 +18,13 @@ from flask_optout.mailers.flask_mail import Mail
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.databases import Database
+from tests.support.host_engines import emit_begin, write_ahead
 from tests.support.hosts import BASE_URL, KEY, Host, Mailbox, dispose, say, smtp_server
-from tests.support.races import emit_begin
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("minutes_over")]
 
 JANE = ("jane@x.org", "beta-42")
 visits = sa.Table("visit", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))
-
-
-def write_ahead(engine: sa.Engine) -> None:
-    with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-
-
-def from_now_on_emit_begin(engine: sa.Engine) -> None:
-    emit_begin(engine)
-    engine.dispose()
 
 
 IN_MEMORY = {
@@ -43,9 +33,9 @@ IN_MEMORY = {
 }
 FILES: dict[str, list[Callable[[sa.Engine], None]]] = {
     "SQLite": [],
-    "SQLite, a host that emits BEGIN": [from_now_on_emit_begin],
+    "SQLite, a host that emits BEGIN": [emit_begin],
     "SQLite, write-ahead log": [write_ahead],
-    "SQLite, write-ahead log, a host that emits BEGIN": [write_ahead, from_now_on_emit_begin],
+    "SQLite, write-ahead log, a host that emits BEGIN": [write_ahead, emit_begin],
 }
 
 

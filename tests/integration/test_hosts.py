@@ -14,7 +14,8 @@ from flask_optout import ConfigurationError, OptOut
 from flask_optout.mailers.flask_mail import Invitation, Mail
 from tests.support.host_kinds import HOSTS, Build, Plan
 from tests.support.hosts import Mailbox, http_server
-from tests.support.walk import A_GLANCE, NO, Form, walk
+from tests.support.story import NO
+from tests.support.walk import A_GLANCE, Form, walk
 
 pytestmark = pytest.mark.long
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.gunicorn import gunicorn
 from tests.support.hosts import Mailbox
-from tests.support.walk import NO, SIGNAL, Web, links, walk
+from tests.support.story import NO
+from tests.support.walk import SIGNAL, Web, links, walk
 
 pytestmark = pytest.mark.long
 

@@ -37,10 +37,15 @@ def store_at(url: sa.URL | str) -> Iterator[Store]:
     engine.dispose()
 
 
-def in_order(store: Store, monkeypatch: pytest.MonkeyPatch) -> EmailLog:
-    """An Email Log whose rows, which have no order within a minute, have the one in which they are written."""
+def number_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows, which have no order within a minute, get the one in which they are written."""
     numbers = count()
     monkeypatch.setattr(records, "new_id", lambda: id_at(now()) + next(numbers))
+
+
+def in_order(store: Store, monkeypatch: pytest.MonkeyPatch) -> EmailLog:
+    """An Email Log whose rows have the order in which they are written."""
+    number_rows(monkeypatch)
     return EmailLog(store, TABLES)
 
 

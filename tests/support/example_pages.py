@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page
 
-from tests.support.hosts import Example
+from tests.support.example import Example
 from tests.support.story import press
 
 

@@ -1,24 +1,19 @@
-"""What can go wrong with a store, made to happen, and what a host does meanwhile."""
+"""What can go wrong with a store, made to happen."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import flask_mail
 import sqlalchemy as sa
 
-from flask_optout import OptOutError
 from tests.support.databases import Database
 from tests.support.hosts import Host, Mailbox, dispose, make_host
 from tests.support.proxies import Proxy
 
-MUTED_WORDS = "You will get no more invitations"
 PORTS = {"postgresql": 5432, "mariadb": 3306}
 #: Time-outs as a host sets them on its engine; drivers set none by themselves.
 ENGINE: dict[str, dict[str, Any]] = {
@@ -46,9 +41,30 @@ class Scene:
     engine: sa.Engine
 
     def run(self, statement: str) -> None:
-        with self.engine.connect() as connection:
+        with self.engine.begin() as connection:
             connection.execute(sa.text(statement))
+
+    @property
+    def hosts_engine(self) -> sa.Engine:
+        with self.host.app.app_context():
+            return self.host.db.engine
+
+    @contextmanager
+    def connecting(self, statement: str) -> Iterator[None]:
+        """Meanwhile each connection of the host's begins with this statement."""
+        engine = self.hosts_engine
+
+        def on_connect(connection: Any, record: Any) -> None:
+            cursor = connection.cursor()
+            cursor.execute(statement)
+            cursor.close()
             connection.commit()
+
+        engine.dispose()
+        sa.event.listen(engine, "connect", on_connect)
+        yield
+        sa.event.remove(engine, "connect", on_connect)
+        engine.dispose()
 
 
 @contextmanager
@@ -182,20 +198,8 @@ def read_only(scene: Scene) -> Iterator[None]:
         "postgresql": "SET default_transaction_read_only = on",
         "mariadb": "SET SESSION TRANSACTION READ ONLY",
     }
-
-    def on_connect(connection: Any, record: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute(statements[scene.database.kind])
-        cursor.close()
-        connection.commit()
-
-    with scene.host.app.app_context():
-        engine = scene.host.db.engine
-    engine.dispose()
-    sa.event.listen(engine, "connect", on_connect)
-    yield
-    sa.event.remove(engine, "connect", on_connect)
-    engine.dispose()
+    with scene.connecting(statements[scene.database.kind]):
+        yield
 
 
 @contextmanager
@@ -216,26 +220,15 @@ def full(scene: Scene) -> Iterator[None]:
             except sa.exc.OperationalError:
                 failures += 1
         filling.commit()
-
-    def on_connect(connection: Any, record: Any) -> None:
-        connection.execute(f"PRAGMA max_page_count = {pages}")
-
-    with scene.host.app.app_context():
-        engine = scene.host.db.engine
-    engine.dispose()
-    sa.event.listen(engine, "connect", on_connect)
-    yield
-    sa.event.remove(engine, "connect", on_connect)
-    engine.dispose()
+    with scene.connecting(f"PRAGMA max_page_count = {pages}"):
+        yield
 
 
 @contextmanager
 def pool_exhausted(scene: Scene) -> Iterator[None]:
-    with scene.host.app.app_context():
-        engine = scene.host.db.engine
     with ExitStack() as stack:
         for _ in range(15):
-            stack.enter_context(engine.connect())
+            stack.enter_context(scene.hosts_engine.connect())
         yield
 
 
@@ -277,52 +270,3 @@ FAULTS = [
     # A process that runs has opened its data key already, and the choices are there.
     Fault("table of keys missing", renamed("optout_meta"), sends=True, presses=True),
 ]
-
-
-@dataclass
-class Tally:
-    """What was tried, and what must not have happened."""
-
-    tried: int = 0
-    muted_invited: int = 0
-    false_pages: int = 0
-    lost: int = 0
-    slowest: float = 0.0
-    sent: list[bool] = field(default_factory=list)
-    recorded: list[bool] = field(default_factory=list)
-    plain_lost: int = 0
-
-    def timed(self, call: Callable[[], Any]) -> Any:
-        self.tried += 1
-        start = time.monotonic()
-        try:
-            return call()
-        finally:
-            self.slowest = max(self.slowest, time.monotonic() - start)
-
-
-def rehearse(scene: Scene, fault: Fault, tally: Tally, round: int = 0) -> None:
-    """Mute Jane, then let the fault happen: send to her and to Ann, let Bob press, and look what came of it."""
-    host, smtp = scene.host, scene.smtp
-    jane, ann, bob = (f"{name}{round}@example.org" for name in ("jane", "ann", "bob"))
-    with host.app.app_context():
-        assert host.press(host.path(jane), "mute")[0] == 200
-        path = host.path(bob)
-    with fault.make(scene), host.app.app_context():
-        for person in (jane, ann):
-            try:
-                tally.timed(partial(host.mail.send, host.invitation(person)))
-            except OptOutError as error:
-                assert "@" not in str(error)
-        host.mail.send(flask_mail.Message("Reset your password", recipients=[jane], body="Not an invitation."))
-        # As htmx asks for it: the answer is the page that is true after the press.
-        status, said = tally.timed(lambda: host.press(path, "mute"))
-    tally.sent.append(bool([mail for mail in smtp.to(ann) if "List-Id" in mail.message]))
-    tally.recorded.append(status == 200)
-    invited = [mail for mail in smtp.to(jane) if "List-Id" in mail.message]
-    tally.muted_invited += len(invited)
-    tally.plain_lost += 1 - (len(smtp.to(jane)) - len(invited))
-    tally.false_pages += {200: MUTED_WORDS not in said, 503: MUTED_WORDS in said}.get(status, True)
-    with host.app.app_context():
-        tally.lost += host.optout.may_invite(jane, "beta-42")
-        tally.lost += status == 200 and host.optout.may_invite(bob, "beta-42")

@@ -1,15 +1,11 @@
-"""A host app as a developer would write it, what stands around it (a mail server, a web server), and the example."""
+"""A host app as a developer would write it, and what stands around it: a mail server, a web server."""
 
 from __future__ import annotations
 
 import email
 import email.policy
-import os
-import re
-import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -301,43 +297,6 @@ def wait_for(server: subprocess.Popen[Any], port: int) -> None:
         return listens(port)
 
     until(is_up, f"{server.args!r}")
-
-
-@dataclass
-class Example:
-    """The example app as a process of its own, and where it says that it is to be opened."""
-
-    process: subprocess.Popen[str]
-    url: str
-
-    def stop(self) -> str:
-        """Press Ctrl-C; gives what it wrote to standard error."""
-        self.process.send_signal(signal.SIGINT)
-        return self.process.communicate(timeout=60)[1]
-
-
-@contextmanager
-def example(*arguments: str, module: str = "example_app", **environment: str) -> Iterator[Example]:
-    """Start the example with the README's command, less its virtual environment."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-        # A shell lets its jobs in the background ignore Ctrl-C, and so do those whom they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    try:
-        assert process.stdout is not None
-        greeting = re.search(r"http://\S+", process.stdout.readline())
-        if greeting is None:
-            raise AssertionError(process.communicate()[1])
-        yield Example(process, greeting[0])
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate()
 
 
 def settle() -> None:

@@ -15,8 +15,10 @@ import sqlalchemy as sa
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
-from tests.support.faults import MUTED_WORDS
+from tests.support.fault_tally import MUTED_WORDS
+from tests.support.host_engines import emit_begin
 from tests.support.hosts import Host, say
+from tests.support.pressing import AGAIN
 
 #: What two visitors press at the same moment, and whether the choice mutes before.
 PAIRS = [
@@ -29,7 +31,6 @@ PAIRS = [
     (False, "one-click", "one-click"),
     (False, "one-click", "mute"),
 ]
-ASKED = "To confirm, press"
 #: What an answer says, and whether it says that no invitation comes any more.
 WORDS = {
     MUTED_WORDS: True,
@@ -91,7 +92,7 @@ def _judge(host: Host, who: str, answers: list[tuple[int, str]], outcome: Outcom
     outcome.refused += sum(status != 200 for status, _ in answers)
     with host.app.app_context():
         muted = not host.optout.may_invite(who, "beta-42")
-    asked = [ASKED in text for _, text in answers]
+    asked = [AGAIN in text for _, text in answers]
     told = [
         {says for words, says in WORDS.items() if words in text}
         for (_, text), was_asked in zip(answers, asked, strict=True)
@@ -116,16 +117,6 @@ def crowd(host: Host, writers: int, rounds: int) -> Iterator[tuple[int, bool]]:
             with host.app.app_context():
                 for who, status in zip(people, statuses, strict=True):
                     yield status, not host.optout.may_invite(who, "beta-42")
-
-
-def emit_begin(engine: sa.Engine) -> None:
-    """The recipe of SQLAlchemy's manual for SQLite's transactions, which many hosts have installed."""
-
-    def on_connect(connection: object, record: object) -> None:
-        connection.isolation_level = None  # type: ignore[attr-defined]
-
-    sa.event.listen(engine, "connect", on_connect)
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
 
 
 RECIPES: dict[str, Callable[[sa.Engine], None]] = {"plain": lambda engine: None, "emits BEGIN": emit_begin}

@@ -20,6 +20,7 @@ WORDS = {
     "ja": "興味がありませんか？",
     "ar": "غير مهتم؟",
 }
+NO, UNDO = WORDS["en"], "I've changed my mind."
 
 
 def link_in(text: str) -> str:

@@ -11,10 +11,9 @@ from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from tests.support.hosts import Mailbox, Received
+from tests.support.story import NO, UNDO
 
 SIGNAL = "List-Unsubscribe=One-Click"
-NO = "Not Interested?"
-UNDO = "I've changed my mind."
 #: Seconds; whoever presses faster has not read the page.
 A_GLANCE = 0.45
 

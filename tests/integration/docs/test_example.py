@@ -16,8 +16,8 @@ from example_app import create_app
 from example_app.mailbox import MailServer
 from tests.conftest import page_of
 from tests.support.axe import violations
+from tests.support.example import Example, example
 from tests.support.example_pages import PAGES, open_newest
-from tests.support.hosts import Example, example
 from tests.support.quick_start import EXAMPLE as COMMAND
 from tests.support.story import press
 

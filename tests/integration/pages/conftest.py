@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.hosts import Mailbox, smtp_server
-from tests.support.page_states import Stage, stage
+from tests.support.stage import Stage, stage
 
 
 @pytest.fixture(scope="module")

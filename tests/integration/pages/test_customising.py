@@ -16,8 +16,7 @@ from flask_optout.mailers.flask_mail import Invitation
 from flask_optout.pages.routing import HOME
 from tests.conftest import MakeHost, page_of
 from tests.support.hosts import Host, Mailbox, free_port, http_server
-from tests.support.page_states import NO, UNDO
-from tests.support.story import press
+from tests.support.story import NO, UNDO, press
 
 pytestmark = pytest.mark.usefixtures("minutes_over")
 

@@ -11,8 +11,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.conftest import page_of
 from tests.support.axe import violations
-from tests.support.page_states import CANDIDATE, HOSTED, MAILS, NO, STATES, UNDO, Stage
-from tests.support.story import press, read
+from tests.support.page_states import CANDIDATE, HOSTED, MAILS, STATES
+from tests.support.stage import Stage
+from tests.support.story import NO, UNDO, press, read
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("pushed")]
 

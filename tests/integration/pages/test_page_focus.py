@@ -10,8 +10,9 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import page_of
 from tests.support.hosts import say
-from tests.support.page_states import CANDIDATE, HOSTED, NO, OPERATOR, UNDO, Stage
-from tests.support.story import press
+from tests.support.page_states import CANDIDATE, HOSTED, OPERATOR
+from tests.support.stage import Stage
+from tests.support.story import NO, UNDO, press
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("pushed")]
 

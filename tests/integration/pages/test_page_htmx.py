@@ -16,8 +16,7 @@ from flask_optout.testing import broken_store
 from flask_optout.wiring import current_state
 from tests.conftest import page_of
 from tests.support.hosts import Host
-from tests.support.page_states import NO, UNDO
-from tests.support.story import press, read
+from tests.support.story import NO, UNDO, press, read
 
 pytestmark = pytest.mark.long
 

@@ -6,8 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.host_pages import dress
 from tests.support.hosts import Host, Mailbox, say
-from tests.support.page_states import NO, UNDO
-from tests.support.story import link_in, press
+from tests.support.story import NO, UNDO, link_in, press
 
 
 def test_a_candidate_mutes_and_changes_their_mind(served: Host, smtp: Mailbox, page: Page) -> None:

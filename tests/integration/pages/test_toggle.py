@@ -10,8 +10,7 @@ from flask_optout.testing import broken_store
 from tests.conftest import page_of
 from tests.support.host_pages import dress
 from tests.support.hosts import Host
-from tests.support.page_states import NO, UNDO
-from tests.support.story import press, read
+from tests.support.story import NO, UNDO, press, read
 
 NO_MORE = "You will get no more invitations to Pixel Beta."
 AGAIN = "You can be invited to Pixel Beta again."

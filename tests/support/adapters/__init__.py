@@ -1,6 +1,7 @@
-"""Every adapter, and every way out that its library offers, behind one face: what an adapter is held to.
+"""Every adapter, and every way out that its library offers, behind one interface.
 
-To hold a new adapter to it, add a ``Library`` for it to ``LIBRARIES``: every test below runs with it then.
+To hold a new adapter to what every adapter promises, add a ``Library`` for it to ``LIBRARIES``: each test that one of
+these decorators marks runs with it then.
 """
 
 from __future__ import annotations
@@ -29,11 +30,7 @@ def each_library(test: Test) -> Test:
 
 def each_way(test: Test) -> Test:
     """Run a test with each way out of each library, as ``library`` and ``way``."""
-    return _each(
-        test,
-        "library, way",
-        [_row(library, name, name, walked=True) for library in LIBRARIES for name in library.ways],
-    )
+    return _each(test, "library, way", [_row(library, name, name, walked=True) for library, name in WAYS])
 
 
 def each_way_to_send_many(test: Test) -> Test:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,8 +11,9 @@ from flask_optout.invitations.gate import OnError
 from tests.support import postbox
 from tests.support.hosts import Host
 from tests.support.library import Many, Wanted, Way, over_smtp, pair
+from tests.support.quick_start import ROOT, blocks
 
-MANUAL = (Path(__file__).parents[3] / "docs" / "adapters.md").read_text()
+MANUAL = (ROOT / "docs" / "adapters.md").read_text()
 
 
 class Postbox:
@@ -31,11 +30,7 @@ class Postbox:
             "Client.send_invitations": self.send_invitations,
             "Client.deliver": self._deliver,
         }
-        [code] = [
-            code
-            for code in re.findall(r"^```python\n(.*?)^```$", MANUAL, re.MULTILINE | re.DOTALL)
-            if "postbox" in code
-        ]
+        [code] = [code for code in blocks("python", MANUAL) if "postbox" in code]
         self._adapter: Any = ModuleType("postbox_adapter")
         sys.modules["postbox"] = postbox
         sys.modules["postbox_adapter"] = self._adapter
