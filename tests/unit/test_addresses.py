@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flask_optout.addresses import Address, Recipient, parse, unfolded
+from flask_optout.addresses import Address, Recipient, parse, plain_people, unfolded
 from flask_optout.errors import AddressError, InvitationError
 
 
@@ -192,6 +192,29 @@ def test_the_fast_path_agrees_with_the_slow_one(local: str, domain: str) -> None
             parse(f"({domain}){local}@{domain}")
     else:
         assert parse(f"(comment){local}@{domain}") == fast
+
+
+plain = st.builds(lambda number: f"person{number}@x.org", st.integers(0, 99))
+parts = st.text("aB1+.@-\n ü\"'=?", max_size=6)
+odd = st.builds(lambda local, domain: f"{local}@{domain}", parts, st.sampled_from(["x.org", "X.org.", "-x", "ü.de"]))
+
+
+@given(st.lists(plain | plain | plain | odd | parts | st.tuples(parts, plain), max_size=90))
+@example(["ann@x.org", "Bob@X.org"])
+def test_many_are_read_as_each_of_them_is(asked: list[Recipient]) -> None:
+    people = plain_people(asked)
+    assert people is None or people == [canonical(recipient).encode() for recipient in asked]
+
+
+ODD = ["example.org", "a@@x.org", "a@b@x.org", "@x.org", "a@", ".a@x.org", "a.@x.org", "a..b@x.org", "a@x..org"]
+ODD += ["a\nb@x.org", "a@x.org\n", "\na@x.org", "a@x.org\nb@x.org", "", "a@-x.org", "a@x_y.org", "a b@x.org"]
+ODD += [f"{'a' * 260}@x.org", "=?utf-8?q?jane?=@x.org", "jane+2@x.org", "Jane <jane@x.org>", '"jane"@x.org']
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("neighbours", [(), ("ann@x.org",)], ids=["alone", "among others"])
+def test_an_odd_address_is_never_taken_for_a_plain_one(odd: str, neighbours: tuple[str, ...]) -> None:
+    assert plain_people([*neighbours, odd, *neighbours]) is None
 
 
 @pytest.mark.parametrize("recipient", ["jane@x.org", ("Jane", "jane@x.org")])

@@ -18,42 +18,11 @@ def rows(host: Host) -> list[tuple[bool, str, int | None]]:
         return [(bool(muted), source, batch) for muted, source, batch in connection.execute(query)]
 
 
-def test_an_import_adds_mutes_and_leaves_one_that_stands_as_it_is(host: Host) -> None:
-    say(host, True)
-    say(host, False, "bob@x.org")
-    people = [(parse(who), "beta-42") for who in ("jane@x.org", "bob@x.org", "ann@x.org", "ann@x.org")]
-    current_state().imports.add(7, people)
-    assert rows(host) == [(True, "import", 7), (True, "import", 7), (True, "page", None)]
-    current_state().imports.add(8, [])
-
-
-def test_what_host_code_mutes_is_no_imports_any_more(host: Host) -> None:
-    say(host, True)
-    current_state().imports.add(7, [(parse("bob@x.org"), "beta-42")])
-    current_state().choices.add_mutes([(parse(who), "beta-42") for who in ("jane@x.org", "bob@x.org")], "phone")
-    assert rows(host) == [(True, "page", None), (True, "phone", None)]
-
-
-def test_the_order_of_rows_says_nothing_about_the_order_of_an_import(host: Host) -> None:
-    """V4: they are written by pseudonym."""
-    people = [(parse(f"person{number}@x.org"), "beta-42") for number in range(50)]
-    written: list[bytes] = []
-
-    def note(
-        connection: object, cursor: object, statement: str, parameters: list[tuple[bytes, bytes]], *more: object
-    ) -> None:
-        if statement.startswith("INSERT INTO optout_choice"):
-            written.extend(bytes(each[1]) for each in parameters if isinstance(each, tuple))
-
-    sa.event.listen(host.db.engine, "before_cursor_execute", note)
-    current_state().imports.add(7, people)
-    assert len(written) == 50 and written == sorted(written)
-
-
 JANE, BOB, ANN, KIM = (f"{name}@x.org" for name in ("jane", "bob", "ann", "kim"))
 
 
 def imported(*people: str, into: int | None = None) -> int:
+    """Import mutes of these people, as an import of its own or as more of one; gives its number."""
     imports: Imports = current_state().imports
     number = imports.begin("list.csv", len(people)) if into is None else into
     imports.add(number, [(parse(who), "beta-42") for who in people])
@@ -67,6 +36,37 @@ def muted(host: Host, *people: str) -> list[str]:
 def repeats(host: Host) -> list[int]:
     with host.db.engine.connect() as connection:
         return list(connection.scalars(sa.text("SELECT batch FROM optout_import_repeat ORDER BY batch")))
+
+
+def test_an_import_adds_mutes_and_leaves_one_that_stands_as_it_is(host: Host) -> None:
+    say(host, True, JANE)
+    say(host, False, BOB)
+    number = imported(JANE, BOB, ANN, ANN)
+    imported()
+    assert rows(host) == [(True, "import", number), (True, "import", number), (True, "page", None)]
+
+
+def test_what_host_code_mutes_is_no_imports_any_more(host: Host) -> None:
+    say(host, True, JANE)
+    imported(BOB)
+    current_state().choices.add_mutes([(parse(who), "beta-42") for who in (JANE, BOB)], "phone")
+    assert rows(host) == [(True, "page", None), (True, "phone", None)]
+
+
+def test_an_import_is_written_in_the_order_of_its_pseudonyms(host: Host) -> None:
+    """So the order of the rows tells nothing about the order of the file."""
+    people = [f"person{number}@x.org" for number in range(50)]
+    written: list[bytes] = []
+
+    def note(
+        connection: object, cursor: object, statement: str, parameters: list[tuple[bytes, bytes]], *more: object
+    ) -> None:
+        if statement.startswith("INSERT INTO optout_choice"):
+            written.extend(bytes(each[1]) for each in parameters if isinstance(each, tuple))
+
+    sa.event.listen(host.db.engine, "before_cursor_execute", note)
+    imported(*people)
+    assert len(written) == 50 and written == sorted(written)
 
 
 def test_imports_are_numbered_and_kept_with_their_name_and_rows(host: Host) -> None:

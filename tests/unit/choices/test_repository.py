@@ -14,6 +14,7 @@ from flask_optout.choices.repository import Choices
 from flask_optout.choices.store import Store
 from flask_optout.choices.tables import ChoiceTables
 from flask_optout.wiring import current_state
+from tests.support.email_log import statements
 from tests.support.hosts import Host, say
 
 
@@ -86,17 +87,12 @@ def test_choices_need_no_flask(tmp_path: Path) -> None:
 
 def test_one_look_is_one_statement(host: Host) -> None:
     say(host, True)
-    statements: list[str] = []
-    sa.event.listen(
-        host.db.engine,
-        "before_cursor_execute",
-        lambda connection, cursor, statement, *more: statements.append(statement),
-    )
-    assert not host.optout.may_invite("jane+2@x.org", "beta-42")
-    assert len(statements) == 1
-    with current_state().choices.looking() as muted:
-        assert muted(parse("jane@x.org"), "beta-42") and not muted(parse("bob@x.org"), "beta-42")
-    assert len(statements) == 3
+    with statements(host) as seen:
+        assert not host.optout.may_invite("jane+2@x.org", "beta-42")
+        assert len(seen) == 1
+        with current_state().choices.looking() as muted:
+            assert muted(parse("jane@x.org"), "beta-42") and not muted(parse("bob@x.org"), "beta-42")
+        assert len(seen) == 3
 
 
 @pytest.mark.parametrize(
