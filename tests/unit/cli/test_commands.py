@@ -9,32 +9,24 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from click.testing import Result
 from flask import Flask
 from flask.cli import ScriptInfo
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_optout import OptOut
 from flask_optout.cli.commands import optout_cli
+from flask_optout.cli.terminal import WIDTH
 from flask_optout.email_log.tables import PER_MINUTE
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.command_line import on_terminal
 from tests.support.email_log import post, sent
 from tests.support.hosts import KEY, OLD, Host, say
-
-pytestmark = pytest.mark.usefixtures("minutes_over")
+from tests.support.people import run
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "cli.md").read_text()
 COMMANDS = sorted(optout_cli.commands)
-COLUMNS = 80
-
-
-def run(host: Host, *arguments: str) -> Result:
-    return host.app.test_cli_runner().invoke(args=["optout", *arguments])
-
-
 #: What each command is given, where it needs something.
 GIVEN = {
     "erase": ["jane@example.org"],
@@ -63,16 +55,18 @@ def test_an_app_that_does_not_start_gets_its_error_alone(command: str) -> None:
     assert "Did you mean OPTOUT_BASE_URL?" in said and "Traceback" not in said
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
-def test_help_has_an_example_and_the_exit_status(host: Host, command: list[str]) -> None:
-    result = run(host, *command, "--help")
-    assert result.exit_code == 0
-    assert re.search(r"Example:\s+flask optout ", result.output)
-    assert result.output.count("Exit status: 0 ") == 1
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_is_whole_and_fits_and_has_an_example_and_the_exit_status(host: Host, command: str) -> None:
+    status, said = run(host, *command.split(), "--help")
+    assert status == 0 and max(map(len, said.splitlines())) <= WIDTH and "…" not in said
+    assert re.search(r"Example:\s+flask optout ", said) and said.count("Exit status: 0 ") == 1
+    for name in [command] if command else COMMANDS:
+        first = " ".join((optout_cli.commands[name].help or "").split("\n\n")[0].split())
+        assert first.endswith(".") and first in " ".join(said.split())
 
 
 def test_help_says_why_there_is_no_list_and_no_unmute(host: Host) -> None:
-    said = " ".join(run(host, "--help").output.split())
+    said = " ".join(run(host, "--help")[1].split())
     assert "deliberately no list: who opted out is for nobody but themselves to know" in said
     assert "no unmute either: only the candidate can undo" in said
     assert not {"list", "unmute", "undo", "show"} & set(COMMANDS)
@@ -82,18 +76,8 @@ def test_the_manual_names_every_command() -> None:
     assert sorted(re.findall(r"^\| `([\w-]+)", PAGE, re.MULTILINE)) == COMMANDS
 
 
-@pytest.mark.parametrize("name", ["", *sorted(optout_cli.commands)])
-def test_help_is_whole_and_fits(host: Host, name: str) -> None:
-    said = run(host, *name.split(), "--help").output
-    assert max(map(len, said.splitlines())) <= COLUMNS and "…" not in said
-    for command in optout_cli.commands.values() if not name else [optout_cli.commands[name]]:
-        first = " ".join((command.help or "").split("\n\n")[0].split())
-        assert first.endswith(".") and first in " ".join(said.split())
-
-
 def test_every_command_is_in_one_section(host: Host) -> None:
-    names = re.findall(r"^  ([a-z][\w-]+)  ", run(host, "--help").output, re.MULTILINE)
-    assert sorted(names) == sorted(optout_cli.commands)
+    assert sorted(re.findall(r"^  ([a-z][\w-]+)  ", run(host, "--help")[1], re.MULTILINE)) == COMMANDS
 
 
 def test_the_commands_are_there_before_the_app_has_an_optout() -> None:
@@ -102,6 +86,7 @@ def test_the_commands_are_there_before_the_app_has_an_optout() -> None:
     assert getattr(import_module(module), name) is optout_cli
 
 
+@pytest.mark.usefixtures("minutes_over")
 def test_prune_deletes_what_is_too_old_and_breaks_no_link(make: MakeHost) -> None:
     host = make(operator=lambda: "Olga", MAIL_SUPPRESS_SEND=True)
     client = host.app.test_client()
@@ -113,9 +98,8 @@ def test_prune_deletes_what_is_too_old_and_breaks_no_link(make: MakeHost) -> Non
             connection.execute(sa.text(f"update optout_email_log set id = id - {91 * 24 * 60 * PER_MINUTE}"))
         kept = sent(host, "joan@example.org")
         older = "1 invitation older than 90 days from the Email Log.\n"
-        assert run(host, "prune", "--dry-run").output == f"Would delete {older}"
-        answer = run(host, "prune")
-        assert (answer.exit_code, answer.output) == (0, f"Deleted {older}")
+        assert run(host, "prune", "--dry-run") == (0, f"Would delete {older}")
+        assert run(host, "prune") == (0, f"Deleted {older}")
         assert (client.get(path).status_code, client.get(kept).status_code) == (404, 200)
         with host.db.engine.connect() as connection:
             assert connection.scalar(sa.text("select count(*) from optout_resend")) == 0
@@ -129,10 +113,9 @@ def test_a_key_is_taken_away_only_after_a_question_on_a_terminal(make: MakeHost)
         current_state().key_slots.open()
     host = make(OPTOUT_KEYS=[KEY, OLD], SQLALCHEMY_DATABASE_URI=old.app.config["SQLALCHEMY_DATABASE_URI"])
     with host.app.app_context():
-        current_state().key_slots.open()
-        assert "Take the store away from 1 older key? [y/N]:" in on_terminal(
-            optout_cli, "rotate-key", answer="n\n", app=host.app
-        )
-        assert current_state().key_slots.old() == 1
-        assert "Remove the older ones" in on_terminal(optout_cli, "rotate-key", answer="y\n", app=host.app)
-        assert current_state().key_slots.old() == 0
+        slots = current_state().key_slots
+        slots.open()
+        question, done = "Take the store away from 1 older key? [y/N]:", "Remove the older ones"
+        for answer, said, left in (("n\n", question, 1), ("y\n", done, 0)):
+            assert said in on_terminal(optout_cli, "rotate-key", answer=answer, app=host.app)
+            assert slots.old() == left

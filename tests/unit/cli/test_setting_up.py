@@ -15,12 +15,11 @@ from flask_sqlalchemy import SQLAlchemy
 
 from flask_optout import OptOut
 from flask_optout.cli.commands import optout_cli
+from flask_optout.cli.terminal import WIDTH
 from flask_optout.doctor.setup import LIBRARIES
 from flask_optout.wiring import current_state
 from tests.support.command_line import on_terminal
 from tests.support.hosts import KEY, Host
-
-COLUMNS = 80
 
 
 def run(host: Host, *arguments: str) -> str:
@@ -59,7 +58,7 @@ def test_init_names_what_is_missing_and_the_lines_to_paste(host: Host) -> None:
     assert 'OPTOUT_JOURNAL = "/var/lib/(your app)/optout.journal"' in said
     assert 'OptOut(db, app, operator=lambda: session.get("operator"))' in said
     assert said.endswith("90 days from the Email Log:\n\n    0 4 * * *  cd FOLDER && PYTHON -m flask optout prune\n")
-    assert max(map(len, said.splitlines())) <= COLUMNS
+    assert max(map(len, said.splitlines())) <= WIDTH
 
 
 def begin(app: Callable[[], Flask]) -> tuple[int, str]:
@@ -80,7 +79,7 @@ def test_init_in_an_app_without_optout_says_how_to_begin(library: str, monkeypat
     code, said = begin(mailing)
     assert code == 1 and said.startswith("This app has no OptOut. Put this where the app is made,")
     assert f"from flask_optout.mailers.{LIBRARIES[library][0]} import Invitation, Mail" in said
-    assert max(map(len, said.splitlines())) <= COLUMNS
+    assert max(map(len, said.splitlines())) <= WIDTH
     [block] = re.findall(r"\n\n((?:    .*\n|\n)+?)\nIn a factory: ", said)
     [send] = re.findall(r"send this:\n\n    (.*)\n\nA new key", said)
     [key] = re.findall(r"OPTOUT_KEY=(\w{64})", said)
@@ -108,7 +107,7 @@ def test_where_no_library_is_used_init_names_one_that_is_installed() -> None:
     assert "from flask_optout.mailers.flask_mail import Invitation, Mail" in begin(lambda: Flask("new"))[1]
 
 
-def test_init_in_an_app_whose_settings_cannot_work_says_which(host: Host) -> None:
+def test_init_in_an_app_whose_settings_cannot_work_says_which() -> None:
     def unset() -> Flask:
         app = Flask("unset")
         app.config.update(SQLALCHEMY_DATABASE_URI="sqlite://", SECRET_KEY=KEY)
@@ -126,8 +125,8 @@ def test_alone_in_an_app_without_optout_it_says_where_to_begin() -> None:
 
 
 def test_colours_are_for_a_terminal_and_no_color_takes_them_off(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "\x1b[32mok" in on_terminal(optout_cli, app=host.app) and "\x1b[32mok" in on_terminal(
-        optout_cli, "init", app=host.app
-    )
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b" not in on_terminal(optout_cli, app=host.app) + on_terminal(optout_cli, "init", app=host.app)
+    for arguments in ([], ["init"]):
+        with monkeypatch.context() as patch:
+            assert "\x1b[32mok" in on_terminal(optout_cli, *arguments, app=host.app)
+            patch.setenv("NO_COLOR", "1")
+            assert "\x1b" not in on_terminal(optout_cli, *arguments, app=host.app)

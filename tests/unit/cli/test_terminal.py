@@ -41,7 +41,7 @@ def test_a_text_fits_behind_the_word_error_and_its_commands_stay_whole() -> None
 
 def test_an_apostrophe_begins_no_command() -> None:
     text = f"An opportunity's id is not a printable string, such as 'beta-42' or the ids' list {'and on ' * 12}"
-    assert max(map(len, filled(text).split("\n"))) <= 80
+    assert max(map(len, filled(text).split("\n"))) <= WIDTH
 
 
 LONG = {
@@ -102,7 +102,7 @@ def test_elsewhere_it_is_plain(make: MakeHost, tmp_path: Path, command: str) -> 
     host, arguments = prepared(make, tmp_path / "piped", command, 1, 3)
     result = host.app.test_cli_runner().invoke(args=["optout", *arguments])
     assert result.exit_code == 0 and result.output.endswith("\n")
-    assert LONG[command] not in result.output, "a label of nothing"
+    assert LONG[command] not in result.output
     assert not {"\r", "\x1b", "%", "#"} & set(result.output)
 
 
