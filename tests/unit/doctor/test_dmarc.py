@@ -1,4 +1,4 @@
-"""DMARC, line by line of RFC 9989, against a real DNS server."""
+"""DMARC, line by line of RFC 9989."""
 
 from __future__ import annotations
 
@@ -23,8 +23,6 @@ def at(name: str, *records: str) -> Zone:
 
 
 GOOD = "v=DMARC1; p=reject; rua=mailto:dmarc@invite.example"
-
-
 WELL = {"domain.dmarc.record"}
 
 
@@ -164,8 +162,7 @@ def test_trouble_in_dns_is_could_not_tell(ask: Ask, zone: Zone, trouble: str) ->
     """checkdmarc says that there is no record, or that the reports are not authorised."""
     troubled = {name: [trouble if value == "trouble" else value for value in values] for name, values in zone.items()}
     found = [finding for finding in looked_at(ask(troubled)) if finding.severity != "ok"]
-    assert found
-    assert all(finding.seen.startswith("Could not tell") for finding in found), found
+    assert found and all(finding.seen.startswith("Could not tell") for finding in found), found
 
 
 @pytest.mark.parametrize(

@@ -62,14 +62,17 @@ class Server:
         return answer(text=MUTED if self.muted and url == PROBE.landing else INVITED)
 
 
+Try = Callable[..., list[Finding]]
+
+
 @pytest.fixture
-def tried(monkeypatch: pytest.MonkeyPatch) -> Callable[[Server], list[Finding]]:
+def tried(monkeypatch: pytest.MonkeyPatch) -> Try:
     monkeypatch.setattr(module, "PAUSE", 0.0)
     monkeypatch.setattr(module, "WAIT", 0.0)
 
-    def tried(server: Server) -> list[Finding]:
+    def tried(server: Server, own_page: bool = False) -> list[Finding]:
         monkeypatch.setattr(module, "knock", server.knock)
-        return list(doors(PROBE, READER, EMAIL_LOG))
+        return list(doors(PROBE, READER, EMAIL_LOG, own_page=own_page))
 
     return tried
 
@@ -79,9 +82,8 @@ GET, POST = f"GET {PROBE.landing}", f"POST {PROBE.one_click}"
 ONE_CLICK = f"{POST} List-Unsubscribe=One-Click"
 
 
-def test_a_landing_page_of_the_hosts_without_a_button_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "knock", Server({GET: answer(text="Welcome.")}).knock)
-    assert ids(list(doors(PROBE, READER, EMAIL_LOG, own_page=True))) == {"doors.landing"}
+def test_a_landing_page_of_the_hosts_without_a_button_is_named(tried: Try) -> None:
+    assert ids(tried(Server({GET: answer(text="Welcome.")}), own_page=True)) == {"doors.landing"}
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_a_landing_page_of_the_hosts_without_a_button_is_named(monkeypatch: pyte
     ],
 )
 def test_what_a_server_answers(
-    tried: Callable[[Server], list[Finding]], answers: dict[str, Reply | NoReply], lost: set[str], found: set[str]
+    tried: Try, answers: dict[str, Reply | NoReply], lost: set[str], found: set[str]
 ) -> None:
     assert ids(tried(Server(answers))) == FINE - lost | found
 
@@ -136,7 +138,7 @@ def test_what_a_server_answers(
         ("<script src='/cdn-cgi/scripts/email-decode.js'></script>", {"/cdn-cgi/"}),
     ],
 )
-def test_scripts_of_others_are_named(tried: Callable[[Server], list[Finding]], page: str, found: set[str]) -> None:
+def test_scripts_of_others_are_named(tried: Try, page: str, found: set[str]) -> None:
     told = tried(Server({f"GET {READER.landing}": answer(text=INVITED + page)}))
     assert {finding.facts["sources"] for finding in told if finding.id == "doors.scripts"} == found
 
@@ -151,9 +153,7 @@ def test_scripts_of_others_are_named(tried: Callable[[Server], list[Finding]], p
         ({"/": "/"}, None),
     ],
 )
-def test_where_the_front_page_leads(
-    tried: Callable[[Server], list[Finding]], hops: dict[str, str], target: str | None
-) -> None:
+def test_where_the_front_page_leads(tried: Try, hops: dict[str, str], target: str | None) -> None:
     server = Server({f"GET {HERE}{path}": answer(302, Location=to) for path, to in hops.items()})
     told = [finding.facts["target"] for finding in tried(server) if finding.id == "doors.front.redirect"]
     assert told == ([target] if target else [])
@@ -161,12 +161,12 @@ def test_where_the_front_page_leads(
 
 
 @pytest.mark.parametrize(("days", "id"), [(90, "doors.certificate"), (5, "doors.certificate.soon")])
-def test_the_days_of_a_certificate_are_counted(tried: Callable[[Server], list[Finding]], days: int, id: str) -> None:
+def test_the_days_of_a_certificate_are_counted(tried: Try, days: int, id: str) -> None:
     finding = the(tried(Server({GET: answer(text=INVITED, expires=time.time() + days * 86_400 + 60)})), id)
     assert finding.facts["days"] == str(days)
 
 
-def test_a_choice_that_a_get_changes_is_told(tried: Callable[[Server], list[Finding]]) -> None:
+def test_a_choice_that_a_get_changes_is_told(tried: Try) -> None:
     server = Server()
     plain = server.knock
 
@@ -179,9 +179,7 @@ def test_a_choice_that_a_get_changes_is_told(tried: Callable[[Server], list[Find
     assert "doors.reading.changes" in ids(tried(server))
 
 
-def test_a_page_that_asks_to_press_once_more_is_pressed_by_the_same_words(
-    tried: Callable[[Server], list[Finding]],
-) -> None:
+def test_a_page_that_asks_to_press_once_more_is_pressed_by_the_same_words(tried: Try) -> None:
     once_more = "<form><button name='b7' value='x'>I've changed my mind.</button></form>"
     server = Server()
     plain, posts = server.knock, []

@@ -10,30 +10,34 @@ from flask_optout.doctor import examine as module
 from flask_optout.doctor.case import Case
 from flask_optout.doctor.examine import examine, message, ours
 from flask_optout.doctor.finding import Finding, tell
+from flask_optout.wiring import current_state
 from tests.support.findings import ids, the
 from tests.support.hosts import Host
 from tests.support.samples import LINK, OURS, PREFIX, SETTINGS, TOKEN, eml
 
 
 @pytest.mark.parametrize(
-    ("prefix", "url", "is_ours"),
+    ("url", "is_ours"),
     [
-        (PREFIX, LINK, True),
-        (PREFIX, OURS, True),
-        (PREFIX, LINK.upper(), True),
-        (PREFIX, f"{LINK}?utm_source=mail", True),
-        (PREFIX, f"{PREFIX}short", False),
-        (PREFIX, f"https://elsewhere.example/optout/{TOKEN}", False),
+        (LINK, True),
+        (OURS, True),
+        (LINK.upper(), True),
+        (f"{LINK}?utm_source=mail", True),
+        (f"{PREFIX}short", False),
+        (f"https://elsewhere.example/optout/{TOKEN}", False),
     ],
 )
-def test_which_url_is_a_candidates_link(prefix: str, url: str, is_ours: bool) -> None:
-    assert ours(prefix)(url) is is_ours
+def test_which_url_is_a_candidates_link(url: str, is_ours: bool) -> None:
+    assert ours(PREFIX)(url) is is_ours
 
 
 def test_nothing_personal_is_shown() -> None:
-    for finding in message(Case.of(SETTINGS, message=eml("no link", To="jane@x.example, joe@x.example")), PREFIX):
-        for text in (finding.seen, finding.why, finding.mend, finding.paste, *finding.details):
-            assert "jane" not in text and TOKEN not in text
+    sample = eml("no link", To="jane@x.example, joe@x.example", List_Unsubscribe=f"<http://x.example/{TOKEN}>")
+    found = list(message(Case.of(SETTINGS, message=sample), PREFIX))
+    assert {"message.recipient.wrong", "message.list-unsubscribe.wrong", "message.link.none"} <= ids(found)
+    for finding in found:
+        said = (finding.seen, finding.why, finding.mend, finding.paste, *finding.details)
+        assert not any(personal in text for text in said for personal in ("jane", TOKEN))
 
 
 def test_without_a_sample_the_doctor_says_how_to_get_one() -> None:
@@ -58,9 +62,8 @@ def test_a_link_of_another_key_is_told() -> None:
     assert "message.list-unsubscribe.other-key" in found
 
 
-def examined(host: Host, case: Case, **options: Any) -> list[Finding]:
-    groups = examine(host.app.extensions["optout"], case, **{"offline": True, **options})
-    return [finding for found in groups for finding in found]
+def examined(host: Host, case: Case) -> list[Finding]:
+    return [finding for found in examine(current_state(), case, offline=True) for finding in found]
 
 
 @pytest.mark.parametrize("sample", [None, eml()])
@@ -71,17 +74,16 @@ def test_offline_asks_nobody(host: Host, sample: bytes | None) -> None:
 
 
 def test_each_group_that_is_done_is_told(host: Host) -> None:
-    groups = examine(host.app.extensions["optout"], Case(), offline=True)
+    groups = examine(current_state(), Case(), offline=True)
     assert [found[0].group for found in groups] == ["setup", "domain", "message", "doors"]
 
 
 def test_a_group_that_breaks_leaves_the_others(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(*_: object) -> Any:
-        yield tell("domain.dkim.selector")
+        yield tell("setup.keys", count="1 key")
         raise KeyError("secret")
 
-    monkeypatch.setattr(module, "_domain", breaks)
-    monkeypatch.setattr(module, "_doors", lambda *_: [tell("doors.headers")])
-    found = examined(host, Case(author="x.example"), offline=False)
-    assert {"domain.dkim.selector", "domain.trouble.unknown", "doors.headers", "setup.store"} <= ids(found)
+    monkeypatch.setattr(module, "setup", breaks)
+    found = examined(host, Case())
+    assert {"setup.keys", "setup.trouble.unknown", "domain.offline", "doors.offline"} <= ids(found)
     assert not any("secret" in finding.seen for finding in found)
