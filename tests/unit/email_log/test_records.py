@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flask_optout import StoreUnavailable
 from flask_optout.addresses import parse
 from flask_optout.choices.store import Store
-from flask_optout.email_log import records as email_log
+from flask_optout.email_log import records as module
 from flask_optout.email_log.records import (
     MOST_RESENDS,
     SLOT,
@@ -89,7 +89,7 @@ def test_words_are_compared_without_case_accents_and_typographic_apostrophes(tex
 
 def test_ids_of_one_moment_do_not_collide(log: EmailLog, monkeypatch: pytest.MonkeyPatch) -> None:
     draws = iter([7, 7, 7, 8])
-    monkeypatch.setattr(email_log, "new_id", lambda: next(draws))
+    monkeypatch.setattr(module, "new_id", lambda: next(draws))
     assert [record(log), record(log)] == [7, 8]
 
 
@@ -135,7 +135,7 @@ def test_what_was_not_begun_is_forgotten_and_what_failed_says_why(log: EmailLog)
 
 
 def test_who_was_invited_is_known_by_day_and_by_domain(log: EmailLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(email_log, "BATCH", 2)
+    monkeypatch.setattr(module, "BATCH", 2)
     for to in ("a@x.org", "B@x.org", "c@y.org", "a@x.org"):
         record(log, to)
     today = now().date()
@@ -145,10 +145,10 @@ def test_who_was_invited_is_known_by_day_and_by_domain(log: EmailLog, monkeypatc
 
 
 def test_what_is_old_is_deleted_batch_by_batch(log: EmailLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(email_log, "BATCH", 2)
+    monkeypatch.setattr(module, "BATCH", 2)
     days = iter([8.0, 8.0, 8.0, 6.9, 0.0])
     ago = (id_at(now() - datetime.timedelta(each)) + new_id() % PER_MINUTE for each in days)
-    monkeypatch.setattr(email_log, "new_id", lambda: next(ago))
+    monkeypatch.setattr(module, "new_id", lambda: next(ago))
     ids = [record(log) for _ in range(5)]
     assert log.outdated(7) == 3 and list(log.prune(7)) == [2, 1]
     assert [log.get(id) is not None for id in ids] == [False] * 3 + [True] * 2
@@ -186,16 +186,12 @@ def test_sending_again_is_bounded_for_each_candidate_and_opportunity(
     assert resends.begin(other, "Olga") == resends.begin(elsewhere, "Olga") == 1
     for day in range(1, MOST_RESENDS):
         later = now() + datetime.timedelta(days=day, minutes=1)
-        monkeypatch.setattr("flask_optout.email_log.records.now", lambda later=later: later)
-        monkeypatch.setattr("flask_optout.email_log.records.new_id", lambda later=later: id_at(later))
+        monkeypatch.setattr(module, "now", lambda later=later: later)
+        monkeypatch.setattr(module, "new_id", lambda later=later: id_at(later))
         assert resends.begin(second, "Otto") == day + 1
-    monkeypatch.setattr("flask_optout.email_log.records.now", lambda: now() + datetime.timedelta(days=999))
+    monkeypatch.setattr(module, "now", lambda: now() + datetime.timedelta(days=999))
     assert resends.begin(first, "Olga") is None
-    assert [(resend.number, resend.operator) for resend in resends.of(first)] == [
-        (1, "Olga"),
-        (2, "Otto"),
-        (3, "Otto"),
-    ]
+    assert [resend.operator for resend in resends.of(first)] == ["Olga", "Otto", "Otto"]
 
 
 def test_a_failed_hand_off_does_not_count(log: EmailLog, store: Store) -> None:

@@ -29,8 +29,8 @@ def test_ids_and_moments_are_the_same_thing(moment: datetime.datetime) -> None:
 
 
 def test_an_id_fits_its_column_for_ever() -> None:
-    assert id_at(datetime.datetime.max.replace(tzinfo=datetime.UTC)) == LARGEST_ID
     assert id_at(EPOCH) == 0
+    assert id_at(datetime.datetime.max.replace(tzinfo=datetime.UTC)) == LARGEST_ID < 2**63
 
 
 def test_ids_of_one_minute_have_no_order(monkeypatch: pytest.MonkeyPatch) -> None:

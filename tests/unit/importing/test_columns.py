@@ -20,32 +20,32 @@ def said(data: str, **how: str) -> list[str]:
 
 
 FILES = {
-    "I1 subscribers of Mailchimp, renamed": ("Email,First Name,LEID,EUID\na@x.org,Ann,1,2\n", [NOT]),
-    "I1 subscribers with the day they joined": ("email,optin_time\na@x.org,2024-01-01\n", [NOT]),
-    "I1 consents": ("email,accepts email marketing\na@x.org,yes\nb@x.org,no\n", [NOT, UNCLEAR]),
-    "I2 bounces of Mailgun": ("address,code,error,created_at\na@x.org,550,no such user,2024-01-01\n", [BOUNCE]),
-    "I2 bounces of SendGrid": ("status,reason,email,created\n5.1.1,550 unknown,a@x.org,1443651125\n", [BOUNCE]),
-    "I2 blocks with words alone": ("email,status,reason\na@x.org,,policy\n", [UNCLEAR]),
-    "I5 status": (
+    "subscribers of Mailchimp, renamed": ("Email,First Name,LEID,EUID\na@x.org,Ann,1,2\n", [NOT]),
+    "subscribers with the day they joined": ("email,optin_time\na@x.org,2024-01-01\n", [NOT]),
+    "consents": ("email,accepts email marketing\na@x.org,yes\nb@x.org,no\n", [NOT, UNCLEAR]),
+    "bounces of Mailgun": ("address,code,error,created_at\na@x.org,550,no such user,2024-01-01\n", [BOUNCE]),
+    "bounces of SendGrid": ("status,reason,email,created\n5.1.1,550 unknown,a@x.org,1443651125\n", [BOUNCE]),
+    "blocks with words alone": ("email,status,reason\na@x.org,,policy\n", [UNCLEAR]),
+    "status": (
         "email,status\na@x.org,unsubscribed\nb@x.org,Subscribed\nc@x.org,bounced\nd@x.org,zzz\ne@x.org,\n",
         [OUT, NOT, BOUNCE, UNCLEAR, UNCLEAR],
     ),
-    "I5 unsubscribed": (
+    "unsubscribed": (
         "email,Unsubscribed?\na@x.org,TRUE\nb@x.org,false\nc@x.org,2024-01-01\nd@x.org,\ne@x.org,perhaps\n",
         [OUT, NOT, OUT, NOT, UNCLEAR],
     ),
-    "I5 Brevo": ("EMAIL,EMAIL_BLACKLISTED\na@x.org,Yes\nb@x.org,No\n", [OUT, NOT]),
-    "I5 Salesforce": ("Email,HasOptedOutOfEmail\na@x.org,1\nb@x.org,0\n", [OUT, NOT]),
-    "I5 Constant Contact": (
+    "Brevo": ("EMAIL,EMAIL_BLACKLISTED\na@x.org,Yes\nb@x.org,No\n", [OUT, NOT]),
+    "Salesforce": ("Email,HasOptedOutOfEmail\na@x.org,1\nb@x.org,0\n", [OUT, NOT]),
+    "Constant Contact": (
         "Email address,Email permission status\na@x.org,Unsubscribed\nb@x.org,Implicit\n",
         [OUT, NOT],
     ),
-    "I5 Klaviyo": (
+    "Klaviyo": (
         "Email,Email Marketing Consent\na@x.org,UNSUBSCRIBED\nb@x.org,NEVER_SUBSCRIBED\nc@x.org,SUBSCRIBED\n",
         [OUT, NOT, NOT],
     ),
-    "I5 SES": ("EmailAddress,Reason\na@x.org,COMPLAINT\nb@x.org,BOUNCE\n", [OUT, BOUNCE]),
-    "I5 an opportunity beside a status": ("email,unsubscribe_url\na@x.org,https://x.org/u\n", [OUT]),
+    "SES": ("EmailAddress,Reason\na@x.org,COMPLAINT\nb@x.org,BOUNCE\n", [OUT, BOUNCE]),
+    "a link to unsubscribe": ("email,unsubscribe_url\na@x.org,https://x.org/u\n", [OUT]),
     "a state of a postal address": ("email,state\na@x.org,CA\n", [OUT]),
     "a candidate's own words": ("email,reason\na@x.org,too many mails\n", [OUT]),
     "days of an opt-out and of a subscription": (

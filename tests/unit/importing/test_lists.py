@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
@@ -24,33 +25,34 @@ def read(data: bytes, opportunity: str | None = None, **how: str) -> tuple[list[
 
 JANE = [("jane@x.org", "beta-42")]
 GOOD = {
-    "H1 plain": b"email,opportunity\njane@x.org,beta-42\n",
-    "H1 no end of line": b"email,opportunity\njane@x.org,beta-42",
-    "H1 CRLF": b"email,opportunity\r\njane@x.org,beta-42\r\n",
-    "H1 CR": b"email,opportunity\rjane@x.org,beta-42\r",
-    "H1 mark": b"\xef\xbb\xbfemail,opportunity\njane@x.org,beta-42\n",
-    "H1 UTF-16 little": "\ufeffemail,opportunity\njane@x.org,beta-42\n".encode("utf-16-le"),
-    "H1 UTF-16 big": "\ufeffemail,opportunity\r\njane@x.org,beta-42\r\n".encode("utf-16-be"),
-    "H1 empty lines": b"email,opportunity\n\n\njane@x.org,beta-42\n\n",
-    "H2 other order": b"opportunity,email\nbeta-42,jane@x.org\n",
-    "H2 other names": b"Opportunity;E-Mail\nbeta-42;jane@x.org\n",
-    "H2 tabs": b"address\topportunity\njane@x.org\tbeta-42\n",
-    "H2 500 columns": b",".join([b"email", b"opportunity"] + [b"c%d" % n for n in range(498)])
+    "plain": b"email,opportunity\njane@x.org,beta-42\n",
+    "no end of line": b"email,opportunity\njane@x.org,beta-42",
+    "CRLF": b"email,opportunity\r\njane@x.org,beta-42\r\n",
+    "CR": b"email,opportunity\rjane@x.org,beta-42\r",
+    "a byte order mark": b"\xef\xbb\xbfemail,opportunity\njane@x.org,beta-42\n",
+    "UTF-16 little": "\ufeffemail,opportunity\njane@x.org,beta-42\n".encode("utf-16-le"),
+    "UTF-16 big": "\ufeffemail,opportunity\r\njane@x.org,beta-42\r\n".encode("utf-16-be"),
+    "empty lines": b"email,opportunity\n\n\njane@x.org,beta-42\n\n",
+    "other order": b"opportunity,email\nbeta-42,jane@x.org\n",
+    "other names": b"Opportunity;E-Mail\nbeta-42;jane@x.org\n",
+    "bars": b"email|opportunity\njane@x.org|beta-42\n",
+    "tabs": b"address\topportunity\njane@x.org\tbeta-42\n",
+    "500 columns": b",".join([b"email", b"opportunity"] + [b"c%d" % n for n in range(498)])
     + b"\njane@x.org,beta-42"
     + b"," * 498
     + b"\n",
-    "H3 quotes": b'email,opportunity\n"jane@x.org","beta-42"\n',
-    "H3 quoted line break in a note": b'note,email,opportunity\n"two\nlines",jane@x.org,beta-42\n',
-    "H3 quoted delimiter": b'note,email,opportunity\n"a,b",jane@x.org,beta-42\n',
-    "H2 too many": b"email,opportunity\njane@x.org,beta-42,more\n",
-    "H2 too few": b"email,opportunity,name,note\njane@x.org,beta-42\n",
-    "H2 an email and a postal address": b"email,name,address,opportunity\njane@x.org,Jane,5 Main St,beta-42\n",
-    "H2 two columns with addresses": b"email,address,opportunity\njane@x.org,b@x.org,beta-42\n",
-    "H2 an unknown word for it": b"Kontakt,opportunity\njane@x.org,beta-42\n",
-    "H3 a quote in a note": b'email,opportunity,note\njane@x.org,beta-42,5" disk\n',
-    "H3 a quote in a quoted note": b'note,email,opportunity\n"Jane "JJ" Doe",jane@x.org,beta-42\n',
-    "H3 quoted delimiter of another kind": b'note;email;opportunity\n"a;b";jane@x.org;beta-42\n',
-    "H3 a quote in a quoted note, semicolons": b'note;email;opportunity\n"Jane "JJ" Doe";jane@x.org;beta-42\n',
+    "quotes": b'email,opportunity\n"jane@x.org","beta-42"\n',
+    "quoted line break in a note": b'note,email,opportunity\n"two\nlines",jane@x.org,beta-42\n',
+    "quoted delimiter": b'note,email,opportunity\n"a,b",jane@x.org,beta-42\n',
+    "too many cells": b"email,opportunity\njane@x.org,beta-42,more\n",
+    "too few cells": b"email,opportunity,name,note\njane@x.org,beta-42\n",
+    "an email and a postal address": b"email,name,address,opportunity\njane@x.org,Jane,5 Main St,beta-42\n",
+    "two columns with addresses": b"email,address,opportunity\njane@x.org,b@x.org,beta-42\n",
+    "an unknown word for it": b"Kontakt,opportunity\njane@x.org,beta-42\n",
+    "a quote in a note": b'email,opportunity,note\njane@x.org,beta-42,5" disk\n',
+    "a quote in a quoted note": b'note,email,opportunity\n"Jane "JJ" Doe",jane@x.org,beta-42\n',
+    "quoted delimiter of another kind": b'note;email;opportunity\n"a;b";jane@x.org;beta-42\n',
+    "a quote in a quoted note, semicolons": b'note;email;opportunity\n"Jane "JJ" Doe";jane@x.org;beta-42\n',
     "sep=": b"sep=;\nemail;opportunity\njane@x.org;beta-42\n",
     "Windows-1252 in a note": b"email,opportunity,name\njane@x.org,beta-42,M\xfcller\n",
     "mailto": b"email,opportunity\nmailto:jane@x.org?subject=stop,beta-42\n",
@@ -61,7 +63,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize("case", GOOD)
-def test_a_good_list(case: str) -> None:
+def test_a_list_is_read_however_it_is_written(case: str) -> None:
     assert read(GOOD[case]) == (JANE, [])
 
 
@@ -70,26 +72,30 @@ def test_a_list_without_opportunities_takes_one_for_all(data: bytes) -> None:
     assert read(data, "beta-42") == (JANE, [])
 
 
+def test_a_file_without_a_header_is_a_list_of_addresses() -> None:
+    data = b"out1@example.org;M\xfcller\nx@example.org;Doe\n"
+    assert read(data, "b") == ([("out1@example.org", "b"), ("x@example.org", "b")], [])
+
+
 HEADERS = {
-    "H2 missing": b"jane@x.org,beta-42\n",
-    "H2 no address": b"opportunity,status\nbeta-42,x\n",
-    "H2 no opportunity": b"email,status\njane@x.org,x\n",
-    "H2 one column": b"email\njane@x.org\n",
-    "H2 two addresses": b"email,e-mail,opportunity\na@x.org,b@x.org,beta-42\n",
-    "H2 two opportunities": b"email,opportunity,opportunity\na@x.org,a,b\n",
-    "H2 empty": b"",
-    "H2 only a line end": b"\n",
-    "H2 unclosed quote": b'"email,opportunity\njane@x.org,beta-42\n',
-    "H2 too long": b"email,opportunity," + b"x" * LONGEST_LINE + b"\n",
+    "missing": b"jane@x.org,beta-42\n",
+    "no address": b"opportunity,status\nbeta-42,x\n",
+    "no opportunity": b"email,status\njane@x.org,x\n",
+    "one column": b"email\njane@x.org\n",
+    "two addresses": b"email,e-mail,opportunity\na@x.org,b@x.org,beta-42\n",
+    "two opportunities": b"email,opportunity,opportunity\na@x.org,a,b\n",
+    "empty": b"",
+    "only a line end": b"\n",
+    "unclosed quote": b'"email,opportunity\njane@x.org,beta-42\n',
+    "too long": b"email,opportunity," + b"x" * LONGEST_LINE + b"\n",
     "binary": bytes(range(256)),
 }
 
 
-def test_a_file_without_a_header_is_a_list_of_addresses() -> None:
-    assert read(b"out1@example.org;M\xfcller\nx@example.org;Doe\n", "b") == (
-        [("out1@example.org", "b"), ("x@example.org", "b")],
-        [],
-    )
+@pytest.mark.parametrize("case", HEADERS)
+def test_a_list_whose_header_does_not_say_enough_is_refused(case: str) -> None:
+    with pytest.raises(ListError, match="email,opportunity"):
+        read(HEADERS[case])
 
 
 @pytest.mark.parametrize("cell", ["a@x.org, b@x.org", "a@x.org;b@x.org", "a@x.org\nb@x.org", "<a@x.org> | <b@x.org>"])
@@ -125,31 +131,25 @@ def test_a_column_that_is_not_there_is_refused(column: str) -> None:
         read(b"email,e-mail\na@x.org,b@x.org\n", "b", column=column)
 
 
-@pytest.mark.parametrize("case", HEADERS)
-def test_a_list_whose_header_does_not_say_enough(case: str) -> None:
-    with pytest.raises(ListError, match="email,opportunity"):
-        read(HEADERS[case])
-
-
 def test_an_opportunity_is_given_once() -> None:
     with pytest.raises(ListError, match="was given as well"):
         read(b"email,opportunity\njane@x.org,a\n", "b")
 
 
 ROWS = {
-    "H1 Latin-1": b"jos\xe9@x.org,beta-42",
-    "H3 a megabyte": b"a" * 1_000_000 + b"@x.org,beta-42",
-    "H3 a megabyte behind an address": b"bob@x.org,beta-42," + b"a" * 1_000_000,
+    "Latin-1": b"jos\xe9@x.org,beta-42",
+    "a megabyte": b"a" * 1_000_000 + b"@x.org,beta-42",
+    "a megabyte behind an address": b"bob@x.org,beta-42," + b"a" * 1_000_000,
     "two words": b"jane doe@x.org,beta-42",
     "an address among words": b"Jane (bob@x.org) Doe,beta-42",
-    "H3 an unclosed quote": b'"bob@x.org,beta-42',
-    "H3 a stray quote": b'bob"@x.org,beta-42',
-    "H2 too few": b"bob@x.org",
-    "H4 a formula": b"=HYPERLINK(A1),beta-42",
-    "H4 plus": b"+1,beta-42",
-    "H4 minus": b"-1,beta-42",
-    "H4 at": b"@SUM(A1),beta-42",
-    "H4 tab": b"\t=1,beta-42",
+    "an unclosed quote": b'"bob@x.org,beta-42',
+    "a stray quote": b'bob"@x.org,beta-42',
+    "too few cells": b"bob@x.org",
+    "a formula": b"=HYPERLINK(A1),beta-42",
+    "plus": b"+1,beta-42",
+    "minus": b"-1,beta-42",
+    "at": b"@SUM(A1),beta-42",
+    "tab": b"\t=1,beta-42",
     "no address": b",beta-42",
     "no opportunity": b"bob@x.org,",
     "a long opportunity": b"bob@x.org," + b"x" * 129,
@@ -181,8 +181,6 @@ def test_no_bytes_are_a_surprise(data: bytes) -> None:
     )
 )
 def test_what_a_csv_writer_wrote_is_read(cells: list[str]) -> None:
-    import csv
-
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["email", "note", "opportunity"])
@@ -199,16 +197,15 @@ def lines(count: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize(
-    "parts",
-    [lambda: lines(30_000), lambda: [b"email,opportunity\n", *[b"x" * 100_000] * 300]],
-    ids=["H6 many rows", "G5 one endless line"],
+    ("parts", "unusable"),
+    [(lambda: lines(30_000), 300), (lambda: [b"email,opportunity\n", *[b"x" * 100_000] * 300], 1)],
+    ids=["many rows", "one endless line"],
 )
-def test_memory_is_bounded(parts: Callable[[], Iterable[bytes]], tmp_path: Path) -> None:
+def test_memory_is_bounded(parts: Callable[[], Iterable[bytes]], unusable: int, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_bytes(b"".join(parts()))
     with (tmp_path / "list.csv").open("rb") as file:
         tracemalloc.start()
         skipped = sum(isinstance(row, Skipped) for row in MuteList(file))
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert skipped in (1, 300)
-    assert peak < 10_000_000
+    assert skipped == unusable and peak < 10_000_000
