@@ -1,4 +1,4 @@
-"""Our log lines have one form, which the manual explains; no record of any logger holds a personal link (V10)."""
+"""Our log lines have one form, which the manual explains; no record of any logger holds a personal link."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flask_optout import BadToken
 from flask_optout.addresses import Address, parse
-from flask_optout.links.mailto import MailtoDoor
+from flask_optout.links.mailto import TOKEN_LENGTH, MailtoDoor
 from flask_optout.links.tokens import DataKey, Door, Tokens
 
 KEY = DataKey(b"k" * 32)
@@ -42,7 +42,7 @@ def test_it_is_read_however_a_mail_server_hands_it_on(recipient: str) -> None:
     assert DOOR.read(recipient) == KEY.mark(JANE, "beta-42")
 
 
-LANDING = Tokens(KEY).mint(Door.ONE_CLICK, JANE, "beta-42")
+OF_A_LINK = Tokens(KEY).mint(Door.ONE_CLICK, JANE, "beta-42")
 BAD = {
     "empty": "",
     "no token": "optout@in.example.org",
@@ -50,8 +50,8 @@ BAD = {
     "another prefix": MADE.replace("optout+", "stop+"),
     "cut": MADE.replace("@", "", 1)[:-1],
     "longer": MADE.replace("@", "a@"),
-    "a link's token": f"optout+{LANDING}@in.example.org",
-    "the beginning of a link's token": f"optout+{LANDING[:55]}@in.example.org",
+    "a link's token": f"optout+{OF_A_LINK}@in.example.org",
+    "the beginning of a link's token": f"optout+{OF_A_LINK[:TOKEN_LENGTH]}@in.example.org",
     "another key": MailtoDoor(DataKey(b"o" * 32), "optout+{token}@in.example.org").address(JANE, "beta-42"),
 }
 
@@ -62,13 +62,12 @@ def test_what_was_not_made_here_is_not_read(case: str) -> None:
         DOOR.read(BAD[case])
 
 
-@given(st.integers(7, 61), st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))
-def test_no_character_can_be_changed(place: int, other: str) -> None:
-    changed = MADE[:place] + other + MADE[place + 1 :]
-    if changed == MADE:
-        return
-    with pytest.raises(BadToken):
-        DOOR.read(changed)
+def test_no_character_can_be_changed() -> None:
+    start = len("optout+")
+    for place in range(start, start + TOKEN_LENGTH):
+        for other in "abcdefghijklmnopqrstuvwxyz234567".replace(MADE[place], ""):
+            with pytest.raises(BadToken):
+                DOOR.read(MADE[:place] + other + MADE[place + 1 :])
 
 
 def test_it_opens_no_page() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import string
 from collections.abc import Callable
 
@@ -18,6 +19,7 @@ from flask_optout.links.tokens import (
     LONGEST_OPPORTUNITY,
     LONGEST_TOKEN,
     SHORTEST_TOKEN,
+    TAG,
     DataKey,
     Door,
     Links,
@@ -41,17 +43,18 @@ def test_a_digest_is_keyed_blake2b_over_the_length_prefixed_opportunity_and_the_
     assert KEY.digest("beta-42", "jane@x.org") == expected.digest()
 
 
-@given(st.tuples(st.text(), st.text()), st.tuples(st.text(), st.text()))
-def test_no_two_pairs_run_into_one_another(one: tuple[str, str], other: tuple[str, str]) -> None:
-    assert (KEY.digest(*one) == KEY.digest(*other)) == (one == other)
+@given(st.text(), st.text(min_size=1), st.text())
+def test_an_opportunity_and_an_address_do_not_run_into_one_another(start: str, middle: str, end: str) -> None:
+    assert KEY.digest(start + middle, end) != KEY.digest(start, middle + end)
 
 
-@given(st.text(max_size=20), st.lists(st.binary(max_size=40), max_size=9))
-def test_many_digests_are_those_of_each(opportunity: str, people: list[bytes]) -> None:
-    assert KEY.digests(opportunity, people) == [KEY.digests(opportunity, [person])[0] for person in people]
+@given(st.text(max_size=20), st.lists(st.text(max_size=40), max_size=9))
+def test_many_digests_are_those_of_each(opportunity: str, people: list[str]) -> None:
+    digests = [KEY.digest(opportunity, person) for person in people]
+    assert KEY.digests(opportunity, [person.encode() for person in people]) == digests
 
 
-def test_what_is_derived_for_one_purpose_tells_nothing_about_another() -> None:
+def test_each_purpose_has_a_key_of_its_own() -> None:
     purposes = ("id", "people", "link.landing", "link.one-click", "journal")
     derived = [KEY.derive(purpose) for purpose in purposes]
     assert len({*derived, KEY.secret}) == 6 and all(len(key) == 32 for key in derived)
@@ -131,6 +134,7 @@ def test_an_id_that_cannot_stand_in_a_link_is_refused(opportunity: str, why: str
 
 #: What stands behind a link in real mails, in any script and in any encoding on the way.
 BEHIND = [
+    "",
     *".,;:!?)>]}'\"*_/|~^`+-\\&#@$0189",
     *"。、，！？」』】）”’»›…‥·–—„“«،؟۔।๏°²¹½™®Жяéßñアあ字한\N{KELVIN SIGN}\N{LATIN SMALL LETTER LONG S}",
     *"\N{NO-BREAK SPACE}\N{ZERO WIDTH SPACE}\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NO-BREAK SPACE}\N{SOFT HYPHEN}",
@@ -184,12 +188,6 @@ def token_of(number: int) -> str:
     return tokens.mint(Door.LANDING, parse(f"person{number}@x.org"), "beta-42")
 
 
-@pytest.mark.parametrize("case", [str.upper, str.title, str.swapcase])
-def test_case_folding_does_no_harm(case: object) -> None:
-    assert callable(case)
-    assert tokens.read(Door.LANDING, case(TOKEN)) == tokens.read(Door.LANDING, TOKEN)
-
-
 BAD = [
     "",
     ".",
@@ -200,7 +198,6 @@ BAD = [
     "3D" + TOKEN,
     TOKEN[:20] + "=\n" + TOKEN[20:],
     TOKEN.replace("a", "\N{LATIN SMALL LETTER A WITH ACUTE}", 1),
-    TOKEN.replace("k", "\N{KELVIN SIGN}", 1) if "k" in TOKEN else "\N{KELVIN SIGN}" + TOKEN[1:],
     TOKEN + TOKEN,
     "a" * 8_000,
     "a" * 2_000_000,
@@ -260,9 +257,9 @@ def test_the_parts_of_two_tokens_do_not_mix() -> None:
 @pytest.mark.parametrize("version", [0, 2, 99])
 def test_a_signed_token_of_another_version_is_bad(version: int) -> None:
     claim = tokens.read(Door.LANDING, TOKEN)
-    payload = bytes((version,)) + claim.payload[1:]
+    other = claim._replace(payload=bytes((version,)) + claim.payload[1:])
     with pytest.raises(BadToken):
-        tokens.read(Door.LANDING, tokens._sign(Door.LANDING, payload))
+        tokens.read(Door.LANDING, tokens.reissue(Door.LANDING, other))
 
 
 LINKS = Links(lambda: tokens, "https://x.example:8443/{}/".format, "de".__eq__)
@@ -282,20 +279,26 @@ def test_the_language_stands_before_the_token_where_there_are_words_for_it(langu
 
 @pytest.mark.parametrize(
     ("language", "tag"),
-    [("de", "de"), ("pt_BR", "pt-br"), ("zh-Hant", "zh-hant"), ("", ""), (None, ""), ("german!", ""), ("x", "")],
+    [
+        *(("de", "de"), ("pt_BR", "pt-br"), ("zh-Hant", "zh-hant"), ("zh-Hant-TW", "zh-hant-tw")),
+        *((None, ""), ("", ""), ("x", ""), ("*", ""), ("german!", ""), ("deutsch", "")),
+    ],
 )
 def test_a_language_tag_has_one_spelling(language: str | None, tag: str) -> None:
-    assert tag_of(language) == tag
-
-
-@pytest.mark.parametrize("language", ["", "de", "pt-br"])
-def test_what_is_joined_is_split_again(language: str) -> None:
-    assert split(joined(language, "token")) == (language, "token")
+    assert tag_of(language) == tag and (not tag or re.fullmatch(TAG, tag))
 
 
 @pytest.mark.parametrize(
     ("path", "parts"),
-    [("DE/token", ("de", "token")), ("toolong/token", ("", "toolong/token")), ("", ("", "")), ("/x", ("", "/x"))],
+    [
+        *(("x", ("", "x")), ("de/x", ("de", "x")), ("pt-br/x", ("pt-br", "x")), ("de/a/b", ("de", "a/b"))),
+        *(("", ("", "")), ("/", ("", "/")), ("/x", ("", "/x")), ("de/", ("", "de/")), ("a\nb", ("", "a\nb"))),
+        ("toolong/x", ("", "toolong/x")),
+    ],
 )
-def test_what_is_no_language_stays_with_the_token(path: str, parts: tuple[str, str]) -> None:
-    assert split(path) == parts
+def test_a_path_is_split_behind_its_language(path: str, parts: tuple[str, str]) -> None:
+    assert split(path) == parts and joined(*parts) == path
+
+
+def test_a_language_is_read_in_any_case() -> None:
+    assert split("DE/x") == ("de", "x")

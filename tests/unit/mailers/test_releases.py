@@ -69,7 +69,6 @@ def past_the_state(self: Any, app: Flask) -> Any:
 def test_a_hook_that_does_something_else_is_refused_at_start(
     library: str, kind: Any, name: str, instead: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """H7."""
     monkeypatch.setattr(kind, name, instead)
     with pytest.raises(ConfigurationError, match=rf"{library} {version(library)} \(.*{name}"):
         ADAPTERS[library].Mail(Flask("host"))

@@ -16,7 +16,7 @@ import pytest
 
 from flask_optout import AddressError, InvitationError, NotGated, OpportunityError
 from flask_optout.mailers.stdlib import Invitation, send_invitations
-from tests.support.hosts import Host, say
+from tests.support.hosts import Host, Mailbox, say
 
 
 def invitation(**headers: str) -> Invitation:
@@ -29,15 +29,16 @@ def invitation(**headers: str) -> Invitation:
     return invitation
 
 
-class Server(smtplib.SMTP):
-    """Notes each message, and whether its text would be said."""
+class Connection(smtplib.SMTP):
+    """Notes to whom it is told that mail goes."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.heard: list[tuple[str, bool]] = []
+    def __init__(self, server: Mailbox) -> None:
+        super().__init__(server.host, server.port)
+        self.told: list[str] = []
 
-    def send_message(self, msg: Any, *args: Any, **options: Any) -> Any:
-        self.heard.append((msg["To"], "data" not in vars(self)))
+    def rcpt(self, recip: str, options: Any = ()) -> tuple[int, bytes]:
+        self.told.append(recip)
+        return super().rcpt(recip, options)
 
 
 def left(*messages: EmailMessage) -> list[EmailMessage]:
@@ -52,15 +53,19 @@ def test_an_invitation_says_what_it_invites_to(policy: Any) -> None:
         Invitation(**policy)
 
 
-@pytest.mark.parametrize("make", ["make_related", "make_alternative", "make_mixed"])
-def test_its_parts_are_no_invitations(make: str) -> None:
+@pytest.mark.parametrize(
+    ("make", "add"),
+    [
+        ("make_related", "add_related"),
+        ("make_alternative", "add_alternative"),
+        ("make_mixed", "add_attachment"),
+    ],
+)
+def test_its_parts_are_no_invitations(make: str, add: str) -> None:
     whole = Invitation(opportunity="beta-42")
     whole.set_content("Come.")
     getattr(whole, make)("a boundary")
-    add = {"make_related": whole.add_related, "make_alternative": whole.add_alternative}.get(
-        make, whole.add_attachment
-    )
-    add("<p>Come.</p>", subtype="html")
+    getattr(whole, add)("<p>Come.</p>", subtype="html")
     assert [type(part) for part in whole.iter_parts()] == [EmailMessage] * 2
     assert whole.get_boundary() == "a boundary"
 
@@ -72,12 +77,15 @@ def test_a_policy_without_addresses_is_refused(host: Host) -> None:
         left(source)
 
 
-def test_a_method_of_a_mail_server_is_rehearsed_also_with_options_of_its_own(host: Host) -> None:
+def test_what_sends_by_smtp_is_rehearsed_also_with_options_of_its_own(host: Host, smtp: Mailbox) -> None:
     say(host, True, to="jane@example.org")
-    server = Server()
-    for send in (server.send_message, partial(partial(server.send_message, mail_options=["BODY=8BITMIME"]))):
-        send_invitations([invitation()], send)
-    assert server.heard == [("jane@example.org", False)] * 2
+    with Connection(smtp) as connection:
+        for send in (connection.send_message, partial(connection.send_message, mail_options=["BODY=8BITMIME"])):
+            send_invitations([invitation()], send)
+        assert connection.told == ["jane@example.org"] * 2 and smtp.received == []
+        say(host, False, to="jane@example.org")
+        send_invitations([invitation()], connection.send_message)
+    assert len(smtp.received) == 1
 
 
 @pytest.mark.parametrize("serialise", [str, bytes, EmailMessage.as_string, EmailMessage.as_bytes])
