@@ -6,7 +6,8 @@ import datetime
 import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from flask.testing import FlaskClient
 
 from flask_optout.addresses import parse
 from flask_optout.choices import store
-from flask_optout.choices.repository import EVERY, Choices, Statement
+from flask_optout.choices.repository import EVERY, Statement
 from flask_optout.choices.store import KeyTaken
 from flask_optout.links.tokens import Door, Mark
 from flask_optout.presses import history
@@ -24,6 +25,7 @@ from flask_optout.presses.history import MOST_PRESSES, SECONDS_KEPT, has_muted
 from flask_optout.presses.judge import WINDOW, Outcome, Verdict
 from flask_optout.presses.judge import Press as JudgedPress
 from flask_optout.wiring import current_state
+from tests.conftest import MakeHost
 from tests.support.hosts import Host
 from tests.support.pressing import AGAIN, Press, is_muted, rows
 
@@ -57,28 +59,25 @@ def test_one_click_leaves_nothing_however_often(host: Host, client: FlaskClient)
     ids=["nothing was said", "undone", "muted on the page", "muted by one click"],
 )
 def test_one_click_mutes_and_is_stored_once(
-    host: Host, monkeypatch: pytest.MonkeyPatch, before: Statement | None, counted: int, stored: int
+    make: MakeHost, tmp_path: Path, before: Statement | None, counted: int, stored: int
 ) -> None:
     """A flood of signals fills no journal, and only a new mute counts for an alarm."""
-    state, claim = current_state(), host.claim()
-    if before is not None:
-        said = [before._replace(mark=claim.person[0])]
-        state.choices.transact(lambda connection: (None, said))
-    counts: list[object] = []
-    monkeypatch.setattr(type(state.alarms), "count", lambda *given: counts.append(given))
-    puts: list[Statement] = []
-    put = Choices._put
-
-    def note(choices: Choices, connection: sa.Connection, said: Sequence[Statement]) -> None:
-        puts.extend(said)
-        put(choices, connection, said)
-
-    monkeypatch.setattr(Choices, "_put", note)
-    state.presses.one_click(claim)
-    choices, recent = state.presses.look(claim)
-    [(mark, choice)] = choices.items()
-    assert (mark, choice.muted, choice.source) == (claim.person[0], True, "one-click")
-    assert (len(counts), len(puts), recent) == (counted, stored, ())
+    host = make(OPTOUT_JOURNAL=str(tmp_path / "journal"))
+    with host.app.app_context():
+        state, claim = current_state(), host.claim()
+        state.recovery.begin(lambda share: None)
+        if before is not None:
+            said = [before._replace(mark=claim.person[0])]
+            state.choices.transact(lambda connection: (None, said))
+        assert state.journal is not None
+        earlier = len([*state.journal.entries()])
+        state.presses.one_click(claim)
+        choices, recent = state.presses.look(claim)
+        [(mark, choice)] = choices.items()
+        assert (mark, choice.muted, choice.source, recent) == (claim.person[0], True, "one-click", ())
+        assert len([*state.journal.entries()]) - earlier == stored
+        with host.db.engine.connect() as connection:
+            assert connection.scalar(sa.text("SELECT count(*) FROM optout_alarm")) == counted
 
 
 def test_a_doubtful_press_leaves_nothing(host: Host, press: Press) -> None:
@@ -103,7 +102,9 @@ ACTS: dict[str, Callable[[Host], object]] = {
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_they_go_by_whatever_the_app_does_next(host: Host, press: Press, act: str) -> None:
+def test_presses_are_deleted_within_the_hour_by_whatever_the_app_does_next(
+    host: Host, press: Press, act: str
+) -> None:
     press("mute")
     host.wait(SECONDS_KEPT - 60)
     ACTS[act](host)
@@ -201,7 +202,7 @@ def test_who_has_just_muted_is_known_by_the_visit_or_as_the_visitor_or_by_the_re
 
 
 @pytest.mark.parametrize("said", [Command.UNDO, Command.LEAVE, None])
-def test_the_result_of_another_press_is_no_mutes(said: Command | None) -> None:
+def test_the_result_of_another_press_shows_no_mute(said: Command | None) -> None:
     assert not has_muted([], Nonce(Page.RESULT, 0.0, "visit", said), "visitor")
 
 

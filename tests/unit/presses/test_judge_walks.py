@@ -1,0 +1,256 @@
+"""Presses one after another on one link: people get what they press, and scanners change nothing that they said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_optout.presses.evidence import Command, Evidence, Page
+from flask_optout.presses.judge import PAUSE, WINDOW, Judgement, Press, Weighed, judge
+from tests.support.pressing import CHROME, NOW, TEXT
+
+
+class Link:
+    """A link, its choice, and what was pressed on it; times in seconds."""
+
+    def __init__(self, muted: bool = False) -> None:
+        self.muted = [muted, False]
+        self.recent: list[Press] = []
+        self.now = NOW
+
+    def press(
+        self,
+        choice: str,
+        visitor: str = "person",
+        visit: str = "",
+        page: Page = Page.OPENED,
+        age: float = 1.0,
+        evidence: Evidence = CHROME,
+    ) -> Judgement:
+        """Press a button of a page that was made so many seconds ago."""
+        known = replace(
+            evidence,
+            command=Command(choice),
+            visitor=visitor,
+            visit=visit or f"visit of {visitor}",
+            at=self.now,
+            issued=self.now - age,
+            page=page,
+        )
+        judgement = judge(Weighed(known, (self.muted[0], self.muted[1]), tuple(self.recent), (False, False)))
+        for which, muted in judgement.sets.items():
+            self.muted[which] = muted
+        if judgement.press is not None:
+            self.recent.append(judgement.press)
+        return judgement
+
+
+@pytest.mark.parametrize("evidence", [CHROME, TEXT], ids=["vouches", "is silent"])
+@pytest.mark.parametrize(
+    ("muted", "choices", "ends"),
+    [
+        (False, "mute", True),
+        (False, "mute mute", True),
+        (False, "mute undo", False),
+        (False, "mute undo undo", False),
+        (False, "mute leave", True),
+        (False, "mute leave undo", False),
+        (False, "mute mute-all", True),
+        (False, "keep keep", False),
+        (True, "undo", False),
+        (True, "undo undo", False),
+        (True, "undo keep", False),
+        (True, "undo mute", True),
+        (True, "leave", True),
+        (True, "leave undo", False),
+        (True, "none", True),
+    ],
+)
+@pytest.mark.parametrize("gap", [2.0, 10.0, 60.0, 300.0])
+def test_an_ordinary_walk_is_never_asked(
+    evidence: Evidence, muted: bool, choices: str, ends: bool, gap: float
+) -> None:
+    link = Link(muted)
+    for number, choice in enumerate(choices.split()):
+        # The first press undoes on a later visit only where the browser vouches for it.
+        judgement = link.press(choice, page=Page.RESULT if number or muted else Page.OPENED, evidence=evidence)
+        assert not judgement.asks
+        link.now += gap
+    assert link.muted[0] is ends
+
+
+@pytest.mark.parametrize("choices", ["mute undo", "mute leave undo", "undo mute"])
+def test_nor_is_who_loads_the_page_anew_in_between(choices: str) -> None:
+    link = Link(muted=choices.startswith("undo"))
+    for number, choice in enumerate(choices.split()):
+        assert not link.press(choice, visit=str(number)).asks
+        link.now += PAUSE + 5
+
+
+@pytest.mark.parametrize(("gap", "asks"), [(3.0, True), (PAUSE + 1, False)])
+def test_keep_and_then_a_mute_is_asked_about_unless_somebody_has_read_in_between(gap: float, asks: bool) -> None:
+    link = Link()
+    link.press("keep")
+    link.now += gap
+    assert link.press("mute", page=Page.RESULT).asks is asks
+    assert link.muted[0] is not asks
+
+
+def test_after_a_third_opposite_press_one_more_press_settles_it() -> None:
+    link = Link()
+    for choice in ("mute", "undo"):
+        assert not link.press(choice, page=Page.RESULT).asks
+        link.now += 3
+    assert link.press("mute", page=Page.RESULT).asks and not link.muted[0]
+    link.now += 3
+    assert not link.press("mute", page=Page.REPEAT, age=2).asks and link.muted[0]
+    link.now += 3
+    assert not link.press("undo", page=Page.RESULT).asks and not link.muted[0]
+
+
+BESIDE = [*range(5, 116, 22), 115]
+
+
+@pytest.mark.parametrize("later", BESIDE)
+@pytest.mark.parametrize("stale", [True, False], ids=["opened before", "anew"])
+@pytest.mark.parametrize(
+    "choices", ["keep", "undo", "none", "none undo", "undo leave", "none mute keep", "keep mute"]
+)
+def test_what_a_person_has_muted_stands_whatever_a_scanner_presses_later(
+    choices: str, stale: bool, later: float
+) -> None:
+    link = Link()
+    link.press("mute")
+    link.now += later
+    for number, choice in enumerate(choices.split()):
+        link.press(choice, visitor="scanner", visit=f"scan {stale or number}", age=later + 9 if stale else 1.0)
+        link.now += 1
+    assert link.muted[0]
+
+
+@pytest.mark.parametrize("later", BESIDE)
+@pytest.mark.parametrize("choices", ["keep", "none", "none keep", "keep mute keep"])
+def test_what_a_person_has_muted_stands_whatever_is_pressed_on_a_page_opened_before_by_the_same_browser(
+    choices: str, later: float
+) -> None:
+    link = Link()
+    link.press("mute")
+    link.now += later
+    for choice in choices.split():
+        link.press(choice, visit="another", age=later + 9)
+    assert link.muted[0]
+
+
+@pytest.mark.parametrize("later", BESIDE)
+@pytest.mark.parametrize("choices", ["mute", "none mute", "mute keep", "mute-all", "mute none mute-all"])
+def test_what_a_person_has_undone_stands_whatever_a_scanner_presses_later(choices: str, later: float) -> None:
+    link = Link(muted=True)
+    assert not link.press("undo").asks
+    link.now += later
+    for choice in choices.split():
+        link.press(choice, visitor="scanner")
+        link.now += 1
+    assert link.muted == [False, False]
+
+
+@pytest.mark.parametrize("evidence", [CHROME, TEXT], ids=["vouches", "is silent"])
+def test_the_decoy_changes_nothing_in_any_browser(evidence: Evidence) -> None:
+    link = Link()
+    link.press("mute", evidence=evidence)
+    link.now += 5
+    judgement = link.press("none", page=Page.RESULT, evidence=evidence)
+    assert link.muted[0] and not judgement.asks
+    link.now += 5
+    assert link.press("undo", page=Page.RESULT, evidence=evidence).sets == {0: False}, "taking it back stays possible"
+
+
+def test_who_presses_a_decoy_of_the_page_that_asks_has_not_answered_it() -> None:
+    link = Link()
+    scanner = replace(TEXT, doubts=("scanner",))
+    assert link.press("mute", evidence=scanner).asks
+    for choice in ("none", "mute", "keep", "mute"):
+        link.now += 1
+        link.press(choice, page=Page.REPEAT, age=link.now - NOW - 0.5, evidence=scanner)
+        assert not link.muted[0]
+
+
+@pytest.mark.parametrize("sweep", ["mute keep", "none mute keep", "keep none mute", "mute none keep"])
+def test_after_a_sweep_a_person_presses_once(sweep: str) -> None:
+    link = Link()
+    for choice in sweep.split():
+        link.press(choice, visitor="scanner", age=60 + link.now - NOW)
+        link.now += 1
+    assert not link.muted[0]
+    link.now += 5
+    assert not link.press("mute").asks and link.muted[0]
+
+
+def test_a_doubtful_press_changes_nothing_and_leaves_nothing() -> None:
+    link = Link()
+    judgement = link.press("mute", evidence=replace(CHROME, doubts=("untrusted click",)))
+    assert judgement.asks and not link.muted[0] and not link.recent
+
+
+def test_phone_and_laptop_agree_or_are_asked_and_after_a_while_are_free() -> None:
+    link = Link()
+    link.press("mute", visitor="phone")
+    link.now += 30
+    assert not link.press("mute", visitor="laptop").asks
+    assert link.press("undo", visitor="laptop").asks and link.muted[0]
+    link.now += WINDOW + 1
+    assert not link.press("undo", visitor="laptop").asks and not link.muted[0]
+
+
+def test_a_page_that_asked_has_asked_about_everybody() -> None:
+    link = Link()
+    link.press("mute", visitor="phone")
+    link.now += 5
+    assert link.press("undo", visitor="laptop").asks
+    link.now += 5
+    assert not link.press("undo", visitor="laptop", page=Page.REPEAT, age=4).asks and not link.muted[0]
+
+
+@given(
+    st.booleans(),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["mute", "undo", "keep", "leave", "mute-all", "undo-all", "none"]), st.floats(0.5, 20)
+        ),
+        max_size=14,
+    ),
+)
+def test_nobody_changes_what_somebody_else_was_just_told(mutes: bool, presses: list[tuple[str, float]]) -> None:
+    link = Link(muted=not mutes)
+    assert not link.press("mute" if mutes else "undo").asks
+    link.now += 1
+    for choice, gap in presses:
+        if link.now + gap > NOW + WINDOW:
+            break
+        link.now += gap
+        link.press(choice, visitor="scanner")
+    assert link.muted[0] is mutes
+
+
+@given(st.booleans(), st.permutations(["mute", "keep", "mute-all", "none"]), st.floats(0.1, 2))
+def test_who_presses_every_button_of_a_page_leaves_it_as_it_was_found(
+    muted: bool, choices: list[str], gap: float
+) -> None:
+    link = Link(muted)
+    in_its_place = {"keep": "undo", "mute": "leave"} if muted else {}
+    started = link.now
+    for choice in choices:
+        link.press(in_its_place.get(choice, choice), visitor="scanner", age=1 + link.now - started, evidence=TEXT)
+        link.now += gap
+    assert link.muted[0] is muted
+
+
+@pytest.mark.parametrize("choices", ["mute-all undo", "mute-all leave", "leave mute-all", "undo mute-all leave"])
+def test_who_presses_different_buttons_of_one_page_has_stopped_nothing(choices: str) -> None:
+    link = Link(muted=True)
+    for choice in choices.split():
+        link.press(choice, visitor="scanner", age=1 + link.now - NOW, evidence=TEXT)
+        link.now += 1
+    assert link.muted == [True, False]
