@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_optout import ConfigurationError, OptOutError, errors
-from tests.conftest import MakeHost
+from flask_optout import OptOutError, errors
 from tools import error_index
 
 PAGE = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
@@ -49,18 +48,3 @@ def test_every_message_of_the_source_has_an_entry() -> None:
                     assert any(heading.startswith(str(start.value)) for heading in headings), (path, start.value)
                     sought += 1
     assert sought > 30
-
-
-@pytest.mark.parametrize(
-    ("mistyped", "near"),
-    [
-        ("OPTOUT_BASEURL", "Did you mean OPTOUT_BASE_URL?"),
-        ("OPTOUT_KEY", "Did you mean OPTOUT_KEYS?"),
-        ("OPTOUT_LOG_DAY", "Did you mean OPTOUT_LOG_DAYS?"),
-        ("OPTOUT_XYZZY_PLUGH", "Those that there are: OPTOUT_BASE_URL, "),
-    ],
-)
-def test_a_mistyped_setting_is_met_with_the_nearest_right_one(make: MakeHost, mistyped: str, near: str) -> None:
-    with pytest.raises(ConfigurationError, match=re.escape(near)) as refused:
-        make(**{mistyped: "x"})
-    assert mistyped in refused.value.what

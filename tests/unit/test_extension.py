@@ -29,7 +29,8 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_optout import OptOut
 
 app = Flask(__name__)
-app.config.update(OPTOUT_BASE_URL="https://x.example", SECRET_KEY="k" * 32, SQLALCHEMY_DATABASE_URI=f"sqlite:///{os.getcwd()}/migrated.db")
+app.config.update(OPTOUT_BASE_URL="https://x.example", SECRET_KEY="k" * 32)
+app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{os.getcwd()}/migrated.db"
 db = SQLAlchemy(app)
 Migrate(app, db)
 OptOut(db, app)

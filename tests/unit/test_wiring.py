@@ -1,4 +1,4 @@
-"""The parts of one app: made when first used, from one data key, and made anew when it is forgotten."""
+"""The parts of one app: made from one data key when they are first used, and made anew after a restart."""
 
 from __future__ import annotations
 
@@ -17,12 +17,6 @@ def test_an_app_without_optout_sends_nothing_and_says_what_to_call() -> None:
         current_state()
 
 
-def test_a_part_is_made_once(make: MakeHost) -> None:
-    with make().app.app_context():
-        state = current_state()
-        assert state.choices is state.choices and state.tokens.keys[Door.LANDING] is state.key
-
-
 def test_a_store_without_a_data_key_has_made_no_link_and_gets_none_by_reading_one(make: MakeHost) -> None:
     with make().app.app_context():
         state = current_state()
@@ -32,20 +26,16 @@ def test_a_store_without_a_data_key_has_made_no_link_and_gets_none_by_reading_on
         assert state.key_slots.find() is None
 
 
-def test_the_tokens_that_operators_see_are_of_another_key(make: MakeHost) -> None:
-    with make().app.app_context():
-        state = current_state()
-        assert state.tokens.keys[Door.ASK].id != state.key.id
-
-
-def test_what_is_forgotten_is_made_anew(make: MakeHost) -> None:
+def test_a_link_is_the_same_after_a_restart_and_another_where_the_tables_were_made_anew(make: MakeHost) -> None:
     host = make()
     with host.app.app_context():
-        state, link = current_state(), host.path()
-        parts = state.key_slots, state.tokens, state.choices
-        state.begin()
-        assert not {*map(id, parts)} & {id(state.key_slots), id(state.tokens), id(state.choices)}
+        link = host.path()
+        current_state().begin()
         assert host.path() == link
+        host.db.drop_all()
+        host.db.create_all()
+        current_state().begin()
+        assert host.path() != link
 
 
 def test_creating_the_tables_makes_the_data_key(make: MakeHost) -> None:
