@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_optout import OptOut
 from flask_optout.doctor import finding
 from flask_optout.doctor.finding import TEXTS, Finding, Severity, Unsure, attempt, clean, side_by_side, tell
 from flask_optout.errors import StoreUnavailable
@@ -81,6 +82,12 @@ def test_every_text_says_what_why_and_how(id: str) -> None:
         assert not {"why", "mend", "paste", "source"} & texts.keys()
     else:
         assert texts["why"] and texts["mend"]
+
+
+def test_what_a_text_tells_to_call_is_there() -> None:
+    texts = (Path(finding.__file__).parent / "texts.toml").read_text()
+    called = {*re.findall(r"(?<![\w.])(?:optout\.)?(\w+)\(\)", texts)}
+    assert "send_invitations" in called and called <= {*dir(OptOut), "optout_toggle"}
 
 
 def test_a_fact_is_data_and_its_text_stands_in_the_file() -> None:
