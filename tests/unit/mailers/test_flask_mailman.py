@@ -9,7 +9,7 @@ from flask_mailman import EmailMessage
 
 from flask_optout import AddressError, InvitationError, NotGated
 from flask_optout.mailers.flask_mailman import Invitation, Mail
-from tests.support.hosts import Host
+from tests.support.hosts import Host, say
 
 
 @pytest.fixture(autouse=True)
@@ -79,9 +79,10 @@ def test_a_recipient_stays_as_written_where_the_library_sends_to_the_checked_add
     assert left(mail, invitation(to)).to == [written]
 
 
-def test_an_invitation_and_an_ordinary_message_leave_together(host: Host, mail: Mail) -> None:
-    ordinary = EmailMessage("Hello", "Hi.", to=["a@x.org"])
-    assert mail.get_connection().send_messages([invitation(), ordinary]) == 2
+def test_an_invitation_and_an_ordinary_message_leave_together_and_a_muted_one_counts(host: Host, mail: Mail) -> None:
+    say(host, True, to="bob@example.org")
+    ordinary = EmailMessage("Hello", "Hi.", to=["bob@example.org"])
+    assert mail.get_connection().send_messages([invitation(), invitation("bob@example.org"), ordinary]) == 3
     invited, other = mail.outbox
     assert host.optout.link("jane@example.org", "beta-42") in invited.body and other is ordinary
     assert mail.get_connection().send_messages([]) == 0
