@@ -135,17 +135,21 @@ def test_every_setting_has_bad_values_above() -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("name", "value"),
     [
-        "https://jobs.example.org",
-        "https://jobs.example.org:8443/app/",
-        "http://localhost:5000",
-        "http://127.0.0.1",
-        "http://[::1]:5000",
+        ("OPTOUT_BASE_URL", "https://jobs.example.org"),
+        ("OPTOUT_BASE_URL", "https://jobs.example.org:8443/app/"),
+        ("OPTOUT_BASE_URL", "http://localhost:5000"),
+        ("OPTOUT_BASE_URL", "http://127.0.0.1"),
+        ("OPTOUT_BASE_URL", "http://[::1]:5000"),
+        ("OPTOUT_LOG_DAYS", 1),
+        ("OPTOUT_LOG_DAYS", 36_500),
     ],
 )
-def test_a_base_url_is_https_or_leads_to_this_machine(url: str) -> None:
-    apply(app(OPTOUT_BASE_URL=url))
+def test_a_setting_that_can_work_is_taken(name: str, value: object) -> None:
+    host = app(**{name: value})
+    apply(host)
+    assert host.config[name] == value
 
 
 def test_a_key_that_is_a_word_is_to_be_replaced() -> None:

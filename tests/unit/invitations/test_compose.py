@@ -102,6 +102,17 @@ def test_a_list_id_is_a_domain_name_of_its_own_for_each_opportunity(opportunity:
     assert label == "beta-42" or label != letter().headers["List-Id"].removeprefix("<").partition(".")[0]
 
 
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [({}, {"Content-Language": "pt-br"}), ({"content-language": "fr"}, {"content-language": "fr"})],
+)
+def test_the_language_stands_in_a_header_unless_the_host_has_set_it(
+    headers: dict[str, str], found: dict[str, str]
+) -> None:
+    made = letter(language="pt_BR", headers=headers).headers
+    assert {name: value for name, value in made.items() if name.lower() == "content-language"} == found
+
+
 def test_an_invitation_to_everything_is_refused() -> None:
     with pytest.raises(OpportunityError, match="to one opportunity"):
         letter(opportunity="*")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.policy
 import logging
+import re
 import smtplib
 from collections.abc import Iterable, Iterator
 from email.message import EmailMessage, Message
@@ -65,6 +66,12 @@ def test_a_muted_person_is_not_clear_and_counts_as_sent(host: Host, mailer: Mail
     assert mailer.send("ann@x.org", "bob@x.org", "cy@x.org") == 3
     assert mailer.left == [("ann@x.org", True), ("bob@x.org", False), ("cy@x.org", True)]
     assert {row.recipient for row in rows()} == {"ann@x.org", "bob@x.org", "cy@x.org"}
+
+
+def test_a_row_tells_the_minute_and_not_the_second_of_the_hosts_date(host: Host) -> None:
+    host.mail.send(host.invitation(extra_headers={"date": "Tue, 24 Nov 2026 08:00:31 +0000"}))
+    [date] = re.findall("^date: .*", rows()[0].headers, re.MULTILINE | re.IGNORECASE)
+    assert re.fullmatch(r"Date: .* \d\d:\d\d:00 -0000", date)
 
 
 def test_ordinary_mail_leaves_in_its_place_without_a_row(mailer: Mailer) -> None:

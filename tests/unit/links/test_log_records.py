@@ -110,6 +110,15 @@ def test_a_line_begins_with_the_event_and_the_record_has_it(caplog: pytest.LogCa
     ]
 
 
+def test_a_line_brings_the_traceback_of_an_error_where_it_is_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        raise LookupError("nothing")
+    except LookupError:
+        for exc_info in (True, False):
+            log(logging.getLogger("host"), logging.ERROR, "failed", "It failed.", exc_info=exc_info)
+    assert [record.exc_info is not None for record in caplog.records] == [True, False]
+
+
 def test_nothing_is_logged_in_another_way() -> None:
     elsewhere = {path.name for path, text in SOURCES.items() if re.search(r"logger\.(?!addFilter)\w+\(", text)}
     assert elsewhere == {"log_records.py"}

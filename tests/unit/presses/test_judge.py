@@ -105,6 +105,22 @@ def test_a_press_at_the_edge_is_accepted(found: Weighed) -> None:
 
 
 @pytest.mark.parametrize(
+    ("visit", "visitor", "verdict"),
+    [
+        ("another visit", "another visitor", Verdict.ACCEPT),
+        ("another visit", "a third visitor", Verdict.ACCEPT),
+        ("a third visit", "another visitor", Verdict.ACCEPT),
+        ("a third visit", "a third visitor", Verdict.ASK),
+    ],
+)
+def test_what_another_visitor_pressed_counts_unless_they_are_doubtful(
+    visit: str, visitor: str, verdict: Verdict
+) -> None:
+    decoy = other(Command.DECOY, ago=10, outcome=Outcome.DOUBTFUL)._replace(visit=visit, visitor=visitor)
+    assert judge(case(CHROME, other(Command.UNDO), decoy)).verdict is verdict
+
+
+@pytest.mark.parametrize(
     "found",
     [
         case(replace(TEXT, issued=NOW - 1), own(Command.KEEP, ago=PAUSE)),
