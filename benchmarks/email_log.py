@@ -17,9 +17,9 @@ import click
 import sqlalchemy as sa
 
 from flask_optout.choices.store import Store
-from flask_optout.email_log.records import cut
+from flask_optout.email_log.records import PER_MINUTE, cut, id_at, now
 from flask_optout.email_log.search import PAGE, WINDOW, Criteria, Search, Word
-from flask_optout.email_log.tables import PER_MINUTE, LogTables, id_at, now
+from flask_optout.email_log.tables import LogTables
 
 from .harness import Row, Work, interleave, machine, repeated, say, table
 

@@ -23,7 +23,8 @@ from .choices.store import Store
 from .choices.tables import ChoiceTables, create_tables
 from .config import Keys
 from .email_log.people import People
-from .email_log.records import EmailLog, Resends
+from .email_log.records import EmailLog
+from .email_log.resending import Resends
 from .email_log.search import SavedFilters, Search
 from .email_log.tables import LogTables
 from .errors import ConfigurationError

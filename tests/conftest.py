@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import settings
 
-from flask_optout.email_log.tables import LARGEST_ID
+from flask_optout.email_log.records import LARGEST_ID
 from flask_optout.presses.evidence import Page as Shown
 from tests.support.databases import KINDS, Database, NoServer, database_of
 from tests.support.email_log import read_until

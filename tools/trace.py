@@ -17,8 +17,8 @@ from flask_sqlalchemy import SQLAlchemy
 
 import flask_optout
 from flask_optout import OptOut
+from flask_optout.email_log.records import PER_MINUTE
 from flask_optout.email_log.search import Criteria
-from flask_optout.email_log.tables import PER_MINUTE
 from flask_optout.mailers.flask_mail import Invitation, Mail
 from flask_optout.wiring import current_state
 

@@ -21,7 +21,7 @@ from ..pages.candidate import LONGEST_FORM, protect
 from ..pages.routing import Place, PlacedBlueprint
 from ..pages.words import render
 from ..wiring import current_state
-from .tables import Times
+from .records import Times
 
 #: Is called without arguments for each request; answers True, False (or None), or the operator's name.
 Guard = Callable[[], Any]

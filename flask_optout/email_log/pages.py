@@ -25,9 +25,10 @@ from ..mailers.own_mails import link_letter, serialised
 from ..pages.words import of_app, optout_url, render, speaking, translate
 from ..wiring import current_state
 from .operators import Guard, blueprint, page, register, times_of_app, title_of
-from .records import APART, Email, filled, reason, refusal
+from .records import LARGEST_ID, Email, filled, reason, running_minute
+from .resending import APART, refusal
 from .search import COUNTED, PAGE, WINDOW, Criteria, Filter
-from .tables import LARGEST_ID, NAME_SIZE, running_minute
+from .tables import NAME_SIZE
 
 #: What an app needs of them.
 __all__ = ["Guard", "register"]

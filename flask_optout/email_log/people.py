@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .records import filled
-from .tables import ADDRESS_SIZE, LogPart, running_minute, time_of
+from .records import LogPart, filled, running_minute, time_of
+from .tables import ADDRESS_SIZE
 
 
 class People(LogPart):

@@ -1,4 +1,4 @@
-"""The Email Log: what was sent, and sent again, without its personal links; record it, read it, prune it.
+"""The Email Log: what was sent, without its personal links; record it, read it, prune it.
 
 A row is written before anybody asks what its recipient has chosen, so it is the same for everyone.
 """
@@ -8,19 +8,21 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import secrets
 import smtplib
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from ..addresses import Address
-from ..choices.store import KeyTaken, insert
-from .tables import ADDRESS_SIZE, NAME_SIZE, LogPart, Times, id_at, new_id, now, running_minute, time_of
+from ..choices.store import KeyTaken, Store, insert
+from .tables import ADDRESS_SIZE, NAME_SIZE, LogTables
 
 #: Rows read or deleted in one transaction: a delete holds the write lock for some milliseconds.
 BATCH = 5_000
@@ -28,13 +30,73 @@ BATCH = 5_000
 SLOT = "[personal link]"
 #: The header whose value is a link of the candidate's, whatever it looks like (RFC 2369).
 PERSONAL_HEADER = "list-unsubscribe"
-#: How often one candidate gets the invitation to one opportunity again, and how long apart; the page
-#: (templates/optout/operator/entry.html) and docs/email-log.md say both in words.
-MOST_RESENDS = 3
-APART = datetime.timedelta(days=1)
 #: An enhanced status code, which a server's answer begins with (RFC 3463).
 STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")
 APOSTROPHES = str.maketrans("\u2018\u2019\u02bc\u2032", "''''")
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+MINUTE = datetime.timedelta(minutes=1)
+#: Ids of one minute: many, so that two random ones are seldom the same.
+PER_MINUTE = 2**36
+LARGEST_ID = 2**63 - 1
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def id_at(moment: datetime.datetime) -> int:
+    """The smallest id of a minute."""
+    return min((moment - EPOCH) // MINUTE * PER_MINUTE, LARGEST_ID)
+
+
+def running_minute() -> int:
+    """The smallest id of the minute that is running; every read of an operator ends before it.
+
+    A row is written before its mail leaves, so how soon the next one follows would tell who is muted.
+    """
+    return id_at(now())
+
+
+def new_id() -> int:
+    """A random id of this minute, so that rows of one minute have no order."""
+    return id_at(now()) + secrets.randbelow(PER_MINUTE)
+
+
+def time_of(id: int) -> datetime.datetime:
+    """The minute, in UTC, that an id was made of."""
+    return EPOCH + id // PER_MINUTE * MINUTE
+
+
+@dataclass(frozen=True)
+class Times:
+    """One zone's wall clock."""
+
+    zone: ZoneInfo
+
+    def text(self, moment: datetime.datetime) -> str:
+        """A moment as the wall clock shows it, to the minute."""
+        return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
+
+    def today(self) -> datetime.date:
+        return now().astimezone(self.zone).date()
+
+    def start(self, day: datetime.date) -> int:
+        """The first id of a day; also of one on which the clock is put forward over midnight."""
+        return id_at(datetime.datetime.combine(day, datetime.time(), self.zone).astimezone(datetime.UTC))
+
+
+@dataclass(frozen=True)
+class LogPart:
+    """A part of one app's Email Log. Every method raises StoreUnavailable when the database does not answer."""
+
+    store: Store
+    tables: LogTables
+
+    def rows(self, query: sa.Select[Any]) -> list[Any]:
+        return self.store.read(lambda connection: list(connection.execute(query)))
+
+    def change(self, statement: sa.Executable) -> None:
+        self.store.record(lambda connection: connection.execute(statement))
 
 
 class Email(NamedTuple):
@@ -155,69 +217,6 @@ class EmailLog(LogPart):
 
         while batch := self.store.record(delete):
             yield batch
-
-
-class Resend(NamedTuple):
-    """One invitation sent again."""
-
-    number: int
-    moment: int
-    operator: str
-    failure: str | None
-
-    @property
-    def time(self) -> datetime.datetime:
-        return time_of(self.moment)
-
-
-class Resends(LogPart):
-    """What one app's operators sent again."""
-
-    def of(self, email: Email) -> list[Resend]:
-        """All that was sent again to the candidate of this invitation for its opportunity."""
-        resend = self.tables.resend.c
-        query = sa.select(*(resend[name] for name in Resend._fields)).where(*self._candidate(email))
-        return [Resend(*row) for row in self.rows(query.order_by(resend.number))]
-
-    def begin(self, email: Email, operator: str) -> int | None:
-        """Note that an operator has this sent again, before it is; give its number, or ``None`` if it may not be."""
-        earlier = self.of(email)
-        if refusal(earlier):
-            return None
-        number = len(earlier) + 1  # which the key gives to one of several that begin at once
-        row = {"opportunity": email.opportunity, "mailbox": email.mailbox, "number": number}
-        row |= {"moment": new_id(), "operator": operator[:NAME_SIZE]}
-        try:
-            self.store.record(lambda connection: insert(connection, self.tables.resend, row))
-        except KeyTaken:
-            return None
-        return number
-
-    def record_failure(self, email: Email, number: int, error: BaseException) -> None:
-        """Note why a hand-off failed."""
-        resend = self.tables.resend
-        update = resend.update().where(*self._candidate(email), resend.c.number == number)
-        self.change(update.values(failure=reason(error)))
-
-    def prune(self) -> None:
-        """Forget the candidates of whom the Email Log keeps no invitation to the opportunity any more."""
-        email, resend = self.tables.email.c, self.tables.resend.c
-        kept = sa.exists().where(email.opportunity == resend.opportunity, email.mailbox == resend.mailbox)
-        self.change(self.tables.resend.delete().where(~kept))
-
-    def _candidate(self, email: Email) -> tuple[sa.ColumnElement[bool], ...]:
-        resend = self.tables.resend.c
-        return resend.opportunity == email.opportunity, resend.mailbox == email.mailbox
-
-
-def refusal(earlier: list[Resend]) -> Literal["today", "often"] | None:
-    """Why it may not be sent again now, if so; failed attempts do not count."""
-    sent = [resend for resend in earlier if resend.failure is None]
-    if len(sent) >= MOST_RESENDS:
-        return "often"
-    if sent and now() - sent[-1].time < APART:
-        return "today"
-    return None
 
 
 def reason(error: BaseException) -> str:

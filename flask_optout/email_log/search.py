@@ -20,8 +20,8 @@ from ..addresses import parse
 from ..choices.store import KeyTaken
 from ..errors import AddressError, OpportunityError
 from ..links.tokens import checked_opportunity
-from .records import folded
-from .tables import ADDRESS_SIZE, LARGEST_ID, LogPart, Times, running_minute, time_of
+from .records import LARGEST_ID, LogPart, Times, folded, running_minute, time_of
+from .tables import ADDRESS_SIZE
 
 #: Rows on one page.
 PAGE = 50

@@ -1,16 +1,9 @@
-"""The tables of the Email Log, the ids of its rows, and what reads and writes them."""
+"""The tables of the Email Log."""
 
 from __future__ import annotations
 
-import datetime
-import secrets
-from dataclasses import dataclass
-from typing import Any
-from zoneinfo import ZoneInfo
-
 import sqlalchemy as sa
 
-from ..choices.store import Store
 from ..choices.tables import TableSet, binary, number, string, table, text
 from ..links.tokens import DIGEST_SIZE
 
@@ -18,57 +11,6 @@ from ..links.tokens import DIGEST_SIZE
 ADDRESS_SIZE = 254
 OPPORTUNITY_SIZE = 128
 NAME_SIZE = 80
-
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-MINUTE = datetime.timedelta(minutes=1)
-#: Ids of one minute: many, so that two random ones are seldom the same.
-PER_MINUTE = 2**36
-LARGEST_ID = 2**63 - 1
-
-
-def now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
-
-
-def id_at(moment: datetime.datetime) -> int:
-    """The smallest id of a minute."""
-    return min((moment - EPOCH) // MINUTE * PER_MINUTE, LARGEST_ID)
-
-
-def running_minute() -> int:
-    """The smallest id of the minute that is running; every read of an operator ends before it.
-
-    A row is written before its mail leaves, so how soon the next one follows would tell who is muted.
-    """
-    return id_at(now())
-
-
-def new_id() -> int:
-    """A random id of this minute, so that rows of one minute have no order."""
-    return id_at(now()) + secrets.randbelow(PER_MINUTE)
-
-
-def time_of(id: int) -> datetime.datetime:
-    """The minute, in UTC, that an id was made of."""
-    return EPOCH + id // PER_MINUTE * MINUTE
-
-
-@dataclass(frozen=True)
-class Times:
-    """One zone's wall clock."""
-
-    zone: ZoneInfo
-
-    def text(self, moment: datetime.datetime) -> str:
-        """A moment as the wall clock shows it, to the minute."""
-        return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
-
-    def today(self) -> datetime.date:
-        return now().astimezone(self.zone).date()
-
-    def start(self, day: datetime.date) -> int:
-        """The first id of a day; also of one on which the clock is put forward over midnight."""
-        return id_at(datetime.datetime.combine(day, datetime.time(), self.zone).astimezone(datetime.UTC))
 
 
 class LogTables(TableSet):
@@ -133,17 +75,3 @@ def _email(metadata: sa.MetaData) -> sa.Table:
         sa.Index("optout_email_log_by_opportunity", "opportunity", "id"),
         sa.Index("optout_email_log_by_candidate", "opportunity", "mailbox", "id"),
     )
-
-
-@dataclass(frozen=True)
-class LogPart:
-    """A part of one app's Email Log. Every method raises StoreUnavailable when the database does not answer."""
-
-    store: Store
-    tables: LogTables
-
-    def rows(self, query: sa.Select[Any]) -> list[Any]:
-        return self.store.read(lambda connection: list(connection.execute(query)))
-
-    def change(self, statement: sa.Executable) -> None:
-        self.store.record(lambda connection: connection.execute(statement))

@@ -16,7 +16,7 @@ from flask import Response, copy_current_request_context, current_app, make_resp
 
 from ..addresses import Address, parse
 from ..choices.store import KeyTaken, insert
-from ..email_log.tables import now
+from ..email_log.records import now
 from ..errors import AddressError, OptOutError
 from ..links.log_records import log
 from ..links.tokens import Claim, Door, bad_token

@@ -14,8 +14,7 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from flask_optout.email_log.records import SLOT
-from flask_optout.email_log.tables import PER_MINUTE
+from flask_optout.email_log.records import PER_MINUTE, SLOT
 from tests.conftest import MakeHost
 from tests.support.adapters import each_library
 from tests.support.email_log import operator_of, post, rows, sent

@@ -11,8 +11,8 @@ from functools import partial
 import pytest
 from flask import request
 
+from flask_optout.email_log.records import now
 from flask_optout.email_log.search import Criteria, Word
-from flask_optout.email_log.tables import now
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.email_log import LOG, operator_of, rows
@@ -68,7 +68,7 @@ def looks(host: Host) -> dict[str, Callable[[], bool]]:
 
 def test_no_read_shows_a_row_of_the_running_minute(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [now()]
-    monkeypatch.setattr("flask_optout.email_log.tables.now", lambda: clock[0])
+    monkeypatch.setattr("flask_optout.email_log.records.now", lambda: clock[0])
     done = threading.Event()
 
     def send() -> None:

@@ -17,9 +17,9 @@ from werkzeug.test import TestResponse
 from flask_optout.addresses import Recipient, parse
 from flask_optout.choices.store import Store
 from flask_optout.email_log import records
-from flask_optout.email_log.records import Email, EmailLog, Outgoing
+from flask_optout.email_log.records import Email, EmailLog, Outgoing, id_at, now
 from flask_optout.email_log.search import PAGE
-from flask_optout.email_log.tables import LogTables, id_at, now
+from flask_optout.email_log.tables import LogTables
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 

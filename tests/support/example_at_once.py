@@ -3,7 +3,7 @@
 import pytest
 
 from example_app.__main__ import main
-from flask_optout.email_log.tables import LARGEST_ID
+from flask_optout.email_log.records import LARGEST_ID
 
 from .email_log import read_until
 

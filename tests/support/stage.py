@@ -13,8 +13,8 @@ from flask import Response
 
 from flask_optout import Opportunity
 from flask_optout.addresses import parse
+from flask_optout.email_log.records import LARGEST_ID
 from flask_optout.email_log.search import Criteria
-from flask_optout.email_log.tables import LARGEST_ID
 from flask_optout.invitations.compose import Draft
 from flask_optout.mailers.own_mails import default_sender, link_letter
 from flask_optout.wiring import current_state

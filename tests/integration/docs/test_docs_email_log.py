@@ -13,7 +13,7 @@ from flask_sqlalchemy import SQLAlchemy
 from starlette.testclient import TestClient
 
 from flask_optout import OptOut
-from flask_optout.email_log.tables import LARGEST_ID, PER_MINUTE
+from flask_optout.email_log.records import LARGEST_ID, PER_MINUTE
 from flask_optout.links.tokens import ALPHABET
 from flask_optout.mailers.flask_mail import Invitation, Mail
 from flask_optout.testing import mute
@@ -47,7 +47,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
         for to in ("jane@example.org", "joan@example.org"):
             mail.send(Invitation("Join us", recipients=[to], body="Come and try it.", opportunity="beta-42"))
         read_until(monkeypatch, lambda: LARGEST_ID)
-        exec("from flask_optout.email_log.tables import running_minute", names)
+        exec("from flask_optout.email_log.records import running_minute", names)
         yield names
         names["db"].engine.dispose()
 

@@ -12,7 +12,7 @@ from flask import redirect, request
 from playwright.sync_api import Browser, Page, expect
 
 from flask_optout.email_log import records
-from flask_optout.email_log.tables import LARGEST_ID, PER_MINUTE, id_at, now
+from flask_optout.email_log.records import LARGEST_ID, PER_MINUTE, id_at, now
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost, page_of
 from tests.support.email_log import LOG, read_until

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from flask_optout.choices.store import Store
 from flask_optout.email_log import records as email_log
-from flask_optout.email_log.records import SLOT, EmailLog, Resends
+from flask_optout.email_log.records import SLOT, EmailLog, id_at, new_id, now
+from flask_optout.email_log.resending import Resends
 from flask_optout.email_log.search import Criteria, Search
-from flask_optout.email_log.tables import id_at, new_id, now
 from tests.support.email_log import TABLES, record
 
 

@@ -9,9 +9,8 @@ import pytest
 from flask_optout.addresses import Recipient
 from flask_optout.choices.store import Store
 from flask_optout.email_log import search as searching
-from flask_optout.email_log.records import EmailLog
+from flask_optout.email_log.records import EmailLog, time_of
 from flask_optout.email_log.search import PAGE, Criteria, Search, Word
-from flask_optout.email_log.tables import time_of
 from tests.support.email_log import TABLES, record
 
 

@@ -16,7 +16,7 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_optout import OptOut
 from flask_optout.cli.commands import optout_cli
 from flask_optout.cli.terminal import WIDTH
-from flask_optout.email_log.tables import PER_MINUTE
+from flask_optout.email_log.records import PER_MINUTE
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.command_line import on_terminal

@@ -16,7 +16,7 @@ from flask_wtf import CSRFProtect
 
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.setup import find_wall, setup, time_outs
-from flask_optout.email_log.tables import PER_MINUTE
+from flask_optout.email_log.records import PER_MINUTE
 from flask_optout.mailers.flask_mailman import Mail
 from tests.conftest import MakeHost
 from tests.support.findings import ids, the

@@ -9,7 +9,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from flask_optout.email_log.tables import LARGEST_ID, id_at, now
+from flask_optout.email_log.records import LARGEST_ID, id_at, now
 from tests.conftest import MakeHost
 from tests.support.email_log import LOG, number_rows, post, read_until, sent
 from tests.support.hosts import Host
@@ -173,7 +173,7 @@ def test_new_rows_arrive_when_their_minute_is_over(
 ) -> None:
     started = now().replace(second=0, microsecond=0)
     clock = [started]
-    monkeypatch.setattr("flask_optout.email_log.tables.now", lambda: clock[0])
+    monkeypatch.setattr("flask_optout.email_log.records.now", lambda: clock[0])
     read_until(monkeypatch, lambda: id_at(clock[0]))
     sent(host, "jane@example.org")
     poll = re.search(r'id="log-new" hx-get="([^"]+)"', client.get(f"{LOG}?opportunity=beta-42").text)

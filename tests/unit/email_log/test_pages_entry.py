@@ -11,8 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from flask_optout.addresses import parse
-from flask_optout.email_log.records import SLOT, Outgoing
-from flask_optout.email_log.tables import now
+from flask_optout.email_log.records import SLOT, Outgoing, now
 from flask_optout.links.tokens import ALPHABET
 from flask_optout.wiring import current_state
 from tests.support.email_log import LOG, post, sent, uniform

@@ -6,8 +6,8 @@ import pytest
 
 from flask_optout.choices.store import Store
 from flask_optout.email_log.people import People
-from flask_optout.email_log.records import SLOT, EmailLog, Resends
-from flask_optout.email_log.tables import now
+from flask_optout.email_log.records import SLOT, EmailLog, now
+from flask_optout.email_log.resending import Resends
 from tests.support.email_log import TABLES, record
 
 JANE = "jane@x.org"

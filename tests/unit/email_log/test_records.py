@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import smtplib
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -15,25 +16,28 @@ from flask_optout.addresses import parse
 from flask_optout.choices.store import Store
 from flask_optout.email_log import records as module
 from flask_optout.email_log.records import (
-    MOST_RESENDS,
+    EPOCH,
+    LARGEST_ID,
+    PER_MINUTE,
     SLOT,
     EmailLog,
+    LogPart,
     Outgoing,
-    Resend,
-    Resends,
+    Times,
     cut,
     filled,
     folded,
+    id_at,
     masked,
+    new_id,
+    now,
     reason,
-    refusal,
+    time_of,
 )
-from flask_optout.email_log.tables import PER_MINUTE, id_at, new_id, now, time_of
 from tests.support.email_log import TABLES, record
 
 TOKEN = "a2" * 60
 LINK = f"https://x.example/optout/{TOKEN}"
-TODAY, YESTERDAY, LONG_AGO = (id_at(now() - datetime.timedelta(days)) for days in (0, 1, 99))
 PIECES = st.lists(st.sampled_from([LINK, TOKEN, SLOT, "[[", '"]', "\\", "\0", "\n", "ä"]) | st.text(max_size=9))
 
 
@@ -155,61 +159,39 @@ def test_what_is_old_is_deleted_batch_by_batch(log: EmailLog, monkeypatch: pytes
     assert log.outdated(7) == 0 and list(log.prune(7)) == []
 
 
-@pytest.mark.parametrize(
-    ("earlier", "refused"),
-    [
-        ([], None),
-        ([(YESTERDAY, None)], None),
-        ([(TODAY, None)], "today"),
-        ([(TODAY, "SMTPServerDisconnected")], None),
-        ([(TODAY, None), (TODAY, "SMTPServerDisconnected")], "today"),
-        ([(LONG_AGO, None), (LONG_AGO, None)], None),
-        ([(LONG_AGO, None), (LONG_AGO, None), (YESTERDAY, None)], "often"),
-        ([(LONG_AGO, None), (LONG_AGO, None), (TODAY, None)], "often"),
-        ([(TODAY, "SMTPServerDisconnected")] * 9, None),
-    ],
-)
-def test_why_one_more_may_not_be_sent(earlier: list[tuple[int, str | None]], refused: str | None) -> None:
-    rows = [Resend(number, moment, "Olga", failure) for number, (moment, failure) in enumerate(earlier, 1)]
-    assert refusal(rows) == refused
+def whole(moment: datetime.datetime) -> datetime.datetime:
+    """The minute of a moment."""
+    return moment.replace(second=0, microsecond=0)
 
 
-def test_sending_again_is_bounded_for_each_candidate_and_opportunity(
-    log: EmailLog, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    resends = Resends(store, TABLES)
-    first, second = (log.get(record(log, to)) for to in ("jane@x.org", "JANE@x.org"))
-    other, elsewhere = log.get(record(log, "bob@x.org")), log.get(record(log, "jane@x.org", "study-7"))
-    assert first and second and other and elsewhere
-    assert resends.begin(first, "Olga") == 1
-    assert resends.begin(second, "Olga") is None
-    assert resends.begin(other, "Olga") == resends.begin(elsewhere, "Olga") == 1
-    for day in range(1, MOST_RESENDS):
-        later = now() + datetime.timedelta(days=day, minutes=1)
-        monkeypatch.setattr(module, "now", lambda later=later: later)
-        monkeypatch.setattr(module, "new_id", lambda later=later: id_at(later))
-        assert resends.begin(second, "Otto") == day + 1
-    monkeypatch.setattr(module, "now", lambda: now() + datetime.timedelta(days=999))
-    assert resends.begin(first, "Olga") is None
-    assert [resend.operator for resend in resends.of(first)] == ["Olga", "Otto", "Otto"]
+@given(st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(2200, 1, 1), timezones=st.just(datetime.UTC)))
+def test_ids_and_moments_are_the_same_thing(moment: datetime.datetime) -> None:
+    assert time_of(id_at(moment)) == time_of(id_at(moment) + PER_MINUTE - 1) == whole(moment)
+    assert id_at(moment) < LARGEST_ID
 
 
-def test_a_failed_hand_off_does_not_count(log: EmailLog, store: Store) -> None:
-    resends, email = Resends(store, TABLES), log.get(record(log))
-    assert email
-    for number in (1, 2, 3, 4):
-        assert resends.begin(email, "Olga") == number
-        resends.record_failure(email, number, smtplib.SMTPServerDisconnected())
-    assert resends.begin(email, "Olga") == 5
-    assert resends.begin(email, "Olga") is None
+def test_an_id_fits_its_column_for_ever() -> None:
+    assert id_at(EPOCH) == 0
+    assert id_at(datetime.datetime.max.replace(tzinfo=datetime.UTC)) == LARGEST_ID < 2**63
 
 
-def test_candidates_whose_invitations_are_gone_are_forgotten(log: EmailLog, store: Store) -> None:
-    resends = Resends(store, TABLES)
-    kept, gone = log.get(record(log, "kept@x.org")), log.get(record(log, "gone@x.org"))
-    assert kept and gone
-    for email in (kept, gone):
-        resends.begin(email, "O" * 99)
-    log.forget([gone.id])
-    resends.prune()
-    assert [resend.operator for resend in resends.of(kept)] == ["O" * 80] and resends.of(gone) == []
+def test_ids_of_one_minute_have_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = now()
+    monkeypatch.setattr(module, "now", lambda: moment)
+    ids = [new_id() for _ in range(50)]
+    assert ids != sorted(ids) and len({*ids}) == 50 and {time_of(id) for id in ids} == {whole(moment)}
+
+
+def test_a_part_reads_writes_and_says_when_it_cannot(store: Store) -> None:
+    part, filters = LogPart(store, TABLES), TABLES.saved_filter
+    part.change(filters.insert().values(name="One", query="q=1"))
+    assert part.rows(sa.select(filters.c.query)) == [("q=1",)]
+    engine = sa.create_engine("sqlite://")
+    with pytest.raises(StoreUnavailable):
+        LogPart(Store(lambda: engine, lambda: None), TABLES).rows(sa.select(filters))
+    engine.dispose()
+
+
+def test_a_moment_is_shown_by_the_wall_clock_to_the_minute() -> None:
+    moment = datetime.datetime(2031, 12, 23, 23, 30, 59, tzinfo=datetime.UTC)
+    assert Times(ZoneInfo("Europe/Berlin")).text(moment) == "2031-12-24 00:30"

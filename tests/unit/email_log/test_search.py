@@ -15,9 +15,8 @@ import pytest
 
 from flask_optout.choices.store import Store
 from flask_optout.email_log import search as searching
-from flask_optout.email_log.records import EmailLog
+from flask_optout.email_log.records import EmailLog, Times, id_at, time_of
 from flask_optout.email_log.search import PAGE, Criteria, Filter, SavedFilters, Search, Word
-from flask_optout.email_log.tables import Times, id_at, time_of
 from tests.support.email_log import TABLES, record
 
 
@@ -221,7 +220,7 @@ def test_a_period_is_counted_in_days_of_the_zone(
     monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], first: str, beyond: str
 ) -> None:
     late = datetime.datetime(2031, 12, 23, 23, 30, tzinfo=datetime.UTC)  # the 24th in Berlin
-    monkeypatch.setattr("flask_optout.email_log.tables.now", lambda: late)
+    monkeypatch.setattr("flask_optout.email_log.records.now", lambda: late)
     criteria = Filter(fields, Times(ZoneInfo("Europe/Berlin")), {}).criteria
     bounds = [time_of(id).strftime("%m-%dT%H:%M") for id in (criteria.since, criteria.until)]
     assert bounds == [first, beyond]

@@ -11,7 +11,7 @@ from flask import request
 from flask.testing import FlaskClient
 from flask_babel import Babel
 
-from flask_optout.email_log.tables import id_at, now
+from flask_optout.email_log.records import id_at, now
 from flask_optout.invitations.compose import Letter
 from flask_optout.mailers.own_mails import serialised
 from tests.conftest import MakeHost

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from flask import request
 from flask.testing import FlaskClient
 
-from flask_optout.email_log.tables import PER_MINUTE, id_at
+from flask_optout.email_log.records import PER_MINUTE, id_at
 from flask_optout.links.tokens import ALPHABET, Door
 from flask_optout.wiring import current_state
 from tests.support.email_log import LOG, headers_of, operator_of, post, read_until, sent, statements, uniform
