@@ -70,6 +70,13 @@ def test_a_run_whose_length_is_unknown_seldom_tries_to_read_all_mutes(
     assert 0 < len(tried) < 10
 
 
+def test_a_tagged_address_is_barred_by_the_choice_of_the_one_without_the_tag(host: Host, way: str) -> None:
+    people = ["ann@x.org", "bob+one@x.org", "cy@x.org", "dan+two@x.org", "eve+three@x.org"]
+    for person in ("bob@x.org", "eve@x.org"):
+        say(host, True, person)
+    assert list(host.optout.invitable(people, "beta-42")) == ["ann@x.org", "cy@x.org", "dan+two@x.org"]
+
+
 @pytest.mark.parametrize("tag", ["", "+tag"])
 @pytest.mark.parametrize("size", [1, 7, 40])
 def test_a_malformed_address_is_told_by_its_place_after_everything_before_it(

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from flask_optout import AddressError, InvitationError, NotAllSent
-from flask_optout.addresses import parse
+from flask_optout.addresses import Recipient, parse
 from flask_optout.invitations import gate as module
 from flask_optout.invitations.compose import Draft, Letter
 from flask_optout.invitations.gate import finish, proved, rehearsing, serialising
@@ -72,6 +72,20 @@ def test_a_row_tells_the_minute_and_not_the_second_of_the_hosts_date(host: Host)
     host.mail.send(host.invitation(extra_headers={"date": "Tue, 24 Nov 2026 08:00:31 +0000"}))
     [date] = re.findall("^date: .*", rows()[0].headers, re.MULTILINE | re.IGNORECASE)
     assert re.fullmatch(r"Date: .* \d\d:\d\d:00 -0000", date)
+
+
+@pytest.mark.parametrize(
+    ("who", "shown"),
+    [
+        ("team@example.org", "team@example.org"),
+        (("The Team", "team@example.org"), "The Team <team@example.org>"),
+        (("Example, Inc.", "team@example.org"), '"Example, Inc." <team@example.org>'),
+        (('The "A" Team', "team@example.org"), r'"The \"A\" Team" <team@example.org>'),
+    ],
+)
+def test_a_row_shows_whom_one_answers_with_quotes_where_a_name_needs_them(host: Host, who: Recipient, shown: str) -> None:
+    host.mail.send(host.invitation(reply_to=who))
+    assert f"Reply-To: {shown}" in rows()[0].headers.split("\n")
 
 
 def test_ordinary_mail_leaves_in_its_place_without_a_row(mailer: Mailer) -> None:

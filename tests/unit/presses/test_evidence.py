@@ -126,6 +126,7 @@ def test_about_a_person_there_is_no_doubt(headers: dict[str, Any], form: dict[st
         ({**NATIVE, "Sec-Purpose": "prefetch"}, {}, "prefetch"),
         ({**NATIVE, "Sec-Purpose": "prefetch;prerender"}, {}, "prefetch"),
         ({**NATIVE, "Purpose": "prefetch"}, {}, "prefetch"),
+        ({**NATIVE, "Purpose": "prerender"}, {}, "prefetch"),
         ({**NATIVE, "X-Purpose": "preview"}, {}, "prefetch"),
         ({**NATIVE, "X-Moz": "prefetch"}, {}, "prefetch"),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask_optout.presses.evidence import Command, Nonce, Page, new_visit
+from flask_optout.presses.evidence import Command, Nonce, Nonces, Page, new_visit
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import KEY, Host
@@ -57,4 +57,5 @@ def test_the_words_of_a_form_belong_to_one_page(host: Host) -> None:
     nonces, claim = current_state().nonces, host.claim()
     one, another = (nonces.issue(claim, OPENED._replace(visit=new_visit())) for _ in range(2))
     assert nonces.word(one, "mute") == nonces.word(one, "mute")
-    assert len({nonces.word(one, "mute"), nonces.word(another, "mute"), nonces.word(one, "keep")}) == 3
+    elsewhere = Nonces(b"another key").word(one, "mute")
+    assert len({nonces.word(one, "mute"), nonces.word(another, "mute"), nonces.word(one, "keep"), elsewhere}) == 4
