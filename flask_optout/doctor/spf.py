@@ -19,12 +19,16 @@ with warnings.catch_warnings():
 
 #: An address that no term names (RFC 1112 section 4), so that every term of a record is looked at.
 NOBODY = "240.0.0.1"
+#: What a record should say to it.
+REFUSED = ("fail", "softfail")
 #: pyspf's reasons for a permanent error, by words of theirs; whatever else it says is about the syntax.
 REASONS = {
     "lookups": re.compile("Too many DNS lookups|MX records returned|levels of recursion"),
     "void": re.compile("Void lookup"),
     "include": re.compile("(No valid|no) SPF record|trivial recursion"),
 }
+#: Macros for what differs from message to message: the sender's local part and address, and the name in HELO.
+OF_A_MESSAGE = re.compile(r"%\{[slh]", re.IGNORECASE)
 #: What pyspf takes of a record; of other kinds, its text.
 READERS: dict[str, Callable[[Any], Any]] = {
     "MX": lambda record: (record.preference, record.exchange.to_text(omit_final_dot=True)),
@@ -118,11 +122,10 @@ def is_spf(record: str) -> bool:
     return f"{record} ".lower().startswith("v=spf1 ")
 
 
-def _all(record: str) -> tuple[str, str]:
-    """The first ``all`` of a record, and the terms that are none."""
-    words = record.split()[1:]
-    alls = [word for word in words if word.lower().lstrip("+?~-") == "all"]
-    return next(iter(alls), "").lower(), " ".join(dict.fromkeys(word for word in words if word not in alls))
+def _terms(record: str) -> list[str]:
+    """The terms of a record but for all; what it redirects to is included, as nothing may stand behind all."""
+    terms = (re.sub("(?i)^redirect=", "include:", word) for word in record.split()[1:])
+    return [term for term in dict.fromkeys(terms) if term.lower().lstrip("+?~-") != "all"]
 
 
 def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> Iterator[Finding]:
@@ -134,15 +137,18 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
     texts = resolver.texts(domain)
     records = sorted(filter(is_spf, texts))
     if len(records) != 1:
-        yield _several(resolver, domain, records) if records else _none(resolver, domain, texts, senders)
+        known = senders if explicit else []
+        yield _several(resolver, domain, records) if records else _none(resolver, domain, texts, known)
         return
     verdicts = {sender: ask(resolver, sender, domain) for sender in senders}
     nobody = _whole(resolver, domain)
-    yield from _record(resolver, domain, records[0], nobody, verdicts)
+    yield from _record(resolver, domain, records[0], nobody, verdicts, explicit)
     for sender, verdict in verdicts.items():
         facts = {"domain": domain, "sender": sender, "result": verdict.result, "reason": verdict.reason}
         if verdict.result == "pass":
             yield tell("domain.spf.sender", **facts)
+        elif OF_A_MESSAGE.search(" ".join(verdict.tree)):
+            raise Unsure("macro")
         elif verdict.result != "permerror":
             end = "refused" if explicit else "sender.unknown"
             yield tell(f"domain.spf.{end}", **facts, term=_as_terms([sender]))
@@ -151,7 +157,7 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
 
 
 def _record(
-    resolver: Resolver, domain: str, record: str, nobody: Evaluation, verdicts: dict[str, Evaluation]
+    resolver: Resolver, domain: str, record: str, nobody: Evaluation, verdicts: dict[str, Evaluation], explicit: bool
 ) -> Iterator[Finding]:
     """What the record says, whoever sends."""
     whose, broken = nobody.broken or (domain, record)
@@ -161,17 +167,22 @@ def _record(
     if nobody.result == "permerror":
         kind = next((kind for kind, words in REASONS.items() if words.search(nobody.reason)), "syntax")
         kind = "some" if any(verdict.result != "permerror" for verdict in verdicts.values()) else kind
-        needed = _as_terms(list(verdicts))
-        paste = paste_of(f"bounce.{domain}", f"v=spf1 {needed} -all", is_spf) if kind == "lookups" and needed else ""
+        if kind == "include" and "%{" in nobody.reason and not verdicts:
+            raise Unsure("macro")
+        needed = f"v=spf1 {_as_terms(list(verdicts))} -all" if kind == "lookups" and verdicts and explicit else ""
+        paste = paste_of(f"bounce.{domain}", needed, is_spf)
         yield tell(f"domain.spf.{kind}", tree, paste, **facts)
     else:
         yield tell("domain.spf.record", tree, **facts)
-        last, terms = _all(record)
-        if last not in ("-all", "~all") and "redirect=" not in record.lower():
-            paste = _tried(resolver, domain, " ".join(f"v=spf1 {terms} ~all".split()))[0]
-            yield tell("domain.spf.open" if last in ("all", "+all") else "domain.spf.all", (), paste, **facts)
-    if any(word.lower().lstrip("+?~-").split(":")[0] == "ptr" for word in record.split()[1:]):
+        if nobody.result not in REFUSED:
+            paste = _tried(resolver, domain, " ".join(["v=spf1", *_terms(record), "~all"]))[0]
+            yield tell("domain.spf.open" if nobody.result == "pass" else "domain.spf.all", (), paste, **facts)
+    words = [word.lower().lstrip("+?~-") for word in record.split()[1:]]
+    if any(word.split(":")[0] == "ptr" for word in words):
         yield tell("domain.spf.ptr", **facts)
+    ignored = [word for word in words if re.match("(all|include|a|mx|ptr|ip[46]?|exists)=", word)]
+    if ignored:
+        yield tell("domain.spf.ignored", terms=ignored, **facts)
 
 
 def _as_terms(senders: list[str]) -> str:
@@ -179,12 +190,12 @@ def _as_terms(senders: list[str]) -> str:
 
 
 def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, Evaluation | None]:
-    """What to paste for a record, and what SPF says of it; nothing to paste where it would be an error."""
+    """What to paste for a record, and what SPF says of it; nothing where it would be an error, or let anybody pass."""
     try:
         verdict = _whole(resolver, domain, record)
     except Unsure:
         return "", None
-    return paste_of(domain, record, is_spf) if verdict.result != "permerror" else "", verdict
+    return paste_of(domain, record, is_spf) if verdict.result in REFUSED else "", verdict
 
 
 def _none(resolver: Resolver, domain: str, texts: list[str], senders: list[str]) -> Finding:
@@ -197,7 +208,7 @@ def _none(resolver: Resolver, domain: str, texts: list[str], senders: list[str])
 
 
 def _several(resolver: Resolver, domain: str, records: list[str]) -> Finding:
-    terms = dict.fromkeys(word for record in records for word in _all(record)[1].split())
+    terms = dict.fromkeys(term for record in records for term in _terms(record))
     # -all would refuse what one of the records let pass.
     paste, verdict = _tried(resolver, domain, " ".join(["v=spf1", *terms, "~all"]))
     lookups = 0 if verdict is None else verdict.lookups

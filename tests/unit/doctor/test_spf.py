@@ -74,12 +74,25 @@ WELL = {"domain.spf.record", "domain.spf.sender"}
         (record("v=spf1 all"), WELL | {"domain.spf.open"}),
         (record("v=spf1 ip4:192.0.2.25 ?all"), WELL | {"domain.spf.all"}),
         (record("v=spf1 ip4:192.0.2.25"), WELL | {"domain.spf.all"}),
+        (record("v=spf1 ip4:0.0.0.0/0 -all"), WELL | {"domain.spf.open"}),
+        (record("v=spf1 include:n.example -all", n="v=spf1 +all"), WELL | {"domain.spf.open"}),
         (record("v=spf1 redirect=n.example", n="v=spf1 ip4:192.0.2.25 -all"), WELL),
+        (record("v=spf1 redirect=n.example", n="v=spf1 +all"), WELL | {"domain.spf.open"}),
+        (record("v=spf1 ip4:192.0.2.25 redirect=n.example", n="v=spf1 ?all"), WELL | {"domain.spf.all"}),
         (record("v=spf1 ip4:192.0.2.25 -all redirect=gone.example"), WELL),
         (record("v=spf1 redirect=gone.example"), {"domain.spf.include"}),
         # Section 7: macros, upper case too; what depends on the message is no mistake.
         (record("v=spf1 ip4:192.0.2.25 exists:%{I}.%{d2}.example -all"), WELL),
         (record("v=spf1 exists:%{q}.example -all"), {"domain.spf.syntax"}),
+        (record("v=spf1 exists:%{l}.u.example -all"), {"domain.spf.record", "domain.spf.unknown"}),
+        (record("v=spf1 exists:%{i}.%{h}.e.example ~all"), {"domain.spf.record", "domain.spf.unknown"}),
+        # Section 6: a modifier that nobody knows is passed over, so a mechanism must not be written as one.
+        (record("v=spf1 ip4:192.0.2.25 include=n.example -all"), WELL | {"domain.spf.ignored"}),
+        (
+            record("v=spf1 ip4=192.0.2.25 -all"),
+            {"domain.spf.record", "domain.spf.ignored", "domain.spf.refused"},
+        ),
+        (record("v=spf1 ip4:192.0.2.25 ra=postmaster rp=10 -all"), WELL),
         # Section 12: syntax, also behind the term that the sender matches.
         (record("v=spf1 ip4:192.0.2.256 -all"), {"domain.spf.syntax"}),
         (record("v=spf1 ipv4:192.0.2.25 -all"), {"domain.spf.syntax"}),
@@ -142,6 +155,28 @@ def test_it_is_said_whose_record_is_wrong(ask: Ask) -> None:
 def test_the_syntax_is_asked_for_whether_the_sender_is_known_or_not(ask: Ask, senders: list[str]) -> None:
     zone = record("v=spf1 ip4:192.0.2.0/24 -all moo")
     assert ids(spf(ask(zone), D, senders, True)) == {"domain.spf.syntax"}
+
+
+def test_an_include_that_depends_on_the_sender_is_no_mistake_while_nobody_knows_the_sender(ask: Ask) -> None:
+    zone = record("v=spf1 include:%{ir}.%{v}.%{d}.hosted.example ~all")
+    assert ids(attempt("domain.spf", spf(ask(zone), D, [], False))) == {"domain.spf.unknown"}
+
+
+def test_what_a_record_redirects_to_is_included_where_it_is_merged(ask: Ask) -> None:
+    zone = {f"{D} TXT": ["v=spf1 redirect=n.example", "v=spf1 mx -all"], "n.example TXT": [f"v=spf1 ip4:{SENDER} -all"]}
+    zone |= {f"{D} MX": ["1 x.example."], "x.example A": ["192.0.2.9"]}
+    finding = the(looked_at(ask, zone), "domain.spf.several")
+    assert finding.paste == f'{D}. IN TXT "v=spf1 mx include:n.example ~all"'
+
+
+def test_an_open_record_is_not_offered_again(ask: Ask) -> None:
+    zone = record("v=spf1 include:n.example", n="v=spf1 +all")
+    assert the(looked_at(ask, zone), "domain.spf.open").paste == ""
+
+
+@pytest.mark.parametrize(("zone", "id"), [({}, "none"), (record("v=spf1", *INCLUDES, "-all", **TEN), "lookups")])
+def test_a_relay_is_not_offered_as_the_sender(ask: Ask, zone: Zone, id: str) -> None:
+    assert the(looked_at(ask, zone, explicit=False), f"domain.spf.{id}").paste == ""
 
 
 def test_several_records_are_replaced_by_one(ask: Ask) -> None:
