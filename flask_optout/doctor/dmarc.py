@@ -1,6 +1,6 @@
 """DMARC (RFC 9989): the policy of the domain in From, and whether SPF or DKIM speaks for that domain.
 
-checkdmarc knows the tags and their values, and reads report addresses. The tree walk stands here: checkdmarc's ends
+checkdmarc knows the tags and their values. The tree walk stands here: checkdmarc's ends
 at the domain's own record, so that it tells no organizational domain, and at a name with several records, where
 section 4.10 goes on. A bad fo, psd or t costs it the record, where section 4.8 drops the tag.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import checkdmarc.dmarc as known
 
@@ -18,20 +17,22 @@ from .case import tag_list
 from .finding import Finding, attempt, tell
 from .resolver import Resolver, flawed, paste_of
 
-#: Section 4.8: the name of the tag may be in capitals, DMARC1 is in capitals.
-MARK = re.compile(r"[vV]\s*=\s*DMARC1\s*(;|$)")
+#: Section 4.8: the name of the tag may be in capitals, DMARC1 is in capitals, and all of it is ASCII.
+MARK = re.compile(r"[vV]\s*=\s*DMARC1\s*(;[\t-~]*)?$")
 REMOVED = ("pct", "rf", "ri")
 POLICIES = ("p", "sp", "np")
 #: The values that a tag may have (section 4.7); of fo it may have several.
 VALUES: dict[str, set[str]] = {tag: set(tags["values"]) for tag, tags in known.dmarc_tags.items() if "values" in tags}
 VALUES |= dict.fromkeys(("adkim", "aspf"), {"r", "s"})
+#: RFC 9990 section 3: where reports may go, and a limit of their size, which older standards had.
+REPORT = re.compile(r"mailto:[^\s@/!]+@([^\s@/!]+)(!\d+[kmgt]?)?", re.IGNORECASE)
 
 
 class Policy:
     """A DMARC record and where it is: its tags with their values in small letters, and the tags that do not count.
 
-    ``twice`` are the tags that stand there more than once, ``reports`` the rua addresses, each as checkdmarc reads
-    it, if it can.
+    ``twice`` are the tags that stand there more than once, ``junk`` what is no tag, ``reports`` the rua addresses,
+    each as REPORT reads it, if it can.
     """
 
     def __init__(self, name: str, record: str) -> None:
@@ -44,10 +45,11 @@ class Policy:
             parts = re.split(r"\s*:\s*", lower) if tag == "fo" else [lower]
             good = tag not in VALUES or (set(parts) <= VALUES[tag] and len(set(parts)) == len(parts))
             (self.tags if good else self.dropped)[tag] = lower
+        self.junk: list[str] = [part.strip() for part in record.split(";") if part.strip() and "=" not in part]
         counts = Counter(re.findall(r"(?:^|;)\s*(\w+)\s*=", record.lower()))
         self.twice: list[str] = sorted(tag for tag, count in counts.items() if count > 1)
         uris = map(str.strip, self.tags.get("rua", "").split(","))
-        self.reports: dict[str, dict[str, Any] | None] = {uri: _read(uri) for uri in uris if uri}
+        self.reports: dict[str, re.Match[str] | None] = {uri: REPORT.fullmatch(uri) for uri in uris if uri}
 
     def paste(self, *without: str, **more: str) -> str:
         """The record with its flaws mended, its policy as it stands; empty where nobody knows which that is."""
@@ -66,11 +68,11 @@ def is_whole(text: str) -> bool:
     return MARK.match(text) is not None and not Policy("", text).dropped
 
 
-def _read(uri: str) -> dict[str, Any] | None:
-    try:
-        return dict(known.parse_dmarc_report_uri(uri))
-    except known.DMARCError:
-        return None
+def _walk(domain: str) -> list[str]:
+    """The names at which a record may stand: eight at most, so longer ones go on with their last seven labels."""
+    labels = domain.lower().rstrip(".").split(".")
+    starts = range(len(labels)) if len(labels) <= 8 else (0, *range(len(labels) - 7, len(labels)))
+    return [".".join(labels[start:]) for start in starts]
 
 
 def find(resolver: Resolver, domain: str) -> tuple[str, Policy | None]:
@@ -78,42 +80,48 @@ def find(resolver: Resolver, domain: str) -> tuple[str, Policy | None]:
 
     :raises Unsure: when DNS does not answer.
     """
-    labels = domain.lower().rstrip(".").split(".")
-    # Eight questions at most, so longer names go on with their last seven labels.
-    starts = range(len(labels)) if len(labels) <= 8 else (0, *range(len(labels) - 7, len(labels)))
     organization, found = domain, {}
-    for start in starts:
-        name = ".".join(labels[start:])
+    for name in _walk(domain):
         records = [text for text in resolver.texts(f"_dmarc.{name}") if MARK.match(text)]
         if len(records) != 1:  # of several none counts
             continue
         found[name] = Policy(name, records[0])
         psd = found[name].tags.get("psd")
-        organization = ".".join(labels[start - 1 :]) if psd == "y" and start else name
-        if psd == "n" or (psd == "y" and start):
+        above = psd == "y" and name != domain
+        organization = ".".join(domain.split(".")[-name.count(".") - 2 :]) if above else name
+        if psd == "n" or above:
             break
     return organization, found.get(domain) or found.get(organization) or next(reversed(found.values()), None)
 
 
 def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
     """What is wrong with the DMARC record that applies to a domain in From."""
-    at = f"_dmarc.{domain}"
-    texts = resolver.texts(at)
     policy = find(resolver, domain)[1]
-    exists = policy is None or any(resolver.records(domain, kind) for kind in ("A", "AAAA", "MX", "TXT"))
-    marked = [text for text in texts if MARK.match(text)]
-    loose = [found for text in texts if (found := flawed(text, "DMARC1", is_whole)) is not None]
-    if len(marked) > 1:
-        yield tell("domain.dmarc.several", tuple(marked), domain=domain)
-    elif loose and not marked:
-        flaws, record = loose[0]
-        yield tell("domain.dmarc.flawed", tuple(texts), paste_of(at, record, is_whole), domain=domain, reason=flaws)
-    elif policy is None:
-        record = f"v=DMARC1; p=none; rua=mailto:postmaster@{domain}"
-        yield tell("domain.dmarc.none", (), paste_of(at, record, is_whole), domain=domain)
+    unread = list(_unread(resolver, domain))
+    yield from unread
     if policy is not None:
+        exists = any(resolver.records(domain, kind) for kind in ("A", "AAAA", "MX", "TXT"))
         yield from _policy(policy, domain, exists)
         yield from attempt("domain.dmarc.reports", _reports(resolver, policy))
+    elif not unread:
+        record = paste_of(f"_dmarc.{domain}", f"v=DMARC1; p=none; rua=mailto:postmaster@{domain}", is_whole)
+        yield tell("domain.dmarc.none", (), record, domain=domain)
+
+
+def _unread(resolver: Resolver, domain: str) -> Iterator[Finding]:
+    """The records at a domain and above it that are not read, up to the first that is."""
+    for name in _walk(domain):
+        texts = resolver.texts(f"_dmarc.{name}")
+        marked = [text for text in texts if MARK.match(text)]
+        if len(marked) == 1:
+            break
+        loose = [found for text in texts if (found := flawed(text, "DMARC1", is_whole)) is not None]
+        if marked:
+            yield tell("domain.dmarc.several", tuple(marked), domain=name)
+        elif loose:
+            flaws, record = loose[0]
+            record = paste_of(f"_dmarc.{name}", record, is_whole)
+            yield tell("domain.dmarc.flawed", tuple(texts), record, domain=name, reason=flaws)
 
 
 def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
@@ -130,13 +138,13 @@ def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
     checks: list[tuple[str, list[str] | bool, str]] = [
         ("dropped", [f"{tag}={value}" for tag, value in dropped.items() if tag not in POLICIES], policy.paste()),
         ("removed", [f"{tag}={tags[tag]}" for tag in REMOVED if tag in tags], policy.paste()),
-        ("unknown-tag", sorted(set(tags) - {*known.dmarc_tags, *REMOVED}), policy.paste()),
+        ("unknown-tag", [*sorted(set(tags) - {*known.dmarc_tags, *REMOVED}), *policy.junk], policy.paste()),
         ("test", tags.get("t") == "y", policy.paste("t")),
         ("no-policy", missing, policy.paste(p="none")),
         ("unenforced", asked == "none" and not bad and not missing, ""),
         ("no-reports", not policy.reports, policy.paste(rua=f"mailto:postmaster@{policy.name}")),
         ("report-address", [uri for uri, address in policy.reports.items() if address is None], ""),
-        ("size", any(uri and uri["size_limit"] for uri in policy.reports.values()), policy.paste()),
+        ("size", any(uri and uri[2] for uri in policy.reports.values()), policy.paste()),
     ]
     for end, found, paste in checks:
         if found:
@@ -146,8 +154,7 @@ def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
 
 def _reports(resolver: Resolver, policy: Policy) -> Iterator[Finding]:
     """Whether the domains to which reports go take them."""
-    mailboxes = [uri["address"] for uri in policy.reports.values() if uri and "@" in uri["address"]]
-    for target in dict.fromkeys(mailbox.rpartition("@")[2].lower() for mailbox in mailboxes):
+    for target in dict.fromkeys(uri[1].lower() for uri in policy.reports.values() if uri):
         if known.get_base_domain(target) == known.get_base_domain(policy.name):
             continue
         places = [f"{source}._report._dmarc.{target}" for source in (policy.name, "*")]

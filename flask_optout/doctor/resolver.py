@@ -23,12 +23,14 @@ MOST_QUESTIONS = 250
 #: After so many questions without an answer no further one is asked.
 MOST_TIMEOUTS = 3
 SECONDS_PER_QUESTION = 3.0
-#: Mistakes made when a record is typed into a form: a word for each, where it shows, and what replaces it.
+#: How a record is spoilt while it is typed into a form: a word for it, where it shows, and how it is put right. A
+#: character of several octets stands there octet by octet, as DNS has it.
 FLAWS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
-    ("quotes", r'["“”]', ""),
+    ("quotes", r"""\\*"|â\x80[\x9c\x9d]|^\s*'|'\s*$""", ""),
     ("backslash", r"\\;", ";"),
     ("blanks-around", r"^\s+|\s+$", ""),
-    ("letters", r"(?i)^v=(dmarc1|dkim1)", lambda found: f"v={found[1].upper()}"),
+    ("no-blanks", "Â\xa0|â\x80\x8b", " "),
+    ("letters", r"(?i)(^|;)(\s*[a-z]\s*=)(d\w+1(?=[\s;,]))?", lambda m: m[1] + m[2].lower() + (m[3] or "").upper()),
     ("blank", r"(?i)^v=spf1(?=[a-z?~+-])", "v=spf1 "),
     ("semicolon", r"^(v=D\w+1)[\s,]+(?=\w+=)", r"\1; "),
 )

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import authres
 import dkim
+from dkim.util import InvalidTagValueList, parse_tag_value
 
 from .case import Sample, tag_list
 from .finding import Finding, Unsure, attempt, tell
@@ -109,7 +110,7 @@ class Key(NamedTuple):
     bits: int = 0
     wrong: str = ""
     reason: str | list[str] = ""
-    #: The record as it should be, where only its writing is wrong.
+    #: The record as it should be.
     record: str = ""
 
 
@@ -127,22 +128,33 @@ def _is_key(record: str) -> bool:
 
 
 def _parsed(record: str) -> Key:
-    tags = tag_list(record)
-    text, kind = re.sub(r"\s", "", tags.get("p", "")), tags.get("k", "rsa").lower()
-    if "p" in tags and not text:
-        return Key(wrong="revoked")
     try:
+        tags = {
+            name.decode(): value.decode("latin-1")
+            for name, value in parse_tag_value(record.encode("latin-1")).items()
+        }
+        if strange := [name for name in tags if not re.fullmatch(r"[a-z]\w*", name)]:
+            return Key(wrong="syntax", reason=f"it has unknown tags: {', '.join(strange)}")
+        text, kind = re.sub(r"\s", "", tags.get("p", "")), tags.get("k", "rsa").lower()
+        if "p" in tags and not text:
+            return Key(wrong="revoked")
         size = len(base64.b64decode(text, validate=True))
+        if size == 44:
+            return Key(wrong="syntax", reason="p= holds an Ed25519 key in DER, and is to hold its 32 octets alone")
         if kind in ("rsa", "ed25519") and size and (size == 32) != (kind == "ed25519"):
             return Key(wrong="type", reason=f"k={kind}, but p= holds a key of another type")
         # dkimpy takes no kind in capitals, which may be (RFC 6376 section 3.6.1).
-        _, bits, _, _ = dkim.evaluate_pk("", f"v={tags.get('v', 'DKIM1')}; k={kind}; p={text}".encode())
+        plain = f"v={tags.get('v', 'DKIM1')}; k={kind}; p={text}"
+        _, bits, _, _ = dkim.evaluate_pk("", plain.encode())
     except dkim.NaClNotFoundError:
         return Key(kind, 256, "extra", "nacl")
+    except InvalidTagValueList as error:
+        return Key(wrong="syntax", reason=f"it has a tag twice, or one without an equals sign: {error}")
     except (dkim.DKIMException, ValueError, LookupError, TypeError) as error:
         return Key(wrong="syntax", reason=str(error).partition("(")[0].strip() or "p= is no key")
     serves = {"*", "email"} & _words(tags.get("s", "*"))
-    return Key(kind, bits, "hash" if "sha256" not in _words(tags.get("h", "sha256")) else "" if serves else "service")
+    wrong = "hash" if "sha256" not in _words(tags.get("h", "sha256")) else "" if serves else "service"
+    return Key(kind, bits, wrong, record=plain)
 
 
 def _words(text: str) -> set[str]:
@@ -175,7 +187,7 @@ def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
     facts |= dict.fromkeys(("how", "command"), "provider" if provider else "own")
     good = key.kind != "rsa" or key.bits >= 2048
     end = key.wrong or ("key" if good else "low" if key.bits >= 1024 else "short")
-    paste = paste_of(name, key.record, _is_key) if key.record else None
+    paste = paste_of(name, key.record, _is_key) if key.wrong == "flawed" else None
     yield tell(f"domain.dkim.{end}", tuple(records) if key.wrong else (), paste, **facts)
     if records and "y" in _words(tag_list(records[0]).get("t", "")):
         yield tell("domain.dkim.test", name=name)
@@ -220,7 +232,7 @@ def _judged(records: list[str], message: bytes, index: int, tags: dict[str, str]
     try:
         # Short keys are judged where the key is; here the question is whether the message is as it was signed.
         verifier = dkim.DKIM(message, logger=logging.Logger("quiet", logging.CRITICAL), minkey=0)
-        valid = verifier.verify(index, dnsfunc=lambda name, timeout: records[0].encode())
+        valid = verifier.verify(index, dnsfunc=lambda name, timeout: key.record.encode())
     except (dkim.DKIMException, ValueError, LookupError, TypeError, AttributeError) as error:
         return "body" if "body hash mismatch" in str(error) else "invalid", str(error)
     return ("valid", "") if valid else ("header", "header")

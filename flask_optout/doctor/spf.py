@@ -190,7 +190,7 @@ def _as_terms(senders: list[str]) -> str:
 
 
 def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, Evaluation | None]:
-    """What to paste for a record, and what SPF says of it; nothing where it would be an error, or let anybody pass."""
+    """What to paste for a record, and what SPF says of it; nothing where it is an error, or lets everybody pass."""
     try:
         verdict = _whole(resolver, domain, record)
     except Unsure:

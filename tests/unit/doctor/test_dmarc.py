@@ -47,6 +47,12 @@ WELL = {"domain.dmarc.record"}
         (at(D, GOOD.replace(";", "\\;")), {"domain.dmarc.flawed"}),
         (at(D, GOOD.replace(";", "", 1)), {"domain.dmarc.flawed"}),
         (at(D, "DMARC1; p=reject"), {"domain.dmarc.flawed"}),
+        (at(D, f"“{GOOD}”"), {"domain.dmarc.flawed"}),
+        (at(D, GOOD.replace("; ", ";\u00a0")), {"domain.dmarc.flawed"}),
+        # The record above the domain, too, is told with what is wrong with it.
+        (at("invite.example", GOOD, GOOD + "; t=n"), {"domain.dmarc.several"}),
+        (at("invite.example", GOOD.replace("DMARC1", "dmarc1")), {"domain.dmarc.flawed"}),
+        ({**at(D, GOOD), **at("invite.example", GOOD.replace("DMARC1", "dmarc1"))}, WELL),
         # Section 4.7: values in any letters; bad optional tags are dropped; removed and added tags, test mode.
         (at(D, GOOD.replace("p=reject", "P=Reject") + "; ADKIM=S; aspf=R; fo=1:D:s"), WELL),
         (at(D, GOOD + "; adkim=strict"), WELL | {"domain.dmarc.dropped"}),
@@ -58,11 +64,20 @@ WELL = {"domain.dmarc.record"}
         (at(D, GOOD + "; t=y"), WELL | {"domain.dmarc.test"}),
         (at(D, GOOD + "; new=1"), WELL | {"domain.dmarc.unknown-tag"}),
         (at(D, GOOD + "; p=none"), {"domain.dmarc.twice"}),
+        (at(D, GOOD + "; mailto:b@invite.example"), WELL | {"domain.dmarc.unknown-tag"}),
+        (
+            at(D, GOOD.replace("p=reject", "p:reject")),
+            WELL | {"domain.dmarc.unknown-tag", "domain.dmarc.no-policy"},
+        ),
         (at(D, GOOD.replace("p=reject; ", "")), WELL | {"domain.dmarc.no-policy"}),
         (at(D, GOOD.replace("reject", "none")), WELL | {"domain.dmarc.unenforced"}),
         (at(D, "v=DMARC1; p=reject"), WELL | {"domain.dmarc.no-reports"}),
         (at(D, GOOD + "!10m"), WELL | {"domain.dmarc.size"}),
         (at(D, GOOD.replace("mailto:", "")), WELL | {"domain.dmarc.report-address"}),
+        (at(D, GOOD.replace("mailto:", "mailto://")), WELL | {"domain.dmarc.report-address"}),
+        (at(D, GOOD + " mailto:b@invite.example"), WELL | {"domain.dmarc.report-address"}),
+        (at(D, GOOD.replace("mailto:dmarc@", "https://")), WELL | {"domain.dmarc.report-address"}),
+        (at(D, GOOD + ", MAILTO:b@invite.example"), WELL),
         (at(D, GOOD.replace("reject", "rejekt")), {"domain.dmarc.policy"}),
         (at(D, GOOD + "; sp=no"), {"domain.dmarc.policy"}),
         # The policy of the domain at hand: sp where it exists, np where it does not (section 4.10.1).
@@ -132,6 +147,7 @@ def test_of_two_policies_none_is_chosen_for_pasting(ask: Ask) -> None:
         at(D, "v=dmarc1; p=reject"),
         at(D, "v=DMARC1; p=reject; pct=20; adkim=x"),
         at(D, 'v=DMARC1\\; p=quarantine\\; rua=mailto:"a@x.example"'),
+        at("invite.example", "“v=DMARC1;\u00a0p=reject”"),
     ],
 )
 def test_what_is_pasted_is_read_without_a_flaw(ask: Ask, zone: Zone) -> None:
@@ -139,7 +155,7 @@ def test_what_is_pasted_is_read_without_a_flaw(ask: Ask, zone: Zone) -> None:
         finding = next((found for found in looked_at(ask(zone)) if found.paste and found.severity != "note"), None)
         if finding is None:
             break
-        zone = at(D, finding.paste.split('"')[1])
+        zone = {f"{finding.paste.partition('. IN')[0]} TXT": [finding.paste.split('"')[1]]}
     assert not {found.id for found in looked_at(ask(zone)) if found.severity in ("fail", "warn")} - {
         "domain.dmarc.reports"
     }

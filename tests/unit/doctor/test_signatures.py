@@ -29,6 +29,9 @@ LOW_KEY = (
     "wWm2wij1H2XVJksexRU/6g71s6KgHX/xaE5timoOrOmX2Pz6AeB9Xb6uReXx6D50qitdPzaly31omvk87hfvd4a/CiM6ji13SDCHhwIDAQAB"
 )
 ED25519 = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+ED25519_IN_DER = base64.b64encode(bytes.fromhex("302a300506032b6570032100") + base64.b64decode(ED25519)).decode()
+
+
 KEY = {"domain.dkim.key"}
 
 
@@ -59,10 +62,21 @@ KEY = {"domain.dkim.key"}
         ([f'"v=DKIM1; k=rsa; p={GOOD_KEY}"'], {"domain.dkim.flawed"}),
         ([f'v=DKIM1; k=rsa; p={GOOD_KEY[:200]}" "{GOOD_KEY[200:]}'], {"domain.dkim.flawed"}),
         ([f"v=dkim1; p={GOOD_KEY}"], {"domain.dkim.flawed"}),
+        ([f"“v=DKIM1; k=rsa; p={GOOD_KEY}”"], {"domain.dkim.flawed"}),
+        ([f"'v=DKIM1; k=rsa; p={GOOD_KEY}'"], {"domain.dkim.flawed"}),
+        ([f"v=DKIM1;\u00a0k=rsa;\u00a0p={GOOD_KEY}"], {"domain.dkim.flawed"}),
+        ([f'v=DKIM1; k=rsa; p={GOOD_KEY[:200]}\\" \\"{GOOD_KEY[200:]}'], {"domain.dkim.flawed"}),
+        # Names of tags are in small letters, stand once, and before an equals sign (RFC 6376 section 3.2).
+        ([f"V=DKIM1; K=rsa; P={GOOD_KEY}"], {"domain.dkim.flawed"}),
+        ([f"v=DKIM1; p={GOOD_KEY}; p=AAAA"], {"domain.dkim.syntax"}),
+        ([f"v=DKIM1; k:rsa; p={GOOD_KEY}"], {"domain.dkim.syntax"}),
+        ([f"s1._domainkey IN TXT v=DKIM1; p={GOOD_KEY}"], {"domain.dkim.syntax"}),
+        ([f"v=DKIM1; g=*; k=rsa; n=new; p={GOOD_KEY};"], KEY),
         # Keys of another type than k= says.
         ([f"v=DKIM1; k=ed25519; p={ED25519}"], KEY | {"domain.dkim.ed25519"}),
         ([f"v=DKIM1; k=ed25519; p={GOOD_KEY}"], {"domain.dkim.type"}),
         ([f"v=DKIM1; k=rsa; p={ED25519}"], {"domain.dkim.type"}),
+        ([f"v=DKIM1; k=ed25519; p={ED25519_IN_DER}"], {"domain.dkim.syntax"}),
         ([], {"domain.dkim.absent"}),
         (["v=DKIM1; p=", f"p={GOOD_KEY}"], {"domain.dkim.several"}),
         ([SILENCE], {"domain.dkim.unknown"}),
@@ -175,6 +189,10 @@ def judged(ask: Ask, raw: bytes, record: str) -> set[str]:
 )
 def test_a_signature_holds_or_says_why_not(ask: Ask, signer: Signer, change: tuple[bytes, bytes], id: str) -> None:
     assert judged(ask, signer.sign(MESSAGE).replace(*change, 1), signer.record) == {id}
+
+
+def test_the_kind_of_a_key_may_be_in_capitals(ask: Ask, signer: Signer) -> None:
+    assert judged(ask, signer.sign(MESSAGE), signer.record.replace("p=", "k=RSA; p=")) == {"message.dkim.valid"}
 
 
 def test_an_expired_signature_says_so(ask: Ask, signer: Signer) -> None:

@@ -163,7 +163,10 @@ def test_an_include_that_depends_on_the_sender_is_no_mistake_while_nobody_knows_
 
 
 def test_what_a_record_redirects_to_is_included_where_it_is_merged(ask: Ask) -> None:
-    zone = {f"{D} TXT": ["v=spf1 redirect=n.example", "v=spf1 mx -all"], "n.example TXT": [f"v=spf1 ip4:{SENDER} -all"]}
+    zone = {
+        f"{D} TXT": ["v=spf1 redirect=n.example", "v=spf1 mx -all"],
+        "n.example TXT": [f"v=spf1 ip4:{SENDER} -all"],
+    }
     zone |= {f"{D} MX": ["1 x.example."], "x.example A": ["192.0.2.9"]}
     finding = the(looked_at(ask, zone), "domain.spf.several")
     assert finding.paste == f'{D}. IN TXT "v=spf1 mx include:n.example ~all"'
