@@ -17,7 +17,7 @@ import cssselect2
 import lxml.etree
 import lxml.html
 import tinycss2
-import tinycss2.color3
+import tinycss2.color4
 from cssselect2.parser import SelectorError
 
 from .case import Sample
@@ -29,20 +29,39 @@ URL = re.compile(r"https?://[!-;=?-~]{1,2000}")
 LONG_PATH = 40
 #: A browser's default styles.
 DEFAULTS = """
-:where(head, style, script, template, title, noframes, datalist, [hidden]) { display: none }
-:where(a[href]) { color: #0000ee }
+:where(head, style, script, template, title, noframes, datalist, option, dialog:not([open]), [hidden]),
+:where(details:not([open]) > :not(summary)) { display: none }
+:where(a[href], area[href]) { color: #0000ee }
+:where(font[size]) { font-size: medium }
+:where([background]) { background-image: url(x) }
 """
-#: Attributes of html that mean the same as a style.
+#: The media that every reader has.
+MEDIA = ("all", "screen", "only screen")
+#: What says in html what a style could say.
 ATTRIBUTES = {"bgcolor": "background-color", "color": "color", "width": "width", "height": "height"}
 #: The default size of text and width of a page, in CSS pixels.
 USUAL_SIZE = 16.0
 WIDTH = 600.0
-#: Values below these make an element invisible or move it out of the page.
-LEAST = {"opacity": 0.1, **dict.fromkeys(("left", "top", "text-indent", "margin-left", "margin-top"), -400.0)}
-#: Sizes below these make an image a tracking pixel, or cut off the content of an element.
+#: What makes an element see-through or moves it out of the page, where it is less.
+LEAST = {
+    "opacity": 0.1,
+    **dict.fromkeys(("left", "right", "top", "text-indent", "margin-left", "margin-top"), -400.0),
+}
+#: What makes a tracking pixel of an image, or cuts off what runs over, where it is less.
 LEAST_BOX = dict.fromkeys(("height", "max-height", "width", "max-width"), 2.5)
-#: Categories of invisible characters.
+#: What hides an element, by the beginning of a property's value.
+HIDING = {
+    "display": "none",
+    "clip": r"rect\((0|1px)",
+    "clip-path": r"inset\((50|100)%|circle\(0",
+    "transform": r"scale\(0\)|translate\w?\(-\d{4}",
+    "-webkit-text-fill-color": "transparent",
+}
+#: Kinds of characters that leave no ink, and two that do not either (a Braille and a Hangul blank).
 EMPTY = ("Cf", "Cc", "Mn", "Zs", "Zl", "Zp")
+BLANKS = "\u2800\u3164"
+#: Units of length, in CSS pixels; of the others one is taken for a pixel.
+UNITS = {"pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 37.8, "mm": 3.78, "rem": USUAL_SIZE, "vw": WIDTH / 100}
 
 
 def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
@@ -80,7 +99,7 @@ def _tracker(links: list[str]) -> tuple[str, str]:
     web = [place for place in map(place_of, links) if place.scheme in ("http", "https")]
     for place in web:
         provider = by_host(place.hostname or "", place.path)
-        if provider is not None and (place.query or len(place.path) > LONG_PATH):
+        if provider is not None and provider.setting and (place.query or len(place.path) > LONG_PATH):
             return provider.name, provider.setting
     long = all(len(place.path) + len(place.query) > LONG_PATH for place in web)
     return (web[0].netloc, "unknown") if long and len({place.hostname for place in web}) == 1 else ("", "")
@@ -103,16 +122,22 @@ class _Style:
             return False
         pairs = zip(self.colour, self.background or (9.0, 9.0, 9.0), strict=True)
         differs = any(abs(one - other) > 0.05 for one, other in pairs)
-        return differs and any(unicodedata.category(c) not in EMPTY for c in text or "")
+        return differs and any(unicodedata.category(c) not in EMPTY and c not in BLANKS for c in text or "")
 
 
 def visible_links(html: str) -> list[str]:
     """The ``href`` of each link that has a text or a picture to see."""
-    octets = html.replace("\x00", "").encode("utf-8", "replace")
+    # libxml2 ends a link where a table begins, and a browser does not: a span goes on in both.
+    html = re.sub(
+        "(?i)</a(?=[\\s>])", "</span", re.sub("(?i)<a(?=[\\s>])", "<span data-link", html.replace("\x00", ""))
+    )
+    octets = html.encode("utf-8", "replace")
     try:
         root = lxml.html.document_fromstring(octets, parser=lxml.html.HTMLParser(encoding="utf-8"))
     except (lxml.etree.LxmlError, ValueError):
         return []
+    for link in root.xpath("//span[@data-link]"):
+        link.tag = "a"
     matcher = _matcher(root)
     styles: dict[Any, _Style] = {}
     found: dict[str | None, None] = {}
@@ -122,7 +147,8 @@ def visible_links(html: str) -> list[str]:
             continue
         above = styles.get(element.getparent(), _Style())
         style = styles[element] = _styled(element, above, _declared(element, matcher.match(wrapped)))
-        image = element.tag == "img" and style.shown and style.visible and element.get("src")
+        pictured = element.get("src") or element.get("alt") or element.tag == "area"
+        image = element.tag in ("img", "area") and style.shown and style.visible and pictured
         if image or style.shows(element.text):
             found[style.link] = None
         if above.shows(element.tail):  # what stands behind an element's end belongs to its parent
@@ -130,12 +156,20 @@ def visible_links(html: str) -> list[str]:
     return [link for link in found if link]
 
 
+def _rules(sheet: str) -> Iterator[Any]:
+    """The rules of a style sheet; those for a medium, such as a narrow screen, are left out."""
+    for rule in tinycss2.parse_stylesheet(sheet):
+        if rule.type == "qualified-rule":
+            yield rule
+        elif rule.type == "at-rule" and tinycss2.serialize(rule.prelude).strip().lower() in MEDIA and rule.content:
+            yield from _rules(tinycss2.serialize(rule.content))
+
+
 def _matcher(root: Any) -> Any:
-    """The rules of the style sheets; those for a medium, such as a narrow screen, are left out."""
     matcher = cssselect2.Matcher()
-    sheets = [DEFAULTS, *(sheet.text or "" for sheet in root.iter("style"))]
-    rules = (rule for sheet in sheets for rule in tinycss2.parse_stylesheet(sheet))
-    for rule in islice((rule for rule in rules if rule.type == "qualified-rule"), 500):
+    sheets = [DEFAULTS]
+    sheets += [sheet.text or "" for sheet in root.iter("style") if sheet.get("media", "all").strip().lower() in MEDIA]
+    for rule in islice((rule for sheet in sheets for rule in _rules(sheet)), 500):
         with suppress(SelectorError):
             for selector in cssselect2.compile_selector_list(rule.prelude):
                 if selector.pseudo_element is None:
@@ -150,10 +184,18 @@ def _declarations(block: Any) -> list[Any]:
 def _declared(element: Any, matches: list[Any]) -> dict[str, list[Any]]:
     """What counts for an element: its attributes, its rules, its own style, and then whatever is important."""
     said = [line for match in matches for line in match[-1]] + _declarations(element.get("style") or "")
-    declared = {name: tinycss2.parse_component_value_list(element.get(key, "")) for key, name in ATTRIBUTES.items()}
+    values = {name: re.sub("^(?=[0-9a-fA-F]{6}$)", "#", element.get(key, "")) for key, name in ATTRIBUTES.items()}
+    declared = {name: tinycss2.parse_component_value_list(value) for name, value in values.items()}
     for important in (False, True):
         declared |= {line.lower_name: line.value for line in said if line.important == important}
     return declared
+
+
+def _colour(token: Any) -> tuple[float, ...] | None:
+    """Red, green, blue and alpha, where a token is a colour."""
+    colour = tinycss2.color4.parse_color(token)
+    known = isinstance(colour, tinycss2.color4.Color) and colour.space in ("srgb", "hsl", "hwb")
+    return (*colour.to("srgb")[:3], colour.alpha) if known else None
 
 
 def _styled(element: Any, above: _Style, declared: dict[str, list[Any]]) -> _Style:
@@ -161,30 +203,35 @@ def _styled(element: Any, above: _Style, declared: dict[str, list[Any]]) -> _Sty
         return above
 
     def word(name: str) -> str:
-        return str(tinycss2.serialize(declared.get(name, []))).strip().lower()
+        tokens = (token for token in declared.get(name, []) if token.type != "comment")
+        return str(tinycss2.serialize(tokens)).strip().lower()
 
     def length(name: str, whole: float, unsaid: float) -> float:
         """The first length that is said, in CSS pixels."""
-        of_text = dict.fromkeys(("em", "ex", "ch"), above.size)
-        units = {**of_text, "pt": 4 / 3, "rem": USUAL_SIZE, "percentage": whole / 100}
+        units = {**UNITS, **dict.fromkeys(("em", "ex", "ch"), above.size), "percentage": whole / 100}
         lengths = (token for token in declared.get(name, []) if token.type in ("dimension", "percentage", "number"))
         values = (token.value * units.get(getattr(token, "lower_unit", token.type), 1.0) for token in lengths)
         return next(values, unsaid)
 
-    least = LEAST | (LEAST_BOX if element.tag == "img" or word("overflow") == "hidden" else {})
-    gone = word("display") == "none" or any(length(name, WIDTH, WIDTH) < limit for name, limit in least.items())
+    cut = element.tag == "img" or any(word(name)[:6] in ("hidden", "clip") for name in ("overflow", "overflow-y"))
+    gone = any(re.match(value, word(name)) for name, value in HIDING.items())
+    gone = gone or any(
+        length(name, WIDTH, WIDTH) < limit for name, limit in (LEAST | (LEAST_BOX if cut else {})).items()
+    )
     visible = word("visibility") not in ("hidden", "collapse") if "visibility" in declared else above.visible
-    size = length("font-size" if "font-size" in declared else "font", above.size, above.size)
-    link = element.get("href").strip() if element.tag == "a" and element.get("href") else above.link
+    font = "font-size" if "font-size" in declared else "font"
+    # A word, or what is calculated, is a size that can be read, whatever stands above it.
+    unsaid = above.size if word(font) in ("", "inherit", "smaller", "larger") else USUAL_SIZE
+    size = length(font, above.size, unsaid)
+    link = element.get("href").strip() if element.tag in ("a", "area") and element.get("href") else above.link
     background, colour = above.background, above.colour
-    for token in (*declared.get("background", ()), *declared["background-color"]):
-        filled = tinycss2.color3.parse_color(token)
-        if isinstance(filled, tinycss2.color3.RGBA) and filled.alpha > 0.1:
-            background = filled[:3]
-        elif filled is None and token.type in ("url", "function"):
-            background = None
-    for token in declared["color"]:
-        said = tinycss2.color3.parse_color(token)
-        if isinstance(said, tinycss2.color3.RGBA):
-            colour = said[:3] if said.alpha > 0.1 or background is None else background
+    for name in ("background", "background-color", "background-image"):
+        for token in declared.get(name, ()):
+            filled = _colour(token)
+            if filled and filled[3] > 0.1:
+                background = filled[:3]
+            elif not filled and token.type in ("url", "function"):
+                background = None
+    for filled in filter(None, map(_colour, declared["color"])):
+        colour = filled[:3] if filled[3] > 0.1 or background is None else background
     return _Style(above.shown and not gone, visible, size, colour, background, link)

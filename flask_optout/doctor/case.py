@@ -19,6 +19,12 @@ from ..addresses import parse
 
 #: What is longer is no invitation, and is not read.
 LONGEST_MESSAGE = 25_000_000
+#: What some programs save in front of a message: a mark of the encoding, blank lines, its length (Apple Mail).
+IN_FRONT = re.compile(rb"\A(?:\xef\xbb\xbf|\s|\d+\s*\n)+")
+#: What Microsoft 365 says of mail that its own customer sends: that is no server which received it.
+SENT_THERE = re.compile(r"\s*i\s*=\s*\d+\s*;\s*mx\.microsoft\.com 1;\s*spf=pass\s+smtp\.mailfrom", re.IGNORECASE)
+#: Headers of forwarders and mailing lists, and what they then say.
+PASSED_ON = {"X-Forwarded-For": "", "Resent-From": "", "X-BeenThere": "", "Return-Path": "<?SRS[01]="}
 #: The parts that people read, and their types.
 KINDS = {"text": "text/plain", "html": "text/html", "amp": "text/x-amp-html"}
 
@@ -39,7 +45,7 @@ class Sample:
     def read(cls, raw: bytes) -> Sample:
         if len(raw) > LONGEST_MESSAGE:
             return cls(unreadable=f"it is longer than {LONGEST_MESSAGE // 1_000_000} MB")
-        raw = re.sub(rb"\r?\n", b"\r\n", raw)
+        raw = re.sub(rb"\r*\n", b"\r\n", IN_FRONT.sub(b"", raw))
         if raw.find(b"\r\n\r\n", 0, 100_000) < 0:
             return cls(unreadable="it has no end of headers where a message has one")
         headers: dict[str, list[str]] = {}
@@ -61,19 +67,35 @@ class Sample:
 
     @property
     def received_spf(self) -> dict[str, str]:
-        """What the topmost Received-SPF says: ``result``, ``client-ip``, ``helo`` and more (RFC 7208 section 9.1)."""
-        result, _, rest = self.first("Received-SPF").partition(" ")
-        pairs = re.findall(r"([A-Za-z-]+)=(\"[^\"]*\"|[^;\s]+)", re.sub(r"\([^()]*\)", " ", rest))
-        said = {name.lower(): value.strip('"') for name, value in pairs}
-        return {"result": result.lower(), **said} if result else {}
+        """What the topmost Received-SPF says: ``result``, ``client-ip``, ``helo`` and more (RFC 7208 section 9.1).
+
+        Those about HELO are passed over.
+        """
+        for header in self.all("Received-SPF"):
+            result, _, rest = header.partition(" ")
+            pairs = re.findall(r"([A-Za-z-]+)=(\"[^\"]*\"|[^;\s]+)", re.sub(r"\([^()]*\)", " ", rest))
+            said = {name.lower(): value.strip('"') for name, value in pairs}
+            if said.get("identity") != "helo":
+                return {"result": result.lower(), **said}
+        return {}
+
+    @property
+    def sealed(self) -> list[str]:
+        """What the servers said which passed it on, the first one first (RFC 8617)."""
+        values = [value for value in self.all("ARC-Authentication-Results") if not SENT_THERE.match(value)]
+        return list(reversed(values))
+
+    @property
+    def passed_on(self) -> bool:
+        """Whether it went through a forwarder or a mailing list, or several servers sealed it."""
+        found = (re.match(word, self.first(name)) for name, word in PASSED_ON.items() if self.all(name))
+        return len(self.sealed) > 1 or any(found)
 
     @property
     def forwarded(self) -> bool:
         """Whether another server judged it before the one that delivered it did (RFC 8601 section 2.5)."""
-        judged = [*self.all("Authentication-Results"), *self.all("ARC-Authentication-Results")]
-        names = [re.sub(r"^\s*i\s*=\s*\d+\s*;", "", value).partition(";")[0].split() for value in judged]
-        ends = [name[0].lower().split(".")[-2:] for name in names if name and "=" not in name[0]]
-        return any(end != ends[0] for end in ends)
+        judged = {owner_of(value) for value in [*self.all("Authentication-Results"), *self.sealed]}
+        return self.passed_on or len(judged) > 1
 
     @property
     def signatures(self) -> list[dict[str, str]]:
@@ -85,6 +107,18 @@ class Sample:
         """Pairs of selector and signing domain."""
         pairs = [(tags.get("s", "").lower(), tags.get("d", "").lower()) for tags in self.signatures]
         return list(dict.fromkeys((selector, domain) for selector, domain in pairs if selector and domain))
+
+
+def server_of(value: str) -> str:
+    """The server that wrote an Authentication-Results header, or the one of ARC; Microsoft leaves its name out."""
+    value = re.sub(r"^\s*i\s*=\s*\d+\s*;", "", value)
+    name = re.match(r"\s*([\w.-]+)(\s+\d+)?\s*(;|$)", value)
+    return name[1].lower() if name else "outlook.com" if re.match(r"\s*\w+\s*=", value) else ""
+
+
+def owner_of(value: str) -> str:
+    """Whose server that is: the last two labels of its name. iCloud has a server for each method."""
+    return ".".join(server_of(value).split(".")[-2:])
 
 
 def tag_list(text: str) -> dict[str, str]:
@@ -139,7 +173,8 @@ class Case:
         # What the receiver saw of a forwarded sample is the forwarder.
         seen = {} if sample.forwarded else sample.received_spf
         bounce = None if sample.forwarded else domain_of(sample.first("Return-Path"))
-        host = config["OPTOUT_SENDING_HOST"] or seen.get("client-ip", "").removeprefix("IPv6:")
+        client = seen.get("client-ip", "").removeprefix("IPv6:")
+        host = config["OPTOUT_SENDING_HOST"] or client
         listed = config["OPTOUT_DKIM_SELECTORS"]
         names = [(name, author) for name in ([listed] if isinstance(listed, str) else listed) if author]
         return cls(
@@ -149,7 +184,7 @@ class Case:
             sending_host=host or config.get("MAIL_SERVER"),
             sender_is_explicit=bool(host),
             signers=list(dict.fromkeys(signer for _, signer in sample.selectors)),
-            helo=seen.get("helo"),
+            helo=seen.get("helo") if host == client else None,
             sample=sample,
             mailto=domain_of(config.get("OPTOUT_MAILTO")),
         )

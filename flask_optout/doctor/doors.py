@@ -34,7 +34,7 @@ WAIT = 1.0
 SECONDS_PER_CHECK = 10.0
 BUSY = (429, 503)
 #: What a firewall answers with when it asks whether a person is there.
-REFUSED = (202, 401, 403, 405, *BUSY)
+REFUSED = (202, 401, 403, 405, 406, 415, 428, *BUSY)
 
 
 class Probe(NamedTuple):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from email.utils import getaddresses
 
 from .case import Sample
 from .finding import Finding, tell
@@ -19,7 +17,7 @@ SHOULD_SIGN = ("Subject", "Date", "To", "Message-ID", "List-Id", "Feedback-ID")
 RIGHT = {
     "List-Unsubscribe-Post": r"List-Unsubscribe\s*=\s*One-Click",
     "List-Id": r"[^<]*<[A-Za-z0-9_-]+(\.[A-Za-z0-9-]+)+>",
-    "Auto-Submitted": r"(?i)auto-generated.*",
+    "Auto-Submitted": r"(?i)auto-generated\s*([;(].*)?",
     "Feedback-ID": r"([^:]*:){3}[^:]{5,15}",
 }
 
@@ -35,9 +33,9 @@ def headers(sample: Sample, ours: Callable[[str], bool], made_here: Callable[[st
         is_right = len(values) == 1 and re.fullmatch(pattern, values[0])
         if values or name != "Feedback-ID":
             yield tell(f"message.{name.lower()}{'' if is_right else '.wrong'}")
-    count = 0
-    with suppress(RecursionError):  # brackets in brackets in brackets
-        count = len(getaddresses(sample.all("To") + sample.all("Cc") + sample.all("Bcc")))
+    named = ",".join(sample.all("To") + sample.all("Cc") + sample.all("Bcc"))
+    # Commas in quotes, in comments and in front of an address are part of its name.
+    count = sum("@" in part for part in re.sub(r'"[^"]*"|\([^()]*\)', "", named).split(","))
     yield tell("message.recipient" if count == 1 else "message.recipient.wrong", count=count)
     yield from _list_unsubscribe(sample, ours, made_here)
     head = sample.raw[: sample.raw.find(b"\r\n\r\n")].split(b"\r\n")
@@ -57,7 +55,7 @@ def _list_unsubscribe(
     wrong = {
         "count": len(found) != 1,
         "encoded": "=?" in value,
-        "brackets": not uris or re.search(r"[^\s,]", re.sub(r"<[^<>]*>|\([^()]*\)", "", value)),
+        "brackets": not re.fullmatch(r"(\s*<[^<>]*>\s*(\([^()]*\)\s*)?(,|$))+\s*", value),
         "web": len(web) != 1,
         "blank": any(re.search(r"\s", uri) for uri in uris),
     }
@@ -66,8 +64,9 @@ def _list_unsubscribe(
         yield tell("message.list-unsubscribe.wrong", what=what, count=len(found), web=len(web))
         return
     end = ".other" if not ours(web[0]) else "" if made_here(web[0]) else ".other-key"
-    host = place_of(web[0]).hostname or "no host"
-    provider = by_host(host)
+    place = place_of(web[0])
+    host = place.hostname or "no host"
+    provider = by_host(host, place.path)
     yield tell(f"message.list-unsubscribe{end}", whose=f"{host} ({provider.name})" if provider is not None else host)
     if any(uri.lower().startswith("mailto:") and "?" in uri for uri in uris):
         yield tell("message.list-unsubscribe.mailto")

@@ -142,5 +142,6 @@ def _allows(source: str, url: str) -> bool:
     below = f"/{path}*" if path.endswith("/") or not path else f"/{path}"
     port = place.port or (443 if place.scheme == "https" else 80)
     names = (place.netloc, f"{place.hostname}:{port}")
-    right = scheme in ("", place.scheme) and any(fnmatchcase(name, host) for name in names)
-    return source in ("'self'", "*", f"{place.scheme}:") or (right and fnmatchcase(place.path, below))
+    # What is meant for http is good for https, too.
+    right = scheme in ("", "http", place.scheme) and any(fnmatchcase(name, host) for name in names)
+    return source in ("'self'", "*", "http:", f"{place.scheme}:") or (right and fnmatchcase(place.path, below))

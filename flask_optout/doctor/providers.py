@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def by_host(host: str, path: str = "") -> Provider | None:
 
 
 def by_selector(selector: str) -> Provider | None:
-    return next((provider for provider in PROVIDERS if selector in provider.selectors), None)
+    return next((each for each in PROVIDERS if any(fnmatchcase(selector, known) for known in each.selectors)), None)
 
 
 def place_of(url: str) -> SplitResult:
@@ -60,11 +62,9 @@ def unwrapped(link: str) -> tuple[str, str | None]:
     scanner = next((scanner for scanner in _KNOWN["scanner"] if _ends(host, scanner["hosts"])), None)
     if scanner is None:
         return link, None
-    if parts.path.startswith("/v3/__"):  # Proofpoint, which may halve the slashes of the scheme
-        inner = parts.path.removeprefix("/v3/__").partition("__;")[0]
-        return inner if "://" in inner else inner.replace(":/", "://", 1), scanner["name"]
-    inner = next(iter(parse_qs(parts.query).get(scanner["field"], [])), "")
-    if inner and "://" not in inner:  # Proofpoint's second version has escapes of its own
-        inner = unquote(inner.replace("-", "%").replace("_", "/"))
-    # www.google.com is in front of a link only where it holds one.
-    return (inner or link), (scanner["name"] if inner or scanner["field"] != "q" else None)
+    # Some quote it, Proofpoint's third version may halve its slashes, its second has escapes of its own.
+    found = re.search(r"https?(:|%3A|-3A)((?!_{2,3}[;.])[^&])*", link[8:], re.IGNORECASE)
+    if found is None:  # www.google.com is in front of a link only where it holds one
+        return link, scanner["name"] if scanner["name"] != "Google" else None
+    inner = found[0].replace("-", "%").replace("_", "/") if found[1] == "-3A" else found[0]
+    return re.sub("^(https?):/(?!/)", r"\1://", unquote(inner)), scanner["name"]

@@ -20,7 +20,7 @@ import authres
 import dkim
 from dkim.util import InvalidTagValueList, parse_tag_value
 
-from .case import Sample, tag_list
+from .case import Sample, owner_of, server_of, tag_list
 from .finding import Finding, Unsure, attempt, tell
 from .providers import SPAM, by_host, by_selector
 from .resolver import Resolver, flawed, paste_of
@@ -28,7 +28,7 @@ from .resolver import Resolver, flawed, paste_of
 #: Results with which a method passes.
 GOOD = ("pass", "bestguesspass", "softpass")
 #: Results that say neither that mail is right nor that it is wrong.
-OPEN = ("temperror", "skipped")
+OPEN = ("temperror", "timeout", "skipped", "unknown")
 
 
 @dataclass
@@ -40,27 +40,24 @@ class Assessment:
     held: set[str] = field(default_factory=set)
 
 
-def _results(value: str) -> authres.AuthenticationResultsHeader | None:
-    value = re.sub(r"^\s*i\s*=\s*\d+\s*;\s*", "", value)
-    # Microsoft leaves the name of the server out.
-    for text in (value, f"unnamed; {value}"):
-        try:
-            return authres.AuthenticationResultsHeader.parse(f"Authentication-Results: {text}")
-        except (authres.AuthResError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
-            continue
-    return None
+def _results(value: str) -> list[authres.AuthenticationResult]:
+    """The results of a header, as far as they can be read."""
+    found = []
+    for part in re.sub(r"\([^()]*\)", " ", value).split(";"):
+        with suppress(authres.AuthResError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
+            found += authres.AuthenticationResultsHeader.parse(f"Authentication-Results: x; {part}").results
+    return found
 
 
 def _assessment(values: list[str]) -> Assessment:
-    """The assessment by the server that wrote the first of some headers."""
-    # More or longer ones are written only to keep a reader busy.
-    parsed = [_results(value) for value in values[:10] if len(value) < 10_000]
+    """The assessment by the server that wrote the first of some headers, and by others of the same owner."""
     assessment = Assessment()
-    for header in filter(None, parsed):
-        assessment.server = assessment.server or str(header.authserv_id)
-        if str(header.authserv_id) != assessment.server:
+    # Whoever wrote more or longer ones wants a reader to be busy.
+    for value in (value for value in values[:10] if len(value) < 10_000):
+        if owner_of(value) != owner_of(values[0]):
             break
-        for result in header.results:
+        assessment.server = assessment.server or server_of(value)
+        for result in _results(value):
             method, said = str(result.method).lower(), str(result.result).lower()
             if said in GOOD or method not in assessment.results:  # of several signatures one that holds is enough
                 assessment.results[method] = said
@@ -72,9 +69,8 @@ def _assessment(values: list[str]) -> Assessment:
 
 def assessments(sample: Sample) -> tuple[Assessment, Assessment]:
     """What the receiver says, and what the first server said of a sample that was forwarded since."""
-    sealed = sample.all("ARC-Authentication-Results") if sample.forwarded else []
-    first = [value for value in sealed if re.match(r"\s*i\s*=\s*1\s*;", value)]
-    return _assessment(sample.all("Authentication-Results")), _assessment(first[:1])
+    first = sample.sealed[:1] if sample.forwarded else []
+    return _assessment(sample.all("Authentication-Results")), _assessment(first)
 
 
 def receiver(sample: Sample) -> Iterator[Finding]:
@@ -96,8 +92,13 @@ def receiver(sample: Sample) -> Iterator[Finding]:
         end = ""
     elif first.results.get("dmarc") in GOOD:
         end = ".forwarded"
+    elif sample.passed_on and not first.results:
+        end = ".unknown"
     else:
-        end = ".part" if found.get("dmarc") in GOOD and found.get("compauth", "pass") in GOOD else ".fail"
+        # Where nobody says what DMARC says, one of SPF and DKIM may be enough.
+        whole = [found[method] for method in ("dmarc", "compauth") if found.get(method, "none") != "none"]
+        passed = set(whole) <= set(GOOD) if whole else not set(GOOD).isdisjoint(found.values())
+        end = ".part" if passed else ".fail"
     said = [f"{method}={result}" for method, result in found.items()] or ["nothing"]
     server = last.server or "the receiver"
     yield tell(f"message.receiver{end}", server=server, said=said, wrong=wrong, first=first.server)

@@ -60,12 +60,33 @@ QUOTED = quote(LINK, safe="")
         (f"https://go.sparkpostmail1.com/f/a/{LONG}", "SparkPost", "data-msys-clicktrack"),
         (f"https://e.customeriomail.com/e/c/{LONG}", "Customer.io", 'class="untracked"'),
         (f"https://clicks.elsewhere.example/{LONG}", "clicks.elsewhere.example", "Switch"),
+        (f"https://x.r.tsp1-brevo.net/tr/cl/{LONG}", "Brevo", "Switch"),
+        (
+            f"https://click.invite.example/CL0/https:%2F%2Finvite.example.org%2F{LONG}/1/a",
+            "Amazon SES",
+            "ses:no-track",
+        ),
     ],
 )
 def test_click_tracking_is_named_with_its_setting(link: str, name: str, setting: str) -> None:
     finding = the(looked_at(around(link)), "message.link.tracked")
     assert name in finding.seen
     assert setting in finding.mend
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"https://docs.google.com/forms/d/e/{LONG}/viewform",
+        "https://www.google.com/maps?q=Berlin",
+        "https://elsewhere.example/unsubscribe?u=1",
+        "https://www.brevo.com/?utm_source=logo",
+        "https://share.hubspot.com/blog?utm_source=mail",
+    ],
+)
+def test_a_link_to_somebodys_pages_is_no_click_tracking(link: str) -> None:
+    parts = around(link) + b'<a href="https://elsewhere.example/">Home</a>'
+    assert ids(looked_at(parts)) == {"message.link.none"}
 
 
 @pytest.mark.parametrize(
@@ -151,6 +172,31 @@ def test_the_link_of_the_header_does_not_stand_in_the_body() -> None:
         f"<!--[if mso]><p hidden><![endif]-->{A}",
         f'<div style="font:0/0 a"><div style="font:bold 14px/20px Arial">{A}</div></div>',
         f"\x00{A}",
+        # A button of tables, and what else libxml2 ends where a browser does not.
+        f'<a href="{LINK}"><table><tr><td style="background:#06c;color:#fff">Not Interested?</td></tr></table></a>',
+        f"<style>a{{color:#000}}</style><A HREF='{LINK}'>Not Interested?</A>",
+        f'<!doctype html><body><div><a href="{LINK}"><h2>Not</h2></a></div>',
+        # Words and calculations are sizes, whatever stands above; and so are other units.
+        f'<td style="font-size:0">{A.replace("<a", "<a style=font-size:small")}</td>',
+        f'<td style="font-size:0px"><font size="2">{A}</font></td>',
+        f'<td style="font-size:0"><span style="font-size:clamp(12px,2vw,20px)">{A}</span></td>',
+        f'<p style="font-size:2vw">{A}</p>',
+        f'<p style="font-size:1pc">{A}</p>',
+        f'<p style="font-size:.2in">{A}</p>',
+        # Style sheets for another medium.
+        f"<style media=print>a {{display:none}}</style>{A}",
+        f'<style media="only screen and (max-width:480px)">a {{display:none}}</style>{A}',
+        f"<style>@media (prefers-color-scheme:dark) {{a {{color:#fff}}}}</style>{A}",
+        f"<style>a:hover {{display:none}} a[x-apple-data-detectors] {{color:#fff}}</style>{A}",
+        # Pictures behind it, and colours as html and newer CSS write them.
+        f'<table background="https://x.example/x.png"><tr><td><a style="color:#fff" href="{LINK}">No</a></table>',
+        f'<div style="background-image:url(x.png)"><a style="color:#fff" href="{LINK}">Not Interested?</a></div>',
+        f'<div style="background-image:linear-gradient(#000,#333)"><a style="color:#fff" href="{LINK}">No</a></div>',
+        f'<td bgcolor="000000"><a style="color:#fff" href="{LINK}">Not Interested?</a></td>',
+        f'<div style="background:rgb(20 20 20 / 90%)"><a style="color:hsl(0 0% 100%)" href="{LINK}">No</a></div>',
+        # A picture without its file, and one that is cut into links.
+        f'<a href="{LINK}"><img alt="Not Interested?"></a>',
+        f'<img src="x.png" usemap="#m"><map name="m"><area href="{LINK}" coords="0,0,9,9"></map>',
     ],
 )
 def test_a_link_that_people_see_is_seen(body: str) -> None:
@@ -183,6 +229,20 @@ def test_a_link_that_people_see_is_seen(body: str) -> None:
         # A tracking pixel is nothing to press.
         f'<a href="{LINK}"><img src="x.png" width="1" height="1"></a>',
         f'<a href="{LINK}"><img src="x.png" style="width:1px"></a>',
+        # Media that everybody has, comments in values, other ways to cut off and to move away.
+        f"<style>@media screen {{a {{display:none}}}}</style>{A}",
+        f"<style media=all>a {{display:none}}</style>{A}",
+        f'<a href="{LINK}" style="display:/* no */none">Not Interested?</a>',
+        f'<div style="max-height:0;overflow:hidden auto">{A}</div>',
+        f'<div style="height:0;overflow-y:hidden">{A}</div>',
+        f'<div style="position:absolute;clip:rect(0,0,0,0)">{A}</div>',
+        f'<div style="clip-path:inset(50%)">{A}</div>',
+        f'<div style="transform:scale(0)">{A}</div>',
+        f'<div style="position:absolute;right:-9999px">{A}</div>',
+        f"<details><summary>More</summary>{A}</details>",
+        f'<a href="{LINK}" style="color:rgb(255 255 255)">Not Interested?</a>',
+        f'<a href="{LINK}" style="-webkit-text-fill-color:transparent">Not Interested?</a>',
+        f'<a href="{LINK}">\u2800</a>',
         f'<script>document.write("{LINK}")</script><style>/* {LINK} */</style><template>{A}</template>',
         "",
     ],

@@ -75,6 +75,31 @@ def test_what_the_receiver_of_a_forwarded_sample_saw_is_the_forwarder() -> None:
     assert case.bounce == "bounce.set.example"
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        # Mimecast received it, and gave it to Microsoft 365, which left its own name out.
+        {"Authentication_Results": "spf=fail smtp.mailfrom=x\r\nAuthentication-Results: a.mimecast.com; spf=pass"},
+        {"X_Forwarded_For": "jane@y.example joe@z.example"},
+    ],
+)
+def test_what_came_through_another_server_does_not_tell_the_sending_host(headers: dict[str, str | None]) -> None:
+    case = Case.of(FULL | {"OPTOUT_SENDING_HOST": None}, None, eml(Received_SPF=RECEIVED, **headers))
+    assert (case.sending_host, case.bounce) == ("smtp.set.example", "bounce.set.example")
+
+
+def test_servers_of_one_owner_are_no_forwarders() -> None:
+    verdicts = "bimi.icloud.com; bimi=none\r\nAuthentication-Results: spf.icloud.com; spf=pass"
+    case = Case.of(
+        FULL | {"OPTOUT_SENDING_HOST": None}, None, eml(Received_SPF=RECEIVED, Authentication_Results=verdicts)
+    )
+    assert case.sending_host == "192.0.2.77"
+
+
+def test_the_name_in_helo_is_that_of_the_host_that_sent_the_sample() -> None:
+    assert Case.of(FULL, None, eml(Received_SPF=RECEIVED)).helo is None
+
+
 def test_who_signs_is_told_by_the_sample_alone() -> None:
     config = {**SETTINGS, **FULL}
     assert Case.of(config).signers == []
@@ -123,6 +148,16 @@ def test_what_is_no_nameserver(text: str) -> None:
 def test_a_sample_tells_the_domains_and_the_selectors() -> None:
     case = Case.of(SETTINGS, message=eml())
     assert (case.author, case.bounce, case.selectors) == ("example.org", "mail.example.org", [("s1", "example.org")])
+
+
+@pytest.mark.parametrize(
+    "front", [b"\xef\xbb\xbf", b"\r\n\r\n", b"1234  \n", b"From bounce@x Tue Nov 24 08:00:00 2026\n"]
+)
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\r\r\n"])
+def test_a_sample_is_read_however_a_program_saved_it(front: bytes, ends: bytes) -> None:
+    case = Case.of(SETTINGS, message=front + eml().replace(b"\r\n", ends))
+    assert (case.author, case.bounce) == ("example.org", "mail.example.org")
+    assert case.sample.bodies["text"] == [f"Not for you? {LINK}\r\n"]
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,13 @@ def test_a_landing_page_of_the_hosts_without_a_button_is_named(tried: Try) -> No
         ({GET: answer(503)}, FINE, {"doors.page.unknown"}),
         ({GET: answer(403, cf_mitigated="challenge")}, FINE, {"doors.page.unknown"}),
         ({GET: answer(text="<title>Just a moment...</title>")}, FINE, {"doors.page.unknown"}),
+        ({GET: answer(403, "<script src='//geo.captcha-delivery.com/c.js'>")}, FINE, {"doors.page.unknown"}),
+        ({GET: answer(403, "<div id='px-captcha'>")}, FINE, {"doors.page.unknown"}),
+        ({GET: answer(428, '{"sec-cp-challenge": "true"}')}, FINE, {"doors.page.unknown"}),
+        ({GET: answer(202, "<meta content='0;/.well-known/sgcaptcha/?r=/'>")}, FINE, {"doors.page.unknown"}),
+        ({GET: answer(403, "<title>Vercel Security Checkpoint</title>")}, FINE, {"doors.page.unknown"}),
+        ({GET: answer(406, "<script src='/_fs-ch-1T1wmsGaOgGaSxcX/script.js'>")}, FINE, {"doors.page.unknown"}),
+        ({GET: answer(403, "Access Denied")}, FINE, {"doors.page.broken"}),
         ({POST: answer(403, x_datadome="1")}, {"doors.one-click", "doors.cache"}, {"doors.one-click.unknown"}),
         # Programs.
         ({f"{GET} flask-optout-doctor": answer(403)}, set(), {"doors.agents"}),

@@ -70,6 +70,7 @@ WRONG = {
             {"message.list-unsubscribe.other"},
         ),
         ({"List_Unsubscribe": f"<{PREFIX}one-click/short>"}, "list-unsubscribe", {"message.list-unsubscribe.other"}),
+        ({"List_Unsubscribe": f"<{OURS}> <mailto:stop@example.org>"}, "list-unsubscribe", None),
         ({"List_Unsubscribe_Post": None}, "list-unsubscribe-post", None),
         ({"List_Unsubscribe_Post": "List-Unsubscribe=One-Click, x=y"}, "list-unsubscribe-post", None),
         ({"List_Unsubscribe_Post": "list-unsubscribe=one-click"}, "list-unsubscribe-post", None),
@@ -78,6 +79,8 @@ WRONG = {
         ({"List_Id": "The beta"}, "list-id", None),
         ({"Auto_Submitted": None}, "auto-submitted", None),
         ({"Auto_Submitted": "no"}, "auto-submitted", None),
+        ({"Auto_Submitted": "auto-generatedx"}, "auto-submitted", None),
+        ({"Auto_Submitted": "Auto-Generated (job)"}, "", set()),
         ({"Feedback_ID": "a:b:c:sender"}, "", {"message.feedback-id"}),
         ({"Feedback_ID": "a:b:c:four"}, "", {"message.feedback-id.wrong"}),
         ({"Feedback_ID": "a:sender"}, "", {"message.feedback-id.wrong"}),
@@ -85,6 +88,12 @@ WRONG = {
         ({"To": "a@example.org, b@example.org"}, "recipient", None),
         ({"Cc": "b@example.org"}, "recipient", None),
         ({"To": None}, "recipient", None),
+        # An address is a name, too, in Outlook and in Apple Mail.
+        ({"To": "jane@example.org <jane@example.org>"}, "", set()),
+        ({"To": "'jane@example.org' <jane@example.org>", "Cc": ""}, "", set()),
+        ({"To": '"Doe, Jane, jane@work.example" <jane@example.org>'}, "", set()),
+        ({"To": "jane@example.org (Doe, Jane)"}, "", set()),
+        ({"To": "jane@example.org <jane@example.org>, joe@example.org"}, "recipient", None),
         # RFC 5322 section 2.1.1.
         ({"X_Long": "x" * 1_000}, "", {"message.lines"}),
         ({"Subject": "Jöin us"}, "", {"message.lines"}),
@@ -114,6 +123,11 @@ def test_each_line_of_the_standards(changes: dict[str, str | None], lost: str, f
 def test_whose_list_unsubscribe_it_is_is_named() -> None:
     found = looked_at(List_Unsubscribe="<https://xyz.mjt.lu/unsub2?m=AAAA>")
     assert "Mailjet" in the(found, "message.list-unsubscribe.other").seen
+
+
+def test_a_provider_is_known_by_the_paths_of_a_customers_own_host() -> None:
+    found = looked_at(List_Unsubscribe="<https://email.mg.example.org/u/eJwNykEK>, <mailto:u@mg.example.org>")
+    assert "Mailgun" in the(found, "message.list-unsubscribe.other").seen
 
 
 def test_a_link_of_another_key_is_told_apart() -> None:

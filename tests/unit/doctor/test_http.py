@@ -171,6 +171,9 @@ WELL, LOST, LEAKS, BLOCKED = {"doors.headers"}, {"doors.headers.lost"}, {"doors.
         (((CSP, "sandbox allow-scripts"),), BLOCKED),
         (((CSP, "sandbox allow-forms"),), WELL),
         (((CSP, "form-action https:"),), WELL),
+        # https is what http may become: https://www.w3.org/TR/CSP3/#match-schemes
+        (((CSP, "form-action http:"),), WELL),
+        (((CSP, "form-action http://jobs.example.org"),), WELL),
         (((CSP, "form-action jobs.example.org"),), WELL),
         (((CSP, "form-action https://*.example.org/optout/"),), WELL),
         (((CSP, "form-action https://*.example.org/elsewhere"),), BLOCKED),
