@@ -5,37 +5,25 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import SplitResult, unquote, urlsplit
 
 
-@dataclass(frozen=True)
-class Provider:
-    """One provider, as the head of ``providers.toml`` describes it."""
-
-    name: str
-    hosts: Sequence[str]
-    paths: Sequence[str]
-    selectors: Sequence[str]
-    setting: str
-    keys: str
-
-
 _KNOWN = tomllib.loads(Path(__file__).with_name("providers.toml").read_text("utf-8"))
-PROVIDERS = [Provider(**table) for table in _KNOWN["provider"]]
-#: Pairs of header and regular expression.
-SPAM = list(_KNOWN["spam"].items())
+PROVIDERS = [SimpleNamespace(**table) for table in _KNOWN["provider"]]
+#: Regular expressions by header.
+SPAM: dict[str, str] = _KNOWN["spam"]
 #: Whose a firewall's page is, by a header, and by words in it.
-CHALLENGES = {kind: dict(table) for kind, table in _KNOWN["challenge"].items()}
+CHALLENGES: dict[str, dict[str, str]] = _KNOWN["challenge"]
 
 
 def _ends(host: str, ends: Sequence[str]) -> bool:
     return any(host == end or host.endswith(f".{end}") for end in ends)
 
 
-def by_host(host: str, path: str = "") -> Provider | None:
+def by_host(host: str, path: str = "") -> SimpleNamespace | None:
     """The provider that a host belongs to, or whose links have such a path."""
     host = host.lower().rstrip(".")
     of_host = (provider for provider in PROVIDERS if _ends(host, provider.hosts))
@@ -43,7 +31,7 @@ def by_host(host: str, path: str = "") -> Provider | None:
     return next(of_host, None) or next(of_path, None)
 
 
-def by_selector(selector: str) -> Provider | None:
+def by_selector(selector: str) -> SimpleNamespace | None:
     return next((each for each in PROVIDERS if any(fnmatchcase(selector, known) for known in each.selectors)), None)
 
 

@@ -75,7 +75,7 @@ def assessments(sample: Sample) -> tuple[Assessment, Assessment]:
 
 def receiver(sample: Sample) -> Iterator[Finding]:
     """What the receiver of a sample found wrong with it."""
-    for name, pattern in SPAM:
+    for name, pattern in SPAM.items():
         value = next((value for value in sample.all(name) if re.match(pattern, value[:500], re.IGNORECASE)), None)
         if value is not None:
             yield tell("message.spam", header=name, value=value[:80])
