@@ -6,11 +6,13 @@ lxml parses html, tinycss2 and cssselect2 read its style sheets, so what counts 
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import cssselect2
@@ -27,41 +29,7 @@ from .providers import by_host, place_of, unwrapped
 URL = re.compile(r"https?://[!-;=?-~]{1,2000}")
 #: Characters from which on the path of a link was made by a program.
 LONG_PATH = 40
-#: A browser's default styles.
-DEFAULTS = """
-:where(head, style, script, template, title, noframes, datalist, option, dialog:not([open]), [hidden]),
-:where(details:not([open]) > :not(summary)) { display: none }
-:where(a[href], area[href]) { color: #0000ee }
-:where(font[size]) { font-size: medium }
-:where([background]) { background-image: url(x) }
-"""
-#: The media that every reader has.
-MEDIA = ("all", "screen", "only screen")
-#: What says in html what a style could say.
-ATTRIBUTES = {"bgcolor": "background-color", "color": "color", "width": "width", "height": "height"}
-#: The default size of text and width of a page, in CSS pixels.
-USUAL_SIZE = 16.0
-WIDTH = 600.0
-#: What makes an element see-through or moves it out of the page, where it is less.
-LEAST = {
-    "opacity": 0.1,
-    **dict.fromkeys(("left", "right", "top", "text-indent", "margin-left", "margin-top"), -400.0),
-}
-#: What makes a tracking pixel of an image, or cuts off what runs over, where it is less.
-LEAST_BOX = dict.fromkeys(("height", "max-height", "width", "max-width"), 2.5)
-#: What hides an element, by the beginning of a property's value.
-HIDING = {
-    "display": "none",
-    "clip": r"rect\((0|1px)",
-    "clip-path": r"inset\((50|100)%|circle\(0",
-    "transform": r"scale\(0\)|translate\w?\(-\d{4}",
-    "-webkit-text-fill-color": "transparent",
-}
-#: Kinds of characters that leave no ink, and two that do not either (a Braille and a Hangul blank).
-EMPTY = ("Cf", "Cc", "Mn", "Zs", "Zl", "Zp")
-BLANKS = "\u2800\u3164"
-#: Units of length, in CSS pixels; of the others one is taken for a pixel.
-UNITS = {"pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 37.8, "mm": 3.78, "rem": USUAL_SIZE, "vw": WIDTH / 100}
+HTML: dict[str, Any] = tomllib.loads(Path(__file__).with_name("html.toml").read_text("utf-8"))
 
 
 def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
@@ -111,7 +79,7 @@ class _Style:
 
     shown: bool = True
     visible: bool = True
-    size: float = USUAL_SIZE
+    size: float = HTML["size"]
     colour: tuple[float, ...] = (0.0, 0.0, 0.0)
     background: tuple[float, ...] | None = (1.0, 1.0, 1.0)
     link: str | None = None
@@ -122,7 +90,9 @@ class _Style:
             return False
         pairs = zip(self.colour, self.background or (9.0, 9.0, 9.0), strict=True)
         differs = any(abs(one - other) > 0.05 for one, other in pairs)
-        return differs and any(unicodedata.category(c) not in EMPTY and c not in BLANKS for c in text or "")
+        return differs and any(
+            unicodedata.category(c) not in HTML["empty"] and c not in HTML["blanks"] for c in text or ""
+        )
 
 
 def visible_links(html: str) -> list[str]:
@@ -161,14 +131,18 @@ def _rules(sheet: str) -> Iterator[Any]:
     for rule in tinycss2.parse_stylesheet(sheet):
         if rule.type == "qualified-rule":
             yield rule
-        elif rule.type == "at-rule" and tinycss2.serialize(rule.prelude).strip().lower() in MEDIA and rule.content:
+        elif (
+            rule.type == "at-rule"
+            and tinycss2.serialize(rule.prelude).strip().lower() in HTML["media"]
+            and rule.content
+        ):
             yield from _rules(tinycss2.serialize(rule.content))
 
 
 def _matcher(root: Any) -> Any:
     matcher = cssselect2.Matcher()
-    sheets = [DEFAULTS]
-    sheets += [sheet.text or "" for sheet in root.iter("style") if sheet.get("media", "all").strip().lower() in MEDIA]
+    styles = (style for style in root.iter("style") if style.get("media", "all").strip().lower() in HTML["media"])
+    sheets = [HTML["sheet"], *(style.text or "" for style in styles)]
     for rule in islice((rule for sheet in sheets for rule in _rules(sheet)), 500):
         with suppress(SelectorError):
             for selector in cssselect2.compile_selector_list(rule.prelude):
@@ -184,7 +158,9 @@ def _declarations(block: Any) -> list[Any]:
 def _declared(element: Any, matches: list[Any]) -> dict[str, list[Any]]:
     """What counts for an element: its attributes, its rules, its own style, and then whatever is important."""
     said = [line for match in matches for line in match[-1]] + _declarations(element.get("style") or "")
-    values = {name: re.sub("^(?=[0-9a-fA-F]{6}$)", "#", element.get(key, "")) for key, name in ATTRIBUTES.items()}
+    values = {
+        name: re.sub("^(?=[0-9a-fA-F]{6}$)", "#", element.get(key, "")) for key, name in HTML["attributes"].items()
+    }
     declared = {name: tinycss2.parse_component_value_list(value) for name, value in values.items()}
     for important in (False, True):
         declared |= {line.lower_name: line.value for line in said if line.important == important}
@@ -208,20 +184,19 @@ def _styled(element: Any, above: _Style, declared: dict[str, list[Any]]) -> _Sty
 
     def length(name: str, whole: float, unsaid: float) -> float:
         """The first length that is said, in CSS pixels."""
-        units = {**UNITS, **dict.fromkeys(("em", "ex", "ch"), above.size), "percentage": whole / 100}
+        units = {**HTML["units"], **dict.fromkeys(("em", "ex", "ch"), above.size), "percentage": whole / 100}
         lengths = (token for token in declared.get(name, []) if token.type in ("dimension", "percentage", "number"))
         values = (token.value * units.get(getattr(token, "lower_unit", token.type), 1.0) for token in lengths)
         return next(values, unsaid)
 
     cut = element.tag == "img" or any(word(name)[:6] in ("hidden", "clip") for name in ("overflow", "overflow-y"))
-    gone = any(re.match(value, word(name)) for name, value in HIDING.items())
-    gone = gone or any(
-        length(name, WIDTH, WIDTH) < limit for name, limit in (LEAST | (LEAST_BOX if cut else {})).items()
-    )
+    least = HTML["least"] | (HTML["least-box"] if cut else {})
+    gone = any(length(name, HTML["width"], HTML["width"]) < limit for name, limit in least.items())
+    gone = gone or any(re.match(value, word(name)) for name, value in HTML["hiding"].items())
     visible = word("visibility") not in ("hidden", "collapse") if "visibility" in declared else above.visible
     font = "font-size" if "font-size" in declared else "font"
     # A word, or what is calculated, is a size that can be read, whatever stands above it.
-    unsaid = above.size if word(font) in ("", "inherit", "smaller", "larger") else USUAL_SIZE
+    unsaid = above.size if word(font) in ("", "inherit", "smaller", "larger") else HTML["size"]
     size = length(font, above.size, unsaid)
     link = element.get("href").strip() if element.tag in ("a", "area") and element.get("href") else above.link
     background, colour = above.background, above.colour

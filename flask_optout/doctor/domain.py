@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import smtplib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address, ip_network
-from typing import Any
 from urllib.parse import urlsplit
 
 from checkdmarc import mta_sts
@@ -153,18 +151,3 @@ def encryption(resolver: Resolver, domain: str) -> Iterator[Finding]:
                         yield tell("domain.encryption", kind=kind, domain=domain)
                     except (mta_sts.MTASTSError, tls.SMTPTLSReportingError) as error:
                         yield tell("domain.encryption.wrong", kind=kind, domain=domain, reason=error)
-
-
-def size(config: Mapping[str, Any], octets: int) -> Iterator[Finding]:
-    """Whether the server takes a message of this size, and says so before it has the text (RFC 1870)."""
-    kind = smtplib.SMTP_SSL if config.get("MAIL_USE_SSL") else smtplib.SMTP
-    place = (config.get("MAIL_SERVER") or "localhost", config.get("MAIL_PORT") or 25)
-    try:
-        with kind(*place, timeout=5.0) as smtp:
-            smtp.ehlo()
-            said = smtp.esmtp_features.get("size")
-    except (OSError, smtplib.SMTPException) as error:
-        raise Unsure(type(error).__name__) from None
-    limit = int(said) if said and said.isdecimal() else 0
-    end = ".unsaid" if said is None else ".small" if 0 < limit < octets else ""
-    yield tell(f"message.size{end}", limit=limit // 1_000, size=octets // 1_000)

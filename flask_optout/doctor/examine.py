@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from ..email_log.search import Criteria
 from ..errors import BadToken, OptOutError
@@ -12,13 +13,13 @@ from ..links.tokens import ALPHABET, TAG, Door
 from ..wiring import State
 from .case import Case
 from .doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
-from .finding import Finding, attempt, side_by_side, tell
+from .finding import Finding, side_by_side, tell
 from .headers import headers
 from .setup import setup
 
 try:
     from .bodies import bodies
-    from .domain import domain, size
+    from .domain import domain
     from .resolver import Resolver
     from .signatures import receiver, signatures
 
@@ -59,21 +60,18 @@ def _domain(case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
 
 def _message(state: State, case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
     def made_here(url: str) -> bool:
-        with state.app.app_context():
+        with state.app.app_context(), suppress(OptOutError):  # any but a bad token is said of the store
             try:
                 state.claim(Door.ONE_CLICK, url.rpartition("/")[2])
-            except OptOutError as error:
-                return not isinstance(error, BadToken)  # any other is said of the store
-            return True
+            except BadToken:
+                return False
+        return True
 
     yield from message(case, prefix, made_here)
-    if not case.sample.raw or MISSING is not None:
-        return
-    if offline:
+    if case.sample.raw and offline:
         yield tell("message.offline")
-        return
-    yield from attempt("message.size", size(state.app.config, len(case.sample.raw)))
-    yield from signatures(Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), case.sample)
+    elif case.sample.raw and MISSING is None:
+        yield from signatures(Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), case.sample)
 
 
 def ours(prefix: str) -> Callable[[str], bool]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import SplitResult, unquote, urlsplit
 
-
 _KNOWN = tomllib.loads(Path(__file__).with_name("providers.toml").read_text("utf-8"))
 PROVIDERS = [SimpleNamespace(**table) for table in _KNOWN["provider"]]
 #: Regular expressions by header.
