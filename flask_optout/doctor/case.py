@@ -113,7 +113,7 @@ def server_of(value: str) -> str:
     """The server that wrote an Authentication-Results header, or the one of ARC; Microsoft leaves its name out."""
     value = re.sub(r"^\s*i\s*=\s*\d+\s*;", "", value)
     name = re.match(r"\s*([\w.-]+)(\s+\d+)?\s*(;|$)", value)
-    return name[1].lower() if name else "outlook.com" if re.match(r"\s*\w+\s*=", value) else ""
+    return name[1].lower() if name else "mx.microsoft.com" if re.match(r"\s*\w+\s*=", value) else ""
 
 
 def owner_of(value: str) -> str:

@@ -88,12 +88,20 @@ def test_what_came_through_another_server_does_not_tell_the_sending_host(headers
     assert (case.sending_host, case.bounce) == ("smtp.set.example", "bounce.set.example")
 
 
-def test_servers_of_one_owner_are_no_forwarders() -> None:
-    verdicts = "bimi.icloud.com; bimi=none\r\nAuthentication-Results: spf.icloud.com; spf=pass"
-    case = Case.of(
-        FULL | {"OPTOUT_SENDING_HOST": None}, None, eml(Received_SPF=RECEIVED, Authentication_Results=verdicts)
-    )
-    assert case.sending_host == "192.0.2.77"
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authentication_Results": "bimi.icloud.com; none\r\nAuthentication-Results: spf.icloud.com; spf=pass"},
+        {
+            "Authentication_Results": "spf=pass (sender IP is 192.0.2.77) smtp.mailfrom=x.example; dmarc=pass",
+            "ARC_Authentication_Results": "i=1; mx.microsoft.com 1; spf=pass (sender ip is 192.0.2.77) "
+            "smtp.rcpttodomain=outlook.com smtp.mailfrom=x.example; dmarc=pass",
+        },
+    ],
+)
+def test_servers_of_one_owner_are_no_forwarders(headers: dict[str, str | None]) -> None:
+    case = Case.of(FULL | {"OPTOUT_SENDING_HOST": None}, None, eml(Received_SPF=RECEIVED, **headers))
+    assert (case.sending_host, case.bounce) == ("192.0.2.77", "mail.example.org")
 
 
 def test_the_name_in_helo_is_that_of_the_host_that_sent_the_sample() -> None:
