@@ -99,7 +99,7 @@ def visible_links(html: str) -> list[str]:
     """The ``href`` of each link that has a text or a picture to see."""
     # libxml2 ends a link where a table begins, and a browser does not: a span goes on in both.
     html = re.sub(
-        "(?i)</a(?=[\\s>])", "</span", re.sub("(?i)<a(?=[\\s>])", "<span data-link", html.replace("\x00", ""))
+        r"(?i)<(/?)a(?=[\s>])", lambda tag: "</span" if tag[1] else "<span data-link", html.replace("\0", "")
     )
     octets = html.encode("utf-8", "replace")
     try:

@@ -173,7 +173,7 @@ class Case:
         # What the receiver saw of a forwarded sample is the forwarder.
         seen = {} if sample.forwarded else sample.received_spf
         bounce = None if sample.forwarded else domain_of(sample.first("Return-Path"))
-        client = seen.get("client-ip", "").removeprefix("IPv6:")
+        client = seen.get("client-ip", "").strip("[]").removeprefix("IPv6:").removeprefix("::ffff:")
         host = config["OPTOUT_SENDING_HOST"] or client
         listed = config["OPTOUT_DKIM_SELECTORS"]
         names = [(name, author) for name in ([listed] if isinstance(listed, str) else listed) if author]

@@ -26,7 +26,7 @@ from .providers import SPAM, by_host, by_selector
 from .resolver import Resolver, flawed, paste_of
 
 #: Results with which a method passes.
-GOOD = ("pass", "bestguesspass", "softpass")
+GOOD = ("pass", "bestguesspass", "softpass", "success")
 #: Results that say neither that mail is right nor that it is wrong.
 OPEN = ("temperror", "timeout", "skipped", "unknown")
 
@@ -100,8 +100,8 @@ def receiver(sample: Sample) -> Iterator[Finding]:
         passed = set(whole) <= set(GOOD) if whole else not set(GOOD).isdisjoint(found.values())
         end = ".part" if passed else ".fail"
     said = [f"{method}={result}" for method, result in found.items()] or ["nothing"]
-    server = last.server or "the receiver"
-    yield tell(f"message.receiver{end}", server=server, said=said, wrong=wrong, first=first.server)
+    facts = {"server": last.server or "the receiver", "said": said, "wrong": wrong, "first": first.server}
+    yield tell(f"message.receiver{end}", **facts)
 
 
 class Key(NamedTuple):
@@ -130,10 +130,8 @@ def _is_key(record: str) -> bool:
 
 def _parsed(record: str) -> Key:
     try:
-        tags = {
-            name.decode(): value.decode("latin-1")
-            for name, value in parse_tag_value(record.encode("latin-1")).items()
-        }
+        octets = parse_tag_value(record.encode("latin-1"))
+        tags = {name.decode("latin-1"): value.decode("latin-1") for name, value in octets.items()}
         if strange := [name for name in tags if not re.fullmatch(r"[a-z]\w*", name)]:
             return Key(wrong="syntax", reason=f"it has unknown tags: {', '.join(strange)}")
         text, kind = re.sub(r"\s", "", tags.get("p", "")), tags.get("k", "rsa").lower()
