@@ -90,18 +90,14 @@ class _Style:
             return False
         pairs = zip(self.colour, self.background or (9.0, 9.0, 9.0), strict=True)
         differs = any(abs(one - other) > 0.05 for one, other in pairs)
-        return differs and any(
-            unicodedata.category(c) not in HTML["empty"] and c not in HTML["blanks"] for c in text or ""
-        )
+        return differs and any(unicodedata.category(c)[0] in "LNPS" and c not in HTML["blanks"] for c in text or "")
 
 
 def visible_links(html: str) -> list[str]:
     """The ``href`` of each link that has a text or a picture to see."""
     # libxml2 ends a link where a table begins, and a browser does not: a span goes on in both.
-    html = re.sub(
-        r"(?i)<(/?)a(?=[\s>])", lambda tag: "</span" if tag[1] else "<span data-link", html.replace("\0", "")
-    )
-    octets = html.encode("utf-8", "replace")
+    html = re.sub(r"(?i)<a(?=[\s>])", "<span data-link", re.sub("(?i)</a(?=[\\s>])", "</span", html))
+    octets = html.replace("\0", "").encode("utf-8", "replace")
     try:
         root = lxml.html.document_fromstring(octets, parser=lxml.html.HTMLParser(encoding="utf-8"))
     except (lxml.etree.LxmlError, ValueError):
@@ -126,23 +122,23 @@ def visible_links(html: str) -> list[str]:
     return [link for link in found if link]
 
 
-def _rules(sheet: str) -> Iterator[Any]:
+def _rules(rules: Any) -> Iterator[Any]:
     """The rules of a style sheet; those for a medium, such as a narrow screen, are left out."""
-    for rule in tinycss2.parse_stylesheet(sheet):
+    for rule in rules:
         if rule.type == "qualified-rule":
             yield rule
-        elif (
-            rule.type == "at-rule"
-            and tinycss2.serialize(rule.prelude).strip().lower() in HTML["media"]
-            and rule.content
-        ):
-            yield from _rules(tinycss2.serialize(rule.content))
+        elif rule.type == "at-rule" and rule.content and _is_for_all(tinycss2.serialize(rule.prelude)):
+            yield from _rules(tinycss2.parse_rule_list(rule.content))
+
+
+def _is_for_all(media: str) -> bool:
+    return media.strip().lower() in HTML["media"]
 
 
 def _matcher(root: Any) -> Any:
     matcher = cssselect2.Matcher()
-    styles = (style for style in root.iter("style") if style.get("media", "all").strip().lower() in HTML["media"])
-    sheets = [HTML["sheet"], *(style.text or "" for style in styles)]
+    styles = (style.text or "" for style in root.iter("style") if _is_for_all(style.get("media", "all")))
+    sheets = map(tinycss2.parse_stylesheet, [HTML["sheet"], *styles])
     for rule in islice((rule for sheet in sheets for rule in _rules(sheet)), 500):
         with suppress(SelectorError):
             for selector in cssselect2.compile_selector_list(rule.prelude):
@@ -158,10 +154,10 @@ def _declarations(block: Any) -> list[Any]:
 def _declared(element: Any, matches: list[Any]) -> dict[str, list[Any]]:
     """What counts for an element: its attributes, its rules, its own style, and then whatever is important."""
     said = [line for match in matches for line in match[-1]] + _declarations(element.get("style") or "")
-    values = {
-        name: re.sub("^(?=[0-9a-fA-F]{6}$)", "#", element.get(key, "")) for key, name in HTML["attributes"].items()
-    }
-    declared = {name: tinycss2.parse_component_value_list(value) for name, value in values.items()}
+    declared: dict[str, list[Any]] = {}
+    for attribute, name in HTML["attributes"].items():
+        value = re.sub("^(?=[0-9a-fA-F]{6}$)", "#", element.get(attribute, ""))
+        declared[name] = tinycss2.parse_component_value_list(value)
     for important in (False, True):
         declared |= {line.lower_name: line.value for line in said if line.important == important}
     return declared

@@ -27,10 +27,6 @@ CERTIFICATES = {"expired": [9, 10], "self-signed": [18], "chain": [19, 20, 21], 
 CLOSED = ("no-referrer", "same-origin")
 OPEN = ("unsafe-url", "no-referrer-when-downgrade")
 NAME_ALONE = ("origin", "strict-origin", "origin-when-cross-origin", "strict-origin-when-cross-origin")
-#: Directives of which the first that is there says where a form may lead, a script come from, and a script send to.
-FORMS = ("form-action",)
-SCRIPTS = ("script-src-elem", "script-src", "default-src")
-REQUESTS = ("connect-src", "default-src")
 
 
 class NoReply(Unsure):
@@ -108,12 +104,13 @@ def policies(answer: Reply, url: str) -> Iterator[Finding]:
     if known[-1] in OPEN:
         findings.append(tell("doors.referrer", value=known[-1]))
     # Each policy alone can keep a page from sending its own form.
-    blocked = [f"form-action {' '.join(policy['form-action'])}" for policy in csp if not _permits(policy, FORMS, url)]
+    forms = [policy["form-action"] for policy in csp if not _permits(policy, url, "form-action")]
+    blocked = [f"form-action {' '.join(sources)}" for sources in forms]
     if any("allow-forms" not in policy.get("sandbox", ["allow-forms"]) for policy in csp):
         blocked.append("sandbox without allow-forms")
     # A script that runs takes the press from the form, and then may not send it.
-    runs, asks = (all(_permits(policy, kinds, url) for policy in csp) for kinds in (SCRIPTS, REQUESTS))
-    if runs and not asks:
+    runs = all(_permits(policy, url, "script-src-elem", "script-src", "default-src") for policy in csp)
+    if runs and not all(_permits(policy, url, "connect-src", "default-src") for policy in csp):
         blocked.append("connect-src")
     if blocked:
         findings.append(tell("doors.form-blocked", reason=blocked))
@@ -128,7 +125,7 @@ def _directives(policy: str) -> dict[str, list[str]]:
     return {words[0]: words[1:] for words in reversed(parts)}
 
 
-def _permits(policy: dict[str, list[str]], directives: tuple[str, ...], url: str) -> bool:
+def _permits(policy: dict[str, list[str]], url: str, *directives: str) -> bool:
     """Whether a policy permits what comes from the page's own place; the first directive that is there says."""
     sources = next((policy[name] for name in directives if name in policy), ["*"])
     return "'strict-dynamic'" not in sources and any(_allows(source, url) for source in sources)

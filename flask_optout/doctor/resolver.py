@@ -75,10 +75,8 @@ class Resolver(dns.resolver.Resolver):
             return Unsure(f"no answer in time for {name} {rdtype}")
         except (dns.resolver.NoNameservers, OSError):
             return Unsure(f"the server could not answer for {name} {rdtype}")
-        except (
-            dns.exception.DNSException,
-            ValueError,
-        ):  # no such name or record, not a name, or no answer that is one
+        # No such name or record, not a name, or no answer that is one.
+        except (dns.exception.DNSException, ValueError):
             return []
 
     def texts(self, name: str) -> list[str]:
