@@ -52,7 +52,7 @@ def _results(value: str) -> list[authres.AuthenticationResult]:
 def _assessment(values: list[str]) -> Assessment:
     """The assessment by the server that wrote the first of some headers, and by others of the same owner."""
     assessment = Assessment()
-    # Whoever wrote more or longer ones wants a reader to be busy.
+    # More or longer ones are written only to keep a reader busy.
     for value in (value for value in values[:10] if len(value) < 10_000):
         if owner_of(value) != owner_of(values[0]):
             break
