@@ -68,11 +68,16 @@ def is_whole(text: str) -> bool:
     return MARK.match(text) is not None and not Policy("", text).dropped
 
 
-def _walk(domain: str) -> list[str]:
-    """The names at which a record may stand: eight at most, so longer ones go on with their last seven labels."""
+def _walk(resolver: Resolver, domain: str) -> Iterator[tuple[str, list[str], list[str]]]:
+    """The names at which a record may be, each with its texts, and those of them that are records.
+
+    There are eight names at most, so a longer domain is followed by its last seven labels.
+    """
     labels = domain.lower().rstrip(".").split(".")
-    starts = range(len(labels)) if len(labels) <= 8 else (0, *range(len(labels) - 7, len(labels)))
-    return [".".join(labels[start:]) for start in starts]
+    for start in range(len(labels)) if len(labels) <= 8 else (0, *range(len(labels) - 7, len(labels))):
+        name = ".".join(labels[start:])
+        texts = resolver.texts(f"_dmarc.{name}")
+        yield name, texts, [text for text in texts if MARK.match(text)]
 
 
 def find(resolver: Resolver, domain: str) -> tuple[str, Policy | None]:
@@ -81,8 +86,7 @@ def find(resolver: Resolver, domain: str) -> tuple[str, Policy | None]:
     :raises Unsure: when DNS does not answer.
     """
     organization, found = domain, {}
-    for name in _walk(domain):
-        records = [text for text in resolver.texts(f"_dmarc.{name}") if MARK.match(text)]
+    for name, _, records in _walk(resolver, domain):
         if len(records) != 1:  # of several none counts
             continue
         found[name] = Policy(name, records[0])
@@ -110,9 +114,7 @@ def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
 
 def _unread(resolver: Resolver, domain: str) -> Iterator[Finding]:
     """The records at a domain and above it that are not read, up to the first that is."""
-    for name in _walk(domain):
-        texts = resolver.texts(f"_dmarc.{name}")
-        marked = [text for text in texts if MARK.match(text)]
+    for name, texts, marked in _walk(resolver, domain):
         if len(marked) == 1:
             break
         loose = [found for text in texts if (found := flawed(text, "DMARC1", is_whole)) is not None]

@@ -23,8 +23,8 @@ MOST_QUESTIONS = 250
 #: After so many questions without an answer no further one is asked.
 MOST_TIMEOUTS = 3
 SECONDS_PER_QUESTION = 3.0
-#: Mistakes made when a record is typed into a form: a word for each, where it shows, and what replaces it. A character
-#: of several octets is written octet by octet, as DNS has it.
+#: Mistakes made when a record is typed into a form: a word for each, where it shows, and what replaces it. Characters
+#: of several octets are written octet by octet, as DNS has them.
 FLAWS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
     ("quotes", r"""\\*"|â\x80[\x9c\x9d]|^\s*'|'\s*$""", ""),
     ("backslash", r"\\;", ";"),
