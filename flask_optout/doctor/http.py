@@ -74,7 +74,7 @@ def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: s
         page = response.read(LONGEST_PAGE)
     except ssl.SSLCertVerificationError as error:
         end = next((end for end, codes in CERTIFICATES.items() if error.verify_code in codes), "broken")
-        raise NoReply(error.verify_message or str(error), f"certificate.{end}") from None
+        raise NoReply((error.verify_message or str(error)).rstrip("."), f"certificate.{end}") from None
     except ssl.SSLError as error:
         raise NoReply(f"it speaks no TLS ({error.reason or error})", "unreachable") from None
     except (TimeoutError, socket.gaierror) as error:
