@@ -69,7 +69,6 @@ def doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = F
     yield from policies(first, probe.landing)
     if first.first("set-cookie"):
         yield tell("doors.cookie", what="page")
-    yield from _scripts(first, probe.landing)
     work = {
         "doors.agents": _as_a_program(probe.landing),
         "doors.front": _front_page(probe.landing),

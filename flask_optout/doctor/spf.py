@@ -149,11 +149,9 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
             yield tell("domain.spf.sender", **facts)
         elif OF_A_MESSAGE.search(" ".join(verdict.tree)):
             raise Unsure("macro")
-        elif verdict.result != "permerror":
-            end = "refused" if explicit else "sender.unknown"
+        elif (verdict.result, nobody.result) != ("permerror", "permerror"):
+            end = "sender.unknown" if not explicit else "broken" if verdict.result == "permerror" else "refused"
             yield tell(f"domain.spf.{end}", **facts, term=_as_terms([sender]))
-        elif nobody.result != "permerror":
-            yield tell("domain.spf.broken", **facts)
 
 
 def _record(

@@ -265,3 +265,6 @@ def test_an_error_that_only_the_sender_meets_is_told(ask: Ask) -> None:
     finding = the(looked_at(ask, zone), "domain.spf.broken")
     assert SENDER in finding.seen
     assert "gone.example" in finding.seen
+    of_a_relay = ids(looked_at(ask, zone, explicit=False))
+    assert "domain.spf.sender.unknown" in of_a_relay
+    assert "domain.spf.broken" not in of_a_relay
