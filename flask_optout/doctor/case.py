@@ -21,8 +21,10 @@ from ..addresses import parse
 LONGEST_MESSAGE = 25_000_000
 #: What some programs save in front of a message: a mark of the encoding, blank lines, its length (Apple Mail).
 IN_FRONT = re.compile(rb"\A(?:\xef\xbb\xbf|\s|\d+\s*\n)+")
-#: What Microsoft 365 says of mail that its own customer sends: that is no server which received it.
-SENT_THERE = re.compile(r"\s*i\s*=\s*\d+\s*;\s*mx\.microsoft\.com 1;\s*spf=pass\s+smtp\.mailfrom", re.IGNORECASE)
+#: What a server says of mail that its own customer sends: no result, or at Microsoft and Zoho no address.
+SENT_THERE = re.compile(
+    r"(?!.*\b(spf|dkim|dmarc)=)|[^;]*;\s*mx\.(microsoft|zohomail)\.\w+\b(?!.*(sender ip is|designate))", re.IGNORECASE
+)
 #: Headers of forwarders and mailing lists, and what they then say.
 PASSED_ON = {"X-Forwarded-For": "", "Resent-From": "", "X-BeenThere": "", "Return-Path": "<?SRS[01]="}
 #: The parts that people read, and their types.
@@ -80,6 +82,12 @@ class Sample:
         return {}
 
     @property
+    def judged(self) -> list[str]:
+        """Authentication-Results, but for what Microsoft 365 writes about mail that its own customer sends."""
+        values = self.all("Authentication-Results")
+        return [value for value in values if "spf=" in value or "dmarc=none action=none" not in value]
+
+    @property
     def sealed(self) -> list[str]:
         """What the servers said which passed it on, the first one first (RFC 8617)."""
         values = [value for value in self.all("ARC-Authentication-Results") if not SENT_THERE.match(value)]
@@ -94,8 +102,9 @@ class Sample:
     @property
     def forwarded(self) -> bool:
         """Whether another server judged it before the one that delivered it did (RFC 8601 section 2.5)."""
-        judged = {owner_of(value) for value in [*self.all("Authentication-Results"), *self.sealed]}
-        return self.passed_on or len(judged) > 1
+        # A server that takes mail in from its own user checks no SPF.
+        others = [value for value in self.judged[1:] if "spf=" in value]
+        return self.passed_on or len(set(map(owner_of, [*self.judged[:1], *others, *self.sealed]))) > 1
 
     @property
     def signatures(self) -> list[dict[str, str]]:
@@ -111,7 +120,7 @@ class Sample:
 
 def server_of(value: str) -> str:
     """The server that wrote an Authentication-Results header, or the one of ARC; Microsoft leaves its name out."""
-    value = re.sub(r"^\s*i\s*=\s*\d+\s*;", "", value)
+    value = re.sub(r"^\s*i\s*=\s*\d+\s*;|\([^()]*\)", "", value)
     name = re.match(r"\s*([\w.-]+)(\s+\d+)?\s*(;|$)", value)
     return name[1].lower() if name else "mx.microsoft.com" if re.match(r"\s*\w+\s*=", value) else ""
 

@@ -28,7 +28,7 @@ from .resolver import Resolver, flawed, paste_of
 #: Results with which a method passes.
 GOOD = ("pass", "bestguesspass", "softpass", "success")
 #: Results that say neither that mail is right nor that it is wrong.
-OPEN = ("temperror", "timeout", "skipped", "unknown")
+OPEN = ("temperror", "tempfail", "timeout", "skipped", "unknown")
 
 
 @dataclass
@@ -70,7 +70,7 @@ def _assessment(values: list[str]) -> Assessment:
 def assessments(sample: Sample) -> tuple[Assessment, Assessment]:
     """What the receiver says, and what the first server said of a sample that was forwarded since."""
     first = sample.sealed[:1] if sample.forwarded else []
-    return _assessment(sample.all("Authentication-Results")), _assessment(first)
+    return _assessment(sample.judged), _assessment(first)
 
 
 def receiver(sample: Sample) -> Iterator[Finding]:
@@ -82,7 +82,7 @@ def receiver(sample: Sample) -> Iterator[Finding]:
     last, first = assessments(sample)
     results = {"spf": sample.received_spf.get("result", ""), **last.results}
     found = {method: results[method] for method in ("spf", "dkim", "dmarc", "compauth") if results.get(method)}
-    if not (last.server or found):
+    if not found and (last.results or not last.server):
         yield tell("message.receiver.none")
         return
     wrong = [method for method, result in found.items() if result not in (*GOOD, *OPEN)]

@@ -92,6 +92,12 @@ def test_what_came_through_another_server_does_not_tell_the_sending_host(headers
     "headers",
     [
         {"Authentication_Results": "bimi.icloud.com; none\r\nAuthentication-Results: spf.icloud.com; spf=pass"},
+        # What the sender's own servers write, and seal, while they take it in.
+        {"Authentication_Results": "mx.example; spf=pass\r\nAuthentication-Results: out.x.example; auth=pass"},
+        {"Authentication_Results": "mx.example; spf=pass\r\nAuthentication-Results: a.yandex.net; dkim=pass"},
+        {"ARC_Authentication_Results": "i=1; mx.google.com; arc=none"},
+        {"ARC_Authentication_Results": "i=1; ORIGINATING; auth=pass smtp.auth=jane smtp.mailfrom=jane@x.example"},
+        {"ARC_Authentication_Results": "i=1; mx.microsoft.com 1; spf=none; dmarc=none; dkim=none; arc=none"},
         {
             "Authentication_Results": "spf=pass (sender IP is 192.0.2.77) smtp.mailfrom=x.example; dmarc=pass",
             "ARC_Authentication_Results": "i=1; mx.microsoft.com 1; spf=pass (sender ip is 192.0.2.77) "

@@ -366,6 +366,14 @@ def told_by_receiver(**headers: str | None) -> set[str]:
             "header.d=x.example;dmarc=pass action=none header.from=x.example;compauth=pass reason=100",
             "message.receiver.unknown",
         ),
+        ("mx.example (amavisd-new); dkim=pass (2048-bit key) header.d=x.example", "message.receiver"),
+        ("posteo.de; spf=tempfail smtp.mailfrom=x.example; dkim=pass header.d=x.example", "message.receiver.unknown"),
+        (
+            "dkim=none (message not signed) header.d=none;dmarc=none action=none header.from=x.example;",
+            "message.receiver.none",
+        ),
+        # What the sender's own server wrote while it took the message in.
+        ("out.x.example; auth=pass smtp.auth=jane smtp.mailfrom=jane@x.example", "message.receiver.none"),
         ("mx.example; none", "message.receiver"),
         ("(((", "message.receiver.none"),
         (None, "message.receiver.none"),
@@ -428,6 +436,12 @@ def test_received_spf_is_believed_where_nothing_else_is_said(received: str, id: 
             "i=2; mx.example; spf=fail; dmarc=fail header.from=x.example\r\n"
             "ARC-Authentication-Results: i=1; mx.microsoft.com 1; spf=pass smtp.mailfrom=x.example; "
             "dmarc=pass action=none header.from=x.example; dkim=pass header.d=x.example; arc=none",
+            "message.receiver.fail",
+        ),
+        (
+            "i=2; mx.example; spf=fail; dmarc=fail header.from=x.example\r\n"
+            "ARC-Authentication-Results: i=1; mx.zohomail.com; dkim=pass header.i=x.example; "
+            "spf=pass smtp.mailfrom=a@x.example; dmarc=pass header.from=<a@x.example>",
             "message.receiver.fail",
         ),
     ],
