@@ -20,6 +20,10 @@ RIGHT = {
     "Auto-Submitted": r"(?i)auto-generated\s*([;(].*)?",
     "Feedback-ID": r"([^:]*:){3}[^:]{5,15}",
 }
+#: Headers that a receiver adds, which may have lines of any length.
+RECEIVERS = re.compile(
+    rb"(?im)^(arc|x-(ms|microsoft|forefront|exchange|proofpoint|gm|google|ymail|icl)).*(\n[ \t].*)*"
+)
 
 
 def headers(sample: Sample, ours: Callable[[str], bool], made_here: Callable[[str], bool]) -> Iterator[Finding]:
@@ -38,7 +42,7 @@ def headers(sample: Sample, ours: Callable[[str], bool], made_here: Callable[[st
     count = sum("@" in part for part in re.sub(r'"[^"]*"|\([^()]*\)', "", named).split(","))
     yield tell("message.recipient" if count == 1 else "message.recipient.wrong", count=count)
     yield from _list_unsubscribe(sample, ours, made_here)
-    head = sample.raw[: sample.raw.find(b"\r\n\r\n")].split(b"\r\n")
+    head = RECEIVERS.sub(b"", sample.raw[: sample.raw.find(b"\r\n\r\n")]).split(b"\r\n")
     # RFC 5322 section 2.1.1
     if (long := any(len(line) > 998 for line in head)) or any(max(line, default=0) > 127 for line in head):
         yield tell("message.lines", what="long" if long else "ascii")
