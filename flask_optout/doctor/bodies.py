@@ -27,8 +27,9 @@ from .finding import Finding, tell
 from .providers import by_host, place_of, unwrapped
 
 URL = re.compile(r"https?://[!-;=?-~]{1,2000}")
-#: Characters from which on the path of a link was made by a program.
+#: Characters from which on the path of a provider's link was made by a program; elsewhere it has so long a word, too.
 LONG_PATH = 40
+MADE = re.compile(r"[A-Za-z0-9_=%~]{25}")
 HTML: dict[str, Any] = tomllib.loads(Path(__file__).with_name("html.toml").read_text("utf-8"))
 
 
@@ -69,8 +70,8 @@ def _tracker(links: list[str]) -> tuple[str, str]:
         provider = by_host(place.hostname or "", place.path)
         if provider is not None and provider.setting and (place.query or len(place.path) > LONG_PATH):
             return provider.name, provider.setting
-    long = all(len(place.path) + len(place.query) > LONG_PATH for place in web)
-    return (web[0].netloc, "unknown") if long and len({place.hostname for place in web}) == 1 else ("", "")
+    made = all(MADE.search(place.path + place.query) for place in web)
+    return (web[0].netloc, "unknown") if made and len({place.hostname for place in web}) == 1 else ("", "")
 
 
 @dataclass(frozen=True)

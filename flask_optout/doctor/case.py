@@ -77,7 +77,7 @@ class Sample:
             result, _, rest = header.partition(" ")
             pairs = re.findall(r"([A-Za-z-]+)=(\"[^\"]*\"|[^;\s]+)", re.sub(r"\([^()]*\)", " ", rest))
             said = {name.lower(): value.strip('"') for name, value in pairs}
-            if said.get("identity") != "helo":
+            if said.get("identity") != "helo" and result.isalpha():
                 return {"result": result.lower(), **said}
         return {}
 

@@ -90,7 +90,7 @@ def receiver(sample: Sample) -> Iterator[Finding]:
         end = ".unknown"
     elif not wrong:
         end = ""
-    elif first.results.get("dmarc") in GOOD:
+    elif first.results.get("dmarc") in GOOD and last.results.get("arc") != "fail":
         end = ".forwarded"
     elif sample.passed_on and not first.results:
         end = ".unknown"

@@ -74,6 +74,11 @@ def test_click_tracking_is_named_with_its_setting(link: str, name: str, setting:
     assert setting in finding.mend
 
 
+def test_a_long_name_of_a_page_is_no_click_tracking() -> None:
+    link = "https://jobs.example.org/positions/senior-developer-of-the-backend-in-berlin"
+    assert ids(looked_at(around(link))) == {"message.link.none"}
+
+
 @pytest.mark.parametrize(
     "link",
     [

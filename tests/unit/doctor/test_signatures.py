@@ -398,6 +398,7 @@ def test_only_the_topmost_server_is_believed() -> None:
         ("pass (mx.example: ok) client-ip=192.0.2.1;", "message.receiver"),
         ("fail (mx.example: no) client-ip=192.0.2.1;", "message.receiver.fail"),
         ("TempError client-ip=192.0.2.1", "message.receiver.unknown"),
+        ("v=spf1 whatever", "message.receiver.none"),
         (
             "None (no SPF record) identity=helo; client-ip=192.0.2.1\r\n"
             "Received-SPF: Pass (mailfrom) identity=mailfrom; client-ip=192.0.2.1",
@@ -448,6 +449,12 @@ def test_received_spf_is_believed_where_nothing_else_is_said(received: str, id: 
 )
 def test_forwarding_is_told_apart_from_failure(first: str, id: str) -> None:
     assert told_by_receiver(Authentication_Results=f"{BAD}; arc=pass", ARC_Authentication_Results=first) == {id}
+
+
+def test_a_broken_seal_is_not_believed() -> None:
+    first = "i=1; forwarder.test; spf=pass; dmarc=pass header.from=x.example"
+    broken = told_by_receiver(Authentication_Results=f"{BAD}; arc=fail", ARC_Authentication_Results=first)
+    assert broken == {"message.receiver.fail"}
 
 
 @pytest.mark.parametrize(
