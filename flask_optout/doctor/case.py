@@ -20,7 +20,7 @@ from ..addresses import parse
 #: What is longer is no invitation, and is not read.
 LONGEST_MESSAGE = 25_000_000
 #: What some programs save in front of a message: a mark of the encoding, blank lines, its length (Apple Mail).
-IN_FRONT = re.compile(rb"\A(?:\xef\xbb\xbf|\s|\d+\s*\n)+")
+IN_FRONT = re.compile(rb"\A(?:\xef\xbb\xbf|\s|\d{1,12}[ \t\r]*\n)+")
 #: What a server says of mail that its own customer sends: no result, or at Microsoft and Zoho no address.
 SENT_THERE = re.compile(
     r"(?!.*\b(spf|dkim|dmarc)=)|[^;]*;\s*mx\.(microsoft|zohomail)\.\w+\b(?!.*(sender ip is|designate))", re.IGNORECASE
