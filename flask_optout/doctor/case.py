@@ -19,6 +19,7 @@ from ..addresses import parse
 
 #: What is longer is no invitation, and is not read.
 LONGEST_MESSAGE = 25_000_000
+MOST_LINES = 1_000_000
 #: What some programs save in front of a message: a mark of the encoding, blank lines, its length (Apple Mail).
 IN_FRONT = re.compile(rb"\A(?:\xef\xbb\xbf|\s|\d{1,12}[ \t\r]*\n)+")
 #: What a server says of mail that its own customer sends: no result, or at Microsoft and Zoho no address.
@@ -45,9 +46,11 @@ class Sample:
 
     @classmethod
     def read(cls, raw: bytes) -> Sample:
-        if len(raw) > LONGEST_MESSAGE:
-            return cls(unreadable=f"it is longer than {LONGEST_MESSAGE // 1_000_000} MB")
-        raw = re.sub(rb"\r*\n", b"\r\n", IN_FRONT.sub(b"", raw))
+        if len(raw) > LONGEST_MESSAGE or raw.count(b"\n") > MOST_LINES:
+            return cls(
+                unreadable=f"it is longer than {LONGEST_MESSAGE // 1_000_000} MB, or than {MOST_LINES:,} lines"
+            )
+        raw = re.sub(rb"\r{0,2}\n", b"\r\n", IN_FRONT.sub(b"", raw[:1_000]) + raw[1_000:])
         if raw.find(b"\r\n\r\n", 0, 100_000) < 0:
             return cls(unreadable="it has no end of headers where a message has one")
         headers: dict[str, list[str]] = {}

@@ -167,6 +167,8 @@ SPOILT: dict[str, bytes] = {
     "a domain of nothing": eml(From="@", Return_Path="<>"),
     "folded for ever": eml(Subject="x" + "\r\n " * 20_000 + "y"),
     "all octets": bytes(range(256)) * 1_000,
+    "25 MB of carriage returns": b"\r" * 24_999_999,
+    "25 MB of blanks": b" " * 24_999_999,
 }
 
 

@@ -183,6 +183,7 @@ def test_a_sample_is_read_however_a_program_saved_it(front: bytes, ends: bytes) 
         b"Subject: no sender\r\n\r\nbody",
         b"From: a@example.org\r\n" + b"X: y\r\n" * 50_000 + b"\r\nbody",
         b"From: a@example.org\r\n\r\n" + b"x" * 25_000_001,
+        b"From: a@example.org\r\n\r\n" + b"\n" * 1_000_001,
     ],
 )
 def test_what_is_no_message_is_said_to_be_none(raw: bytes) -> None:
