@@ -78,4 +78,3 @@ def test_what_a_scanner_put_in_front_of_a_link(link: str, inner: str, scanner: s
 def test_every_provider_says_what_to_do() -> None:
     assert all(provider.keys.startswith("https://") for provider in PROVIDERS)
     assert all(provider.setting for provider in PROVIDERS if provider.paths)  # others than these track nothing
-    assert all(re.compile(pattern) for pattern in SPAM.values())

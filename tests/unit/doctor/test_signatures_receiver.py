@@ -64,6 +64,47 @@ def told_by_receiver(**headers: str | None) -> set[str]:
             "dmarc=fail action=quarantine header.from=x.example;compauth=fail reason=000",
             "message.receiver.fail",
         ),
+        # iCloud has a server for each method, Yahoo no blank before its comments and a semicolon at the end.
+        (
+            "bimi.icloud.com; none\r\nAuthentication-Results: dmarc.icloud.com; dmarc=fail header.from=x.example\r\n"
+            "Authentication-Results: spf.icloud.com; spf=fail smtp.mailfrom=x.example",
+            "message.receiver.fail",
+        ),
+        (
+            "bimi.icloud.com; none\r\nAuthentication-Results: dmarc.icloud.com; dmarc=pass header.from=x.example",
+            "message.receiver",
+        ),
+        (
+            "atlas.omega.yahoo.com; dkim=perm_fail header.i=@x.example; spf=pass smtp.mailfrom=x.example; "
+            "dmarc=fail(p=REJECT) header.from=x.example;",
+            "message.receiver.fail",
+        ),
+        (
+            "atlas.omega.yahoo.com; dkim=pass header.i=@x.example; spf=pass smtp.mailfrom=x.example; "
+            "dmarc=pass(p=REJECT) header.from=x.example;",
+            "message.receiver",
+        ),
+        # Without a word about DMARC, one of SPF and DKIM may be enough; without a policy, too.
+        ("mx.example; spf=softfail smtp.mailfrom=e.test; dkim=pass header.d=x.example", "message.receiver.part"),
+        ("mx.example; spf=pass smtp.mailfrom=x.example; dkim=fail header.d=x.example", "message.receiver.part"),
+        (
+            "mx.example; spf=pass smtp.mailfrom=x.example; dkim=pass header.d=x.example; "
+            "dmarc=none header.from=x.example",
+            "message.receiver.part",
+        ),
+        (
+            "spf=pass (sender IP is 192.0.2.1) smtp.mailfrom=x.example; dkim=timeout (key query timeout) "
+            "header.d=x.example;dmarc=pass action=none header.from=x.example;compauth=pass reason=100",
+            "message.receiver.unknown",
+        ),
+        ("mx.example (amavisd-new); dkim=pass (2048-bit key) header.d=x.example", "message.receiver"),
+        ("posteo.de; spf=tempfail smtp.mailfrom=x.example; dkim=pass header.d=x.example", "message.receiver.unknown"),
+        (
+            "dkim=none (message not signed) header.d=none;dmarc=none action=none header.from=x.example;",
+            "message.receiver.none",
+        ),
+        # What the sender's own server wrote while it took the message in.
+        ("out.x.example; auth=pass smtp.auth=jane smtp.mailfrom=jane@x.example", "message.receiver.none"),
         ("mx.example; none", "message.receiver"),
         ("(((", "message.receiver.none"),
         (None, "message.receiver.none"),
@@ -88,6 +129,12 @@ def test_only_the_topmost_server_is_believed() -> None:
         ("pass (mx.example: ok) client-ip=192.0.2.1;", "message.receiver"),
         ("fail (mx.example: no) client-ip=192.0.2.1;", "message.receiver.fail"),
         ("TempError client-ip=192.0.2.1", "message.receiver.unknown"),
+        ("v=spf1 whatever", "message.receiver.none"),
+        (
+            "None (no SPF record) identity=helo; client-ip=192.0.2.1\r\n"
+            "Received-SPF: Pass (mailfrom) identity=mailfrom; client-ip=192.0.2.1",
+            "message.receiver",
+        ),
     ],
 )
 def test_received_spf_is_believed_where_nothing_else_is_said(received: str, id: str) -> None:
@@ -110,10 +157,48 @@ def test_received_spf_is_believed_where_nothing_else_is_said(received: str, id: 
             "i=1; mx.example; spf=fail; dkim=fail header.d=x.example; dmarc=fail header.from=x.example",
             "message.receiver.fail",
         ),
+        # Two seals of one server: Gmail passed it on to Gmail.
+        (
+            "i=2; mx.example; spf=fail; dmarc=fail header.from=x.example\r\n"
+            "ARC-Authentication-Results: i=1; mx.example; spf=pass; dmarc=pass header.from=x.example",
+            "message.receiver.forwarded",
+        ),
+        # Microsoft 365 seals what its own customers send: nobody forwarded that either.
+        (
+            "i=2; mx.example; spf=fail; dmarc=fail header.from=x.example\r\n"
+            "ARC-Authentication-Results: i=1; mx.microsoft.com 1; spf=pass smtp.mailfrom=x.example; "
+            "dmarc=pass action=none header.from=x.example; dkim=pass header.d=x.example; arc=none",
+            "message.receiver.fail",
+        ),
+        (
+            "i=2; mx.example; spf=fail; dmarc=fail header.from=x.example\r\n"
+            "ARC-Authentication-Results: i=1; mx.zohomail.com; dkim=pass header.i=x.example; "
+            "spf=pass smtp.mailfrom=a@x.example; dmarc=pass header.from=<a@x.example>",
+            "message.receiver.fail",
+        ),
     ],
 )
 def test_forwarding_is_told_apart_from_failure(first: str, id: str) -> None:
     assert told_by_receiver(Authentication_Results=f"{BAD}; arc=pass", ARC_Authentication_Results=first) == {id}
+
+
+def test_a_broken_seal_is_not_believed() -> None:
+    first = "i=1; forwarder.test; spf=pass; dmarc=pass header.from=x.example"
+    broken = told_by_receiver(Authentication_Results=f"{BAD}; arc=fail", ARC_Authentication_Results=first)
+    assert broken == {"message.receiver.fail"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X_Forwarded_For": "jane@y.example joe@z.example"},
+        {"X_BeenThere": "list@lists.test"},
+        {"Return_Path": "<SRS0=Ab=CD=x.example=bounce@forwarder.test>"},
+    ],
+)
+def test_what_was_passed_on_without_a_seal_is_could_not_tell(headers: dict[str, str | None]) -> None:
+    assert told_by_receiver(Authentication_Results=BAD, **headers) == {"message.receiver.unknown"}
+    assert told_by_receiver(Authentication_Results=GOOD, **headers) == {"message.receiver"}
 
 
 @pytest.mark.parametrize(
@@ -131,6 +216,21 @@ def test_forwarding_is_told_apart_from_failure(first: str, id: str) -> None:
         ("X-Spamd-Result", "default: True [16.00 / 15.00]; R_SPF_FAIL(1.00)[-all]", True),
         ("X-Gmail-Labels", "Inbox,Unread", False),
         ("X-Gmail-Labels", "Spam,Unread", True),
+        ("X-Forefront-Antispam-Report", "CIP:192.0.2.1;CTRY:DE;SCL:9;SFV:SKS;CAT:NONE;", True),
+        ("X-Forefront-Antispam-Report", "CIP:192.0.2.1;CTRY:DE;SCL:1;SFV:NSPM;CAT:UIMP;", True),
+        ("X-Barracuda-Spam-Status", "Yes, SCORE=5.10 using global scores of TAG_LEVEL=3.5", True),
+        ("X-Proofpoint-Spam-Details", "rule=notspam policy=default score=0", False),
+        ("X-Proofpoint-Spam-Details", "rule=spam policy=default score=100", True),
+        ("X-SES-Spam-Verdict", "FAIL", True),
+        ("X-SES-Spam-Verdict", "PASS", False),
+        ("X-Rspamd-Action", "add header", True),
+        ("X-Rspamd-Action", "no action", False),
+        ("X-Bogosity", "Spam, tests=bogofilter, spamicity=0.999", True),
+        ("X-UI-Filterresults", "junk:10;V03:K0:abc", True),
+        ("X-UI-Filterresults", "notjunk:1;V03:K0:abc", False),
+        ("Subject", "***SPAM*** Join us", True),
+        ("Subject", "[SPAM] Join us", True),
+        ("Subject", "Spam filters wanted", False),
     ],
 )
 def test_spam_flags_are_seen(name: str, value: str, spam: bool) -> None:

@@ -83,7 +83,9 @@ def test_a_row_tells_the_minute_and_not_the_second_of_the_hosts_date(host: Host)
         (('The "A" Team', "team@example.org"), r'"The \"A\" Team" <team@example.org>'),
     ],
 )
-def test_a_row_shows_whom_one_answers_with_quotes_where_a_name_needs_them(host: Host, who: Recipient, shown: str) -> None:
+def test_a_row_shows_whom_one_answers_with_quotes_where_a_name_needs_them(
+    host: Host, who: Recipient, shown: str
+) -> None:
     host.mail.send(host.invitation(reply_to=who))
     assert f"Reply-To: {shown}" in rows()[0].headers.split("\n")
 
