@@ -119,13 +119,19 @@ class Weighed(NamedTuple):
         command, pair = self.evidence.command, {self.evidence.command, press.command}
         if self.is_blind_to(press):
             return command.muted is not press.command.muted and pair != MUTE_AND_LEAVE and Command.DECOY not in pair
-        return command.contradicts(press.command) and not self._read(press)
+        return self.opposes(press) and not self._read(press)
+
+    def opposes(self, press: Press) -> bool:
+        """Whether no person means both: opposite presses, or being invited again and then to nothing at all."""
+        command = self.evidence.command
+        return command.contradicts(press.command) or (command is Command.MUTE_ALL and press.command is Command.UNDO)
 
     def _read(self, press: Press) -> bool:
-        """Whether the earlier press set nothing, and somebody has read its result before this press."""
-        if self.evidence.at - press.at > PAUSE:
-            return press.command in (Command.LEAVE, Command.KEEP)
-        return press.command is Command.LEAVE and press.visit == self.evidence.visit
+        """Whether the earlier press set nothing, and somebody has read its result, on that very page, before this press."""
+        if press.visit != self.evidence.visit:
+            return False
+        is_paused = self.evidence.at - press.at > PAUSE
+        return press.command is Command.LEAVE or (press.command is Command.KEEP and is_paused)
 
     @property
     def others(self) -> list[Press]:
@@ -183,7 +189,13 @@ def _submitter(case: Weighed) -> tuple[Verdict, str] | None:
 
 
 def _negative(case: Weighed) -> tuple[Verdict, str] | None:
-    """A sign that it is not a person's press asks for a second one; none is refused for good."""
+    """A sign that it is not a person's press asks for a second one; none is refused for good.
+
+    A press that takes back an earlier one of its visit counts in any case: a scanner may hurry with its second button
+    alone.
+    """
+    if any(press.visit == case.evidence.visit for press in case.opposed):
+        return None
     forgiven = FORGIVEN if case.evidence.page is Page.REPEAT else set()
     doubt = next((doubt for doubt in case.evidence.doubts if doubt not in forgiven), None)
     return None if doubt is None else (_doubt(case), doubt)
@@ -192,11 +204,7 @@ def _negative(case: Weighed) -> tuple[Verdict, str] | None:
 def _others(case: Weighed) -> tuple[Verdict, str] | None:
     """What another visitor has just been told is not undone without a question."""
     command = case.evidence.command
-    told = any(
-        command.contradicts(press.command) or (command is Command.MUTE_ALL and press.command is Command.UNDO)
-        for press in case.others
-        if press.command.muted is not None
-    )
+    told = any(case.opposes(press) for press in case.others if press.command.muted is not None)
     mailed = (
         command.muted is False
         and case.signalled[command.target]
@@ -212,8 +220,9 @@ def _contradiction(case: Weighed) -> tuple[Verdict, str] | None:
 
 def _doubtful(case: Weighed) -> tuple[Verdict, str] | None:
     """A visitor who has pressed a decoy, opposite buttons of one page, or very many buttons, is asked once more."""
-    doubtful = any(press.outcome is Outcome.DOUBTFUL and press.at > case.asked for press in case.own)
-    if not case.changes or not (doubtful or len(case.own) >= BUSY):
+    since = [press for press in case.own if press.at > case.asked]
+    doubtful = any(press.outcome is Outcome.DOUBTFUL for press in since)
+    if not case.changes or not (doubtful or len(since) >= BUSY):
         return None
     return Verdict.ASK, "doubtful"
 
@@ -265,11 +274,16 @@ def judge(case: Weighed, layers: Sequence[Layer] = LAYERS) -> Judgement:
 
 
 def _restored(case: Weighed) -> dict[int, bool]:
-    """What to set back, of the choices that the visitor has set, when a press contradicts the earlier ones."""
+    """What to set back, of the choices that the visitor has set, when a press contradicts the earlier ones.
+
+    Nothing of which another visitor has been told the opposite in the meantime.
+    """
     reached = {press.command.target for press in case.weighed if press.command.muted is not None}
     if not any(map(case.is_blind_to, case.weighed)):
-        reached &= {*case.evidence.command.about}
-    return {which: case.found[which] for which in sorted(reached) if case.found[which] is not case.muted[which]}
+        reached &= {*case.evidence.command.about, *(press.command.target for press in case.opposed)}
+    told = {press.command.target: press.command.muted for press in case.others if press.at > case.weighed[0].at}
+    found = {which: case.found[which] for which in sorted(reached) if told.get(which) in (None, case.found[which])}
+    return {which: muted for which, muted in found.items() if muted is not case.muted[which]}
 
 
 def _remembered(case: Weighed, verdict: Verdict, asks: bool) -> Press:
