@@ -217,13 +217,15 @@ def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: boo
 
 
 def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[tuple[Command, str, str]]:
-    """The press that is asked for once more, behind its opposite, among decoys in places that vary with the page.
+    """The press that is asked for once more, beside its opposite, among decoys in places that vary with the page.
 
-    A program that presses the first button, the first visible one or the last one changes nothing.
+    A program that presses the first button or the last one changes nothing; nor does one that presses, of those in
+    sight, once more the first one, as the mute and the undo are on their pages, or the last one, as the others are.
     """
     word = partial(current_state().nonces.word, nonce)
     other = Command.LEAVE if muted or asked.muted is not True else Command.KEEP
-    answers = [(each, word("choice"), word(each)) for each in (other, asked)]
+    was_last = muted and asked in (Command.KEEP, Command.MUTE_ALL)
+    answers = [(each, word("choice"), word(each)) for each in ((asked, other) if was_last else (other, asked))]
     if decoys:
         first, middle, last = ((Command.DECOY, word("choice"), word(f"decoy {number}")) for number in range(3))
         answers.insert(int(middle[2][1:], 16) % 3, middle)
