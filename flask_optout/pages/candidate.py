@@ -22,7 +22,7 @@ from ..presses.evidence import LANDING, LONGEST_SIGNAL, Command, Nonce, Page, is
 from ..presses.history import has_muted
 from ..presses.judge import Verdict
 from ..wiring import current_state
-from .routing import HOME, VERSIONS, PlacedBlueprint
+from .routing import HOME, VERSIONS, PlacedBlueprint, open_in_capitals
 from .words import OF_LINK, Opportunity, named, of_link, optout_url, show, speaking, spoken, with_query
 
 FOR_A_YEAR = "public, max-age=31536000, immutable"
@@ -51,6 +51,7 @@ CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 
 blueprint: PlacedBlueprint = PlacedBlueprint(
     "optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates"
 )
+blueprint.record(open_in_capitals)
 
 
 @blueprint.get("/one-click/<optout_token:token>", endpoint="one_click")
