@@ -18,7 +18,7 @@ from ..choices.repository import Choice
 from ..errors import BadToken, OptOutError
 from ..links.log_records import log, log_error
 from ..links.tokens import ALL, Claim, Door, joined, split
-from ..presses.evidence import LANDING, LONGEST_SIGNAL, Command, Nonce, Page, is_signal, new_visit, observe, visitor
+from ..presses.evidence import LANDING, Command, Nonce, Page, new_visit, observe, signals, visitor
 from ..presses.history import has_muted
 from ..presses.judge import Verdict
 from ..wiring import current_state
@@ -69,7 +69,7 @@ def landing(token: str) -> Response:
 def one_click_press(token: str) -> Response:
     """Mute at once, as the candidate's mail program asks (RFC 8058 section 3.2)."""
     claim = claimed(Door.ONE_CLICK, token)
-    if not is_signal(request.stream.read(LONGEST_SIGNAL + 1), request.mimetype):
+    if not signals(request):
         return Response(UNSIGNED, 400, content_type=TEXT)
     current_state().presses.one_click(claim)
     return Response("You will get no more of these invitations.\n", content_type=TEXT)
@@ -126,6 +126,7 @@ def _hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
         answer = current_app.ensure_sync(view)(id)
         if answer is not None and (response := make_response(answer)).status_code == 200:
             response.headers.pop("Content-Security-Policy", None)
+            response.make_sequence()  # of a page that is streamed, as it may fail later
             return response
     except HTTPException:  # such as get_or_404 for an opportunity that is gone
         pass

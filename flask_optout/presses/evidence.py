@@ -237,6 +237,13 @@ def visitor(request: Request, claim: Claim, visit: str, secret: bytes) -> str:
     return hashlib.blake2b(who.encode(), digest_size=6, key=secret, salt=claim.person[0].digest).hexdigest()
 
 
+def signals(request: Request) -> bool:
+    """Whether a request is the signal, also where a function of the host's before it has read its body, as a form."""
+    body = request.stream.read(LONGEST_SIGNAL + 1) or request.get_data()
+    read = not body and request.form.get("List-Unsubscribe") == "One-Click"
+    return read or is_signal(body, request.mimetype)
+
+
 def is_signal(body: bytes, mimetype: str) -> bool:
     """Whether this is the exact signal, in one of the shapes in which mail programs send it."""
     if len(body) > LONGEST_SIGNAL:
