@@ -127,11 +127,10 @@ class Weighed(NamedTuple):
         return command.contradicts(press.command) or (command is Command.MUTE_ALL and press.command is Command.UNDO)
 
     def _read(self, press: Press) -> bool:
-        """Whether the earlier press set nothing, and somebody has read its result, on that very page, before this press."""
-        if press.visit != self.evidence.visit:
-            return False
+        """Whether the earlier press set nothing, and somebody has read its result, on the page of this press."""
         is_paused = self.evidence.at - press.at > PAUSE
-        return press.command is Command.LEAVE or (press.command is Command.KEEP and is_paused)
+        sets_nothing = press.command is Command.LEAVE or (press.command is Command.KEEP and is_paused)
+        return sets_nothing and press.visit == self.evidence.visit
 
     @property
     def others(self) -> list[Press]:
@@ -191,8 +190,7 @@ def _submitter(case: Weighed) -> tuple[Verdict, str] | None:
 def _negative(case: Weighed) -> tuple[Verdict, str] | None:
     """A sign that it is not a person's press asks for a second one; none is refused for good.
 
-    A press that takes back an earlier one of its visit counts in any case: a scanner may hurry with its second button
-    alone.
+    A press that takes back an earlier one of its visit counts in any case: a scanner may hurry with its second one.
     """
     if any(press.visit == case.evidence.visit for press in case.opposed):
         return None
@@ -219,12 +217,15 @@ def _contradiction(case: Weighed) -> tuple[Verdict, str] | None:
 
 
 def _doubtful(case: Weighed) -> tuple[Verdict, str] | None:
-    """A visitor who has pressed a decoy, opposite buttons of one page, or very many buttons, is asked once more."""
-    since = [press for press in case.own if press.at > case.asked]
-    doubtful = any(press.outcome is Outcome.DOUBTFUL for press in since)
-    if not case.changes or not (doubtful or len(since) >= BUSY):
-        return None
-    return Verdict.ASK, "doubtful"
+    """A visitor who has pressed a decoy, opposite buttons of one page, or very many buttons, is asked once more.
+
+    So is one whose page does not show an earlier opposite press: a form may be sent anew after it was taken back.
+    """
+    since, evidence = [press for press in case.own if press.at > case.asked], case.evidence
+    unseen = [press for press in case.recent if case.is_blind_to(press) and evidence.at - press.at > WINDOW]
+    stale = any(press.outcome in OBEYED and press.command.muted is (not evidence.command.muted) for press in unseen)
+    doubtful = stale or any(press.outcome is Outcome.DOUBTFUL for press in since)
+    return (Verdict.ASK, "doubtful") if case.changes and (doubtful or len(since) >= BUSY) else None
 
 
 def _later_undo(case: Weighed) -> tuple[Verdict, str] | None:
