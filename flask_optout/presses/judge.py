@@ -249,7 +249,7 @@ LAYERS = (
     Layer("L3 other visitors", _others, remembers=True),
     Layer("L3 contradiction", _contradiction, remembers=True),
     Layer("L4 decoy", _doubtful, remembers=True),
-    Layer("L9 later undo", _later_undo),
+    Layer("L9 later undo", _later_undo, remembers=True),
 )
 
 
