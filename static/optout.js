@@ -23,6 +23,12 @@
   function pressed(event) {
     var button = event.target.closest && event.target.closest(".optout-choice button[name]");
     if (!button) return;
+    // The second half of a double click: it may hit what the first half has brought about.
+    if (event.detail > 1) {
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
     fill(button.form, "scripts", event.isTrusted ? "trusted" : "ran");
     fill(button.form, "seen", sincePaint(event));
   }

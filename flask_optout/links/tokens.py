@@ -40,8 +40,8 @@ DIGESTS = [slice(at, at + DIGEST_SIZE) for at in range(2, 2 + 4 * DIGEST_SIZE, D
 #: The digits of base32 as those of a number to the base 32.
 DIGITS = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz234567", b"0123456789abcdefghijklmnopqrstuv")
 ALPHABET = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
-#: A whole token behind characters that cannot belong to it, in the same segment of the path.
-WHOLE = re.compile(rf"(?:[^/]*[^/a-z2-7])?({ALPHABET.pattern})(?![a-z2-7])", re.IGNORECASE | re.ASCII)
+#: A whole token behind slashes too many, and characters that cannot belong to it in the same segment of the path.
+WHOLE = re.compile(rf"/*(?:[^/]*[^/a-z2-7])?({ALPHABET.pattern})(?![a-z2-7])", re.IGNORECASE | re.ASCII)
 #: An octet in quoted-printable (RFC 2045 section 6.7), but not an "=" in front of the first characters of a token.
 QUOTED_OCTET = re.compile(r"=(?!ae[ab])[0-9A-F]{2}", re.IGNORECASE)
 #: Characters of a path that are searched for a token.

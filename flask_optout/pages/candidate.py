@@ -18,11 +18,11 @@ from ..choices.repository import Choice
 from ..errors import BadToken, OptOutError
 from ..links.log_records import log, log_error
 from ..links.tokens import ALL, Claim, Door, joined, split
-from ..presses.evidence import LANDING, LONGEST_SIGNAL, Command, Nonce, Page, is_signal, new_visit, observe, visitor
+from ..presses.evidence import LANDING, Command, Nonce, Page, new_visit, observe, signals, visitor
 from ..presses.history import has_muted
 from ..presses.judge import Verdict
 from ..wiring import current_state
-from .routing import HOME, VERSIONS, PlacedBlueprint
+from .routing import HOME, VERSIONS, PlacedBlueprint, open_in_capitals
 from .words import OF_LINK, Opportunity, named, of_link, optout_url, show, speaking, spoken, with_query
 
 FOR_A_YEAR = "public, max-age=31536000, immutable"
@@ -51,6 +51,7 @@ CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 
 blueprint: PlacedBlueprint = PlacedBlueprint(
     "optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates"
 )
+blueprint.record(open_in_capitals)
 
 
 @blueprint.get("/one-click/<optout_token:token>", endpoint="one_click")
@@ -68,7 +69,7 @@ def landing(token: str) -> Response:
 def one_click_press(token: str) -> Response:
     """Mute at once, as the candidate's mail program asks (RFC 8058 section 3.2)."""
     claim = claimed(Door.ONE_CLICK, token)
-    if not is_signal(request.stream.read(LONGEST_SIGNAL + 1), request.mimetype):
+    if not signals(request):
         return Response(UNSIGNED, 400, content_type=TEXT)
     current_state().presses.one_click(claim)
     return Response("You will get no more of these invitations.\n", content_type=TEXT)
@@ -125,6 +126,7 @@ def _hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
         answer = current_app.ensure_sync(view)(id)
         if answer is not None and (response := make_response(answer)).status_code == 200:
             response.headers.pop("Content-Security-Policy", None)
+            response.make_sequence()  # of a page that is streamed, as it may fail later
             return response
     except HTTPException:  # such as get_or_404 for an opportunity that is gone
         pass
@@ -217,13 +219,15 @@ def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: boo
 
 
 def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[tuple[Command, str, str]]:
-    """The press that is asked for once more, behind its opposite, among decoys in places that vary with the page.
+    """The press that is asked for once more, beside its opposite, among decoys in places that vary with the page.
 
-    A program that presses the first button, the first visible one or the last one changes nothing.
+    A program that presses the first button or the last one changes nothing; nor does one that presses, of those in
+    sight, once more the first one, as the mute and the undo are on their pages, or the last one, as the others are.
     """
     word = partial(current_state().nonces.word, nonce)
     other = Command.LEAVE if muted or asked.muted is not True else Command.KEEP
-    answers = [(each, word("choice"), word(each)) for each in (other, asked)]
+    was_last = muted and asked in (Command.KEEP, Command.MUTE_ALL)
+    answers = [(each, word("choice"), word(each)) for each in ((asked, other) if was_last else (other, asked))]
     if decoys:
         first, middle, last = ((Command.DECOY, word("choice"), word(f"decoy {number}")) for number in range(3))
         answers.insert(int(middle[2][1:], 16) % 3, middle)

@@ -33,14 +33,14 @@ LINKS = 10
 MOST_MAILS, MOST_FOR_CLIENT = 3, 20
 
 
-@blueprint.get("/ask/<path:token>")
+@blueprint.get("/ask/<optout_token:token>")
 def ask(token: str) -> str:
     """Show the form; nothing on it depends on what the candidate chose."""
     about = current_state().opportunity(current_state().claim(Door.ASK, token).opportunity)
     return show("ask.html", answered=False, opportunity=about)
 
 
-@blueprint.post("/ask/<path:token>")
+@blueprint.post("/ask/<optout_token:token>")
 def ask_press(token: str) -> Response:
     """Mail a fresh link to the typed address if it is the invited one; say the same whether or not it is."""
     return _mailed(partial(_mail_asked, current_state().claim(Door.ASK, token)))

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, request
+from flask import Blueprint, Flask, current_app, redirect, request
 from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BaseConverter, Map, MapAdapter
 from werkzeug.sansio.utils import get_host
+from werkzeug.wrappers import Response
 
 #: Templates and static files stand beside the package in a checkout and inside it when installed.
 HOME = next(place for place in Path(__file__).parents[1:3] if (place / "templates").is_dir())
@@ -119,6 +120,19 @@ def _routed(app: Flask, pages: Map, admit: Callable[[], bool]) -> bool:
         return False
     request.url_rule, request.view_args, request.routing_exception = rule, values, exception
     return True
+
+
+def open_in_capitals(setup: BlueprintSetupState) -> None:
+    """Have a link that is in capitals altogether, as a printed QR code has it, lead to itself."""
+    prefix = str(setup.url_prefix)
+    if prefix.upper() != prefix:
+        place = {name: setup.options[name] for name in ("host", "subdomain")}
+        setup.app.add_url_rule(f"{prefix.upper()}/<optout_token:token>", "optout.capitals", _in_lower_case, **place)
+
+
+def _in_lower_case(token: str) -> Response:
+    place: Place = current_app.extensions["optout"].place
+    return redirect(place.adapter.build("optout.landing", {"token": token.lower()}))
 
 
 class PlacedBlueprint(Blueprint):

@@ -31,6 +31,8 @@ DOMAIN = "optout"
 MOST_TAGS = 10
 #: Where a request keeps the language of the link that opened it.
 OF_LINK = "optout.language"
+#: What not every template is given: a host's Jinja may be strict, or the host may have something else of that name.
+NOT_GIVEN = dict.fromkeys(("action", "button", "error", "nonce", "opportunity", "part", "swapped", "toggle", "typed"))
 
 
 class Language(NamedTuple):
@@ -206,7 +208,7 @@ def render(template: str, **context: Any) -> str:
         "language": current_language(),
         "sender": sender_of(),
     }
-    return render_template(f"optout/{template}", **words | context)
+    return render_template(f"optout/{template}", **NOT_GIVEN | words | context)
 
 
 def show(template: str, **context: Any) -> str:

@@ -171,7 +171,8 @@ def observe(request: Request, claim: Claim, nonces: Nonces, now: float, secret: 
     nonce = nonces.read(claim, text, now)
     asked = nonce is not None and nonce.page is Page.REPEAT
     word: Callable[[str], str] = partial(nonces.word, text) if asked else str
-    answer = request.form.get(word("choice"))
+    answers = request.form.getlist(word("choice"))
+    answer = answers[0] if len(answers) == 1 else ""  # a browser sends the button that was pressed, and no other one
     command = next((each for each in Command if word(each) == answer), Command.DECOY if asked and answer else None)
     visit = new_visit() if nonce is None else nonce.visit
     doubts = doubts_about(request, nonce, now)
@@ -226,12 +227,21 @@ def _seen(text: str) -> float:
 def visitor(request: Request, claim: Claim, visit: str, secret: bytes) -> str:
     """A pseudonym of who presses, for this link alone: of the client's address and user agent.
 
-    Where a proxy hides the addresses, all clients look alike, and it is one of the visit. Without the secret, nobody
-    can try all addresses that there are.
+    Behind a proxy that the app does not know of, the address is the one that the proxy tells, as it only ever groups
+    presses; where nobody tells one, all clients look alike, and it is a pseudonym of the visit. Without the secret,
+    nobody can try all addresses that there are.
     """
-    hidden = request.remote_addr not in request.access_route
-    who = visit if hidden else f"{request.remote_addr}|{request.user_agent.string}"
+    route = request.access_route
+    address = request.remote_addr if request.remote_addr in route else next(iter(route), None)
+    who = visit if address is None else f"{address}|{request.user_agent.string}"
     return hashlib.blake2b(who.encode(), digest_size=6, key=secret, salt=claim.person[0].digest).hexdigest()
+
+
+def signals(request: Request) -> bool:
+    """Whether a request is the signal, also where a function of the host's before it has read its body, as a form."""
+    body = request.stream.read(LONGEST_SIGNAL + 1) or request.get_data()
+    read = not body and request.form.get("List-Unsubscribe") == "One-Click"
+    return read or is_signal(body, request.mimetype)
 
 
 def is_signal(body: bytes, mimetype: str) -> bool:

@@ -119,13 +119,18 @@ class Weighed(NamedTuple):
         command, pair = self.evidence.command, {self.evidence.command, press.command}
         if self.is_blind_to(press):
             return command.muted is not press.command.muted and pair != MUTE_AND_LEAVE and Command.DECOY not in pair
-        return command.contradicts(press.command) and not self._read(press)
+        return self.opposes(press) and not self._read(press)
+
+    def opposes(self, press: Press) -> bool:
+        """Whether no person means both: opposite presses, or being invited again and then to nothing at all."""
+        command = self.evidence.command
+        return command.contradicts(press.command) or (command is Command.MUTE_ALL and press.command is Command.UNDO)
 
     def _read(self, press: Press) -> bool:
-        """Whether the earlier press set nothing, and somebody has read its result before this press."""
-        if self.evidence.at - press.at > PAUSE:
-            return press.command in (Command.LEAVE, Command.KEEP)
-        return press.command is Command.LEAVE and press.visit == self.evidence.visit
+        """Whether the earlier press set nothing, and somebody has read its result, on the page of this press."""
+        is_paused = self.evidence.at - press.at > PAUSE
+        sets_nothing = press.command is Command.LEAVE or (press.command is Command.KEEP and is_paused)
+        return sets_nothing and press.visit == self.evidence.visit
 
     @property
     def others(self) -> list[Press]:
@@ -183,7 +188,12 @@ def _submitter(case: Weighed) -> tuple[Verdict, str] | None:
 
 
 def _negative(case: Weighed) -> tuple[Verdict, str] | None:
-    """A sign that it is not a person's press asks for a second one; none is refused for good."""
+    """A sign that it is not a person's press asks for a second one; none is refused for good.
+
+    A press that takes back an earlier one of its visit counts in any case: a scanner may hurry with its second one.
+    """
+    if any(press.visit == case.evidence.visit for press in case.opposed):
+        return None
     forgiven = FORGIVEN if case.evidence.page is Page.REPEAT else set()
     doubt = next((doubt for doubt in case.evidence.doubts if doubt not in forgiven), None)
     return None if doubt is None else (_doubt(case), doubt)
@@ -192,11 +202,7 @@ def _negative(case: Weighed) -> tuple[Verdict, str] | None:
 def _others(case: Weighed) -> tuple[Verdict, str] | None:
     """What another visitor has just been told is not undone without a question."""
     command = case.evidence.command
-    told = any(
-        command.contradicts(press.command) or (command is Command.MUTE_ALL and press.command is Command.UNDO)
-        for press in case.others
-        if press.command.muted is not None
-    )
+    told = any(case.opposes(press) for press in case.others if press.command.muted is not None)
     mailed = (
         command.muted is False
         and case.signalled[command.target]
@@ -211,11 +217,15 @@ def _contradiction(case: Weighed) -> tuple[Verdict, str] | None:
 
 
 def _doubtful(case: Weighed) -> tuple[Verdict, str] | None:
-    """A visitor who has pressed a decoy, opposite buttons of one page, or very many buttons, is asked once more."""
-    doubtful = any(press.outcome is Outcome.DOUBTFUL and press.at > case.asked for press in case.own)
-    if not case.changes or not (doubtful or len(case.own) >= BUSY):
-        return None
-    return Verdict.ASK, "doubtful"
+    """A visitor who has pressed a decoy, opposite buttons of one page, or very many buttons, is asked once more.
+
+    So is one whose page does not show an earlier opposite press: a form may be sent anew after it was taken back.
+    """
+    since, evidence = [press for press in case.own if press.at > case.asked], case.evidence
+    unseen = [press for press in case.recent if case.is_blind_to(press) and evidence.at - press.at > WINDOW]
+    stale = any(press.outcome in OBEYED and press.command.muted is (not evidence.command.muted) for press in unseen)
+    doubtful = stale or any(press.outcome is Outcome.DOUBTFUL for press in since)
+    return (Verdict.ASK, "doubtful") if case.changes and (doubtful or len(since) >= BUSY) else None
 
 
 def _later_undo(case: Weighed) -> tuple[Verdict, str] | None:
@@ -239,7 +249,7 @@ LAYERS = (
     Layer("L3 other visitors", _others, remembers=True),
     Layer("L3 contradiction", _contradiction, remembers=True),
     Layer("L4 decoy", _doubtful, remembers=True),
-    Layer("L9 later undo", _later_undo),
+    Layer("L9 later undo", _later_undo, remembers=True),
 )
 
 
@@ -265,11 +275,16 @@ def judge(case: Weighed, layers: Sequence[Layer] = LAYERS) -> Judgement:
 
 
 def _restored(case: Weighed) -> dict[int, bool]:
-    """What to set back, of the choices that the visitor has set, when a press contradicts the earlier ones."""
+    """What to set back, of the choices that the visitor has set, when a press contradicts the earlier ones.
+
+    Nothing of which another visitor has been told the opposite in the meantime.
+    """
     reached = {press.command.target for press in case.weighed if press.command.muted is not None}
     if not any(map(case.is_blind_to, case.weighed)):
-        reached &= {*case.evidence.command.about}
-    return {which: case.found[which] for which in sorted(reached) if case.found[which] is not case.muted[which]}
+        reached &= {*case.evidence.command.about, *(press.command.target for press in case.opposed)}
+    told = {press.command.target: press.command.muted for press in case.others if press.at > case.weighed[0].at}
+    found = {which: case.found[which] for which in sorted(reached) if told.get(which) in (None, case.found[which])}
+    return {which: muted for which, muted in found.items() if muted is not case.muted[which]}
 
 
 def _remembered(case: Weighed, verdict: Verdict, asks: bool) -> Press:

@@ -25,6 +25,7 @@ from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskCliRunner
 from flask_sqlalchemy import SQLAlchemy
+from jinja2 import StrictUndefined
 from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.serving import make_server
 
@@ -144,9 +145,12 @@ def write_carelessly(connection: Any, _: object) -> None:
 
 
 def make_host(folder: Path, operator: Callable[..., Any] | None = None, **config: Any) -> Host:
-    """A host whose SQLite file stands in ``folder``; settings given as ``None`` are left out."""
+    """A host whose SQLite file stands in ``folder``, as strict as a host can be with what a template is not given.
+
+    Settings given as ``None`` are left out.
+    """
     app = Flask("host", instance_path=str(folder / "instance"))
-    app.jinja_options = {"bytecode_cache": CompiledTemplates()}
+    app.jinja_options = {"bytecode_cache": CompiledTemplates(), "undefined": StrictUndefined}
     app.test_cli_runner_class = Commands
     settings = {
         "SECRET_KEY": KEY,

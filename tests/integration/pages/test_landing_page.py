@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from flask import Response, abort, redirect
 from flask.testing import FlaskClient
 
+from flask_optout.pages.toggle import optout_toggle
 from tests.support.host_pages import dress
 from tests.support.hosts import Host, say
 
@@ -42,17 +43,33 @@ def test_without_a_page_of_the_hosts_ours_is_shown(jobs: Host, client: FlaskClie
     assert page.status_code == 200 and 'class="optout-button"' in page.text
 
 
+def breaks_off() -> Iterator[str]:
+    yield "<h1>Try the"
+    raise RuntimeError
+
+
 @pytest.mark.parametrize(
     "view",
     [
         lambda id: 1 / 0,
+        lambda id: breaks_off(),
+        lambda id: Response(breaks_off()),
         lambda id: abort(404),
         lambda id: redirect("/login"),
         lambda id: ("Gone", 410),
         lambda id: 17,
         lambda: "no argument",
     ],
-    ids=["raises", "not found", "redirects", "gone", "no response", "takes no id"],
+    ids=[
+        "raises",
+        "streams and raises",
+        "a stream that raises",
+        "not found",
+        "redirects",
+        "gone",
+        "no response",
+        "takes no id",
+    ],
 )
 def test_a_view_that_fails_breaks_no_link(jobs: Host, client: FlaskClient, view: Callable[..., Any]) -> None:
     jobs.optout.landing_page(view)
@@ -66,6 +83,16 @@ def test_an_async_view_is_awaited(jobs: Host, client: FlaskClient) -> None:
 
     jobs.optout.landing_page(view)
     assert client.get(jobs.path()).text == "Page of beta-42"
+
+
+def test_a_streamed_page_knows_whose_link_it_is(jobs: Host, client: FlaskClient) -> None:
+    def view(id: str) -> Iterator[str]:
+        yield "<h1>Page of"
+        yield f" {id}</h1>{optout_toggle()}"
+
+    jobs.optout.landing_page(view)
+    page = client.get(jobs.path()).text
+    assert page.startswith("<h1>Page of beta-42</h1>") and 'value="mute"' in page
 
 
 def test_whoever_has_been_muted_sees_no_invitation(jobs: Host, client: FlaskClient) -> None:

@@ -83,6 +83,18 @@ class TestToggle:
         expect(undo).to_have_accessible_description("You will get no more invitations to Sleep Study.")
         expect(page.get_by_role("button", name=NO)).to_have_accessible_description("Pixel Beta")
 
+    def test_the_second_half_of_a_double_click_presses_nothing(self, jobs_served: Host, browser: Browser) -> None:
+        with page_of(browser) as page:
+            page.goto(url(jobs_served, "/account"))
+            press(page, NO)
+            undo = page.get_by_role("button", name=UNDO)
+            expect(undo).to_be_visible()
+            undo.hover()
+            page.mouse.down(click_count=2)
+            page.mouse.up(click_count=2)
+            page.wait_for_timeout(300)
+            expect(page.locator(".optout-toggle")).to_contain_text(NO_MORE)
+
     def test_a_doubtful_press_is_asked_for_in_the_line_and_comes_back(
         self, jobs_served: Host, browser: Browser
     ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
+from flask import request
 from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
 
@@ -222,6 +223,22 @@ class TestOneClick:
             assert "Location" not in answer.headers and "Set-Cookie" not in answer.headers
         assert host.optout.may_invite("jane@example.org", "beta-42") is (status == 400)
         assert host.optout.may_invite("jane@example.org", "study-7")
+
+    @pytest.mark.parametrize("read", ["form", "data", "values", "json"])
+    @pytest.mark.parametrize(
+        "kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=b", None], ids=str
+    )
+    @pytest.mark.parametrize("signals", [True, False])
+    def test_a_host_may_have_read_it_before(
+        self, host: Host, client: FlaskClient, read: str, kind: str | None, signals: bool
+    ) -> None:
+        @host.app.before_request
+        def read_it() -> None:
+            request.get_json(silent=True) if read == "json" else getattr(request, read)
+
+        part = b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
+        body = (part if kind and "multipart" in kind else MARKER.encode()) if signals else b"a=b"
+        assert client.post(one_click_path(), data=body, content_type=kind).status_code == (200 if signals else 400)
 
     def test_it_never_undoes(self, host: Host, client: FlaskClient) -> None:
         say(host, True, to="jane@example.org")

@@ -77,10 +77,13 @@ def test_a_text_browser_shows_what_a_stylesheet_hides(host: Host, agent: str, sh
         (False, Command.MUTE_ALL, ["keep", "mute-all"]),
         (False, Command.KEEP, ["leave", "keep"]),
         (True, Command.UNDO, ["leave", "undo"]),
-        (True, Command.MUTE_ALL, ["leave", "mute-all"]),
+        (True, Command.MUTE_ALL, ["mute-all", "leave"]),
+        (True, Command.KEEP, ["keep", "leave"]),
     ],
 )
-def test_a_text_browser_sees_no_decoys(host: Host, muted: bool, asked_for: Command, choices: list[str]) -> None:
+def test_a_text_browser_sees_no_decoys_and_where_it_pressed_the_opposite(
+    host: Host, muted: bool, asked_for: Command, choices: list[str]
+) -> None:
     say(host, muted, to="jane@example.org")
     with host.app.test_request_context("/", headers={"User-Agent": LYNX}):
         page = page_context(host.claim(), nonce(Page.REPEAT, asked_for))

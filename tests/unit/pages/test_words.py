@@ -248,3 +248,13 @@ def test_placeholders_are_filled(host: Host, values: dict[str, str], filled: str
 
 def test_a_title_is_no_html_and_neither_is_a_message(host: Host) -> None:
     assert translate("<i> %(a)s %(b)s", a=Markup("<b>"), b="<u>") == Markup("&lt;i&gt; <b> &lt;u&gt;")
+
+
+def test_what_the_host_gives_all_templates_is_not_taken_for_ours(host: Host) -> None:
+    host.app.config["OPTOUT_FIND_LINK"] = True
+    client, nonce = host.app.test_client(), re.compile('name="nonce" value="[^"]+"')
+    paths = (host.path(), "/optout/")
+    before = [nonce.sub("", client.get(path).text) for path in paths]
+    names = ("page", "part", "toggle", "opportunity", "typed", "error", "button", "sender", "language")
+    host.app.template_context_processors[None].append(lambda: dict.fromkeys(names, "theirs"))
+    assert [nonce.sub("", client.get(path).text) for path in paths] == before

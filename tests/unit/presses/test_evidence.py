@@ -165,7 +165,7 @@ def test_a_press_without_a_page_is_doubted() -> None:
     assert doubts(NATIVE, nonce=None) == ["no page"]
 
 
-def seen(host: Host, nonce: Nonce | None, form: dict[str, str], **headers: str) -> Evidence:
+def seen(host: Host, nonce: Nonce | None, form: dict[str, Any], **headers: str) -> Evidence:
     """The evidence of a press three seconds after its page was made."""
     state, claim = current_state(), host.claim()
     text = "" if nonce is None else state.nonces.issue(claim, nonce)
@@ -200,15 +200,18 @@ def test_the_pages_script_vouches_for_a_click(host: Host, form: dict[str, str], 
         (Page.OPENED, {"choice": "none"}, Command.DECOY),
         (Page.OPENED, {"choice": "MUTE"}, None),
         (Page.OPENED, {"choice": ""}, None),
+        (Page.OPENED, {"choice": ["mute", "keep"]}, None),
+        (Page.OPENED, {"choice": ["mute", "mute"]}, None),
         (Page.OPENED, {}, None),
         (Page.OPENED, {"WORD": "mute"}, None),
         (Page.REPEAT, {"choice": "mute"}, None),
         (Page.REPEAT, {"WORD": "mute"}, Command.DECOY),
+        (Page.REPEAT, {"WORD": ["mute", "keep"]}, None),
         (Page.REPEAT, {}, None),
     ],
 )
-def test_the_button_says_what_is_pressed(
-    host: Host, page: Page, form: dict[str, str], command: Command | None
+def test_the_button_says_what_is_pressed_and_two_of_them_say_nothing(
+    host: Host, page: Page, form: dict[str, Any], command: Command | None
 ) -> None:
     evidence = seen(host, Nonce(page, OPENED_AT, "visit"), form)
     assert (evidence.command, evidence.pressed) == (command or Command.MUTE, command is not None)
@@ -251,16 +254,22 @@ def test_a_visitor_is_an_address_and_a_browser_at_one_link(host: Host) -> None:
         ("198.51.100.7", "", False),
         ("198.51.100.7", "198.51.100.7", False),
         ("198.51.100.7", "192.0.2.1, 198.51.100.7", False),
-        ("10.0.0.1", "198.51.100.7", True),
+        ("10.0.0.1", "198.51.100.7", False),
+        (None, "198.51.100.7, 10.0.0.1", False),
         (None, "", True),
     ],
-    ids=["alone", "told by a proxy", "told by the last of two", "a proxy in between", "a Unix socket"],
+    ids=["alone", "told by a proxy", "told by the last of two", "a proxy in between", "two and a socket", "a socket"],
 )
-def test_where_a_proxy_hides_the_address_a_visitor_is_a_visit(
+def test_where_nobody_tells_an_address_a_visitor_is_a_visit(
     host: Host, address: str | None, forwarded: str, hidden: bool
 ) -> None:
     one, another = (who(host, visit=visit, address=address, X_Forwarded_For=forwarded) for visit in "ab")
     assert (one == another) is not hidden
+
+
+def test_behind_a_proxy_that_the_app_does_not_know_of_two_clients_are_two_visitors(host: Host) -> None:
+    one, another = (who(host, address="10.0.0.1", X_Forwarded_For=f"198.51.100.{end}") for end in (7, 8))
+    assert one != another
 
 
 MARKER = "List-Unsubscribe=One-Click"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_optout.presses.evidence import Command, Evidence, Page
-from flask_optout.presses.judge import PAUSE, WINDOW, Judgement, Press, Weighed, judge
+from flask_optout.presses.judge import BUSY, PAUSE, WINDOW, Judgement, Press, Weighed, judge
 from tests.support.pressing import CHROME, NOW, TEXT
 
 
@@ -254,3 +254,96 @@ def test_who_presses_different_buttons_of_one_page_has_stopped_nothing(choices: 
         link.press(choice, visitor="scanner", age=1 + link.now - NOW, evidence=TEXT)
         link.now += 1
     assert link.muted == [True, False]
+
+
+#: Hurries, or shows itself in another way, with its second button alone.
+HURRIED, SCRIPTED = (replace(CHROME, doubts=(doubt,)) for doubt in ("hurry", "untrusted click"))
+
+
+@pytest.mark.parametrize("evidence", [HURRIED, SCRIPTED], ids=["hurries", "by script"])
+@pytest.mark.parametrize(
+    ("muted", "first", "second"),
+    [(False, "mute", "undo"), (False, "mute", "keep"), (True, "undo", "mute"), (True, "mute-all", "undo-all")],
+)
+def test_a_doubtful_press_still_takes_back_what_its_visit_has_pressed(
+    muted: bool, first: str, second: str, evidence: Evidence
+) -> None:
+    link = Link(muted)
+    link.press(first)
+    link.now += 0.1
+    link.press(second, page=Page.RESULT, age=0.05, evidence=evidence)
+    assert link.muted == [muted, False]
+
+
+@pytest.mark.parametrize("evidence", [HURRIED, SCRIPTED], ids=["hurries", "by script"])
+def test_but_nothing_that_another_visit_of_what_looks_like_the_same_visitor_has_pressed(evidence: Evidence) -> None:
+    link = Link()
+    link.press("mute")
+    link.now += 5
+    assert link.press("undo", visit="another", evidence=evidence).asks and link.muted[0]
+
+
+@pytest.mark.parametrize("gap", [2.0, 20.0, 55.0])
+@pytest.mark.parametrize("choices", ["keep mute", "keep none mute", "leave undo"])
+def test_what_presses_every_button_slowly_and_loads_the_page_anew_leaves_it_as_it_was_found(
+    choices: str, gap: float
+) -> None:
+    muted = choices == "leave undo"
+    link = Link(muted)
+    for number, choice in enumerate(choices.split()):
+        link.press(choice, visit=str(number), evidence=CHROME)
+        link.now += gap
+    assert link.muted[0] is muted
+
+
+@pytest.mark.parametrize("evidence", [CHROME, TEXT], ids=["vouches", "is silent"])
+@pytest.mark.parametrize("choices", ["undo mute mute-all", "undo leave mute-all"])
+def test_who_is_invited_again_and_then_stops_everything_is_asked(choices: str, evidence: Evidence) -> None:
+    link = Link(muted=True)
+    for number, choice in enumerate(choices.split()):
+        asks = link.press(choice, visit=str(number), evidence=evidence).asks
+        link.now += 3
+    assert asks and link.muted == [True, False]
+
+
+def test_who_has_pressed_a_great_deal_gets_what_they_want_by_one_more_press() -> None:
+    link = Link()
+    for _ in range(2 * BUSY):
+        link.press("leave", page=Page.RESULT)
+        link.now += 1
+    assert link.press("mute", page=Page.RESULT).asks
+    link.now += 3
+    assert not link.press("mute", page=Page.REPEAT, age=2).asks and link.muted[0]
+
+
+@pytest.mark.parametrize(
+    ("muted", "burst", "person", "last"),
+    [(True, "mute-all undo-all undo", "undo", "keep"), (False, "none keep mute", "mute", "mute-all")],
+)
+def test_no_contradiction_restores_what_somebody_else_has_been_told_otherwise_since(
+    muted: bool, burst: str, person: str, last: str
+) -> None:
+    link = Link(muted)
+    for choice in (*burst.split(), None, last):
+        if choice is None:
+            assert not link.press(person).asks
+        else:
+            link.press(choice, visitor="scanner", page=Page.RESULT)
+        link.now += 2
+    assert link.muted[0] is not muted
+
+
+@pytest.mark.parametrize("later", [WINDOW + 1, 600.0, 1_700.0])
+@pytest.mark.parametrize(("muted", "choices"), [(False, "mute undo"), (True, "undo mute")])
+def test_a_form_that_is_sent_anew_after_it_was_taken_back_is_asked_about(
+    muted: bool, choices: str, later: float
+) -> None:
+    link = Link(muted)
+    first, second = choices.split()
+    link.press(first, page=Page.RESULT)
+    link.now += WINDOW + 5
+    assert not link.press(second, page=Page.RESULT).asks
+    link.now += later
+    assert link.press(first, page=Page.RESULT, age=later + WINDOW + 6).asks and link.muted[0] is muted
+    link.now += 5
+    assert not link.press(first, page=Page.REPEAT, age=4).asks and link.muted[0] is not muted
