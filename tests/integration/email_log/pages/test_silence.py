@@ -101,11 +101,11 @@ def test_a_mute_changes_nothing_in_lists_totals_order_search_and_arrival(
     worlds = []
     for muted in (False, True):
         clock, dice = [datetime.datetime(2031, 12, 24, 18, 30, tzinfo=datetime.UTC)], random.Random(7)
-        for module in ("tables", "records"):
-            monkeypatch.setattr(f"flask_optout.email_log.{module}.now", lambda clock=clock: clock[0])
         read_until(monkeypatch, lambda clock=clock: id_at(clock[0]))  # type: ignore[misc]
         new_id = lambda clock=clock, dice=dice: id_at(clock[0]) + dice.randrange(PER_MINUTE)  # noqa: E731
-        monkeypatch.setattr("flask_optout.email_log.records.new_id", new_id)
+        for module in ("records", "resending"):
+            monkeypatch.setattr(f"flask_optout.email_log.{module}.now", lambda clock=clock: clock[0])
+            monkeypatch.setattr(f"flask_optout.email_log.{module}.new_id", new_id)
         folder = tmp_path / str(muted)
         folder.mkdir()
         host = make_host(
