@@ -228,7 +228,8 @@ def receive(info: ScriptInfo, recipient: str | None, sender: str | None) -> None
 
     \b
     Exit status: 0 when it is done, 67 when the mail is not for this door,
-    75 when it should be brought again later, 2 when it was used wrongly.
+    75 when it should be brought again later, as when the app does not
+    start, 2 when it was used wrongly.
 
     Example: flask optout receive --recipient "$ORIGINAL_RECIPIENT" < mail
     """
@@ -242,4 +243,10 @@ def receive(info: ScriptInfo, recipient: str | None, sender: str | None) -> None
         sys.exit(NO_USER)
     except OptOutError as error:
         click.echo(error, err=True)
+        sys.exit(TRY_AGAIN)
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # of an app that does not start; a traceback would be sent to the candidate
+        click.echo(f"The app cannot be loaded ({type(error).__name__}).", err=True)
         sys.exit(TRY_AGAIN)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,6 +133,8 @@ def door(make: MakeHost) -> Host:
         (["--recipient", "{to}"], {}, "Subject: x\n\nBye", 0, True),
         ([], {"ORIGINAL_RECIPIENT": "{to}"}, "\n", 0, True),
         ([], {}, "X-Original-To: {to}\n\n", 0, True),
+        ([], {}, "Envelope-To: bob@in.example.org, {to}\n\n", 0, True),
+        (["--recipient", "{to}"], {}, "Return-Path: <MAILER-DAEMON>\n\n", 0, False),
         (["--recipient", "{to}", "--sender", ""], {}, "\n", 0, False),
         (["--recipient", "{to}"], {}, "Return-Path: <>\n\n", 0, False),
         (["--recipient", "jane@in.example.org"], {}, "X-Original-To: {to}\n\n", 67, False),
@@ -163,3 +168,20 @@ def test_without_a_store_it_is_too(door: Host) -> None:
         door.db.drop_all()
     code, output = run(door, "receive", "--recipient", to)
     assert code == 75 and "flask optout init-db" in output
+
+
+@pytest.mark.parametrize(
+    "app",
+    ["import not_there", "raise KeyError('a-secret')", "1 +", "import sys; sys.exit('a-secret')", "x = 1", None],
+    ids=str,
+)
+def test_while_the_app_does_not_start_the_mail_is_to_be_brought_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, app: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if app is not None:
+        (tmp_path / "app.py").write_text(app)
+    command = [sys.executable, "-m", "flask", "optout", "receive", "--recipient", "x@in.example.org"]
+    said = subprocess.run(command, input="\n", capture_output=True, text=True)
+    assert (said.returncode, said.stdout) == (75, "")
+    assert re.fullmatch(r"The app cannot be loaded \(\w+\)\.\n", said.stderr)
