@@ -58,9 +58,39 @@ def test_an_import_is_listed_and_taken_back(host: Host, file: str) -> None:
     run(host, "import", file, "--yes")
     assert run(host, "import", "--list")[1].endswith("  list.csv" + " " * 34 + "2 rows\n")
     assert run(host, "import", "--undo", "1", given="n\n")[0] == 1 and len(muted(host)) == 2
+    assert re.fullmatch(
+        r"Import 1 is list\.csv of \S+, 2 rows\.\n", run(host, "import", "--undo", "1", "--dry-run", "--yes")[1]
+    )
+    assert len(muted(host)) == 2
     code, output = run(host, "import", "--undo", "1", "--yes")
     assert (code, output) == (0, "Import 1 is taken back. What candidates said themselves stands.\n")
     assert muted(host) == [] and run(host, "import", "--list")[1].endswith(", taken back\n")
+
+
+@pytest.mark.parametrize("name", ["two\nlines.csv", "\x1b[31mred.csv", "\udcff.csv", "\u202efsc.csv"], ids=ascii)
+def test_a_file_may_have_any_name(host: Host, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(LIST)
+    code, output = run(host, "import", str(tmp_path / name), "--yes")
+    shown = re.sub(r"[\n\x1b\udcff\u202e]", "?", name)
+    assert code == 1 and output.startswith(f"{shown}:\n")
+    assert f"  {shown} " in run(host, "import", "--list")[1]
+
+
+@pytest.mark.parametrize("opportunity", ["", "two\nlines", "\udcff", "o" * 129], ids=ascii)
+def test_an_impossible_opportunity_is_told_at_once(host: Host, file: str, opportunity: str) -> None:
+    code, output = run(host, "import", file, "--opportunity", opportunity)
+    assert code == 1 and output.startswith("Error: An opportunity's id is not a printable string")
+
+
+@pytest.mark.parametrize("encoding", ["no-such", "hex", "idna", "undefined", "utf-16", "utf-32", "\udcff"], ids=ascii)
+def test_an_encoding_that_the_file_does_not_have_is_told(host: Host, file: str, encoding: str) -> None:
+    code, output = run(host, "import", file, "--encoding", encoding)
+    assert code == 2 and output.endswith("Invalid value for --encoding: the file is not in it, or there is none\n")
+
+
+def test_a_file_that_cannot_be_read_is_told(host: Host) -> None:
+    code, output = run(host, "import", "/proc/self/mem", "--opportunity", "beta-42")
+    assert (code, output) == (1, "Error: The file cannot be read or copied: Input/output error.\n")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +100,6 @@ def test_an_import_is_listed_and_taken_back(host: Host, file: str) -> None:
         (["--undo", "7"], "There is no import 7; --list shows those that there are."),
         (["-"], "add --yes"),
         (["{file}", "--list"], "Give a FILE, --undo or --list."),
-        (["{file}", "--encoding", "no-such"], "there is no such encoding"),
         (["{file}", "--column", "9"], "It cannot be told which column holds the address"),
     ],
     ids=str,
