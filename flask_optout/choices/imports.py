@@ -44,9 +44,12 @@ class Imports:
 
         :param name: of its file.
         """
-        batch = self._tables.batch
+        choice, batch, repeat = self._tables.choice, self._tables.batch, self._tables.repeat
+        same = choice.c.scope == repeat.c.scope, choice.c.digest == repeat.c.digest
+        held = sa.exists().where(*same, choice.c.muted, choice.c.batch.is_not(None))
 
         def write(connection: sa.Connection) -> int:
+            connection.execute(repeat.delete().where(~held))  # what candidates have said something about since
             number = (connection.scalar(sa.select(sa.func.max(batch.c.number))) or 0) + 1
             row = Import(number, today(), name[:NAME_SIZE], rows, False)
             insert(connection, batch, row._asdict())

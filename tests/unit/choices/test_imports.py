@@ -115,6 +115,17 @@ def test_what_two_imports_hold_goes_to_the_oldest_that_is_left(host: Host) -> No
     assert rows(host) == [(True, "import", third)]
 
 
+@pytest.mark.parametrize("says", [[False], [True, False]])
+def test_what_a_candidate_undid_no_earlier_import_holds_any_more(host: Host, says: list[bool]) -> None:
+    imported(JANE, BOB)
+    imported(JANE, BOB)
+    for muted_ in says:
+        say(host, muted_, JANE)
+    third = imported(JANE, BOB)
+    current_state().imports.take_back(third)
+    assert muted(host, JANE, BOB) == [BOB]
+
+
 def test_taking_back_nothing_changes_nothing(host: Host) -> None:
     say(host, True)
     empty = current_state().imports.begin("empty.csv", 0)
