@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
 from flask_optout.addresses import parse
 from flask_optout.choices import imports as module
 from flask_optout.choices.imports import Imports
+from flask_optout.choices.repository import Choices
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host, say
 
@@ -124,6 +127,21 @@ def test_what_a_candidate_undid_no_earlier_import_holds_any_more(host: Host, say
     third = imported(JANE, BOB)
     current_state().imports.take_back(third)
     assert muted(host, JANE, BOB) == [BOB]
+
+
+def test_another_import_is_taken_back_meanwhile(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = imported(JANE), imported(JANE)
+    transact, others = Choices.transact, [second]
+
+    def transact_before_another(choices: Choices, *arguments: Any) -> Any:
+        after = transact(choices, *arguments)
+        if others:
+            current_state().imports.take_back(others.pop())
+        return after
+
+    monkeypatch.setattr(Choices, "transact", transact_before_another)
+    current_state().imports.take_back(first)
+    assert muted(host, JANE) == [] and rows(host) == [] and repeats(host) == []
 
 
 def test_taking_back_nothing_changes_nothing(host: Host) -> None:
