@@ -75,8 +75,8 @@ def import_list(
     if file is None:
         _take_back(undo, dry_run, yes) if undo is not None else _list(for_programs)
         return
-    if how["opportunity"] is not None:
-        checked_opportunity(how["opportunity"])
+    if (about := how["opportunity"]) is not None:
+        _warn_of(checked_opportunity(about))
     name = printable(PurePath(getattr(file, "name", STANDARD_INPUT)).name)
     if name == STANDARD_INPUT and not (yes or dry_run):
         raise click.UsageError("Standard input brings the file, so it cannot bring an answer: add --yes.")
@@ -189,6 +189,13 @@ def _take_back(number: int, dry_run: bool, yes: bool) -> None:
     click.echo(f"Import {number} is taken back. What candidates said themselves stands.")
 
 
+def _warn_of(opportunity: str) -> None:
+    """Say so when the host's loader knows no such opportunity."""
+    state = current_state()
+    if state.hooks.load is not None and opportunity != ALL and not state.opportunity(opportunity).title:
+        say(f"Warning: No opportunity '{opportunity}' is known.", err=True)
+
+
 @click.command("mute")
 @click.argument("address")
 @click.argument("opportunity")
@@ -218,8 +225,7 @@ def mute(address: str, opportunity: str, source: str) -> None:
     if not people:
         raise failure("Standard input holds no address, so nobody is muted.")
     state = current_state()
-    if state.hooks.load is not None and about != ALL and not state.opportunity(about).title:
-        say(f"Warning: No opportunity '{about}' is known.", err=True)
+    _warn_of(about)
     state.choices.add_mutes([(person, about) for person in people], source)
     click.echo(f"{counted(len(people), 'address is', 'addresses are')} muted.")
 

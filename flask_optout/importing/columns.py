@@ -35,6 +35,11 @@ def _letters(text: str) -> str:
     return NOT_A_LETTER.sub("", unicodedata.normalize("NFKD", text).casefold())
 
 
+def _word(cell: str) -> str:
+    """A cell as words are compared; a number or a mark as it is."""
+    return _letters(cell) or cell.strip()
+
+
 EMAIL_NAMES = re.compile(r"e?mail|e?mailaddress|emailadresse?|courriel|correo(?:electronico)?")
 ADDRESS_NAMES = re.compile("address|adresse|recipient|subscriber|contact|user(?:name)?|login")
 BEST = 3
@@ -44,7 +49,7 @@ ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@.,]")
 
 #: Parts of names of columns in which a person's opt-out stands, as a date, a reason or a yes.
 OUT = re.compile(
-    "unsub|optout|optedout|optsout|b(?:lack|lock)list|complain|spam|donot(?:contact|e?mail)|^muted?$|e?mails?disabled"
+    "unsub|optout|optedout|optsout|b(?:lack|lock)list|complain|spam|donot(?:contact|e?mail)|^muted?$|e?mails?disabled|withdrawn|revoked"
     "|abgemeldet|abmelde|desabonn|desinscri|desuscri|descadastr|^baja|debaja$|fechabaja|disiscri|afgemeld|解除|停止"
 )
 SUPPRESSED = re.compile("suppress")
@@ -62,7 +67,7 @@ STATE = re.compile("state$|status|reason|^event|type$|disposition|estado|statut|
 #: Such a column stands in exports of every kind.
 NO_STATE = re.compile("link|url|token|hash|secret|unsub.*(?:key|code)$|campaign|score|^(?!(?:le|eu)id$).*id$")
 #: What does not come by email has its own opt-out.
-OTHER_WAY = re.compile("sms|fax|phone|whatsapp|call|push|text(?:message|ing)")
+OTHER_WAY = re.compile("sms|fax|phone|mobile|whatsapp|call|push|text(?:message|ing)|postal|directmail")
 #: In such a column a 1 is a number, "no" is Norway or its language, and "f" is a gender.
 NO_ANSWER = re.compile("count|number|total|quantity|^cc$|lang|locale|region|gender|sex|initial|name|note|comment|id$")
 
@@ -88,12 +93,12 @@ WORDS = {
 }
 #: In the languages of the pages, and as Excel writes them in others.
 YES, NO = (
-    {_letters(word) for word in words.split()}
+    {_word(word) for word in words.split()}
     for words in (
-        "yes y true t x on checked ja wahr oui vrai sí verdadero sim verdadeiro vero waar tak prawda да истина はい"
-        " نعم صحيح",
-        "no n false f off none null nil na never unchecked nein falsch non faux falso não nee onwaar nie fałsz нет"
-        " ложь いいえ لا خطأ",
+        "✓ ✔ ☑ yes y true t x on checked j s o ja wahr oui vrai sí verdadero sim verdadeiro vero waar tak prawda да истина"
+        " はい نعم صحيح",
+        "✗ ✘ ☐ no n false f off none null nil na never unchecked nein falsch non faux falso não nee onwaar nie fałsz"
+        " нет ложь いいえ لا خطأ",
     )
 )
 #: A zero, an empty list, and how databases and programs write that there is no date.
@@ -118,7 +123,7 @@ class Kind(NamedTuple):
             return None
         if self is STATES and CODE.match(cell):
             return Meaning.BOUNCE
-        word = _letters(cell)
+        word = _word(cell)
         if word in WORDS:
             return WORDS[word]
         if word in NO or ZERO.fullmatch(cell):
@@ -223,7 +228,7 @@ def _kind(name: str, cells: Sequence[str]) -> Kind | None:
 
 def _may_say(name: str, cells: Sequence[str]) -> bool:
     """Whether a column that is no known one holds states, or a yes or no of each person."""
-    words = {cell if cell in ("0", "1") else _letters(cell) for cell in cells}
+    words = set(map(_word, cells))
     return "status" in name or bool(words) and words <= {*YES, *NO, "0", "1"} and not NO_ANSWER.search(name)
 
 

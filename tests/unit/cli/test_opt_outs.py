@@ -146,6 +146,13 @@ def test_an_unknown_opportunity_is_muted_with_a_warning(host: Host) -> None:
     assert run(host, "mute", "bob@x.org", "*") == (0, "1 address is muted.\n")
 
 
+def test_an_import_for_an_unknown_opportunity_warns(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "addresses.csv").write_text("email\njane@x.org\n")
+    command = ["optout", "import", str(tmp_path / "addresses.csv"), "--yes", "--opportunity", "cmaera"]
+    result = host.app.test_cli_runner().invoke(args=command)
+    assert (result.exit_code, result.stderr) == (0, WARNING)
+
+
 def test_without_a_loader_every_opportunity_may_be_known(host: Host) -> None:
     current_state().hooks.load = None
     assert run(host, "mute", "jane@x.org", "cmaera") == (0, "1 address is muted.\n")

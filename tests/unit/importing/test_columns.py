@@ -58,6 +58,8 @@ FILES = {
     ),
     "opt-outs of fax and phone": ("Email,HasOptedOutOfEmail,HasOptedOutOfFax,DoNotCall\na@x.org,0,1,1\n", [NOT]),
     "a status of another way": ("Email,Email status,SMS status\na@x.org,subscribed,unsubscribed\n", [NOT]),
+    "consents that were withdrawn": ("email,consent_withdrawn_at\na@x.org,2024-01-01\nb@x.org,\n", [OUT, NOT]),
+    "letters and marks": ("email,unsubscribed\na@x.org,✓\nb@x.org,☐\nc@x.org,J\nd@x.org,N\n", [OUT, NOT, OUT, NOT]),
     "dates that are none": (
         "email,unsubscribed_at\na@x.org,0000-00-00 00:00:00\nb@x.org,0001-01-01T00:00:00Z\nc@x.org,1970-01-01\n"
         "d@x.org,NULL\ne@x.org,\\N\nf@x.org,2021-01-01 00:00:00\n",
@@ -130,6 +132,8 @@ def test_as_an_export_a_file_must_say_who_opted_out() -> None:
         "email,is_blocked\na@x.org,0\n",
         "email,SMS opt-out\na@x.org,no\n",
         "E-Mail;Nachrichten\na@x.org;ja\nb@x.org;nein\n",
+        "E-Mail;Nachrichten\na@x.org;J\nb@x.org;N\n",
+        "email,news\na@x.org,✓\nb@x.org,\n",
         "email;отписан\na@x.org;да\nb@x.org;нет\n",
         "a@x.org,false\n",
         "Email,Attendee Status\na@x.org,Attending\n",
