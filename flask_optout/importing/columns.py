@@ -62,7 +62,7 @@ IN = re.compile(
 )
 DOUBTFUL = re.compile("deactivated|deaktiviert")
 BOUNCED = re.compile("bounce|^error|smtp|diagnostic|^clean(?:ed|time)")
-STATUS = {"status", "statut", "ステータス", "状態", "الحالة"}
+STATUS = re.compile("status|statut|статус|状态|状態|ステータス|الحالة")
 STATE = re.compile("state$|status|reason|^event|type$|disposition|estado|statut|situacao|motivo?$|grund$")
 #: Such a column stands in exports of every kind.
 NO_STATE = re.compile("link|url|token|hash|secret|unsub.*(?:key|code)$|campaign|score|^(?!(?:le|eu)id$).*id$")
@@ -71,7 +71,7 @@ OTHER_WAY = re.compile("sms|fax|phone|mobile|whatsapp|call|push|text(?:message|i
 #: In such a column a 1 is a number, "no" is Norway or its language, and "f" is a gender.
 NO_ANSWER = re.compile("count|number|total|quantity|^cc$|lang|locale|region|gender|sex|initial|name|note|comment|id$")
 
-#: What a state means, in the languages of the pages.
+#: What a state means, in the languages of the pages and some more.
 WORDS = {
     word: meaning
     for meaning, words in {
@@ -80,12 +80,13 @@ WORDS = {
         " manuallysuppressed usersuppressed muted revoked withdrawn donotcontact donotemail unsubscribedviama"
         " unsubscribedviaemail unsubscribedviaapi groupunsubscribe markedasspam flaggedasspam contactflaggedasspam"
         " abgemeldet desabonne desabonnee desinscrit desinscrite baja dadodebaja dadadebaja descadastrado desinscrito"
-        " 配信停止 登録解除 解除 退会",
+        " disiscritto disiscritta afgemeld uitgeschreven отписан 配信停止 登録解除 解除 退会 退订 已退订 ملغى",
         Meaning.SUPPRESSED: "suppressed suppression",
         Meaning.NO_OPT_OUT: "subscribed subscribe active enabled confirmed unconfirmed pending neversubscribed"
         " nonsubscribed notsubscribed optedin optin transactional implicit explicit express resubscribed resubscribe"
         " groupresubscribe unblocked angemeldet aktiv abonne abonnee inscrit inscrite actif active suscrito suscrita"
-        " activo activa inscrito inscrita ativo ativa 登録 登録済み 有効 مشترك نشط",
+        " activo activa inscrito inscrita ativo ativa iscritto iscritta aangemeld подписан 登録 登録済み 配信中 有効"
+        " 订阅 已订阅 مشترك نشط",
         Meaning.BOUNCE: "bounced bounce hardbounce softbounce hardbounced softbounced hard soft cleaned invalid"
         " invalidemail undeliverable undelivered dropped deferred failed permanent transient",
     }.items()
@@ -95,8 +96,8 @@ WORDS = {
 YES, NO = (
     {_word(word) for word in words.split()}
     for words in (
-        "✓ ✔ ☑ yes y true t x on checked j s o ja wahr oui vrai sí verdadero sim verdadeiro vero waar tak prawda да истина"
-        " はい نعم صحيح",
+        "✓ ✔ ☑ yes y true t x on checked j s o ja wahr oui vrai sí verdadero sim verdadeiro vero waar tak prawda да"
+        " истина はい نعم صحيح",
         "✗ ✘ ☐ no n false f off none null nil na never unchecked nein falsch non faux falso não nee onwaar nie fałsz"
         " нет ложь いいえ لا خطأ",
     )
@@ -219,7 +220,7 @@ def _kind(name: str, cells: Sequence[str]) -> Kind | None:
         return None
     # A column "state" may be a part of a postal address, and a "reason" a candidate's own words.
     known = any(STATES.said(cell) not in (None, Meaning.UNCLEAR) for cell in cells)
-    if name in STATUS or (known and (STATE.search(name) or all(_letters(cell) in WORDS for cell in cells))):
+    if STATUS.fullmatch(name) or (known and (STATE.search(name) or all(_letters(cell) in WORDS for cell in cells))):
         return STATES
     if NO_STATE.search(name):
         return None
@@ -229,7 +230,12 @@ def _kind(name: str, cells: Sequence[str]) -> Kind | None:
 def _may_say(name: str, cells: Sequence[str]) -> bool:
     """Whether a column that is no known one holds states, or a yes or no of each person."""
     words = set(map(_word, cells))
-    return "status" in name or bool(words) and words <= {*YES, *NO, "0", "1"} and not NO_ANSWER.search(name)
+    return (
+        STATUS.search(name) is not None
+        or bool(words)
+        and words <= {*YES, *NO, "0", "1"}
+        and not NO_ANSWER.search(name)
+    )
 
 
 def _chosen(names: Sequence[str], chosen: str) -> int | None:

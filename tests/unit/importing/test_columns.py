@@ -103,6 +103,9 @@ FILES = {
     "Spanish": ("Correo electrónico;Dado de baja\na@x.org;Sí\nb@x.org;No\n", [OUT, NOT]),
     "Portuguese": ("E-mail;Descadastrado\na@x.org;sim\nb@x.org;não\n", [OUT, NOT]),
     "Japanese": ("メール,配信停止\na@x.org,はい\nb@x.org,いいえ\n", [OUT, NOT]),
+    "Arabic": ("البريد الإلكتروني,الحالة\na@x.org,ملغى\nb@x.org,مشترك\n", [OUT, NOT]),
+    "Russian": ("Почта;Статус\na@x.org;отписан\nb@x.org;подписан\nc@x.org;другое\n", [OUT, NOT, UNCLEAR]),
+    "Italian": ("E-mail;Stato\na@x.org;Disiscritto\nb@x.org;Iscritto\n", [OUT, NOT]),
     "a country and a note": ("email,country_region,note\na@x.org,NO,yes\n", [OUT]),
     "nothing but addresses": ("email,name\na@x.org,Ann\n", [OUT]),
 }
