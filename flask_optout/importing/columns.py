@@ -49,8 +49,9 @@ ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@.,]")
 
 #: Parts of names of columns in which a person's opt-out stands, as a date, a reason or a yes.
 OUT = re.compile(
-    "unsub|optout|optedout|optsout|b(?:lack|lock)list|complain|spam|donot(?:contact|e?mail)|^muted?$|e?mails?disabled|withdrawn|revoked"
-    "|abgemeldet|abmelde|desabonn|desinscri|desuscri|descadastr|^baja|debaja$|fechabaja|disiscri|afgemeld|解除|停止"
+    "unsub|optout|optedout|optsout|b(?:lack|lock)list|complain|spam|donot(?:contact|e?mail)|^muted?$|mails?disabled"
+    "|withdrawn|revoked|abgemeldet|abmelde|desabonn|desinscri|desuscri|descadastr|^baja|debaja$|fechabaja|disiscri|afgemeld"
+    "|解除|停止"
 )
 SUPPRESSED = re.compile("suppress")
 #: Beginnings by which such a name means the opposite.
@@ -69,7 +70,9 @@ NO_STATE = re.compile("link|url|token|hash|secret|unsub.*(?:key|code)$|campaign|
 #: What does not come by email has its own opt-out.
 OTHER_WAY = re.compile("sms|fax|phone|mobile|whatsapp|call|push|text(?:message|ing)|postal|directmail")
 #: In such a column a 1 is a number, "no" is Norway or its language, and "f" is a gender.
-NO_ANSWER = re.compile("count|number|total|quantity|^cc$|lang|locale|region|gender|sex|initial|name|note|comment|id$")
+NO_ANSWER = re.compile(
+    "counts?$|countr|number|total|quantity|^cc$|lang|locale|region|gender|sex|initial|name|note|comment|(?<!al|pa)id$"
+)
 
 #: What a state means, in the languages of the pages and some more.
 WORDS = {

@@ -132,6 +132,8 @@ def test_as_an_export_a_file_must_say_who_opted_out() -> None:
     [
         "email,newsletter\na@x.org,yes\nb@x.org,no\n",
         "email,active\na@x.org,1\n",
+        "email,account_active\na@x.org,true\n",
+        "email,is_valid\na@x.org,true\n",
         "email,is_blocked\na@x.org,0\n",
         "email,SMS opt-out\na@x.org,no\n",
         "E-Mail;Nachrichten\na@x.org;ja\nb@x.org;nein\n",
