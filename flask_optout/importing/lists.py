@@ -188,7 +188,7 @@ def _start(rows: Sequence[Sequence[str]]) -> int:
     """
     start, best = 0, (0, 0)
     for place, cells in enumerate(rows):
-        if any(map(_is_address, cells)):
+        if any(map(_is_address, filter(None, cells))):
             break
         worth = max(map(rank, cells), default=0), sum(map(bool, cells))
         if worth > best and not any(map(ADDRESS.search, cells)):
