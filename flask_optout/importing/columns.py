@@ -59,6 +59,7 @@ OPPOSITE = re.compile("^(?:not?|never)(?:unsub|opt|black|block|suppress)|^un(?:b
 #: Parts of names of columns that only a list of contacts has, or that say who wants mail.
 IN = re.compile(
     "subscribed|subscription|optin|optedin|accepts|consent|permission|confirm|memberrating|^leid$|^euid$|signup"
+    "|gmtoff|dstoff|lastchanged"
     "|signedup|activated|angemeldet|anmelde|einwillig|abonn|inscri|^iscri|suscri"
 )
 DOUBTFUL = re.compile("deactivated|deaktiviert")

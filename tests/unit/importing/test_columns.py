@@ -21,6 +21,7 @@ def said(data: str, **how: str) -> list[str]:
 
 FILES = {
     "subscribers of Mailchimp, renamed": ("Email,First Name,LEID,EUID\na@x.org,Ann,1,2\n", [NOT]),
+    "subscribers of Mailchimp, most columns cut": ("Email,TIMEZONE,LAST_CHANGED\na@x.org,CET,2024-01-01\n", [NOT]),
     "subscribers with the day they joined": ("email,optin_time\na@x.org,2024-01-01\n", [NOT]),
     "consents": ("email,accepts email marketing\na@x.org,yes\nb@x.org,no\n", [NOT, UNCLEAR]),
     "bounces of Mailgun": ("address,code,error,created_at\na@x.org,550,no such user,2024-01-01\n", [BOUNCE]),
