@@ -123,8 +123,9 @@ class Imports:
         return marks[-1] if marks else None, [Statement(mark, False, SOURCE, number) for mark in marks]
 
     def _alone(self, connection: sa.Connection) -> None:
-        """Have other imports wait until this transaction ends: what stands by one of them is looked at and kept."""
-        connection.execute(sa.select(self._tables.batch.c.number).with_for_update()).all()
+        """Have other imports wait until this transaction ends, as it looks at what stands by one of them."""
+        batch = self._tables.batch
+        connection.execute(batch.update().values(number=batch.c.number))  # SQLite locks nothing for a SELECT
 
     def _remove(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
         choice = self._tables.choice
