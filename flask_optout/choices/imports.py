@@ -125,7 +125,8 @@ class Imports:
     def _alone(self, connection: sa.Connection) -> None:
         """Have other imports wait until this transaction ends, as it looks at what stands by one of them."""
         batch = self._tables.batch
-        connection.execute(batch.update().values(number=batch.c.number))  # SQLite locks nothing for a SELECT
+        # The row of the first import, so that none waits for another in a circle; SQLite locks nothing for a SELECT.
+        connection.execute(batch.update().where(batch.c.number == 1).values(number=1))
 
     def _remove(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
         choice = self._tables.choice
