@@ -76,8 +76,8 @@ def test_it_is_sent_once_a_day_and_says_when_again(
     host: Host, client: FlaskClient, smtp: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, clock = sent(host), [now().replace(hour=10, minute=30, second=0, microsecond=0)]
-    monkeypatch.setattr("flask_optout.email_log.records.now", lambda: clock[0])
-    monkeypatch.setattr("flask_optout.email_log.records.new_id", lambda: id_at(clock[0]))
+    monkeypatch.setattr("flask_optout.email_log.resending.now", lambda: clock[0])
+    monkeypatch.setattr("flask_optout.email_log.resending.new_id", lambda: id_at(clock[0]))
 
     def again(**headers: str) -> tuple[int, str]:
         answer = client.post(f"{path}/send-again", headers={"Sec-Fetch-Site": "same-origin", **headers})
