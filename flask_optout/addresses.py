@@ -115,7 +115,8 @@ def ascii_domain(domain: str) -> str:
 def _folded(local: str) -> tuple[str, str]:
     """A local part in NFC with no more quotes than it needs (RFC 5321 section 4.1.2), and the form that is compared.
 
-    That is NFKC and lower case, until nothing changes. By casefold(), "weiß" and "weiss" would be one person.
+    That is NFKC and lower case, until nothing changes, with one sigma, as both have the same capital. By casefold(),
+    "weiß" and "weiss" would be one person.
     """
     import email_validator
 
@@ -126,7 +127,9 @@ def _folded(local: str) -> tuple[str, str]:
     except ValueError:
         raise _malformed("The part before the @ is not valid.") from None
     text = unquoted(checked.local_part)
-    while (folded := unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())) != text:
+    while (
+        folded := unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower().replace("ς", "σ"))
+    ) != text:
         text = folded
     return checked.local_part, _quote(text)
 

@@ -15,8 +15,8 @@ from .links.tokens import Mark, bad_token
 SOURCE = "mailto"
 #: Where a mail server notes the recipient of the envelope, which To may not name.
 RECIPIENT_HEADERS = ("X-Original-To", "Delivered-To", "Envelope-To")
-#: What a null sender (RFC 5321 section 4.5.5) is written as in Return-Path, and by Postfix's pipe.
-NULL_SENDERS = ("", "<>", "mailer-daemon")
+#: What a null sender (RFC 5321 section 4.5.5) is written as in Return-Path, and by Postfix's pipe, without brackets.
+NULL_SENDERS = ("", "mailer-daemon")
 
 
 def receive(
@@ -39,13 +39,16 @@ def receive(
 
 def recipients_of(headers: Message) -> list[str]:
     """Whom a message may have been delivered to, as its headers say."""
-    return [str(value) for name in RECIPIENT_HEADERS for value in headers.get_all(name, [])]
+    # Exim names several in one header.
+    return [
+        each for name in RECIPIENT_HEADERS for value in headers.get_all(name, []) for each in str(value).split(",")
+    ]
 
 
 def is_bounce(headers: Message, sender: str | None = None) -> bool:
     """Whether a mail server sent this message, and no person or program of one."""
     paths = headers.get_all("Return-Path", []) if sender is None else [sender]
-    if any(str(path).strip().lower() in NULL_SENDERS for path in paths):
+    if any(str(path).strip("<> ").partition("@")[0].lower() in NULL_SENDERS for path in paths):
         return True
     # RFC 3464 section 2, RFC 8098 section 3
     return headers.get_content_type() == "multipart/report"

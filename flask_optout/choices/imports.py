@@ -44,9 +44,13 @@ class Imports:
 
         :param name: of its file.
         """
-        batch = self._tables.batch
+        choice, batch, repeat = self._tables.choice, self._tables.batch, self._tables.repeat
+        same = choice.c.scope == repeat.c.scope, choice.c.digest == repeat.c.digest
+        held = sa.exists().where(*same, choice.c.muted, choice.c.batch.is_not(None))
 
         def write(connection: sa.Connection) -> int:
+            self._alone(connection)
+            connection.execute(repeat.delete().where(~held))  # what candidates have said something about since
             number = (connection.scalar(sa.select(sa.func.max(batch.c.number))) or 0) + 1
             row = Import(number, today(), name[:NAME_SIZE], rows, False)
             insert(connection, batch, row._asdict())
@@ -62,6 +66,7 @@ class Imports:
         marks = self._choices.key().marks_of(entries)
 
         def work(connection: sa.Connection) -> tuple[None, list[Statement]]:
+            self._alone(connection)
             standing = self._choices.mutes_among(connection, marks)
             repeats = [mark for mark, batch in standing.items() if batch not in (None, number)]
             rows = ({**mark._asdict(), "batch": number} for mark in sorted(repeats))
@@ -78,17 +83,24 @@ class Imports:
         choice, batch, repeat = self._tables.choice, self._tables.batch, self._tables.repeat
         same = repeat.c.scope == choice.c.scope, repeat.c.digest == choice.c.digest, repeat.c.batch != number
         own = sa.select(choice.c.scope, choice.c.digest).where(choice.c.batch == number, ~sa.exists().where(*same))
-        after: Mark | None = Mark(KEY_SCOPE, b"\xff" * 16)  # behind the row of the data key
-        while after is not None:
-            after = self._choices.transact(partial(self._page, own, number, after), self._remove)
         other = sa.select(sa.func.min(repeat.c.batch)).where(*same).scalar_subquery()
 
-        def end(connection: sa.Connection) -> None:
+        def end(connection: sa.Connection) -> bool:
+            self._alone(connection)
+            # What another import held may be nobody's now, if that was taken back meanwhile.
+            if connection.scalar(own.limit(1)) is not None:
+                return False
             connection.execute(choice.update().where(choice.c.batch == number).values(batch=other))
             connection.execute(repeat.delete().where(repeat.c.batch == number))
             connection.execute(batch.update().where(batch.c.number == number).values(taken_back=True))
+            return True
 
-        self._choices.store.write(end)
+        ended = False
+        while not ended:
+            after: Mark | None = Mark(KEY_SCOPE, b"\xff" * 16)  # behind the row of the data key
+            while after is not None:
+                after = self._choices.transact(partial(self._page, own, number, after), self._remove)
+            ended = self._choices.store.write(end)
 
     def all(self) -> list[Import]:
         """Every import, oldest first."""
@@ -100,6 +112,7 @@ class Imports:
         self, own: sa.Select[Any], number: int, after: Mark, connection: sa.Connection
     ) -> tuple[Mark | None, Sequence[Statement]]:
         """The last of the next mutes that no other import holds, and all of them, to be removed."""
+        self._alone(connection)
         choice = self._tables.choice.c
         # Not as a pair, which MariaDB finds by reading the table from its beginning.
         behind = sa.or_(
@@ -108,6 +121,12 @@ class Imports:
         rows = connection.execute(own.where(behind).order_by(choice.scope, choice.digest).limit(PAGE))
         marks = [Mark(bytes(scope), bytes(digest)) for scope, digest in rows]
         return marks[-1] if marks else None, [Statement(mark, False, SOURCE, number) for mark in marks]
+
+    def _alone(self, connection: sa.Connection) -> None:
+        """Have other imports wait until this transaction ends, as it looks at what stands by one of them."""
+        batch = self._tables.batch
+        # The row of the first import, so that none waits for another in a circle; SQLite locks nothing for a SELECT.
+        connection.execute(batch.update().where(batch.c.number == 1).values(number=1))
 
     def _remove(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
         choice = self._tables.choice

@@ -20,7 +20,7 @@ from ..errors import BadToken, ListError, OptOutError
 from ..importing.lists import FORMATS, NO_OPT_OUTS, MuteList, MuteRow, Skipped
 from ..links.tokens import ALL, checked_opportunity
 from ..wiring import current_state
-from .terminal import counted, failure, filled, progress, say, typed
+from .terminal import counted, failure, filled, printable, progress, say, typed
 
 #: People in one transaction: each rewrites most of the pages of an SQLite file, and other writers wait for it.
 TOGETHER = 50_000
@@ -42,7 +42,7 @@ LONGEST_HEADERS = 65_536
 )
 @click.option("--encoding", help="Unset, UTF-8, or UTF-16 where the file begins so.")
 @click.option("--column", help="The name or the number of the column with the address.")
-@click.option("--dry-run", is_flag=True, help="Say what would be muted, and mute nobody.")
+@click.option("--dry-run", is_flag=True, help="Say what it would do, and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--list", "listing", is_flag=True, help="Show the imports there were.")
 @click.option("--json", "for_programs", is_flag=True, help="With --list, write JSON.")
@@ -73,13 +73,18 @@ def import_list(
     if (file is not None) + listing + (undo is not None) != 1:
         raise click.UsageError("Give a FILE, --undo or --list.")
     if file is None:
-        _take_back(undo, yes) if undo is not None else _list(for_programs)
+        _take_back(undo, dry_run, yes) if undo is not None else _list(for_programs)
         return
-    name = PurePath(getattr(file, "name", STANDARD_INPUT)).name
+    if (about := how["opportunity"]) is not None:
+        _warn_of(checked_opportunity(about))
+    name = printable(PurePath(getattr(file, "name", STANDARD_INPUT)).name)
     if name == STANDARD_INPUT and not (yes or dry_run):
         raise click.UsageError("Standard input brings the file, so it cannot bring an answer: add --yes.")
     with tempfile.TemporaryFile() as kept:  # as it is read twice, and may come through a pipe
-        shutil.copyfileobj(file, kept)
+        try:
+            shutil.copyfileobj(file, kept)
+        except OSError as error:
+            raise failure(f"The file cannot be read or copied: {error.strerror}.") from None
         _import(kept, name, how, dry_run, yes)
 
 
@@ -98,8 +103,8 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
             good, skipped = _counted(measured(reach))
     except ListError as error:
         raise click.UsageError(filled(str(error))) from None
-    except LookupError:
-        raise click.BadParameter("there is no such encoding", param_hint="--encoding") from None
+    except (LookupError, UnicodeError):
+        raise click.BadParameter("the file is not in it, or there is none", param_hint="--encoding") from None
     click.echo(f"{name}:\n{columns}")
     for reason, (count, lines) in sorted(skipped.items()):
         _tell_skipped(reason, count, lines)
@@ -145,7 +150,7 @@ def _understood(rows: MuteList) -> str:
     """What the columns mean."""
 
     def named(place: int) -> str:
-        name = "".join(each if each.isprintable() else "?" for each in rows.names[place])[:40]
+        name = printable(rows.names[place])[:40]
         return f'column {place + 1} "{name}"' if name else f"column {place + 1}"
 
     columns, about = rows.columns, rows.columns.opportunity
@@ -169,16 +174,26 @@ def _list(for_programs: bool) -> None:
         click.echo("There was no import.")
 
 
-def _take_back(number: int, yes: bool) -> None:
+def _take_back(number: int, dry_run: bool, yes: bool) -> None:
     found = next((each for each in current_state().imports.all() if each.number == number), None)
     if found is None:
         raise click.UsageError(f"There is no import {number}; --list shows those that there are.")
-    if not yes:
+    if dry_run or not yes:
         say(f"Import {number} is {found.name} of {found.day}, {counted(found.rows, 'row')}.")
+    if dry_run:
+        return
+    if not yes:
         click.confirm("Take it back?", abort=True)
     current_state().imports.take_back(number)
     # How many mutes that were is not said: it would tell who had opted out by themselves.
     click.echo(f"Import {number} is taken back. What candidates said themselves stands.")
+
+
+def _warn_of(opportunity: str) -> None:
+    """Say so when the host's loader knows no such opportunity."""
+    state = current_state()
+    if state.hooks.load is not None and opportunity != ALL and not state.opportunity(opportunity).title:
+        say(f"Warning: No opportunity '{opportunity}' is known.", err=True)
 
 
 @click.command("mute")
@@ -210,8 +225,7 @@ def mute(address: str, opportunity: str, source: str) -> None:
     if not people:
         raise failure("Standard input holds no address, so nobody is muted.")
     state = current_state()
-    if state.hooks.load is not None and about != ALL and not state.opportunity(about).title:
-        say(f"Warning: No opportunity '{about}' is known.", err=True)
+    _warn_of(about)
     state.choices.add_mutes([(person, about) for person in people], source)
     click.echo(f"{counted(len(people), 'address is', 'addresses are')} muted.")
 
@@ -228,7 +242,8 @@ def receive(info: ScriptInfo, recipient: str | None, sender: str | None) -> None
 
     \b
     Exit status: 0 when it is done, 67 when the mail is not for this door,
-    75 when it should be brought again later, 2 when it was used wrongly.
+    75 when it should be brought again later, as when the app does not
+    start, 2 when it was used wrongly.
 
     Example: flask optout receive --recipient "$ORIGINAL_RECIPIENT" < mail
     """
@@ -242,4 +257,10 @@ def receive(info: ScriptInfo, recipient: str | None, sender: str | None) -> None
         sys.exit(NO_USER)
     except OptOutError as error:
         click.echo(error, err=True)
+        sys.exit(TRY_AGAIN)
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # of an app that does not start; a traceback would be sent to the candidate
+        click.echo(f"The app cannot be loaded ({type(error).__name__}).", err=True)
         sys.exit(TRY_AGAIN)

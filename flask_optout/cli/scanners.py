@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
 import click
@@ -100,7 +101,11 @@ def scan_me(url: str, host: str | None) -> None:
     Example: flask optout scan-me https://jobs.example.org/optout/...
     """
     own = urlsplit(current_app.config["OPTOUT_BASE_URL"] or "").hostname
-    if urlsplit(url).scheme not in ("http", "https") or urlsplit(url).hostname not in {*LOOPBACK, own, host} - {None}:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise click.UsageError("URL is none.") from None
+    if parts.scheme not in ("http", "https") or parts.hostname not in {*LOOPBACK, own, host} - {None}:
         raise click.UsageError("URL is not on this machine, not on OPTOUT_BASE_URL's host, and not on --host.")
     changed = 0
     try:
@@ -108,8 +113,8 @@ def scan_me(url: str, host: str | None) -> None:
             verdict = {True: "changed nothing", False: "CHANGED THE CHOICE", None: "no button of ours on the page"}
             click.echo(f"{finding.profile:30} {verdict[finding.unchanged]}")
             changed += finding.unchanged is not True
-    except urllib.error.URLError as error:
-        raise failure(f"{url} does not answer: {error.reason}.") from None
+    except (OSError, HTTPException, UnicodeError) as error:
+        raise failure(f"The URL does not answer: {getattr(error, 'reason', type(error).__name__)}.") from None
     if changed:
         raise failure(
             "Something between scanners and the choice is missing. Compare your templates with those of Flask-OptOut "

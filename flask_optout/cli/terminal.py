@@ -57,6 +57,11 @@ class Commands(AppGroup):
             raise failure(str(error)) from None
 
 
+def printable(text: str) -> str:
+    """A text without what a terminal would obey, or cannot write."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
 def counted(number: int, one: str, many: str = "") -> str:
     """A number with its noun: "1 row", "2,000 rows"."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"

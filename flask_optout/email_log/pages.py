@@ -209,9 +209,10 @@ def send_again(id: int) -> BaseResponse | str | tuple[str, int]:
     if begun is None:
         return _show(email), 409
     try:
-        hand_off, hand_off_neutral = serialised(again), serialised(neutral)  # both, whichever leaves
-        muted = state.choices.muted(parse(email.recipient), email.opportunity)
-        (hand_off_neutral if muted else hand_off)()
+        ready = serialised(again), serialised(neutral)  # both, whichever leaves
+        leaves = state.choices.muted(parse(email.recipient), email.opportunity)
+        ready[not leaves].rehearse()  # as the mail server may refuse one of them for its size
+        ready[leaves].hand_off()
     except Exception as error:
         state.resends.record_failure(email, begun, error)
         text = f"An invitation could not be sent again ({reason(error)})."

@@ -87,8 +87,9 @@ class Filter:
         self.titles: Mapping[str, str] = titles
         self.errors: dict[str, str] = {}
         typed = "".join(each if each.isprintable() else " " for each in self.values["q"]).split()
-        links = (word[7:].partition("?")[0] if word.startswith("mailto:") else word for word in typed)
-        bare = [bare for word in links if (bare := word.strip(AROUND))]
+        links = (word.strip(AROUND) for word in typed)
+        bare = [word[7:].partition("?")[0] if word[:7].lower() == "mailto:" else word for word in links]
+        bare = [word for word in bare if word]
         words = [folded(word) for word in bare[:MOST_WORDS]]
         known = {id: folded(title) for id, title in titles.items()}
         since, until = self._period(times)

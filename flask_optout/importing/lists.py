@@ -8,14 +8,15 @@ import io
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from typing import BinaryIO, NamedTuple
 from urllib.parse import unquote
 
 from ..addresses import Address, parse
-from ..errors import AddressError, OpportunityError
+from ..errors import AddressError, ListError, OpportunityError
 from ..links.tokens import checked_opportunity
-from .columns import ADDRESS, Columns, Meaning, check, columns_of
+from .columns import ADDRESS, BEST, OPT_OUTS, Columns, Meaning, check, columns_of, rank
 
 DELIMITERS = ",;\t|"
 #: Characters in one line; what is longer is no line of a list of people.
@@ -24,14 +25,22 @@ LONGEST_LINE = 65_536
 MOST_LINES = 50
 #: Stands for an octet that the encoding of the file does not know, and for a line that is too long.
 UNDECODED = "\N{REPLACEMENT CHARACTER}"
-#: Rows by which the columns are understood.
-SAMPLE = 200
+#: Rows by which the columns are understood, and lines among which their names are looked for.
+SAMPLE, HEAD = 200, 20
 #: The first line with which Excel is told the delimiter.
 SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 #: What a file is: people all of whom opted out, or an export whose columns say who did.
 FORMATS = LIST, EXPORT = "list", "export"
 #: What a cell may hold unseen: soft hyphen, zero-width space, word joiner, byte order mark, marks of direction.
-UNSEEN = dict.fromkeys([0xAD, 0x200B, 0x2060, 0xFEFF, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+UNSEEN = [0xAD, 0x61C, 0x180E, 0x200B, 0x2060, 0xFEFF, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+#: And the @ of Chinese and Japanese keyboards.
+SEEN: dict[int, str | None] = {**dict.fromkeys(UNSEEN), 0xFF20: "@", 0xFE6B: "@"}
+#: These stand within words of some scripts.
+JOINERS = "\u200c\u200d"
+MAILTO = re.compile(r"<?mailto:(?://)?([^?>]*).*", re.IGNORECASE | re.DOTALL)
+QUOTED = re.compile('"[^"]*"')
+#: How archives, which sheets are as well, older sheets and PDFs begin.
+NO_TEXTS = (b"PK\3\4", b"\x1f\x8b\x08\0", b"\x1f\x8b\x08\x08", b"\xd0\xcf\x11\xe0", b"%PDF")
 SEPARATORS = re.compile(r"[,;|\s]+")
 
 
@@ -79,17 +88,20 @@ class MuteList:
         self._sample = self._begin()
         sample = [self._fitted(cells) for _, cells in self._sample]
         self.columns: Columns = columns_of(self.names, sample, column)
-        check(self.columns, opportunity, format == EXPORT)
+        check(self.columns, opportunity, format)
         #: Whether the columns say who opted out; without that, each row counts.
         self.decided: bool = format != LIST and bool(self.columns.deciding)
 
     def _begin(self) -> list[tuple[int, list[str]]]:
         """Read the delimiter, the names of the columns and the first rows; gives the rows."""
-        head = self._line() or ""
-        if sep := SEP.fullmatch(head):
-            head = self._line() or ""
-        self._give_back([head])
-        self._delimiter = sep[1] if sep else max(DELIMITERS, key=head.count)
+        head = [*islice(iter(self._line, None), HEAD)]
+        sep = SEP.fullmatch(head[0]) if head else None
+        rows = [_cells(line, sep and sep[1]) for line in head]
+        start = _start([cells for _, cells in rows])
+        self._give_back(head[start:])
+        self._delimiter = rows[start][0] if rows else DELIMITERS[0]
+        above = range(1 if sep else 0, start)
+        self._above = [Skipped(n + 1, "It stands above the names of the columns") for n in above if any(rows[n][1])]
         first = next(self._rows(), (0, []))
         self.names = first[1]
         sample = [*islice(self._rows(), SAMPLE)]
@@ -100,13 +112,20 @@ class MuteList:
         return sample
 
     def __iter__(self) -> Iterator[MuteRow | Skipped]:
+        yield from self._above
         for number, cells in chain(self._sample, self._rows()):
             yield self._row(number, self._fitted(cells))
 
     def _row(self, number: int, cells: list[str]) -> MuteRow | Skipped:
         if cells[0] == UNDECODED and not any(cells[1:]):
             return Skipped(number, "The line is too long")
-        if self.decided and (meaning := self.columns.meaning(cells)) is not Meaning.OPTED_OUT:
+        if "@" not in cells[self.columns.address] and rank(cells[self.columns.address]) == BEST:
+            raise ListError(
+                f"Line {number} names columns anew, as if a second list began there.",
+                "Its columns may mean something else than those of the first.",
+                "Import each list by itself.",
+            )
+        if self.decided and (meaning := self.columns.meaning(cells)) not in OPT_OUTS:
             return Skipped(number, meaning)
         place = self.columns.opportunity
         about = self.opportunity if place is None else cells[place].strip()
@@ -138,13 +157,13 @@ class MuteList:
                 yield more
 
         try:
-            cells = next(csv.reader(lines(), delimiter=self._delimiter, strict=True))
+            cells = next(csv.reader(lines(), delimiter=self._delimiter, skipinitialspace=True, strict=True))
             if len(taken) == 1 or not self.names or len(cells) == len(self.names):
                 return cells
         except csv.Error:
             pass
         self._give_back(taken[1:])
-        return next(csv.reader([line], delimiter=self._delimiter), [])
+        return _cells(line, self._delimiter)[1]
 
     def _line(self) -> str | None:
         line = self._ahead.popleft() if self._ahead else next(self._lines, None)
@@ -156,10 +175,38 @@ class MuteList:
         self._number -= len(lines)
 
 
+def _cells(line: str, delimiter: str | None) -> tuple[str, list[str]]:
+    """The delimiter of a line, by its characters outside quotes unless it is known, and the cells."""
+    delimiter = delimiter or max(DELIMITERS, key=QUOTED.sub("", line).count)
+    return delimiter, next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+
+
+def _start(rows: Sequence[Sequence[str]]) -> int:
+    """Which of the first lines names the columns; the first, if none does.
+
+    A title, a comment, blank lines may stand above the names, but no address.
+    """
+    start, best = 0, (0, 0)
+    for place, cells in enumerate(rows):
+        if any(map(_is_address, filter(None, cells))):
+            break
+        worth = max(map(rank, cells), default=0), sum(map(bool, cells))
+        if worth > best and not any(map(ADDRESS.search, cells)):
+            start, best = place, worth
+    return start
+
+
+def _is_address(cell: str) -> bool:
+    with suppress(AddressError):
+        return bool(addresses_in(cell))
+    return False
+
+
 def addresses_in(cell: str) -> list[Address]:
     """The addresses in a cell: mostly one, or several with nothing but separators between them.
 
-    Blanks, also invisible ones, a ``mailto:`` (RFC 6068) and angle brackets around an address are left out.
+    Blanks, also invisible ones, a ``mailto:`` (RFC 6068), angle brackets, and the apostrophe by which Excel marks
+    text are left out.
 
     :raises AddressError: when it holds anything else.
     """
@@ -170,15 +217,15 @@ def addresses_in(cell: str) -> list[Address]:
                 "Another person could be muted in place of the one who opted out.",
                 "Name the encoding with --encoding, such as --encoding cp1252.",
             )
-        cell = cell.translate(UNSEEN)
-    cell = cell.strip()
-    if cell[:7].lower() == "mailto:":
-        cell = unquote(cell[7:].partition("?")[0])
+        cell = cell.translate(SEEN).strip(JOINERS)
+    cell = cell.strip().strip("'")
+    if link := MAILTO.fullmatch(cell):
+        cell = unquote(link[1])
     try:
         return [parse(cell)]
     except AddressError:
         parts = [part for part in SEPARATORS.split(cell) if part]
-        if len(parts) < 2 or not all("@" in part for part in parts):
+        if not parts or not all("@" in part for part in parts):
             raise
     return [parse(part) for part in parts]
 
@@ -186,10 +233,17 @@ def addresses_in(cell: str) -> list[Address]:
 def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
     """The lines of a file, which stays open; in place of one that is too long, what stands for it."""
     file.seek(0)
-    start = file.read(2)
+    start, is_text = file.read(4), True
     file.seek(0)
     if encoding is None:
-        encoding = "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+        encoding = "utf-16" if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+        is_text = (b"\0\0" if encoding == "utf-16" else b"\0") not in start
+    if not is_text or start in NO_TEXTS:
+        raise ListError(
+            "The file is no text, but a sheet, an archive or the like, or its encoding is not named.",
+            "Only the rows of a text can be read.",
+            "Save it as CSV, unpack it, or name its encoding, such as --encoding utf-16-le.",
+        )
     text, whole = io.TextIOWrapper(file, encoding, "replace", newline=None), True
     try:
         while line := text.readline(LONGEST_LINE):

@@ -45,7 +45,7 @@ class MailtoDoor:
 
         :raises BadToken: when the address was not made here.
         """
-        found = self._local_part.fullmatch(recipient.strip().strip("<>").rpartition("@")[0])
+        found = self._local_part.fullmatch(recipient.strip("<> \r\n\t").rpartition("@")[0].strip('"'))
         if found is None:
             raise bad_token()
         octets = decoded(found[1].lower())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from email.utils import formataddr
 from functools import partial
+from typing import NamedTuple
 
 from flask import current_app
 
@@ -14,16 +15,26 @@ from ..invitations.compose import Letter
 from ..pages.words import Opportunity, render, sender_of
 
 
+class Ready(NamedTuple):
+    """A letter that the host's mail library has written.
+
+    ``rehearse`` says all but its text to the mail server, which may refuse its size or its recipient, and no more.
+    """
+
+    hand_off: Callable[[], object]
+    rehearse: Callable[[], object]
+
+
 def deliver(letter: Letter) -> None:
     """Hand off a letter as it is; the gate is not asked.
 
     :raises ConfigurationError: when the host has neither Flask-Mail nor Flask-Mailman.
     """
-    serialised(letter)()
+    serialised(letter).hand_off()
 
 
-def serialised(letter: Letter) -> Callable[[], object]:
-    """Make the host's mail library write a letter; what it gives hands it off when it is called.
+def serialised(letter: Letter) -> Ready:
+    """Make the host's mail library write a letter.
 
     :raises ConfigurationError: when the host has neither Flask-Mail nor Flask-Mailman.
     """
@@ -31,7 +42,8 @@ def serialised(letter: Letter) -> Callable[[], object]:
         from . import flask_mail
 
         carrier = flask_mail.Invitation(opportunity=letter.opportunity)
-        return partial(current_app.extensions["mail"].send, flask_mail.Cleared(carrier, letter))
+        cleared = flask_mail.Cleared(carrier, letter)
+        return Ready(partial(current_app.extensions["mail"].send, cleared), partial(flask_mail.rehearse, cleared))
     if "mailman" in current_app.extensions:
         return _by_flask_mailman(letter)
     raise ConfigurationError(
@@ -83,8 +95,8 @@ def default_sender() -> Recipient:
     return sender
 
 
-def _by_flask_mailman(letter: Letter) -> Callable[[], object]:
-    from .flask_mailman import Cleared
+def _by_flask_mailman(letter: Letter) -> Ready:
+    from .flask_mailman import Cleared, rehearse
     from .mailman_library import EmailMultiAlternatives
 
     sender, reply_to = (
@@ -93,4 +105,5 @@ def _by_flask_mailman(letter: Letter) -> Callable[[], object]:
     carrier = EmailMultiAlternatives(from_email=sender, reply_to=[reply_to] if reply_to else None)
     if letter.html:
         carrier.attach_alternative(letter.html, "text/html")
-    return Cleared(carrier, letter).send
+    cleared = Cleared(carrier, letter)
+    return Ready(cleared.send, partial(rehearse, cleared))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -46,6 +47,28 @@ def test_a_mute_that_is_made_while_an_import_writes_is_the_candidates(database: 
         # As where the press was committed after the import had looked.
         choices.transact(lambda connection: (None, [Statement(mark, True, "import", 7) for mark in marks]))
         assert rows(host) == [(True, "import", 7), (True, "page", None)]
+        dispose(host)
+
+
+def test_imports_run_and_are_taken_back_at_once(database: Database, make: MakeHost) -> None:
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri)
+    people = [f"person{number}@x.org" for number in range(1_000)]
+
+    def run(wrong: bool) -> None:
+        with host.app.app_context():
+            imports = current_state().imports
+            number = imports.begin("list.csv", len(people))
+            for start in range(0, len(people), 250):
+                imports.add(number, [(parse(who), "beta-42") for who in people[start : start + 250]])
+            if wrong:
+                imports.take_back(number)
+
+    with host.app.app_context():
+        current_state().choices.key()
+        for right in (0, 1):
+            with ThreadPoolExecutor(3) as pool:
+                list(pool.map(run, [True] * (3 - right) + [False] * right))
+            assert len(list(host.optout.invitable(people, "beta-42"))) == (0 if right else len(people))
         dispose(host)
 
 

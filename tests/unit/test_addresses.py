@@ -35,6 +35,8 @@ SPELLINGS = [
     ("fish@x.org", "\N{LATIN SMALL LIGATURE FI}sh@x.org"),
     ("1@x.org", "\N{CIRCLED DIGIT ONE}@x.org"),
     ("josé@x.org", "jose\N{COMBINING ACUTE ACCENT}@x.org"),
+    ("σοφοσ@x.org", "ΣΟΦΟΣ@x.org"),
+    ("σοφοσ@x.org", "σοφος@x.org"),
     ("a@xn--strae-oqa.de", "a@straße.de"),
     ("a@xn--fa-hia.de", "a@faß.de"),
     ("a@example.com", "a@ｅxample.com"),

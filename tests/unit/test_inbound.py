@@ -20,6 +20,8 @@ OPT_OUTS = {
 BOUNCES = {
     "null sender": b"Return-Path: <>\nFrom: jane@x.org\n\n",
     "null sender with a blank": b"Return-Path:  <> \n\n",
+    "a null sender by Postfix": b"Return-Path: <MAILER-DAEMON>\n\n",
+    "a null sender by a forwarder": b"Return-Path: <MAILER-DAEMON@mx.example.org>\n\n",
     "a report of delivery": b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b--\n",
     "a receipt": b"Content-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n--b--\n",
 }
@@ -32,7 +34,8 @@ def test_a_bounce_is_told_from_an_opt_out(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sender", "bounce"), [("", True), ("MAILER-DAEMON", True), ("<>", True), ("j@x.org", False)]
+    ("sender", "bounce"),
+    [("", True), ("MAILER-DAEMON", True), ("<>", True), ("mailer-daemon@x.org", True), ("j@x.org", False)],
 )
 def test_the_sender_of_the_envelope_is_believed_first(sender: str, bounce: bool) -> None:
     assert is_bounce(BytesHeaderParser().parsebytes(APPLE), sender) is bounce
@@ -41,6 +44,7 @@ def test_the_sender_of_the_envelope_is_believed_first(sender: str, bounce: bool)
 def test_recipients_are_those_of_the_envelope() -> None:
     headers = BytesHeaderParser().parsebytes(
         b"Delivered-To: box@x.org\nX-Original-To: a@x.org\nDelivered-To: b@x.org\n"
-        b"Envelope-To: c@x.org\nTo: d@x.org\n\n"
+        b"Envelope-To: c@x.org,\n d@x.org\nTo: e@x.org\n\n"
     )
-    assert recipients_of(headers) == ["a@x.org", "box@x.org", "b@x.org", "c@x.org"]
+    found = [recipient.strip() for recipient in recipients_of(headers)]
+    assert found == ["a@x.org", "box@x.org", "b@x.org", "c@x.org", "d@x.org"]

@@ -13,7 +13,7 @@ from flask_optout.testing import scanner_visits
 from flask_optout.testing.scanners import PROFILES
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
-from tests.support.hosts import Host, free_port, http_server, say
+from tests.support.hosts import Host, Mailbox, free_port, http_server, say
 
 pytestmark = pytest.mark.long
 
@@ -66,10 +66,21 @@ def test_scan_me_stays_at_home(host: Host, url: str) -> None:
     assert result.exit_code == 2 and "not on this machine" in result.output
 
 
-def test_scan_me_says_when_nothing_answers(host: Host) -> None:
-    url = f"http://127.0.0.1:{free_port()}/optout/x"
+@pytest.mark.parametrize("path", ["/optout/x", "/ü", "/a b", "x/"])
+def test_scan_me_says_when_nothing_answers(host: Host, path: str) -> None:
+    url = f"http://127.0.0.1:{free_port()}{path}"
     result = host.app.test_cli_runner().invoke(args=["optout", "scan-me", url])
-    assert result.exit_code == 1 and "does not answer" in result.output
+    assert result.exit_code == 1 and result.output.startswith("Error: The URL does not answer: ")
+
+
+def test_scan_me_says_when_that_is_no_url(host: Host) -> None:
+    result = host.app.test_cli_runner().invoke(args=["optout", "scan-me", "http://[::1"])
+    assert result.exit_code == 2 and result.output.endswith("Error: URL is none.\n")
+
+
+def test_scan_me_says_when_something_else_than_a_web_server_answers(host: Host, smtp: Mailbox) -> None:
+    result = host.app.test_cli_runner().invoke(args=["optout", "scan-me", f"http://{smtp.host}:{smtp.port}/"])
+    assert result.exit_code == 1 and result.output.startswith("Error: The URL does not answer: ")
 
 
 def _mute_on(host: Host, method: str) -> None:

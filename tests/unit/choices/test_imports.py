@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
 from flask_optout.addresses import parse
 from flask_optout.choices import imports as module
 from flask_optout.choices.imports import Imports
+from flask_optout.choices.repository import Choices
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host, say
 
@@ -113,6 +116,32 @@ def test_what_two_imports_hold_goes_to_the_oldest_that_is_left(host: Host) -> No
     assert rows(host) == [(True, "import", second)]
     current_state().imports.take_back(second)
     assert rows(host) == [(True, "import", third)]
+
+
+@pytest.mark.parametrize("says", [[False], [True, False]])
+def test_what_a_candidate_undid_no_earlier_import_holds_any_more(host: Host, says: list[bool]) -> None:
+    imported(JANE, BOB)
+    imported(JANE, BOB)
+    for muted_ in says:
+        say(host, muted_, JANE)
+    third = imported(JANE, BOB)
+    current_state().imports.take_back(third)
+    assert muted(host, JANE, BOB) == [BOB]
+
+
+def test_another_import_is_taken_back_meanwhile(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = imported(JANE), imported(JANE)
+    transact, others = Choices.transact, [second]
+
+    def transact_before_another(choices: Choices, *arguments: Any) -> Any:
+        after = transact(choices, *arguments)
+        if others:
+            current_state().imports.take_back(others.pop())
+        return after
+
+    monkeypatch.setattr(Choices, "transact", transact_before_another)
+    current_state().imports.take_back(first)
+    assert muted(host, JANE) == [] and rows(host) == [] and repeats(host) == []
 
 
 def test_taking_back_nothing_changes_nothing(host: Host) -> None:

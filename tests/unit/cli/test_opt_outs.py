@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,9 +58,39 @@ def test_an_import_is_listed_and_taken_back(host: Host, file: str) -> None:
     run(host, "import", file, "--yes")
     assert run(host, "import", "--list")[1].endswith("  list.csv" + " " * 34 + "2 rows\n")
     assert run(host, "import", "--undo", "1", given="n\n")[0] == 1 and len(muted(host)) == 2
+    assert re.fullmatch(
+        r"Import 1 is list\.csv of \S+, 2 rows\.\n", run(host, "import", "--undo", "1", "--dry-run", "--yes")[1]
+    )
+    assert len(muted(host)) == 2
     code, output = run(host, "import", "--undo", "1", "--yes")
     assert (code, output) == (0, "Import 1 is taken back. What candidates said themselves stands.\n")
     assert muted(host) == [] and run(host, "import", "--list")[1].endswith(", taken back\n")
+
+
+@pytest.mark.parametrize("name", ["two\nlines.csv", "\x1b[31mred.csv", "\udcff.csv", "\u202efsc.csv"], ids=ascii)
+def test_a_file_may_have_any_name(host: Host, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(LIST)
+    code, output = run(host, "import", str(tmp_path / name), "--yes")
+    shown = re.sub(r"[\n\x1b\udcff\u202e]", "?", name)
+    assert code == 1 and output.startswith(f"{shown}:\n")
+    assert f"  {shown} " in run(host, "import", "--list")[1]
+
+
+@pytest.mark.parametrize("opportunity", ["", "two\nlines", "\udcff", "o" * 129], ids=ascii)
+def test_an_impossible_opportunity_is_told_at_once(host: Host, file: str, opportunity: str) -> None:
+    code, output = run(host, "import", file, "--opportunity", opportunity)
+    assert code == 1 and output.startswith("Error: An opportunity's id is not a printable string")
+
+
+@pytest.mark.parametrize("encoding", ["no-such", "hex", "idna", "undefined", "utf-16", "utf-32", "\udcff"], ids=ascii)
+def test_an_encoding_that_the_file_does_not_have_is_told(host: Host, file: str, encoding: str) -> None:
+    code, output = run(host, "import", file, "--encoding", encoding)
+    assert code == 2 and output.endswith("Invalid value for --encoding: the file is not in it, or there is none\n")
+
+
+def test_a_file_that_cannot_be_read_is_told(host: Host) -> None:
+    code, output = run(host, "import", "/proc/self/mem", "--opportunity", "beta-42")
+    assert (code, output) == (1, "Error: The file cannot be read or copied: Input/output error.\n")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +100,6 @@ def test_an_import_is_listed_and_taken_back(host: Host, file: str) -> None:
         (["--undo", "7"], "There is no import 7; --list shows those that there are."),
         (["-"], "add --yes"),
         (["{file}", "--list"], "Give a FILE, --undo or --list."),
-        (["{file}", "--encoding", "no-such"], "there is no such encoding"),
         (["{file}", "--column", "9"], "It cannot be told which column holds the address"),
     ],
     ids=str,
@@ -114,6 +146,13 @@ def test_an_unknown_opportunity_is_muted_with_a_warning(host: Host) -> None:
     assert run(host, "mute", "bob@x.org", "*") == (0, "1 address is muted.\n")
 
 
+def test_an_import_for_an_unknown_opportunity_warns(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "addresses.csv").write_text("email\njane@x.org\n")
+    command = ["optout", "import", str(tmp_path / "addresses.csv"), "--yes", "--opportunity", "cmaera"]
+    result = host.app.test_cli_runner().invoke(args=command)
+    assert (result.exit_code, result.stderr) == (0, WARNING)
+
+
 def test_without_a_loader_every_opportunity_may_be_known(host: Host) -> None:
     current_state().hooks.load = None
     assert run(host, "mute", "jane@x.org", "cmaera") == (0, "1 address is muted.\n")
@@ -130,6 +169,8 @@ def door(make: MakeHost) -> Host:
         (["--recipient", "{to}"], {}, "Subject: x\n\nBye", 0, True),
         ([], {"ORIGINAL_RECIPIENT": "{to}"}, "\n", 0, True),
         ([], {}, "X-Original-To: {to}\n\n", 0, True),
+        ([], {}, "Envelope-To: bob@in.example.org, {to}\n\n", 0, True),
+        (["--recipient", "{to}"], {}, "Return-Path: <MAILER-DAEMON>\n\n", 0, False),
         (["--recipient", "{to}", "--sender", ""], {}, "\n", 0, False),
         (["--recipient", "{to}"], {}, "Return-Path: <>\n\n", 0, False),
         (["--recipient", "jane@in.example.org"], {}, "X-Original-To: {to}\n\n", 67, False),
@@ -163,3 +204,20 @@ def test_without_a_store_it_is_too(door: Host) -> None:
         door.db.drop_all()
     code, output = run(door, "receive", "--recipient", to)
     assert code == 75 and "flask optout init-db" in output
+
+
+@pytest.mark.parametrize(
+    "app",
+    ["import not_there", "raise KeyError('a-secret')", "1 +", "import sys; sys.exit('a-secret')", "x = 1", None],
+    ids=str,
+)
+def test_while_the_app_does_not_start_the_mail_is_to_be_brought_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, app: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if app is not None:
+        (tmp_path / "app.py").write_text(app)
+    command = [sys.executable, "-m", "flask", "optout", "receive", "--recipient", "x@in.example.org"]
+    said = subprocess.run(command, input="\n", capture_output=True, text=True)
+    assert (said.returncode, said.stdout) == (75, "")
+    assert re.fullmatch(r"The app cannot be loaded \(\w+\)\.\n", said.stderr)

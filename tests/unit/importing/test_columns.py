@@ -21,6 +21,7 @@ def said(data: str, **how: str) -> list[str]:
 
 FILES = {
     "subscribers of Mailchimp, renamed": ("Email,First Name,LEID,EUID\na@x.org,Ann,1,2\n", [NOT]),
+    "subscribers of Mailchimp, most columns cut": ("Email,TIMEZONE,LAST_CHANGED\na@x.org,CET,2024-01-01\n", [NOT]),
     "subscribers with the day they joined": ("email,optin_time\na@x.org,2024-01-01\n", [NOT]),
     "consents": ("email,accepts email marketing\na@x.org,yes\nb@x.org,no\n", [NOT, UNCLEAR]),
     "bounces of Mailgun": ("address,code,error,created_at\na@x.org,550,no such user,2024-01-01\n", [BOUNCE]),
@@ -52,6 +53,61 @@ FILES = {
         "email,OPTIN_TIME,OPTIN_IP,UNSUB_TIME\na@x.org,2020-01-01,5.6.7.8,2021-01-01\nb@x.org,2020-01-01,5.6.7.8,\n",
         [OUT, NOT],
     ),
+    "opt-outs of another way than mail": (
+        "EMAIL,EMAIL_BLACKLISTED,SMS_BLACKLISTED\na@x.org,No,Yes\nb@x.org,Yes,No\n",
+        [NOT, OUT],
+    ),
+    "opt-outs of fax and phone": ("Email,HasOptedOutOfEmail,HasOptedOutOfFax,DoNotCall\na@x.org,0,1,1\n", [NOT]),
+    "a status of another way": ("Email,Email status,SMS status\na@x.org,subscribed,unsubscribed\n", [NOT]),
+    "consents that were withdrawn": ("email,consent_withdrawn_at\na@x.org,2024-01-01\nb@x.org,\n", [OUT, NOT]),
+    "letters and marks": ("email,unsubscribed\na@x.org,✓\nb@x.org,☐\nc@x.org,J\nd@x.org,N\n", [OUT, NOT, OUT, NOT]),
+    "dates that are none": (
+        "email,unsubscribed_at\na@x.org,0000-00-00 00:00:00\nb@x.org,0001-01-01T00:00:00Z\nc@x.org,1970-01-01\n"
+        "d@x.org,NULL\ne@x.org,\\N\nf@x.org,2021-01-01 00:00:00\n",
+        [NOT, NOT, NOT, NOT, NOT, OUT],
+    ),
+    "numbers that are none": (
+        "email,complaints\na@x.org,0.0\nb@x.org,00\nc@x.org,[]\nd@x.org,1\n",
+        [NOT, NOT, NOT, OUT],
+    ),
+    "a key for unsubscribing": ("email,unsubscribe_key,status\na@x.org,abc123,active\n", [NOT]),
+    "names of the opposite": (
+        "email,not_opted_out,Never unsubscribed\na@x.org,yes,yes\nb@x.org,no,no\n",
+        [NOT, UNCLEAR],
+    ),
+    "suppressed as a bounce": (
+        "EmailAddress,SuppressionReason,Date,State\na@x.org,Unsubscribed,2024,Suppressed\n"
+        "b@x.org,Bounced,2024,Suppressed\nc@x.org,,2024,Suppressed\n",
+        [OUT, BOUNCE, OUT],
+    ),
+    "CleverReach": (
+        "email;activated;deactivated;registered\na@x.org;2020-01-01;;2020-01-01\nb@x.org;2020-01-01;2021-01-01;2020\n",
+        [NOT, UNCLEAR],
+    ),
+    "SendGrid's invalid addresses": (
+        "reason,email,created\nMail domain mentioned in email address is unknown,a@x.org,1443651125\n",
+        [BOUNCE],
+    ),
+    "Sendy": (
+        "Name,Email,Status\nA,a@x.org,Unsubscribed\nB,b@x.org,Marked as spam\nC,c@x.org,Soft bounced\n",
+        [OUT, OUT, BOUNCE],
+    ),
+    "Brevo's reasons": (
+        "email,reason\na@x.org,unsubscribedViaEmail\nb@x.org,hardBounce\nc@x.org,adminBlocked\n",
+        [OUT, BOUNCE, UNCLEAR],
+    ),
+    "states without names": ("a@x.org,subscribed\nb@x.org,unsubscribed\n", [NOT, OUT]),
+    "German": ("E-Mail;Abgemeldet am;Status\na@x.org;;angemeldet\nb@x.org;01.02.2024;abgemeldet\n", [NOT, OUT]),
+    "German cells of Excel": ("E-Mail;Unsubscribed\na@x.org;WAHR\nb@x.org;FALSCH\n", [OUT, NOT]),
+    "French": ("Courriel;Désabonné\na@x.org;oui\nb@x.org;non\n", [OUT, NOT]),
+    "French states": ("E-mail;Statut\na@x.org;Désinscrit\nb@x.org;Inscrit\n", [OUT, NOT]),
+    "Spanish": ("Correo electrónico;Dado de baja\na@x.org;Sí\nb@x.org;No\n", [OUT, NOT]),
+    "Portuguese": ("E-mail;Descadastrado\na@x.org;sim\nb@x.org;não\n", [OUT, NOT]),
+    "Japanese": ("メール,配信停止\na@x.org,はい\nb@x.org,いいえ\n", [OUT, NOT]),
+    "Arabic": ("البريد الإلكتروني,الحالة\na@x.org,ملغى\nb@x.org,مشترك\n", [OUT, NOT]),
+    "Russian": ("Почта;Статус\na@x.org;отписан\nb@x.org;подписан\nc@x.org;другое\n", [OUT, NOT, UNCLEAR]),
+    "Italian": ("E-mail;Stato\na@x.org;Disiscritto\nb@x.org;Iscritto\n", [OUT, NOT]),
+    "a country and a note": ("email,country_region,note\na@x.org,NO,yes\n", [OUT]),
     "nothing but addresses": ("email,name\na@x.org,Ann\n", [OUT]),
 }
 
@@ -70,3 +126,27 @@ def test_as_an_export_a_file_must_say_who_opted_out() -> None:
     assert said("email,status\na@x.org,enabled\n", format="export") == [NOT]
     with pytest.raises(ListError, match="No column says who opted out"):
         said("email,name\na@x.org,Ann\n", format="export")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "email,newsletter\na@x.org,yes\nb@x.org,no\n",
+        "email,active\na@x.org,1\n",
+        "email,account_active\na@x.org,true\n",
+        "email,is_valid\na@x.org,true\n",
+        "email,is_blocked\na@x.org,0\n",
+        "email,SMS opt-out\na@x.org,no\n",
+        "E-Mail;Nachrichten\na@x.org;ja\nb@x.org;nein\n",
+        "E-Mail;Nachrichten\na@x.org;J\nb@x.org;N\n",
+        "email,news\na@x.org,✓\nb@x.org,\n",
+        "email;отписан\na@x.org;да\nb@x.org;нет\n",
+        "a@x.org,false\n",
+        "Email,Attendee Status\na@x.org,Attending\n",
+        "Email,Marketing contact status\na@x.org,Marketing contact\n",
+    ],
+)
+def test_a_column_that_may_say_who_opted_out_is_asked_about(data: str) -> None:
+    with pytest.raises(ListError, match=r"column 2 says who opted out.*add --format list"):
+        said(data)
+    assert set(said(data, format="list")) == {OUT}

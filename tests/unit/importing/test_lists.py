@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
@@ -58,6 +59,16 @@ GOOD = {
     "mailto": b"email,opportunity\nmailto:jane@x.org?subject=stop,beta-42\n",
     "zero-width blanks": "email,opportunity\n\u200bjane@x.org\ufeff\u00a0,beta-42\n".encode(),
     "angle brackets": b"email,opportunity\n<jane@x.org>,beta-42\n",
+    "an @ of a Japanese keyboard": "email,opportunity\njane＠x.org,beta-42\n".encode(),
+    "marks of direction and joiners": "email,opportunity\n\u200c\u061cjane@x.org\u200d,beta-42\n".encode(),
+    "a slash too many": b"email,opportunity\nmailto://jane@x.org,beta-42\n",
+    "mailto in angle brackets": b"email,opportunity\n<mailto:jane@x.org>,beta-42\n",
+    "text in Excel": b"email,opportunity\n'jane@x.org,beta-42\n",
+    "single quotes": b"'email','opportunity'\n'jane@x.org',beta-42\n",
+    "the end of a list": b"email,opportunity\njane@x.org;,beta-42\n",
+    "blanks before quotes": b'"email", "opportunity"\n"jane@x.org", "beta-42"\n',
+    "blank lines first": b"\n;;\nE-Mail;opportunity;\njane@x.org;beta-42;\n",
+    "delimiters in quotes": b'email;"opportunity";"a, b, c"\njane@x.org;beta-42;\n',
     "a display name": b'email,opportunity\n"Jane <jane@x.org>",beta-42\n',
 }
 
@@ -65,6 +76,32 @@ GOOD = {
 @pytest.mark.parametrize("case", GOOD)
 def test_a_list_is_read_however_it_is_written(case: str) -> None:
     assert read(GOOD[case]) == (JANE, [])
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "Unsubscribes of May",
+        "# exported by admin@corp.example",
+        "Exported by admin@corp.example on 2024-05-01;;",
+        '"Unsubscribes, as of May, 2024, by mail"',
+    ],
+)
+def test_what_stands_above_the_names_of_the_columns_is_no_row(above: str) -> None:
+    data = f"{above}\n\nE-Mail;Unsubscribed\njane@x.org;yes\nbob@x.org;no\n".encode()
+    rows = [*MuteList(io.BytesIO(data), "beta-42")]
+    assert [each.reason if isinstance(each, Skipped) else "" for each in rows] == [
+        "It stands above the names of the columns",
+        "",
+        "no opt-out",
+    ]
+    assert [each.line for each in rows if isinstance(each, Skipped)] == [1, 5]
+
+
+@pytest.mark.parametrize("first", ["email,UNSUB_TIME\nann@x.org,2024-01-01", "ann@x.org,x"])
+def test_a_second_list_in_one_file_is_refused(first: str) -> None:
+    with pytest.raises(ListError, match="Line [23] names columns anew"):
+        read(f"{first}\nEmail,LAST_CHANGED\njane@x.org,2024-01-01\n".encode(), "b")
 
 
 @pytest.mark.parametrize("data", [b"email\njane@x.org\n", b"name,email\nJane,jane@x.org\n"])
@@ -75,6 +112,25 @@ def test_a_list_without_opportunities_takes_one_for_all(data: bytes) -> None:
 def test_a_file_without_a_header_is_a_list_of_addresses() -> None:
     data = b"out1@example.org;M\xfcller\nx@example.org;Doe\n"
     assert read(data, "b") == ([("out1@example.org", "b"), ("x@example.org", "b")], [])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"PK\3\4\x14\0\6\0list.csvemail\njane@x.org\n",
+        gzip.compress(b"email\njane@x.org\n"),
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1jane@x.org\n",
+        b"%PDF-1.7\njane@x.org\n",
+        b"SQLite format 3\0"[::-1] + b"jane@x.org",
+        "email\njane@x.org\n".encode("utf-16-le"),
+        "\ufeffemail\njane@x.org\n".encode("utf-32-le"),
+        bytes(range(256)),
+    ],
+    ids=lambda data: repr(data[:4]),
+)
+def test_what_is_no_text_is_told_so(data: bytes) -> None:
+    with pytest.raises(ListError, match="The file is no text.*Save it as CSV"):
+        read(data, "b")
 
 
 HEADERS = {
@@ -88,7 +144,6 @@ HEADERS = {
     "only a line end": b"\n",
     "unclosed quote": b'"email,opportunity\njane@x.org,beta-42\n',
     "too long": b"email,opportunity," + b"x" * LONGEST_LINE + b"\n",
-    "binary": bytes(range(256)),
 }
 
 

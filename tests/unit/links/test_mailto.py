@@ -36,7 +36,14 @@ def test_it_is_of_exactly_that_address(to: str) -> None:
 
 @pytest.mark.parametrize(
     "recipient",
-    [MADE, MADE.upper(), f"<{MADE}>", f" {MADE}\n", MADE.replace("in.example.org", "mx3.internal")],
+    [
+        MADE,
+        MADE.upper(),
+        f"<{MADE}>",
+        f" {MADE}\n",
+        f'"{MADE.partition("@")[0]}"@in.example.org',
+        MADE.replace("in.example.org", "mx3.internal"),
+    ],
 )
 def test_it_is_read_however_a_mail_server_hands_it_on(recipient: str) -> None:
     assert DOOR.read(recipient) == KEY.mark(JANE, "beta-42")
