@@ -72,7 +72,8 @@ class _GatedBackend:
                     self._rehearsal.enter_context(rehearsing(smtp))
                     silent += send([message]) == 0
 
-        with closing(self) if self.open() else nullcontext():
+        # The lock by which a backend lets threads share it; a rehearsal must not meet another thread's send.
+        with getattr(self, "_lock", nullcontext()), closing(self) if self.open() else nullcontext():
             # An SMTP backend may have failed to open, silently; then none is sent, muted or not.
             if getattr(self, "connection", True) is None:
                 return 0
