@@ -100,9 +100,9 @@ class Gate:
         if not ready:
             return
         rows: deque[int] = deque()
-        with ExitStack() as held:
-            held.callback(ready.clear)
-            held.callback(self._forget, rows)
+        with ExitStack() as stack, ExitStack() as held:
+            stack.callback(ready.clear)
+            stack.callback(self._forget, rows)
             try:
                 rows += self.log.record([outgoing for _, outgoing, _ in ready])
                 # A connection that is held costs more than one look.
@@ -117,6 +117,8 @@ class Gate:
                 try:
                     leave(message, not muted(outgoing.address, outgoing.opportunity))
                 except Exception as error:
+                    held.close()  # as the pool may have no other connection
+                    muted = self.choices.muted
                     with suppress(StoreUnavailable):
                         self.log.record_failure(row, error)
                     tell(source, error)
