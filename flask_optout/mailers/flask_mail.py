@@ -130,7 +130,11 @@ class Cleared(flask_mail.Message):
         if self.has_bad_headers():  # such as a subject that is folded at LF alone
             self.subject: str = unfolded(letter.subject)
         with serialising():
-            self._bytes = super().as_bytes()
+            try:
+                self._bytes = super().as_bytes()
+            except UnicodeError:  # the footer may be in another script
+                self.charset: str | None = "utf-8"
+                self._bytes = super().as_bytes()
 
     def as_bytes(self) -> bytes:
         return self._bytes
