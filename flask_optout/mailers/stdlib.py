@@ -76,7 +76,11 @@ def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
     ready = _Cleared()
     policy: Any = invitation.policy.clone(linesep="\r\n")  # as mail servers and vendors' raw calls want it
     vars(ready).update(vars(invitation), policy=policy)
-    ready.set_payload(copy.deepcopy(invitation.get_payload()))
+    if ready.is_multipart():
+        ready.set_payload(copy.deepcopy(ready.get_payload()))
+    for inner in ready.walk():
+        if isinstance(inner, Invitation):  # a parser makes the parts of the class of the whole
+            inner.__class__ = EmailMessage  # type: ignore[assignment]
     for name in ("Cc", "Bcc", "Message-ID"):  # each leaves the invitation its own list of headers
         del ready[name]
     _address(ready, letter, policy)
@@ -87,8 +91,7 @@ def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
         part = _body(ready, kind)
         if content and part is not None and content != _text(part):
             _replace(part, kind, content)
-    if "Content-Language" in letter.headers:  # after the parts, of which the message itself may be one
-        del ready["Content-Language"]
+    if "Content-Language" in letter.headers and "Content-Language" not in ready:
         ready["Content-Language"] = letter.headers["Content-Language"]
     finish(ready)
     with serialising():
@@ -125,7 +128,8 @@ def _replace(part: Message, kind: str, content: str) -> None:
         part.set_payload(content, charset)
         return
     kept = [(name, value) for name, value in part.items() if re.match("content-(?!type|transfer)", name, re.I)]
-    params = {name: value for name, value in part["Content-Type"].params.items() if name != "charset"}
+    params = dict(part["Content-Type"].params) if "Content-Type" in part else {}
+    params.pop("charset", None)
     part.set_content(content, kind, charset, None if encoding == "7bit" else encoding, params=params)
     for name, value in kept:
         part[name] = value
@@ -180,7 +184,7 @@ def _content(message: Message, kind: str) -> str | None:
         raise InvitationError(
             "An invitation has a body part that cannot be read as text.",
             "The link must be visible in the message itself.",
-            "Set the body with set_content() and a charset that Python knows.",
+            "Set the body with set_content() in UTF-8, as it does by itself.",
         ) from None
 
 
@@ -203,4 +207,4 @@ def _is_attachment(part: Message) -> bool:
 
 def _text(part: Message) -> str | None:
     content = part.get_payload(decode=True)
-    return content.decode(part.get_content_charset("ascii"), "replace") if isinstance(content, bytes) else None
+    return content.decode(part.get_content_charset("ascii")) if isinstance(content, bytes) else None
