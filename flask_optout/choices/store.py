@@ -212,6 +212,8 @@ def _sharing(engine: sa.Engine, driver: Any) -> Iterator[sa.Connection]:
     dialect.do_commit = dialect.do_rollback = lambda connection: None
     pool = StaticPool(lambda: driver, reset_on_return=None, dialect=dialect)
     with _silent(sa.Engine(pool, dialect, engine.url)).connect() as connection:
+        if schemas := engine.get_execution_options().get("schema_translate_map"):
+            connection.execution_options(schema_translate_map=schemas)
         yield connection
 
 
