@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import smtplib
 from collections.abc import Iterable
 from contextlib import ExitStack, closing, nullcontext
@@ -134,6 +135,9 @@ class Cleared(mailman_library.EmailMultiAlternatives):
                 bodies[places[kind]] = text, bodies[places[kind]][1]
         own = {"content_subtype": source.content_subtype, "body": bodies[0][0], "alternatives": bodies[1:]}
         self.__dict__.update(vars(source), cc=[], bcc=[], subject=letter.subject, **own)
+        self.attachments: list[Any] = [
+            copy.deepcopy(part) if isinstance(part, MIMEBase) else part for part in self.attachments
+        ]
         self.extra_headers: dict[str, str] = dict(letter.headers)
         if letter.message_id:
             self.extra_headers["Message-ID"] = letter.message_id

@@ -12,6 +12,7 @@ from email.message import EmailMessage, Message, MIMEPart
 from email.policy import EmailPolicy
 from email.utils import getaddresses
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any, NoReturn, cast
 
 from ..addresses import Recipient, unfolded, unquoted
@@ -51,8 +52,15 @@ def send_invitations(
 ) -> None:
     """As :meth:`flask_optout.OptOut.send_invitations`."""
     method: Any = send
+    options: set[str] = set()
     while isinstance(method, partial):  # such as one with options for the mail server
-        method = method.func
+        method, options = method.func, options | set(method.keywords)
+    if iscoroutinefunction(method) or "to_addrs" in options:
+        raise InvitationError(
+            "The function that hands off invitations is async, or names recipients of its own.",
+            "Nobody would await it, or a mail would reach somebody else than was checked.",
+            "Give a plain function of one message, which sends it to the address in To.",
+        )
     smtp = getattr(method, "__self__", None)
 
     def leave(message: EmailMessage, clear: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.mime.text import MIMEText
 from typing import Any
 
 import pytest
@@ -105,6 +106,14 @@ def test_a_footer_in_another_script_than_the_charsets_leaves_in_utf_8(host: Host
     assert [part.get_content_charset() for part in parts] == ["utf-8", "utf-8"]
     assert all("„Kamera“ ☃" in part.get_payload(decode=True).decode() for part in parts)
     assert source.encoding == charset
+
+
+def test_a_part_that_the_host_has_made_is_left_as_it_is(mail: Mail) -> None:
+    part = MIMEText("x" * 999)
+    before = part.as_bytes()
+    source = invitation(attachments=[part])
+    assert "quoted-printable" in left(mail, source).message().as_string()
+    assert part.as_bytes() == before and source.attachments == [part]
 
 
 def test_what_leaves_is_a_message_of_its_own(host: Host, mail: Mail) -> None:

@@ -88,6 +88,20 @@ def test_what_sends_by_smtp_is_rehearsed_also_with_options_of_its_own(host: Host
     assert len(smtp.received) == 1
 
 
+async def asynchronous(message: EmailMessage) -> None:
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    "send", [asynchronous, partial(asynchronous), partial(Server().send_message, to_addrs=["bob@example.org"])]
+)
+def test_a_function_that_sends_nothing_or_to_somebody_else_is_refused(
+    host: Host, send: Callable[[EmailMessage], Any]
+) -> None:
+    with pytest.raises(InvitationError, match="async, or names recipients"):
+        send_invitations([invitation()], send)
+
+
 @pytest.mark.parametrize("serialise", [str, bytes, EmailMessage.as_string, EmailMessage.as_bytes])
 def test_an_invitation_refuses_to_be_serialised(serialise: Callable[[EmailMessage], Any]) -> None:
     with pytest.raises(NotGated):
