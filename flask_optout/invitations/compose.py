@@ -192,8 +192,7 @@ def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
             raise _misaddressed(f"An invitation has a {name}.")
     if len(recipients := [*(draft.recipients or ())]) != 1:
         raise _misaddressed(f"An invitation has {len(recipients)} recipients.")
-    recipient = _text_of(recipients[0])
-    address = parse(recipient)
+    address = parse(recipient := _text_of(recipients[0]))
     if not (draft.smtputf8 or address.deliverable.isascii()):
         raise AddressError(
             "A recipient has a character outside ASCII before the @, which takes SMTPUTF8 (RFC 6531).",
@@ -221,8 +220,8 @@ def _text_of(value: Any) -> Any:
 def _checked(draft: Draft) -> Draft:
     """The draft with plain strings for lazy ones, and the headers that its letters get beside ours."""
     fields = {name: _text_of(getattr(draft, name)) for name in ("subject", "text", "html", "sender", "reply_to")}
-    texts = [fields["text"] or "", fields["html"] or ""]
-    if not any(texts) or not all(isinstance(text, str) for text in texts):
+    texts = [each for each in (fields["text"], fields["html"]) if each]
+    if not texts or not all(isinstance(each, str) for each in texts):
         raise InvitationError(
             "An invitation has neither a text nor an html part, or one that is not a string.",
             "The link must be visible in the message itself.",
