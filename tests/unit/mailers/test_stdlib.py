@@ -93,7 +93,7 @@ async def asynchronous(message: EmailMessage) -> None:
 
 
 @pytest.mark.parametrize(
-    "send", [asynchronous, partial(asynchronous), partial(Server().send_message, to_addrs=["bob@example.org"])]
+    "send", [asynchronous, partial(asynchronous), partial(smtplib.SMTP().send_message, to_addrs=["bob@example.org"])]
 )
 def test_a_function_that_sends_nothing_or_to_somebody_else_is_refused(
     host: Host, send: Callable[[EmailMessage], Any]
