@@ -25,8 +25,9 @@ DOT_ATOM_INTL = re.compile(rf"[{ATEXT}\u0080-\U0010ffff]+(?:\.[{ATEXT}\u0080-\U0
 PLAIN = re.compile(rf"({DOT_ATOM.pattern})@([A-Za-z0-9.-]+)")
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 MAILBOX = re.compile(rf'((?:{QUOTED.pattern}|[^<>"()])*)(?:<((?:{QUOTED.pattern}|[^<>"()])*)>\s*)?', re.DOTALL)
-#: Control characters and whatever else ends a header line for some program; a tab is allowed.
-CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+#: Control characters and whatever else ends a header line for some program, but for a tab; and lone surrogates,
+#: which no charset and no database has.
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 #: RFC 2047 section 2, as leniently as any program reads it.
 ENCODED_WORD = re.compile(r"=\?([^?]*)\?([bq])\?(.*?)\?=", re.IGNORECASE | re.DOTALL)
 #: RFC 5321 section 4.5.3.1.3: a path of 256 octets, less its angle brackets.
@@ -193,7 +194,7 @@ def unfolded(value: object, may_be_folded: bool = True) -> str:
     """A header value on one line; folded ones are legal (RFC 5322 section 2.2.3), other line breaks are not.
 
     :raises InvitationError: when it is not a string, or when it, or an encoded word in it, holds a line break or
-        another control character.
+        another control character or a lone surrogate.
     """
     if isinstance(value, str):
         line = re.sub(r"\r?\n(?=[ \t]+\S)", "", value)
@@ -202,7 +203,7 @@ def unfolded(value: object, may_be_folded: bool = True) -> str:
     raise InvitationError(
         "A header of an invitation is not a string on one line.",
         "What follows a line break would become a header of its own.",
-        "Remove line breaks and control characters from the subject, the names and the headers.",
+        "Remove line breaks, control characters and lone surrogates from the subject, the names and the headers.",
     )
 
 

@@ -122,7 +122,15 @@ class State:
     def engine(self) -> sa.Engine:
         """The engine of the tables; a session finds none for tables without a mapped class."""
         db, bind_key = self.hooks.db, self.hooks.bind_key
-        return db.engine if bind_key is None else db.engines[bind_key]
+        try:
+            return db.engine if bind_key is None else db.engines[bind_key]
+        except KeyError:
+            raise ConfigurationError(
+                "The database of Flask-OptOut's tables is not configured.",
+                "Nobody can tell who opted out, so no invitation leaves and no choice is recorded.",
+                "Set SQLALCHEMY_DATABASE_URI or, for OptOut(db, bind_key=...), this key in SQLALCHEMY_BINDS; with "
+                "Flask-SQLAlchemy-Lite, SQLALCHEMY_ENGINES has both.",
+            ) from None
 
     def session(self) -> Session | None:
         """The host's session, if it has begun one."""

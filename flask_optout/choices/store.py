@@ -22,8 +22,7 @@ Work = Callable[[sa.Connection], T]
 Read = Callable[[Work[Any]], Any]
 
 #: Serialization failures and deadlocks, as SQLSTATE (ISO 9075-2) and as MariaDB and MySQL number them.
-CONFLICT_STATES = {"40001", "40P01"}
-CONFLICT_NUMBERS = {1020, 1213}
+CONFLICTS = {"40001", "40P01", 1020, 1213}
 #: Seconds for which a transaction that met a conflict is tried again.
 RETRY_SECONDS = 2.0
 
@@ -213,6 +212,8 @@ def _sharing(engine: sa.Engine, driver: Any) -> Iterator[sa.Connection]:
     dialect.do_commit = dialect.do_rollback = lambda connection: None
     pool = StaticPool(lambda: driver, reset_on_return=None, dialect=dialect)
     with _silent(sa.Engine(pool, dialect, engine.url)).connect() as connection:
+        if schemas := engine.get_execution_options().get("schema_translate_map"):
+            connection.execution_options(schema_translate_map=schemas)
         yield connection
 
 
@@ -242,18 +243,25 @@ def _retried(attempt: Callable[[], T]) -> T:
 
 def _is_conflict(error: DBAPIError) -> bool:
     original = error.orig
-    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    name = getattr(original, "sqlite_errorname", "")
-    number = original.args[0] if original is not None and original.args else None
-    return state in CONFLICT_STATES or name.startswith("SQLITE_BUSY") or number in CONFLICT_NUMBERS
+    code = original.args[0] if original is not None and original.args else None
+    codes = getattr(original, "sqlstate", None), getattr(original, "pgcode", None), _of_pg8000(code, "C")
+    return not CONFLICTS.isdisjoint(codes) or getattr(original, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+
+
+def _of_pg8000(said: Any, field: str) -> Any:
+    """A field of the dict that pg8000 raises; what other drivers raise as it is."""
+    return said.get(field) if isinstance(said, dict) else said
 
 
 @contextmanager
 def _reported(engine: sa.Engine) -> Iterator[None]:
-    """Turn errors of the database and its driver into StoreUnavailable; not chained, as they show parameters."""
+    """Turn errors of the database and its driver into StoreUnavailable; not chained, as they show parameters.
+
+    A ValueError is raised for what the driver cannot write, such as a letter that the database's charset lacks.
+    """
     try:
         yield
-    except (SQLAlchemyError, OSError, engine.dialect.loaded_dbapi.Error) as error:
+    except (SQLAlchemyError, OSError, ValueError, engine.dialect.loaded_dbapi.Error) as error:
         raise StoreUnavailable(
             f"The database could not be used ({_reason(error)}).",
             "Nobody can tell who opted out, so no invitation leaves and no choice is recorded.",
@@ -265,6 +273,6 @@ def _reported(engine: sa.Engine) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     original = getattr(error, "orig", None) or error
     number, *rest = original.args or ("",)
-    text = str(rest[0] if isinstance(number, int) and rest else number).strip().partition("\n")[0]
+    text = str(rest[0] if isinstance(number, int) and rest else _of_pg8000(number, "M")).strip().partition("\n")[0]
     # Some databases quote the values that they refuse, and an address may be among them.
     return type(original).__name__ if "@" in text or not text else f"{type(original).__name__}: {text[:200]}"

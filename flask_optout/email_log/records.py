@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from ..addresses import Address
+from ..addresses import CONTROL, Address
 from ..choices.store import KeyTaken, Store, insert
 from .tables import ADDRESS_SIZE, NAME_SIZE, LogTables
 
@@ -237,6 +237,7 @@ def reason(error: BaseException) -> str:
 def _row(outgoing: Outgoing) -> dict[str, Any]:
     links, address = outgoing.links, outgoing.address
     subject, mailbox = masked(outgoing.subject, links), address.canonical[:ADDRESS_SIZE]
+    names = (" ".join(CONTROL.sub(" ", str(name)).split()) for name in outgoing.attachments if name)
     headers = [
         f"{name}: {SLOT if name.lower() == PERSONAL_HEADER else masked(value, links)}"
         for name, value in outgoing.headers
@@ -249,7 +250,7 @@ def _row(outgoing: Outgoing) -> dict[str, Any]:
         "name": address.name,
         "domain": mailbox.rpartition("@")[2],
         "words": folded(f"{address.name} {mailbox} {_in_its_script(address)} {subject} {outgoing.opportunity}"),
-        "attachments": masked("\n".join(" ".join(str(name).split()) for name in outgoing.attachments if name), links),
+        "attachments": masked("\n".join(names), links),
         "message_id": outgoing.message_id,
         "headers": "\n".join(headers),
         "text": None if outgoing.text is None else cut(outgoing.text, links[0]),

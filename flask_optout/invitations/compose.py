@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,7 +57,7 @@ def not_gated(mend: str) -> NotGated:
 class Draft:
     """An invitation as a host wrote it, whatever the mail library; its strings may be lazy."""
 
-    recipients: Sequence[Recipient]
+    recipients: Iterable[Recipient]
     opportunity: str
     subject: str
     text: str | None
@@ -190,10 +190,9 @@ def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
             raise _misaddressed(f"The {name} of an invitation is a string, and not a list of addresses.")
         if people and name != "recipients":
             raise _misaddressed(f"An invitation has a {name}.")
-    if (number := len(draft.recipients or ())) != 1:
-        raise _misaddressed(f"An invitation has {number} recipients.")
-    recipient = _text_of(draft.recipients[0])
-    address = parse(recipient)
+    if len(recipients := [*(draft.recipients or ())]) != 1:
+        raise _misaddressed(f"An invitation has {len(recipients)} recipients.")
+    address = parse(recipient := _text_of(recipients[0]))
     if not (draft.smtputf8 or address.deliverable.isascii()):
         raise AddressError(
             "A recipient has a character outside ASCII before the @, which takes SMTPUTF8 (RFC 6531).",
@@ -221,11 +220,12 @@ def _text_of(value: Any) -> Any:
 def _checked(draft: Draft) -> Draft:
     """The draft with plain strings for lazy ones, and the headers that its letters get beside ours."""
     fields = {name: _text_of(getattr(draft, name)) for name in ("subject", "text", "html", "sender", "reply_to")}
-    if not (fields["text"] or fields["html"]):
+    texts = [each for each in (fields["text"], fields["html"]) if each]
+    if not texts or not all(isinstance(each, str) for each in texts):
         raise InvitationError(
-            "An invitation has neither a text nor an html part.",
+            "An invitation has neither a text nor an html part, or one that is not a string.",
             "The link must be visible in the message itself.",
-            "Give it a body, an html part, or both.",
+            "Give it a body, an html part, or both; bytes have a decode() method.",
         )
     unfolded(fields["subject"])
     if draft.opportunity == ALL:

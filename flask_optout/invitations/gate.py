@@ -75,7 +75,7 @@ class Gate:
         :raises Exception: that of the one source, when there is no other; or what ``on_error`` raises, at once.
         """
         failures = Failures(on_error)
-        ready: list[tuple[S, Letter, M]] = []
+        ready: list[tuple[S, Outgoing, M]] = []
         flush, number = partial(self._hand_off, ready, leave, failures.tell), 0
         for source in _pulled(sources, flush):
             number += 1
@@ -83,7 +83,7 @@ class Gate:
                 said = draft(source)
                 if said is not None:
                     letter = self.composer.letter(said)
-                    ready.append((source, letter, make(source, letter)))
+                    ready.append((source, _outgoing(letter), make(source, letter)))
             except Exception as error:
                 failures.tell(source, error)
                 continue
@@ -95,16 +95,16 @@ class Gate:
         return failures.all_but_those(number)
 
     def _hand_off(
-        self, ready: list[tuple[S, Letter, M]], leave: Callable[[S | M, bool], object], tell: OnError
+        self, ready: list[tuple[S, Outgoing, M]], leave: Callable[[S | M, bool], object], tell: OnError
     ) -> None:
         if not ready:
             return
         rows: deque[int] = deque()
-        with ExitStack() as held:
-            held.callback(ready.clear)
-            held.callback(self._forget, rows)
+        with ExitStack() as stack, ExitStack() as held:
+            stack.callback(ready.clear)
+            stack.callback(self._forget, rows)
             try:
-                rows += self.log.record([_outgoing(letter) for _, letter, _ in ready])
+                rows += self.log.record([outgoing for _, outgoing, _ in ready])
                 # A connection that is held costs more than one look.
                 looking = self.choices.looking() if len(ready) > 1 else nullcontext(self.choices.muted)
                 muted = held.enter_context(looking)
@@ -112,11 +112,13 @@ class Gate:
                 for source, _, _ in ready:
                     tell(source, error)
                 return
-            for source, letter, message in ready:
+            for source, outgoing, message in ready:
                 row = rows.popleft()
                 try:
-                    leave(message, not muted(letter.address, letter.opportunity))
+                    leave(message, not muted(outgoing.address, outgoing.opportunity))
                 except Exception as error:
+                    held.close()  # as the pool may have no other connection
+                    muted = self.choices.muted
                     with suppress(StoreUnavailable):
                         self.log.record_failure(row, error)
                     tell(source, error)

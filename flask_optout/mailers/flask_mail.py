@@ -130,7 +130,11 @@ class Cleared(flask_mail.Message):
         if self.has_bad_headers():  # such as a subject that is folded at LF alone
             self.subject: str = unfolded(letter.subject)
         with serialising():
-            self._bytes = super().as_bytes()
+            try:
+                self._bytes = super().as_bytes()
+            except UnicodeError:  # the footer may be in another script
+                self.charset: str | None = "utf-8"
+                self._bytes = super().as_bytes()
 
     def as_bytes(self) -> bytes:
         return self._bytes
@@ -168,5 +172,15 @@ def _draft(message: flask_mail.Message) -> Draft | None:
         language=message.language,
         cc=message.cc,
         bcc=message.bcc,
-        attachments=[attachment.filename or "" for attachment in message.attachments],
+        attachments=_names(message),
     )
+
+
+def _names(message: flask_mail.Message) -> list[str]:
+    """The names of the files; an InvitationError where a string of a part would start a header of its own."""
+    said = [*message.alts]
+    for file in message.attachments:
+        said += [file.filename or "", file.content_type, file.disposition, *file.headers, *file.headers.values()]
+    for value in said:
+        unfolded(str(value))
+    return [file.filename or "" for file in message.attachments]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import smtplib
 from collections.abc import Iterable
 from contextlib import ExitStack, closing, nullcontext
@@ -72,7 +73,8 @@ class _GatedBackend:
                     self._rehearsal.enter_context(rehearsing(smtp))
                     silent += send([message]) == 0
 
-        with closing(self) if self.open() else nullcontext():
+        # The lock by which a backend lets threads share it; a rehearsal must not meet another thread's send.
+        with getattr(self, "_lock", nullcontext()), closing(self) if self.open() else nullcontext():
             # An SMTP backend may have failed to open, silently; then none is sent, muted or not.
             if getattr(self, "connection", True) is None:
                 return 0
@@ -126,11 +128,16 @@ class Cleared(mailman_library.EmailMultiAlternatives):
     """The message that leaves. One that cannot be built fails as it is made, before the gate is asked."""
 
     def __init__(self, source: mailman_library.EmailMessage, letter: Letter) -> None:
-        kind, others = source.content_subtype, getattr(source, "alternatives", [])
-        body = (letter.html if kind == "html" else letter.text) or ""
-        alternatives = [(letter.html if of == "text/html" else part, of) for part, of in others]
-        self.__dict__.update(vars(source), cc=[], bcc=[], subject=letter.subject, content_subtype=kind, body=body)
-        self.alternatives = alternatives
+        bodies = _bodies(source)
+        places = {_kind(of): place for place, (_, of) in enumerate(bodies)}
+        for kind, text in (("text/plain", letter.text), ("text/html", letter.html)):
+            if text:
+                bodies[places[kind]] = text, bodies[places[kind]][1]
+        own = {"content_subtype": source.content_subtype, "body": bodies[0][0], "alternatives": bodies[1:]}
+        self.__dict__.update(vars(source), cc=[], bcc=[], subject=letter.subject, **own)
+        self.attachments: list[Any] = [
+            copy.deepcopy(part) if isinstance(part, MIMEBase) else part for part in self.attachments
+        ]
         self.extra_headers: dict[str, str] = dict(letter.headers)
         if letter.message_id:
             self.extra_headers["Message-ID"] = letter.message_id
@@ -141,16 +148,34 @@ class Cleared(mailman_library.EmailMultiAlternatives):
         self.to: list[str] = [proved(spellings, spell, letter.address)]
         mailman_library.sanitize_address(self.from_email, encoding)  # else it fails only as the mail leaves
         with serialising():
-            self._built = super().message()
-            finish(self._built)
-            self._built.as_bytes()
+            try:
+                self._built = self._serialised()
+            except UnicodeError:  # the footer may be in another script
+                self.encoding = "utf-8"
+                self._built = self._serialised()
+
+    def _serialised(self) -> Any:
+        message = super().message()
+        finish(message)
+        message.as_bytes()
+        return message
 
     def message(self) -> Any:
         return self._built
 
 
+def _bodies(message: mailman_library.EmailMessage) -> list[tuple[Any, str]]:
+    """The body and its alternatives, each with its type; of several of one type, mail programs show the last."""
+    return [(message.body, f"text/{message.content_subtype}"), *getattr(message, "alternatives", [])]
+
+
+def _kind(of: str) -> str:
+    """A type without its parameters."""
+    return of.partition(";")[0].strip().lower()
+
+
 def _texts(message: mailman_library.EmailMessage) -> list[object]:
-    return [message.body, *(part for part, _ in getattr(message, "alternatives", []))]
+    return [text for text, _ in _bodies(message)]
 
 
 def rehearse(message: Cleared) -> None:
@@ -166,15 +191,15 @@ def rehearse(message: Cleared) -> None:
 def _draft(source: mailman_library.EmailMessage) -> Draft | None:
     if not isinstance(source, Invitation):
         return None
-    parts = {kind: part for part, kind in getattr(source, "alternatives", [])} | {source.content_subtype: source.body}
+    parts = {_kind(of): part for part, of in _bodies(source)}
     return Draft(
         recipients=source.to,
         opportunity=source.opportunity,
         subject=source.subject,
-        text=parts.get("plain"),
-        html=parts.get("text/html", parts.get("html")),
+        text=parts.get("text/plain"),
+        html=parts.get("text/html"),
         sender=source.from_email,
-        reply_to=", ".join(source.reply_to) or None,
+        reply_to=", ".join(map(str, source.reply_to or ())) or None,
         headers=source.extra_headers,
         smtputf8=False,
         language=source.language,

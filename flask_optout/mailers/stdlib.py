@@ -12,6 +12,7 @@ from email.message import EmailMessage, Message, MIMEPart
 from email.policy import EmailPolicy
 from email.utils import getaddresses
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any, NoReturn, cast
 
 from ..addresses import Recipient, unfolded, unquoted
@@ -51,8 +52,15 @@ def send_invitations(
 ) -> None:
     """As :meth:`flask_optout.OptOut.send_invitations`."""
     method: Any = send
+    options: set[str] = set()
     while isinstance(method, partial):  # such as one with options for the mail server
-        method = method.func
+        method, options = method.func, options | set(method.keywords)
+    if iscoroutinefunction(method) or "to_addrs" in options:
+        raise InvitationError(
+            "The function that hands off invitations is async, or names recipients of its own.",
+            "Nobody would await it, or a mail would reach somebody else than was checked.",
+            "Give a plain function of one message, which sends it to the address in To.",
+        )
     smtp = getattr(method, "__self__", None)
 
     def leave(message: EmailMessage, clear: bool) -> None:
@@ -76,7 +84,11 @@ def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
     ready = _Cleared()
     policy: Any = invitation.policy.clone(linesep="\r\n")  # as mail servers and vendors' raw calls want it
     vars(ready).update(vars(invitation), policy=policy)
-    ready.set_payload(copy.deepcopy(invitation.get_payload()))
+    if ready.is_multipart():
+        ready.set_payload(copy.deepcopy(ready.get_payload()))
+    for inner in ready.walk():
+        if isinstance(inner, Invitation):  # a parser makes the parts of the class of the whole
+            inner.__class__ = EmailMessage  # type: ignore[assignment]
     for name in ("Cc", "Bcc", "Message-ID"):  # each leaves the invitation its own list of headers
         del ready[name]
     _address(ready, letter, policy)
@@ -87,8 +99,7 @@ def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
         part = _body(ready, kind)
         if content and part is not None and content != _text(part):
             _replace(part, kind, content)
-    if "Content-Language" in letter.headers:  # after the parts, of which the message itself may be one
-        del ready["Content-Language"]
+    if "Content-Language" in letter.headers and "Content-Language" not in ready:
         ready["Content-Language"] = letter.headers["Content-Language"]
     finish(ready)
     with serialising():
@@ -125,7 +136,8 @@ def _replace(part: Message, kind: str, content: str) -> None:
         part.set_payload(content, charset)
         return
     kept = [(name, value) for name, value in part.items() if re.match("content-(?!type|transfer)", name, re.I)]
-    params = {name: value for name, value in part["Content-Type"].params.items() if name != "charset"}
+    params = dict(part["Content-Type"].params) if "Content-Type" in part else {}
+    params.pop("charset", None)
     part.set_content(content, kind, charset, None if encoding == "7bit" else encoding, params=params)
     for name, value in kept:
         part[name] = value
@@ -180,7 +192,7 @@ def _content(message: Message, kind: str) -> str | None:
         raise InvitationError(
             "An invitation has a body part that cannot be read as text.",
             "The link must be visible in the message itself.",
-            "Set the body with set_content() and a charset that Python knows.",
+            "Set the body with set_content() in UTF-8, as it does by itself.",
         ) from None
 
 
@@ -203,4 +215,4 @@ def _is_attachment(part: Message) -> bool:
 
 def _text(part: Message) -> str | None:
     content = part.get_payload(decode=True)
-    return content.decode(part.get_content_charset("ascii"), "replace") if isinstance(content, bytes) else None
+    return content.decode(part.get_content_charset("ascii")) if isinstance(content, bytes) else None

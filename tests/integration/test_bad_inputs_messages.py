@@ -9,6 +9,7 @@ from typing import Any
 import flask_mail
 import pytest
 from flask.testing import FlaskClient
+from flask_mail import Attachment
 
 from flask_optout import InvitationError, OptOutError
 from tests.support.hosts import Host, Mailbox, say
@@ -46,6 +47,12 @@ REFUSED: dict[str, dict[str, Any]] = {
     "List-Id": {"extra_headers": {"List-Id": "<x.example.org>"}},
     "neither": {"body": None, "html": None},
     "empty": {"body": "", "html": ""},
+    "the name of a file": {"attachments": [Attachment("a\r\nX-A: b.pdf", "application/pdf", b"x")]},
+    "the type of a file": {"attachments": [Attachment("a.pdf", "application/pdf\nX-A: b", b"x")]},
+    "the place of a file": {"attachments": [Attachment("a.pdf", "application/pdf", b"x", "inline\nX-A: b")]},
+    "a header of a file": {"attachments": [Attachment("a.pdf", "application/pdf", b"x", None, {"X": "a\nX-A: b"})]},
+    "a header's name of a file": {"attachments": [Attachment("a.pdf", "a/b", b"x", None, {"X\nX-A": "b"})]},
+    "the type of an alternative": {"alts": {"html": "<p>Hi</p>", "calendar\nX-A: b": "BEGIN:VCALENDAR"}},
     "no sender": {"sender": None},
 }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import smtplib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email.generator import BytesGenerator
 from typing import Any
 
@@ -223,3 +225,30 @@ def test_options_that_the_server_refuses_fail_for_everybody_alike(make: MakeHost
             with pytest.raises(smtplib.SMTPException):
                 host.mail.send(host.invitation(mail_options=["NONSENSE=1"]))
     assert errors[0] is not None and errors[0] == errors[1]
+
+
+class Slow(Mailbox):
+    """A mail server that takes its time over each recipient."""
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        await asyncio.sleep(0.01)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+
+def test_threads_that_share_a_connection_send_to_nobody_who_is_muted_and_to_everybody_else(make: MakeHost) -> None:
+    people = [f"{name}{number}@example.org" for number in range(10) for name in ("open", "muted")]
+    with smtp_server(Slow) as server:
+        host = make(MAIL_SERVER=server.host, MAIL_PORT=server.port)
+        with host.app.app_context():
+            for person in people[1::2]:
+                say(host, True, person)
+            connection = Mail(host.app).get_connection()
+
+            def invite(to: str) -> Any:
+                with host.app.app_context():
+                    return connection.send_messages([FlaskMailman().invitation(host, Wanted([to]))])
+
+            with connection, ThreadPoolExecutor(4) as threads:
+                assert list(threads.map(invite, people)) == [1] * len(people)
+    assert sorted(mail.rcpt_to for mail in server.received) == [[person] for person in people[::2]]

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
 
-from flask_optout import ConfigurationError
+from flask_optout import ConfigurationError, OptOut
 from flask_optout.errors import BadToken
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
+from tests.support.hosts import BASE_URL, KEY
 
 
 def test_an_app_without_optout_sends_nothing_and_says_what_to_call() -> None:
     with Flask("bare").app_context(), pytest.raises(ConfigurationError, match=r"Call optout\.init_app"):
         current_state()
+
+
+@pytest.mark.parametrize(
+    ("config", "bind_key"),
+    [
+        ({"SQLALCHEMY_DATABASE_URI": "sqlite://"}, "other"),
+        ({"SQLALCHEMY_BINDS": {"other": "sqlite://"}}, None),
+    ],
+)
+def test_a_database_that_is_not_configured_is_named(config: dict[str, Any], bind_key: str | None) -> None:
+    app = Flask("host")
+    app.config.update(config, SECRET_KEY=KEY, OPTOUT_BASE_URL=BASE_URL)
+    optout = OptOut(SQLAlchemy(app), app, bind_key=bind_key)
+    with app.app_context(), pytest.raises(ConfigurationError, match="SQLALCHEMY_BINDS"):
+        optout.may_invite("jane@example.org", "beta-42")
 
 
 def test_a_store_without_a_data_key_has_made_no_link_and_gets_none_by_reading_one(make: MakeHost) -> None:

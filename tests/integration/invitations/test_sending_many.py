@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from flask_optout import NotAllSent
@@ -117,6 +118,27 @@ def test_what_on_error_raises_ends_the_run(library: Library, host: Host, smtp: W
         )
     assert [mail.rcpt_to for mail in smtp.received] == [[PEOPLE[0]]]
     assert {row.recipient for row in rows()} == set(PEOPLE[:2]), "the rows of those not begun are removed"
+
+
+def test_a_pool_of_one_connection_is_enough_also_for_what_fails(make: MakeHost, smtp: Watched) -> None:
+    host = make(
+        MAIL_SERVER=smtp.host,
+        MAIL_PORT=smtp.port,
+        SQLALCHEMY_ENGINE_OPTIONS={"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.2},
+    )
+    smtp.refused = {PEOPLE[1], PEOPLE[3]}
+    looked: list[Any] = []
+
+    def look(invitation: Any, error: Exception) -> None:
+        looked.append(host.db.session.scalar(sa.text("SELECT 1")))
+        host.db.session.close()
+
+    with host.app.app_context():
+        say(host, True, PEOPLE[2])
+        host.mail.send_invitations(map(host.invitation, PEOPLE[:5]), on_error=look)
+        assert looked == [1, 1]
+        assert {row.recipient for row in rows() if row.failure} == smtp.refused
+    assert [mail.rcpt_to for mail in smtp.received] == [[PEOPLE[0]], [PEOPLE[4]]]
 
 
 @each_library

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import QueuePool, SingletonThreadPool, StaticPool
 
 from flask_optout import StoreUnavailable
 from flask_optout.choices.store import KeyTaken, Store, insert
@@ -201,4 +202,18 @@ def test_a_key_that_is_taken_is_said_and_the_rows_stay(name: str, tmp_path: Path
     with pytest.raises(KeyTaken):
         store.write(lambda connection: insert(connection, numbered, {"id": 3}, {"id": 1}))
     assert store.read(lambda connection: connection.scalars(sa.select(numbered.c.id)).all()) == [1, 2]
+    engine.dispose()
+
+
+@pytest.mark.parametrize("pool", [StaticPool, SingletonThreadPool, QueuePool])
+def test_a_schema_that_the_host_has_mapped_to_another_is_that_one(pool: Any, tmp_path: Path) -> None:
+    """As a host does that has schemas on its server, and none in its tests."""
+    in_schema = sa.Table("word", sa.MetaData(schema="tenant"), sa.Column("word", sa.String(20)))
+    url = f"sqlite:///{tmp_path / 'host.db'}" if pool is QueuePool else "sqlite://"
+    engine = sa.create_engine(url, poolclass=pool, execution_options={"schema_translate_map": {"tenant": None}})
+    in_schema.create(engine)
+    store = Store(lambda: engine, lambda: None)
+    for call in (store.write, store.record):
+        call(lambda connection: connection.execute(in_schema.insert().values(word="ours")))
+    assert store.read(lambda connection: connection.execute(sa.select(in_schema)).all()) == [("ours",)] * 2
     engine.dispose()

@@ -32,6 +32,19 @@ def test_an_error_of_the_database_names_no_address_and_no_parameter(shared: Shar
         assert "jane" not in str(failed.value) and failed.value.__cause__ is None
 
 
+@pytest.mark.parametrize(
+    "error", [UnicodeEncodeError("latin-1", "jane@example.org \u2603", 17, 18, ""), ValueError("a literal with NUL")]
+)
+def test_a_value_that_the_driver_cannot_write_is_an_error_of_the_database(shared: Shared, error: Exception) -> None:
+    def fail(connection: sa.Connection) -> None:
+        raise error
+
+    for call in (shared.store.read, shared.store.write, shared.store.record):
+        with pytest.raises(StoreUnavailable, match=type(error).__name__) as failed:
+            call(fail)
+        assert "jane" not in str(failed.value) and failed.value.__cause__ is None
+
+
 def test_a_value_that_a_database_quotes_is_left_out(shared: Shared) -> None:
     def fail(connection: sa.Connection) -> None:
         raise sa.exc.DataError("INSERT", {}, sqlite3.DataError("bad value 'jane@example.org'"))
@@ -51,6 +64,7 @@ class Conflict(Exception):
 CONFLICTS = {
     "a PostgreSQL deadlock": Conflict("deadlock", sqlstate="40P01"),
     "a PostgreSQL serialization failure": Conflict("serialize", pgcode="40001"),
+    "a PostgreSQL deadlock, said by pg8000": Conflict({"S": "ERROR", "C": "40P01", "M": "deadlock detected"}),
     "a MariaDB deadlock": Conflict(1213, "Deadlock found"),
     "a MariaDB snapshot conflict": Conflict(1020, "Record has changed"),
     "SQLite busy": Conflict("database is locked", sqlite_errorname="SQLITE_BUSY"),

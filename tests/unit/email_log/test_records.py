@@ -110,12 +110,18 @@ def test_it_comes_back_as_it_was_with_slots_for_links(log: EmailLog) -> None:
     headers = [("Reply-To", "a@x.org"), ("List-Unsubscribe", "<https://x/1>"), ("X-Link", f"see {LINK}")]
     text = f"Come: {LINK}"
     id = record(
-        log, ("Jane", "Jane@X.org"), headers=headers, text=text, html=None, links=(LINK,), attachments=["a\nb"]
+        log,
+        ("Jane", "Jane@X.org"),
+        headers=headers,
+        text=text,
+        html=None,
+        links=(LINK,),
+        attachments=["a\nb\0c\udcff"],
     )
     email = log.get(id)
     assert email is not None and log.get(id + 1) is None
     assert (email.name, email.recipient, email.mailbox) == ("Jane", "Jane@x.org", "jane@x.org")
-    assert (email.text, email.html, email.attachments) == (f"Come: {SLOT}", None, "a b")
+    assert (email.text, email.html, email.attachments) == (f"Come: {SLOT}", None, "a b c")
     assert email.headers == f"Reply-To: a@x.org\nList-Unsubscribe: {SLOT}\nX-Link: see {SLOT}"
     assert [email.header(name) for name in ("reply-to", "X-LINK", "X-None")] == ["a@x.org", f"see {SLOT}", None]
     assert (email.failure, email.time) == (None, time_of(id))

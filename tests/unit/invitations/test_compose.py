@@ -137,6 +137,12 @@ def refused(**changes: Any) -> InvitationError:
         {"text": "", "html": ""},
         {"subject": "Join\nBcc: e@y.org"},
         {"subject": None},
+        {"text": b"Come."},
+        {"html": b"<p>Come.</p>"},
+        {"text": 5},
+        {"text": "Come.", "html": ["<p>Come.</p>"]},
+        *({name: "a \udcff"} for name in ("subject", "sender", "reply_to")),
+        {"headers": {"X": "a \udcff"}},
         {"sender": None},
         {"sender": ""},
         {"sender": "team@x.org\nBcc: e@y.org"},
@@ -162,6 +168,8 @@ def test_what_cannot_be_sent_or_would_change_our_headers_is_refused(changes: dic
     [
         ({"recipients": []}, "An invitation has 0 recipients."),
         ({"recipients": "jane@x.org"}, "The recipients of an invitation is a string, and not a list of addresses."),
+        ({"recipients": iter([])}, "An invitation has 0 recipients."),
+        ({"recipients": {"jane@x.org", "kofi@x.org"}}, "An invitation has 2 recipients."),
         ({"recipients": ["jane@x.org", "kofi@x.org"]}, "An invitation has 2 recipients."),
         ({"recipients": ["jane@x.org", "jane@x.org"]}, "An invitation has 2 recipients."),
         ({"cc": ["kofi@x.org"]}, "An invitation has a cc."),
@@ -173,6 +181,15 @@ def test_what_cannot_be_sent_or_would_change_our_headers_is_refused(changes: dic
 def test_other_recipients_than_one_are_refused_and_counted(changes: dict[str, Any], said: str) -> None:
     error = refused(**changes)
     assert error.what == said and "Make one Invitation for each" in error.mend
+
+
+@pytest.mark.parametrize(
+    "one",
+    [("jane@x.org",), {"jane@x.org"}, {"jane@x.org": 1}.keys(), iter(["jane@x.org"])],
+    ids=lambda one: type(one).__name__,
+)
+def test_the_one_recipient_stands_in_any_collection(one: Any) -> None:
+    assert letter(recipients=one).address.deliverable == "jane@x.org"
 
 
 def test_a_library_without_smtputf8_refuses_what_it_cannot_deliver() -> None:

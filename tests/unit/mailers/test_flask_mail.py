@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from email import message_from_bytes
 from typing import Any
 
 import flask_mail
@@ -66,6 +67,23 @@ def test_nobody_gets_a_copy(host: Host, name: str) -> None:
 def test_an_address_that_the_library_cannot_deliver_to_is_refused(host: Host) -> None:
     with pytest.raises(AddressError, match="SMTPUTF8"):
         host.mail.send(host.invitation("jané@example.org"))
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "us-ascii", "koi8-r", "utf-8", None])
+def test_a_footer_in_another_script_than_the_charsets_leaves_in_utf_8(host: Host, charset: str | None) -> None:
+    host.optout.opportunity_loader(lambda id: {"title": "„Kamera“ ☃"})
+    invitation = host.invitation(charset=charset)
+    message = message_from_bytes(left(host, invitation).as_bytes())
+    parts: list[Any] = [part for part in message.walk() if part.get_content_maintype() == "text"]
+    assert [part.get_content_charset() for part in parts] == ["utf-8", "utf-8"]
+    assert all("„Kamera“ ☃" in part.get_payload(decode=True).decode() for part in parts)
+    assert invitation.charset == charset
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "koi8-r"])
+def test_one_that_the_charset_has_leaves_in_it(host: Host, charset: str) -> None:
+    message = message_from_bytes(left(host, host.invitation(charset=charset)).as_bytes())
+    assert {part.get_content_charset() for part in message.walk()} == {charset, None}
 
 
 def test_what_leaves_is_a_message_of_its_own(host: Host) -> None:

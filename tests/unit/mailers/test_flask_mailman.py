@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from email.mime.text import MIMEText
 from typing import Any
 
 import pytest
+from flask_babel import LazyString
 from flask_mailman import EmailMessage
 
 from flask_optout import AddressError, InvitationError, NotGated
@@ -53,6 +55,65 @@ def test_a_body_of_html_alone_is_the_html_part(host: Host, mail: Mail) -> None:
     alone.content_subtype = "html"
     body = left(mail, alone).body
     assert f'href="{host.optout.link("jane@example.org", "beta-42")}"' in body and body.endswith("</body>")
+
+
+HTML, TEXT = ("<p>Come.</p>", "text/html"), ("Come.", "text/plain")
+#: The type of the body, the alternatives, and the types of the parts that carry the link.
+PARTS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
+    "a text beside a body of html": ("html", [TEXT], ["text/html", "text/plain"]),
+    "two of html": ("plain", [("<p>Old.</p>", "text/html"), HTML], ["text/plain", "text/html"]),
+    "html beside a body of html": ("html", [("<p>New.</p>", "text/html")], ["text/html"]),
+    "a type with parameters": ("plain", [("<p>Come.</p>", "text/html; charset=utf-8")], ["text/plain", "text/html"]),
+    "a type in capitals": ("plain", [("<p>Come.</p>", "TEXT/HTML")], ["text/plain", "text/html"]),
+    "a calendar": ("plain", [HTML, ("BEGIN:VCALENDAR", "text/calendar")], ["text/plain", "text/html"]),
+}
+
+
+@pytest.mark.parametrize("row", PARTS)
+def test_the_last_part_of_each_kind_carries_the_link_and_the_others_stay(host: Host, mail: Mail, row: str) -> None:
+    kind, alternatives, carrying = PARTS[row]
+    source = Invitation("Join us", "Body.", to=["jane@example.org"], opportunity="beta-42", alternatives=alternatives)
+    source.content_subtype = kind
+    link, parts = host.optout.link("jane@example.org", "beta-42"), left(mail, source).message().get_payload()
+    texts = [part.get_payload(decode=True).decode() for part in parts]
+    assert [part.get_content_type() for part, text in zip(parts, texts, strict=True) if link in text] == carrying
+    written = ["Body.", *(text for text, _ in alternatives)]
+    assert all(text.startswith(before) for text, before in zip(texts, written, strict=True))
+    assert sum(text != before for text, before in zip(texts, written, strict=True)) == len(carrying)
+
+
+@pytest.mark.parametrize(
+    ("reply_to", "header"),
+    [
+        ([LazyString(lambda: "help@example.org")], "help@example.org"),
+        (["a@example.org", "Bo <b@example.org>"], "a@example.org, Bo <b@example.org>"),
+        (("a@example.org",), "a@example.org"),
+        (None, None),
+    ],
+)
+def test_replies_go_to_whom_the_library_would_name(mail: Mail, reply_to: Any, header: str | None) -> None:
+    source = invitation()
+    source.reply_to = reply_to
+    assert left(mail, source).message()["Reply-To"] == header
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "us-ascii", "koi8-r", "utf-8"])
+def test_a_footer_in_another_script_than_the_charsets_leaves_in_utf_8(host: Host, mail: Mail, charset: str) -> None:
+    host.optout.opportunity_loader(lambda id: {"title": "„Kamera“ ☃"})
+    source = invitation()
+    source.encoding = charset
+    parts = left(mail, source).message().get_payload()
+    assert [part.get_content_charset() for part in parts] == ["utf-8", "utf-8"]
+    assert all("„Kamera“ ☃" in part.get_payload(decode=True).decode() for part in parts)
+    assert source.encoding == charset
+
+
+def test_a_part_that_the_host_has_made_is_left_as_it_is(mail: Mail) -> None:
+    part = MIMEText("x" * 999)
+    before = part.as_bytes()
+    source = invitation(attachments=[part])
+    assert "quoted-printable" in left(mail, source).message().as_string()
+    assert part.as_bytes() == before and source.attachments == [part]
 
 
 def test_what_leaves_is_a_message_of_its_own(host: Host, mail: Mail) -> None:

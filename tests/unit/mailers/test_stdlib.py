@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Callable
-from email import message_from_string
+from email import message_from_bytes, message_from_string
 from email.message import EmailMessage, Message
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -86,6 +86,20 @@ def test_what_sends_by_smtp_is_rehearsed_also_with_options_of_its_own(host: Host
         say(host, False, to="jane@example.org")
         send_invitations([invitation()], connection.send_message)
     assert len(smtp.received) == 1
+
+
+async def asynchronous(message: EmailMessage) -> None:
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    "send", [asynchronous, partial(asynchronous), partial(smtplib.SMTP().send_message, to_addrs=["bob@example.org"])]
+)
+def test_a_function_that_sends_nothing_or_to_somebody_else_is_refused(
+    host: Host, send: Callable[[EmailMessage], Any]
+) -> None:
+    with pytest.raises(InvitationError, match="async, or names recipients"):
+        send_invitations([invitation()], send)
 
 
 @pytest.mark.parametrize("serialise", [str, bytes, EmailMessage.as_string, EmailMessage.as_bytes])
@@ -175,6 +189,46 @@ def test_nobody_gets_a_copy(host: Host, name: str) -> None:
 def test_other_recipients_than_one_are_refused(host: Host, to: str) -> None:
     with pytest.raises((AddressError, InvitationError)):
         left(invitation(To=to))
+
+
+def parsed(rest: str) -> EmailMessage:
+    """An invitation that the standard library's parser has made, as of a template in a file."""
+    kind: Any = partial(Invitation, opportunity="beta-42")
+    head = "From: team@example.org\r\nTo: jane@example.org\r\nSubject: Hi\r\n"
+    message: EmailMessage = message_from_bytes((head + rest).encode("latin-1"), kind, policy=SMTP)
+    return message
+
+
+PARSED = {
+    "no type": "\r\nCome.\r\n",
+    "a type": 'Content-Type: text/plain; charset="iso-8859-1"\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGrüße.\r\n',
+    "parts": "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nCome.\r\n"
+    "--b\r\nContent-Type: text/html\r\n\r\n<p>Come.</p>\r\n--b--\r\n",
+}
+
+
+@pytest.mark.parametrize("row", PARSED)
+def test_an_invitation_may_come_from_a_parser(host: Host, row: str) -> None:
+    [ready] = left(parsed(PARSED[row]))
+    link, parts = host.optout.link("jane@example.org", "beta-42"), [*ready.iter_parts()] or [ready]
+    assert ready.as_bytes()
+    assert all(isinstance(part, EmailMessage) and link in part.get_content() for part in parts)
+    assert all(text in part.get_content() for part in parts for text in ("Grüße.",) if "iso" in PARSED[row])
+
+
+def test_a_text_that_its_charset_does_not_have_is_refused(host: Host) -> None:
+    with pytest.raises(InvitationError, match="cannot be read as text"):
+        left(parsed("Content-Type: text/plain; charset=us-ascii\r\n\r\nGrüße.\r\n"))
+
+
+@pytest.mark.parametrize("written", ["de, en", None])
+def test_a_language_that_the_host_has_written_stays(host: Host, written: str | None) -> None:
+    source = invitation()
+    source.language = "de"
+    if written:
+        source["Content-Language"] = written
+    [ready] = left(source)
+    assert ready.get_all("Content-Language") == [written or "de"]
 
 
 def test_a_part_keeps_its_charset(host: Host) -> None:
