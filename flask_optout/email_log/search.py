@@ -88,8 +88,8 @@ class Filter:
         self.errors: dict[str, str] = {}
         typed = "".join(each if each.isprintable() else " " for each in self.values["q"]).split()
         links = (word.strip(AROUND) for word in typed)
-        bare = [word[7:].partition("?")[0] if word[:7].lower() == "mailto:" else word for word in links]
-        bare = [word for word in bare if word]
+        named = (word[7:].partition("?")[0] if word[:7].lower() == "mailto:" else word for word in links)
+        bare = list(filter(None, named))
         words = [folded(word) for word in bare[:MOST_WORDS]]
         known = {id: folded(title) for id, title in titles.items()}
         since, until = self._period(times)
@@ -229,10 +229,7 @@ class Search(LogPart):
     def _in_window(
         self, connection: sa.Connection, wanted: Criteria
     ) -> tuple[sa.Select[Any], dict[str, Any], int | None]:
-        """What fits, newest first, its values but for the limit, and the first row that is not looked at.
-
-        There is such a row where the window does not reach all of them.
-        """
+        """What fits, newest first, its values but for the limit, and the first row behind the window, if there is one."""
         shape = tuple(name for name in ("mailbox", "domain", "opportunity") if getattr(wanted, name) is not None)
         query = self._newest.get(shape, self._newest[shape[-1:]])
         values: dict[str, Any] = {name: getattr(wanted, name)[:ADDRESS_SIZE] for name in shape}

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
 from flask import request
 from flask.testing import FlaskClient
 from flask_babel import Babel
 
 from flask_optout.email_log.records import id_at, now
 from flask_optout.invitations.compose import Letter
-from flask_optout.mailers.own_mails import serialised
+from flask_optout.mailers.own_mails import Ready, serialised
 from tests.conftest import MakeHost
 from tests.support.email_log import post, sent, uniform
-from tests.support.hosts import Host, Mailbox, RefusesRecipients, say, smtp_server
+from tests.support.hosts import Host, Mailbox, RefusesRecipients, free_port, say, smtp_server
 
 
 def test_it_is_sent_again_with_a_preface_and_fresh_links_to_the_same_address(
@@ -61,7 +62,7 @@ def test_both_mails_are_written_whichever_leaves(
     """To write a big one takes longer."""
     path, written = sent(host), []
 
-    def write(letter: Letter) -> Callable[[], object]:
+    def write(letter: Letter) -> Ready:
         written.append(letter.subject)
         return serialised(letter)
 
@@ -75,8 +76,7 @@ def test_it_is_sent_once_a_day_and_says_when_again(
     host: Host, client: FlaskClient, smtp: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, clock = sent(host), [now().replace(hour=10, minute=30, second=0, microsecond=0)]
-    for module in ("records", "resending"):
-        monkeypatch.setattr(f"flask_optout.email_log.{module}.now", lambda: clock[0])
+    monkeypatch.setattr("flask_optout.email_log.resending.now", lambda: clock[0])
     monkeypatch.setattr("flask_optout.email_log.resending.new_id", lambda: id_at(clock[0]))
 
     def again(**headers: str) -> tuple[int, str]:
@@ -128,6 +128,27 @@ def test_a_failed_hand_off_is_said_and_noted(make: MakeHost, caplog: pytest.LogC
         assert {record.getMessage() for record in caplog.records} == {
             "optout.resend_failed: An invitation could not be sent again (SMTPRecipientsRefused 550 5.1.1)."
         }
+
+
+def test_what_the_mail_server_finds_too_large_it_refuses_for_everybody_alike(
+    host: Host, client: FlaskClient, smtp: Mailbox
+) -> None:
+    class Small(Controller):
+        def factory(self) -> SMTP:
+            return SMTP(self.handler, data_size_limit=20_000)
+
+    paths = [sent(host, to, body="short\n" * 5_000) for to in ("jane@example.org", "joan@example.org")]
+    say(host, True, to="jane@example.org")
+    before, mail = len(smtp.received), host.app.extensions["mail"]
+    small = Small(smtp, hostname=smtp.host, port=free_port())
+    small.start()
+    mail.port = small.port
+    try:
+        answers = [post(client, f"{path}/send-again") for path in paths]
+    finally:
+        small.stop()
+    assert [answer.status_code for answer in answers] == [502, 502] and len(smtp.received) == before
+    assert "SMTPSenderRefused 552" in answers[0].text and uniform(answers[0].text) == uniform(answers[1].text)
 
 
 @pytest.mark.parametrize("muted", [False, True])
