@@ -229,7 +229,7 @@ class Search(LogPart):
     def _in_window(
         self, connection: sa.Connection, wanted: Criteria
     ) -> tuple[sa.Select[Any], dict[str, Any], int | None]:
-        """What fits, newest first, its values but for the limit, and the first row behind the window, if there is one."""
+        """What fits, newest first, its values but for the limit, and the first row behind the window, if any."""
         shape = tuple(name for name in ("mailbox", "domain", "opportunity") if getattr(wanted, name) is not None)
         query = self._newest.get(shape, self._newest[shape[-1:]])
         values: dict[str, Any] = {name: getattr(wanted, name)[:ADDRESS_SIZE] for name in shape}
