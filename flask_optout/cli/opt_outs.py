@@ -258,9 +258,7 @@ def receive(info: ScriptInfo, recipient: str | None, sender: str | None) -> None
     except OptOutError as error:
         click.echo(error, err=True)
         sys.exit(TRY_AGAIN)
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # of an app that does not start; a traceback would be sent to the candidate
+    # Of an app that does not start; a traceback would be sent to the candidate.
+    except (Exception, SystemExit) as error:
         click.echo(f"The app cannot be loaded ({type(error).__name__}).", err=True)
         sys.exit(TRY_AGAIN)
