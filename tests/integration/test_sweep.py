@@ -162,7 +162,7 @@ def tries_the_doors_with_what_it_holds(world: World) -> object:
     forms = ({"choice": "undo"}, {"choice": "mute"}, {"List-Unsubscribe": "One-Click"})
     return [
         [shown(client.get(door + token)), *(shown(client.post(door + token, data=form)) for form in forms)]
-        for door in ("/optout/", "/optout/one-click/", "/optout/ASK/")
+        for door in ("/optout/", "/OPTOUT/", "/optout/one-click/", "/optout/ASK/")
     ]
 
 
