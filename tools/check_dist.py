@@ -25,13 +25,20 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_optout import OptOut
 from flask_optout.mailers.stdlib import Invitation
 
-assert not any(map(find_spec, ("flask_mail", "flask_mailman", "aiosmtpd"))), "an extra came unasked" app =
-Flask(__name__, instance_path=str(Path.cwd())) app.config.update(SECRET_KEY="k" * 32,
-SQLALCHEMY_DATABASE_URI="sqlite:///core.db", OPTOUT_BASE_URL="https://x.example") db = SQLAlchemy(app) optout =
-OptOut(db, app) invitation = Invitation(opportunity="beta-42") invitation["From"], invitation["To"],
-invitation["Subject"] = "team@example.org", "jane@example.org", "Join us" invitation.set_content("Come.") with
-app.app_context(): db.create_all() left = [] optout.send_invitations([invitation], left.append) [cleared] = left
-assert "List-Unsubscribe: <https://x.example/optout/one-click/" in str(cleared)
+assert not any(map(find_spec, ("flask_mail", "flask_mailman", "aiosmtpd"))), "an extra came unasked"
+app = Flask(__name__, instance_path=str(Path.cwd()))
+app.config.update(SECRET_KEY="k" * 32, SQLALCHEMY_DATABASE_URI="sqlite:///core.db", OPTOUT_BASE_URL="https://x.example")
+db = SQLAlchemy(app)
+optout = OptOut(db, app)
+invitation = Invitation(opportunity="beta-42")
+invitation["From"], invitation["To"], invitation["Subject"] = "team@example.org", "jane@example.org", "Join us"
+invitation.set_content("Come.")
+with app.app_context():
+    db.create_all()
+    left = []
+    optout.send_invitations([invitation], left.append)
+    [cleared] = left
+    assert "List-Unsubscribe: <https://x.example/optout/one-click/" in str(cleared)
 """
 TRIAL = """
 from pathlib import Path

@@ -151,7 +151,7 @@ class Cleared(mailman_library.EmailMultiAlternatives):
             try:
                 self._built = self._serialised()
             except UnicodeError:  # the footer may be in another script
-                self.encoding = "utf-8"
+                self.encoding: Any = "utf-8"
                 self._built = self._serialised()
 
     def _serialised(self) -> Any:
