@@ -111,7 +111,7 @@ class RecentPresses:
         recent, choice = self._recent.c, self._choices.tables.choice
         of_link = sa.and_(recent.scope == sa.bindparam("scope0"), recent.digest == sa.bindparam("digest0"))
         joined = choice.outerjoin(self._recent, of_link)
-        columns = recent.version, recent.expires, recent.presses
+        columns = recent.version, recent.presses
         return {at: self._choices.select(at).add_columns(*columns).select_from(joined) for at in (2, 4)}
 
     def _rows(self, connection: sa.Connection, claim: Claim) -> Sequence[Any]:
@@ -119,9 +119,9 @@ class RecentPresses:
         return connection.execute(self._selects[len(marks)], self._choices.parameters(marks)).all()
 
     def _unexpired(self, rows: Sequence[Any]) -> tuple[Press, ...]:
-        row = rows[0]
+        row, oldest = rows[0], self._clock() - SECONDS_KEPT
         presses = [] if row.version is None else json.loads(row.presses)
-        return tuple(press for press in map(_press, presses) if press.at > self._clock() - SECONDS_KEPT)
+        return tuple(press for press in map(_press, presses) if press.at > oldest)
 
     def _write(self, connection: sa.Connection, mark: Mark, version: int | None, presses: list[Press]) -> None:
         """Store the presses of a link.
