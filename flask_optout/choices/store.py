@@ -22,7 +22,7 @@ Work = Callable[[sa.Connection], T]
 Read = Callable[[Work[Any]], Any]
 
 #: Serialization failures and deadlocks, as SQLSTATE (ISO 9075-2) and as MariaDB and MySQL number them.
-CONFLICTS: set[Any] = {"40001", "40P01", 1020, 1213}
+CONFLICTS: set[str | int] = {"40001", "40P01", 1020, 1213}
 #: Seconds for which a transaction that met a conflict is tried again.
 RETRY_SECONDS = 2.0
 

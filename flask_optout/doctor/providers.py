@@ -5,13 +5,26 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import SplitResult, unquote, urlsplit
 
+
+@dataclass(frozen=True)
+class Provider:
+    """One provider, as the head of ``providers.toml`` describes it."""
+
+    name: str
+    hosts: Sequence[str]
+    paths: Sequence[str]
+    selectors: Sequence[str]
+    setting: str
+    keys: str
+
+
 _KNOWN = tomllib.loads(Path(__file__).with_name("providers.toml").read_text("utf-8"))
-PROVIDERS = [SimpleNamespace(**table) for table in _KNOWN["provider"]]
+PROVIDERS = [Provider(**table) for table in _KNOWN["provider"]]
 #: Regular expressions by header.
 SPAM: dict[str, str] = _KNOWN["spam"]
 #: Whose a firewall's page is, by a header, and by words in it.
@@ -22,7 +35,7 @@ def _ends(host: str, ends: Sequence[str]) -> bool:
     return any(host == end or host.endswith(f".{end}") for end in ends)
 
 
-def by_host(host: str, path: str = "") -> SimpleNamespace | None:
+def by_host(host: str, path: str = "") -> Provider | None:
     """The provider that a host belongs to, or whose links have such a path."""
     host = host.lower().rstrip(".")
     of_host = (provider for provider in PROVIDERS if _ends(host, provider.hosts))
@@ -30,7 +43,7 @@ def by_host(host: str, path: str = "") -> SimpleNamespace | None:
     return next(of_host, None) or next(of_path, None)
 
 
-def by_selector(selector: str) -> SimpleNamespace | None:
+def by_selector(selector: str) -> Provider | None:
     return next((each for each in PROVIDERS if any(fnmatchcase(selector, known) for known in each.selectors)), None)
 
 
