@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from contextlib import suppress
 from dataclasses import replace
 from email import policy
 from email.message import EmailMessage
@@ -183,21 +184,32 @@ def preview(id: int) -> Response:
 def download(id: int) -> Response:
     """The invitation as a mail file, as it is kept."""
     email = _kept(id)
-    message = EmailMessage(policy.SMTP)
+    head: dict[str, bytes] = {}
     for line in email.headers.split("\n"):
         name, _, value = line.partition(": ")
-        if name not in message and name.lower() not in OF_THE_PARTS:
-            value = " ".join(value.splitlines())  # at line separators that SMTP does not know
-            message[name] = value.replace("=?", "= ?") if holds_control(value) else value
+        if name.lower() not in OF_THE_PARTS:
+            head.setdefault(name.lower(), _encoded(name, value))
+    message = EmailMessage(policy.SMTP)
     if email.text is not None:
         message.set_content(email.text)
     if email.html is not None and email.text is not None:
         message.add_alternative(email.html, subtype="html")
     elif email.html is not None:
         message.set_content(email.html, subtype="html")
-    response = Response(message.as_bytes(), mimetype="message/rfc822")
+    response = Response(b"".join([*head.values(), message.as_bytes()]), mimetype="message/rfc822")
     response.headers["Content-Disposition"] = f'attachment; filename="invitation-{id}.eml"'
     return response
+
+
+def _encoded(name: str, value: str) -> bytes:
+    """A header as it stands in a mail; in UTF-8 (RFC 6532) where Python's library cannot encode it."""
+    value = " ".join(value.splitlines())  # at line separators that SMTP does not know
+    line = f"{name}: {value}\r\n".encode()
+    if not value.isascii() and not holds_control(value):
+        with suppress(Exception):
+            header: Any = policy.SMTP.header_factory(name, value)
+            line = header.fold(policy=policy.SMTP).encode("ascii")
+    return line
 
 
 @blueprint.post("/<int:id>/send-again")
