@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Mapping
 from http.client import HTTPException
 from urllib.parse import urlsplit
@@ -13,8 +14,9 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from ..addresses import Address, parse
+from ..addresses import Address, Recipient, parse
 from ..config import LOOPBACK
+from ..email_log.records import reason
 from ..errors import OptOutError
 from ..links.tokens import ALL, Door
 from ..mailers.own_mails import default_sender, deliver, link_letter
@@ -55,7 +57,7 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
     Everybody whom the Email Log names at DOMAIN gets one neutral mail with their own links, whatever they answered.
     It says how many it will mail, and asks. A domain gets it at most once a week.
 
-    Exit status: 0 when they were asked, 1 when nobody was, 2 when it was used wrongly.
+    Exit status: 0 when they were asked, 1 when somebody was not, 2 when it was used wrongly.
 
     Example: flask optout notify-domain example.org --dry-run
     """
@@ -76,12 +78,27 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
     sender = default_sender()
     if not state.alarms.take_notice(domain):
         raise failure(f"{domain} had its notice within the last week, so nobody was asked again.")
-    with progress("Asking", "mails") as reach:
-        for number, (address, opportunities) in enumerate(invited.values(), 1):
-            links = [(state.opportunity(id), state.links.url(Door.LANDING, address, id)) for id in opportunities]
-            deliver(link_letter(address, ALL, *links, sender=sender, about="notice"))
-            reach(number / len(invited), number)
+    failures = _ask([*invited.values()], sender)
+    if failures.total() == len(invited):
+        state.alarms.drop_notice(domain)
+    if failures:
+        reasons = ", ".join(f"{why}: {count:,}" for why, count in failures.most_common())
+        raise failure(f"Of {people}, {failures.total():,} could not be mailed ({reasons}).")
     click.echo(f"Asked {people}.")
+
+
+def _ask(invited: list[tuple[Address, list[str]]], sender: Recipient) -> Counter[str]:
+    """Mail people their links to opportunities; gives why some could not be mailed, and how many."""
+    state, failures = current_state(), Counter[str]()
+    with progress("Asking", "mails") as reach:
+        for number, (address, opportunities) in enumerate(invited, 1):
+            links = [(state.opportunity(id), state.links.url(Door.LANDING, address, id)) for id in opportunities]
+            try:
+                deliver(link_letter(address, ALL, *links, sender=sender, about="notice"))
+            except Exception as error:
+                failures[str(error) if isinstance(error, OptOutError) else reason(error)] += 1
+            reach(number / len(invited), number)
+    return failures
 
 
 @click.command("scan-me")

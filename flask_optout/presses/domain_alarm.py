@@ -134,7 +134,7 @@ class Alarms:
     def take_notice(self, domain: str) -> bool:
         """Whether a notice may go to this domain now: once a week, alarm or not, so that asking tells nothing."""
         today, alarm = self._today(), self._alarm.c
-        tag = self._tag(b"notice" + self._key.domain_tag(domain), DOMAIN_SIZE)
+        tag = self._notice(domain)
         if self._rows(sa.select(alarm.day).where(alarm.domain == tag, alarm.day > today - datetime.timedelta(WEEK))):
             return False
         row = {"domain": tag, "day": today, "person": bytes(PERSON_SIZE)}
@@ -143,6 +143,14 @@ class Alarms:
         except KeyTaken:  # by somebody else, just now
             return False
         return True
+
+    def drop_notice(self, domain: str) -> None:
+        """Let another notice go to this domain, as the last one reached nobody."""
+        notice = self._alarm.delete().where(self._alarm.c.domain == self._notice(domain))
+        self._store.write(lambda connection: connection.execute(notice))
+
+    def _notice(self, domain: str) -> bytes:
+        return self._tag(b"notice" + self._key.domain_tag(domain), DOMAIN_SIZE)
 
     def _rows(self, query: sa.Select[Any]) -> list[Any]:
         return self._store.read(lambda connection: list(connection.execute(query)))

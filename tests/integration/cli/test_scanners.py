@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -84,6 +85,33 @@ def test_it_goes_once_a_week(host: Host, invited: Mailbox) -> None:
     assert code == 1 and "within the last week" in output and len(invited.received) == 5
     host.wait(WEEK * 86_400)
     assert run(host, "notify-domain", "acme.example", "--yes")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("refused", "asked", "again"),
+    [
+        (STAFF[1:3], 3, "had its notice within the last week"),
+        (STAFF, 0, "Of 5 people at acme.example, 5 could not be mailed"),
+    ],
+    ids=["some", "all"],
+)
+def test_one_who_cannot_be_mailed_keeps_nobody_else_from_being_asked(
+    host: Host, invited: Mailbox, monkeypatch: pytest.MonkeyPatch, refused: list[str], asked: int, again: str
+) -> None:
+    """And where nobody could be mailed, there was no notice yet."""
+
+    async def handle_RCPT(server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if address in refused:
+            return "550 5.1.1 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    monkeypatch.setattr(invited, "handle_RCPT", handle_RCPT, raising=False)
+    code, output = run(host, "notify-domain", "acme.example", "--yes")
+    said = f"Error: Of 5 people at acme.example, {len(refused)} could not be mailed"
+    assert (code, " ".join(output.split())) == (1, f"{said} (SMTPRecipientsRefused 550 5.1.1: {len(refused)}).")
+    assert len(invited.received) == asked
+    assert again in " ".join(run(host, "notify-domain", "acme.example", "--yes")[1].split())
 
 
 @pytest.mark.parametrize(
