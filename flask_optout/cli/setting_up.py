@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import sys
 import textwrap
 from importlib.util import find_spec
@@ -44,7 +45,7 @@ Then run "flask optout init-db", and this again.
 CRON = """\
 Let cron delete what is older than {days} from the Email Log:
 
-    0 4 * * *  cd {folder} && {python} -m flask{app} optout prune
+    0 4 * * *  {command}
 """
 NEXT = """
 To begin:        flask optout init
@@ -95,8 +96,10 @@ def init(ctx: click.Context) -> None:
         click.echo(TITLE.format(app=app.name))
         write(report, sys.stdout)
         days = counted(app.config["OPTOUT_LOG_DAYS"], "day")
-        named = f" --app {info.app_import_path}" if info.app_import_path else ""
-        click.echo(f"\n{CRON.format(days=days, folder=Path.cwd(), python=sys.executable, app=named)}", nl=False)
+        named = ["--app", info.app_import_path] if info.app_import_path else []
+        prune = shlex.join([sys.executable, "-m", "flask", *named, "optout", "prune"])
+        command = f"cd {shlex.quote(str(Path.cwd()))} && {prune}".replace("%", r"\%")  # which ends cron's line
+        click.echo(f"\n{CRON.format(days=days, command=command)}", nl=False)
     ctx.exit(report.exit_status)
 
 

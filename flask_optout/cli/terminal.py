@@ -100,8 +100,9 @@ def progress(label: str, unit: str = "") -> Iterator[Callable[..., None]]:
     ``unit`` no rate is shown: it would tell how many people there are. Each hundredth is drawn in turn.
     """
     began, rate = time.monotonic(), ""
+    file = sys.stderr if sys.stderr and sys.stderr.isatty() else io.StringIO()  # a closed one is None
     looks: dict[str, Any] = {"label": label, "width": 24, "item_show_func": lambda item: item or None}
-    with click.progressbar(length=PARTS, file=sys.stderr if sys.stderr.isatty() else io.StringIO(), **looks) as bar:
+    with click.progressbar(length=PARTS, file=file, **looks) as bar:
 
         def reach(share: float, done: int = 0) -> None:
             nonlocal rate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -53,6 +54,14 @@ def test_an_app_that_does_not_start_gets_its_error_alone(command: str) -> None:
     said = " ".join(result.stderr.split())
     assert said.startswith(f"{start}There is no setting OPTOUT_BASE_URI.")
     assert "Did you mean OPTOUT_BASE_URL?" in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize(("stream", "command"), [("stdin", "rotate-key"), ("stderr", "prune"), ("stdout", "prune")])
+def test_a_job_may_close_a_stream(host: Host, monkeypatch: pytest.MonkeyPatch, stream: str, command: str) -> None:
+    monkeypatch.setattr(sys, stream, None)
+    with pytest.raises(SystemExit) as ended:
+        optout_cli.main([command], obj=ScriptInfo(create_app=lambda: host.app))
+    assert ended.value.code == 0
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

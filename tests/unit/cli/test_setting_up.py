@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,19 @@ def test_init_names_what_is_missing_and_the_lines_to_paste(host: Host) -> None:
     assert 'OptOut(db, app, operator=lambda: session.get("operator"))' in said
     assert said.endswith("90 days from the Email Log:\n\n    0 4 * * *  cd FOLDER && PYTHON -m flask optout prune\n")
     assert max(map(len, said.splitlines())) <= WIDTH
+
+
+def test_the_line_for_cron_is_one_that_a_shell_reads_as_it_is_meant(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "Jane's 50% of it"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    info = ScriptInfo('new:create_app("a b")', create_app=lambda: host.app)
+    said = host.app.test_cli_runner().invoke(optout_cli, ["init"], obj=info).output.splitlines()[-1]
+    assert said.startswith("    0 4 * * *  cd ") and "50\\% of" in said
+    named = ["-m", "flask", "--app", 'new:create_app("a b")', "optout", "prune"]
+    assert shlex.split(said.replace("\\%", "%"))[5:] == ["cd", str(folder), "&&", sys.executable, *named]
 
 
 def begin(app: Callable[[], Flask]) -> tuple[int, str]:
