@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import inspect
 import logging
 import traceback
 from collections.abc import Callable
@@ -72,7 +73,7 @@ def _operator(guard: Guard) -> str | None:
             return answer
         if type(answer) is bool or answer is None or type(answer) is str:
             return NAMELESS if answer is True else None
-        if hasattr(answer, "close"):
+        if inspect.iscoroutine(answer):
             answer.close()  # a coroutine that nobody awaits would warn
         wrong = f"The operator guard answered a {type(answer).__name__}."
     log(current_app.logger, logging.ERROR, "guard_failed", _wrong(wrong))

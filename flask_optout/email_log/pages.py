@@ -39,6 +39,8 @@ OPPORTUNITIES = 50
 NEAR = 5
 #: Headers that say how parts are encoded, which is done anew.
 OF_THE_PARTS = ("mime-version", "content-type", "content-transfer-encoding")
+#: A tag in a comment does not count, such as one for Outlook alone.
+BODY = re.compile(r"""<!--.*?-->|(<body\b(?:"[^"]*"|'[^']*'|[^"'>])*>)""", re.IGNORECASE | re.DOTALL)
 #: A message may quote anybody, so in its frame no script runs, no form is sent and no link is followed. A picture
 #: from elsewhere would tell a counter that the candidate had opened the mail.
 PREVIEW_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
@@ -261,6 +263,5 @@ def _letters(email: Email) -> tuple[Letter, Letter]:
 
 
 def _with_preface(html: str) -> str:
-    body = re.search(r"<body\b[^>]*>", html, re.IGNORECASE)
-    start = body.end() if body else 0
+    start = next((tag.end() for tag in BODY.finditer(html) if tag[1]), 0)
     return html[:start] + render("mail/preface.html") + html[start:]

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from flask import Response, abort, redirect, request, session
 from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
+from werkzeug.local import LocalStack
 
 from flask_optout import ConfigurationError, OptOut
 from tests.conftest import MakeHost
@@ -78,6 +79,7 @@ def test_a_guard_that_denies_lets_nobody_in_and_logs_nothing(
 BROKEN: dict[str, Any] = {
     "a proxy": Proxy,
     "a coroutine": asynchronous,
+    "a proxy of nothing": lambda: LocalStack[object]()(),
     "a list": lambda: ["operator"],
     "a number": lambda: 1,
     "a response": lambda: Response("welcome"),

@@ -55,6 +55,25 @@ def test_a_muted_candidate_gets_their_link_and_no_invitation(host: Host, client:
     assert mail.message["From"] == "The team <team@example.org>"
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("<html><body class=x>", "<p>Come</p></body></html>"),
+        ("<!-- <body> --><BODY>", "<p>Come</p>"),
+        ("<!--[if mso]><body class=mso><![endif]--><!--[if !mso]><!--><body>", "<!--<![endif]--><p>Come</p>"),
+        ("""<body title="a > b" data-x='">'>""", "<p>Come</p>"),
+        ("", "<p>Come to my <bodyguard>.</p>"),
+    ],
+)
+def test_the_preface_stands_at_the_beginning_of_the_body_that_is_shown(
+    host: Host, client: FlaskClient, smtp: Mailbox, before: str, after: str
+) -> None:
+    path = sent(host, html=before + after)
+    post(client, f"{path}/send-again")
+    html = smtp.received[-1].part("html")
+    assert html.startswith(f"{before}<table") and html.index("You are getting this") < html.index(after[:9])
+
+
 @pytest.mark.parametrize("muted", [False, True])
 def test_both_mails_are_written_whichever_leaves(
     host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, muted: bool
