@@ -113,11 +113,14 @@ def _near(criteria: Criteria) -> list[str]:
 
 def _arrived(wanted: Filter, after: int) -> str | Response:
     """What has arrived since a minute."""
+    search = current_state().search
     if not wanted.errors and after < running_minute():
-        for criteria in (wanted.criteria, wanted.in_parts):
-            arrived = current_state().search.page(replace(criteria, since=max(after, criteria.since)))
+        for criteria in dict.fromkeys((wanted.criteria, wanted.in_parts)):
+            arrived = search.page(replace(criteria, since=max(after, criteria.since)))
             if arrived.entries:
                 return page("_arrived.html", arrived=arrived, **_found(wanted))
+            if criteria != wanted.in_parts and search.page(criteria).entries:
+                break  # as the list shows no others
     return Response(status=204)
 
 

@@ -197,6 +197,23 @@ def test_new_rows_arrive_when_their_minute_is_over(
     assert arrived(following)[:2] == (200, {"dora"})
 
 
+def test_beside_a_whole_address_no_other_arrives_that_only_contains_it(
+    host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [now()]
+    monkeypatch.setattr("flask_optout.email_log.records.now", lambda: clock[0])
+    read_until(monkeypatch, lambda: id_at(clock[0]))
+
+    def arrived(to: str) -> list[str]:
+        poll = f"{LOG}?q=jane@example.org&after={id_at(clock[0])}"
+        sent(host, to)
+        clock[0] += datetime.timedelta(minutes=1)
+        return re.findall(r"<td>([\w-]+)@", client.get(poll, headers={"HX-Request": "1"}).text)
+
+    people = ["mary-jane@example.org", "jane@example.org", "mary-jane@example.org"]
+    assert [arrived(to) for to in people] == [["mary-jane"], ["jane"], []]
+
+
 def test_dates_are_those_of_the_zone_that_the_page_names(make: MakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     host = make(operator=lambda: True, OPTOUT_TIMEZONE="Pacific/Kiritimati", MAIL_SUPPRESS_SEND=True)
     late = now().replace(year=2031, month=12, day=24, hour=20, minute=30, second=15, microsecond=0)
