@@ -227,9 +227,9 @@ def send_again(id: int) -> BaseResponse | str | tuple[str, int]:
         return _show(email), 409
     try:
         ready = serialised(again), serialised(neutral)  # both, whichever leaves
-        leaves = state.choices.muted(parse(email.recipient), email.opportunity)
-        ready[not leaves].rehearse()  # as the mail server may refuse one of them for its size
-        ready[leaves].hand_off()
+        for each in ready:
+            each.rehearse()  # as the mail server may refuse one of them for its size
+        ready[state.choices.muted(parse(email.recipient), email.opportunity)].hand_off()
     except Exception as error:
         state.resends.record_failure(email, begun, error)
         text = f"An invitation could not be sent again ({reason(error)})."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -72,6 +73,24 @@ def test_the_preface_stands_at_the_beginning_of_the_body_that_is_shown(
     post(client, f"{path}/send-again")
     html = smtp.received[-1].part("html")
     assert html.startswith(f"{before}<table") and html.index("You are getting this") < html.index(after[:9])
+
+
+def test_who_opts_out_while_the_mail_server_is_asked_gets_no_invitation(
+    host: Host, client: FlaskClient, smtp: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, asked = sent(host), []
+
+    async def handle_RCPT(server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        asked.append(address)
+        envelope.rcpt_tos.append(address)
+        if len(asked) == 1:
+            with host.app.app_context():
+                say(host, True, to="jane@example.org")
+        return "250 OK"
+
+    monkeypatch.setattr(smtp, "handle_RCPT", handle_RCPT, raising=False)
+    assert post(client, f"{path}/send-again").status_code == 303
+    assert len(asked) > 1 and "Come and try it." not in smtp.received[-1].part("plain")
 
 
 @pytest.mark.parametrize("muted", [False, True])
