@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from email.message import Message
@@ -48,7 +49,8 @@ def recipients_of(headers: Message) -> list[str]:
 def is_bounce(headers: Message, sender: str | None = None) -> bool:
     """Whether a mail server sent this message, and no person or program of one."""
     paths = headers.get_all("Return-Path", []) if sender is None else [sender]
-    if any(str(path).strip("<> ").partition("@")[0].lower() in NULL_SENDERS for path in paths):
+    senders = (re.sub(r"\(.*?\)|[<>\s]", "", str(path)) for path in paths)
+    if any(sender.partition("@")[0].lower() in NULL_SENDERS for sender in senders):
         return True
     # RFC 3464 section 2, RFC 8098 section 3
     return headers.get_content_type() == "multipart/report"

@@ -20,6 +20,8 @@ OPT_OUTS = {
 BOUNCES = {
     "null sender": b"Return-Path: <>\nFrom: jane@x.org\n\n",
     "null sender with a blank": b"Return-Path:  <> \n\n",
+    "null sender with a comment": b"Return-Path: <> (added by postmaster@mx.example.org)\n\n",
+    "null sender on a line of its own": b"Return-Path:\n <>\n\n",
     "a null sender by Postfix": b"Return-Path: <MAILER-DAEMON>\n\n",
     "a null sender by a forwarder": b"Return-Path: <MAILER-DAEMON@mx.example.org>\n\n",
     "a report of delivery": b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b--\n",
