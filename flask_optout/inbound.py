@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from contextlib import suppress
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -11,7 +10,7 @@ from email.parser import BytesHeaderParser
 from .choices.repository import Choices, Statement
 from .errors import BadToken
 from .links.mailto import MailtoDoor
-from .links.tokens import Mark, bad_token
+from .links.tokens import bad_token
 
 SOURCE = "mailto"
 #: Where a mail server notes the recipient of the envelope, which To may not name.
@@ -31,7 +30,12 @@ def receive(
     :raises OptOutError: as :meth:`Choices.transact`.
     """
     headers = BytesHeaderParser().parsebytes(message)
-    mark = _first_mark(door, recipients_of(headers) if recipient is None else [recipient])
+    for each in recipients_of(headers) if recipient is None else [recipient]:
+        with suppress(BadToken):
+            mark = door.read(each)
+            break
+    else:
+        raise bad_token()
     if is_bounce(headers, sender):
         return False
     choices.transact(lambda connection: (None, [Statement(mark, True, SOURCE)]))
@@ -40,24 +44,13 @@ def receive(
 
 def recipients_of(headers: Message) -> list[str]:
     """Whom a message may have been delivered to, as its headers say."""
-    # Exim names several in one header.
-    return [
-        each for name in RECIPIENT_HEADERS for value in headers.get_all(name, []) for each in str(value).split(",")
-    ]
+    values = (value for name in RECIPIENT_HEADERS for value in headers.get_all(name, []))
+    return [each for value in values for each in str(value).split(",")]  # Exim names several in one header
 
 
 def is_bounce(headers: Message, sender: str | None = None) -> bool:
     """Whether a mail server sent this message, and no person or program of one."""
     paths = headers.get_all("Return-Path", []) if sender is None else [sender]
-    senders = (re.sub(r"\(.*?\)|[<>\s]", "", str(path)) for path in paths)
-    if any(sender.partition("@")[0].lower() in NULL_SENDERS for sender in senders):
-        return True
+    senders = (re.sub(r"\(.*?\)|[<>\s]", "", str(path)).partition("@")[0] for path in paths)
     # RFC 3464 section 2, RFC 8098 section 3
-    return headers.get_content_type() == "multipart/report"
-
-
-def _first_mark(door: MailtoDoor, recipients: Iterable[str]) -> Mark:
-    for recipient in recipients:
-        with suppress(BadToken):
-            return door.read(recipient)
-    raise bad_token()
+    return any(name.lower() in NULL_SENDERS for name in senders) or headers.get_content_type() == "multipart/report"

@@ -28,7 +28,7 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
     Example: flask optout erase jane@example.org
     """
     mailbox, people = typed(address).canonical, current_state().people
-    invitations, resends = people.held(mailbox)
+    invitations, resends = map(len, people.held(mailbox))
     rows = [counted(invitations, "invitation")] if invitations else []
     rows += [counted(resends, "that was sent again", "that were sent again")] if resends else []
     click.echo(f"Of this person the Email Log holds {' and '.join(rows)}." if rows else NOTHING)
@@ -51,9 +51,10 @@ def export(address: str) -> None:
 
     Example: flask optout export jane@example.org > jane.json
     """
-    mailbox, people = typed(address).canonical, current_state().people
-    held = {"sent_again": people.resends(mailbox), "invitations": people.invitations(mailbox)}
-    written = json.dumps({"address": mailbox, **held}, ensure_ascii=False, indent=2)
-    click.echo(written.encode())  # as JSON is UTF-8, whatever the terminal's encoding
-    if not any(held.values()):
+    mailbox = typed(address).canonical
+    invitations, resends = current_state().people.held(mailbox)
+    held = {"address": mailbox, "sent_again": resends, "invitations": invitations}
+    # As bytes: JSON is UTF-8, whatever the terminal's encoding.
+    click.echo(json.dumps(held, ensure_ascii=False, indent=2).encode())
+    if not (invitations or resends):
         click.echo(NOTHING, err=True)

@@ -21,37 +21,20 @@ class People(LogPart):
         newest = query.group_by(email.opportunity).order_by(sa.func.max(email.id).desc()).limit(limit)
         return [opportunity for (opportunity,) in self.rows(newest)]
 
-    def invitations(self, mailbox: str) -> list[dict[str, Any]]:
-        """Every invitation until the running minute, oldest first, with a mark in place of personal links."""
-        email = self.tables.email.c
-        query = sa.select(self.tables.email).where(email.mailbox == mailbox[:ADDRESS_SIZE])
-        found = []
-        for row in self.rows(query.where(email.id < running_minute()).order_by(email.id)):
-            values = row._asdict()
-            del values["words"], values["domain"]  # which are for searching
-            texts = {part: values[part] and filled(values[part]) for part in ("text", "html")}
-            found.append({"time": _time(values.pop("id")), **values, **texts})
-        return found
+    def held(self, mailbox: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """A person's invitations, without personal links, and resends, until the running minute and oldest first."""
 
-    def resends(self, mailbox: str) -> list[dict[str, Any]]:
-        """Every time until the running minute that an invitation was sent to them again."""
-        resend = self.tables.resend.c
-        query = sa.select(resend.moment, resend.opportunity, resend.operator, resend.failure).order_by(resend.moment)
-        rows = self.rows(query.where(resend.mailbox == mailbox[:ADDRESS_SIZE], resend.moment < running_minute()))
-        return [
-            {"time": _time(moment), "opportunity": opportunity, "operator": operator, "failure": failure}
-            for moment, opportunity, operator, failure in rows
-        ]
+        def rows(table: sa.Table, moment: str, *hidden: str) -> list[dict[str, Any]]:
+            shown = (column for column in table.c if column.name not in hidden)
+            query = sa.select(*shown).where(table.c.mailbox == mailbox[:ADDRESS_SIZE])
+            found = self.rows(query.where(table.c[moment] < running_minute()).order_by(table.c[moment]))
+            dicts = (row._asdict() for row in found)
+            return [{"time": time_of(row.pop(moment)).isoformat(timespec="minutes"), **row} for row in dicts]
 
-    def held(self, mailbox: str) -> tuple[int, int]:
-        """How many invitations and resends there are of a person until the running minute."""
-        email, resend = self.tables.email.c, self.tables.resend.c
-        counts = (
-            sa.select(sa.func.count()).where(column == mailbox[:ADDRESS_SIZE], moment < running_minute())
-            for column, moment in ((email.mailbox, email.id), (resend.mailbox, resend.moment))
-        )
-        [(invitations, resends)] = self.rows(sa.select(*(count.scalar_subquery() for count in counts)))
-        return invitations, resends
+        invitations = rows(self.tables.email, "id", "words", "domain")  # which are for searching
+        for one in invitations:
+            one.update((part, one[part] and filled(one[part])) for part in ("text", "html"))
+        return invitations, rows(self.tables.resend, "moment", "mailbox", "number")
 
     def erase(self, mailbox: str, slots: Sequence[bytes]) -> None:
         """Remove a person's invitations, resends and asks, those of the running minute too; what they chose stays.
@@ -66,7 +49,3 @@ class People(LogPart):
                 connection.execute(table.delete().where(table.c.mailbox == mailbox[:ADDRESS_SIZE]))
 
         self.store.write(delete)
-
-
-def _time(id: int) -> str:
-    return time_of(id).isoformat(timespec="minutes")

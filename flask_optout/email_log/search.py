@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from ..addresses import parse
-from ..choices.store import KeyTaken
+from ..choices.store import KeyTaken, insert
 from ..errors import AddressError, OpportunityError
 from ..links.tokens import checked_opportunity
 from .records import LARGEST_ID, LogPart, Times, folded, running_minute, time_of
@@ -271,28 +270,22 @@ class SavedFilters(LogPart):
 
     def save(self, name: str, query: str) -> bool:
         """Save a filter, unless there is one of its name; says whether it did."""
-        return self._write(self.tables.saved_filter.insert().values(name=name, query=query))
+        row = {"name": name, "query": query}
+        with suppress(KeyTaken):
+            self.store.record(lambda connection: insert(connection, self.tables.saved_filter, row))
+            return True
+        return False
 
     def rename(self, name: str, new: str) -> bool:
         """Give a filter, if it is there, another name, unless there is one of that; says whether that was free."""
-        table = self.tables.saved_filter
-        return self._write(table.update().where(table.c.name == name).values(name=new))
+        query = self.all().get(name)
+        if query is None or name == new:
+            return True
+        if renamed := self.save(new, query):
+            self.delete(name)
+        return renamed
 
     def delete(self, name: str) -> None:
         """Delete a filter, if it is there."""
         table = self.tables.saved_filter
         self.change(table.delete().where(table.c.name == name))
-
-    def _write(self, statement: sa.Executable) -> bool:
-        """Execute a statement; says whether the name in it was free."""
-
-        def work(connection: sa.Connection) -> None:
-            try:
-                connection.execute(statement)
-            except IntegrityError:
-                raise KeyTaken from None
-
-        with suppress(KeyTaken):
-            self.store.record(work)
-            return True
-        return False
