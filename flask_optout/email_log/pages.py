@@ -1,8 +1,6 @@
 """The operator's pages: the list of the Email Log with its filters, and one invitation, which can be sent again.
 
-They show the same for every candidate, whatever they chose. When an operator sends an invitation again, the words
-shown, the row and the work are the same, too. A candidate who is not muted gets it once more, with a preface; one who
-is muted gets only their link, so that this is no way around a mute.
+What they show and do is the same for every candidate. Sent again, a muted one gets only their link.
 """
 
 from __future__ import annotations
@@ -41,8 +39,7 @@ NEAR = 5
 OF_THE_PARTS = ("mime-version", "content-type", "content-transfer-encoding")
 #: A tag in a comment does not count, such as one for Outlook alone.
 BODY = re.compile(r"""<!--.*?-->|(<body\b(?:"[^"]*"|'[^']*'|[^"'>])*>)""", re.IGNORECASE | re.DOTALL)
-#: A message may quote anybody, so in its frame no script runs, no form is sent and no link is followed. A picture
-#: from elsewhere would tell a counter that the candidate had opened the mail.
+#: No script, form or link, as a message may quote anybody; a picture from elsewhere would count as opened.
 PREVIEW_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 
 
@@ -54,8 +51,7 @@ def entries() -> str | Response:
         return _list(wanted)
     if after is not None:
         return _arrived(wanted, after)
-    saved = current_state().saved_filters.all()
-    response = make_response(page("_entries.html", saved=saved, **_found(wanted), swapped=True))
+    response = make_response(_list(wanted, "_entries.html", swapped=True))
     response.headers["HX-Push-Url"] = _list_url(wanted)
     return response
 
@@ -65,9 +61,9 @@ def _filter() -> Filter:
     return Filter(request.args, times_of_app(), {id: title_of(id) for id in ids})
 
 
-def _list(wanted: Filter, error: str | None = None) -> str:
+def _list(wanted: Filter, template: str = "entries.html", **more: Any) -> str:
     saved = current_state().saved_filters.all()
-    return page("entries.html", saved=saved, error=error, done=request.args.get("done"), **_found(wanted))
+    return page(template, saved=saved, done=request.args.get("done"), **_found(wanted), **more)
 
 
 def _list_url(wanted: Filter, **more: str) -> str:
@@ -133,9 +129,9 @@ def change_filters() -> BaseResponse | tuple[str, int]:
         saved.delete(old)
         return redirect(_list_url(wanted, done=what), 303)
     if wanted.errors or not 0 < len(name) <= NAME_SIZE or not name.isprintable():
-        return _list(wanted, translate("A filter needs a name of at most 80 characters.")), 400
+        return _list(wanted, error=translate("A filter needs a name of at most 80 characters.")), 400
     if not (saved.rename(old, name) if what == "rename" else saved.save(name, wanted.query_string)):
-        return _list(wanted, translate("There is a saved filter of this name. Choose another name.")), 409
+        return _list(wanted, error=translate("There is a saved filter of this name. Choose another name.")), 409
     return redirect(_list_url(wanted, done=what), 303)
 
 
@@ -148,8 +144,7 @@ def entry(id: int) -> str:
 def _show(email: Email, done: int | None = None, failure: str | None = None) -> str:
     """The page of an invitation.
 
-    :param done: the number of the resend that has just been done, if one was.
-    :param failure: why one could not be handed off.
+    :param done: the number of the resend that has just been done; ``failure``: why it could not be handed off.
     """
     parts = [part for part in ("text", "html", "headers") if getattr(email, part)]
     part, state = request.args.get("part", ""), current_state()
@@ -241,9 +236,9 @@ def send_again(id: int) -> BaseResponse | str | tuple[str, int]:
 
 
 def _letters(email: Email) -> tuple[Letter, Letter]:
-    """The invitation once more, with a fresh link in every slot and a preface, and the letter without it.
+    """The invitation once more, with fresh links and a preface, and the letter for who is muted.
 
-    Both speak the candidate's language, and not the operator's, whose request this is.
+    Both speak the candidate's language, and not the operator's.
     """
     state = current_state()
     address, language = parse(email.recipient), tag_of(email.header("Content-Language"))
