@@ -48,19 +48,17 @@ def _admit(guard: Guard) -> bool:
     parts = vars(request_ctx._get_current_object())  # type: ignore[attr-defined]
     # By its attribute: asked for by its name, Flask would mark it as accessed.
     session = parts["_session"] if "_session" in parts else parts["session"]
-    marks = {mark: getattr(session, mark) for mark in ("accessed", "modified")}
+    marks = session.accessed, session.modified
     g.optout_operator = _operator(guard)
     if g.optout_operator is None:
-        for mark, value in marks.items():
-            setattr(session, mark, value)
+        session.accessed, session.modified = marks
     return g.optout_operator is not None
 
 
 def _operator(guard: Guard) -> str | None:
     """The name of the current operator, or ``None`` where the guard does not answer True or a name.
 
-    What it answers beyond its contract, or raises, is logged as an error: a truthy coroutine or proxy would let
-    everybody in.
+    What it raises, or answers beyond its contract, is logged: a truthy coroutine or proxy would let everybody in.
     """
     try:
         answer = guard()
@@ -69,10 +67,8 @@ def _operator(guard: Guard) -> str | None:
         wrong = f"The operator guard raised {type(error).__name__} ({Path(last.filename).name}, line {last.lineno})."
     else:
         # By type(): a proxy says that it is an instance of whatever it stands for.
-        if type(answer) is str and answer:
-            return answer
-        if type(answer) is bool or answer is None or type(answer) is str:
-            return NAMELESS if answer is True else None
+        if answer is None or type(answer) in (bool, str):
+            return NAMELESS if answer is True else answer or None
         if inspect.iscoroutine(answer):
             answer.close()  # a coroutine that nobody awaits would warn
         wrong = f"The operator guard answered a {type(answer).__name__}."
@@ -90,10 +86,9 @@ def _wrong(what: str) -> ConfigurationError:
 
 @blueprint.before_request
 def check_form() -> None:
-    """Take no more than a form, and that only from a page of this site, as the browser tells.
+    """Take no more than a form, and that only from a page of this site: another one could use the operator's session.
 
-    An operator's session is ambient: another site could otherwise have it send mail again. What names no site at all
-    is no browser, which sends Origin with each POST (Fetch standard, section 3.2).
+    What names no site at all is no browser, which sends Origin with each POST (Fetch standard, section 3.2).
     """
     request.max_content_length = LONGEST_FORM
     if request.method != "POST":

@@ -1,7 +1,4 @@
-"""The Email Log: what was sent, without its personal links; record it, read it, prune it.
-
-A row is written before anybody asks what its recipient has chosen, so it is the same for everyone.
-"""
+"""The Email Log: what was sent, without its personal links; record it, read it, prune it."""
 
 from __future__ import annotations
 
@@ -52,7 +49,7 @@ def id_at(moment: datetime.datetime) -> int:
 def running_minute() -> int:
     """The smallest id of the minute that is running; every read of an operator ends before it.
 
-    A row is written before its mail leaves, so how soon the next one follows would tell who is muted.
+    How soon one row follows another would tell who is muted.
     """
     return id_at(now())
 
@@ -153,16 +150,17 @@ class EmailLog(LogPart):
     def record(self, outgoing: Sequence[Outgoing]) -> list[int]:
         """Keep invitations that are about to leave, all or none; return the ids of their rows."""
         rows = list(map(_row, outgoing))
-        while True:
-            with suppress(KeyTaken):
-                return self._insert(rows)
 
-    def _insert(self, rows: list[dict[str, Any]]) -> list[int]:
-        ids = [new_id() for _ in rows]
-        # In the order of their random ids: the order of sending would tell who was muted.
-        numbered = [{"id": id, **row} for id, row in sorted(zip(ids, rows, strict=True), key=itemgetter(0))]
-        self.store.record(lambda connection: insert(connection, self.tables.email, *numbered), single=len(rows) == 1)
-        return ids
+        def write(connection: sa.Connection) -> None:
+            # In the order of their random ids: the order of sending would tell who was muted.
+            insert(connection, self.tables.email, *sorted(rows, key=itemgetter("id")))
+
+        while True:
+            for row in rows:
+                row["id"] = new_id()
+            with suppress(KeyTaken):
+                self.store.record(write, single=len(rows) == 1)
+                return [row["id"] for row in rows]
 
     def forget(self, ids: Sequence[int]) -> None:
         """Remove the rows of invitations whose sending had not begun."""
