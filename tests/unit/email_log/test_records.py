@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import re
 import smtplib
+import textwrap
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -55,6 +57,19 @@ def test_a_text_comes_back_as_it_was(text: str) -> None:
 def test_a_fresh_link_stands_wherever_the_old_one_stood(text: str) -> None:
     fresh = f"https://y.example/optout/{TOKEN[::-1]}"
     assert filled(cut(text, LINK), fresh) == text.replace(LINK, fresh).replace(TOKEN, TOKEN[::-1])
+
+
+@pytest.mark.parametrize("width", [40, 70, 72, 100])
+@pytest.mark.parametrize("indent", ["", "> "])
+def test_a_link_that_was_wrapped_is_kept_out_too(width: int, indent: str) -> None:
+    """As by textwrap.fill() or Jinja's wordwrap filter, which a host may use on a whole text."""
+    token = "aeatqwfp43gelxhm2wft3ygobrrrp46xzbzcsjx3eh5zyqqzzawax32srtpvmbtdmfwwk4tbjbss2iii2x4pcbgxb5it4bdbwi"
+    link = f"https://jobs.example.org/optout/{token}"
+    wrapped = textwrap.fill(f"See {link} and come.", width, subsequent_indent=indent)
+    pieces = cut(wrapped, link)
+    assert not any(token[at : at + 16] in pieces for at in range(len(token) - 16))
+    assert re.fullmatch(r"See\s[\s\S]*\[personal link\][\s>]+and[\s>]+come\.", filled(pieces))
+    assert token[::-1] in filled(pieces, f"https://jobs.example.org/optout/{token[::-1]}")
 
 
 @pytest.mark.parametrize(
