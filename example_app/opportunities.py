@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from flask import url_for
-
 
 @dataclass(frozen=True)
 class Opportunity:
@@ -18,7 +16,8 @@ class Opportunity:
 
     @property
     def picture(self) -> str:
-        return url_for("static", filename=f"{self.id}.svg", _external=True)
+        # Not by url_for(), which knows no host in a command or a worker.
+        return f"/static/{self.id}.svg"
 
 
 OPPORTUNITIES = {

@@ -218,7 +218,7 @@ class EmailLog(LogPart):
 
 
 def reason(error: BaseException) -> str:
-    """Why a hand-off failed: the kind of error and the codes of RFC 5321 and RFC 3463, no other word of the answer."""
+    """Why a hand-off failed: the kind of error, and of the answer no more than its codes (RFC 5321, RFC 3463)."""
     code, answer = getattr(error, "smtp_code", None), getattr(error, "smtp_error", b"")
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, answer = next(iter(error.recipients.values()), (None, b""))

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
 
 from example_app import create_app
 from example_app.mailbox import MailServer
+from flask_optout.wiring import current_state
 from tests.conftest import page_of
 from tests.support.axe import violations
 from tests.support.example import Example, example
@@ -114,6 +115,18 @@ def test_an_operator_is_told_that_a_mail_server_took_no_mail(tmp_path: Path) -> 
     client = app.test_client()
     answer = client.post("/opportunities/camera/invitations", data={"candidate": "jane"}, follow_redirects=True)
     assert "The mail server did not take it: Pocket Camera, Jane Doe. The Email Log says why." in answer.text
+
+
+def test_a_mail_that_no_request_sends_names_the_opportunity_too(tmp_path: Path) -> None:
+    app = create_app(
+        MailServer(),
+        SECRET_KEY="a key of the example, 32 bytes or more",
+        SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path / 'example.db'}",
+        OPTOUT_BASE_URL="http://127.0.0.1:5000",
+    )
+    with app.app_context():
+        about = current_state().opportunity("camera")
+    assert (about.title, about.picture) == ("Pocket Camera", "/static/camera.svg")
 
 
 def test_the_mailbox_shows_new_mail_by_itself(fresh: Example, browser: Browser) -> None:
