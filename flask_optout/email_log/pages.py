@@ -17,6 +17,7 @@ from flask import Response, abort, current_app, g, make_response, redirect, requ
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..addresses import holds_control, parse
+from ..errors import OptOutError
 from ..invitations.compose import Draft, Letter
 from ..links.log_records import log
 from ..links.tokens import Door, tag_of
@@ -227,8 +228,8 @@ def send_again(id: int) -> BaseResponse | str | tuple[str, int]:
         ready[state.choices.muted(parse(email.recipient), email.opportunity)].hand_off()
     except Exception as error:
         state.resends.record_failure(email, begun, error)
-        text = f"An invitation could not be sent again ({reason(error)})."
-        log(current_app.logger, logging.ERROR, "resend_failed", text)
+        why = error if isinstance(error, OptOutError) else reason(error)
+        log(current_app.logger, logging.ERROR, "resend_failed", f"An invitation could not be sent again ({why}).")
         return _show(email, failure=reason(error)), 502
     if "HX-Request" in request.headers:
         return _show(email, done=begun)

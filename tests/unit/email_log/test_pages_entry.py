@@ -173,6 +173,16 @@ def test_the_answer_is_the_same_whatever_was_chosen(host: Host, client: FlaskCli
     assert len(answers) == 1
 
 
+def test_what_the_app_lacks_to_send_again_is_told_in_its_log(
+    host: Host, client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = sent(host)
+    del host.app.extensions["mail"]
+    answer = post(client, f"{path}/send-again")
+    assert answer.status_code == 502 and "ConfigurationError" in answer.text
+    assert "neither Flask-Mail nor Flask-Mailman" in caplog.text and "Set up one of them" in caplog.text
+
+
 def test_a_second_time_on_one_day_is_refused_and_sends_nothing(host: Host, client: FlaskClient) -> None:
     path = sent(host)
     with host.mail.record_messages() as outbox:
