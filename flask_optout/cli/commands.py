@@ -18,20 +18,6 @@ from .setting_up import init, init_db, status
 from .terminal import EXIT_STATUS, Commands, counted, progress
 
 
-@click.group("optout", cls=Commands, invoke_without_command=True, epilog=EXIT_STATUS)
-@click.pass_context
-def optout_cli(ctx: click.Context) -> None:
-    """Invitations and the choices of those who get them. Alone, it says whether this app is set up.
-
-    There is deliberately no list: who opted out is for nobody but themselves to know, and a list leaks. There is no
-    unmute either: only the candidate can undo what they said, with their own link.
-
-    Example: flask optout init
-    """
-    if ctx.invoked_subcommand is None:
-        status()
-
-
 @click.command("prune")
 @click.option("--dry-run", is_flag=True, help="Only say how many invitations it would delete.")
 @with_appcontext
@@ -103,11 +89,24 @@ def replay(new: bool) -> None:
     click.echo("The journal and the database agree.")
 
 
-for _title, _commands in {
+SECTIONS = {
     "Setting up": (init, init_db, doctor),
     "Opt-outs from elsewhere": (import_list, mute, receive),
     "One person's data": (erase, export),
     "Mail scanners": (alarms, notify_domain, scan_me),
     "Upkeep": (prune, rotate_key, replay),
-}.items():
-    optout_cli.add_section(_title, *_commands)
+}
+
+
+@click.group("optout", cls=Commands, sections=SECTIONS, invoke_without_command=True, epilog=EXIT_STATUS)
+@click.pass_context
+def optout_cli(ctx: click.Context) -> None:
+    """Invitations and the choices of those who get them. Alone, it says whether this app is set up.
+
+    There is deliberately no list: who opted out is for nobody but themselves to know, and a list leaks. There is no
+    unmute either: only the candidate can undo what they said, with their own link.
+
+    Example: flask optout init
+    """
+    if ctx.invoked_subcommand is None:
+        status()

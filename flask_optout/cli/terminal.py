@@ -8,8 +8,9 @@ import re
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import click
@@ -29,13 +30,10 @@ class Commands(AppGroup):
     That is also the error of an app that does not start, as each command loads the app when it is invoked.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._sections: dict[str, tuple[click.Command, ...]] = {}
-
-    def add_section(self, title: str, *commands: click.Command) -> None:
-        self._sections[title] = commands
-        for command in commands:
+    def __init__(self, sections: Mapping[str, Sequence[click.Command]], **options: Any) -> None:
+        super().__init__(**options)
+        self._sections = sections
+        for command in chain.from_iterable(sections.values()):
             if "Exit status" not in (command.help or ""):
                 command.epilog = EXIT_STATUS
             self.add_command(command)
