@@ -49,6 +49,8 @@ class Commands(AppGroup):
     def invoke(self, ctx: click.Context) -> object:
         if os.environ.get("NO_COLOR"):  # https://no-color.org
             ctx.color = False
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a console may lack the script of a file's name
         try:
             return super().invoke(ctx)
         except OptOutError as error:

@@ -56,6 +56,21 @@ def test_an_app_that_does_not_start_gets_its_error_alone(command: str) -> None:
     assert "Did you mean OPTOUT_BASE_URL?" in said and "Traceback" not in said
 
 
+@pytest.mark.parametrize("charset", ["latin-1", "cp1252", "cp437"])
+def test_a_name_that_the_console_cannot_write_ends_no_command(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, charset: str
+) -> None:
+    folder = tmp_path / "Михаил"
+    folder.mkdir()
+    (folder / "список.csv").write_text("email\njane@example.org\n")
+    monkeypatch.chdir(folder)
+    runner = host.app.test_cli_runner(charset=charset)
+    given = ["import", "список.csv", "--opportunity", "beta-42", "--yes"]
+    for arguments, said in ((given, b"??????.csv:\n"), (["import", "--list"], b"??????.csv"), (["init"], b"??????")):
+        result = runner.invoke(args=["optout", *arguments])
+        assert result.exit_code == 0 and said in result.stdout_bytes
+
+
 @pytest.mark.parametrize(("stream", "command"), [("stdin", "rotate-key"), ("stderr", "prune"), ("stdout", "prune")])
 def test_a_job_may_close_a_stream(host: Host, monkeypatch: pytest.MonkeyPatch, stream: str, command: str) -> None:
     monkeypatch.setattr(sys, stream, None)
