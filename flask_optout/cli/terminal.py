@@ -97,7 +97,7 @@ def progress(label: str, unit: str = "") -> Iterator[Callable[..., None]]:
     """A bar with the time that is left on a terminal, nothing elsewhere.
 
     It yields a function that is told the share that is done, from 0 to 1, and how many units that are. Without a
-    ``unit`` no rate is shown: it would tell how many people there are. Each hundredth is drawn in turn.
+    ``unit`` no rate is shown: it would tell how many people there are.
     """
     began, rate = time.monotonic(), ""
     file = sys.stderr if sys.stderr and sys.stderr.isatty() else io.StringIO()  # a closed one is None

@@ -143,10 +143,7 @@ def entry(id: int) -> str:
 
 
 def _show(email: Email, done: int | None = None, failure: str | None = None) -> str:
-    """The page of an invitation.
-
-    :param done: the number of the resend that has just been done; ``failure``: why it could not be handed off.
-    """
+    """The page of an invitation; ``done`` is the number of the resend just made, ``failure`` why it did not leave."""
     parts = [part for part in ("text", "html", "headers") if getattr(email, part)]
     part, state = request.args.get("part", ""), current_state()
     resends = state.resends.of(email)

@@ -37,10 +37,7 @@ class People(LogPart):
         return invitations, rows(self.tables.resend, "moment", "mailbox", "number")
 
     def erase(self, mailbox: str, slots: Sequence[bytes]) -> None:
-        """Remove a person's invitations, resends and asks, those of the running minute too; what they chose stays.
-
-        :param slots: under which their asks are counted.
-        """
+        """Remove a person's invitations, resends and asks (by their slots), those of the running minute too."""
         asked = self.tables.asked
 
         def delete(connection: sa.Connection) -> None:

@@ -188,10 +188,7 @@ class EmailLog(LogPart):
             after = rows[-1].id
 
     def invited_at(self, domain: str) -> list[tuple[str, str]]:
-        """Recipient and opportunity of every invitation to a mail domain until the running minute, each once.
-
-        :param domain: as its A-label, in lower case.
-        """
+        """Recipient and opportunity of invitations to a domain (an A-label) until the running minute, each once."""
         email = self.tables.email.c
         query = sa.select(email.recipient, email.opportunity).distinct()
         return sorted(map(tuple, self.rows(query.where(email.domain == domain, email.id < running_minute()))))
@@ -202,10 +199,7 @@ class EmailLog(LogPart):
         return int(outdated)
 
     def prune(self, days: int) -> Iterator[int]:
-        """Delete what is older than so many days; gives how many invitations each bounded batch deleted.
-
-        No link needs a row here, so none breaks.
-        """
+        """Delete what is older than so many days; gives how many invitations each bounded batch deleted."""
         email = self.tables.email.c
         ids = sa.select(email.id).where(email.id < _oldest(days)).order_by(email.id).limit(BATCH).subquery()
 

@@ -72,9 +72,8 @@ class Criteria:
 class Filter:
     """What an operator looks for, as it stands in the URL.
 
-    ``values`` are the fields as they were typed, ``errors`` says for a field what is wrong with it. ``criteria``
-    takes what was typed for a whole address or domain where it can be one, and ``in_parts`` for words; both are
-    meaningful only without errors.
+    ``values`` are the fields as typed, ``errors`` what is wrong with one. Without errors, ``criteria`` takes what was
+    typed for a whole address or domain where it can be one, and ``in_parts`` for words.
 
     :param titles: what the host calls its opportunities, by their ids.
     """
@@ -181,10 +180,7 @@ class Search(LogPart):
     """Reads the Email Log of one app, until the running minute."""
 
     def page(self, wanted: Criteria, before: int | None = None) -> SearchResult:
-        """The newest entries that fit; a late page takes no longer than the first.
-
-        :param before: where to go on: the ``older`` of the page before.
-        """
+        """The newest entries that fit, or those before the ``older`` of another page, which takes no longer."""
         if before is not None:
             wanted = replace(wanted, until=max(0, min(before, wanted.until)))
 

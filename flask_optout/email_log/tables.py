@@ -14,13 +14,12 @@ NAME_SIZE = 80
 
 
 class LogTables(TableSet):
-    """What the Email Log keeps; nothing in it is a digest, a token, or says who opted out.
+    """What the Email Log keeps; nothing in it is a token, or says who opted out.
 
     ``email``: one row for each invitation that passed the gate, its ``id`` made of the minute; ``mailbox`` is the
     canonical address, ``words`` what a search looks into, ``attachments`` names, a line each; ``text`` and ``html``
-    are cut where the link stood. ``saved_filter``: a named query.
-    ``resend``: who had what sent again. ``asked``: how many links the ask page has mailed on one day, by pseudonyms
-    that stand nowhere else.
+    are cut where the link stood. ``saved_filter``: a named query. ``resend``: who had what sent again. ``asked``: how
+    many links were mailed on request on one day, by pseudonyms that stand nowhere else.
     """
 
     def __init__(self, metadata: sa.MetaData) -> None:
