@@ -14,6 +14,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from flask import Response, abort, current_app, g, make_response, redirect, request
+from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..addresses import holds_control, parse
@@ -174,7 +175,15 @@ def _kept(id: int) -> Email:
 def preview(id: int) -> Response:
     """The html part, for the frame."""
     response = make_response(_kept(id).html or "")
-    response.headers["Content-Security-Policy"] = PREVIEW_CSP
+    made = response.get_wsgi_headers
+
+    def headers(environ: Any) -> Headers:
+        """Those that leave: an app may set a policy of its own, as Flask-Talisman does."""
+        own = made(environ)
+        own["Content-Security-Policy"] = PREVIEW_CSP
+        return own
+
+    response.get_wsgi_headers = headers  # type: ignore[method-assign]
     return response
 
 

@@ -8,9 +8,11 @@ import re
 from typing import Any
 
 import pytest
+from flask import Response
 from flask.testing import FlaskClient
 
 from flask_optout.addresses import parse
+from flask_optout.email_log.pages import PREVIEW_CSP
 from flask_optout.email_log.records import SLOT, Outgoing, now
 from flask_optout.links.tokens import ALPHABET
 from flask_optout.wiring import current_state
@@ -71,6 +73,22 @@ def test_beside_the_list_an_invitation_stands_without_its_page(host: Host, clien
     path = sent(host)
     part = client.get(path, headers={"HX-Request": "true"}).text
     assert "<article" in part and "<html" not in part
+
+
+@pytest.mark.parametrize("kind", [Response, type("Own", (Response,), {})])
+def test_no_policy_of_the_app_loosens_the_frame_of_a_message(
+    host: Host, client: FlaskClient, kind: type[Response]
+) -> None:
+    """As Flask-Talisman sets one, on every answer."""
+
+    @host.app.after_request
+    def restrict(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = "default-src * 'unsafe-inline'"
+        return response
+
+    host.app.response_class = kind
+    policy = client.get(f"{sent(host)}/html").headers.getlist("Content-Security-Policy")
+    assert policy == [PREVIEW_CSP]
 
 
 def test_a_mail_without_html_has_an_empty_preview(host: Host, client: FlaskClient) -> None:
