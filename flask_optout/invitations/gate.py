@@ -121,6 +121,8 @@ class Gate:
                     muted = self.choices.muted
                     with suppress(StoreUnavailable):
                         self.log.record_failure(row, error)
+                    if isinstance(error, OSError):  # also of smtplib; by its traceback one could tell a rehearsal
+                        error.with_traceback(None)
                     tell(source, error)
 
     def _forget(self, rows: deque[int]) -> None:

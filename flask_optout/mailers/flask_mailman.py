@@ -62,16 +62,16 @@ class _GatedBackend:
 
         def leave(message: mailman_library.EmailMessage, clear: bool) -> None:
             nonlocal silent
-            smtp = getattr(self, "connection", None)
-            if clear:
-                if not isinstance(message, Cleared):
-                    current_state().gate.look_at_ordinary(partial(_texts, message))
-                silent += send([message]) == 0
-            elif isinstance(smtp, smtplib.SMTP):
-                with ExitStack() as self._rehearsal:
-                    self._rehearsal.callback(setattr, self, "_rehearsal", None)
-                    self._rehearsal.enter_context(rehearsing(smtp))
-                    silent += send([message]) == 0
+            smtp: Any = getattr(self, "connection", None)
+            if not isinstance(message, Cleared):
+                current_state().gate.look_at_ordinary(partial(_texts, message))
+            if clear or isinstance(smtp, smtplib.SMTP):
+                with ExitStack() as stack:
+                    if not clear:
+                        self._rehearsal = stack
+                        stack.callback(setattr, self, "_rehearsal", None)
+                        stack.enter_context(rehearsing(smtp))
+                    silent += send([message]) == 0  # by one line, as an error's traceback names it
 
         # The lock by which a backend lets threads share it; a rehearsal must not meet another thread's send.
         with getattr(self, "_lock", nullcontext()), closing(self) if self.open() else nullcontext():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import smtplib
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.generator import BytesGenerator
@@ -51,6 +52,16 @@ class Listening(SMTP):
         await super().smtp_RSET(arg)
 
 
+class EndsAtText(SMTP):
+    """Hangs up on whoever has named a recipient."""
+
+    async def smtp_DATA(self, arg: str) -> None:
+        self._writer.close()
+
+    async def smtp_RSET(self, arg: str) -> None:
+        self._writer.close()
+
+
 class Server(Controller):
     def factory(self) -> SMTP:
         return Listening(self.handler, **self.SMTP_kwargs)
@@ -84,8 +95,8 @@ def send(library: Library, host: Host, wanted: Wanted) -> tuple[list[str], str |
 
 
 def alike(library: Library, host: Host, wanted: Wanted, before_each: Callable[[], object] = lambda: None) -> str:
-    """What is raised, if something is, for somebody, and for somebody who is muted."""
-    errors = []
+    """What is raised, if something is, for somebody, and for somebody who is muted; by the same lines of code."""
+    errors, traces = [], []
     for muted in (False, True):
         say(host, muted, "jane@example.org")
         before_each()
@@ -94,7 +105,8 @@ def alike(library: Library, host: Host, wanted: Wanted, before_each: Callable[[]
             errors.append("")
         except (OSError, OptOutError, ValueError) as error:
             errors.append(f"{type(error).__name__} {error}")
-    assert errors[0] == errors[1]
+            traces.append("".join(traceback.format_exception(error)))
+    assert errors[0] == errors[1] and len({*traces}) <= 1, traces
     return errors[0]
 
 
@@ -170,6 +182,20 @@ def test_a_server_that_is_down_fails_for_everybody_alike(library: Library, make:
         assert alike(library, host, Wanted()) != ""
         failures = [email.failure for email in rows()]
     assert failures == failures[:1] * 2, "a row with the failure for both, or for neither"
+
+
+@each_library
+def test_a_server_that_hangs_up_after_the_recipient_does_so_for_everybody_alike(
+    library: Library, make: MakeHost
+) -> None:
+    class Ending(Controller):
+        def factory(self) -> SMTP:
+            return EndsAtText(self.handler)
+
+    with smtp_server(Mailbox, Ending) as server:
+        host = make(MAIL_SERVER=server.host, MAIL_PORT=server.port)
+        with host.app.app_context():
+            assert alike(library, host, Wanted()).startswith("SMTPServerDisconnected")
 
 
 @each_library
