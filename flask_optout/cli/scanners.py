@@ -11,7 +11,6 @@ from http.client import HTTPException
 from urllib.parse import urlsplit
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 
 from ..addresses import Address, Recipient, parse
@@ -117,7 +116,7 @@ def scan_me(url: str, host: str | None) -> None:
 
     Example: flask optout scan-me https://jobs.example.org/optout/...
     """
-    own = urlsplit(current_app.config["OPTOUT_BASE_URL"] or "").hostname
+    own = urlsplit(current_state().app.config["OPTOUT_BASE_URL"]).hostname
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -80,6 +80,16 @@ def test_a_job_may_close_a_stream(host: Host, monkeypatch: pytest.MonkeyPatch, s
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_an_app_without_optout_is_told_so(command: str) -> None:
+    arguments = [*command.split(), *GIVEN.get(command, [])]
+    result = (
+        Flask("other").test_cli_runner().invoke(optout_cli, arguments, obj=ScriptInfo(create_app=lambda: Flask("x")))
+    )
+    assert result.exit_code == (75 if command == "receive" else 1), result.exception
+    assert "app has no OptOut" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_is_whole_and_fits_and_has_an_example_and_the_exit_status(host: Host, command: str) -> None:
     status, said = run(host, *command.split(), "--help")
     assert status == 0 and max(map(len, said.splitlines())) <= WIDTH and "…" not in said
