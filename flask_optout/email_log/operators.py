@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, Response, abort, current_app, g, make_response, request
 from flask.globals import request_ctx
 from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.sansio.utils import get_host
 
 from ..errors import ConfigurationError, StoreUnavailable
 from ..links.log_records import log, log_error
@@ -95,7 +96,8 @@ def check_form() -> None:
         return
     site = request.headers.get("Sec-Fetch-Site")
     page = request.headers.get("Origin") or request.headers.get("Referer", "")  # what a browser sends over http
-    ours = request.host, urlsplit(current_app.config["OPTOUT_BASE_URL"]).netloc  # Host may be a proxy's
+    base = urlsplit(current_app.config["OPTOUT_BASE_URL"].lower())
+    ours = request.host, get_host(base.scheme, base.netloc)  # Host may be a proxy's
     if site:
         is_foreign = site != "same-origin"
     else:

@@ -161,6 +161,17 @@ def test_a_form_of_our_own_is_taken(host: Host, client: FlaskClient, headers: di
     assert client.post(f"{sent(host)}/send-again", headers=headers).status_code == 303
 
 
+@pytest.mark.parametrize("base", ["https://Invite.Example.org", "https://invite.example.org:443/app"])
+def test_a_form_of_our_own_is_taken_however_the_base_url_is_spelled(make: MakeHost, base: str) -> None:
+    """Behind a proxy that hides the host, from a browser that sends Origin alone, as Safari did until 16.4."""
+    host = make(operator=lambda: "Olga", MAIL_SUPPRESS_SEND=True, OPTOUT_BASE_URL=base)
+    with host.app.app_context():
+        path = f"{sent(host)}/send-again"
+    client = host.app.test_client()
+    assert client.post(path, headers={"Origin": "https://evil.example"}).status_code == 400
+    assert client.post(path, headers={"Origin": "https://invite.example.org"}).status_code == 303
+
+
 @pytest.mark.parametrize("csrf_first", [True, False])
 def test_flask_wtf_does_not_stand_in_the_way(
     make: MakeHost, monkeypatch: pytest.MonkeyPatch, csrf_first: bool
