@@ -28,7 +28,7 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
     Example: flask optout erase jane@example.org
     """
     mailbox, people = typed(address).canonical, current_state().people
-    invitations, resends = map(len, people.held(mailbox))
+    invitations, resends = map(len, people.held(mailbox, "headers", "text", "html"))  # which may be much
     rows = [counted(invitations, "invitation")] if invitations else []
     rows += [counted(resends, "that was sent again", "that were sent again")] if resends else []
     click.echo(f"Of this person the Email Log holds {' and '.join(rows)}." if rows else NOTHING)

@@ -21,8 +21,11 @@ class People(LogPart):
         newest = query.group_by(email.opportunity).order_by(sa.func.max(email.id).desc()).limit(limit)
         return [opportunity for (opportunity,) in self.rows(newest)]
 
-    def held(self, mailbox: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """A person's invitations, without personal links, and resends, until the running minute and oldest first."""
+    def held(self, mailbox: str, *without: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """A person's invitations, without personal links, and resends, until the running minute and oldest first.
+
+        :param without: columns of the invitations that are not needed.
+        """
 
         def rows(table: sa.Table, moment: str, *hidden: str) -> list[dict[str, Any]]:
             shown = (column for column in table.c if column.name not in hidden)
@@ -31,9 +34,9 @@ class People(LogPart):
             dicts = (row._asdict() for row in found)
             return [{"time": time_of(row.pop(moment)).isoformat(timespec="minutes"), **row} for row in dicts]
 
-        invitations = rows(self.tables.email, "id", "words", "domain")  # which are for searching
+        invitations = rows(self.tables.email, "id", "words", "domain", *without)  # two are for searching
         for one in invitations:
-            one.update((part, one[part] and filled(one[part])) for part in ("text", "html"))
+            one.update((part, filled(one[part])) for part in ("text", "html") if one.get(part))
         return invitations, rows(self.tables.resend, "moment", "mailbox", "number")
 
     def erase(self, mailbox: str, slots: Sequence[bytes]) -> None:
