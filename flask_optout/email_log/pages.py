@@ -232,8 +232,10 @@ def send_again(id: int) -> BaseResponse | str | tuple[str, int]:
         for each in ready:
             each.rehearse()  # as the mail server may refuse one of them for its size
         ready[state.choices.muted(parse(email.recipient), email.opportunity)].hand_off()
-    except Exception as error:
+    except BaseException as error:
         state.resends.record_failure(email, begun, error)
+        if not isinstance(error, Exception):  # such as gunicorn's to a worker that has waited too long
+            raise
         why = error if isinstance(error, OptOutError) else reason(error)
         log(current_app.logger, logging.ERROR, "resend_failed", f"An invitation could not be sent again ({why}).")
         return _show(email, failure=reason(error)), 502

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import email
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -199,6 +200,19 @@ def test_what_the_app_lacks_to_send_again_is_told_in_its_log(
     answer = post(client, f"{path}/send-again")
     assert answer.status_code == 502 and "ConfigurationError" in answer.text
     assert "neither Flask-Mail nor Flask-Mailman" in caplog.text and "Set up one of them" in caplog.text
+
+
+def test_a_worker_that_is_stopped_while_it_waits_has_not_sent_it_again(
+    host: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As gunicorn stops one whose mail server does not answer."""
+    path = sent(host)
+    with monkeypatch.context() as patch:
+        patch.setattr(host.app.extensions["mail"], "send", sys.exit)
+        with pytest.raises(SystemExit):
+            post(client, f"{path}/send-again")
+    assert "Tried again" in client.get(path).text
+    assert post(client, f"{path}/send-again").status_code == 303
 
 
 def test_a_second_time_on_one_day_is_refused_and_sends_nothing(host: Host, client: FlaskClient) -> None:
