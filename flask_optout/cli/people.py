@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import click
 from flask.cli import with_appcontext
@@ -54,7 +55,8 @@ def export(address: str) -> None:
     mailbox = typed(address).canonical
     invitations, resends = current_state().people.held(mailbox)
     held = {"address": mailbox, "sent_again": resends, "invitations": invitations}
-    # As bytes: JSON is UTF-8, whatever the terminal's encoding.
-    click.echo(json.dumps(held, ensure_ascii=False, indent=2).encode())
+    written = json.dumps(held, ensure_ascii=False, indent=2)
+    written = re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", written)  # which terminals obey
+    click.echo(written.encode())  # as JSON is UTF-8, whatever the terminal's encoding
     if not (invitations or resends):
         click.echo(NOTHING, err=True)

@@ -62,6 +62,13 @@ def test_an_export_is_for_people_to_read_in_utf_8(host: Host) -> None:
     assert json.loads(written)["invitations"][0]["text"].startswith("Über\N{LINE SEPARATOR}alles")
 
 
+def test_an_export_holds_nothing_that_a_terminal_would_obey(host: Host) -> None:
+    body = "\x9b31mred\x1b[2J\x7f"
+    host.mail.send(host.invitation("jane@example.org", body=body))
+    written = run(host, "export", "jane@example.org")[1]
+    assert written.replace("\n", "").isprintable() and json.loads(written)["invitations"][0]["text"].startswith(body)
+
+
 @pytest.mark.parametrize("arguments", [[], ["--yes"], ["--dry-run"]], ids=str)
 def test_nothing_is_erased_of_somebody_of_whom_nothing_is_held(host: Host, arguments: list[str]) -> None:
     assert run(host, "erase", "nobody@example.org", *arguments) == (0, NOTHING)
