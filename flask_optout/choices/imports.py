@@ -44,13 +44,10 @@ class Imports:
 
         :param name: of its file.
         """
-        choice, batch, repeat = self._tables.choice, self._tables.batch, self._tables.repeat
-        same = choice.c.scope == repeat.c.scope, choice.c.digest == repeat.c.digest
-        held = sa.exists().where(*same, choice.c.muted, choice.c.batch.is_not(None))
+        batch = self._tables.batch
 
         def write(connection: sa.Connection) -> int:
             self._alone(connection)
-            connection.execute(repeat.delete().where(~held))  # what candidates have said something about since
             number = (connection.scalar(sa.select(sa.func.max(batch.c.number))) or 0) + 1
             row = Import(number, today(), name[:NAME_SIZE], rows, False)
             insert(connection, batch, row._asdict())
@@ -64,14 +61,20 @@ class Imports:
     def add(self, number: int, entries: Iterable[tuple[Address, str]]) -> None:
         """Mute people for opportunities; a choice that mutes already stays as it is."""
         marks = self._choices.key().marks_of(entries)
+        batch, repeat = self._tables.batch, self._tables.repeat
 
         def work(connection: sa.Connection) -> tuple[None, list[Statement]]:
             self._alone(connection)
+            # It may have been taken back while it runs.
+            connection.execute(batch.update().where(batch.c.number == number).values(taken_back=False))
             standing = self._choices.mutes_among(connection, marks)
             repeats = [mark for mark, batch in standing.items() if batch not in (None, number)]
-            rows = ({**mark._asdict(), "batch": number} for mark in sorted(repeats))
-            upsert(connection, self._tables.repeat, *rows)
-            return None, [Statement(mark, True, SOURCE, number) for mark in marks if mark not in standing]
+            upsert(connection, repeat, *({**mark._asdict(), "batch": number} for mark in sorted(repeats)))
+            said = [Statement(mark, True, SOURCE, number) for mark in marks if mark not in standing]
+            if connection.scalar(sa.select(repeat.c.batch).limit(1)) is not None:
+                # Other imports hold these no longer, as the candidates undid it.
+                _delete(connection, repeat, said, "scope", "digest")
+            return None, said
 
         self._choices.transact(work)
 
@@ -129,8 +132,12 @@ class Imports:
         connection.execute(batch.update().where(batch.c.number == 1).values(number=1))
 
     def _remove(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
-        choice = self._tables.choice
-        at = [choice.c[name] == sa.bindparam(f"at_{name}") for name in ("scope", "digest", "batch")]
-        marks = [{"at_scope": one.mark.scope, "at_digest": one.mark.digest, "at_batch": one.batch} for one in said]
-        if marks:
-            connection.execute(choice.delete().where(*at), marks)
+        _delete(connection, self._tables.choice, said, "scope", "digest", "batch")
+
+
+def _delete(connection: sa.Connection, table: sa.Table, said: Sequence[Statement], *names: str) -> None:
+    """Delete the rows that are equal to these statements in these columns."""
+    at = [table.c[name] == sa.bindparam(f"at_{name}") for name in names]
+    rows = [{"at_scope": one.mark.scope, "at_digest": one.mark.digest, "at_batch": one.batch} for one in said]
+    if rows:
+        connection.execute(table.delete().where(*at), rows)

@@ -17,6 +17,7 @@ from flask.cli import ScriptInfo, pass_script_info, with_appcontext
 
 from ..choices.tables import SOURCE_SIZE
 from ..errors import BadToken, ListError, OptOutError
+from ..importing.columns import UNDECODED
 from ..importing.lists import FORMATS, NO_OPT_OUTS, MuteList, MuteRow, Skipped
 from ..links.tokens import ALL, checked_opportunity
 from ..wiring import current_state
@@ -150,7 +151,7 @@ def _understood(rows: MuteList) -> str:
     """What the columns mean."""
 
     def named(place: int) -> str:
-        name = printable(rows.names[place])[:40]
+        name = printable(rows.names[place].replace(UNDECODED, ""))[:40]
         return f'column {place + 1} "{name}"' if name else f"column {place + 1}"
 
     columns, about = rows.columns, rows.columns.opportunity

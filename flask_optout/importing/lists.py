@@ -16,15 +16,13 @@ from urllib.parse import unquote
 from ..addresses import Address, parse
 from ..errors import AddressError, ListError, OpportunityError
 from ..links.tokens import checked_opportunity
-from .columns import ADDRESS, BEST, OPT_OUTS, Columns, Meaning, check, columns_of, rank
+from .columns import ADDRESS, BEST, OPT_OUTS, UNDECODED, Columns, Meaning, check, columns_of, rank
 
 DELIMITERS = ",;\t|"
 #: Characters in one line; what is longer is no line of a list of people.
 LONGEST_LINE = 65_536
 #: Lines that one quoted field may span before its quote counts as unclosed.
 MOST_LINES = 50
-#: Stands for an octet that the encoding of the file does not know, and for a line that is too long.
-UNDECODED = "\N{REPLACEMENT CHARACTER}"
 #: Rows by which the columns are understood, and lines among which their names are looked for.
 SAMPLE, HEAD = 200, 20
 #: The first line with which Excel is told the delimiter.
@@ -96,12 +94,12 @@ class MuteList:
         """Read the delimiter, the names of the columns and the first rows; gives the rows."""
         head = [*islice(iter(self._line, None), HEAD)]
         sep = SEP.fullmatch(head[0]) if head else None
-        rows = [_cells(line, sep and sep[1]) for line in head]
-        start = _start([cells for _, cells in rows])
+        rows = [_cells(line, sep[1] if sep else _delimiter([line])) for line in head]
+        start = _start(rows)
         self._give_back(head[start:])
-        self._delimiter = rows[start][0] if rows else DELIMITERS[0]
+        self._delimiter = sep[1] if sep else _delimiter([line for line in head[start:] if line.strip()])
         above = range(1 if sep else 0, start)
-        self._above = [Skipped(n + 1, "It stands above the names of the columns") for n in above if any(rows[n][1])]
+        self._above = [Skipped(n + 1, "It stands above the names of the columns") for n in above if any(rows[n])]
         first = next(self._rows(), (0, []))
         self.names = first[1]
         sample = [*islice(self._rows(), SAMPLE)]
@@ -129,6 +127,10 @@ class MuteList:
             return Skipped(number, meaning)
         place = self.columns.opportunity
         about = self.opportunity if place is None else cells[place].strip()
+        if UNDECODED in f"{cells[self.columns.address]}{about}":
+            return Skipped(
+                number, "It has a character that is not in the encoding of the file, which --encoding names"
+            )
         try:
             return MuteRow(addresses_in(cells[self.columns.address]), checked_opportunity(about))
         except (AddressError, OpportunityError) as error:
@@ -163,7 +165,7 @@ class MuteList:
         except csv.Error:
             pass
         self._give_back(taken[1:])
-        return _cells(line, self._delimiter)[1]
+        return _cells(line, self._delimiter)
 
     def _line(self) -> str | None:
         line = self._ahead.popleft() if self._ahead else next(self._lines, None)
@@ -175,10 +177,14 @@ class MuteList:
         self._number -= len(lines)
 
 
-def _cells(line: str, delimiter: str | None) -> tuple[str, list[str]]:
-    """The delimiter of a line, by its characters outside quotes unless it is known, and the cells."""
-    delimiter = delimiter or max(DELIMITERS, key=QUOTED.sub("", line).count)
-    return delimiter, next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+def _cells(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+
+
+def _delimiter(lines: Sequence[str]) -> str:
+    """The commonest delimiter outside quotes in the first of these lines that is in the second as well."""
+    counts = [[QUOTED.sub("", line).count(each) for line in lines[:2]] for each in DELIMITERS]
+    return DELIMITERS[max(range(len(DELIMITERS)), key=lambda place: (min(counts[place], default=0), counts[place]))]
 
 
 def _start(rows: Sequence[Sequence[str]]) -> int:
@@ -211,12 +217,6 @@ def addresses_in(cell: str) -> list[Address]:
     :raises AddressError: when it holds anything else.
     """
     if not cell.isascii():
-        if UNDECODED in cell:
-            raise AddressError(
-                "The address has a character that is not in the encoding of the file.",
-                "Another person could be muted in place of the one who opted out.",
-                "Name the encoding with --encoding, such as --encoding cp1252.",
-            )
         cell = cell.translate(SEEN).strip(JOINERS)
     cell = cell.strip().strip("'")
     if link := MAILTO.fullmatch(cell):
@@ -228,6 +228,16 @@ def addresses_in(cell: str) -> list[Address]:
         if not parts or not all("@" in part for part in parts):
             raise
     return [parse(part) for part in parts]
+
+
+def _marked(error: UnicodeError) -> tuple[str, int]:
+    """What is not in the encoding of a file: marked, and as Windows-1252 has it, as names of columns mostly are."""
+    assert isinstance(error, UnicodeDecodeError)
+    return UNDECODED + error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+MARKED = "optout-marked"
+codecs.register_error(MARKED, _marked)
 
 
 def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
@@ -244,7 +254,7 @@ def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
             "Only the rows of a text can be read.",
             "Save it as CSV, unpack it, or name its encoding, such as --encoding utf-16-le.",
         )
-    text, whole = io.TextIOWrapper(file, encoding, "replace", newline=None), True
+    text, whole = io.TextIOWrapper(file, encoding, MARKED, newline=None), True
     try:
         while line := text.readline(LONGEST_LINE):
             ends = line.endswith("\n")

@@ -69,6 +69,8 @@ GOOD = {
     "blanks before quotes": b'"email", "opportunity"\n"jane@x.org", "beta-42"\n',
     "blank lines first": b"\n;;\nE-Mail;opportunity;\njane@x.org;beta-42;\n",
     "delimiters in quotes": b'email;"opportunity";"a, b, c"\njane@x.org;beta-42;\n',
+    "a comma in a name of a column": b"Name, first;email;opportunity\nJane;jane@x.org;beta-42\n",
+    "brackets with commas": b"email (a, b, c);opportunity\njane@x.org;beta-42\n",
     "a display name": b'email,opportunity\n"Jane <jane@x.org>",beta-42\n',
 }
 
@@ -193,6 +195,7 @@ def test_an_opportunity_is_given_once() -> None:
 
 ROWS = {
     "Latin-1": b"jos\xe9@x.org,beta-42",
+    "Latin-1 in the opportunity": b"bob@x.org,b\xeata-42",
     "a megabyte": b"a" * 1_000_000 + b"@x.org,beta-42",
     "a megabyte behind an address": b"bob@x.org,beta-42," + b"a" * 1_000_000,
     "two words": b"jane doe@x.org,beta-42",
