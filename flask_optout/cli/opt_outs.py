@@ -218,7 +218,7 @@ def mute(address: str, opportunity: str, source: str) -> None:
     """
     about = checked_opportunity(opportunity)
     if address == "-":
-        lines = sys.stdin.read().removeprefix("\N{BYTE ORDER MARK}").split("\n")
+        lines = sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape").split("\n")
         numbered = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
         people = [typed(line, f"Line {number} is not an email address") for number, line in numbered]
     else:

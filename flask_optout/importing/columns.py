@@ -60,19 +60,18 @@ YES, NO = ({_word(word) for word in _TEXTS["words"].pop(answer).split()} for ans
 WORDS = {
     _letters(word): Meaning[meaning.upper()] for meaning, words in _TEXTS["words"].items() for word in words.split()
 }
-EMAIL_NAMES = re.compile(r"e?mail|e?mailaddress|emailadresse?|courriel|correo(?:electronico)?")
-ADDRESS_NAMES = re.compile("address|adresse|recipient|subscriber|contact|user(?:name)?|login")
 BEST = 3
 OPPORTUNITY = "opportunity"
 #: What a cell of an unknown column holds, if that may be an address.
-ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@.,]")
+ADDRESS = re.compile(r"[^\s@]\s*[@＠﹫]\s*[^\s@]+[.。．｡][^\s@.,]")
 #: A letter of a name that is not known, so that "Désinscrit" may look like "inscrit".
 LOST = re.compile(rf"{UNDECODED}|\w\?\w")
 #: A day, as databases and sheets write it.
 DAY = re.compile(r"\d{1,4}[-./年]\d{1,2}[-./月]\d{1,4}")
 #: A zero, an empty list, and how databases and programs write that there is no date: before there was email.
 ZERO = re.compile(
-    r"[-–—]+|0[-0\s:.,/TZ+%]*|\[\]|(?:\D*\d{1,2}\D+){0,2}(?:0001|1899|1900|1969|1970)(?!\d).*", re.IGNORECASE
+    r"[-–—]+|0[-0\s:.,/TZ+%]*|\[\]|(?:\D{0,20}\d{1,2}\D{1,20}){0,2}(?:0001|1899|1900|1969|1970)(?!\d).*",
+    re.IGNORECASE,
 )
 #: The codes of a mail server (RFC 5321 section 4.2, RFC 3463), and the words of one.
 CODE = re.compile(
@@ -104,7 +103,7 @@ class Kind(NamedTuple):
         if word in NO or ZERO.fullmatch(cell):
             return self.no
         # Where errors stand, any word is one.
-        is_yes = word in YES or self is BOUNCES or any(each.isdigit() and each != "0" for each in cell)
+        is_yes = word in YES or self is BOUNCES or any(unicodedata.digit(each, 0) for each in cell)
         return self.yes if is_yes else Meaning.UNCLEAR
 
 
@@ -112,14 +111,7 @@ OUTS, INS = Kind(Meaning.OPTED_OUT, Meaning.NO_OPT_OUT), Kind(Meaning.NO_OPT_OUT
 BOUNCES, STATES = Kind(Meaning.BOUNCE, Meaning.NO_OPT_OUT), Kind(Meaning.UNCLEAR, Meaning.UNCLEAR)
 SUPPRESSED, DOUBTFUL = Kind(Meaning.SUPPRESSED, Meaning.NO_OPT_OUT), Kind(Meaning.UNCLEAR, Meaning.NO_OPT_OUT)
 #: What a column is by its name, the first that fits.
-KINDS = {
-    "opposite": INS,
-    "out": OUTS,
-    "suppressed": SUPPRESSED,
-    "doubtful": DOUBTFUL,
-    "in": INS,
-    "bounced": BOUNCES,
-}
+KINDS = {"opposite": INS, "out": OUTS, "suppressed": SUPPRESSED, "doubtful": DOUBTFUL, "in": INS, "bounced": BOUNCES}
 
 
 class Columns(NamedTuple):
@@ -231,17 +223,17 @@ def _chosen(names: Sequence[str], chosen: str) -> int | None:
 
 
 def _address_column(letters: Sequence[str], sample: Sequence[Sequence[str]]) -> int | None:
-    """The column that holds addresses and is called by the best name for it."""
+    """The column that holds addresses and is called by the best name for it; none if another one is called email."""
+    ranks = [*map(rank, letters)]
     holding = [place for place in range(len(letters)) if any(ADDRESS.search(row[place]) for row in sample)]
-    ranks = {place: rank(letters[place]) for place in holding or range(len(letters))}
-    best = max(ranks.values(), default=0)
-    fits = [place for place, rank in ranks.items() if rank == best]
-    return fits[0] if len(fits) == 1 and (holding or best) else None
+    best = max([ranks[place] for place in holding] or ranks, default=0)
+    fits = [place for place in holding or range(len(letters)) if ranks[place] == best]
+    return fits[0] if len(fits) == 1 and (holding or best) and (best == BEST or BEST not in ranks) else None
 
 
 def rank(name: str) -> int:
     """How well a column of addresses could be called so: ``BEST``, less, or 0."""
     name = _letters(name)
-    if EMAIL_NAMES.fullmatch(name):
+    if NAMES["email"].fullmatch(name):
         return BEST
-    return 2 if "mail" in name else int(ADDRESS_NAMES.fullmatch(name) is not None)
+    return 2 if "mail" in name else int(NAMES["address"].fullmatch(name) is not None)

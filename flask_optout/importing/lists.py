@@ -123,8 +123,11 @@ class MuteList:
                 "Its columns may mean something else than those of the first.",
                 "Import each list by itself.",
             )
-        if self.decided and (meaning := self.columns.meaning(cells)) not in OPT_OUTS:
-            return Skipped(number, meaning)
+        if self.decided:
+            # With a cell too many, a delimiter in a note may have moved the others.
+            moved = any(map(str.strip, cells[len(self.names) :]))
+            if (meaning := Meaning.UNCLEAR if moved else self.columns.meaning(cells)) not in OPT_OUTS:
+                return Skipped(number, meaning)
         place = self.columns.opportunity
         about = self.opportunity if place is None else cells[place].strip()
         if UNDECODED in f"{cells[self.columns.address]}{about}":

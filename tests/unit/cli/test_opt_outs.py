@@ -146,6 +146,11 @@ def test_an_unknown_opportunity_is_muted_with_a_warning(host: Host) -> None:
     assert run(host, "mute", "bob@x.org", "*") == (0, "1 address is muted.\n")
 
 
+def test_lines_in_another_encoding_mute_nobody(host: Host) -> None:
+    result = host.app.test_cli_runner().invoke(args=["optout", "mute", "-", "beta-42"], input=b"jos\xe9@x.org\n")
+    assert result.exit_code == 1 and result.output.startswith("Error: Line 1 is not an email address")
+
+
 def test_an_import_for_an_unknown_opportunity_warns(host: Host, tmp_path: Path) -> None:
     (tmp_path / "addresses.csv").write_text("email\njane@x.org\n")
     command = ["optout", "import", str(tmp_path / "addresses.csv"), "--yes", "--opportunity", "cmaera"]

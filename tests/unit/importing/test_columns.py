@@ -132,6 +132,16 @@ FILES = {
         'd@x.org,NaT\ne@x.org,\'0\nf@x.org,—\ng@x.org,"Mon, 06 May 2024 19:00:58 +0000"\nh@x.org,2024-01-01 1900\n',
         [NOT, NOT, NOT, NOT, NOT, NOT, OUT, OUT],
     ),
+    "numbers of other scripts": ("email,unsubscribed\na@x.org,０\nb@x.org,１\nc@x.org,٠\n", [UNCLEAR, OUT, UNCLEAR]),
+    "a long note": (f"email,unsubscribed\na@x.org,{'a' * 30_000}1{'b' * 30_000}\n", [OUT]),
+    "a delimiter in a note, without quotes": (
+        "email,note,unsubscribed\na@x.org,hello, yes,no\nb@x.org,hello,yes,,\n",
+        [UNCLEAR, OUT],
+    ),
+    "Russian, and first somebody without an address": (
+        "Почта;Статус;Роль\n;подписан;user\na@x.org;отписан;user\n",
+        [NOT, OUT],
+    ),
     "other words for unsubscribing": (
         "E-Mail;Abonniert seit;Abbestellt am\na@x.org;1.1.2020;1.2.2024\nb@x.org;1.1.2020;\n",
         [OUT, NOT],

@@ -111,8 +111,9 @@ def test_a_list_without_opportunities_takes_one_for_all(data: bytes) -> None:
     assert read(data, "beta-42") == (JANE, [])
 
 
-def test_a_file_without_a_header_is_a_list_of_addresses() -> None:
-    data = b"out1@example.org;M\xfcller\nx@example.org;Doe\n"
+@pytest.mark.parametrize("first", ["out1@example.org", "out1 @example.org", "out1＠example.org", "out1@example。org"])
+def test_a_file_without_a_header_is_a_list_of_addresses(first: str) -> None:
+    data = first.encode() + b";M\xfcller\nx@example.org;Doe\n"
     assert read(data, "b") == ([("out1@example.org", "b"), ("x@example.org", "b")], [])
 
 
@@ -141,6 +142,8 @@ HEADERS = {
     "no opportunity": b"email,status\njane@x.org,x\n",
     "one column": b"email\njane@x.org\n",
     "two addresses": b"email,e-mail,opportunity\na@x.org,b@x.org,beta-42\n",
+    "addresses elsewhere than in the email": b"Email,Contact owner,opportunity\n,boss@x.org,beta-42\n",
+    "a name too few, as R writes it": b'"name","email","opportunity"\n"1","A","a@x.org","beta-42"\n',
     "two opportunities": b"email,opportunity,opportunity\na@x.org,a,b\n",
     "empty": b"",
     "only a line end": b"\n",
