@@ -61,19 +61,20 @@ class Imports:
     def add(self, number: int, entries: Iterable[tuple[Address, str]]) -> None:
         """Mute people for opportunities; a choice that mutes already stays as it is."""
         marks = self._choices.key().marks_of(entries)
-        batch, repeat = self._tables.batch, self._tables.repeat
+        choice, batch, repeat = self._tables.choice, self._tables.batch, self._tables.repeat
+        same = choice.c.scope == repeat.c.scope, choice.c.digest == repeat.c.digest
+        held = sa.exists().where(*same, choice.c.muted, choice.c.batch.is_not(None))
 
         def work(connection: sa.Connection) -> tuple[None, list[Statement]]:
             self._alone(connection)
             # It may have been taken back while it runs.
             connection.execute(batch.update().where(batch.c.number == number).values(taken_back=False))
             standing = self._choices.mutes_among(connection, marks)
-            repeats = [mark for mark, batch in standing.items() if batch not in (None, number)]
+            repeats = [mark for mark, holder in standing.items() if holder not in (None, number)]
             upsert(connection, repeat, *({**mark._asdict(), "batch": number} for mark in sorted(repeats)))
             said = [Statement(mark, True, SOURCE, number) for mark in marks if mark not in standing]
-            if connection.scalar(sa.select(repeat.c.batch).limit(1)) is not None:
-                # Other imports hold these no longer, as the candidates undid it.
-                _delete(connection, repeat, said, "scope", "digest")
+            if said:
+                connection.execute(repeat.delete().where(~held))  # what candidates have said something about since
             return None, said
 
         self._choices.transact(work)
@@ -132,12 +133,8 @@ class Imports:
         connection.execute(batch.update().where(batch.c.number == 1).values(number=1))
 
     def _remove(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
-        _delete(connection, self._tables.choice, said, "scope", "digest", "batch")
-
-
-def _delete(connection: sa.Connection, table: sa.Table, said: Sequence[Statement], *names: str) -> None:
-    """Delete the rows that are equal to these statements in these columns."""
-    at = [table.c[name] == sa.bindparam(f"at_{name}") for name in names]
-    rows = [{"at_scope": one.mark.scope, "at_digest": one.mark.digest, "at_batch": one.batch} for one in said]
-    if rows:
-        connection.execute(table.delete().where(*at), rows)
+        choice = self._tables.choice
+        at = [choice.c[name] == sa.bindparam(f"at_{name}") for name in ("scope", "digest", "batch")]
+        marks = [{"at_scope": one.mark.scope, "at_digest": one.mark.digest, "at_batch": one.batch} for one in said]
+        if marks:
+            connection.execute(choice.delete().where(*at), marks)

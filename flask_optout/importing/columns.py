@@ -55,13 +55,13 @@ def _word(cell: str) -> str:
 
 _TEXTS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 NAMES = {kind: re.compile("|".join(_folded(names).split())) for kind, names in _TEXTS["names"].items()}
-YES, NO = ({_word(word) for word in _TEXTS["words"].pop(answer).split()} for answer in ("yes", "no"))
+YES, NO, BLANK = ({_word(word) for word in _TEXTS["words"].pop(what).split()} for what in ("yes", "no", "blank"))
 #: What a state means.
 WORDS = {
     _letters(word): Meaning[meaning.upper()] for meaning, words in _TEXTS["words"].items() for word in words.split()
 }
 BEST = 3
-OPPORTUNITY = "opportunity"
+OPPORTUNITY = {"opportunity", "opportunityid"}
 #: What a cell of an unknown column holds, if that may be an address.
 ADDRESS = re.compile(r"[^\s@]\s*[@＠﹫]\s*[^\s@]+[.。．｡][^\s@.,]")
 #: A letter of a name that is not known, so that "Désinscrit" may look like "inscrit".
@@ -100,7 +100,7 @@ class Kind(NamedTuple):
             parts = {WORDS.get(_letters(part)) for part in re.findall(r"\w+", cell)}
             if found := [meaning for meaning in Meaning if meaning in parts]:
                 return found[0]
-        if word in NO or ZERO.fullmatch(cell):
+        if word in NO | BLANK or ZERO.fullmatch(cell):
             return self.no
         # Where errors stand, any word is one.
         is_yes = word in YES or self is BOUNCES or any(unicodedata.digit(each, 0) for each in cell)
@@ -118,13 +118,14 @@ class Columns(NamedTuple):
     """The places of the columns that count.
 
     ``deciding``: those that say who opted out, or what else a row is; ``unknown``: the first that may say so in words
-    or by a name that are not known.
+    or by a name that are not known; ``blank``: those that said nothing yet.
     """
 
     address: int
     opportunity: int | None
     deciding: tuple[tuple[int, Kind], ...]
     unknown: int | None
+    blank: tuple[int, ...]
 
     def meaning(self, cells: Sequence[str]) -> Meaning:
         """What a row says of its person; an opt-out counts, whatever else it says."""
@@ -146,12 +147,17 @@ def check(columns: Columns, opportunity: str | None, format: str | None) -> None
     if format == "export" and not columns.deciding:
         raise _unclear("No column says who opted out.", "--format list")
     if format is None and not columns.deciding and columns.unknown is not None:
-        raise ListError(
-            f"It cannot be told whether column {columns.unknown + 1} says who opted out.",
-            "A wrong guess would mute other people.",
-            "Call it 'unsubscribed' if a yes in it is an opt-out, name the --encoding if the file is not in UTF-8, "
-            "or add --format list if each row is an opt-out.",
-        )
+        raise unknown(columns.unknown)
+
+
+def unknown(place: int) -> ListError:
+    """The error of a column that may say who opted out."""
+    return ListError(
+        f"It cannot be told whether column {place + 1} says who opted out.",
+        "A wrong guess would mute other people.",
+        "Call it 'unsubscribed' if a yes in it is an opt-out, name the --encoding if the file is not in UTF-8, or "
+        "add --format list if each row is an opt-out.",
+    )
 
 
 def _unclear(what: str, option: str) -> ListError:
@@ -172,15 +178,16 @@ def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: st
     """
     letters = [_letters(name) for name in names]
     address = _address_column(letters, sample) if chosen is None else _chosen(names, chosen)
-    about = [place for place, name in enumerate(letters) if name == OPPORTUNITY]
+    about = [place for place, name in enumerate(letters) if name in OPPORTUNITY]
     if address is None or len(about) > 1:
         raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
     others = [place for place in range(len(names)) if place not in (address, *about)]
     cells = {place: [row[place].strip() for row in sample] for place in others}
     kinds = {place: _kind(names[place], cells[place]) for place in others}
     deciding = tuple((place, kind) for place, kind in kinds.items() if kind is not None)
-    unknown = next((place for place in others if _may_say(names[place], cells[place])), None)
-    return Columns(address, about[0] if about else None, deciding, unknown)
+    doubtful = next((place for place in others if may_say(names[place], cells[place])), None)
+    blank = tuple(place for place in others if not any(cells[place]))
+    return Columns(address, about[0] if about else None, deciding, doubtful, blank)
 
 
 def _kind(name: str, cells: Sequence[str]) -> Kind | None:
@@ -197,16 +204,17 @@ def _kind(name: str, cells: Sequence[str]) -> Kind | None:
     return DOUBTFUL if kind is INS and LOST.search(name) else kind
 
 
-def _may_say(name: str, cells: Sequence[str]) -> bool:
+def may_say(name: str, cells: Sequence[str]) -> bool:
     """Whether a column that is no known one may hold states, or a yes, a no or a day for each person."""
-    letters, words = _letters(name), {_word(cell) for cell in cells if cell}
+    letters, words = _letters(name), {_word(cell) for cell in cells if cell} - BLANK
     if _unreadable(name) or (not (name and name.isascii()) and _unreadable("".join(cells))):
         return True
-    if NAMES["status"].search(letters) or NAMES["activity"].search(letters):
+    if NAMES["status"].search(letters) or NAMES["asked"].search(letters):
         return True
     days = "" in cells and all(DAY.match(cell) for cell in cells if cell)
     answers = words <= {*YES, *NO, "0", "1"}
-    return bool(words) and not NAMES["no_answer"].search(letters) and (days or answers or not words.isdisjoint(WORDS))
+    says = bool(words) and (days or answers or not words.isdisjoint(WORDS))
+    return says and not NAMES["no_answer"].search(letters)
 
 
 def _unreadable(text: str) -> bool:

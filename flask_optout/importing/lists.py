@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from ..addresses import Address, parse
 from ..errors import AddressError, ListError, OpportunityError
 from ..links.tokens import checked_opportunity
-from .columns import ADDRESS, BEST, OPT_OUTS, UNDECODED, Columns, Meaning, check, columns_of, rank
+from .columns import ADDRESS, BEST, OPT_OUTS, UNDECODED, Columns, Meaning, check, columns_of, may_say, rank, unknown
 
 DELIMITERS = ",;\t|"
 #: Characters in one line; what is longer is no line of a list of people.
@@ -33,8 +33,6 @@ FORMATS = LIST, EXPORT = "list", "export"
 UNSEEN = [0xAD, 0x61C, 0x180E, 0x200B, 0x2060, 0xFEFF, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 #: And the @ of Chinese and Japanese keyboards.
 SEEN: dict[int, str | None] = {**dict.fromkeys(UNSEEN), 0xFF20: "@", 0xFE6B: "@"}
-#: These stand within words of some scripts.
-JOINERS = "\u200c\u200d"
 MAILTO = re.compile(r"<?mailto:(?://)?([^?>]*).*", re.IGNORECASE | re.DOTALL)
 QUOTED = re.compile('"[^"]*"')
 #: How archives, which sheets are as well, older sheets and PDFs begin.
@@ -61,15 +59,13 @@ NO_OPT_OUTS = {Meaning.BOUNCE, Meaning.NO_OPT_OUT}
 
 
 class MuteList:
-    """A list of people who opted out, read lazily.
+    """A list of people who opted out, read lazily from its beginning.
 
-    :param file: read from its beginning.
     :param opportunity: for a list without a column of that name.
     :param format: one of ``FORMATS``; ``None`` to tell by its columns.
-    :param encoding: ``None`` for UTF-8, or UTF-16 where it begins so. Octets that it does not know do not matter
-        outside addresses.
+    :param encoding: ``None`` for UTF-8, or UTF-16 where it begins so.
     :param column: the name or the number of the address column.
-    :raises ListError: when it cannot be told which column holds the address, or when an opportunity is missing.
+    :raises ListError: when it cannot be told what its columns mean.
     """
 
     def __init__(
@@ -89,6 +85,7 @@ class MuteList:
         check(self.columns, opportunity, format)
         #: Whether the columns say who opted out; without that, each row counts.
         self.decided: bool = format != LIST and bool(self.columns.deciding)
+        self._guessed = format is None and not self.decided
 
     def _begin(self) -> list[tuple[int, list[str]]]:
         """Read the delimiter, the names of the columns and the first rows; gives the rows."""
@@ -128,12 +125,14 @@ class MuteList:
             moved = any(map(str.strip, cells[len(self.names) :]))
             if (meaning := Meaning.UNCLEAR if moved else self.columns.meaning(cells)) not in OPT_OUTS:
                 return Skipped(number, meaning)
+        elif self._guessed:
+            for late in self.columns.blank:
+                if cells[late].strip() and may_say(self.names[late], ["", cells[late]]):
+                    raise unknown(late)
         place = self.columns.opportunity
         about = self.opportunity if place is None else cells[place].strip()
         if UNDECODED in f"{cells[self.columns.address]}{about}":
-            return Skipped(
-                number, "It has a character that is not in the encoding of the file, which --encoding names"
-            )
+            return Skipped(number, "It has a character that is not in the encoding of the file; see --encoding")
         try:
             return MuteRow(addresses_in(cells[self.columns.address]), checked_opportunity(about))
         except (AddressError, OpportunityError) as error:
@@ -185,16 +184,13 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _delimiter(lines: Sequence[str]) -> str:
-    """The commonest delimiter outside quotes in the first of these lines that is in the second as well."""
-    counts = [[QUOTED.sub("", line).count(each) for line in lines[:2]] for each in DELIMITERS]
-    return DELIMITERS[max(range(len(DELIMITERS)), key=lambda place: (min(counts[place], default=0), counts[place]))]
+    """The commonest delimiter outside quotes in the first of these lines, rather one that the second has as well."""
+    counts = {each: [QUOTED.sub("", line).count(each) for line in lines[:2]] for each in DELIMITERS}
+    return max(counts, key=lambda each: (min(counts[each], default=0), counts[each]))
 
 
 def _start(rows: Sequence[Sequence[str]]) -> int:
-    """Which of the first lines names the columns; the first, if none does.
-
-    A title, a comment, blank lines may stand above the names, but no address.
-    """
+    """Which of the first lines names the columns; the first, if none does. No address may stand above them."""
     start, best = 0, (0, 0)
     for place, cells in enumerate(rows):
         if any(map(_is_address, filter(None, cells))):
@@ -214,13 +210,10 @@ def _is_address(cell: str) -> bool:
 def addresses_in(cell: str) -> list[Address]:
     """The addresses in a cell: mostly one, or several with nothing but separators between them.
 
-    Blanks, also invisible ones, a ``mailto:`` (RFC 6068), angle brackets, and the apostrophe by which Excel marks
-    text are left out.
-
-    :raises AddressError: when it holds anything else.
+    :raises AddressError: when it holds more than those, a ``mailto:`` (RFC 6068), and what Excel and blanks add.
     """
     if not cell.isascii():
-        cell = cell.translate(SEEN).strip(JOINERS)
+        cell = cell.translate(SEEN).strip("\u200c\u200d")  # which stand within words of some scripts
     cell = cell.strip().strip("'")
     if link := MAILTO.fullmatch(cell):
         cell = unquote(link[1])
