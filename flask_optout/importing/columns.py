@@ -56,28 +56,17 @@ def _word(cell: str) -> str:
 _TEXTS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 NAMES = {kind: re.compile("|".join(_folded(names).split())) for kind, names in _TEXTS["names"].items()}
 YES, NO, BLANK = ({_word(word) for word in _TEXTS["words"].pop(what).split()} for what in ("yes", "no", "blank"))
+ADDRESS, CODE, DAY, ZERO = (
+    re.compile(_TEXTS["cells"][kind], re.IGNORECASE) for kind in ("address", "code", "day", "zero")
+)
 #: What a state means.
 WORDS = {
     _letters(word): Meaning[meaning.upper()] for meaning, words in _TEXTS["words"].items() for word in words.split()
 }
 BEST = 3
 OPPORTUNITY = {"opportunity", "opportunityid"}
-#: What a cell of an unknown column holds, if that may be an address.
-ADDRESS = re.compile(r"[^\s@]\s*[@＠﹫]\s*[^\s@]+[.。．｡][^\s@.,]")
 #: A letter of a name that is not known, so that "Désinscrit" may look like "inscrit".
 LOST = re.compile(rf"{UNDECODED}|\w\?\w")
-#: A day, as databases and sheets write it.
-DAY = re.compile(r"\d{1,4}[-./年]\d{1,2}[-./月]\d{1,4}")
-#: A zero, an empty list, and how databases and programs write that there is no date: before there was email.
-ZERO = re.compile(
-    r"[-–—]+|0[-0\s:.,/TZ+%]*|\[\]|(?:\D{0,20}\d{1,2}\D{1,20}){0,2}(?:0001|1899|1900|1969|1970)(?!\d).*",
-    re.IGNORECASE,
-)
-#: The codes of a mail server (RFC 5321 section 4.2, RFC 3463), and the words of one.
-CODE = re.compile(
-    r"[45](?:\d\d|\.\d{1,3}\.\d{1,3})(?![\d.])|.*(?:mail domain|bad domain|not exist|unknown user|user unknown)",
-    re.IGNORECASE,
-)
 
 
 class Kind(NamedTuple):
@@ -100,7 +89,7 @@ class Kind(NamedTuple):
             parts = {WORDS.get(_letters(part)) for part in re.findall(r"\w+", cell)}
             if found := [meaning for meaning in Meaning if meaning in parts]:
                 return found[0]
-        if word in NO | BLANK or ZERO.fullmatch(cell):
+        if word in NO or word in BLANK or ZERO.fullmatch(cell):
             return self.no
         # Where errors stand, any word is one.
         is_yes = word in YES or self is BOUNCES or any(unicodedata.digit(each, 0) for each in cell)

@@ -127,6 +127,10 @@ FILES = {
     "candidates who withdrew an application": ("email,status\na@x.org,Withdrawn\nb@x.org,Active\n", [UNCLEAR, NOT]),
     "no longer subscribed": ("email,no_longer_subscribed\na@x.org,yes\nb@x.org,no\n", [OUT, NOT]),
     "not subscribed": ("email,not subscribed\na@x.org,yes\nb@x.org,no\n", [UNCLEAR, NOT]),
+    "subscriptions that ended": ("email,subscription_ended_at\na@x.org,2024-01-01\nb@x.org,\n", [UNCLEAR, NOT]),
+    "consents that were denied": ("email,denied consent\na@x.org,yes\nb@x.org,no\n", [UNCLEAR, NOT]),
+    "not opted in": ("email,not_opted_in\na@x.org,yes\nb@x.org,no\n", [UNCLEAR, NOT]),
+    "a subscription's end in Russian": ("Почта;Дата отмены подписки\na@x.org;01.02.2024\nb@x.org;\n", [UNCLEAR, NOT]),
     "the day of zero in several zones": (
         "email,unsubscribed_at\na@x.org,1970-01-01 01:00:00\nb@x.org,12/31/1969 19:00\nc@x.org,1/0/1900\n"
         'd@x.org,NaT\ne@x.org,\'0\nf@x.org,—\ng@x.org,"Mon, 06 May 2024 19:00:58 +0000"\nh@x.org,2024-01-01 1900\n',
