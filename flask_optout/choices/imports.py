@@ -38,10 +38,7 @@ class Imports:
         self._tables = choices.tables
 
     def begin(self, name: str, rows: int) -> int:
-        """Record an import before its first mute, so that an interrupted one can be taken back; gives its number.
-
-        :param name: of its file.
-        """
+        """Record an import before its first mute, so that an interrupted one can be taken back; gives its number."""
         batch = self._tables.batch
 
         def write(connection: sa.Connection) -> int:

@@ -107,7 +107,8 @@ class Columns(NamedTuple):
     """The places of the columns that count.
 
     ``deciding``: those that say who opted out, or what else a row is; ``unknown``: the first that may say so in words
-    or by a name that are not known; ``blank``: those that said nothing yet.
+    or by a name that are not known; ``blank``: those that said nothing yet; ``channels``: those that may say that a
+    row is about another way than mail.
     """
 
     address: int
@@ -115,9 +116,13 @@ class Columns(NamedTuple):
     deciding: tuple[tuple[int, Kind], ...]
     unknown: int | None
     blank: tuple[int, ...]
+    channels: tuple[int, ...]
 
     def meaning(self, cells: Sequence[str]) -> Meaning:
         """What a row says of its person; an opt-out counts, whatever else it says."""
+        ways = [_letters(cells[place]) for place in self.channels]
+        if any("mail" not in way and NAMES["other_way"].search(way) for way in ways):
+            return Meaning.NO_OPT_OUT
         said = {kind.said(cells[place]) for place, kind in self.deciding}
         blank = Meaning.UNCLEAR if all(kind is STATES for _, kind in self.deciding) else Meaning.NO_OPT_OUT
         return next((meaning for meaning in Meaning if meaning in said), blank)
@@ -158,10 +163,8 @@ def _unclear(what: str, option: str) -> ListError:
 
 
 def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: str | None = None) -> Columns:
-    """What the columns of a list mean.
+    """What the columns of a list mean, by their names, which may be empty, and by some of its rows.
 
-    :param names: of its first line; all empty where it has none.
-    :param sample: some of its rows, each as long as ``names``.
     :param chosen: the name of the address column, or its number, as somebody gave it.
     :raises ListError: when no column, or more than one, could be that of the address or the opportunity.
     """
@@ -176,7 +179,8 @@ def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: st
     deciding = tuple((place, kind) for place, kind in kinds.items() if kind is not None)
     doubtful = next((place for place in others if may_say(names[place], cells[place])), None)
     blank = tuple(place for place in others if not any(cells[place]))
-    return Columns(address, about[0] if about else None, deciding, doubtful, blank)
+    channels = tuple(place for place in others if NAMES["channel"].search(letters[place]))
+    return Columns(address, about[0] if about else None, deciding, doubtful, blank, channels)
 
 
 def _kind(name: str, cells: Sequence[str]) -> Kind | None:
@@ -198,7 +202,7 @@ def may_say(name: str, cells: Sequence[str]) -> bool:
     letters, words = _letters(name), {_word(cell) for cell in cells if cell} - BLANK
     if _unreadable(name) or (not (name and name.isascii()) and _unreadable("".join(cells))):
         return True
-    if NAMES["status"].search(letters) or NAMES["asked"].search(letters):
+    if any(NAMES[each].search(letters) for each in ("status", "asked", "channel")):
         return True
     days = "" in cells and all(DAY.match(cell) for cell in cells if cell)
     answers = words <= {*YES, *NO, "0", "1"}

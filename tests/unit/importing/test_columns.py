@@ -59,6 +59,10 @@ FILES = {
     ),
     "opt-outs of fax and phone": ("Email,HasOptedOutOfEmail,HasOptedOutOfFax,DoNotCall\na@x.org,0,1,1\n", [NOT]),
     "a status of another way": ("Email,Email status,SMS status\na@x.org,subscribed,unsubscribed\n", [NOT]),
+    "a row for each way": (
+        "email,channel,status\na@x.org,sms,opted_out\na@x.org,email,opted_out\nb@x.org,Email and SMS,opted_out\n",
+        [NOT, OUT, OUT],
+    ),
     "consents that were withdrawn": ("email,consent_withdrawn_at\na@x.org,2024-01-01\nb@x.org,\n", [OUT, NOT]),
     "letters and marks": ("email,unsubscribed\na@x.org,✓\nb@x.org,☐\nc@x.org,J\nd@x.org,N\n", [OUT, NOT, OUT, NOT]),
     "dates that are none": (
