@@ -118,6 +118,12 @@ class Columns(NamedTuple):
     blank: tuple[int, ...]
     channels: tuple[int, ...]
 
+    @property
+    def movable(self) -> bool:
+        """Whether another column stands before one that counts."""
+        counting = {self.address, *(place for place, _ in self.deciding)}
+        return max(counting) >= len(counting)
+
     def meaning(self, cells: Sequence[str]) -> Meaning:
         """What a row says of its person; an opt-out counts, whatever else it says."""
         ways = [_letters(cells[place]) for place in self.channels]
@@ -188,8 +194,9 @@ def _kind(name: str, cells: Sequence[str]) -> Kind | None:
     if NAMES["other_way"].search(letters):
         return None
     # A column "state" may be a part of a postal address, and a "reason" a candidate's own words.
-    known = [CODE.match(cell) is not None or _letters(cell) in WORDS for cell in cells if cell]
-    if NAMES["status"].fullmatch(letters) or (any(known) and (all(known) or NAMES["state"].search(letters))):
+    words = [_letters(cell) in WORDS for cell in cells if cell]
+    known = any(words) or any(map(CODE.match, cells))
+    if NAMES["status"].fullmatch(letters) or (known and (all(words) or NAMES["state"].search(letters))):
         return STATES
     if NAMES["no_state"].search(letters):
         return None

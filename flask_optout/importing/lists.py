@@ -121,8 +121,8 @@ class MuteList:
                 "Import each list by itself.",
             )
         if self.decided:
-            # With a cell too many, a delimiter in a note may have moved the others.
-            moved = any(map(str.strip, cells[len(self.names) :]))
+            # With a cell too many, a delimiter in a note before them may have moved those that count.
+            moved = any(map(str.strip, cells[len(self.names) :])) and self.columns.movable
             if (meaning := Meaning.UNCLEAR if moved else self.columns.meaning(cells)) not in OPT_OUTS:
                 return Skipped(number, meaning)
         elif self._guessed:

@@ -59,6 +59,11 @@ FILES = {
     ),
     "opt-outs of fax and phone": ("Email,HasOptedOutOfEmail,HasOptedOutOfFax,DoNotCall\na@x.org,0,1,1\n", [NOT]),
     "a status of another way": ("Email,Email status,SMS status\na@x.org,subscribed,unsubscribed\n", [NOT]),
+    "numbers like those of a mail server": ("email,group_id,points\na@x.org,512,450\n", [OUT]),
+    "where an event is, and until when one may leave it": (
+        "E-Mail;Austragungsort;Abmeldefrist;Angemeldet am\na@x.org;Halle 2;1.2.2024;1.1.2024\n",
+        [NOT],
+    ),
     "a row for each way": (
         "email,channel,status\na@x.org,sms,opted_out\na@x.org,email,opted_out\nb@x.org,Email and SMS,opted_out\n",
         [NOT, OUT, OUT],
@@ -146,6 +151,8 @@ FILES = {
         "email,note,unsubscribed\na@x.org,hello, yes,no\nb@x.org,hello,yes,,\n",
         [UNCLEAR, OUT],
     ),
+    "a cell too many behind those that count": ("email,status,note\na@x.org,unsubscribed,hello, yes\n", [OUT]),
+    "a day that is not known of everybody": ("email,date\na@x.org,2024-01-01\nb@x.org\n", [OUT, OUT]),
     "Russian, and first somebody without an address": (
         "Почта;Статус;Роль\n;подписан;user\na@x.org;отписан;user\n",
         [NOT, OUT],
