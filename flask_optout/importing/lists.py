@@ -258,4 +258,5 @@ def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
                 yield line if ends or len(line) < LONGEST_LINE else f"{UNDECODED}\n"
             whole = ends
     finally:
-        text.detach()
+        with suppress(ValueError):  # when it was closed before its end, as by Ctrl-C
+            text.detach()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import gzip
 import io
 import tracemalloc
@@ -249,6 +250,15 @@ def test_what_a_csv_writer_wrote_is_read(cells: list[str]) -> None:
         writer.writerow(["jane@x.org", cell, "beta-42"])
     good, bad = read(text.getvalue().encode())
     assert (good, bad) == (JANE * len(cells), [])
+
+
+def test_a_file_may_be_closed_before_it_was_read_to_its_end() -> None:
+    file = io.BytesIO(b"email\n" + b"jane@x.org\n" * 1_000)
+    rows = iter(MuteList(file, "b"))
+    next(rows)
+    file.close()
+    del rows
+    gc.collect()  # pytest makes an error of what is raised here
 
 
 def lines(count: int) -> Iterator[bytes]:
