@@ -51,6 +51,9 @@ class Commands(AppGroup):
     def invoke(self, ctx: click.Context) -> object:
         if os.environ.get("NO_COLOR"):  # https://no-color.org
             ctx.color = False
+        for stream in sys.stdout, sys.stderr:
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # as a file may have names that the terminal cannot write
         try:
             return super().invoke(ctx)
         except OptOutError as error:
