@@ -33,6 +33,8 @@ FORMATS = LIST, EXPORT = "list", "export"
 UNSEEN = [0xAD, 0x61C, 0x180E, 0x200B, 0x2060, 0xFEFF, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 #: And the @ of Chinese and Japanese keyboards.
 SEEN: dict[int, str | None] = {**dict.fromkeys(UNSEEN), 0xFF20: "@", 0xFE6B: "@"}
+#: What begins or ends no address: joiners, bullets, quotes, symbols. The marks of some scripts may end one.
+EDGES = re.compile(r"^[^\w\x00-\x7f]+|[\u200c\u200d’”»›…]+$")
 MAILTO = re.compile(r"<?mailto:(?://)?([^?>]*).*", re.IGNORECASE | re.DOTALL)
 QUOTED = re.compile('"[^"]*"')
 #: How archives, which sheets are as well, older sheets and PDFs begin.
@@ -89,7 +91,7 @@ class MuteList:
 
     def _begin(self) -> list[tuple[int, list[str]]]:
         """Read the delimiter, the names of the columns and the first rows; gives the rows."""
-        head = [*islice(iter(self._line, None), HEAD)]
+        head = [line.lstrip("\ufeff") for line in islice(iter(self._line, None), HEAD)]
         sep = SEP.fullmatch(head[0]) if head else None
         rows = [_cells(line, sep[1] if sep else _delimiter([line])) for line in head]
         start = _start(rows)
@@ -213,7 +215,7 @@ def addresses_in(cell: str) -> list[Address]:
     :raises AddressError: when it holds more than those, a ``mailto:`` (RFC 6068), and what Excel and blanks add.
     """
     if not cell.isascii():
-        cell = cell.translate(SEEN).strip("\u200c\u200d")  # which stand within words of some scripts
+        cell = EDGES.sub("", cell.translate(SEEN))
     cell = cell.strip().strip("'")
     if link := MAILTO.fullmatch(cell):
         cell = unquote(link[1])
