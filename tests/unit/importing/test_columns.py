@@ -107,6 +107,10 @@ FILES = {
     ),
     "states without names": ("a@x.org,subscribed\nb@x.org,unsubscribed\n", [NOT, OUT]),
     "German": ("E-Mail;Abgemeldet am;Status\na@x.org;;angemeldet\nb@x.org;01.02.2024;abgemeldet\n", [NOT, OUT]),
+    "Excel in Swedish, Finnish and Hungarian": (
+        "email;unsubscribed\na@x.org;SANT\nb@x.org;FALSKT\nc@x.org;TOSI\nd@x.org;EPÄTOSI\ne@x.org;IGAZ\nf@x.org;HAMIS\n",
+        [OUT, NOT, OUT, NOT, OUT, NOT],
+    ),
     "German cells of Excel": ("E-Mail;Unsubscribed\na@x.org;WAHR\nb@x.org;FALSCH\n", [OUT, NOT]),
     "French": ("Courriel;Désabonné\na@x.org;oui\nb@x.org;non\n", [OUT, NOT]),
     "French states": ("E-mail;Statut\na@x.org;Désinscrit\nb@x.org;Inscrit\n", [OUT, NOT]),
