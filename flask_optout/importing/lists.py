@@ -82,8 +82,7 @@ class MuteList:
         self._lines, self._ahead, self._number = _decoded(file, encoding), deque[str](), 0
         self.names: Sequence[str] = []
         self._sample = self._begin()
-        sample = [self._fitted(cells) for _, cells in self._sample]
-        self.columns: Columns = columns_of(self.names, sample, column)
+        self.columns: Columns = columns_of(self.names, [cells for _, cells in self._sample], column)
         check(self.columns, opportunity, format)
         #: Whether the columns say who opted out; without that, each row counts.
         self.decided: bool = format != LIST and bool(self.columns.deciding)
@@ -102,16 +101,17 @@ class MuteList:
         first = next(self._rows(), (0, []))
         self.names = first[1]
         sample = [*islice(self._rows(), SAMPLE)]
-        if not any(map(ADDRESS.search, first[1])):
-            return sample
-        sample = [first, *sample]  # a row like the others
-        self.names = [""] * max(len(cells) for _, cells in sample)
+        if any(map(ADDRESS.search, first[1])):  # a row like the others
+            sample = [first, *sample]
+            width = max(len(cells) for _, cells in sample)
+            self.names = [""] * width
+            sample = [(number, cells + [""] * (width - len(cells))) for number, cells in sample]
         return sample
 
     def __iter__(self) -> Iterator[MuteRow | Skipped]:
         yield from self._above
         for number, cells in chain(self._sample, self._rows()):
-            yield self._row(number, self._fitted(cells))
+            yield self._row(number, cells)
 
     def _row(self, number: int, cells: list[str]) -> MuteRow | Skipped:
         if cells[0] == UNDECODED and not any(cells[1:]):
@@ -140,17 +140,13 @@ class MuteList:
         except (AddressError, OpportunityError) as error:
             return Skipped(number, error.what.rstrip("."))
 
-    def _fitted(self, cells: list[str]) -> list[str]:
-        """A row with blanks for the cells that it lacks."""
-        return cells + [""] * (len(self.names) - len(cells))
-
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
-        """The rows that are not blank, by the number of their first line."""
+        """The rows that are not blank, with blanks for cells that they lack, by the number of their first line."""
         while (line := self._line()) is not None:
             number = self._number
             cells = self._quoted(line) if '"' in line else line.rstrip("\n").split(self._delimiter)
             if any(cells):
-                yield number, cells
+                yield number, cells + [""] * (len(self.names) - len(cells))
 
     def _quoted(self, line: str) -> list[str]:
         """The row that begins with this line; after a stray or unclosed quote it ends with it, too."""
