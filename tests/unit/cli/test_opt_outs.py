@@ -168,6 +168,16 @@ def test_an_import_for_an_unknown_opportunity_warns(host: Host, tmp_path: Path) 
     assert (result.exit_code, result.stderr) == (0, WARNING)
 
 
+@pytest.mark.parametrize(("others", "warning"), [([], WARNING), (["study-7"], ""), (["*"], ""), (["gone"], WARNING)])
+def test_an_import_warns_when_none_of_its_opportunities_is_known(
+    host: Host, tmp_path: Path, others: list[str], warning: str
+) -> None:
+    rows = [f"jane@x.org,{about}" for about in ("cmaera", *others)]
+    (tmp_path / "list.csv").write_text("\n".join(["email,opportunity", *rows]))
+    result = host.app.test_cli_runner().invoke(args=["optout", "import", str(tmp_path / "list.csv"), "--yes"])
+    assert (result.exit_code, result.stderr) == (0, warning)
+
+
 def test_without_a_loader_every_opportunity_may_be_known(host: Host) -> None:
     current_state().hooks.load = None
     assert run(host, "mute", "jane@x.org", "cmaera") == (0, "1 address is muted.\n")
