@@ -84,7 +84,7 @@ class Kind(NamedTuple):
             return Meaning.BOUNCE
         word = _word(cell)
         if word in WORDS:
-            return WORDS[word]
+            return Meaning.UNCLEAR if self is DOUBTFUL and WORDS[word] in OPT_OUTS else WORDS[word]
         if cell[0] in "[{":  # as of a list of reasons
             parts = {WORDS.get(_letters(part)) for part in re.findall(r"\w+", cell)}
             if found := [meaning for meaning in Meaning if meaning in parts]:

@@ -161,9 +161,18 @@ FILES = {
         "Почта;Статус;Роль\n;подписан;user\na@x.org;отписан;user\n",
         [NOT, OUT],
     ),
-    "Dynamics 365": (
-        "Email,Do not allow Bulk Emails\na@x.org,Do Not Allow\nb@x.org,Allow\n",
-        [OUT, NOT],
+    "Dynamics 365, where mail is on paper": (
+        "Email,Do not allow Bulk Emails,Do not allow Mails\na@x.org,Do Not Allow,Allow\nb@x.org,Allow,Allow\n"
+        "c@x.org,Allow,Do Not Allow\n",
+        [OUT, NOT, UNCLEAR],
+    ),
+    "CiviCRM, where mail is on paper": (
+        "Email,Do Not Email,Do Not Mail,No Bulk Emails (User Opt Out)\na@x.org,No,Yes,No\nb@x.org,No,No,Yes\n",
+        [UNCLEAR, OUT],
+    ),
+    "Mailtrap": (
+        "email,type\na@x.org,unsubscription\nb@x.org,hard bounce\nc@x.org,spam complaint\n",
+        [OUT, BOUNCE, OUT],
     ),
     "LimeSurvey": ("email,emailstatus,token\na@x.org,OptOut,abc\nb@x.org,OK,def\n", [OUT, NOT]),
     "a note that comes late": ("email,reason\n" + "a@x.org,\n" * 300 + "b@x.org,too many mails\n", [OUT] * 301),
