@@ -193,14 +193,15 @@ def _kind(name: str, cells: Sequence[str]) -> Kind | None:
     letters = _letters(name)
     if NAMES["other_way"].search(letters):
         return None
+    kind = next((kind for each, kind in KINDS.items() if NAMES[each].search(letters)), None)
     # A column "state" may be a part of a postal address, and a "reason" a candidate's own words.
     words = [_letters(cell) in WORDS for cell in cells if cell]
     known = any(words) or any(map(CODE.match, cells))
-    if NAMES["status"].fullmatch(letters) or (known and (all(words) or NAMES["state"].search(letters))):
+    is_state = NAMES["status"].fullmatch(letters) or (known and (all(words) or NAMES["state"].search(letters)))
+    if is_state and kind is not DOUBTFUL:
         return STATES
     if NAMES["no_state"].search(letters):
         return None
-    kind = next((kind for each, kind in KINDS.items() if NAMES[each].search(letters)), None)
     return DOUBTFUL if kind is INS and LOST.search(name) else kind
 
 
