@@ -5,21 +5,19 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from ..addresses import Address
 from ..links.tokens import Mark
-from .key_slots import KEY_SCOPE
 from .repository import Choices, Statement
 from .store import KeyTaken, insert
 from .tables import NAME_SIZE, today, upsert
 
 SOURCE = "import"
 #: Mutes that are removed in one transaction.
-PAGE = 5_000
+PAGE = 50_000
 
 
 class Import(NamedTuple):
@@ -40,17 +38,11 @@ class Imports:
         self._tables = choices.tables
 
     def begin(self, name: str, rows: int) -> int:
-        """Record an import before its first mute, so that an interrupted one can be taken back; gives its number.
-
-        :param name: of its file.
-        """
-        choice, batch, repeat = self._tables.choice, self._tables.batch, self._tables.repeat
-        same = choice.c.scope == repeat.c.scope, choice.c.digest == repeat.c.digest
-        held = sa.exists().where(*same, choice.c.muted, choice.c.batch.is_not(None))
+        """Record an import before its first mute, so that an interrupted one can be taken back; gives its number."""
+        batch = self._tables.batch
 
         def write(connection: sa.Connection) -> int:
             self._alone(connection)
-            connection.execute(repeat.delete().where(~held))  # what candidates have said something about since
             number = (connection.scalar(sa.select(sa.func.max(batch.c.number))) or 0) + 1
             row = Import(number, today(), name[:NAME_SIZE], rows, False)
             insert(connection, batch, row._asdict())
@@ -64,14 +56,21 @@ class Imports:
     def add(self, number: int, entries: Iterable[tuple[Address, str]]) -> None:
         """Mute people for opportunities; a choice that mutes already stays as it is."""
         marks = self._choices.key().marks_of(entries)
+        choice, batch, repeat = self._tables.choice, self._tables.batch, self._tables.repeat
+        same = choice.c.scope == repeat.c.scope, choice.c.digest == repeat.c.digest
+        held = sa.exists().where(*same, choice.c.muted, choice.c.batch.is_not(None))
 
         def work(connection: sa.Connection) -> tuple[None, list[Statement]]:
             self._alone(connection)
+            # It may have been taken back while it runs.
+            connection.execute(batch.update().where(batch.c.number == number).values(taken_back=False))
             standing = self._choices.mutes_among(connection, marks)
-            repeats = [mark for mark, batch in standing.items() if batch not in (None, number)]
-            rows = ({**mark._asdict(), "batch": number} for mark in sorted(repeats))
-            upsert(connection, self._tables.repeat, *rows)
-            return None, [Statement(mark, True, SOURCE, number) for mark in marks if mark not in standing]
+            repeats = [mark for mark, holder in standing.items() if holder not in (None, number)]
+            upsert(connection, repeat, *({**mark._asdict(), "batch": number} for mark in sorted(repeats)))
+            said = [Statement(mark, True, SOURCE, number) for mark in marks if mark not in standing]
+            if said:
+                connection.execute(repeat.delete().where(~held))  # what candidates have said something about since
+            return None, said
 
         self._choices.transact(work)
 
@@ -85,42 +84,24 @@ class Imports:
         own = sa.select(choice.c.scope, choice.c.digest).where(choice.c.batch == number, ~sa.exists().where(*same))
         other = sa.select(sa.func.min(repeat.c.batch)).where(*same).scalar_subquery()
 
-        def end(connection: sa.Connection) -> bool:
+        def page(connection: sa.Connection) -> tuple[bool, list[Statement]]:
             self._alone(connection)
-            # What another import held may be nobody's now, if that was taken back meanwhile.
-            if connection.scalar(own.limit(1)) is not None:
-                return False
-            connection.execute(choice.update().where(choice.c.batch == number).values(batch=other))
-            connection.execute(repeat.delete().where(repeat.c.batch == number))
-            connection.execute(batch.update().where(batch.c.number == number).values(taken_back=True))
-            return True
+            rows = connection.execute(own.limit(PAGE)).all()
+            if not rows:
+                connection.execute(choice.update().where(choice.c.batch == number).values(batch=other))
+                connection.execute(repeat.delete().where(repeat.c.batch == number))
+                connection.execute(batch.update().where(batch.c.number == number).values(taken_back=True))
+            marks = sorted(Mark(bytes(scope), bytes(digest)) for scope, digest in rows)
+            return bool(rows), [Statement(mark, False, SOURCE, number) for mark in marks]
 
-        ended = False
-        while not ended:
-            after: Mark | None = Mark(KEY_SCOPE, b"\xff" * 16)  # behind the row of the data key
-            while after is not None:
-                after = self._choices.transact(partial(self._page, own, number, after), self._remove)
-            ended = self._choices.store.write(end)
+        while self._choices.transact(page, self._remove):
+            pass
 
     def all(self) -> list[Import]:
         """Every import, oldest first."""
         batch = self._tables.batch.c
         query = sa.select(*(batch[name] for name in Import._fields)).order_by(batch.number)
         return [Import(*row) for row in self._choices.store.read(lambda connection: list(connection.execute(query)))]
-
-    def _page(
-        self, own: sa.Select[Any], number: int, after: Mark, connection: sa.Connection
-    ) -> tuple[Mark | None, Sequence[Statement]]:
-        """The last of the next mutes that no other import holds, and all of them, to be removed."""
-        self._alone(connection)
-        choice = self._tables.choice.c
-        # Not as a pair, which MariaDB finds by reading the table from its beginning.
-        behind = sa.or_(
-            choice.scope > after.scope, sa.and_(choice.scope == after.scope, choice.digest > after.digest)
-        )
-        rows = connection.execute(own.where(behind).order_by(choice.scope, choice.digest).limit(PAGE))
-        marks = [Mark(bytes(scope), bytes(digest)) for scope, digest in rows]
-        return marks[-1] if marks else None, [Statement(mark, False, SOURCE, number) for mark in marks]
 
     def _alone(self, connection: sa.Connection) -> None:
         """Have other imports wait until this transaction ends, as it looks at what stands by one of them."""

@@ -17,6 +17,7 @@ from flask.cli import ScriptInfo, pass_script_info, with_appcontext
 
 from ..choices.tables import SOURCE_SIZE
 from ..errors import BadToken, ListError, OptOutError
+from ..importing.columns import UNDECODED
 from ..importing.lists import FORMATS, NO_OPT_OUTS, MuteList, MuteRow, Skipped
 from ..links.tokens import ALL, checked_opportunity
 from ..wiring import current_state
@@ -26,7 +27,7 @@ from .terminal import counted, failure, filled, printable, progress, say, typed
 TOGETHER = 50_000
 #: What Python calls it.
 STANDARD_INPUT = "<stdin>"
-#: Line numbers that are named for one reason.
+#: Line numbers that are named for one reason, and opportunities that are looked up.
 NAMED = 20
 #: What a mail server understands (sysexits.h): no such user, try again later.
 NO_USER, TRY_AGAIN = 67, 75
@@ -75,8 +76,8 @@ def import_list(
     if file is None:
         _take_back(undo, dry_run, yes) if undo is not None else _list(for_programs)
         return
-    if (about := how["opportunity"]) is not None:
-        _warn_of(checked_opportunity(about))
+    if how["opportunity"] is not None:
+        checked_opportunity(how["opportunity"])
     name = printable(PurePath(getattr(file, "name", STANDARD_INPUT)).name)
     if name == STANDARD_INPUT and not (yes or dry_run):
         raise click.UsageError("Standard input brings the file, so it cannot bring an answer: add --yes.")
@@ -100,7 +101,7 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
     try:
         columns = _understood(MuteList(file, **how))
         with progress("Reading", "rows") as reach:
-            good, skipped = _counted(measured(reach))
+            good, skipped, about = _counted(measured(reach))
     except ListError as error:
         raise click.UsageError(filled(str(error))) from None
     except (LookupError, UnicodeError):
@@ -109,6 +110,7 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
     for reason, (count, lines) in sorted(skipped.items()):
         _tell_skipped(reason, count, lines)
     click.echo(f"{counted(good, 'row counts as an opt-out', 'rows count as opt-outs')}.")
+    _warn_of(*about)
     if good and not dry_run:
         imports = current_state().imports
         if not yes:
@@ -126,16 +128,18 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
         raise click.exceptions.Exit(1)
 
 
-def _counted(rows: Iterator[MuteRow | Skipped]) -> tuple[int, dict[str, tuple[int, list[int]]]]:
-    """How many rows count; of the others, by reason, how many and the first of their lines."""
-    good, skipped = 0, dict[str, tuple[int, list[int]]]()
+def _counted(rows: Iterator[MuteRow | Skipped]) -> tuple[int, dict[str, tuple[int, list[int]]], list[str]]:
+    """How many rows count; of the others, by reason, how many and the first lines; the first opportunities."""
+    good, skipped, about = 0, dict[str, tuple[int, list[int]]](), list[str]()
     for row in rows:
         if isinstance(row, MuteRow):
             good += 1
+            if len(about) < NAMED and row.opportunity not in about:
+                about.append(row.opportunity)
             continue
         count, lines = skipped.get(row.reason, (0, []))
         skipped[row.reason] = count + 1, lines if count >= NAMED else [*lines, row.line]
-    return good, skipped
+    return good, skipped, about
 
 
 def _tell_skipped(reason: str, count: int, lines: list[int]) -> None:
@@ -150,7 +154,7 @@ def _understood(rows: MuteList) -> str:
     """What the columns mean."""
 
     def named(place: int) -> str:
-        name = printable(rows.names[place])[:40]
+        name = printable(rows.names[place].replace(UNDECODED, ""))[:40]
         return f'column {place + 1} "{name}"' if name else f"column {place + 1}"
 
     columns, about = rows.columns, rows.columns.opportunity
@@ -189,11 +193,12 @@ def _take_back(number: int, dry_run: bool, yes: bool) -> None:
     click.echo(f"Import {number} is taken back. What candidates said themselves stands.")
 
 
-def _warn_of(opportunity: str) -> None:
-    """Say so when the host's loader knows no such opportunity."""
+def _warn_of(*opportunities: str) -> None:
+    """Say so when the host's loader knows none of these opportunities."""
     state = current_state()
-    if state.hooks.load is not None and opportunity != ALL and not state.opportunity(opportunity).title:
-        say(f"Warning: No opportunity '{opportunity}' is known.", err=True)
+    known = (each == ALL or state.opportunity(each).title for each in opportunities)
+    if opportunities and state.hooks.load is not None and not any(known):
+        say(f"Warning: No opportunity '{opportunities[0]}' is known.", err=True)
 
 
 @click.command("mute")
@@ -217,7 +222,7 @@ def mute(address: str, opportunity: str, source: str) -> None:
     """
     about = checked_opportunity(opportunity)
     if address == "-":
-        lines = sys.stdin.read().removeprefix("\N{BYTE ORDER MARK}").split("\n")
+        lines = sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape").split("\n")
         numbered = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
         people = [typed(line, f"Line {number} is not an email address") for number, line in numbered]
     else:

@@ -49,8 +49,9 @@ class Commands(AppGroup):
     def invoke(self, ctx: click.Context) -> object:
         if os.environ.get("NO_COLOR"):  # https://no-color.org
             ctx.color = False
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")  # a console may lack the script of a file's name
+        for stream in sys.stdout, sys.stderr:
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # as a file may have names that the terminal cannot write
         try:
             return super().invoke(ctx)
         except OptOutError as error:

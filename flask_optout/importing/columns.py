@@ -1,15 +1,18 @@
 """What the columns of a list mean: which one holds the address, and which ones say who opted out.
 
 An export of all contacts, of bounces or of mixed states is told from a list of opt-outs by its columns and by the
-words in them. A word whose meaning is not known is never taken for an opt-out.
+words in them, which stand in ``words.toml``. A word whose meaning is not known is never taken for an opt-out.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ListError
@@ -27,12 +30,22 @@ class Meaning(StrEnum):
 
 #: Those that count as an opt-out.
 OPT_OUTS = {Meaning.OPTED_OUT, Meaning.SUPPRESSED}
-#: Names of columns and states are compared by their letters alone, without case and accents.
+#: Stands before a character that the encoding of the file does not have.
+UNDECODED = "\N{REPLACEMENT CHARACTER}"
 NOT_A_LETTER = re.compile(r"[\W\d_]+")
 
 
+def _folded(text: str) -> str:
+    """A text without case and accents."""
+    if text.isascii():
+        return text.casefold()
+    with suppress(UnicodeError):
+        text = text.encode("cp1252").decode()  # if UTF-8 was once read as Windows-1252
+    return "".join(each for each in unicodedata.normalize("NFKD", text).casefold() if not unicodedata.combining(each))
+
+
 def _letters(text: str) -> str:
-    return NOT_A_LETTER.sub("", unicodedata.normalize("NFKD", text).casefold())
+    return NOT_A_LETTER.sub("", _folded(text))
 
 
 def _word(cell: str) -> str:
@@ -40,79 +53,20 @@ def _word(cell: str) -> str:
     return _letters(cell) or cell.strip()
 
 
-EMAIL_NAMES = re.compile(r"e?mail|e?mailaddress|emailadresse?|courriel|correo(?:electronico)?")
-ADDRESS_NAMES = re.compile("address|adresse|recipient|subscriber|contact|user(?:name)?|login")
-BEST = 3
-OPPORTUNITY = "opportunity"
-#: What a cell of an unknown column holds, if that may be an address.
-ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@.,]")
-
-#: Parts of names of columns in which a person's opt-out stands, as a date, a reason or a yes.
-OUT = re.compile(
-    "unsub|optout|optedout|optsout|b(?:lack|lock)list|complain|spam|donot(?:contact|e?mail)|^muted?$|mails?disabled"
-    "|withdrawn|revoked|abgemeldet|abmelde|desabonn|desinscri|desuscri|descadastr|^baja|debaja$|fechabaja|disiscri|afgemeld"
-    "|解除|停止"
+_TEXTS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
+NAMES = {kind: re.compile("|".join(_folded(names).split())) for kind, names in _TEXTS["names"].items()}
+YES, NO, BLANK = ({_word(word) for word in _TEXTS["words"].pop(what).split()} for what in ("yes", "no", "blank"))
+ADDRESS, CODE, DAY, ZERO = (
+    re.compile(_TEXTS["cells"][kind], re.IGNORECASE) for kind in ("address", "code", "day", "zero")
 )
-SUPPRESSED = re.compile("suppress")
-#: Beginnings by which such a name means the opposite.
-OPPOSITE = re.compile("^(?:not?|never)(?:unsub|opt|black|block|suppress)|^un(?:black|block|suppress)|resub")
-#: Parts of names of columns that only a list of contacts has, or that say who wants mail.
-IN = re.compile(
-    "subscribed|subscription|optin|optedin|accepts|consent|permission|confirm|memberrating|^leid$|^euid$|signup"
-    "|gmtoff|dstoff|lastchanged"
-    "|signedup|activated|angemeldet|anmelde|einwillig|abonn|inscri|^iscri|suscri"
-)
-DOUBTFUL = re.compile("deactivated|deaktiviert")
-BOUNCED = re.compile("bounce|^error|smtp|diagnostic|^clean(?:ed|time)")
-STATUS = re.compile("status|statut|статус|状态|状態|ステータス|الحالة")
-STATE = re.compile("state$|status|reason|^event|type$|disposition|estado|statut|situacao|motivo?$|grund$")
-#: Such a column stands in exports of every kind.
-NO_STATE = re.compile("link|url|token|hash|secret|unsub.*(?:key|code)$|campaign|score|^(?!(?:le|eu)id$).*id$")
-#: What does not come by email has its own opt-out.
-OTHER_WAY = re.compile("sms|fax|phone|mobile|whatsapp|call|push|text(?:message|ing)|postal|directmail")
-#: In such a column a 1 is a number, "no" is Norway or its language, and "f" is a gender.
-NO_ANSWER = re.compile(
-    "counts?$|countr|number|total|quantity|^cc$|lang|locale|region|gender|sex|initial|name|note|comment|(?<!al|pa)id$"
-)
-
-#: What a state means, in the languages of the pages and some more.
+#: What a state means.
 WORDS = {
-    word: meaning
-    for meaning, words in {
-        Meaning.OPTED_OUT: "unsubscribed unsubscribe unsub unsubscribes optedout optout out blocklisted blacklisted"
-        " blocked disabled complained complaint complaints spam spamcomplaint spamreport abuse manualsuppression"
-        " manuallysuppressed usersuppressed muted revoked withdrawn donotcontact donotemail unsubscribedviama"
-        " unsubscribedviaemail unsubscribedviaapi groupunsubscribe markedasspam flaggedasspam contactflaggedasspam"
-        " abgemeldet desabonne desabonnee desinscrit desinscrite baja dadodebaja dadadebaja descadastrado desinscrito"
-        " disiscritto disiscritta afgemeld uitgeschreven отписан 配信停止 登録解除 解除 退会 退订 已退订 ملغى",
-        Meaning.SUPPRESSED: "suppressed suppression",
-        Meaning.NO_OPT_OUT: "subscribed subscribe active enabled confirmed unconfirmed pending neversubscribed"
-        " nonsubscribed notsubscribed optedin optin transactional implicit explicit express resubscribed resubscribe"
-        " groupresubscribe unblocked angemeldet aktiv abonne abonnee inscrit inscrite actif active suscrito suscrita"
-        " activo activa inscrito inscrita ativo ativa iscritto iscritta aangemeld подписан 登録 登録済み 配信中 有効"
-        " 订阅 已订阅 مشترك نشط",
-        Meaning.BOUNCE: "bounced bounce hardbounce softbounce hardbounced softbounced hard soft cleaned invalid"
-        " invalidemail undeliverable undelivered dropped deferred failed permanent transient",
-    }.items()
-    for word in map(_letters, words.split())
+    _letters(word): Meaning[meaning.upper()] for meaning, words in _TEXTS["words"].items() for word in words.split()
 }
-#: In the languages of the pages, and as Excel writes them in others.
-YES, NO = (
-    {_word(word) for word in words.split()}
-    for words in (
-        "✓ ✔ ☑ yes y true t x on checked j s o ja wahr oui vrai sí verdadero sim verdadeiro vero waar tak prawda да"
-        " истина はい نعم صحيح",
-        "✗ ✘ ☐ no n false f off none null nil na never unchecked nein falsch non faux falso não nee onwaar nie fałsz"
-        " нет ложь いいえ لا خطأ",
-    )
-)
-#: A zero, an empty list, and how databases and programs write that there is no date.
-ZERO = re.compile(r"-|(?:0001-01-01|1970-01-01|0)[-0\s:.,/TZ+%]*|\[\]|1/1/(?:0001|1970)[\s0:]*", re.IGNORECASE)
-#: The codes of a mail server (RFC 5321 section 4.2, RFC 3463), and the words of one.
-CODE = re.compile(
-    r"[45](?:\d\d|\.\d{1,3}\.\d{1,3})(?![\d.])|.*(?:mail domain|bad domain|not exist|unknown user|user unknown)",
-    re.IGNORECASE,
-)
+BEST = 3
+OPPORTUNITY = {"opportunity", "opportunityid"}
+#: A letter of a name that is not known, so that "Désinscrit" may look like "inscrit".
+LOST = re.compile(rf"{UNDECODED}|\w\?\w")
 
 
 class Kind(NamedTuple):
@@ -123,48 +77,58 @@ class Kind(NamedTuple):
 
     def said(self, cell: str) -> Meaning | None:
         """What a cell says; ``None`` for a blank or a link."""
-        cell = cell.strip()
+        cell = cell.strip().strip("'")
         if not cell or "://" in cell:
             return None
         if self is STATES and CODE.match(cell):
             return Meaning.BOUNCE
         word = _word(cell)
         if word in WORDS:
-            return WORDS[word]
-        if word in NO or ZERO.fullmatch(cell):
+            return Meaning.UNCLEAR if self is DOUBTFUL and WORDS[word] in OPT_OUTS else WORDS[word]
+        if cell[0] in "[{":  # as of a list of reasons
+            parts = {WORDS.get(_letters(part)) for part in re.findall(r"\w+", cell)}
+            if found := [meaning for meaning in Meaning if meaning in parts]:
+                return found[0]
+        if word in NO or word in BLANK or ZERO.fullmatch(cell):
             return self.no
         # Where errors stand, any word is one.
-        is_yes = word in YES or self is BOUNCES or any(each.isdigit() and each != "0" for each in cell)
+        is_yes = word in YES or self is BOUNCES or any(unicodedata.digit(each, 0) for each in cell)
         return self.yes if is_yes else Meaning.UNCLEAR
 
 
 OUTS, INS = Kind(Meaning.OPTED_OUT, Meaning.NO_OPT_OUT), Kind(Meaning.NO_OPT_OUT, Meaning.UNCLEAR)
 BOUNCES, STATES = Kind(Meaning.BOUNCE, Meaning.NO_OPT_OUT), Kind(Meaning.UNCLEAR, Meaning.UNCLEAR)
+SUPPRESSED, DOUBTFUL = Kind(Meaning.SUPPRESSED, Meaning.NO_OPT_OUT), Kind(Meaning.UNCLEAR, Meaning.NO_OPT_OUT)
 #: What a column is by its name, the first that fits.
-KINDS = {
-    OPPOSITE: INS,
-    OUT: OUTS,
-    SUPPRESSED: Kind(Meaning.SUPPRESSED, Meaning.NO_OPT_OUT),
-    DOUBTFUL: Kind(Meaning.UNCLEAR, Meaning.NO_OPT_OUT),
-    IN: INS,
-    BOUNCED: BOUNCES,
-}
+KINDS = {"opposite": INS, "out": OUTS, "suppressed": SUPPRESSED, "doubtful": DOUBTFUL, "in": INS, "bounced": BOUNCES}
 
 
 class Columns(NamedTuple):
     """The places of the columns that count.
 
     ``deciding``: those that say who opted out, or what else a row is; ``unknown``: the first that may say so in words
-    or by a name that are not known.
+    or by a name that are not known; ``blank``: those that said nothing yet; ``channels``: those that may say that a
+    row is about another way than mail.
     """
 
     address: int
     opportunity: int | None
     deciding: tuple[tuple[int, Kind], ...]
     unknown: int | None
+    blank: tuple[int, ...]
+    channels: tuple[int, ...]
+
+    @property
+    def movable(self) -> bool:
+        """Whether another column stands before one that counts."""
+        counting = {self.address, *(place for place, _ in self.deciding)}
+        return max(counting) >= len(counting)
 
     def meaning(self, cells: Sequence[str]) -> Meaning:
         """What a row says of its person; an opt-out counts, whatever else it says."""
+        ways = [_letters(cells[place]) for place in self.channels]
+        if any("mail" not in way and NAMES["other_way"].search(way) for way in ways):
+            return Meaning.NO_OPT_OUT
         said = {kind.said(cells[place]) for place, kind in self.deciding}
         blank = Meaning.UNCLEAR if all(kind is STATES for _, kind in self.deciding) else Meaning.NO_OPT_OUT
         return next((meaning for meaning in Meaning if meaning in said), blank)
@@ -183,11 +147,17 @@ def check(columns: Columns, opportunity: str | None, format: str | None) -> None
     if format == "export" and not columns.deciding:
         raise _unclear("No column says who opted out.", "--format list")
     if format is None and not columns.deciding and columns.unknown is not None:
-        raise ListError(
-            f"It cannot be told whether column {columns.unknown + 1} says who opted out.",
-            "A wrong guess would mute other people.",
-            "Call it 'unsubscribed' if a yes in it is an opt-out, or add --format list if each row is one.",
-        )
+        raise unknown(columns.unknown)
+
+
+def unknown(place: int) -> ListError:
+    """The error of a column that may say who opted out."""
+    return ListError(
+        f"It cannot be told whether column {place + 1} says who opted out.",
+        "A wrong guess would mute other people.",
+        "Call it 'unsubscribed' if a yes in it is an opt-out, name the --encoding if the file is not in UTF-8, or "
+        "add --format list if each row is an opt-out.",
+    )
 
 
 def _unclear(what: str, option: str) -> ListError:
@@ -199,69 +169,80 @@ def _unclear(what: str, option: str) -> ListError:
 
 
 def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: str | None = None) -> Columns:
-    """What the columns of a list mean.
+    """What the columns of a list mean, by their names, which may be empty, and by some of its rows.
 
-    :param names: of its first line; all empty where it has none.
-    :param sample: some of its rows, each as long as ``names``.
     :param chosen: the name of the address column, or its number, as somebody gave it.
     :raises ListError: when no column, or more than one, could be that of the address or the opportunity.
     """
     letters = [_letters(name) for name in names]
     address = _address_column(letters, sample) if chosen is None else _chosen(names, chosen)
-    about = [place for place, name in enumerate(letters) if name == OPPORTUNITY]
+    about = [place for place, name in enumerate(letters) if name in OPPORTUNITY]
     if address is None or len(about) > 1:
         raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
     others = [place for place in range(len(names)) if place not in (address, *about)]
-    cells = {place: [cell for row in sample if (cell := row[place].strip())] for place in others}
-    kinds = {place: _kind(letters[place], cells[place]) for place in others}
+    cells = {place: [row[place].strip() for row in sample] for place in others}
+    kinds = {place: _kind(names[place], cells[place]) for place in others}
     deciding = tuple((place, kind) for place, kind in kinds.items() if kind is not None)
-    unknown = next((place for place in others if _may_say(letters[place], cells[place])), None)
-    return Columns(address, about[0] if about else None, deciding, unknown)
+    doubtful = next((place for place in others if may_say(names[place], cells[place])), None)
+    blank = tuple(place for place in others if not any(cells[place]))
+    channels = tuple(place for place in others if NAMES["channel"].search(letters[place]))
+    return Columns(address, about[0] if about else None, deciding, doubtful, blank, channels)
 
 
 def _kind(name: str, cells: Sequence[str]) -> Kind | None:
-    if OTHER_WAY.search(name):
+    letters = _letters(name)
+    if NAMES["other_way"].search(letters):
         return None
+    kind = next((kind for each, kind in KINDS.items() if NAMES[each].search(letters)), None)
     # A column "state" may be a part of a postal address, and a "reason" a candidate's own words.
-    known = any(STATES.said(cell) not in (None, Meaning.UNCLEAR) for cell in cells)
-    if STATUS.fullmatch(name) or (known and (STATE.search(name) or all(_letters(cell) in WORDS for cell in cells))):
+    words = [_letters(cell) in WORDS for cell in cells if cell]
+    known = any(words) or any(map(CODE.match, cells))
+    is_state = NAMES["status"].fullmatch(letters) or (known and (all(words) or NAMES["state"].search(letters)))
+    if is_state and kind is not DOUBTFUL:
         return STATES
-    if NO_STATE.search(name):
+    if NAMES["no_state"].search(letters):
         return None
-    return next((kind for pattern, kind in KINDS.items() if pattern.search(name)), None)
+    return DOUBTFUL if kind is INS and LOST.search(name) else kind
 
 
-def _may_say(name: str, cells: Sequence[str]) -> bool:
-    """Whether a column that is no known one holds states, or a yes or no of each person."""
-    words = set(map(_word, cells))
-    return (
-        STATUS.search(name) is not None
-        or bool(words)
-        and words <= {*YES, *NO, "0", "1"}
-        and not NO_ANSWER.search(name)
-    )
+def may_say(name: str, cells: Sequence[str]) -> bool:
+    """Whether a column that is no known one may hold states, or a yes, a no or a day for each person."""
+    letters, words = _letters(name), {_word(cell) for cell in cells if cell} - BLANK
+    if _unreadable(name) or (not (name and name.isascii()) and _unreadable("".join(cells))):
+        return True
+    if any(NAMES[each].search(letters) for each in ("status", "asked", "channel")):
+        return True
+    days = "" in cells and all(DAY.match(cell) for cell in cells if cell)
+    answers = words <= {*YES, *NO, "0", "1"}
+    says = bool(words) and (days or answers or not words.isdisjoint(WORDS))
+    return says and not NAMES["no_answer"].search(letters)
+
+
+def _unreadable(text: str) -> bool:
+    """Whether most of its letters are not in the encoding of the file."""
+    return UNDECODED in text and 2 * text.count(UNDECODED) >= len(_letters(text))
 
 
 def _chosen(names: Sequence[str], chosen: str) -> int | None:
     wanted = chosen.strip().lower()
-    fits = [place for place, name in enumerate(names) if name.strip().lower() == wanted]
+    fits = [place for place, name in enumerate(names) if name.replace(UNDECODED, "").strip().lower() == wanted]
     if not fits and chosen.isdecimal() and 1 <= int(chosen) <= len(names):
         return int(chosen) - 1
     return fits[0] if len(fits) == 1 else None
 
 
 def _address_column(letters: Sequence[str], sample: Sequence[Sequence[str]]) -> int | None:
-    """The column that holds addresses and is called by the best name for it."""
+    """The column that holds addresses and is called by the best name for it; none if another one is called email."""
+    ranks = [*map(rank, letters)]
     holding = [place for place in range(len(letters)) if any(ADDRESS.search(row[place]) for row in sample)]
-    ranks = {place: rank(letters[place]) for place in holding or range(len(letters))}
-    best = max(ranks.values(), default=0)
-    fits = [place for place, rank in ranks.items() if rank == best]
-    return fits[0] if len(fits) == 1 and (holding or best) else None
+    best = max([ranks[place] for place in holding] or ranks, default=0)
+    fits = [place for place in holding or range(len(letters)) if ranks[place] == best]
+    return fits[0] if len(fits) == 1 and (holding or best) and (best == BEST or BEST not in ranks) else None
 
 
 def rank(name: str) -> int:
     """How well a column of addresses could be called so: ``BEST``, less, or 0."""
     name = _letters(name)
-    if EMAIL_NAMES.fullmatch(name):
+    if NAMES["email"].fullmatch(name):
         return BEST
-    return 2 if "mail" in name else int(ADDRESS_NAMES.fullmatch(name) is not None)
+    return 2 if "mail" in name else int(NAMES["address"].fullmatch(name) is not None)

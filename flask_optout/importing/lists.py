@@ -16,15 +16,13 @@ from urllib.parse import unquote
 from ..addresses import Address, parse
 from ..errors import AddressError, ListError, OpportunityError
 from ..links.tokens import checked_opportunity
-from .columns import ADDRESS, BEST, OPT_OUTS, Columns, Meaning, check, columns_of, rank
+from .columns import ADDRESS, BEST, OPT_OUTS, UNDECODED, Columns, Meaning, check, columns_of, may_say, rank, unknown
 
 DELIMITERS = ",;\t|"
 #: Characters in one line; what is longer is no line of a list of people.
 LONGEST_LINE = 65_536
 #: Lines that one quoted field may span before its quote counts as unclosed.
 MOST_LINES = 50
-#: Stands for an octet that the encoding of the file does not know, and for a line that is too long.
-UNDECODED = "\N{REPLACEMENT CHARACTER}"
 #: Rows by which the columns are understood, and lines among which their names are looked for.
 SAMPLE, HEAD = 200, 20
 #: The first line with which Excel is told the delimiter.
@@ -35,8 +33,8 @@ FORMATS = LIST, EXPORT = "list", "export"
 UNSEEN = [0xAD, 0x61C, 0x180E, 0x200B, 0x2060, 0xFEFF, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 #: And the @ of Chinese and Japanese keyboards.
 SEEN: dict[int, str | None] = {**dict.fromkeys(UNSEEN), 0xFF20: "@", 0xFE6B: "@"}
-#: These stand within words of some scripts.
-JOINERS = "\u200c\u200d"
+#: What begins or ends no address: joiners, bullets, quotes, symbols. The marks of some scripts may end one.
+EDGES = re.compile(r"^[^\w\x00-\x7f]+|[\u200c\u200d’”»›…]+$")
 MAILTO = re.compile(r"<?mailto:(?://)?([^?>]*).*", re.IGNORECASE | re.DOTALL)
 QUOTED = re.compile('"[^"]*"')
 #: How archives, which sheets are as well, older sheets and PDFs begin.
@@ -63,15 +61,13 @@ NO_OPT_OUTS = {Meaning.BOUNCE, Meaning.NO_OPT_OUT}
 
 
 class MuteList:
-    """A list of people who opted out, read lazily.
+    """A list of people who opted out, read lazily from its beginning.
 
-    :param file: read from its beginning.
     :param opportunity: for a list without a column of that name.
     :param format: one of ``FORMATS``; ``None`` to tell by its columns.
-    :param encoding: ``None`` for UTF-8, or UTF-16 where it begins so. Octets that it does not know do not matter
-        outside addresses.
+    :param encoding: ``None`` for UTF-8, or UTF-16 where it begins so.
     :param column: the name or the number of the address column.
-    :raises ListError: when it cannot be told which column holds the address, or when an opportunity is missing.
+    :raises ListError: when it cannot be told what its columns mean.
     """
 
     def __init__(
@@ -86,35 +82,36 @@ class MuteList:
         self._lines, self._ahead, self._number = _decoded(file, encoding), deque[str](), 0
         self.names: Sequence[str] = []
         self._sample = self._begin()
-        sample = [self._fitted(cells) for _, cells in self._sample]
-        self.columns: Columns = columns_of(self.names, sample, column)
+        self.columns: Columns = columns_of(self.names, [cells for _, cells in self._sample], column)
         check(self.columns, opportunity, format)
         #: Whether the columns say who opted out; without that, each row counts.
         self.decided: bool = format != LIST and bool(self.columns.deciding)
+        self._guessed = format is None and not self.decided
 
     def _begin(self) -> list[tuple[int, list[str]]]:
         """Read the delimiter, the names of the columns and the first rows; gives the rows."""
-        head = [*islice(iter(self._line, None), HEAD)]
+        head = [line.lstrip("\ufeff") for line in islice(iter(self._line, None), HEAD)]
         sep = SEP.fullmatch(head[0]) if head else None
-        rows = [_cells(line, sep and sep[1]) for line in head]
-        start = _start([cells for _, cells in rows])
+        rows = [_cells(line, sep[1] if sep else _delimiter([line])) for line in head]
+        start = _start(rows)
         self._give_back(head[start:])
-        self._delimiter = rows[start][0] if rows else DELIMITERS[0]
+        self._delimiter = sep[1] if sep else _delimiter([line for line in head[start:] if line.strip()])
         above = range(1 if sep else 0, start)
-        self._above = [Skipped(n + 1, "It stands above the names of the columns") for n in above if any(rows[n][1])]
+        self._above = [Skipped(n + 1, "It stands above the names of the columns") for n in above if any(rows[n])]
         first = next(self._rows(), (0, []))
         self.names = first[1]
         sample = [*islice(self._rows(), SAMPLE)]
-        if not any(map(ADDRESS.search, first[1])):
-            return sample
-        sample = [first, *sample]  # a row like the others
-        self.names = [""] * max(len(cells) for _, cells in sample)
+        if any(map(ADDRESS.search, first[1])):  # a row like the others
+            sample = [first, *sample]
+            width = max(len(cells) for _, cells in sample)
+            self.names = [""] * width
+            sample = [(number, cells + [""] * (width - len(cells))) for number, cells in sample]
         return sample
 
     def __iter__(self) -> Iterator[MuteRow | Skipped]:
         yield from self._above
         for number, cells in chain(self._sample, self._rows()):
-            yield self._row(number, self._fitted(cells))
+            yield self._row(number, cells)
 
     def _row(self, number: int, cells: list[str]) -> MuteRow | Skipped:
         if cells[0] == UNDECODED and not any(cells[1:]):
@@ -125,26 +122,31 @@ class MuteList:
                 "Its columns may mean something else than those of the first.",
                 "Import each list by itself.",
             )
-        if self.decided and (meaning := self.columns.meaning(cells)) not in OPT_OUTS:
-            return Skipped(number, meaning)
+        if self.decided:
+            # With a cell too many, a delimiter in a note before them may have moved those that count.
+            moved = any(map(str.strip, cells[len(self.names) :])) and self.columns.movable
+            if (meaning := Meaning.UNCLEAR if moved else self.columns.meaning(cells)) not in OPT_OUTS:
+                return Skipped(number, meaning)
+        elif self._guessed:
+            for late in self.columns.blank:
+                if cells[late].strip() and may_say(self.names[late], ["", cells[late]]):
+                    raise unknown(late)
         place = self.columns.opportunity
         about = self.opportunity if place is None else cells[place].strip()
+        if UNDECODED in f"{cells[self.columns.address]}{about}":
+            return Skipped(number, "It has a character that is not in the encoding of the file; see --encoding")
         try:
             return MuteRow(addresses_in(cells[self.columns.address]), checked_opportunity(about))
         except (AddressError, OpportunityError) as error:
             return Skipped(number, error.what.rstrip("."))
 
-    def _fitted(self, cells: list[str]) -> list[str]:
-        """A row with blanks for the cells that it lacks."""
-        return cells + [""] * (len(self.names) - len(cells))
-
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
-        """The rows that are not blank, by the number of their first line."""
+        """The rows that are not blank, with blanks for cells that they lack, by the number of their first line."""
         while (line := self._line()) is not None:
             number = self._number
             cells = self._quoted(line) if '"' in line else line.rstrip("\n").split(self._delimiter)
             if any(cells):
-                yield number, cells
+                yield number, cells + [""] * (len(self.names) - len(cells))
 
     def _quoted(self, line: str) -> list[str]:
         """The row that begins with this line; after a stray or unclosed quote it ends with it, too."""
@@ -163,7 +165,7 @@ class MuteList:
         except csv.Error:
             pass
         self._give_back(taken[1:])
-        return _cells(line, self._delimiter)[1]
+        return _cells(line, self._delimiter)
 
     def _line(self) -> str | None:
         line = self._ahead.popleft() if self._ahead else next(self._lines, None)
@@ -175,17 +177,18 @@ class MuteList:
         self._number -= len(lines)
 
 
-def _cells(line: str, delimiter: str | None) -> tuple[str, list[str]]:
-    """The delimiter of a line, by its characters outside quotes unless it is known, and the cells."""
-    delimiter = delimiter or max(DELIMITERS, key=QUOTED.sub("", line).count)
-    return delimiter, next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+def _cells(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+
+
+def _delimiter(lines: Sequence[str]) -> str:
+    """The commonest delimiter outside quotes in the first of these lines, rather one that the second has as well."""
+    counts = {each: [QUOTED.sub("", line).count(each) for line in lines[:2]] for each in DELIMITERS}
+    return max(counts, key=lambda each: (min(counts[each], default=0), counts[each]))
 
 
 def _start(rows: Sequence[Sequence[str]]) -> int:
-    """Which of the first lines names the columns; the first, if none does.
-
-    A title, a comment, blank lines may stand above the names, but no address.
-    """
+    """Which of the first lines names the columns; the first, if none does. No address may stand above them."""
     start, best = 0, (0, 0)
     for place, cells in enumerate(rows):
         if any(map(_is_address, filter(None, cells))):
@@ -205,19 +208,10 @@ def _is_address(cell: str) -> bool:
 def addresses_in(cell: str) -> list[Address]:
     """The addresses in a cell: mostly one, or several with nothing but separators between them.
 
-    Blanks, also invisible ones, a ``mailto:`` (RFC 6068), angle brackets, and the apostrophe by which Excel marks
-    text are left out.
-
-    :raises AddressError: when it holds anything else.
+    :raises AddressError: when it holds more than those, a ``mailto:`` (RFC 6068), and what Excel and blanks add.
     """
     if not cell.isascii():
-        if UNDECODED in cell:
-            raise AddressError(
-                "The address has a character that is not in the encoding of the file.",
-                "Another person could be muted in place of the one who opted out.",
-                "Name the encoding with --encoding, such as --encoding cp1252.",
-            )
-        cell = cell.translate(SEEN).strip(JOINERS)
+        cell = EDGES.sub("", cell.translate(SEEN))
     cell = cell.strip().strip("'")
     if link := MAILTO.fullmatch(cell):
         cell = unquote(link[1])
@@ -228,6 +222,16 @@ def addresses_in(cell: str) -> list[Address]:
         if not parts or not all("@" in part for part in parts):
             raise
     return [parse(part) for part in parts]
+
+
+def _marked(error: UnicodeError) -> tuple[str, int]:
+    """What is not in the encoding of a file: marked, and as Windows-1252 has it, as names of columns mostly are."""
+    assert isinstance(error, UnicodeDecodeError)
+    return UNDECODED + error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+MARKED = "optout-marked"
+codecs.register_error(MARKED, _marked)
 
 
 def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
@@ -244,7 +248,7 @@ def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
             "Only the rows of a text can be read.",
             "Save it as CSV, unpack it, or name its encoding, such as --encoding utf-16-le.",
         )
-    text, whole = io.TextIOWrapper(file, encoding, "replace", newline=None), True
+    text, whole = io.TextIOWrapper(file, encoding, MARKED, newline=None), True
     try:
         while line := text.readline(LONGEST_LINE):
             ends = line.endswith("\n")
@@ -252,4 +256,5 @@ def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
                 yield line if ends or len(line) < LONGEST_LINE else f"{UNDECODED}\n"
             whole = ends
     finally:
-        text.detach()
+        with suppress(ValueError):  # when it was closed before its end, as by Ctrl-C
+            text.detach()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -127,6 +128,54 @@ def test_what_a_candidate_undid_no_earlier_import_holds_any_more(host: Host, say
     third = imported(JANE, BOB)
     current_state().imports.take_back(third)
     assert muted(host, JANE, BOB) == [BOB]
+
+
+def test_what_a_candidate_undid_while_an_import_ran_no_earlier_one_holds(host: Host) -> None:
+    imported(JANE)
+    imported(JANE)
+    third = imported()
+    say(host, False, JANE)
+    imported(JANE, into=third)
+    current_state().imports.take_back(third)
+    assert muted(host, JANE) == [] and repeats(host) == []
+
+
+def test_an_import_that_is_taken_back_while_it_runs_is_not_listed_as_taken_back(host: Host) -> None:
+    number = imported(JANE)
+    current_state().imports.take_back(number)
+    imported(BOB, into=number)
+    assert [each.taken_back for each in current_state().imports.all()] == [False]
+    current_state().imports.take_back(number)
+    assert muted(host, JANE, BOB) == [] and current_state().imports.all()[0].taken_back
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_in_any_order_who_is_muted_is_whom_they_or_a_remaining_import_muted(
+    host: Host, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)
+    monkeypatch.setattr(module, "PAGE", chance.choice([1, 2, 5_000]))
+    people = [JANE, BOB, ANN, KIM]
+    own, holders = dict.fromkeys(people, False), {who: set[int]() for who in people}
+    numbers = [imported()]
+    for _ in range(30):
+        some, number = chance.sample(people, chance.randint(0, 4)), chance.choice(numbers)
+        match chance.choice(["import", "add", "take back", "say"]):
+            case "take back":
+                current_state().imports.take_back(number)
+                for held in holders.values():
+                    held.discard(number)
+            case "say":
+                for who in some:
+                    own[who] = chance.random() < 0.5
+                    holders[who].clear()
+                    say(host, own[who], who)
+            case how:
+                number = imported(*some, into=number if how == "add" else None)
+                numbers.append(number)
+                for who in some:
+                    holders[who] |= set() if own[who] else {number}
+        assert muted(host, *people) == [who for who in people if own[who] or holders[who]]
 
 
 def test_another_import_is_taken_back_meanwhile(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

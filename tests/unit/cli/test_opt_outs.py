@@ -76,6 +76,16 @@ def test_a_file_may_have_any_name(host: Host, tmp_path: Path, name: str) -> None
     assert f"  {shown} " in run(host, "import", "--list")[1]
 
 
+def test_a_terminal_need_not_have_the_characters_of_a_file(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "список.csv").write_text("Почта;Статус\njane@x.org;отписан\n")
+    command = ["optout", "import", str(tmp_path / "список.csv"), "--opportunity", "beta-42", "--yes"]
+    result = host.app.test_cli_runner(charset="latin-1").invoke(args=command)
+    assert result.exit_code == 0 and result.output.startswith('??????.csv:\n  address      column 1 "?????"\n')
+    assert (
+        "??????.csv" in host.app.test_cli_runner(charset="latin-1").invoke(args=["optout", "import", "--list"]).output
+    )
+
+
 @pytest.mark.parametrize("opportunity", ["", "two\nlines", "\udcff", "o" * 129], ids=ascii)
 def test_an_impossible_opportunity_is_told_at_once(host: Host, file: str, opportunity: str) -> None:
     code, output = run(host, "import", file, "--opportunity", opportunity)
@@ -146,11 +156,26 @@ def test_an_unknown_opportunity_is_muted_with_a_warning(host: Host) -> None:
     assert run(host, "mute", "bob@x.org", "*") == (0, "1 address is muted.\n")
 
 
+def test_lines_in_another_encoding_mute_nobody(host: Host) -> None:
+    result = host.app.test_cli_runner().invoke(args=["optout", "mute", "-", "beta-42"], input=b"jos\xe9@x.org\n")
+    assert result.exit_code == 1 and result.output.startswith("Error: Line 1 is not an email address")
+
+
 def test_an_import_for_an_unknown_opportunity_warns(host: Host, tmp_path: Path) -> None:
     (tmp_path / "addresses.csv").write_text("email\njane@x.org\n")
     command = ["optout", "import", str(tmp_path / "addresses.csv"), "--yes", "--opportunity", "cmaera"]
     result = host.app.test_cli_runner().invoke(args=command)
     assert (result.exit_code, result.stderr) == (0, WARNING)
+
+
+@pytest.mark.parametrize(("others", "warning"), [([], WARNING), (["study-7"], ""), (["*"], ""), (["gone"], WARNING)])
+def test_an_import_warns_when_none_of_its_opportunities_is_known(
+    host: Host, tmp_path: Path, others: list[str], warning: str
+) -> None:
+    rows = [f"jane@x.org,{about}" for about in ("cmaera", *others)]
+    (tmp_path / "list.csv").write_text("\n".join(["email,opportunity", *rows]))
+    result = host.app.test_cli_runner().invoke(args=["optout", "import", str(tmp_path / "list.csv"), "--yes"])
+    assert (result.exit_code, result.stderr) == (0, warning)
 
 
 def test_without_a_loader_every_opportunity_may_be_known(host: Host) -> None:

@@ -13,9 +13,9 @@ from flask_optout.importing.lists import MuteList, MuteRow
 OUT, NOT, UNCLEAR, BOUNCE = "opted out", Meaning.NO_OPT_OUT, Meaning.UNCLEAR, Meaning.BOUNCE
 
 
-def said(data: str, **how: str) -> list[str]:
+def said(data: str, written: str = "utf-8", **how: str) -> list[str]:
     """What each row was taken for."""
-    rows = MuteList(io.BytesIO(data.encode()), "beta-42", **how)
+    rows = MuteList(io.BytesIO(data.encode(written)), "beta-42", **how)
     return [OUT if isinstance(row, MuteRow) else row.reason for row in rows]
 
 
@@ -59,6 +59,15 @@ FILES = {
     ),
     "opt-outs of fax and phone": ("Email,HasOptedOutOfEmail,HasOptedOutOfFax,DoNotCall\na@x.org,0,1,1\n", [NOT]),
     "a status of another way": ("Email,Email status,SMS status\na@x.org,subscribed,unsubscribed\n", [NOT]),
+    "numbers like those of a mail server": ("email,group_id,points\na@x.org,512,450\n", [OUT]),
+    "where an event is, and until when one may leave it": (
+        "E-Mail;Austragungsort;Abmeldefrist;Angemeldet am\na@x.org;Halle 2;1.2.2024;1.1.2024\n",
+        [NOT],
+    ),
+    "a row for each way": (
+        "email,channel,status\na@x.org,sms,opted_out\na@x.org,email,opted_out\nb@x.org,Email and SMS,opted_out\n",
+        [NOT, OUT, OUT],
+    ),
     "consents that were withdrawn": ("email,consent_withdrawn_at\na@x.org,2024-01-01\nb@x.org,\n", [OUT, NOT]),
     "letters and marks": ("email,unsubscribed\na@x.org,✓\nb@x.org,☐\nc@x.org,J\nd@x.org,N\n", [OUT, NOT, OUT, NOT]),
     "dates that are none": (
@@ -98,6 +107,10 @@ FILES = {
     ),
     "states without names": ("a@x.org,subscribed\nb@x.org,unsubscribed\n", [NOT, OUT]),
     "German": ("E-Mail;Abgemeldet am;Status\na@x.org;;angemeldet\nb@x.org;01.02.2024;abgemeldet\n", [NOT, OUT]),
+    "Excel in Swedish, Finnish and Hungarian": (
+        "email;unsubscribed\na@x.org;SANT\nb@x.org;FALSKT\nc@x.org;TOSI\nd@x.org;EPÄTOSI\ne@x.org;IGAZ\nf@x.org;HAMIS\n",
+        [OUT, NOT, OUT, NOT, OUT, NOT],
+    ),
     "German cells of Excel": ("E-Mail;Unsubscribed\na@x.org;WAHR\nb@x.org;FALSCH\n", [OUT, NOT]),
     "French": ("Courriel;Désabonné\na@x.org;oui\nb@x.org;non\n", [OUT, NOT]),
     "French states": ("E-mail;Statut\na@x.org;Désinscrit\nb@x.org;Inscrit\n", [OUT, NOT]),
@@ -107,6 +120,73 @@ FILES = {
     "Arabic": ("البريد الإلكتروني,الحالة\na@x.org,ملغى\nb@x.org,مشترك\n", [OUT, NOT]),
     "Russian": ("Почта;Статус\na@x.org;отписан\nb@x.org;подписан\nc@x.org;другое\n", [OUT, NOT, UNCLEAR]),
     "Italian": ("E-mail;Stato\na@x.org;Disiscritto\nb@x.org;Iscritto\n", [OUT, NOT]),
+    "opens and clicks of Salesforce Marketing Cloud": (
+        "SubscriberKey,EmailAddress,EventDate,EventType\nk1,a@x.org,1/1/2024,Open\nk2,b@x.org,1/1/2024,Click\n",
+        [UNCLEAR, UNCLEAR],
+    ),
+    "events of Mailgun": ("event,recipient\ndelivered,a@x.org\nopened,b@x.org\n", [UNCLEAR, UNCLEAR]),
+    "Kit": ("email,state\na@x.org,cancelled\nb@x.org,inactive\nc@x.org,active\n", [UNCLEAR, UNCLEAR, NOT]),
+    "cancelled, in a column that may be of a postal address": ("email,state\na@x.org,cancelled\n", [UNCLEAR]),
+    "logs of Brevo": ("st_text,email\nUnsubscribed,a@x.org\nDelivered,b@x.org\n", [OUT, UNCLEAR]),
+    "suppressions of Klaviyo": (
+        "Email,Email Suppressions\na@x.org,\"[{'reason': 'HARD_BOUNCE', 'timestamp': '2024-01-01'}]\"\n"
+        "b@x.org,\"[{'reason': 'USER_SUPPRESSED', 'timestamp': '2024-01-01'}]\"\nc@x.org,[]\n",
+        [BOUNCE, OUT, NOT],
+    ),
+    "suppressions of SparkPost": (
+        "recipient,type,source\na@x.org,non_transactional,Unsubscribe Link\nb@x.org,transactional,Bounce Rule\n",
+        [OUT, BOUNCE],
+    ),
+    "candidates who withdrew an application": ("email,status\na@x.org,Withdrawn\nb@x.org,Active\n", [UNCLEAR, NOT]),
+    "no longer subscribed": ("email,no_longer_subscribed\na@x.org,yes\nb@x.org,no\n", [OUT, NOT]),
+    "not subscribed": ("email,not subscribed\na@x.org,yes\nb@x.org,no\n", [UNCLEAR, NOT]),
+    "subscriptions that ended": ("email,subscription_ended_at\na@x.org,2024-01-01\nb@x.org,\n", [UNCLEAR, NOT]),
+    "consents that were denied": ("email,denied consent\na@x.org,yes\nb@x.org,no\n", [UNCLEAR, NOT]),
+    "not opted in": ("email,not_opted_in\na@x.org,yes\nb@x.org,no\n", [UNCLEAR, NOT]),
+    "a subscription's end in Russian": ("Почта;Дата отмены подписки\na@x.org;01.02.2024\nb@x.org;\n", [UNCLEAR, NOT]),
+    "the day of zero in several zones": (
+        "email,unsubscribed_at\na@x.org,1970-01-01 01:00:00\nb@x.org,12/31/1969 19:00\nc@x.org,1/0/1900\n"
+        'd@x.org,NaT\ne@x.org,\'0\nf@x.org,—\ng@x.org,"Mon, 06 May 2024 19:00:58 +0000"\nh@x.org,2024-01-01 1900\n',
+        [NOT, NOT, NOT, NOT, NOT, NOT, OUT, OUT],
+    ),
+    "numbers of other scripts": ("email,unsubscribed\na@x.org,０\nb@x.org,１\nc@x.org,٠\n", [UNCLEAR, OUT, UNCLEAR]),
+    "a long note": (f"email,unsubscribed\na@x.org,{'a' * 30_000}1{'b' * 30_000}\n", [OUT]),
+    "a delimiter in a note, without quotes": (
+        "email,note,unsubscribed\na@x.org,hello, yes,no\nb@x.org,hello,yes,,\n",
+        [UNCLEAR, OUT],
+    ),
+    "a cell too many behind those that count": ("email,status,note\na@x.org,unsubscribed,hello, yes\n", [OUT]),
+    "a day that is not known of everybody": ("email,date\na@x.org,2024-01-01\nb@x.org\n", [OUT, OUT]),
+    "Russian, and first somebody without an address": (
+        "Почта;Статус;Роль\n;подписан;user\na@x.org;отписан;user\n",
+        [NOT, OUT],
+    ),
+    "Dynamics 365, where mail is on paper": (
+        "Email,Do not allow Bulk Emails,Do not allow Mails\na@x.org,Do Not Allow,Allow\nb@x.org,Allow,Allow\n"
+        "c@x.org,Allow,Do Not Allow\n",
+        [OUT, NOT, UNCLEAR],
+    ),
+    "CiviCRM, where mail is on paper": (
+        "Email,Do Not Email,Do Not Mail,No Bulk Emails (User Opt Out)\na@x.org,No,Yes,No\nb@x.org,No,No,Yes\n",
+        [UNCLEAR, OUT],
+    ),
+    "Mailtrap": (
+        "email,type\na@x.org,unsubscription\nb@x.org,hard bounce\nc@x.org,spam complaint\n",
+        [OUT, BOUNCE, OUT],
+    ),
+    "LimeSurvey": ("email,emailstatus,token\na@x.org,OptOut,abc\nb@x.org,OK,def\n", [OUT, NOT]),
+    "a note that comes late": ("email,reason\n" + "a@x.org,\n" * 300 + "b@x.org,too many mails\n", [OUT] * 301),
+    "what pandas writes for a blank": ("email,company,city\na@x.org,nan,None\nb@x.org,Acme,nan\n", [OUT, OUT]),
+    "other words for unsubscribing": (
+        "E-Mail;Abonniert seit;Abbestellt am\na@x.org;1.1.2020;1.2.2024\nb@x.org;1.1.2020;\n",
+        [OUT, NOT],
+    ),
+    "Polish": ("E-mail;Stan\na@x.org;wypisany\nb@x.org;zapisany\n", [OUT, NOT]),
+    "Korean": ("이메일,수신거부\na@x.org,예\nb@x.org,아니요\n", [OUT, NOT]),
+    "Turkish": ("E-posta;Abonelikten çıktı\na@x.org;evet\nb@x.org;hayır\n", [OUT, NOT]),
+    "UTF-8 that was read as Windows-1252": ("Courriel;DÃ©sinscrit le\na@x.org;01/02/2024\nb@x.org;\n", [OUT, NOT]),
+    "letters that were lost": ("Courriel;D\ufffdsinscrit le\na@x.org;01/02/2024\nb@x.org;\n", [UNCLEAR, NOT]),
+    "letters that became question marks": ("Courriel;D?sabonn?\na@x.org;oui\nb@x.org;non\n", [UNCLEAR, NOT]),
     "a country and a note": ("email,country_region,note\na@x.org,NO,yes\n", [OUT]),
     "nothing but addresses": ("email,name\na@x.org,Ann\n", [OUT]),
 }
@@ -116,6 +196,43 @@ FILES = {
 def test_what_a_file_says(name: str) -> None:
     data, expected = FILES[name]
     assert said(data) == expected
+
+
+FRENCH = "Courriel;Désinscrit le\na@x.org;01/02/2024\nb@x.org;\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "written", "expected"),
+    [
+        (FRENCH, "cp1252", [OUT, NOT]),
+        (FRENCH, "mac_roman", [UNCLEAR, NOT]),
+        ("Courriel;Statut\na@x.org;Désabonné\nb@x.org;Abonné\n", "cp1252", [OUT, NOT]),
+        ("email;status\na@x.org;отписан\nb@x.org;подписан\n", "cp1251", [UNCLEAR, UNCLEAR]),
+        ("E-mail;Prénom;Straße\na@x.org;Zoé;Grüne Straße\n", "cp1252", [OUT]),
+        ("email;name\na@x.org;Иванов\n", "cp1251", [OUT]),
+    ],
+)
+def test_columns_of_another_encoding_are_not_taken_for_what_they_are_not(
+    data: str, written: str, expected: list[str]
+) -> None:
+    assert said(data, written) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "written"),
+    [
+        ("Почта;Статус\na@x.org;отписан\nb@x.org;подписан\n", "cp1251"),
+        ("Почта;Статус\na@x.org;отписан\nb@x.org;подписан\n", "koi8-r"),
+        ("メール,配信停止\na@x.org,はい\nb@x.org,いいえ\n", "shift_jis"),
+        ("邮箱,状态\na@x.org,已退订\nb@x.org,已订阅\n", "gbk"),
+        ("a@x.org;отписан\nb@x.org;подписан\n", "cp1251"),
+    ],
+)
+def test_an_encoding_of_another_script_has_to_be_named(data: str, written: str) -> None:
+    with pytest.raises(ListError, match=r"column 2 says who opted out.*--encoding"):
+        said(data, written)
+    assert said(data, written, encoding=written) == [OUT, NOT]
+    assert said(data, written, format="list") == [OUT, OUT]
 
 
 def test_as_a_list_every_row_counts() -> None:
@@ -140,8 +257,17 @@ def test_as_an_export_a_file_must_say_who_opted_out() -> None:
         "E-Mail;Nachrichten\na@x.org;ja\nb@x.org;nein\n",
         "E-Mail;Nachrichten\na@x.org;J\nb@x.org;N\n",
         "email,news\na@x.org,✓\nb@x.org,\n",
-        "email;отписан\na@x.org;да\nb@x.org;нет\n",
+        "email;рассылка\na@x.org;да\nb@x.org;нет\n",
         "a@x.org,false\n",
+        "email,reason\n" + "a@x.org,\n" * 300 + "b@x.org,Bounced\n",
+        "E-Mail;Raus\n" + "a@x.org;\n" * 300 + "b@x.org;01.02.2024\n",
+        "email,RSVP\na@x.org,Not going\n",
+        "email,frequency\na@x.org,never\nb@x.org,weekly\n",
+        "email,can_unsubscribe\na@x.org,true\n",
+        "email,Opens\na@x.org,3\n",
+        "email,last_click_date\na@x.org,2024-01-01\n",
+        "E-Mail;Raus\na@x.org;01.02.2024\nb@x.org;\n",
+        "email,text\na@x.org,Unsubscribed\nb@x.org,First opening\n",
         "Email,Attendee Status\na@x.org,Attending\n",
         "Email,Marketing contact status\na@x.org,Marketing contact\n",
     ],

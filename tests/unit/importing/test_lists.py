@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import gzip
 import io
 import tracemalloc
@@ -58,6 +59,10 @@ GOOD = {
     "Windows-1252 in a note": b"email,opportunity,name\njane@x.org,beta-42,M\xfcller\n",
     "mailto": b"email,opportunity\nmailto:jane@x.org?subject=stop,beta-42\n",
     "zero-width blanks": "email,opportunity\n\u200bjane@x.org\ufeff\u00a0,beta-42\n".encode(),
+    "a bullet": "email,opportunity\n• jane@x.org,beta-42\n".encode(),
+    "an opening quote": "email,opportunity\n‘jane@x.org,beta-42\n".encode(),
+    "quotes of a word processor": "email,opportunity\n“jane@x.org”,beta-42\n".encode(),
+    "two byte order marks": "\ufeff\ufeffsep=;\nemail;opportunity\njane@x.org;beta-42\n".encode(),
     "angle brackets": b"email,opportunity\n<jane@x.org>,beta-42\n",
     "an @ of a Japanese keyboard": "email,opportunity\njane＠x.org,beta-42\n".encode(),
     "marks of direction and joiners": "email,opportunity\n\u200c\u061cjane@x.org\u200d,beta-42\n".encode(),
@@ -69,6 +74,8 @@ GOOD = {
     "blanks before quotes": b'"email", "opportunity"\n"jane@x.org", "beta-42"\n',
     "blank lines first": b"\n;;\nE-Mail;opportunity;\njane@x.org;beta-42;\n",
     "delimiters in quotes": b'email;"opportunity";"a, b, c"\njane@x.org;beta-42;\n',
+    "a comma in a name of a column": b"Name, first;email;opportunity\nJane;jane@x.org;beta-42\n",
+    "brackets with commas": b"email (a, b, c);opportunity\njane@x.org;beta-42\n",
     "a display name": b'email,opportunity\n"Jane <jane@x.org>",beta-42\n',
 }
 
@@ -109,8 +116,9 @@ def test_a_list_without_opportunities_takes_one_for_all(data: bytes) -> None:
     assert read(data, "beta-42") == (JANE, [])
 
 
-def test_a_file_without_a_header_is_a_list_of_addresses() -> None:
-    data = b"out1@example.org;M\xfcller\nx@example.org;Doe\n"
+@pytest.mark.parametrize("first", ["out1@example.org", "out1 @example.org", "out1＠example.org", "out1@example。org"])
+def test_a_file_without_a_header_is_a_list_of_addresses(first: str) -> None:
+    data = first.encode() + b";M\xfcller\nx@example.org;Doe\n"
     assert read(data, "b") == ([("out1@example.org", "b"), ("x@example.org", "b")], [])
 
 
@@ -139,6 +147,8 @@ HEADERS = {
     "no opportunity": b"email,status\njane@x.org,x\n",
     "one column": b"email\njane@x.org\n",
     "two addresses": b"email,e-mail,opportunity\na@x.org,b@x.org,beta-42\n",
+    "addresses elsewhere than in the email": b"Email,Contact owner,opportunity\n,boss@x.org,beta-42\n",
+    "a name too few, as R writes it": b'"name","email","opportunity"\n"1","A","a@x.org","beta-42"\n',
     "two opportunities": b"email,opportunity,opportunity\na@x.org,a,b\n",
     "empty": b"",
     "only a line end": b"\n",
@@ -193,6 +203,7 @@ def test_an_opportunity_is_given_once() -> None:
 
 ROWS = {
     "Latin-1": b"jos\xe9@x.org,beta-42",
+    "Latin-1 in the opportunity": b"bob@x.org,b\xeata-42",
     "a megabyte": b"a" * 1_000_000 + b"@x.org,beta-42",
     "a megabyte behind an address": b"bob@x.org,beta-42," + b"a" * 1_000_000,
     "two words": b"jane doe@x.org,beta-42",
@@ -243,6 +254,15 @@ def test_what_a_csv_writer_wrote_is_read(cells: list[str]) -> None:
         writer.writerow(["jane@x.org", cell, "beta-42"])
     good, bad = read(text.getvalue().encode())
     assert (good, bad) == (JANE * len(cells), [])
+
+
+def test_a_file_may_be_closed_before_it_was_read_to_its_end() -> None:
+    file = io.BytesIO(b"email\n" + b"jane@x.org\n" * 1_000)
+    rows = iter(MuteList(file, "b"))
+    next(rows)
+    file.close()
+    del rows
+    gc.collect()  # pytest makes an error of what is raised here
 
 
 def lines(count: int) -> Iterator[bytes]:
