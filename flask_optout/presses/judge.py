@@ -104,7 +104,18 @@ class Weighed(NamedTuple):
 
     @property
     def found(self) -> Muted:
-        return self.weighed[0].found if self.weighed else self.muted
+        """What stood before the first of those, with what others, and a mail program, have said since."""
+        if not self.weighed:
+            return self.muted
+        first = self.weighed[0]
+        found = [*first.found]
+        # Who leaves it as it is has said what they found; who sets something has said that.
+        for press in sorted(self.by_others(first.at), key=lambda press: press.command.muted is not None):
+            if press.command.muted is None:
+                found = [*press.found]
+            else:
+                found[press.command.target] = press.command.muted
+        return found[0] or self.signalled[0], found[1] or self.signalled[1]
 
     @property
     def opposed(self) -> list[Press]:
@@ -132,16 +143,15 @@ class Weighed(NamedTuple):
         sets_nothing = press.command is Command.LEAVE or (press.command is Command.KEEP and is_paused)
         return sets_nothing and press.visit == self.evidence.visit
 
-    @property
-    def others(self) -> list[Press]:
-        """The obeyed presses of others within the window, without those of doubtful visitors."""
+    def by_others(self, since: float) -> list[Press]:
+        """The obeyed presses of others, without those of doubtful visitors."""
         doubtful = [press for press in self.recent if press.outcome is Outcome.DOUBTFUL]
         return [
             press
             for press in self.recent
             if press.outcome in OBEYED
+            and press.at > since
             and not self._is_by_same(press)
-            and press.at > max(self.asked, self.evidence.at - WINDOW)
             and not any(press.visit == one.visit or press.visitor == one.visitor for one in doubtful)
         ]
 
@@ -201,14 +211,9 @@ def _negative(case: Weighed) -> tuple[Verdict, str] | None:
 
 def _others(case: Weighed) -> tuple[Verdict, str] | None:
     """What another visitor has just been told is not undone without a question."""
-    command = case.evidence.command
-    told = any(case.opposes(press) for press in case.others if press.command.muted is not None)
-    mailed = (
-        command.muted is False
-        and case.signalled[command.target]
-        and any(press.command.muted for press in case.weighed)
-    )
-    return (_doubt(case), "others") if told or mailed else None
+    told = case.by_others(max(case.asked, case.evidence.at - WINDOW))
+    opposed = any(case.opposes(press) for press in told if press.command.muted is not None)
+    return (_doubt(case), "others") if opposed else None
 
 
 def _contradiction(case: Weighed) -> tuple[Verdict, str] | None:
@@ -246,8 +251,8 @@ def _later_undo(case: Weighed) -> tuple[Verdict, str] | None:
 LAYERS = (
     Layer("L1 submitter", _submitter),
     Layer("L2, L5 negative evidence", _negative),
-    Layer("L3 other visitors", _others, remembers=True),
     Layer("L3 contradiction", _contradiction, remembers=True),
+    Layer("L3 other visitors", _others, remembers=True),
     Layer("L4 decoy", _doubtful, remembers=True),
     Layer("L9 later undo", _later_undo, remembers=True),
 )
@@ -275,16 +280,12 @@ def judge(case: Weighed, layers: Sequence[Layer] = LAYERS) -> Judgement:
 
 
 def _restored(case: Weighed) -> dict[int, bool]:
-    """What to set back, of the choices that the visitor has set, when a press contradicts the earlier ones.
-
-    Nothing of which another visitor has been told the opposite in the meantime.
-    """
+    """What to set back, of the choices that the visitor has set, when a press contradicts the earlier ones."""
     reached = {press.command.target for press in case.weighed if press.command.muted is not None}
     if not any(map(case.is_blind_to, case.weighed)):
         reached &= {*case.evidence.command.about, *(press.command.target for press in case.opposed)}
-    told = {press.command.target: press.command.muted for press in case.others if press.at > case.weighed[0].at}
-    found = {which: case.found[which] for which in sorted(reached) if told.get(which) in (None, case.found[which])}
-    return {which: muted for which, muted in found.items() if muted is not case.muted[which]}
+    found = case.found
+    return {which: found[which] for which in sorted(reached) if found[which] is not case.muted[which]}
 
 
 def _remembered(case: Weighed, verdict: Verdict, asks: bool) -> Press:

@@ -21,7 +21,7 @@ from flask_optout.presses.judge import (
 )
 from tests.support.pressing import CHROME, NOW, TEXT
 
-SUBMITTER, NEGATIVE, OTHERS, CONTRADICTION, DOUBTFUL, LATER_UNDO = LAYERS
+SUBMITTER, NEGATIVE, CONTRADICTION, OTHERS, DOUBTFUL, LATER_UNDO = LAYERS
 UNDO = replace(CHROME, command=Command.UNDO)
 FREE, MUTED = (False, False), (True, False)
 
@@ -170,9 +170,9 @@ def test_what_is_remembered_of_a_press(found: Weighed, outcome: Outcome) -> None
     [
         case(CHROME, muted=MUTED),
         case(replace(CHROME, command=Command.LEAVE)),
-        case(CHROME, own(Command.UNDO, found=MUTED, ago=3), other(Command.UNDO)),
+        case(CHROME, own(Command.UNDO, found=MUTED, ago=30), other(Command.UNDO)),
     ],
-    ids=["muted already", "a press that sets nothing", "asked about"],
+    ids=["muted already", "a press that sets nothing", "told otherwise since"],
 )
 def test_nothing_is_set(found: Weighed) -> None:
     assert judge(found).sets == {}
@@ -223,7 +223,8 @@ def test_a_later_undo_wants_the_browsers_word_or_a_second_press(evidence: Eviden
 def test_a_mute_by_a_mail_program_is_not_the_visitors_to_take_back() -> None:
     keep = replace(CHROME, command=Command.KEEP)
     assert judge(Weighed(keep, MUTED, (own(Command.MUTE),), FREE)).sets == {0: False}
-    assert judge(Weighed(keep, MUTED, (own(Command.MUTE),), MUTED)).verdict is Verdict.ASK
+    mailed = judge(Weighed(keep, MUTED, (own(Command.MUTE),), MUTED))
+    assert mailed.asks and not mailed.sets
 
 
 @pytest.mark.parametrize(
