@@ -36,6 +36,8 @@ FIELDS = {"nonce", "scripts", "seen", "toggle"}
 RETRY_AFTER = 60
 #: The field of a URL that says what the press before it did, and seconds for which a reload still says it.
 RECEIPT, RESULT_AGE = "optout", 600.0
+#: Seconds within which whoever has pressed is led on to the result, perhaps from another address of their network.
+REDIRECTED = 3.0
 #: Where a request for the host's landing page keeps what its toggle shows.
 TOGGLE = "optout.toggle"
 #: Text browsers show what a stylesheet hides from people.
@@ -88,7 +90,7 @@ def press(token: str) -> BaseResponse:
     result = Nonce(page, state.clock(), evidence.visit, said, evidence.back)
     if judgement.asks or judgement.verdict is Verdict.SHOW or "HX-Request" in request.headers:
         return landing_page(claim, result)
-    receipt = state.nonces.issue(claim, result._replace(back=""))
+    receipt = state.nonces.issue(claim, result._replace(back="", visitor=evidence.visitor))
     url = own_url(claim) if evidence.back in ("", LANDING) else evidence.back
     return redirect(f"{with_query(url, [(RECEIPT, receipt)])}#{element_id(claim)}", 303)
 
@@ -177,13 +179,20 @@ class PageContext:
 
 
 def opened(claim: Claim) -> Nonce:
-    """The nonce of a page that is opened: by hand, or as the result of a press whose receipt its URL brings."""
+    """The nonce of a page that is opened: by hand, or as the result of a press whose receipt its URL brings.
+
+    Scanners open the URLs of pages that people look at, too; what they press there is a visit of their own.
+    """
     state = current_state()
     now, text = state.clock(), request.args.get(RECEIPT)
     receipt = state.nonces.read(claim, text, now) if text else None
     if receipt is None or receipt.page is not Page.RESULT or now - receipt.issued > RESULT_AGE:
         return Nonce(Page.OPENED, now, new_visit())
-    return receipt._replace(issued=now)
+    who = visitor(request, claim, receipt.visit, state.visitor_secret)
+    result = receipt._replace(issued=now, visitor="")
+    if receipt.visitor == who or now - receipt.issued <= REDIRECTED:
+        return result
+    return result._replace(page=Page.OPENED, visit=new_visit())
 
 
 def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: bool = True) -> PageContext:

@@ -92,6 +92,7 @@ class Nonce(NamedTuple):
 
     :param back: the URL of the host's page that a toggle stands on, where a press of it comes back to; ``LANDING``
         for that at the candidate's own link.
+    :param visitor: in a receipt, who has pressed.
     """
 
     page: Page
@@ -99,6 +100,7 @@ class Nonce(NamedTuple):
     visit: str
     said: Command | None = None
     back: str = ""
+    visitor: str = ""
 
 
 def new_visit() -> str:
@@ -119,16 +121,16 @@ class Nonces:
         return URLSafeSerializer(self._key, salt=claim.payload, signer_kwargs=signing)
 
     def issue(self, claim: Claim, nonce: Nonce) -> str:
-        fields = [nonce.page.value, int(nonce.issued * 1000), nonce.visit, nonce.said, nonce.back]
+        fields = [nonce.page.value, int(nonce.issued * 1000), *nonce[2:]]
         return str(self._signed(claim).dumps(fields))
 
     def read(self, claim: Claim, text: str, now: float) -> Nonce | None:
         """What a nonce proves, or ``None`` when it is damaged, outdated or of another link's page."""
         try:
-            page, issued, visit, said, back = self._signed(claim).loads(text)
+            page, issued, visit, said, *rest = self._signed(claim).loads(text)
         except BadData:
             return None
-        nonce = Nonce(Page(page), issued / 1000, visit, said and Command(said), back)
+        nonce = Nonce(Page(page), issued / 1000, visit, said and Command(said), *rest)
         return nonce if now - nonce.issued <= LIFE else None
 
     def word(self, nonce: str, meaning: str) -> str:

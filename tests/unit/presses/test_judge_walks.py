@@ -365,7 +365,9 @@ def test_what_a_person_says_between_a_scanners_presses_stands(
     assert link.muted == ends
 
 
-@pytest.mark.parametrize("choices", ["mute-all undo", "undo mute-all", "mute-all leave none", "none mute-all undo leave"])
+@pytest.mark.parametrize(
+    "choices", ["mute-all undo", "undo mute-all", "mute-all leave none", "none mute-all undo leave"]
+)
 def test_a_program_that_presses_every_button_beside_a_person_stops_nothing_else(choices: str) -> None:
     link = Link()
     link.press("mute")
