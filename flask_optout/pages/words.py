@@ -78,8 +78,19 @@ def spoken(tag: str) -> bool:
 
 @contextmanager
 def speaking(tags: Iterable[str]) -> Iterator[None]:
-    """Make the first of these languages that has translations the current one; without any, change nothing."""
+    """Make the first of these languages that has translations the current one; without any, change nothing.
+
+    Except where the app cannot tell its language: its selector may read what only URLs of its own have.
+    """
     tag = next(filter(spoken, tags), None)
+    if tag is None and "babel" in current_app.extensions:
+        from flask_babel import get_locale
+
+        try:
+            get_locale()
+        except Exception:
+            tag, failed = ENGLISH.tag, "The locale selector failed; page or mail are in English."
+            log(current_app.logger, logging.ERROR, "locale_failed", failed, exc_info=True)
     if tag is None:
         yield
     else:
@@ -200,15 +211,16 @@ def _opportunity(found: Any) -> Opportunity:
 
 def render(template: str, **context: Any) -> str:
     """Render ``optout/<template>`` in the current language; a host's template of the same name wins."""
-    words = {
-        "_": translate,
-        "ngettext": translate_many,
-        "day": day,
-        "number": number,
-        "language": current_language(),
-        "sender": sender_of(),
-    }
-    return render_template(f"optout/{template}", **NOT_GIVEN | words | context)
+    with speaking(()):
+        words = {
+            "_": translate,
+            "ngettext": translate_many,
+            "day": day,
+            "number": number,
+            "language": current_language(),
+            "sender": sender_of(),
+        }
+        return render_template(f"optout/{template}", **NOT_GIVEN | words | context)
 
 
 def show(template: str, **context: Any) -> str:

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
+from flask import g, request
 from flask_babel import Babel, force_locale
 from markupsafe import Markup
 
 from flask_optout import InvitationError
 from flask_optout.mailers import flask_mailman as mailman
 from flask_optout.mailers import stdlib
+from flask_optout.pages.toggle import optout_toggle
 from flask_optout.pages.words import translate
 from flask_optout.presses.evidence import Command
 from tests.conftest import MakeHost
@@ -91,6 +93,39 @@ def test_the_choice_of_the_app_is_its_selector(host: Host) -> None:
     Babel(host.app, locale_selector=lambda: "es")
     assert opened(host, host.path())[0] == "es"
     assert opened(host, host.path(), "de")[0] == "de"
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        lambda: request.view_args["lang"],  # type: ignore[index]
+        lambda: g.user.locale,
+        lambda: 1 / 0,
+        lambda: "xx",
+        lambda: "de-DE",
+        lambda: "",
+        lambda: 5,
+    ],
+    ids=["the URL's", "the user's", "broken", "unknown", "with a hyphen", "empty", "a number"],
+)
+def test_where_the_selector_of_the_app_fails_english_is_spoken(
+    host: Host, selector: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    host.app.config["OPTOUT_FIND_LINK"] = True
+    host.app.add_url_rule("/account", view_func=lambda: str(optout_toggle("jane@example.org", "beta-42")))
+    Babel(host.app, default_locale="fr", locale_selector=selector)
+    client = host.app.test_client()
+    assert opened(host, host.path()) == ("en", "ltr", WORDS["en"])
+    for path, status in {"/optout/": 200, "/optout/nothing": 404}.items():
+        answer = client.get(path)
+        assert answer.status_code == status and 'lang="en"' in answer.text
+    assert "Not Interested?" in client.get("/account").text
+    assert client.post(host.path(), data=host.form("mute"), follow_redirects=True).status_code == 200
+    assert opened(host, host.path(), "de")[0] == "de"
+    with host.app.test_request_context("/"):
+        assert WORDS["en"] in mailed(host, to="bob@example.org").body
+        assert WORDS["ja"] in mailed(host, to="bob@example.org", language="ja").body
+    assert "optout.locale_failed" in caplog.text and "jane" not in caplog.text
 
 
 def test_a_language_without_words_is_no_language_of_a_page(host: Host) -> None:
