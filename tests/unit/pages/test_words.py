@@ -15,11 +15,13 @@ from flask import g, request
 from flask_babel import Babel, force_locale
 from markupsafe import Markup
 
-from flask_optout import InvitationError
+from flask_optout import InvitationError, Opportunity
+from flask_optout.addresses import parse
 from flask_optout.mailers import flask_mailman as mailman
 from flask_optout.mailers import stdlib
+from flask_optout.mailers.own_mails import link_letter
 from flask_optout.pages.toggle import optout_toggle
-from flask_optout.pages.words import translate
+from flask_optout.pages.words import render, translate
 from flask_optout.presses.evidence import Command
 from tests.conftest import MakeHost
 from tests.support.hosts import BASE_URL, Host
@@ -214,6 +216,31 @@ def by_stdlib(host: Host, language: str | None) -> tuple[str, object]:
     host.optout.send_invitations([invitation], left.append)
     [ready] = left
     return ready.get_content(), ready["Content-Language"]
+
+
+@pytest.mark.parametrize("option", ["trim_blocks", "lstrip_blocks", "autoescape"])
+def test_what_a_host_wants_of_its_own_templates_damages_no_mail(host: Host, option: str) -> None:
+    titled = Opportunity("Müller's R&D <Lab>")
+    host.optout.opportunity_loader(lambda id: titled)
+    links = [(titled, "https://example.org/1"), (Opportunity(""), "https://example.org/2")]
+
+    def texts() -> list[str]:
+        letters = [
+            link_letter(
+                parse("jane@example.org"), "beta-42", *links[:many], sender="R&D <team@example.org>", about=about
+            )
+            for many in (1, 2)
+            for about in ("link", "notice")
+        ]
+        prefaces = [render("mail/preface.txt"), mailed(host).body]
+        return [*prefaces, *(text for letter in letters for text in (letter.subject, letter.text))]
+
+    expected = texts()
+    assert f"R&D <Lab>:\n{BASE_URL}/optout/" in expected[1]
+    host.app.jinja_env.bytecode_cache = None
+    host.app.jinja_env.cache.clear()  # type: ignore[union-attr]
+    setattr(host.app.jinja_env, option, True)
+    assert texts() == expected
 
 
 @pytest.mark.parametrize("send", [by_flask_mail, by_flask_mailman, by_stdlib])
