@@ -6,6 +6,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -64,6 +65,8 @@ def landing(token: str) -> Response:
     Mail programs without one-click open its URL in a browser.
     """
     claim = claimed(Door.ONE_CLICK if request.endpoint == "optout.one_click" else Door.LANDING, token)
+    if "HX-Boosted" in request.headers:  # htmx would put it into the host's page, without our stylesheet and scripts
+        return Response(headers={"HX-Redirect": own_url(claim)})
     return landing_page(claim, opened(claim))
 
 
@@ -268,8 +271,11 @@ def unavailable(error: OptOutError) -> Response:
     log_error(current_app.logger, error)
     part = "HX-Request" in request.headers
     template = "_unavailable.html" if part else "unavailable.html"
-    form = {name: request.form.get(name) for name in ("nonce", "toggle")}
-    button = next(((name, value) for name, value in request.form.items() if name not in FIELDS), None)
+    request.max_content_length, sent = LONGEST_FORM, {}
+    with suppress(HTTPException):  # of a body that is too long or broken: such a press is not offered again
+        sent = request.form.to_dict()
+    form = {name: sent.get(name) for name in ("nonce", "toggle")}
+    button = next(((name, value) for name, value in sent.items() if name not in FIELDS), None)
     action = optout_url(request.endpoint or "", **(request.view_args or {}))
     response = make_response(show(template, action=action, button=button, part=part, **form), 503)
     response.headers["Retry-After"] = str(RETRY_AFTER)

@@ -121,7 +121,9 @@ class Nonces:
         return URLSafeSerializer(self._key, salt=claim.payload, signer_kwargs=signing)
 
     def issue(self, claim: Claim, nonce: Nonce) -> str:
-        fields = [nonce.page.value, int(nonce.issued * 1000), *nonce[2:]]
+        # Not the command itself: a receipt stands in URLs, which stand in logs.
+        said = nonce.said and self.word(nonce.visit, nonce.said)
+        fields = [nonce.page.value, int(nonce.issued * 1000), nonce.visit, said, nonce.back, nonce.visitor]
         return str(self._signed(claim).dumps(fields))
 
     def read(self, claim: Claim, text: str, now: float) -> Nonce | None:
@@ -130,12 +132,13 @@ class Nonces:
             page, issued, visit, said, *rest = self._signed(claim).loads(text)
         except BadData:
             return None
-        nonce = Nonce(Page(page), issued / 1000, visit, said and Command(said), *rest)
+        command = next((each for each in Command if said == self.word(visit, each)), None) if said else None
+        nonce = Nonce(Page(page), issued / 1000, visit, command, *rest)
         return nonce if now - nonce.issued <= LIFE else None
 
-    def word(self, nonce: str, meaning: str) -> str:
-        """The word for a meaning in the form of a page that asks; it cannot be known in advance."""
-        return "a" + hashlib.blake2b(f"{nonce}|{meaning}".encode(), digest_size=5, key=self._key).hexdigest()
+    def word(self, place: str, meaning: str) -> str:
+        """The word for a meaning in a visit, or in the form of a page that asks; it cannot be known in advance."""
+        return "a" + hashlib.blake2b(f"{place}|{meaning}".encode(), digest_size=5, key=self._key).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
