@@ -22,6 +22,7 @@ PAUSE = 15.0
 MUTE_AND_LEAVE = {Command.MUTE, Command.LEAVE}
 #: What a person cannot mend by pressing again (their proxy strips headers, say), and so does not count twice.
 FORGIVEN = {"no fetch metadata", "scanner", "prefetch", "another site"}
+CONTRADICTION = "contradiction"
 
 
 class Outcome(StrEnum):
@@ -183,21 +184,21 @@ class Judgement(NamedTuple):
 class Layer(NamedTuple):
     """One thing that tells a scanner from a person.
 
-    :param objects: gives a verdict and its cause, or ``None`` where this layer has nothing against the press.
+    :param objects: gives the cause for which it objects to a press, or ``None``.
     :param remembers: whether a press that it objects to is remembered.
     """
 
     name: str
-    objects: Callable[[Weighed], tuple[Verdict, str] | None]
+    objects: Callable[[Weighed], str | None]
     remembers: bool = False
 
 
-def _submitter(case: Weighed) -> tuple[Verdict, str] | None:
+def _submitter(case: Weighed) -> str | None:
     """The choice is in the button, so a form that a script sends without one changes nothing."""
-    return None if case.evidence.pressed else (Verdict.SHOW, "no button")
+    return None if case.evidence.pressed else "no button"
 
 
-def _negative(case: Weighed) -> tuple[Verdict, str] | None:
+def _negative(case: Weighed) -> str | None:
     """A sign that it is not a person's press asks for a second one; none is refused for good.
 
     A press that takes back an earlier one of its visit counts in any case: a scanner may hurry with its second one.
@@ -205,23 +206,21 @@ def _negative(case: Weighed) -> tuple[Verdict, str] | None:
     if any(press.visit == case.evidence.visit for press in case.opposed):
         return None
     forgiven = FORGIVEN if case.evidence.page is Page.REPEAT else set()
-    doubt = next((doubt for doubt in case.evidence.doubts if doubt not in forgiven), None)
-    return None if doubt is None else (_doubt(case), doubt)
+    return next((doubt for doubt in case.evidence.doubts if doubt not in forgiven), None)
 
 
-def _others(case: Weighed) -> tuple[Verdict, str] | None:
+def _contradiction(case: Weighed) -> str | None:
+    """Opposite presses of one visitor restore what that visitor found, both ways."""
+    return CONTRADICTION if case.opposed else None
+
+
+def _others(case: Weighed) -> str | None:
     """What another visitor has just been told is not undone without a question."""
     told = case.by_others(max(case.asked, case.evidence.at - WINDOW))
-    opposed = any(case.opposes(press) for press in told if press.command.muted is not None)
-    return (_doubt(case), "others") if opposed else None
+    return "others" if any(case.opposes(press) for press in told if press.command.muted is not None) else None
 
 
-def _contradiction(case: Weighed) -> tuple[Verdict, str] | None:
-    """Opposite presses of one visitor restore what that visitor found, both ways."""
-    return (Verdict.RESTORE, "contradiction") if case.opposed else None
-
-
-def _doubtful(case: Weighed) -> tuple[Verdict, str] | None:
+def _doubtful(case: Weighed) -> str | None:
     """A visitor who has pressed a decoy, opposite buttons of one page, or very many buttons, is asked once more.
 
     So is one whose page does not show an earlier opposite press: a form may be sent anew after it was taken back.
@@ -230,10 +229,10 @@ def _doubtful(case: Weighed) -> tuple[Verdict, str] | None:
     unseen = [press for press in case.recent if case.is_blind_to(press) and evidence.at - press.at > WINDOW]
     stale = any(press.outcome in OBEYED and press.command.muted is (not evidence.command.muted) for press in unseen)
     doubtful = stale or any(press.outcome is Outcome.DOUBTFUL for press in since)
-    return (Verdict.ASK, "doubtful") if case.changes and (doubtful or len(since) >= BUSY) else None
+    return "doubtful" if case.changes and (doubtful or len(since) >= BUSY) else None
 
 
-def _later_undo(case: Weighed) -> tuple[Verdict, str] | None:
+def _later_undo(case: Weighed) -> str | None:
     """To undo on a later visit takes the browser's sign of a click, or a second press.
 
     A scanner that presses the only big button of every page would otherwise invite again those who said no. A page
@@ -242,9 +241,8 @@ def _later_undo(case: Weighed) -> tuple[Verdict, str] | None:
     evidence = case.evidence
     if evidence.command.muted is not False or not case.changes or evidence.page is Page.REPEAT:
         return None
-    if evidence.command is not Command.KEEP and (evidence.sure or evidence.page is Page.RESULT):
-        return None
-    return Verdict.ASK, "later undo"
+    vouched = evidence.command is not Command.KEEP and (evidence.sure or evidence.page is Page.RESULT)
+    return None if vouched else "later undo"
 
 
 #: In the order in which they are asked.
@@ -258,23 +256,18 @@ LAYERS = (
 )
 
 
-def _doubt(case: Weighed) -> Verdict:
-    """The verdict of a doubt: for a press that would change nothing, no question is asked."""
-    return Verdict.ASK if case.changes else Verdict.SHOW
-
-
 def judge(case: Weighed, layers: Sequence[Layer] = LAYERS) -> Judgement:
-    """Decide about one press: the first layer that objects decides."""
+    """Decide about one press by the first layer that objects, which asks if the press would change what stands."""
     command = case.evidence.command
     for layer in layers:
-        if (objection := layer.objects(case)) is not None:
-            verdict, cause = objection
-            sets = _restored(case) if verdict is Verdict.RESTORE else {}
+        if (cause := layer.objects(case)) is not None:
+            sets = _restored(case) if cause == CONTRADICTION else {}
             stands = sets.get(command.target, case.muted[command.target])
-            satisfied = command.muted is None or stands is command.muted
-            asks = verdict is Verdict.ASK or (verdict is Verdict.RESTORE and not satisfied)
-            press = _remembered(case, verdict, asks) if layer.remembers else None
-            return Judgement(verdict, cause, sets, asks, press)
+            asks = case.evidence.pressed and command.muted not in (None, stands)
+            verdict = Verdict.RESTORE if cause == CONTRADICTION else Verdict.ASK if asks else Verdict.SHOW
+            return Judgement(
+                verdict, cause, sets, asks, _remembered(case, verdict, asks) if layer.remembers else None
+            )
     sets = {command.target: command.muted} if command.muted is not None and case.changes else {}
     return Judgement(Verdict.ACCEPT, "", sets, False, _remembered(case, Verdict.ACCEPT, False))
 
