@@ -56,7 +56,7 @@ class Opportunity:
 
     :param link: leads to the host's own page about it.
     :param picture: the URL of a picture, on the host's own site.
-    :param language: of title and summary, as a tag such as ``"de"`` or ``"pt-BR"``; a screen reader speaks it then.
+    :param language: of title and summary, as a tag such as ``"pt-BR"``.
     """
 
     title: str
@@ -161,10 +161,7 @@ def number(value: int) -> str:
 
 
 def sender_of(sender: Recipient | None = None) -> Sender:
-    """Who invites.
-
-    :param sender: the sender of a mail, whose name it is; without it, that of the app's settings.
-    """
+    """Who invites: the sender of this mail, or else the one in the app's settings."""
     settings = current_app.config
     who = sender or settings.get("MAIL_DEFAULT_SENDER") or ""
     named, address = parseaddr(who) if isinstance(who, str) else who
@@ -212,15 +209,9 @@ def _opportunity(found: Any) -> Opportunity:
 def render(template: str, **context: Any) -> str:
     """Render ``optout/<template>`` in the current language; a host's template of the same name wins."""
     with speaking(()):
-        words = {
-            "_": translate,
-            "ngettext": translate_many,
-            "day": day,
-            "number": number,
-            "language": current_language(),
-            "sender": sender_of(),
-        }
-        return render_template(f"optout/{template}", **NOT_GIVEN | words | context)
+        words = {"_": translate, "ngettext": translate_many, "day": day, "number": number}
+        who = {"language": current_language(), "sender": sender_of()}
+        return render_template(f"optout/{template}", **NOT_GIVEN | words | who | context)
 
 
 def show(template: str, **context: Any) -> str:
@@ -238,10 +229,7 @@ def optout_url(endpoint: str, **values: Any) -> str:
 
 
 def named(path: str) -> str:
-    """A path of ours as pages name it.
-
-    It is absolute on a page of the host's where the app tells domains apart, as that page may stand on another one.
-    """
+    """A path of ours as pages name it: absolute on a page of the host's that may stand on another domain."""
     place: Place = current_app.extensions["optout"].place
     if place.host is None and place.subdomain is None:
         return path

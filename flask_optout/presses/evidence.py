@@ -28,8 +28,7 @@ LANDING = "."
 MODERN = re.compile(r"\b(?:Chrome/(?:7[6-9]|[89]\d|\d{3,})|Firefox/(?:9\d|\d{3,}))\b")
 #: An app's web view may leave them out.
 EMBEDDED = re.compile(r"; wv\)|\b(?:CriOS|FxiOS|EdgiOS)/")
-#: User agents of scanners, previews and programs, and an empty one; no browser for people has such a one (a Cubot is
-#: a phone).
+#: User agents of scanners, previews and programs, and an empty one; a Cubot is a phone.
 SCANNER = re.compile(
     r"(?<!cu)bot\b|crawl|spider|preview|facebookexternalhit|whatsapp/|slackbot|barracuda|proofpoint|mimecast|"
     r"python-|go-http-client|curl/|wget/|java/|libwww-perl|okhttp/|^$",
@@ -108,10 +107,7 @@ def new_visit() -> str:
 
 
 class Nonces:
-    """Signs and reads nonces. The link is part of what is signed, and not of the nonce.
-
-    :param key: a derived key of their own.
-    """
+    """Signs and reads nonces by a key of their own; the link is part of what is signed, and not of the nonce."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -143,13 +139,10 @@ class Nonces:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known about one press.
+    """What is known about one press, which came ``at`` and its page was ``issued`` so many seconds after the epoch.
 
     :param pressed: whether the form came with a button of ours; without one, ``command`` is what the page is for.
-    :param page: the page it came from, ``None`` when its nonce is missing, outdated or another link's; and where it
-        leads ``back`` to, as in :class:`Nonce`.
-    :param at: when it came, in seconds since the epoch.
-    :param issued: when its page was made, likewise.
+    :param page: ``None`` when its nonce is missing, outdated or another link's; ``back`` is that of the nonce.
     :param sure: whether the browser vouches for a click.
     :param doubts: the names of the signs that it is not a person's press.
     """
@@ -167,11 +160,7 @@ class Evidence:
 
 
 def observe(request: Request, claim: Claim, nonces: Nonces, now: float, secret: bytes) -> Evidence:
-    """Gather the evidence of one press.
-
-    :param now: seconds since the epoch.
-    :param secret: a derived key, for the visitor's pseudonym.
-    """
+    """Gather the evidence of one press at ``now``, in seconds since the epoch; ``secret`` as of :func:`visitor`."""
     text = request.form.get("nonce", "")
     nonce = nonces.read(claim, text, now)
     asked = nonce is not None and nonce.page is Page.REPEAT
@@ -251,10 +240,8 @@ def signals(request: Request) -> bool:
 
 def is_signal(body: bytes, mimetype: str) -> bool:
     """Whether this is the exact signal, in one of the shapes in which mail programs send it."""
-    if len(body) > LONGEST_SIGNAL:
+    if len(body) > LONGEST_SIGNAL or mimetype not in ("multipart/form-data", "application/x-www-form-urlencoded", ""):
         return False
-    if mimetype == "multipart/form-data":
+    if mimetype.startswith("multipart"):
         return SIGNAL_PART.search(body) is not None
-    if mimetype in ("application/x-www-form-urlencoded", ""):
-        return ("List-Unsubscribe", "One-Click") in parse_qsl(body.decode("latin-1").rstrip("\r\n"))
-    return False
+    return ("List-Unsubscribe", "One-Click") in parse_qsl(body.decode("latin-1").rstrip("\r\n"))

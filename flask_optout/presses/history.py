@@ -42,10 +42,7 @@ def recent_table(metadata: sa.MetaData) -> sa.Table:
 
 
 class RecentPresses:
-    """The recent presses of one app's links. Every method raises the errors of :class:`Choices`.
-
-    :param clock: gives the seconds since the epoch.
-    """
+    """The recent presses of one app's links. Every method raises the errors of :class:`Choices`."""
 
     layers: Sequence[Layer] = LAYERS
 
@@ -124,9 +121,8 @@ class RecentPresses:
         return tuple(press for press in map(_press, presses) if press.at > oldest)
 
     def _write(self, connection: sa.Connection, mark: Mark, version: int | None, presses: list[Press]) -> None:
-        """Store the presses of a link.
+        """Store the presses of a link, read from a row of this version, if there was one.
 
-        :param version: that of the row that they were read from; ``None`` where there is none.
         :raises KeyTaken: when another press was added since.
         """
         values = {

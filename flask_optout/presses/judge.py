@@ -38,11 +38,8 @@ OBEYED = (Outcome.OBEYED, Outcome.CONFIRMED)
 
 
 class Press(NamedTuple):
-    """A recent press of a link.
+    """A recent press of a link, ``at`` so many seconds after the epoch, with the pseudonyms of visit and visitor.
 
-    :param at: seconds since the epoch.
-    :param visit: the id of the pages that it belongs to.
-    :param visitor: a pseudonym of address and user agent that lives as long as the press.
     :param found: what stood before the first of this visitor's presses that are weighed together.
     """
 
@@ -169,9 +166,8 @@ class Verdict(StrEnum):
 class Judgement(NamedTuple):
     """A verdict, and what follows from it.
 
-    :param sets: which choices to set to what.
-    :param asks: whether the page asks to press once more.
-    :param press: what to remember of it, if anything.
+    ``sets``: which choices to set to what. ``asks``: whether the page asks to press once more. ``press``: what to
+    remember of it, if anything.
     """
 
     verdict: Verdict
@@ -184,8 +180,8 @@ class Judgement(NamedTuple):
 class Layer(NamedTuple):
     """One thing that tells a scanner from a person.
 
-    :param objects: gives the cause for which it objects to a press, or ``None``.
-    :param remembers: whether a press that it objects to is remembered.
+    ``objects`` gives the cause for which it objects to a press, if it does; ``remembers``: whether such a press is
+    remembered.
     """
 
     name: str
