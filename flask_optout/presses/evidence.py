@@ -207,7 +207,7 @@ def doubts_about(request: Request, nonce: Nonce | None, now: float) -> dict[str,
         "no fetch metadata": is_modern and sends_metadata and not (site or mode or sure),
         "scanner": is_scanner,
         "prefetch": any(purpose.startswith(("prefetch", "preview", "prerender")) for purpose in purposes),
-        "another site": site not in ("", "same-origin"),
+        "another site": site not in ("", "same-origin", "same-site"),
         # Below 0, the page was made by another server, whose clock is ahead.
         "hurry": nonce is not None and 0 <= min(now - nonce.issued, _seen(request.form.get("seen", ""))) < HURRY,
     }

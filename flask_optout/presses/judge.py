@@ -54,13 +54,13 @@ class Press(NamedTuple):
 class Weighed(NamedTuple):
     """One press, beside what stands and the recent presses of its link, oldest first.
 
-    :param signalled: which of the mutes that stand came from a mail program's own button.
+    :param elsewhere: which choices are mutes that were not made on a page, such as by a mail program's own button.
     """
 
     evidence: Evidence
     muted: Muted
     recent: tuple[Press, ...]
-    signalled: Muted
+    elsewhere: Muted
 
     @property
     def changes(self) -> bool:
@@ -102,7 +102,7 @@ class Weighed(NamedTuple):
 
     @property
     def found(self) -> Muted:
-        """What stood before the first of those, with what others, and a mail program, have said since."""
+        """What stood before the first of those, with what others have said since, here and elsewhere."""
         if not self.weighed:
             return self.muted
         first = self.weighed[0]
@@ -113,7 +113,7 @@ class Weighed(NamedTuple):
                 found = [*press.found]
             else:
                 found[press.command.target] = press.command.muted
-        return found[0] or self.signalled[0], found[1] or self.signalled[1]
+        return found[0] or self.elsewhere[0], found[1] or self.elsewhere[1]
 
     @property
     def opposed(self) -> list[Press]:
