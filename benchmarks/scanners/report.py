@@ -20,8 +20,8 @@ Visit = Callable[[World, Candidate], None]
 RECIPIENTS = 5
 ROUNDS = 5
 WALK_ROUNDS = 10
-#: When a scanner comes, seen from a person's press: before it, on a page that it opened before, with presses on either
-#: side of it, or after it, anew.
+#: When a scanner comes, seen from a person's press: before it, on a page that it opened before, with presses before
+#: and after it, or after it, anew.
 TIMES = ("before", "during", "between", "after")
 #: Its presses are hours apart or it walks through everything, so that it is not tried in every order.
 SLOW = ("P6", "P11 clicks everything")

@@ -168,19 +168,18 @@ def observe(request: Request, claim: Claim, nonces: Nonces, now: float, secret: 
     answers = request.form.getlist(word("choice"))
     answer = answers[0] if len(answers) == 1 else ""  # a browser sends the button that was pressed, and no other one
     command = next((each for each in Command if word(each) == answer), Command.DECOY if asked and answer else None)
-    visit = new_visit() if nonce is None else nonce.visit
-    doubts = doubts_about(request, nonce, now)
+    known = nonce or Nonce(Page.OPENED, now, new_visit())
     return Evidence(
         command=command or Command.MUTE,
         pressed=command is not None,
-        page=None if nonce is None else nonce.page,
-        back="" if nonce is None else nonce.back,
-        visit=visit,
-        visitor=visitor(request, claim, visit, secret),
+        page=nonce and nonce.page,
+        back=known.back,
+        visit=known.visit,
+        visitor=visitor(request, claim, known.visit, secret),
         at=int(now * 1000) / 1000,  # as in a nonce, so that a page which was made after it shows it
-        issued=now if nonce is None else nonce.issued,
+        issued=known.issued,
         sure=is_sure(request),
-        doubts=tuple(name for name, holds in doubts.items() if holds),
+        doubts=tuple(name for name, holds in doubts_about(request, nonce, now).items() if holds),
     )
 
 
