@@ -142,7 +142,7 @@ class Weighed(NamedTuple):
         return sets_nothing and press.visit == self.evidence.visit
 
     def by_others(self, since: float) -> list[Press]:
-        """The obeyed presses of others, without those of doubtful visitors."""
+        """The obeyed presses of others; of doubtful visitors, those alone that they have confirmed since."""
         doubtful = [press for press in self.recent if press.outcome is Outcome.DOUBTFUL]
         return [
             press
@@ -150,7 +150,11 @@ class Weighed(NamedTuple):
             if press.outcome in OBEYED
             and press.at > since
             and not self._is_by_same(press)
-            and not any(press.visit == one.visit or press.visitor == one.visitor for one in doubtful)
+            and not any(
+                press.visit == one.visit or press.visitor == one.visitor
+                for one in doubtful
+                if press.outcome is Outcome.OBEYED or press.at < one.at
+            )
         ]
 
 

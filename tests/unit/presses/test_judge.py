@@ -105,19 +105,22 @@ def test_a_press_at_the_edge_is_accepted(found: Weighed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("visit", "visitor", "verdict"),
+    ("visit", "visitor", "ago", "outcome", "verdict"),
     [
-        ("another visit", "another visitor", Verdict.ACCEPT),
-        ("another visit", "a third visitor", Verdict.ACCEPT),
-        ("a third visit", "another visitor", Verdict.ACCEPT),
-        ("a third visit", "a third visitor", Verdict.ASK),
+        ("another visit", "another visitor", 10, Outcome.OBEYED, Verdict.ACCEPT),
+        ("another visit", "a third visitor", 10, Outcome.OBEYED, Verdict.ACCEPT),
+        ("a third visit", "another visitor", 10, Outcome.OBEYED, Verdict.ACCEPT),
+        ("a third visit", "a third visitor", 10, Outcome.OBEYED, Verdict.ASK),
+        ("another visit", "another visitor", 30, Outcome.OBEYED, Verdict.ACCEPT),
+        ("another visit", "another visitor", 30, Outcome.CONFIRMED, Verdict.ASK),
+        ("another visit", "another visitor", 10, Outcome.CONFIRMED, Verdict.ACCEPT),
     ],
 )
-def test_what_another_visitor_pressed_counts_unless_they_are_doubtful(
-    visit: str, visitor: str, verdict: Verdict
+def test_what_another_visitor_pressed_counts_unless_they_are_doubtful_and_have_not_confirmed_it(
+    visit: str, visitor: str, ago: float, outcome: Outcome, verdict: Verdict
 ) -> None:
-    decoy = other(Command.DECOY, ago=10, outcome=Outcome.DOUBTFUL)._replace(visit=visit, visitor=visitor)
-    assert judge(case(CHROME, other(Command.UNDO), decoy)).verdict is verdict
+    decoy = other(Command.DECOY, ago, Outcome.DOUBTFUL)._replace(visit=visit, visitor=visitor)
+    assert judge(case(CHROME, decoy, other(Command.UNDO, outcome=outcome))).verdict is verdict
 
 
 @pytest.mark.parametrize(
