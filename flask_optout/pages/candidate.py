@@ -34,7 +34,6 @@ UNSIGNED = "Nothing changed: the body is not List-Unsubscribe=One-Click.\n"
 TEXT = "text/plain; charset=utf-8"
 #: The fields of our forms other than the button.
 FIELDS = {"nonce", "scripts", "seen", "toggle"}
-RETRY_AFTER = "60"
 #: The field of a URL that says what the press before it did, and seconds for which a reload still says it.
 RECEIPT, RESULT_AGE = "optout", 600.0
 #: Seconds within which whoever has pressed is led on to the result, perhaps from another address of their network.
@@ -268,7 +267,7 @@ def unavailable(error: OptOutError) -> Response:
         part=part,
         toggle=form.get("toggle"),
     )
-    return Response(page, 503, {"Retry-After": RETRY_AFTER})
+    return Response(page, 503, {"Retry-After": "60"})
 
 
 @blueprint.url_value_preprocessor
@@ -277,9 +276,8 @@ def exempt_from_csrf(endpoint: str | None, values: dict[str, Any] | None) -> Non
 
     Runs before every before_request function, so the order in which Flask-WTF is initialised does not matter.
     """
-    csrf = current_app.extensions.get("csrf")
-    if csrf is not None and request.blueprint is not None:
-        csrf.exempt(current_app.blueprints[request.blueprint])
+    if "csrf" in current_app.extensions:
+        current_app.extensions["csrf"].exempt(current_app.blueprints[str(request.blueprint)])
 
 
 @blueprint.after_request

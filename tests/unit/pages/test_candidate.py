@@ -138,6 +138,12 @@ class TestLanding:
     def test_it_names_nobody(self, host: Host, client: FlaskClient) -> None:
         assert "jane" not in client.get(host.path()).text + client.get(one_click_path()).text
 
+    def test_its_forms_are_no_scripts_of_the_hosts_to_send(self, host: Host, client: FlaskClient) -> None:
+        """Turbo shows no answer to a form but a redirect, and htmx puts a boosted one into the whole page."""
+        for page in (client.get(host.path()).text, client.post(host.path(), data={"choice": "mute"}).text):
+            forms = re.findall("<form.*?>", page)
+            assert forms and all('hx-boost="false" data-turbo="false"' in form for form in forms)
+
     def test_its_strings_are_escaped(self, host: Host, client: FlaskClient) -> None:
         host.optout.opportunity_loader(lambda id: {"title": "<b>{{ 7*7 }}", "summary": '"><svg onload=x>'})
         page = client.get(host.path()).text
