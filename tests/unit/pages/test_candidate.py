@@ -140,8 +140,10 @@ class TestLanding:
 
     def test_its_forms_are_no_scripts_of_the_hosts_to_send(self, host: Host, client: FlaskClient) -> None:
         """Turbo shows no answer to a form but a redirect, and htmx puts a boosted one into the whole page."""
-        for page in (client.get(host.path()).text, client.post(host.path(), data={"choice": "mute"}).text):
-            forms = re.findall("<form.*?>", page)
+        host.app.config["OPTOUT_FIND_LINK"] = True
+        asks = client.post(host.path(), data={"choice": "mute"})
+        for page in (client.get(host.path()), asks, client.get("/optout/")):
+            forms = re.findall("<form.*?>", page.text)
             assert forms and all('hx-boost="false" data-turbo="false"' in form for form in forms)
 
     def test_its_strings_are_escaped(self, host: Host, client: FlaskClient) -> None:
