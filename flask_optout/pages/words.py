@@ -201,7 +201,8 @@ def _opportunity(found: Any) -> Opportunity:
             "a title, beside 'summary', 'link', 'picture' and 'language', or None for one that is gone.",
         )
     names = ("title", "summary", "language", "link", "picture")
-    title, summary, language, *urls = (str(get(name) or "") for name in names)
+    # Half of an emoji that somebody has cut in two would break the page.
+    title, summary, language, *urls = (str(get(name) or "").encode(errors="replace").decode() for name in names)
     link, picture = (url if urlsplit(url).scheme in ("http", "https", "") else "" for url in urls)
     return Opportunity(" ".join(title.split()), summary, link, picture, tag_of(language))
 
