@@ -56,7 +56,7 @@ class Opportunity:
 
     :param link: leads to the host's own page about it.
     :param picture: the URL of a picture, on the host's own site.
-    :param language: of title and summary, as a tag such as ``"pt-BR"``.
+    :param language: of title and summary, as a tag such as ``"de"`` or ``"pt-BR"``; a screen reader speaks it then.
     """
 
     title: str
