@@ -20,8 +20,9 @@ Visit = Callable[[World, Candidate], None]
 RECIPIENTS = 5
 ROUNDS = 5
 WALK_ROUNDS = 10
-#: When a scanner comes, seen from a person's press: before it, on a page that it opened before, or after it, anew.
-TIMES = ("before", "during", "after")
+#: When a scanner comes, seen from a person's press: before it, on a page that it opened before, with presses before
+#: and after it, or after it, anew.
+TIMES = ("before", "during", "between", "after")
 #: Its presses are hours apart or it walks through everything, so that it is not tried in every order.
 SLOW = ("P6", "P11 clicks everything")
 #: Gives itself no name, reads the buttons and has all the time of the world.
@@ -86,7 +87,7 @@ def _note(report: Report, candidate: Candidate, name: str, muted: bool) -> None:
 
 
 def beside(world: World, report: Report, quick: bool) -> None:
-    """Let every profile come before, during and after a person's press, from their network and from another."""
+    """Let every profile come before, around and after a person's press, from their network and from another."""
     for name, visit in profiles(world, browser_too=True).items():
         for when in TIMES:
             for mutes in (True, False):
@@ -94,7 +95,11 @@ def beside(world: World, report: Report, quick: bool) -> None:
                 if name == NAMELESS and when == "before":
                     continue
                 if name in machines.PROFILES:
-                    if name.startswith("P6") or (quick and (when != "during" or name.startswith(SLOW))):
+                    if (
+                        name.startswith("P6")
+                        or when == "between"
+                        or (quick and (when != "during" or name.startswith(SLOW)))
+                    ):
                         continue
                     addresses = [world.dice.choice(addresses)]
                 for address in addresses:
@@ -121,12 +126,12 @@ def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: b
         world.wait(world.dice.uniform(max(5.0, passed), 115.0) - passed)
 
     world.address = address
-    if when == "during":  # a scanner that reads for 5 to 115 seconds, with the person's press in between
-        world.meanwhile = act
+    if when in ("during", "between"):  # a scanner that reads for 5 to 115 seconds, with the person's press in between
+        world.meanwhile, world.pauses = act, world.dice.randint(1, 6) if when == "between" else 0
     elif when == "after":
         act()
     visit(world, candidate)
-    if when == "before" or world.meanwhile is not None:  # it opened nothing
+    if when == "before" or world.meanwhile is not None:  # it opened nothing, or was done before
         world.meanwhile = None
         act()
     world.address = ELSEWHERE

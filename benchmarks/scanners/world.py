@@ -41,7 +41,9 @@ class World:
     """One run: all that is random comes from ``dice``, all times from a clock that only :meth:`wait` puts forward.
 
     :param address: of the client that acts, as the proxy in front of the app tells it.
-    :param meanwhile: what happens instead of a scanner's first pause, which is after it has opened its first page.
+    :param meanwhile: what happens instead of one of a scanner's pauses, the first of which is after it has opened its
+        first page.
+    :param pauses: how many pauses there are before that one.
     """
 
     host: Host
@@ -50,6 +52,7 @@ class World:
     browser: Browser | None
     address: str = ELSEWHERE
     meanwhile: Callable[[], None] | None = None
+    pauses: int = 0
     asked: Counter[str] = field(default_factory=Counter)
     reading_mutes: bool = False
     _now: float = field(default_factory=time.time)
@@ -64,10 +67,11 @@ class World:
 
     def wait(self, seconds: float) -> None:
         """Let time pass for the app, without waiting."""
-        meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile is not None:
+        if self.meanwhile is not None and self.pauses == 0:
+            meanwhile, self.meanwhile = self.meanwhile, None
             meanwhile()
         else:
+            self.pauses = max(0, self.pauses - 1)
             self._now += seconds
 
     def candidate(self, domain: str | None = None) -> Candidate:

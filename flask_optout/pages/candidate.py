@@ -6,6 +6,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -33,9 +34,10 @@ UNSIGNED = "Nothing changed: the body is not List-Unsubscribe=One-Click.\n"
 TEXT = "text/plain; charset=utf-8"
 #: The fields of our forms other than the button.
 FIELDS = {"nonce", "scripts", "seen", "toggle"}
-RETRY_AFTER = 60
 #: The field of a URL that says what the press before it did, and seconds for which a reload still says it.
 RECEIPT, RESULT_AGE = "optout", 600.0
+#: Seconds within which whoever has pressed is led on to the result, perhaps from another address of their network.
+REDIRECTED = 3.0
 #: Where a request for the host's landing page keeps what its toggle shows.
 TOGGLE = "optout.toggle"
 #: Text browsers show what a stylesheet hides from people.
@@ -57,11 +59,10 @@ blueprint.record(open_in_capitals)
 @blueprint.get("/one-click/<optout_token:token>", endpoint="one_click")
 @blueprint.get("/<optout_token:token>")
 def landing(token: str) -> Response:
-    """Show the invitation with its mute, or the mute with its undo; change nothing.
-
-    Mail programs without one-click open its URL in a browser.
-    """
+    """Show the invitation or the mute; mail programs without one-click open its URL in a browser."""
     claim = claimed(Door.ONE_CLICK if request.endpoint == "optout.one_click" else Door.LANDING, token)
+    if "HX-Boosted" in request.headers:  # htmx would put it into the host's page, without our stylesheet and scripts
+        return Response(headers={"HX-Redirect": own_url(claim)})
     return landing_page(claim, opened(claim))
 
 
@@ -88,7 +89,7 @@ def press(token: str) -> BaseResponse:
     result = Nonce(page, state.clock(), evidence.visit, said, evidence.back)
     if judgement.asks or judgement.verdict is Verdict.SHOW or "HX-Request" in request.headers:
         return landing_page(claim, result)
-    receipt = state.nonces.issue(claim, result._replace(back=""))
+    receipt = state.nonces.issue(claim, result._replace(back="", visitor=evidence.visitor))
     url = own_url(claim) if evidence.back in ("", LANDING) else evidence.back
     return redirect(f"{with_query(url, [(RECEIPT, receipt)])}#{element_id(claim)}", 303)
 
@@ -105,19 +106,16 @@ def claimed(door: Door, path: str) -> Claim:
 def landing_page(claim: Claim, nonce: Nonce) -> Response:
     """The page for a link's holder: the host's own unless they are muted, else ours; for htmx, what changes."""
     if "HX-Request" in request.headers:
-        page = page_context(claim, nonce, toggle=bool(nonce.back))
-        return make_response(show("part.html", page=page, part=True))
-    state = current_state()
-    view = state.hooks.landing_page
-    page = page_context(claim, nonce, in_place=view is None and not nonce.back)
+        return Response(show("part.html", page=page_context(claim, nonce, toggle=bool(nonce.back)), part=True))
+    view = current_state().hooks.landing_page
+    page = page_context(claim, nonce if view is None or nonce.back else nonce._replace(back=LANDING))
     if view is not None and not (page.muted or page.by_base or page.answers or page.only_everything):
-        text = state.nonces.issue(claim, nonce._replace(back=LANDING))
-        request.environ[TOGGLE] = replace(page, nonce=text, in_place=True, toggle=True)
+        request.environ[TOGGLE] = replace(page, in_place=True, toggle=True)
         with speaking([of_link()]):
             own = _hosts_page(view, claim.opportunity)
         if own is not None:
             return own
-    return make_response(show("landing.html", page=page))
+    return Response(show("landing.html", page=page))
 
 
 def _hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
@@ -140,18 +138,15 @@ def _hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
 class PageContext:
     """What a page shows to the holder of a link.
 
-    :param this: their choice about this opportunity, while it mutes.
-    :param everything: their choice about all invitations, while it mutes.
-    :param by_base: whether a choice for the same address without its +tag mutes.
+    :param this: their choice about this opportunity, while it mutes; ``everything`` that about all invitations, and
+        ``by_base`` whether one for the same address without its +tag does.
     :param only_everything: whether the link is for all invitations, and for no opportunity.
-    :param said: the press that led to this page, if one did.
-    :param asked: the press that the page asks for once more, if it does.
+    :param said: the press that led to this page, and ``asked`` the one that it asks for once more.
     :param answers: the buttons that answer that, each as what it means, its name and its value.
     :param decoys: whether there are buttons that no person sees; a text browser would show them.
     :param toggle: whether it is one line in a page of the host's.
     :param in_place: whether htmx changes the page in place; without, a press leads to a new page.
-    :param at_hand: whether the undo is in sight: on the page that a mute led to, and while its visitor might take it
-        back by another press.
+    :param at_hand: whether the undo is in sight: while whoever has muted might take it back by another press.
     """
 
     opportunity: Opportunity
@@ -177,21 +172,24 @@ class PageContext:
 
 
 def opened(claim: Claim) -> Nonce:
-    """The nonce of a page that is opened: by hand, or as the result of a press whose receipt its URL brings."""
+    """The nonce of a page that is opened: by hand, or as the result of a press whose receipt its URL brings.
+
+    Scanners open the URLs of pages that people look at, too; what they press there is a visit of their own.
+    """
     state = current_state()
     now, text = state.clock(), request.args.get(RECEIPT)
     receipt = state.nonces.read(claim, text, now) if text else None
     if receipt is None or receipt.page is not Page.RESULT or now - receipt.issued > RESULT_AGE:
         return Nonce(Page.OPENED, now, new_visit())
-    return receipt._replace(issued=now)
+    who = visitor(request, claim, receipt.visit, state.visitor_secret)
+    result = receipt._replace(issued=now, visitor="")
+    if receipt.visitor == who or now - receipt.issued <= REDIRECTED:
+        return result
+    return result._replace(page=Page.OPENED, visit=new_visit())
 
 
-def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: bool = True) -> PageContext:
-    """What to show to the holder of a link.
-
-    :param nonce: which page it is for.
-    :param toggle: as in :class:`PageContext`, and ``in_place``.
-    """
+def page_context(claim: Claim, nonce: Nonce, toggle: bool = False) -> PageContext:
+    """What to show to the holder of a link on this page."""
     state = current_state()
     this, everything = claim.person
     choices, recent = state.presses.look(claim)
@@ -212,7 +210,7 @@ def page_context(claim: Claim, nonce: Nonce, toggle: bool = False, in_place: boo
         answers=[] if asked is None else _answers(asked, text, bool(muted), decoys),
         decoys=decoys,
         toggle=toggle,
-        in_place=in_place,
+        in_place=toggle or not nonce.back,
         id=element_id(claim),
         at_hand=bool(muted) and has_muted(recent, nonce, who),
     )
@@ -257,14 +255,19 @@ def dead_link(error: BadToken) -> tuple[str, int]:
 def unavailable(error: OptOutError) -> Response:
     """Say that nothing changed, and when to try again."""
     log_error(current_app.logger, error)
+    request.max_content_length, form = LONGEST_FORM, {}
+    with suppress(HTTPException):  # of a body that is too long or broken: such a press is not offered again
+        form = request.form.to_dict()
     part = "HX-Request" in request.headers
-    template = "_unavailable.html" if part else "unavailable.html"
-    form = {name: request.form.get(name) for name in ("nonce", "toggle")}
-    button = next(((name, value) for name, value in request.form.items() if name not in FIELDS), None)
-    action = optout_url(request.endpoint or "", **(request.view_args or {}))
-    response = make_response(show(template, action=action, button=button, part=part, **form), 503)
-    response.headers["Retry-After"] = str(RETRY_AFTER)
-    return response
+    page = show(
+        "_unavailable.html" if part else "unavailable.html",
+        action=optout_url(request.endpoint or "", **(request.view_args or {})),
+        button=next(((name, value) for name, value in form.items() if name not in FIELDS), None),
+        nonce=form.get("nonce"),
+        part=part,
+        toggle=form.get("toggle"),
+    )
+    return Response(page, 503, {"Retry-After": "60"})
 
 
 @blueprint.url_value_preprocessor
@@ -273,9 +276,8 @@ def exempt_from_csrf(endpoint: str | None, values: dict[str, Any] | None) -> Non
 
     Runs before every before_request function, so the order in which Flask-WTF is initialised does not matter.
     """
-    csrf = current_app.extensions.get("csrf")
-    if csrf is not None and request.blueprint is not None:
-        csrf.exempt(current_app.blueprints[request.blueprint])
+    if "csrf" in current_app.extensions:
+        current_app.extensions["csrf"].exempt(current_app.blueprints[str(request.blueprint)])
 
 
 @blueprint.after_request
@@ -288,8 +290,7 @@ def protect(response: Response) -> Response:
         if request.args.get("v", "") == VERSIONS.get((request.view_args or {})["filename"]):
             headers["Cache-Control"] = FOR_A_YEAR
         return response
-    for name, value in HEADERS.items():
-        headers[name] = value
+    headers.update(HEADERS)
     # The frame of a message in the Email Log has its own.
     headers.setdefault("Content-Security-Policy", CSP)
     response.vary.add("HX-Request")

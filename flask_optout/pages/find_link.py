@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 import sqlalchemy as sa
-from flask import Response, copy_current_request_context, current_app, make_response, request
+from flask import Response, copy_current_request_context, current_app, request
 
 from ..addresses import Address, parse
 from ..choices.store import KeyTaken, insert
@@ -33,36 +33,23 @@ LINKS = 10
 MOST_MAILS, MOST_FOR_CLIENT = 3, 20
 
 
-@blueprint.get("/ask/<optout_token:token>")
-def ask(token: str) -> str:
-    """Show the form; nothing on it depends on what the candidate chose."""
-    about = current_state().opportunity(current_state().claim(Door.ASK, token).opportunity)
-    return show("ask.html", answered=False, opportunity=about)
+@blueprint.route("/ask/<optout_token:token>", methods=("GET", "POST"))
+def ask(token: str) -> Response:
+    """Mail a fresh link to the typed address if it is the invited one; nothing tells whether it is."""
+    claim = current_state().claim(Door.ASK, token)
+    if request.method == "POST":
+        return _mailed(partial(_mail_asked, claim))
+    return Response(show("ask.html", answered=False, opportunity=current_state().opportunity(claim.opportunity)))
 
 
-@blueprint.post("/ask/<optout_token:token>")
-def ask_press(token: str) -> Response:
-    """Mail a fresh link to the typed address if it is the invited one; say the same whether or not it is."""
-    return _mailed(partial(_mail_asked, current_state().claim(Door.ASK, token)))
-
-
-@blueprint.get("/", strict_slashes=False)
-def find_link() -> str:
-    """Show the form."""
-    _check_setting()
-    return show("ask.html", answered=False)
-
-
-@blueprint.post("/", strict_slashes=False)
-def find_link_press() -> Response:
-    """Mail the links of the typed address to it, if there are any; say the same whether or not there are."""
-    _check_setting()
-    return _mailed(partial(_mail_lost, request.remote_addr or ""))
-
-
-def _check_setting() -> None:
+@blueprint.route("/", methods=("GET", "POST"), strict_slashes=False)
+def find_link() -> Response:
+    """Mail the links of the typed address to it, if there are any; nothing tells whether there are."""
     if not current_app.config["OPTOUT_FIND_LINK"]:
         raise bad_token()
+    if request.method == "POST":
+        return _mailed(partial(_mail_lost, request.remote_addr or ""))
+    return Response(show("ask.html", answered=False))
 
 
 def _mailed(mail: Callable[[Address], None]) -> Response:
@@ -74,27 +61,26 @@ def _mailed(mail: Callable[[Address], None]) -> Response:
     typed = _typed()
     work = copy_current_request_context(partial(_mail, mail, typed))
     if not state.places.acquire(blocking=False):
-        return make_response(show("unavailable.html"), 503)
+        return Response(show("unavailable.html"), 503)
     state.threads.submit(work).add_done_callback(lambda _: state.places.release())
-    return make_response(show("ask.html", answered=True, typed=typed))
+    return Response(show("ask.html", answered=True, typed=typed and typed.canonical))
 
 
-def _typed() -> str:
+def _typed() -> Address | None:
     """The canonical spelling of the typed address, as another one that counts as the same may be another mailbox.
 
-    It is empty where no address was typed: the page repeats no other words that somebody's form brings.
+    It is ``None`` where no address was typed: the page repeats no other words that somebody's form brings.
     """
     try:
-        return parse(request.form.get("address", "")).canonical
+        return parse(parse(request.form.get("address", "")).canonical)
     except AddressError:
-        return ""
+        return None
 
 
-def _mail(mail: Callable[[Address], None], typed: str) -> None:
+def _mail(mail: Callable[[Address], None], typed: Address | None) -> None:
     try:
-        mail(parse(typed))
-    except AddressError:
-        return
+        if typed is not None:
+            mail(typed)
     except Exception as error:
         # Of the mail library, whose text may hold an address, only the class.
         reason = error if isinstance(error, OptOutError) else type(error).__name__

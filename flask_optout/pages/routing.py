@@ -37,11 +37,10 @@ class AnyToken(BaseConverter):
 
 @dataclass(frozen=True)
 class Place:
-    """Where ``OPTOUT_BASE_URL`` leads.
+    """Where ``OPTOUT_BASE_URL`` leads; ``origin`` is that URL up to its path.
 
-    ``subdomain`` and ``host`` are the domain part of our routes, if the app tells domains apart. ``origin`` is the
-    base URL up to its path. ``adapter`` builds the paths of our pages, with that of the base URL, and without the
-    SCRIPT_NAME of the request, which a proxy that strips a prefix may not set.
+    ``subdomain`` and ``host`` are the domain part of our routes, if the app tells domains apart. ``adapter`` builds
+    the paths of our pages by the base URL, as a proxy that strips a prefix may not set the request's SCRIPT_NAME.
     """
 
     subdomain: str | None
@@ -70,10 +69,7 @@ class Place:
         }
 
     def register(self, app: Flask, blueprint: Blueprint, prefix: str, build_only: bool = False) -> None:
-        """Put a blueprint there.
-
-        :param build_only: whether the app only builds its URLs, and answers none of them.
-        """
+        """Put a blueprint there; with ``build_only``, the app builds its URLs and answers none of them."""
         app.url_map.converters["optout_token"] = AnyToken
         options: dict[str, Any] = {"subdomain": self.subdomain, "host": self.host, "build_only": build_only}
         app.register_blueprint(blueprint, url_prefix=prefix, **options)
@@ -81,10 +77,8 @@ class Place:
     def register_hidden(self, app: Flask, blueprint: Blueprint, prefix: str, admit: Callable[[], bool]) -> None:
         """Put a blueprint there for some visitors; everybody else gets the app's answer without it.
 
-        For them the app's map of URLs, its error handlers and functions that look at an endpoint show nothing of it.
-
-        :param admit: whether this request may see a page; called after the app's own before_request functions, which
-            may load the user.
+        ``admit`` says whether this request may see a page. It is called after the app's own before_request functions,
+        which may load the user; these, the app's map of URLs and its error handlers show nothing of the blueprint.
         """
         self.register(app, blueprint, prefix, build_only=True)
         pages = Map(host_matching=app.url_map.host_matching)

@@ -78,8 +78,19 @@ def spoken(tag: str) -> bool:
 
 @contextmanager
 def speaking(tags: Iterable[str]) -> Iterator[None]:
-    """Make the first of these languages that has translations the current one; without any, change nothing."""
+    """Make the first of these languages that has translations the current one; without any, change nothing.
+
+    Except where the app cannot tell its language: its selector may read what only URLs of its own have.
+    """
     tag = next(filter(spoken, tags), None)
+    if tag is None and "babel" in current_app.extensions:
+        from flask_babel import get_locale
+
+        try:
+            get_locale()
+        except Exception:
+            tag, failed = ENGLISH.tag, "The locale selector failed; page or mail are in English."
+            log(current_app.logger, logging.ERROR, "locale_failed", failed, exc_info=True)
     if tag is None:
         yield
     else:
@@ -150,10 +161,7 @@ def number(value: int) -> str:
 
 
 def sender_of(sender: Recipient | None = None) -> Sender:
-    """Who invites.
-
-    :param sender: the sender of a mail, whose name it is; without it, that of the app's settings.
-    """
+    """Who invites: the sender of this mail, or else the one in the app's settings."""
     settings = current_app.config
     who = sender or settings.get("MAIL_DEFAULT_SENDER") or ""
     named, address = parseaddr(who) if isinstance(who, str) else who
@@ -193,22 +201,18 @@ def _opportunity(found: Any) -> Opportunity:
             "a title, beside 'summary', 'link', 'picture' and 'language', or None for one that is gone.",
         )
     names = ("title", "summary", "language", "link", "picture")
-    title, summary, language, *urls = (str(get(name) or "") for name in names)
+    # Half of an emoji that somebody has cut in two would break the page.
+    title, summary, language, *urls = (str(get(name) or "").encode(errors="replace").decode() for name in names)
     link, picture = (url if urlsplit(url).scheme in ("http", "https", "") else "" for url in urls)
     return Opportunity(" ".join(title.split()), summary, link, picture, tag_of(language))
 
 
 def render(template: str, **context: Any) -> str:
     """Render ``optout/<template>`` in the current language; a host's template of the same name wins."""
-    words = {
-        "_": translate,
-        "ngettext": translate_many,
-        "day": day,
-        "number": number,
-        "language": current_language(),
-        "sender": sender_of(),
-    }
-    return render_template(f"optout/{template}", **NOT_GIVEN | words | context)
+    with speaking(()):
+        words = {"_": translate, "ngettext": translate_many, "day": day, "number": number}
+        who = {"language": current_language(), "sender": sender_of()}
+        return render_template(f"optout/{template}", **NOT_GIVEN | words | who | context)
 
 
 def show(template: str, **context: Any) -> str:
@@ -226,10 +230,7 @@ def optout_url(endpoint: str, **values: Any) -> str:
 
 
 def named(path: str) -> str:
-    """A path of ours as pages name it.
-
-    It is absolute on a page of the host's where the app tells domains apart, as that page may stand on another one.
-    """
+    """A path of ours as pages name it: absolute on a page of the host's that may stand on another domain."""
     place: Place = current_app.extensions["optout"].place
     if place.host is None and place.subdomain is None:
         return path

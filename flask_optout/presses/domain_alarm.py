@@ -60,12 +60,10 @@ class Alarm(NamedTuple):
 
 
 class Alarms:
-    """The domain alarms of one app.
+    """The domain alarms of one app. Every method raises StoreUnavailable when the database does not answer.
 
-    Every method raises StoreUnavailable when the database does not answer.
-
-    :param invited: gives the canonical address of each invitation from one day to another.
-    :param clock: gives the seconds since the epoch.
+    ``invited`` gives the canonical address of each invitation from one day to another, ``clock`` the seconds since
+    the epoch.
     """
 
     def __init__(

@@ -28,8 +28,7 @@ LANDING = "."
 MODERN = re.compile(r"\b(?:Chrome/(?:7[6-9]|[89]\d|\d{3,})|Firefox/(?:9\d|\d{3,}))\b")
 #: An app's web view may leave them out.
 EMBEDDED = re.compile(r"; wv\)|\b(?:CriOS|FxiOS|EdgiOS)/")
-#: User agents of scanners, previews and programs, and an empty one; no browser for people has such a one (a Cubot is
-#: a phone).
+#: User agents of scanners, previews and programs, and an empty one; a Cubot is a phone.
 SCANNER = re.compile(
     r"(?<!cu)bot\b|crawl|spider|preview|facebookexternalhit|whatsapp/|slackbot|barracuda|proofpoint|mimecast|"
     r"python-|go-http-client|curl/|wget/|java/|libwww-perl|okhttp/|^$",
@@ -92,6 +91,7 @@ class Nonce(NamedTuple):
 
     :param back: the URL of the host's page that a toggle stands on, where a press of it comes back to; ``LANDING``
         for that at the candidate's own link.
+    :param visitor: in a receipt, who has pressed.
     """
 
     page: Page
@@ -99,6 +99,7 @@ class Nonce(NamedTuple):
     visit: str
     said: Command | None = None
     back: str = ""
+    visitor: str = ""
 
 
 def new_visit() -> str:
@@ -106,10 +107,7 @@ def new_visit() -> str:
 
 
 class Nonces:
-    """Signs and reads nonces. The link is part of what is signed, and not of the nonce.
-
-    :param key: a derived key of their own.
-    """
+    """Signs and reads nonces by a key of their own; the link is part of what is signed, and not of the nonce."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -119,32 +117,32 @@ class Nonces:
         return URLSafeSerializer(self._key, salt=claim.payload, signer_kwargs=signing)
 
     def issue(self, claim: Claim, nonce: Nonce) -> str:
-        fields = [nonce.page.value, int(nonce.issued * 1000), nonce.visit, nonce.said, nonce.back]
+        # Not the command itself: a receipt stands in URLs, which stand in logs.
+        said = nonce.said and self.word(nonce.visit, nonce.said)
+        fields = [nonce.page.value, int(nonce.issued * 1000), nonce.visit, said, nonce.back, nonce.visitor]
         return str(self._signed(claim).dumps(fields))
 
     def read(self, claim: Claim, text: str, now: float) -> Nonce | None:
         """What a nonce proves, or ``None`` when it is damaged, outdated or of another link's page."""
         try:
-            page, issued, visit, said, back = self._signed(claim).loads(text)
+            page, issued, visit, said, *rest = self._signed(claim).loads(text)
         except BadData:
             return None
-        nonce = Nonce(Page(page), issued / 1000, visit, said and Command(said), back)
+        command = next((each for each in Command if said == self.word(visit, each)), None) if said else None
+        nonce = Nonce(Page(page), issued / 1000, visit, command, *rest)
         return nonce if now - nonce.issued <= LIFE else None
 
-    def word(self, nonce: str, meaning: str) -> str:
-        """The word for a meaning in the form of a page that asks; it cannot be known in advance."""
-        return "a" + hashlib.blake2b(f"{nonce}|{meaning}".encode(), digest_size=5, key=self._key).hexdigest()
+    def word(self, place: str, meaning: str) -> str:
+        """The word for a meaning in a visit, or in the form of a page that asks; it cannot be known in advance."""
+        return "a" + hashlib.blake2b(f"{place}|{meaning}".encode(), digest_size=5, key=self._key).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known about one press.
+    """What is known about one press, which came ``at`` and its page was ``issued`` so many seconds after the epoch.
 
     :param pressed: whether the form came with a button of ours; without one, ``command`` is what the page is for.
-    :param page: the page it came from, ``None`` when its nonce is missing, outdated or another link's; and where it
-        leads ``back`` to, as in :class:`Nonce`.
-    :param at: when it came, in seconds since the epoch.
-    :param issued: when its page was made, likewise.
+    :param page: ``None`` when its nonce is missing, outdated or another link's; ``back`` is that of the nonce.
     :param sure: whether the browser vouches for a click.
     :param doubts: the names of the signs that it is not a person's press.
     """
@@ -162,11 +160,7 @@ class Evidence:
 
 
 def observe(request: Request, claim: Claim, nonces: Nonces, now: float, secret: bytes) -> Evidence:
-    """Gather the evidence of one press.
-
-    :param now: seconds since the epoch.
-    :param secret: a derived key, for the visitor's pseudonym.
-    """
+    """Gather the evidence of one press at ``now``, in seconds since the epoch; ``secret`` as of :func:`visitor`."""
     text = request.form.get("nonce", "")
     nonce = nonces.read(claim, text, now)
     asked = nonce is not None and nonce.page is Page.REPEAT
@@ -174,19 +168,18 @@ def observe(request: Request, claim: Claim, nonces: Nonces, now: float, secret: 
     answers = request.form.getlist(word("choice"))
     answer = answers[0] if len(answers) == 1 else ""  # a browser sends the button that was pressed, and no other one
     command = next((each for each in Command if word(each) == answer), Command.DECOY if asked and answer else None)
-    visit = new_visit() if nonce is None else nonce.visit
-    doubts = doubts_about(request, nonce, now)
+    known = nonce or Nonce(Page.OPENED, now, new_visit())
     return Evidence(
         command=command or Command.MUTE,
         pressed=command is not None,
-        page=None if nonce is None else nonce.page,
-        back="" if nonce is None else nonce.back,
-        visit=visit,
-        visitor=visitor(request, claim, visit, secret),
+        page=nonce and nonce.page,
+        back=known.back,
+        visit=known.visit,
+        visitor=visitor(request, claim, known.visit, secret),
         at=int(now * 1000) / 1000,  # as in a nonce, so that a page which was made after it shows it
-        issued=now if nonce is None else nonce.issued,
+        issued=known.issued,
         sure=is_sure(request),
-        doubts=tuple(name for name, holds in doubts.items() if holds),
+        doubts=tuple(name for name, holds in doubts_about(request, nonce, now).items() if holds),
     )
 
 
@@ -213,7 +206,7 @@ def doubts_about(request: Request, nonce: Nonce | None, now: float) -> dict[str,
         "no fetch metadata": is_modern and sends_metadata and not (site or mode or sure),
         "scanner": is_scanner,
         "prefetch": any(purpose.startswith(("prefetch", "preview", "prerender")) for purpose in purposes),
-        "another site": site not in ("", "same-origin"),
+        "another site": site not in ("", "same-origin", "same-site"),
         # Below 0, the page was made by another server, whose clock is ahead.
         "hurry": nonce is not None and 0 <= min(now - nonce.issued, _seen(request.form.get("seen", ""))) < HURRY,
     }
@@ -246,10 +239,8 @@ def signals(request: Request) -> bool:
 
 def is_signal(body: bytes, mimetype: str) -> bool:
     """Whether this is the exact signal, in one of the shapes in which mail programs send it."""
-    if len(body) > LONGEST_SIGNAL:
+    if len(body) > LONGEST_SIGNAL or mimetype not in ("multipart/form-data", "application/x-www-form-urlencoded", ""):
         return False
-    if mimetype == "multipart/form-data":
+    if mimetype.startswith("multipart"):
         return SIGNAL_PART.search(body) is not None
-    if mimetype in ("application/x-www-form-urlencoded", ""):
-        return ("List-Unsubscribe", "One-Click") in parse_qsl(body.decode("latin-1").rstrip("\r\n"))
-    return False
+    return ("List-Unsubscribe", "One-Click") in parse_qsl(body.decode("latin-1").rstrip("\r\n"))

@@ -18,8 +18,6 @@ from .domain_alarm import Alarms
 from .evidence import Command, Evidence, Nonce, Page
 from .judge import LAYERS, OBEYED, WINDOW, Judgement, Layer, Outcome, Press, Verdict, Weighed, judge
 
-#: The doors of mail programs, as they stand in a choice.
-BY_MAIL = ("one-click", "mailto")
 #: Seconds for which a press counts; all of a link are deleted as long after the last one.
 SECONDS_KEPT = 1800
 #: Presses that are kept of one link.
@@ -42,10 +40,7 @@ def recent_table(metadata: sa.MetaData) -> sa.Table:
 
 
 class RecentPresses:
-    """The recent presses of one app's links. Every method raises the errors of :class:`Choices`.
-
-    :param clock: gives the seconds since the epoch.
-    """
+    """The recent presses of one app's links. Every method raises the errors of :class:`Choices`."""
 
     layers: Sequence[Layer] = LAYERS
 
@@ -70,8 +65,8 @@ class RecentPresses:
             choices, recent = self._choices.found(rows), self._unexpired(rows)
             this, everything = (choices.get(mark) for mark in claim.person)
             muted = bool(this and this.muted), bool(everything and everything.muted)
-            mailed = bool(this and this.source in BY_MAIL), bool(everything and everything.source in BY_MAIL)
-            judgement = judge(Weighed(evidence, muted, recent, mailed), self.layers)
+            elsewhere = [bool(choice and choice.muted and choice.source != "page") for choice in (this, everything)]
+            judgement = judge(Weighed(evidence, muted, recent, (elsewhere[0], elsewhere[1])), self.layers)
             if judgement.verdict is Verdict.ACCEPT and True in judgement.sets.values():
                 self._alarms.count(connection, claim)
             if judgement.press is not None:
@@ -124,9 +119,8 @@ class RecentPresses:
         return tuple(press for press in map(_press, presses) if press.at > oldest)
 
     def _write(self, connection: sa.Connection, mark: Mark, version: int | None, presses: list[Press]) -> None:
-        """Store the presses of a link.
+        """Store the presses of a link, read from a row of this version, if there was one.
 
-        :param version: that of the row that they were read from; ``None`` where there is none.
         :raises KeyTaken: when another press was added since.
         """
         values = {
@@ -158,11 +152,12 @@ def _press(row: Sequence[Any]) -> Press:
 
 
 def _bounded(presses: list[Press]) -> list[Press]:
-    """The presses to keep. Of too many, the oldest of the latest visitor goes, so that nobody drops another's."""
+    """The presses to keep: of too many, the oldest of the latest visitor goes, or else one that set nothing."""
     if len(presses) > MOST_PRESSES:
         *earlier, last = presses
         same = [press for press in earlier if last.visitor == press.visitor or last.visit == press.visit]
-        presses.remove((same or earlier)[0])
+        idle = [press for press in earlier if press.command.muted is None or press.outcome not in OBEYED]
+        presses.remove((same or idle or earlier)[0])
     return presses
 
 

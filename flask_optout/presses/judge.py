@@ -22,6 +22,7 @@ PAUSE = 15.0
 MUTE_AND_LEAVE = {Command.MUTE, Command.LEAVE}
 #: What a person cannot mend by pressing again (their proxy strips headers, say), and so does not count twice.
 FORGIVEN = {"no fetch metadata", "scanner", "prefetch", "another site"}
+CONTRADICTION = "contradiction"
 
 
 class Outcome(StrEnum):
@@ -37,11 +38,8 @@ OBEYED = (Outcome.OBEYED, Outcome.CONFIRMED)
 
 
 class Press(NamedTuple):
-    """A recent press of a link.
+    """A recent press of a link, ``at`` so many seconds after the epoch, with the pseudonyms of visit and visitor.
 
-    :param at: seconds since the epoch.
-    :param visit: the id of the pages that it belongs to.
-    :param visitor: a pseudonym of address and user agent that lives as long as the press.
     :param found: what stood before the first of this visitor's presses that are weighed together.
     """
 
@@ -56,13 +54,13 @@ class Press(NamedTuple):
 class Weighed(NamedTuple):
     """One press, beside what stands and the recent presses of its link, oldest first.
 
-    :param signalled: which of the mutes that stand came from a mail program's own button.
+    :param elsewhere: which choices are mutes that were not made on a page, such as by a mail program's own button.
     """
 
     evidence: Evidence
     muted: Muted
     recent: tuple[Press, ...]
-    signalled: Muted
+    elsewhere: Muted
 
     @property
     def changes(self) -> bool:
@@ -104,7 +102,18 @@ class Weighed(NamedTuple):
 
     @property
     def found(self) -> Muted:
-        return self.weighed[0].found if self.weighed else self.muted
+        """What stood before the first of those, with what others have said since, here and elsewhere."""
+        if not self.weighed:
+            return self.muted
+        first = self.weighed[0]
+        found = [*first.found]
+        # Who leaves it as it is has said what they found; who sets something has said that.
+        for press in sorted(self.by_others(first.at), key=lambda press: press.command.muted is not None):
+            if press.command.muted is None:
+                found = [*press.found]
+            else:
+                found[press.command.target] = press.command.muted
+        return found[0] or self.elsewhere[0], found[1] or self.elsewhere[1]
 
     @property
     def opposed(self) -> list[Press]:
@@ -132,17 +141,20 @@ class Weighed(NamedTuple):
         sets_nothing = press.command is Command.LEAVE or (press.command is Command.KEEP and is_paused)
         return sets_nothing and press.visit == self.evidence.visit
 
-    @property
-    def others(self) -> list[Press]:
-        """The obeyed presses of others within the window, without those of doubtful visitors."""
+    def by_others(self, since: float) -> list[Press]:
+        """The obeyed presses of others; of doubtful visitors, those alone that they have confirmed since."""
         doubtful = [press for press in self.recent if press.outcome is Outcome.DOUBTFUL]
         return [
             press
             for press in self.recent
             if press.outcome in OBEYED
+            and press.at > since
             and not self._is_by_same(press)
-            and press.at > max(self.asked, self.evidence.at - WINDOW)
-            and not any(press.visit == one.visit or press.visitor == one.visitor for one in doubtful)
+            and not any(
+                press.visit == one.visit or press.visitor == one.visitor
+                for one in doubtful
+                if press.outcome is Outcome.OBEYED or press.at < one.at
+            )
         ]
 
 
@@ -158,9 +170,8 @@ class Verdict(StrEnum):
 class Judgement(NamedTuple):
     """A verdict, and what follows from it.
 
-    :param sets: which choices to set to what.
-    :param asks: whether the page asks to press once more.
-    :param press: what to remember of it, if anything.
+    ``sets``: which choices to set to what. ``asks``: whether the page asks to press once more. ``press``: what to
+    remember of it, if anything.
     """
 
     verdict: Verdict
@@ -173,21 +184,21 @@ class Judgement(NamedTuple):
 class Layer(NamedTuple):
     """One thing that tells a scanner from a person.
 
-    :param objects: gives a verdict and its cause, or ``None`` where this layer has nothing against the press.
-    :param remembers: whether a press that it objects to is remembered.
+    ``objects`` gives the cause for which it objects to a press, if it does; ``remembers``: whether such a press is
+    remembered.
     """
 
     name: str
-    objects: Callable[[Weighed], tuple[Verdict, str] | None]
+    objects: Callable[[Weighed], str | None]
     remembers: bool = False
 
 
-def _submitter(case: Weighed) -> tuple[Verdict, str] | None:
+def _submitter(case: Weighed) -> str | None:
     """The choice is in the button, so a form that a script sends without one changes nothing."""
-    return None if case.evidence.pressed else (Verdict.SHOW, "no button")
+    return None if case.evidence.pressed else "no button"
 
 
-def _negative(case: Weighed) -> tuple[Verdict, str] | None:
+def _negative(case: Weighed) -> str | None:
     """A sign that it is not a person's press asks for a second one; none is refused for good.
 
     A press that takes back an earlier one of its visit counts in any case: a scanner may hurry with its second one.
@@ -195,28 +206,21 @@ def _negative(case: Weighed) -> tuple[Verdict, str] | None:
     if any(press.visit == case.evidence.visit for press in case.opposed):
         return None
     forgiven = FORGIVEN if case.evidence.page is Page.REPEAT else set()
-    doubt = next((doubt for doubt in case.evidence.doubts if doubt not in forgiven), None)
-    return None if doubt is None else (_doubt(case), doubt)
+    return next((doubt for doubt in case.evidence.doubts if doubt not in forgiven), None)
 
 
-def _others(case: Weighed) -> tuple[Verdict, str] | None:
-    """What another visitor has just been told is not undone without a question."""
-    command = case.evidence.command
-    told = any(case.opposes(press) for press in case.others if press.command.muted is not None)
-    mailed = (
-        command.muted is False
-        and case.signalled[command.target]
-        and any(press.command.muted for press in case.weighed)
-    )
-    return (_doubt(case), "others") if told or mailed else None
-
-
-def _contradiction(case: Weighed) -> tuple[Verdict, str] | None:
+def _contradiction(case: Weighed) -> str | None:
     """Opposite presses of one visitor restore what that visitor found, both ways."""
-    return (Verdict.RESTORE, "contradiction") if case.opposed else None
+    return CONTRADICTION if case.opposed else None
 
 
-def _doubtful(case: Weighed) -> tuple[Verdict, str] | None:
+def _others(case: Weighed) -> str | None:
+    """What another visitor has just been told is not undone without a question."""
+    told = case.by_others(max(case.asked, case.evidence.at - WINDOW))
+    return "others" if any(case.opposes(press) for press in told if press.command.muted is not None) else None
+
+
+def _doubtful(case: Weighed) -> str | None:
     """A visitor who has pressed a decoy, opposite buttons of one page, or very many buttons, is asked once more.
 
     So is one whose page does not show an earlier opposite press: a form may be sent anew after it was taken back.
@@ -225,10 +229,10 @@ def _doubtful(case: Weighed) -> tuple[Verdict, str] | None:
     unseen = [press for press in case.recent if case.is_blind_to(press) and evidence.at - press.at > WINDOW]
     stale = any(press.outcome in OBEYED and press.command.muted is (not evidence.command.muted) for press in unseen)
     doubtful = stale or any(press.outcome is Outcome.DOUBTFUL for press in since)
-    return (Verdict.ASK, "doubtful") if case.changes and (doubtful or len(since) >= BUSY) else None
+    return "doubtful" if case.changes and (doubtful or len(since) >= BUSY) else None
 
 
-def _later_undo(case: Weighed) -> tuple[Verdict, str] | None:
+def _later_undo(case: Weighed) -> str | None:
     """To undo on a later visit takes the browser's sign of a click, or a second press.
 
     A scanner that presses the only big button of every page would otherwise invite again those who said no. A page
@@ -237,54 +241,44 @@ def _later_undo(case: Weighed) -> tuple[Verdict, str] | None:
     evidence = case.evidence
     if evidence.command.muted is not False or not case.changes or evidence.page is Page.REPEAT:
         return None
-    if evidence.command is not Command.KEEP and (evidence.sure or evidence.page is Page.RESULT):
-        return None
-    return Verdict.ASK, "later undo"
+    vouched = evidence.command is not Command.KEEP and (evidence.sure or evidence.page is Page.RESULT)
+    return None if vouched else "later undo"
 
 
 #: In the order in which they are asked.
 LAYERS = (
     Layer("L1 submitter", _submitter),
     Layer("L2, L5 negative evidence", _negative),
-    Layer("L3 other visitors", _others, remembers=True),
     Layer("L3 contradiction", _contradiction, remembers=True),
+    Layer("L3 other visitors", _others, remembers=True),
     Layer("L4 decoy", _doubtful, remembers=True),
     Layer("L9 later undo", _later_undo, remembers=True),
 )
 
 
-def _doubt(case: Weighed) -> Verdict:
-    """The verdict of a doubt: for a press that would change nothing, no question is asked."""
-    return Verdict.ASK if case.changes else Verdict.SHOW
-
-
 def judge(case: Weighed, layers: Sequence[Layer] = LAYERS) -> Judgement:
-    """Decide about one press: the first layer that objects decides."""
+    """Decide about one press by the first layer that objects, which asks if the press would change what stands."""
     command = case.evidence.command
     for layer in layers:
-        if (objection := layer.objects(case)) is not None:
-            verdict, cause = objection
-            sets = _restored(case) if verdict is Verdict.RESTORE else {}
+        if (cause := layer.objects(case)) is not None:
+            sets = _restored(case) if cause == CONTRADICTION else {}
             stands = sets.get(command.target, case.muted[command.target])
-            satisfied = command.muted is None or stands is command.muted
-            asks = verdict is Verdict.ASK or (verdict is Verdict.RESTORE and not satisfied)
-            press = _remembered(case, verdict, asks) if layer.remembers else None
-            return Judgement(verdict, cause, sets, asks, press)
+            asks = case.evidence.pressed and command.muted not in (None, stands)
+            verdict = Verdict.RESTORE if cause == CONTRADICTION else Verdict.ASK if asks else Verdict.SHOW
+            return Judgement(
+                verdict, cause, sets, asks, _remembered(case, verdict, asks) if layer.remembers else None
+            )
     sets = {command.target: command.muted} if command.muted is not None and case.changes else {}
     return Judgement(Verdict.ACCEPT, "", sets, False, _remembered(case, Verdict.ACCEPT, False))
 
 
 def _restored(case: Weighed) -> dict[int, bool]:
-    """What to set back, of the choices that the visitor has set, when a press contradicts the earlier ones.
-
-    Nothing of which another visitor has been told the opposite in the meantime.
-    """
+    """What to set back, of the choices that the visitor has set, when a press contradicts the earlier ones."""
     reached = {press.command.target for press in case.weighed if press.command.muted is not None}
     if not any(map(case.is_blind_to, case.weighed)):
         reached &= {*case.evidence.command.about, *(press.command.target for press in case.opposed)}
-    told = {press.command.target: press.command.muted for press in case.others if press.at > case.weighed[0].at}
-    found = {which: case.found[which] for which in sorted(reached) if told.get(which) in (None, case.found[which])}
-    return {which: muted for which, muted in found.items() if muted is not case.muted[which]}
+    found = case.found
+    return {which: found[which] for which in sorted(reached) if found[which] is not case.muted[which]}
 
 
 def _remembered(case: Weighed, verdict: Verdict, asks: bool) -> Press:

@@ -20,9 +20,10 @@ TEMPLATES = {
 }
 
 
-def dress(host: Host) -> Host:
+def dress(host: Host, base: str = BASE) -> Host:
     """Give the host templates, an account page with toggles, and a public page for an opportunity."""
-    host.app.jinja_loader = ChoiceLoader([DictLoader(TEMPLATES), *filter(None, [host.app.jinja_loader])])
+    templates = TEMPLATES | {"base.html": base}
+    host.app.jinja_loader = ChoiceLoader([DictLoader(templates), *filter(None, [host.app.jinja_loader])])
 
     @host.app.get("/account")
     def account() -> str:

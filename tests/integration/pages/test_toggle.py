@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from flask_optout.testing import broken_store
 from tests.conftest import page_of
-from tests.support.host_pages import dress
+from tests.support.host_pages import BASE, dress
 from tests.support.hosts import Host
 from tests.support.story import NO, UNDO, press, read
 
@@ -105,6 +105,29 @@ class TestToggle:
             press(page, NO)
             expect(page.locator(".optout-toggle")).to_contain_text(NO_MORE)
             assert page.url.startswith(url(jobs_served, "/account?optout="))
+
+    @pytest.mark.parametrize(
+        "attributes",
+        ["", "hx-target:inherited='main' hx-select:inherited='main' hx-push-url:inherited='true'"],
+        ids=["boosted", "with a target"],
+    )
+    def test_what_the_hosts_own_links_inherit_from_its_page_does_not_apply(
+        self, served: Host, browser: Browser, attributes: str
+    ) -> None:
+        body = f"<body hx-boost:inherited='true' {attributes}><a href='{served.path()}'>Mine</a>"
+        dress(served, BASE.replace("<body>", body))
+        with page_of(browser) as page:
+            page.goto(url(served, "/account"))
+            page.get_by_role("button", name=NO).evaluate("button => button.click()")
+            expect(page.locator(".optout-toggle .optout-again")).to_be_focused()
+            for button, words in ((NO, NO_MORE), (UNDO, AGAIN)):
+                press(page, button)
+                expect(page.locator(".optout-toggle")).to_contain_text(words)
+                expect(page.get_by_role("heading", name="My invitations")).to_be_visible()
+                assert page.url.startswith(url(served, "/account"))
+            page.get_by_role("link", name="Mine").click()
+            expect(page.get_by_role("heading", name="Try the Pixel Beta")).to_be_visible()
+            assert page.url == url(served, served.path())
 
     def test_without_a_store_a_press_says_that_nothing_changed(self, jobs_served: Host, browser: Browser) -> None:
         page = browser.new_context().new_page()

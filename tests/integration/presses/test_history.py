@@ -97,6 +97,33 @@ class TestVisitors:
         self.send(host, "mute", X_Forwarded_For="198.51.100.7")
         assert (AGAIN in self.send(host, "undo", X_Forwarded_For=second)) is asks
 
+    @pytest.mark.parametrize(
+        ("second", "after", "asks"),
+        [
+            ({"X_Forwarded_For": "198.51.100.7"}, 5, False),
+            ({"X_Forwarded_For": "198.51.100.7"}, 500, False),
+            ({"X_Forwarded_For": "203.0.113.9"}, 1, False),
+            ({"X_Forwarded_For": "203.0.113.9"}, 5, True),
+            ({"X_Forwarded_For": "203.0.113.9"}, 115, True),
+            ({"X_Forwarded_For": "203.0.113.9"}, 500, True),
+            ({"X_Forwarded_For": "198.51.100.7", "User_Agent": "Safari"}, 5, True),
+        ],
+        ids=["reloads", "reloads later", "is led on", "opens it", "opens it later", "long after", "another browser"],
+    )
+    def test_whoever_else_opens_the_url_of_a_result_is_another_visitor(
+        self, proxied: Host, second: dict[str, str], after: int, asks: bool
+    ) -> None:
+        with proxied.app.app_context():
+            client, first = proxied.app.test_client(), {"X-Forwarded-For": "198.51.100.7"}
+            url = client.post(proxied.path(), data=proxied.form("mute"), headers=first).headers["Location"]
+            proxied.wait(after)
+            named = {name.replace("_", "-"): value for name, value in second.items()}
+            page = client.get(url, headers=named)
+            proxied.wait(2)
+            form = next(form for form in forms_in(page.text) if any(each.value == "undo" for each in form.buttons))
+            answer = client.post(proxied.path(), data={**form.fields, "choice": "undo"}, headers=named)
+            assert (AGAIN in answer.text) is asks and is_muted(proxied) is asks
+
     def test_no_address_and_no_user_agent_is_kept(self, proxied: Host) -> None:
         self.send(proxied, "mute", X_Forwarded_For="198.51.100.7", User_Agent="Firefox")
         with proxied.app.app_context():

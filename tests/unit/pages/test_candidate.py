@@ -16,6 +16,7 @@ from flask_optout import OptOut
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
 from flask_optout.pages.candidate import UNSIGNED
+from flask_optout.testing import broken_store
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.email_log import statements as statements_of
@@ -136,6 +137,14 @@ class TestLanding:
 
     def test_it_names_nobody(self, host: Host, client: FlaskClient) -> None:
         assert "jane" not in client.get(host.path()).text + client.get(one_click_path()).text
+
+    def test_its_forms_are_no_scripts_of_the_hosts_to_send(self, host: Host, client: FlaskClient) -> None:
+        """Turbo shows no answer to a form but a redirect, and htmx puts a boosted one into the whole page."""
+        host.app.config["OPTOUT_FIND_LINK"] = True
+        asks = client.post(host.path(), data={"choice": "mute"})
+        for page in (client.get(host.path()), asks, client.get("/optout/")):
+            forms = re.findall("<form.*?>", page.text)
+            assert forms and all('hx-boost="false" data-turbo="false"' in form for form in forms)
 
     def test_its_strings_are_escaped(self, host: Host, client: FlaskClient) -> None:
         host.optout.opportunity_loader(lambda id: {"title": "<b>{{ 7*7 }}", "summary": '"><svg onload=x>'})
@@ -316,6 +325,31 @@ def test_without_a_store_the_page_says_that_nothing_changed(
         assert int(response.headers["Retry-After"]) > 0
         assert "Nothing changed." in response.text and "You will get no more" not in response.text
     assert "flask optout init-db" in caplog.text and "jane" not in caplog.text
+
+
+PARTS = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 2_000
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"a=" + b"b" * 600_000, "application/x-www-form-urlencoded"),
+        (PARTS + b"--x--\r\n", "multipart/form-data; boundary=x"),
+        (b"abc", "multipart/form-data"),
+    ],
+    ids=["large", "many parts", "no boundary"],
+)
+@pytest.mark.parametrize("path", [Host.path, lambda host: one_click_path()], ids=["page", "one-click"])
+def test_nor_does_a_broken_body_keep_it_from_saying_so(
+    make: MakeHost, path: Callable[[Host], str], body: bytes, kind: str
+) -> None:
+    host = make()
+    with host.app.app_context():
+        url = path(host)
+        current_state().begin()  # a new process, which has not opened the data key
+        with broken_store():
+            answer = host.app.test_client().post(url, data=body, content_type=kind)
+    assert answer.status_code == 503 and "Nothing changed." in answer.text
 
 
 def test_the_stylesheet_and_the_scripts_are_cached_as_long_as_they_are_the_same(

@@ -11,13 +11,17 @@ from typing import Any
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
+from flask import g, request
 from flask_babel import Babel, force_locale
 from markupsafe import Markup
 
-from flask_optout import InvitationError
+from flask_optout import InvitationError, Opportunity
+from flask_optout.addresses import parse
 from flask_optout.mailers import flask_mailman as mailman
 from flask_optout.mailers import stdlib
-from flask_optout.pages.words import translate
+from flask_optout.mailers.own_mails import link_letter
+from flask_optout.pages.toggle import optout_toggle
+from flask_optout.pages.words import render, translate
 from flask_optout.presses.evidence import Command
 from tests.conftest import MakeHost
 from tests.support.hosts import BASE_URL, Host
@@ -91,6 +95,39 @@ def test_the_choice_of_the_app_is_its_selector(host: Host) -> None:
     Babel(host.app, locale_selector=lambda: "es")
     assert opened(host, host.path())[0] == "es"
     assert opened(host, host.path(), "de")[0] == "de"
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        lambda: request.view_args["lang"],  # type: ignore[index]
+        lambda: g.user.locale,
+        lambda: 1 / 0,
+        lambda: "xx",
+        lambda: "de-DE",
+        lambda: "",
+        lambda: 5,
+    ],
+    ids=["the URL's", "the user's", "broken", "unknown", "with a hyphen", "empty", "a number"],
+)
+def test_where_the_selector_of_the_app_fails_english_is_spoken(
+    host: Host, selector: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    host.app.config["OPTOUT_FIND_LINK"] = True
+    host.app.add_url_rule("/account", view_func=lambda: str(optout_toggle("jane@example.org", "beta-42")))
+    Babel(host.app, default_locale="fr", locale_selector=selector)
+    client = host.app.test_client()
+    assert opened(host, host.path()) == ("en", "ltr", WORDS["en"])
+    for path, status in {"/optout/": 200, "/optout/nothing": 404}.items():
+        answer = client.get(path)
+        assert answer.status_code == status and 'lang="en"' in answer.text
+    assert "Not Interested?" in client.get("/account").text
+    assert client.post(host.path(), data=host.form("mute"), follow_redirects=True).status_code == 200
+    assert opened(host, host.path(), "de")[0] == "de"
+    with host.app.test_request_context("/"):
+        assert WORDS["en"] in mailed(host, to="bob@example.org").body
+        assert WORDS["ja"] in mailed(host, to="bob@example.org", language="ja").body
+    assert "optout.locale_failed" in caplog.text and "jane" not in caplog.text
 
 
 def test_a_language_without_words_is_no_language_of_a_page(host: Host) -> None:
@@ -179,6 +216,31 @@ def by_stdlib(host: Host, language: str | None) -> tuple[str, object]:
     host.optout.send_invitations([invitation], left.append)
     [ready] = left
     return ready.get_content(), ready["Content-Language"]
+
+
+@pytest.mark.parametrize("option", ["trim_blocks", "lstrip_blocks", "autoescape"])
+def test_what_a_host_wants_of_its_own_templates_damages_no_mail(host: Host, option: str) -> None:
+    titled = Opportunity("Müller's R&D <Lab>")
+    host.optout.opportunity_loader(lambda id: titled)
+    links = [(titled, "https://example.org/1"), (Opportunity(""), "https://example.org/2")]
+
+    def texts() -> list[str]:
+        letters = [
+            link_letter(
+                parse("jane@example.org"), "beta-42", *links[:many], sender="R&D <team@example.org>", about=about
+            )
+            for many in (1, 2)
+            for about in ("link", "notice")
+        ]
+        prefaces = [render("mail/preface.txt"), mailed(host).body]
+        return [*prefaces, *(text for letter in letters for text in (letter.subject, letter.text))]
+
+    expected = texts()
+    assert f"R&D <Lab>:\n{BASE_URL}/optout/" in expected[1]
+    host.app.jinja_env.bytecode_cache = None
+    host.app.jinja_env.cache.clear()  # type: ignore[union-attr]
+    setattr(host.app.jinja_env, option, True)
+    assert texts() == expected
 
 
 @pytest.mark.parametrize("send", [by_flask_mail, by_flask_mailman, by_stdlib])

@@ -25,6 +25,7 @@ async def coroutine(id: str) -> dict[str, str]:
     [
         ({"title": " Pixel\n Beta "}, Opportunity("Pixel Beta")),
         ({"title": 42, "summary": None}, Opportunity("42")),
+        ({"title": "Beta \ud83d", "summary": "\udc80"}, Opportunity("Beta ?", "?")),
         ({"title": "B", "link": "//x.org/", "picture": "/b.svg"}, Opportunity("B", "", "//x.org/", "/b.svg")),
         ({"title": "B", "link": "mailto:a@x.org", "picture": "data:image/png,x"}, Opportunity("B")),
         (Opportunity("B", "Sum", "https://x.org/"), Opportunity("B", "Sum", "https://x.org/")),
@@ -34,7 +35,7 @@ async def coroutine(id: str) -> dict[str, str]:
         ({}, Opportunity("")),
         ("Pixel Beta", Opportunity("")),
     ],
-    ids=str,
+    ids=ascii,
 )
 def test_what_is_said(host: Host, found: object, said: Opportunity) -> None:
     assert described(lambda id: found, "beta-42") == said

@@ -92,6 +92,7 @@ def test_a_browser_is_known_by_its_name(agent: str, doubt: str) -> None:
         (UNNAMED, TRUSTED),
         ({**UNNAMED, "Sec-Fetch-User": "?1"}, {}),
         ({**UNNAMED, "Sec-Fetch-Site": "same-origin"}, {}),
+        ({**NATIVE, "Sec-Fetch-Site": "same-site"}, {}),
         (NATIVE, {"seen": str(int(HURRY * 1000))}),
     ],
     ids=[
@@ -105,6 +106,7 @@ def test_a_browser_is_known_by_its_name(agent: str, doubt: str) -> None:
         "a proxy strips metadata",
         "a proxy leaves the sign of a click",
         "a proxy leaves the site",
+        "a toggle on another subdomain",
         "seen as long as a person needs",
     ],
 )

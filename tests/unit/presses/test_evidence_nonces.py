@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+from itsdangerous import URLSafeSerializer
+
 from flask_optout.presses.evidence import Command, Nonce, Nonces, Page, new_visit
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
@@ -17,6 +20,14 @@ def test_a_nonce_proves_the_page_and_when_it_was_made(host: Host) -> None:
         for said in (None, *Command):
             nonce = Nonce(page, NOW, new_visit(), said)
             assert nonces.read(claim, nonces.issue(claim, nonce), NOW + 5) == nonce
+
+
+@pytest.mark.parametrize("said", Command)
+def test_it_does_not_tell_what_was_pressed_as_it_may_stand_in_the_url_of_a_result(host: Host, said: Command) -> None:
+    nonces, claim = current_state().nonces, host.claim()
+    receipts = [nonces.issue(claim, OPENED._replace(visit=new_visit(), said=said)) for _ in range(2)]
+    one, another = (URLSafeSerializer("another key").loads_unsafe(receipt)[1] for receipt in receipts)
+    assert said not in one and one[3] != another[3]
 
 
 def test_it_lives_thirty_days_and_as_long_as_another_servers_clock_is_ahead(host: Host) -> None:

@@ -41,6 +41,34 @@ def test_a_link_keeps_a_few_of_whoever_presses_most(host: Host, press: Press) ->
     assert len(presses) == MOST_PRESSES and presses[0][3] == "mute" and len(row.presses) < 2_000
 
 
+def test_nobody_drops_a_persons_mute_by_many_presses_that_change_nothing(host: Host, press: Press) -> None:
+    press("mute", User_Agent="a person")
+    for number in range(MOST_PRESSES + 4):
+        press(("keep", "leave")[number % 2], visit=f"{number:012x}", User_Agent=f"scanner {number}")
+    [row] = rows(host)
+    assert json.loads(row.presses)[0][3] == "mute"
+    assert AGAIN in press("undo", visit="c0ffee", User_Agent="another scanner")
+
+
+@pytest.mark.parametrize(
+    "mute",
+    [
+        lambda host: current_state().presses.one_click(host.claim()),
+        lambda host: host.optout.mute("jane@example.org", "beta-42", source="phone"),
+    ],
+    ids=["by a mail program", "by phone"],
+)
+def test_who_asks_elsewhere_is_not_invited_again_by_a_scanner_that_had_begun_before(
+    host: Host, press: Press, mute: Callable[[Host], object]
+) -> None:
+    scanner = {"age": 60, "User_Agent": "a scanner"}
+    press("keep", **scanner)
+    mute(host)
+    for choice in ("mute", "keep", "none", "keep"):
+        press(choice, **scanner)
+    assert is_muted(host)
+
+
 def test_one_click_leaves_nothing_however_often(host: Host, client: FlaskClient) -> None:
     url = current_state().links.url(Door.ONE_CLICK, parse("jane@example.org"), "beta-42")
     for _ in range(50):

@@ -21,7 +21,7 @@ from flask_optout.presses.judge import (
 )
 from tests.support.pressing import CHROME, NOW, TEXT
 
-SUBMITTER, NEGATIVE, OTHERS, CONTRADICTION, DOUBTFUL, LATER_UNDO = LAYERS
+SUBMITTER, NEGATIVE, CONTRADICTION, OTHERS, DOUBTFUL, LATER_UNDO = LAYERS
 UNDO = replace(CHROME, command=Command.UNDO)
 FREE, MUTED = (False, False), (True, False)
 
@@ -105,19 +105,22 @@ def test_a_press_at_the_edge_is_accepted(found: Weighed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("visit", "visitor", "verdict"),
+    ("visit", "visitor", "ago", "outcome", "verdict"),
     [
-        ("another visit", "another visitor", Verdict.ACCEPT),
-        ("another visit", "a third visitor", Verdict.ACCEPT),
-        ("a third visit", "another visitor", Verdict.ACCEPT),
-        ("a third visit", "a third visitor", Verdict.ASK),
+        ("another visit", "another visitor", 10, Outcome.OBEYED, Verdict.ACCEPT),
+        ("another visit", "a third visitor", 10, Outcome.OBEYED, Verdict.ACCEPT),
+        ("a third visit", "another visitor", 10, Outcome.OBEYED, Verdict.ACCEPT),
+        ("a third visit", "a third visitor", 10, Outcome.OBEYED, Verdict.ASK),
+        ("another visit", "another visitor", 30, Outcome.OBEYED, Verdict.ACCEPT),
+        ("another visit", "another visitor", 30, Outcome.CONFIRMED, Verdict.ASK),
+        ("another visit", "another visitor", 10, Outcome.CONFIRMED, Verdict.ACCEPT),
     ],
 )
-def test_what_another_visitor_pressed_counts_unless_they_are_doubtful(
-    visit: str, visitor: str, verdict: Verdict
+def test_what_another_visitor_pressed_counts_unless_they_are_doubtful_and_have_not_confirmed_it(
+    visit: str, visitor: str, ago: float, outcome: Outcome, verdict: Verdict
 ) -> None:
-    decoy = other(Command.DECOY, ago=10, outcome=Outcome.DOUBTFUL)._replace(visit=visit, visitor=visitor)
-    assert judge(case(CHROME, other(Command.UNDO), decoy)).verdict is verdict
+    decoy = other(Command.DECOY, ago, Outcome.DOUBTFUL)._replace(visit=visit, visitor=visitor)
+    assert judge(case(CHROME, decoy, other(Command.UNDO, outcome=outcome))).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -170,9 +173,9 @@ def test_what_is_remembered_of_a_press(found: Weighed, outcome: Outcome) -> None
     [
         case(CHROME, muted=MUTED),
         case(replace(CHROME, command=Command.LEAVE)),
-        case(CHROME, own(Command.UNDO, found=MUTED, ago=3), other(Command.UNDO)),
+        case(CHROME, own(Command.UNDO, found=MUTED, ago=30), other(Command.UNDO)),
     ],
-    ids=["muted already", "a press that sets nothing", "asked about"],
+    ids=["muted already", "a press that sets nothing", "told otherwise since"],
 )
 def test_nothing_is_set(found: Weighed) -> None:
     assert judge(found).sets == {}
@@ -223,7 +226,8 @@ def test_a_later_undo_wants_the_browsers_word_or_a_second_press(evidence: Eviden
 def test_a_mute_by_a_mail_program_is_not_the_visitors_to_take_back() -> None:
     keep = replace(CHROME, command=Command.KEEP)
     assert judge(Weighed(keep, MUTED, (own(Command.MUTE),), FREE)).sets == {0: False}
-    assert judge(Weighed(keep, MUTED, (own(Command.MUTE),), MUTED)).verdict is Verdict.ASK
+    mailed = judge(Weighed(keep, MUTED, (own(Command.MUTE),), MUTED))
+    assert mailed.asks and not mailed.sets
 
 
 @pytest.mark.parametrize(

@@ -333,6 +333,51 @@ def test_no_contradiction_restores_what_somebody_else_has_been_told_otherwise_si
     assert link.muted[0] is not muted
 
 
+@pytest.mark.parametrize("gap", [5.0, 40.0, WINDOW - 20])
+@pytest.mark.parametrize("visits", ["one page", "anew"])
+@pytest.mark.parametrize(
+    ("muted", "before", "person", "after", "ends"),
+    [
+        (False, "mute", "mute", "keep", [True, False]),
+        (False, "mute", "mute", "leave leave keep", [True, False]),
+        (False, "mute", "leave", "keep", [True, False]),
+        (False, "keep mute", "mute", "none keep", [True, False]),
+        (True, "leave", "undo", "leave", [False, False]),
+        (True, "undo", "undo", "leave", [False, False]),
+        (True, "undo", "undo", "none leave mute", [False, False]),
+    ],
+)
+def test_what_a_person_says_between_a_scanners_presses_stands(
+    muted: bool, before: str, person: str, after: str, ends: list[bool], visits: str, gap: float
+) -> None:
+    link, opened = Link(muted), NOW - 1
+    for choice in (*before.split(), None, *after.split()):
+        if choice is None:
+            asks = link.press(person).asks
+            if asks:
+                link.now += 2
+                link.press(person, page=Page.REPEAT, age=1)
+            link.now += gap
+            continue
+        age, visit = (link.now - opened, "scan") if visits == "one page" else (1.0, f"scan {link.now}")
+        link.press(choice, visitor="scanner", visit=visit, age=age)
+        link.now += min(gap, 15.0) if choice == before.split()[-1] else gap
+    assert link.muted == ends
+
+
+@pytest.mark.parametrize(
+    "choices", ["mute-all undo", "undo mute-all", "mute-all leave none", "none mute-all undo leave"]
+)
+def test_a_program_that_presses_every_button_beside_a_person_stops_nothing_else(choices: str) -> None:
+    link = Link()
+    link.press("mute")
+    opened = link.now = NOW + 5
+    for choice in choices.split():
+        link.now += 5
+        link.press(choice, visitor="scanner", age=link.now - opened)
+    assert link.muted == [True, False]
+
+
 @pytest.mark.parametrize("later", [WINDOW + 1, 600.0, 1_700.0])
 @pytest.mark.parametrize(("muted", "choices"), [(False, "mute undo"), (True, "undo mute")])
 def test_a_form_that_is_sent_anew_after_it_was_taken_back_is_asked_about(
