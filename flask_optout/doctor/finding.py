@@ -25,7 +25,14 @@ MOST_DETAILS = 60
 TOKEN = re.compile(rf"[a-zA-Z2-7]{{{SHORTEST_TOKEN},}}")
 #: Bounded, as a long text without an @ would otherwise be read again from each of its characters.
 LOCAL_PART = re.compile(r"""(?:"[^"@]{0,64}"|[\w.!#$%&'*+/=?^`{|}~-]{1,256})@(?=[\w\[])""")
-TEXTS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
+
+
+def data(name: str) -> dict[str, Any]:
+    """What stands in a TOML file beside this module."""
+    return tomllib.loads(Path(__file__).with_name(name).read_text("utf-8"))
+
+
+TEXTS: dict[str, dict[str, Any]] = data("texts.toml")
 
 
 class Unsure(Exception):

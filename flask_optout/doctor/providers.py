@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from .finding import data
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Provider:
     keys: str
 
 
-_KNOWN = tomllib.loads(Path(__file__).with_name("providers.toml").read_text("utf-8"))
+_KNOWN = data("providers.toml")
 PROVIDERS = [Provider(**table) for table in _KNOWN["provider"]]
 #: Regular expressions by header.
 SPAM: dict[str, str] = _KNOWN["spam"]

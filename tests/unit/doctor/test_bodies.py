@@ -175,6 +175,8 @@ def test_the_link_of_the_header_does_not_stand_in_the_body() -> None:
         f'<table bgcolor="#ffffff"><tr><td><a style="color:#999" href="{LINK}">Not Interested?</a></td></tr></table>',
         f'<div style="background:url(x.png)"><a style="color:#fff" href="{LINK}">Not Interested?</a></div>',
         f"<!--[if mso]><p hidden><![endif]-->{A}",
+        f'<a href="{LINK}"><!--[if mso]>&nbsp;<![endif]-->Not Interested?<!--[if mso]>&nbsp;<![endif]--></a>',
+        f'<a href="{LINK}"><!--[if !mso]><!-->Not Interested?<!--<![endif]--></a>',
         f'<div style="font:0/0 a"><div style="font:bold 14px/20px Arial">{A}</div></div>',
         f"\x00{A}",
         # A button of tables, and what else libxml2 ends where a browser does not.
