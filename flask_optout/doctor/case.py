@@ -16,18 +16,13 @@ from itertools import islice
 from typing import Any
 
 from ..addresses import parse
+from .providers import KNOWN
 
 #: What is longer is no invitation, and is not read.
 LONGEST_MESSAGE = 25_000_000
 MOST_LINES = 1_000_000
 #: What some programs save in front of a message: a mark of the encoding, blank lines, its length (Apple Mail).
 IN_FRONT = re.compile(rb"\A(?:\xef\xbb\xbf|\s|\d{1,12}[ \t\r]*\n)+")
-#: What a server says of mail that its own customer sends: no result, or at Microsoft and Zoho no address.
-SENT_THERE = re.compile(
-    r"(?!.*\b(spf|dkim|dmarc)=)|[^;]*;\s*mx\.(microsoft|zohomail)\.\w+\b(?!.*(sender ip is|designate))", re.IGNORECASE
-)
-#: Headers of forwarders and mailing lists, and what they then say.
-PASSED_ON = {"X-Forwarded-For": "", "Resent-From": "", "X-BeenThere": "", "Return-Path": "<?SRS[01]="}
 #: The parts that people read, and their types.
 KINDS = {"text": "text/plain", "html": "text/html", "amp": "text/x-amp-html"}
 
@@ -93,13 +88,13 @@ class Sample:
     @property
     def sealed(self) -> list[str]:
         """What the servers said which passed it on, the first one first (RFC 8617)."""
-        values = [value for value in self.all("ARC-Authentication-Results") if not SENT_THERE.match(value)]
-        return list(reversed(values))
+        values = self.all("ARC-Authentication-Results")[::-1]
+        return [value for value in values if not re.match(KNOWN["results"]["sent-there"], value)]
 
     @property
     def passed_on(self) -> bool:
         """Whether it went through a forwarder or a mailing list, or several servers sealed it."""
-        found = (re.match(word, self.first(name)) for name, word in PASSED_ON.items() if self.all(name))
+        found = (re.match(word, self.first(name)) for name, word in KNOWN["forwarders"].items() if self.all(name))
         return len(self.sealed) > 1 or any(found)
 
     @property

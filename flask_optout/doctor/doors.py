@@ -15,7 +15,7 @@ from ..addresses import Address, parse
 from .finding import Finding, side_by_side, tell
 from .forms import CHROME, FORM, SIGNAL, buttons_in, offered, scripts_in
 from .http import PROGRAM, NoReply, Reply, knock, policies
-from .providers import CHALLENGES
+from .providers import KNOWN
 
 #: example.com is nobody's (RFC 2606 section 3).
 PROBE: Address = parse("optout-doctor@example.com")
@@ -33,8 +33,6 @@ UNDO = ("undo", "undo-all")
 WAIT = 1.0
 SECONDS_PER_CHECK = 10.0
 BUSY = (429, 503)
-#: What a firewall answers with when it asks whether a person is there.
-REFUSED = (202, 401, 403, 405, 406, 415, 428, *BUSY)
 
 
 class Probe(NamedTuple):
@@ -99,10 +97,10 @@ def _challenger(answer: Reply, method: str) -> str | None:
     """Whose page asks whether a person is there, if one does."""
     if offered(answer.text):  # a page of ours may carry a firewall's script or header all the same
         return None
-    refused = answer.status in REFUSED
-    marks = [whose for header, whose in CHALLENGES["headers"].items() if refused and answer.first(header)]
+    known, refused = KNOWN["challenge"], answer.status in KNOWN["challenge"]["statuses"]
+    marks = [whose for header, whose in known["headers"].items() if refused and answer.first(header)]
     if refused or method == "GET":
-        marks += [whose for words, whose in CHALLENGES["words"].items() if words in answer.text]
+        marks += [whose for words, whose in known["words"].items() if words in answer.text]
     return marks[0] if marks else None
 
 

@@ -117,18 +117,17 @@ def side_by_side(work: Mapping[str, Iterable[Finding]], seconds: float) -> Itera
     :param work: the checks by their ids.
     """
     end = time.monotonic() + seconds
-    # Each finding is appended as it comes, so that a check that is late has those that it made so far.
-    found: dict[str, list[Finding]] = {id: [] for id in work}
-    threads = {
-        id: threading.Thread(target=found[id].extend, args=(attempt(id, look),), daemon=True)
-        for id, look in work.items()
-    }
-    for thread in threads.values():
+    running: list[tuple[str, list[Finding], threading.Thread]] = []
+    for id, look in work.items():
+        found: list[Finding] = []
+        # Each finding is appended as it comes, so that a check that is late has those that it made so far.
+        thread = threading.Thread(target=found.extend, args=(attempt(id, look),), daemon=True)
         thread.start()
-    for id, thread in threads.items():
+        running.append((id, found, thread))
+    for id, found, thread in running:
         thread.join(max(0.0, end - time.monotonic()))
         late = [tell(f"{id}.time.unknown", reason="time", seconds=f"{seconds:.0f}")] if thread.is_alive() else []
-        yield [*found[id], *late]
+        yield [*found, *late]
 
 
 def clean(text: str) -> str:

@@ -22,13 +22,10 @@ from dkim.util import InvalidTagValueList, parse_tag_value
 
 from .case import Sample, owner_of, server_of, tag_list
 from .finding import Finding, Unsure, attempt, tell
-from .providers import SPAM, by_host, by_selector
+from .providers import KNOWN, by_host, by_selector
 from .resolver import Resolver, flawed, paste_of
 
-#: Results with which a method passes.
-GOOD = ("pass", "bestguesspass", "softpass", "success")
-#: Results that say neither that mail is right nor that it is wrong.
-OPEN = ("temperror", "tempfail", "timeout", "skipped", "unknown")
+GOOD, OPEN = KNOWN["results"]["good"], KNOWN["results"]["open"]
 
 
 @dataclass
@@ -75,7 +72,7 @@ def assessments(sample: Sample) -> tuple[Assessment, Assessment]:
 
 def receiver(sample: Sample) -> Iterator[Finding]:
     """What the receiver of a sample found wrong with it."""
-    for name, pattern in SPAM.items():
+    for name, pattern in KNOWN["spam"].items():
         value = next((value for value in sample.all(name) if re.match(pattern, value[:500], re.IGNORECASE)), None)
         if value is not None:
             yield tell("message.spam", header=name, value=value[:80])
@@ -85,7 +82,7 @@ def receiver(sample: Sample) -> Iterator[Finding]:
     if not found and (last.results or not last.server):
         yield tell("message.receiver.none")
         return
-    wrong = [method for method, result in found.items() if result not in (*GOOD, *OPEN)]
+    wrong = [method for method, result in found.items() if result not in GOOD + OPEN]
     if any(result in OPEN for result in found.values()):
         end = ".unknown"
     elif not wrong:

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from .finding import Finding, Unsure, tell
+from .providers import KNOWN
 from .resolver import Resolver, flawed, paste_of
 
 with warnings.catch_warnings():
@@ -21,12 +22,6 @@ with warnings.catch_warnings():
 NOBODY = "240.0.0.1"
 #: What a record should say to it.
 REFUSED = ("fail", "softfail")
-#: pyspf's reasons for a permanent error, by words of theirs; whatever else it says is about the syntax.
-REASONS = {
-    "lookups": re.compile("Too many DNS lookups|MX records returned|levels of recursion"),
-    "void": re.compile("Void lookup"),
-    "include": re.compile("(No valid|no) SPF record|trivial recursion"),
-}
 #: Macros for what differs from message to message: the sender's local part and address, and the name in HELO.
 OF_A_MESSAGE = re.compile(r"%\{[slh]", re.IGNORECASE)
 #: What pyspf takes of a record; of other kinds, its text.
@@ -163,7 +158,7 @@ def _record(
     facts |= {"reason": nobody.reason, "lookups": str(nobody.lookups)}
     tree = tuple(nobody.tree)
     if nobody.result == "permerror":
-        kind = next((kind for kind, words in REASONS.items() if words.search(nobody.reason)), "syntax")
+        kind = next((kind for kind, words in KNOWN["spf"].items() if re.search(words, nobody.reason)), "syntax")
         kind = "some" if any(verdict.result != "permerror" for verdict in verdicts.values()) else kind
         if kind == "include" and "%{" in nobody.reason and not verdicts:
             raise Unsure("macro")
