@@ -31,7 +31,8 @@ KINDS = {"text": "text/plain", "html": "text/html", "amp": "text/x-amp-html"}
 class Sample:
     """One message: its bytes, its headers unfolded, in their order, by lower-case name, and its parts by kind.
 
-    ``unreadable`` says why it is no message, or none that an invitation could be.
+    ``unreadable`` is a word of the finding ``message.unreadable``: why it is no message, or none that an invitation
+    could be.
     """
 
     raw: bytes = b""
@@ -42,12 +43,10 @@ class Sample:
     @classmethod
     def read(cls, raw: bytes) -> Sample:
         if len(raw) > LONGEST_MESSAGE or raw.count(b"\n") > MOST_LINES:
-            return cls(
-                unreadable=f"it is longer than {LONGEST_MESSAGE // 1_000_000} MB, or than {MOST_LINES:,} lines"
-            )
+            return cls(unreadable="long")
         raw = re.sub(rb"\r{0,2}\n", b"\r\n", IN_FRONT.sub(b"", raw[:1_000]) + raw[1_000:])
         if raw.find(b"\r\n\r\n", 0, 100_000) < 0:
-            return cls(unreadable="it has no end of headers where a message has one")
+            return cls(unreadable="headers")
         headers: dict[str, list[str]] = {}
         try:
             message = email.message_from_bytes(raw)
@@ -55,9 +54,9 @@ class Sample:
                 unfolded = " ".join(line.strip() for line in str(value).splitlines())
                 headers.setdefault(name.lower(), []).append(unfolded.strip())
             bodies = {kind: list(_bodies(message, type)) for kind, type in KINDS.items()}
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            return cls(unreadable=f"its parts cannot be told apart ({type(error).__name__})")
-        return cls(raw, headers, bodies) if "from" in headers else cls(unreadable="it has no From header")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return cls(unreadable="parts")
+        return cls(raw, headers, bodies) if "from" in headers else cls(unreadable="sender")
 
     def all(self, name: str) -> list[str]:
         return self.headers.get(name.lower(), [])

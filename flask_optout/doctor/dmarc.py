@@ -8,7 +8,6 @@ section 4.10 goes on. A bad fo, psd or t costs it the record, where section 4.8 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import checkdmarc.dmarc as known
@@ -46,8 +45,8 @@ class Policy:
             good = tag not in VALUES or (set(parts) <= VALUES[tag] and len(set(parts)) == len(parts))
             (self.tags if good else self.dropped)[tag] = lower
         self.junk: list[str] = [part.strip() for part in record.split(";") if part.strip() and "=" not in part]
-        counts = Counter(re.findall(r"(?:^|;)\s*(\w+)\s*=", record.lower()))
-        self.twice: list[str] = sorted(tag for tag, count in counts.items() if count > 1)
+        names = [part.partition("=")[0].strip().lower() for part in record.split(";") if "=" in part]
+        self.twice: list[str] = sorted({name for name in names if names.count(name) > 1})
         uris = map(str.strip, self.tags.get("rua", "").split(","))
         self.reports: dict[str, re.Match[str] | None] = {uri: REPORT.fullmatch(uri) for uri in uris if uri}
 

@@ -58,7 +58,8 @@ def doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = F
     if first.expires is not None:
         days = int((first.expires - time.time()) // 86_400)
         yield tell("doors.certificate" if days >= 14 else "doors.certificate.soon", where=where, days=days)
-    end = _wrong(first)
+    ends = {200: "" if offered(first.text) else ".empty", 404: ".lost"}
+    end = ends.get(first.status, ".redirect" if 300 <= first.status < 400 else ".broken")
     target = urlsplit(urljoin(probe.landing, first.first("location"))).netloc
     seen = "doors.landing" if own_page and end == ".empty" else f"doors.page{end}"
     yield tell(seen, where=where, status=first.status, target=target or "nowhere")
@@ -102,15 +103,6 @@ def _challenger(answer: Reply, method: str) -> str | None:
     if refused or method == "GET":
         marks += [whose for words, whose in known["words"].items() if words in answer.text]
     return marks[0] if marks else None
-
-
-def _wrong(answer: Reply) -> str:
-    """What is wrong when a candidate opens the link, as the end of an id; empty where nothing is."""
-    if 300 <= answer.status < 400:
-        return ".redirect"
-    if answer.status != 200:
-        return ".lost" if answer.status == 404 else ".broken"
-    return "" if offered(answer.text) else ".empty"
 
 
 def _scripts(answer: Reply, landing: str) -> Iterator[Finding]:

@@ -83,19 +83,16 @@ def receiver(sample: Sample) -> Iterator[Finding]:
         yield tell("message.receiver.none")
         return
     wrong = [method for method, result in found.items() if result not in GOOD + OPEN]
-    if any(result in OPEN for result in found.values()):
-        end = ".unknown"
-    elif not wrong:
-        end = ""
-    elif first.results.get("dmarc") in GOOD and last.results.get("arc") != "fail":
-        end = ".forwarded"
-    elif sample.passed_on and not first.results:
-        end = ".unknown"
-    else:
-        # Where nobody says what DMARC says, one of SPF and DKIM may be enough.
-        whole = [found[method] for method in ("dmarc", "compauth") if found.get(method, "none") != "none"]
-        passed = set(whole) <= set(GOOD) if whole else not set(GOOD).isdisjoint(found.values())
-        end = ".part" if passed else ".fail"
+    whole = [found[method] for method in ("dmarc", "compauth") if found.get(method, "none") != "none"]
+    # The first that applies. Where nobody says what DMARC says, one of SPF and DKIM may be enough.
+    ends = [
+        (".unknown", any(result in OPEN for result in found.values())),
+        ("", not wrong),
+        (".forwarded", first.results.get("dmarc") in GOOD and last.results.get("arc") != "fail"),
+        (".unknown", sample.passed_on and not first.results),
+        (".part", set(whole) <= set(GOOD) if whole else not set(GOOD).isdisjoint(found.values())),
+    ]
+    end = next((end for end, applies in ends if applies), ".fail")
     said = [f"{method}={result}" for method, result in found.items()] or ["nothing"]
     facts = {"server": last.server or "the receiver", "said": said, "wrong": wrong, "first": first.server}
     yield tell(f"message.receiver{end}", **facts)

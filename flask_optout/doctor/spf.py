@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any
 
 from .finding import Finding, Unsure, tell
 from .providers import KNOWN
@@ -31,23 +31,15 @@ READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class Evaluation(NamedTuple):
-    """What SPF says of a sender: ``result`` is in the words of RFC 7208 section 2.6.
+class Evaluation(pyspf.query):  # type: ignore[misc]
+    """What pyspf says of a sender, asking through our resolver: its own way to DNS knows neither deadline nor server.
 
-    ``broken`` is the domain whose record is wrong, and that record; ``tree`` are the records that were led to, each
-    with the look-ups that it took.
+    ``result`` is in the words of RFC 7208 section 2.6. ``broken`` is the domain whose record is wrong, and that
+    record; ``tree`` are the records that were led to, each with the look-ups that it took.
     """
 
-    result: str
-    reason: str
-    broken: tuple[str, str] | None
-    tree: list[str]
-    lookups: int
-
-
-class _Question(pyspf.query):  # type: ignore[misc]
-    """pyspf's evaluation, asking through our resolver: its own way into DNS knows neither deadline nor server."""
-
+    result = ""
+    reason = ""
     broken: tuple[str, str] | None = None
 
     def __init__(self, resolver: Resolver, strict: bool, **question: str) -> None:
@@ -94,13 +86,13 @@ def ask(
     :param record: a record to try in place of the one in DNS.
     :raises Unsure: when DNS does not answer, or pyspf cannot read what it says.
     """
-    question = _Question(resolver, strict, i=sender, s=mail_from, h=helo or mail_from.rpartition("@")[2])
+    verdict = Evaluation(resolver, strict, i=sender, s=mail_from, h=helo or mail_from.rpartition("@")[2])
     try:
-        result = str(question.check(spf=record)[0])
+        verdict.result = verdict.check(spf=record)[0]
     except (ValueError, LookupError, AttributeError, AssertionError, RecursionError) as error:
         raise Unsure(f"the record cannot be evaluated ({type(error).__name__})") from None
-    reason = str(question.perm_error or "")
-    return Evaluation(result, reason, question.broken, question.tree, question.lookups)
+    verdict.reason = str(verdict.perm_error or "")
+    return verdict
 
 
 def _whole(resolver: Resolver, domain: str, record: str | None = None) -> Evaluation:
@@ -108,7 +100,7 @@ def _whole(resolver: Resolver, domain: str, record: str | None = None) -> Evalua
     verdict = ask(resolver, NOBODY, domain, record=record)
     with suppress(Unsure):
         all_of_it = ask(resolver, NOBODY, domain, record=record, strict=False)
-        return verdict._replace(tree=all_of_it.tree, lookups=all_of_it.lookups)
+        verdict.tree, verdict.lookups = all_of_it.tree, all_of_it.lookups
     return verdict
 
 
