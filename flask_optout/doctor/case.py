@@ -139,8 +139,7 @@ def tag_list(text: str) -> dict[str, str]:
 def _bodies(message: Message, type: str) -> Iterator[str]:
     for part in islice(message.walk(), 40):
         if part.get_content_type() == type and part.get_content_disposition() != "attachment":
-            payload = part.get_payload(decode=True)
-            assert isinstance(payload, bytes)
+            payload: Any = part.get_payload(decode=True)
             try:
                 yield payload.decode(part.get_content_charset("utf-8"), "replace")
             except (LookupError, ValueError):

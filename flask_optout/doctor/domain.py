@@ -53,20 +53,17 @@ def domain(case: Case, resolver: Resolver, link: str = "") -> Iterator[Finding]:
     yield from keys(resolver, case.selectors)
     yield from attempt("domain.dmarc", dmarc(resolver, author))
     yield from attempt("domain.alignment", alignment(resolver, author, case.bounce, case.signers))
-    for name in dict.fromkeys((author, bounce)):
-        yield from attempt("domain.mx", takes_mail("domain.mx", resolver, name))
-    for address in addresses:
-        yield from attempt("domain.ptr", ptr(resolver, address, explicit))
+    names = dict.fromkeys((author, bounce))
+    yield from attempt("domain.mx", *(takes_mail("domain.mx", resolver, name) for name in names))
+    yield from attempt("domain.ptr", *(ptr(resolver, address, explicit) for address in addresses))
     if case.helo is not None:
         yield from attempt("domain.helo", helo(resolver, case.helo, addresses))
     host = urlsplit(link).hostname or ""
     links = [host] if host.rpartition(".")[2].isalpha() else []  # a name, and no address
-    for name in links:
-        yield from attempt("domain.link", _link(resolver, name, author))
+    yield from attempt("domain.link", *(_link(resolver, name, author) for name in links))
     subjects = {ip_address(address).reverse_pointer.rsplit(".", 2)[0]: address for address in addresses if explicit}
-    subjects |= {name: name for name in (author, bounce, *links)}
-    for zone in case.block_lists:
-        yield from attempt("domain.block-list", block_list(resolver, zone, subjects))
+    subjects |= {name: name for name in (*names, *links)}
+    yield from attempt("domain.block-list", *(block_list(resolver, zone, subjects) for zone in case.block_lists))
     yield from encryption(resolver, author)
 
 

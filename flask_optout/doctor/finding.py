@@ -98,17 +98,18 @@ def tell(id: str, details: tuple[str, ...] = (), records: str | None = None, /, 
     return Finding(id, Severity(texts["severity"]), seen, why, mend, paste, texts.get("source", ""), plain, tree)
 
 
-def attempt(id: str, look: Iterable[Finding]) -> Iterator[Finding]:
-    """What a check finds; where it cannot tell, or ends in an error, a finding says so at the end."""
-    try:
-        yield from look
-    except Unsure as trouble:
-        yield tell(f"{id}.unknown", reason=trouble)
-    except OptOutError as error:
-        yield tell(f"{id}.error", what=error.what, why=error.why, mend=error.mend)
-    # Data from outside may be hostile: any error in reading it becomes a finding, and no traceback.
-    except Exception as error:
-        yield tell(f"{id}.trouble.unknown", reason="trouble", kind=type(error).__name__)
+def attempt(id: str, *looks: Iterable[Finding]) -> Iterator[Finding]:
+    """What checks of one name find; where one cannot tell, or ends in an error, a finding says so at its end."""
+    for look in looks:
+        try:
+            yield from look
+        except Unsure as trouble:
+            yield tell(f"{id}.unknown", reason=trouble)
+        except OptOutError as error:
+            yield tell(f"{id}.error", what=error.what, why=error.why, mend=error.mend)
+        # Data from outside may be hostile: any error in reading it becomes a finding, and no traceback.
+        except Exception as error:
+            yield tell(f"{id}.trouble.unknown", reason="trouble", kind=type(error).__name__)
 
 
 def side_by_side(work: Mapping[str, Iterable[Finding]], seconds: float) -> Iterator[list[Finding]]:

@@ -60,10 +60,9 @@ def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: s
     connection = kind(parts.hostname or "", parts.port, timeout=SECONDS)
     content, typed = (body[0], {"Content-Type": body[1]}) if body is not None else (None, {})
     try:
-        connection.connect()
-        certificate = connection.sock.getpeercert() if isinstance(connection.sock, ssl.SSLSocket) else None
         path = parts._replace(scheme="", netloc="", fragment="").geturl()
         connection.request(method, path, content, {"User-Agent": agent, "Accept": "text/html, */*", **typed})
+        certificate = connection.sock.getpeercert() if isinstance(connection.sock, ssl.SSLSocket) else None
         response = connection.getresponse()
         page = response.read(LONGEST_PAGE)
     except ssl.SSLCertVerificationError as error:

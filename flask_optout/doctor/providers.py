@@ -54,8 +54,7 @@ def place_of(url: str) -> SplitResult:
 
 def unwrapped(link: str) -> tuple[str, str | None]:
     """A link without what a receiver's scanner put in front of it, and the scanner's name."""
-    parts = place_of(link)
-    host = parts.hostname or ""
+    host = place_of(link).hostname or ""
     scanner = next((scanner for scanner in KNOWN["scanner"] if _ends(host, scanner["hosts"])), None)
     if scanner is None:
         return link, None

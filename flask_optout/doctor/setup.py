@@ -18,14 +18,12 @@ from ..links.tokens import Door
 from ..pages.candidate import UNSIGNED
 from ..wiring import State
 from .finding import Finding, attempt, tell
+from .providers import KNOWN
 
 #: Seconds that a statement may wait for SQLite's lock, and for a place in the pool.
 LONGEST_WAIT = 30.0
 #: Where mail libraries stand in an app; the name of each, which its adapter has too, and how it sends an invitation.
-LIBRARIES = {
-    "mail": ("flask_mail", 'mail.send(Invitation("Join us", [to], "Try it.", opportunity="camera"))'),
-    "mailman": ("flask_mailman", 'Invitation("Join us", "Try it.", to=[to], opportunity="camera").send()'),
-}
+LIBRARIES: dict[str, list[str]] = KNOWN["libraries"]
 
 
 def setup(state: State) -> Iterator[Finding]:

@@ -13,7 +13,6 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import authres
@@ -28,13 +27,12 @@ from .resolver import Resolver, flawed, paste_of
 GOOD, OPEN = KNOWN["results"]["good"], KNOWN["results"]["open"]
 
 
-@dataclass
-class Assessment:
+class Assessment(NamedTuple):
     """What one server found: the result of each method, and the domains whose signature held when it arrived."""
 
-    server: str = ""
-    results: dict[str, str] = field(default_factory=dict)
-    held: set[str] = field(default_factory=set)
+    server: str
+    results: dict[str, str]
+    held: set[str]
 
 
 def _results(value: str) -> list[authres.AuthenticationResult]:
@@ -48,20 +46,20 @@ def _results(value: str) -> list[authres.AuthenticationResult]:
 
 def _assessment(values: list[str]) -> Assessment:
     """The assessment by the server that wrote the first of some headers, and by others of the same owner."""
-    assessment = Assessment()
+    results: dict[str, str] = {}
+    held: set[str] = set()
     # More or longer ones are written only to keep a reader busy.
     for value in (value for value in values[:10] if len(value) < 10_000):
         if owner_of(value) != owner_of(values[0]):
             break
-        assessment.server = assessment.server or server_of(value)
         for result in _results(value):
             method, said = str(result.method).lower(), str(result.result).lower()
-            if said in GOOD or method not in assessment.results:  # of several signatures one that holds is enough
-                assessment.results[method] = said
+            if said in GOOD or method not in results:  # of several signatures one that holds is enough
+                results[method] = said
             if method == "dkim" and said == "pass":
                 signers = (str(p.value) for p in result.properties if p.type == "header" and p.name in ("d", "i"))
-                assessment.held |= {signer.rpartition("@")[2].lower() for signer in signers}
-    return assessment
+                held |= {signer.rpartition("@")[2].lower() for signer in signers}
+    return Assessment(server_of(values[0]) if values else "", results, held)
 
 
 def assessments(sample: Sample) -> tuple[Assessment, Assessment]:
@@ -161,7 +159,7 @@ def keys(resolver: Resolver, selectors: Sequence[tuple[str, str]]) -> Iterator[F
     """
     if not selectors:
         yield tell("domain.dkim.selector")
-    found = [finding for pair in selectors for finding in attempt("domain.dkim", _key(resolver, *pair))]
+    found = list(attempt("domain.dkim", *(_key(resolver, *pair) for pair in selectors)))
     yield from found
     if {finding.facts.get("kind", "unknown") for finding in found if finding.id != "domain.dkim.test"} == {"ed25519"}:
         yield tell("domain.dkim.ed25519")
@@ -193,8 +191,8 @@ def signatures(resolver: Resolver, sample: Sample) -> Iterator[Finding]:
     if re.search(rb"\s{100}", head) or re.search(rb"[ \t]{200}", body):
         yield tell("message.dkim.unknown", reason="blanks")
         return
-    for index, tags in enumerate(sample.signatures[:5]):
-        yield from attempt("message.dkim", _signature(resolver, sample, index, tags))
+    looks = (_signature(resolver, sample, index, tags) for index, tags in enumerate(sample.signatures[:5]))
+    yield from attempt("message.dkim", *looks)
 
 
 def _signature(resolver: Resolver, sample: Sample, index: int, tags: dict[str, str]) -> Iterator[Finding]:
