@@ -36,16 +36,23 @@ class Evaluation(pyspf.query):  # type: ignore[misc]
 
     ``result`` is in the words of RFC 7208 section 2.6. ``broken`` is the domain whose record is wrong, and that
     record; ``tree`` are the records that were led to, each with the look-ups that it took.
+
+    :param record: a record to try in place of the one in DNS.
+    :param strict: stop at the first permanent error, as mail servers do; else go on, to see all that is there.
+    :param question: ``i``, ``s`` and ``h``: the sender's address, MAIL FROM or its domain, and the name in HELO.
+    :raises Unsure: when DNS does not answer, or pyspf cannot read what it says.
     """
 
-    result = ""
-    reason = ""
-    broken: tuple[str, str] | None = None
-
-    def __init__(self, resolver: Resolver, strict: bool, **question: str) -> None:
+    def __init__(self, resolver: Resolver, record: str = "", strict: bool = True, **question: str) -> None:
         super().__init__(strict=strict, **question)
         self._resolver = resolver
         self.tree: list[str] = []
+        self.broken: tuple[str, str] | None = None
+        try:
+            self.result = str(self.check(spf=record)[0])
+        except (ValueError, LookupError, AttributeError, AssertionError, RecursionError) as error:
+            raise Unsure(f"the record cannot be evaluated ({type(error).__name__})") from None
+        self.reason = str(self.perm_error or "")
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
         read = READERS.get(qtype, lambda record: record.to_text().removesuffix("."))
@@ -76,30 +83,11 @@ class Evaluation(pyspf.query):  # type: ignore[misc]
             self.tree.insert(place, f"{'  ' * recursion}[{spent}] {domain}: {spf or '(no SPF record)'}")
 
 
-def ask(
-    resolver: Resolver, sender: str, mail_from: str, helo: str = "", strict: bool = True, record: str | None = None
-) -> Evaluation:
-    """What SPF says of a sender.
-
-    :param mail_from: an address, or a domain alone.
-    :param strict: stop at the first permanent error, as mail servers do; else go on, to see all that is there.
-    :param record: a record to try in place of the one in DNS.
-    :raises Unsure: when DNS does not answer, or pyspf cannot read what it says.
-    """
-    verdict = Evaluation(resolver, strict, i=sender, s=mail_from, h=helo or mail_from.rpartition("@")[2])
-    try:
-        verdict.result = verdict.check(spf=record)[0]
-    except (ValueError, LookupError, AttributeError, AssertionError, RecursionError) as error:
-        raise Unsure(f"the record cannot be evaluated ({type(error).__name__})") from None
-    verdict.reason = str(verdict.perm_error or "")
-    return verdict
-
-
-def _whole(resolver: Resolver, domain: str, record: str | None = None) -> Evaluation:
+def _whole(resolver: Resolver, domain: str, record: str = "") -> Evaluation:
     """What a record says to the sender whom no term names, all of it read in spite of errors."""
-    verdict = ask(resolver, NOBODY, domain, record=record)
+    verdict = Evaluation(resolver, record, i=NOBODY, s=domain, h=domain)
     with suppress(Unsure):
-        all_of_it = ask(resolver, NOBODY, domain, record=record, strict=False)
+        all_of_it = Evaluation(resolver, record, strict=False, i=NOBODY, s=domain, h=domain)
         verdict.tree, verdict.lookups = all_of_it.tree, all_of_it.lookups
     return verdict
 
@@ -127,7 +115,7 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
         known = senders if explicit else []
         yield _several(resolver, domain, records) if records else _none(resolver, domain, texts, known)
         return
-    verdicts = {sender: ask(resolver, sender, domain) for sender in senders}
+    verdicts = {sender: Evaluation(resolver, i=sender, s=domain, h=domain) for sender in senders}
     nobody = _whole(resolver, domain)
     yield from _record(resolver, domain, records[0], nobody, verdicts, explicit)
     for sender, verdict in verdicts.items():
