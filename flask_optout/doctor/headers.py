@@ -9,8 +9,11 @@ from .case import Sample
 from .finding import Finding, tell
 from .providers import KNOWN, by_host, place_of
 
+#: Tells something of a URL.
+Tells = Callable[[str], bool]
 
-def headers(sample: Sample, ours: Callable[[str], bool], made_here: Callable[[str], bool]) -> Iterator[Finding]:
+
+def headers(sample: Sample, ours: Tells, made_here: Tells) -> Iterator[Finding]:
     """What is wrong with a sample's headers.
 
     :param ours: tells whether a URL is a candidate's link of this app, by its form.
@@ -34,11 +37,8 @@ def headers(sample: Sample, ours: Callable[[str], bool], made_here: Callable[[st
     yield from _signatures(sample)
 
 
-def _list_unsubscribe(
-    sample: Sample, ours: Callable[[str], bool], made_here: Callable[[str], bool]
-) -> Iterator[Finding]:
-    found = sample.all("List-Unsubscribe")
-    value = found[0] if found else ""
+def _list_unsubscribe(sample: Sample, ours: Tells, made_here: Tells) -> Iterator[Finding]:
+    found, value = sample.all("List-Unsubscribe"), sample.first("List-Unsubscribe")
     uris = re.findall(r"<([^<>]*)>", value)
     web = [uri for uri in uris if uri.strip().lower().startswith("https:")]
     wrong = {

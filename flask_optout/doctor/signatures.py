@@ -27,12 +27,27 @@ from .resolver import Resolver, flawed, paste_of
 GOOD, OPEN = KNOWN["results"]["good"], KNOWN["results"]["open"]
 
 
-class Assessment(NamedTuple):
-    """What one server found: the result of each method, and the domains whose signature held when it arrived."""
+class Assessment:
+    """What the server that wrote the first of some headers found, and others of the same owner.
 
-    server: str
-    results: dict[str, str]
-    held: set[str]
+    ``results`` has the result of each method, ``held`` the domains whose signature held when it arrived.
+    """
+
+    def __init__(self, values: list[str]) -> None:
+        self.server = server_of(values[0]) if values else ""
+        self.results: dict[str, str] = {}
+        self.held: set[str] = set()
+        # More or longer ones are written only to keep a reader busy.
+        for value in (value for value in values[:10] if len(value) < 10_000):
+            if owner_of(value) != owner_of(values[0]):
+                break
+            for result in _results(value):
+                method, said = str(result.method).lower(), str(result.result).lower()
+                if said in GOOD or method not in self.results:  # of several signatures one that holds is enough
+                    self.results[method] = said
+                if method == "dkim" and said == "pass":
+                    signers = (str(p.value) for p in result.properties if p.type == "header" and p.name in ("d", "i"))
+                    self.held |= {signer.rpartition("@")[2].lower() for signer in signers}
 
 
 def _results(value: str) -> list[authres.AuthenticationResult]:
@@ -44,28 +59,10 @@ def _results(value: str) -> list[authres.AuthenticationResult]:
     return found
 
 
-def _assessment(values: list[str]) -> Assessment:
-    """The assessment by the server that wrote the first of some headers, and by others of the same owner."""
-    results: dict[str, str] = {}
-    held: set[str] = set()
-    # More or longer ones are written only to keep a reader busy.
-    for value in (value for value in values[:10] if len(value) < 10_000):
-        if owner_of(value) != owner_of(values[0]):
-            break
-        for result in _results(value):
-            method, said = str(result.method).lower(), str(result.result).lower()
-            if said in GOOD or method not in results:  # of several signatures one that holds is enough
-                results[method] = said
-            if method == "dkim" and said == "pass":
-                signers = (str(p.value) for p in result.properties if p.type == "header" and p.name in ("d", "i"))
-                held |= {signer.rpartition("@")[2].lower() for signer in signers}
-    return Assessment(server_of(values[0]) if values else "", results, held)
-
-
 def assessments(sample: Sample) -> tuple[Assessment, Assessment]:
     """What the receiver says, and what the first server said of a sample that was forwarded since."""
     first = sample.sealed[:1] if sample.forwarded else []
-    return _assessment(sample.judged), _assessment(first)
+    return Assessment(sample.judged), Assessment(first)
 
 
 def receiver(sample: Sample) -> Iterator[Finding]:
