@@ -115,6 +115,10 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
         known = senders if explicit else []
         yield _several(resolver, domain, records) if records else _none(resolver, domain, texts, known)
         return
+    for text in texts:
+        if (found := flawed(text, "spf1", is_spf)) is not None:
+            paste = _several(resolver, domain, [*records, found[1]]).paste if found[1] else ""
+            yield tell("domain.spf.unread", (text,), paste, domain=domain, reason=found[0])
     verdicts = {sender: Evaluation(resolver, i=sender, s=domain, h=domain) for sender in senders}
     nobody = _whole(resolver, domain)
     yield from _record(resolver, domain, records[0], nobody, verdicts, explicit)
