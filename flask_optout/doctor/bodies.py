@@ -93,7 +93,7 @@ class _Style:
 
 
 def visible_links(html: str) -> list[str]:
-    """The ``href`` of each link that has a text or a picture to see."""
+    """The ``href`` of each link that has a text or a picture to see, and each URL that mail programs make a link."""
     # libxml2 ends a link where a table begins, and a browser does not: a span goes on in both.
     html = re.sub(r"(?i)<a(?=[\s>])", "<span data-link", re.sub("(?i)</a(?=[\\s>])", "</span", html))
     octets = html.replace("\0", "").encode("utf-8", "replace")
@@ -113,11 +113,12 @@ def visible_links(html: str) -> list[str]:
         above = styles.get(element.getparent(), _Style())
         style = styles[element] = _styled(element, above, _declared(element, matcher.match(wrapped)))
         pictured = element.get("src") or element.get("alt") or element.tag == "area"
-        image = element.tag in ("img", "area") and style.shown and style.visible and pictured
-        if image or style.shows(element.text):
+        if element.tag in ("img", "area") and style.shown and style.visible and pictured:
             found[style.link] = None
-        if above.shows(element.tail):  # what stands behind an element's end belongs to its parent
-            found[above.link] = None
+        # What stands behind an element's end belongs to its parent.
+        for looks, text in ((style, element.text), (above, element.tail)):
+            if looks.shows(text):
+                found |= dict.fromkeys([looks.link] if looks.link else URL.findall(text))
     return [link for link in found if link]
 
 

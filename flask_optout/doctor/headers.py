@@ -52,7 +52,8 @@ def _list_unsubscribe(sample: Sample, ours: Tells, made_here: Tells) -> Iterator
     if what is not None:
         yield tell("message.list-unsubscribe.wrong", what=what, count=len(found), web=len(web))
         return
-    end = ".other" if not ours(web[0]) else "" if made_here(web[0]) else ".other-key"
+    end = "" if made_here(web[0]) else ".other-key"
+    end = ".other" if not ours(web[0]) else end if "/one-click/" in web[0].lower() else ".landing"
     place = place_of(web[0])
     host = place.hostname or "no host"
     provider = by_host(host, place.path)

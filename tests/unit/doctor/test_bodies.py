@@ -153,6 +153,9 @@ def test_the_link_of_the_header_does_not_stand_in_the_body() -> None:
         f'<p><a href="{LINK}"><b>Not</b> Interested?</a></p>',
         f'<a href="{LINK}"><img src="x.png" alt="Not Interested?"></a>',
         f'<br><div style="color:red">{A}',
+        # Mail programs make a link of a URL.
+        f"<p>Not interested? {LINK}</p>",
+        f"<br>{LINK}",
         f"<div hidden><br></div>{A}",
         # Sizes that only begin with a nought, or are set again further in.
         f'<p style="font-size:0.9em">{A}</p>',
@@ -218,6 +221,7 @@ def test_a_link_that_people_see_is_seen(body: str) -> None:
         f'<a href="{LINK}" style="display:none">Not Interested?</a>',
         f'<div style="Display : None"><p>{A}</p></div>',
         f"<p hidden>{A}</p>",
+        f"<p hidden>{LINK}</p>",
         f"<!-- {A} -->",
         f'<div style="font-size:0">{A}</div>',
         f'<div style="font-size:1px">{A}</div>',
