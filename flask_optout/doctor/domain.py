@@ -21,8 +21,8 @@ MOST_ADDRESSES = 4
 #: Blocks for documentation count as public addresses, so that tests can use them.
 DOCUMENTED = [ip_network(block) for block in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
 #: Answers of block lists that refuse the query (such as that of a public resolver), and that a list does not take
-#: names of this kind; https://www.spamhaus.org/faqs/dnsbl-usage/.
-REFUSED = ip_network("127.255.255.0/24")
+#: names of this kind; https://www.spamhaus.org/faqs/dnsbl-usage/, https://uribl.com/refused.shtml.
+REFUSED = [ip_network("127.255.255.0/24"), ip_network("127.0.0.1/32")]
 NOT_MINE = "127.0.1.255"
 #: The records that say how mail is encrypted: where they stand, how they begin, and what reads them.
 ENCRYPTION: dict[str, tuple[str, str, Callable[[str], object]]] = {
@@ -130,7 +130,7 @@ def block_list(resolver: Resolver, zone: str, subjects: dict[str, str]) -> Itera
     listed = []
     for name, subject in subjects.items():
         answers = [ip_address(found.address) for found in resolver.records(f"{name}.{zone}", "A")]
-        if any(answer in REFUSED for answer in answers):
+        if any(answer in block for answer in answers for block in REFUSED):
             raise Unsure(f"{zone} does not answer this nameserver: ask through one of your own")
         if any(answer.is_loopback and str(answer) != NOT_MINE for answer in answers):
             listed.append(subject)
