@@ -131,9 +131,8 @@ def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
     order = ("p",) if policy.name == domain else ("sp", "p") if exists else ("np", "sp", "p")
     asked = "none" if bad else next((tags[tag] for tag in order if tag in tags), "none")
     facts = {"at": f"_dmarc.{policy.name}", "record": policy.record, "domain": domain, "policy": asked}
-    effect = "none" if any(policy.reports.values()) else "lost"
     end, wrong = ("policy", bad) if bad else ("twice", policy.twice) if policy.twice else ("record", [])
-    yield tell(f"domain.dmarc.{end}", **facts, tags=wrong, effect=effect)
+    yield tell(f"domain.dmarc.{end}", **facts, tags=wrong, effect="none" if any(policy.reports.values()) else "lost")
     missing = "p" not in tags | dropped
     # Ends of ids, each with what is wrong, and what to paste.
     checks: list[tuple[str, list[str] | bool, str]] = [

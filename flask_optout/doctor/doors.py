@@ -99,10 +99,9 @@ def _challenger(answer: Reply, method: str) -> str | None:
     if offered(answer.text):  # a page of ours may carry a firewall's script or header all the same
         return None
     known, refused = KNOWN["challenge"], answer.status in KNOWN["challenge"]["statuses"]
+    text = answer.text if refused or method == "GET" else ""
     marks = [whose for header, whose in known["headers"].items() if refused and answer.first(header)]
-    if refused or method == "GET":
-        marks += [whose for words, whose in known["words"].items() if words in answer.text]
-    return marks[0] if marks else None
+    return next(iter([*marks, *(whose for words, whose in known["words"].items() if words in text)]), None)
 
 
 def _scripts(answer: Reply, landing: str) -> Iterator[Finding]:

@@ -97,10 +97,14 @@ def is_spf(record: str) -> bool:
     return f"{record} ".lower().startswith("v=spf1 ")
 
 
-def _terms(record: str) -> list[str]:
-    """The terms of a record but for all; what it redirects to is included, as nothing may stand behind all."""
-    terms = (re.sub("(?i)^redirect=", "include:", word) for word in record.split()[1:])
-    return [term for term in dict.fromkeys(terms) if term.lower().lstrip("+?~-") != "all"]
+def _merged(records: list[str]) -> str:
+    """One record with the terms of some; what they redirect to is included, as nothing may stand behind all.
+
+    It ends in ~all, as -all would refuse what one of the records let pass.
+    """
+    words = (re.sub("(?i)^redirect=", "include:", word) for record in records for word in record.split()[1:])
+    terms = [term for term in dict.fromkeys(words) if term.lower().lstrip("+?~-") != "all"]
+    return " ".join(["v=spf1", *terms, "~all"])
 
 
 def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> Iterator[Finding]:
@@ -111,14 +115,19 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
     """
     texts = resolver.texts(domain)
     records = sorted(filter(is_spf, texts))
-    if len(records) != 1:
-        known = senders if explicit else []
-        yield _several(resolver, domain, records) if records else _none(resolver, domain, texts, known)
+    if len(records) > 1:
+        yield _several(resolver, domain, records)
         return
-    for text in texts:
-        if (found := flawed(text, "spf1", is_spf)) is not None:
-            paste = _several(resolver, domain, [*records, found[1]]).paste if found[1] else ""
-            yield tell("domain.spf.unread", (text,), paste, domain=domain, reason=found[0])
+    loose = [(text, *found) for text in texts if (found := flawed(text, "spf1", is_spf)) is not None]
+    for text, flaws, mended in loose:
+        wanted = _merged([*records, mended]) if records else mended
+        paste = _tried(resolver, domain, wanted)[0] if mended else ""
+        yield tell(f"domain.spf.{'unread' if records else 'flawed'}", (text,), paste, domain=domain, reason=flaws)
+    if not records:
+        if not loose:
+            needed = f"v=spf1 {_as_terms(senders)} ~all" if senders and explicit else ""
+            yield tell("domain.spf.none", (), paste_of(domain, needed, is_spf), domain=domain)
+        return
     verdicts = {sender: Evaluation(resolver, i=sender, s=domain, h=domain) for sender in senders}
     nobody = _whole(resolver, domain)
     yield from _record(resolver, domain, records[0], nobody, verdicts, explicit)
@@ -152,7 +161,7 @@ def _record(
     else:
         yield tell("domain.spf.record", tree, **facts)
         if nobody.result not in REFUSED:
-            paste = _tried(resolver, domain, " ".join(["v=spf1", *_terms(record), "~all"]))[0]
+            paste = _tried(resolver, domain, _merged([record]))[0]
             yield tell("domain.spf.open" if nobody.result == "pass" else "domain.spf.all", (), paste, **facts)
     words = [word.lower().lstrip("+?~-") for word in record.split()[1:]]
     if any(word.split(":")[0] == "ptr" for word in words):
@@ -175,19 +184,8 @@ def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, Evaluatio
     return paste_of(domain, record, is_spf) if verdict.result in REFUSED else "", verdict
 
 
-def _none(resolver: Resolver, domain: str, texts: list[str], senders: list[str]) -> Finding:
-    for text in texts:
-        if (found := flawed(text, "spf1", is_spf)) is not None:
-            paste = _tried(resolver, domain, found[1])[0]
-            return tell("domain.spf.flawed", (text,), paste, domain=domain, reason=found[0])
-    paste = paste_of(domain, f"v=spf1 {_as_terms(senders)} ~all", is_spf) if senders else ""
-    return tell("domain.spf.none", (), paste, domain=domain)
-
-
 def _several(resolver: Resolver, domain: str, records: list[str]) -> Finding:
-    terms = dict.fromkeys(term for record in records for term in _terms(record))
-    # -all would refuse what one of the records let pass.
-    paste, verdict = _tried(resolver, domain, " ".join(["v=spf1", *terms, "~all"]))
+    paste, verdict = _tried(resolver, domain, _merged(records))
     lookups = 0 if verdict is None else verdict.lookups
     how = "merged" if paste else "lookups" if lookups > pyspf.MAX_LOOKUP else "choose"
     details = verdict.tree if verdict is not None and how == "lookups" else records
