@@ -116,13 +116,12 @@ def _unread(resolver: Resolver, domain: str) -> Iterator[Finding]:
     for name, texts, marked in _walk(resolver, domain):
         if len(marked) == 1:
             break
-        loose = [found for text in texts if (found := flawed(text, "DMARC1", is_whole)) is not None]
         if marked:
             yield tell("domain.dmarc.several", tuple(marked), domain=name)
-        elif loose:
-            flaws, record = loose[0]
-            record = paste_of(f"_dmarc.{name}", record, is_whole)
-            yield tell("domain.dmarc.flawed", tuple(texts), record, domain=name, reason=flaws)
+        for text in texts:
+            if not marked and (found := flawed(text, "DMARC1", is_whole)) is not None:
+                paste = paste_of(f"_dmarc.{name}", found[1], is_whole)
+                yield tell("domain.dmarc.flawed", (text,), paste, domain=name, reason=found[0])
 
 
 def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
