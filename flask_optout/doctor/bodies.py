@@ -184,7 +184,8 @@ def _styled(element: Any, above: _Style, declared: dict[str, list[Any]]) -> _Sty
     least = HTML["least"] | (HTML["least-box"] if cut else {})
     gone = any(length(name, HTML["width"], HTML["width"]) < limit for name, limit in least.items())
     gone = gone or any(re.match(value, words[name]) for name, value in HTML["hiding"].items())
-    visible = words["visibility"] not in ("hidden", "collapse") if "visibility" in tokens else above.visible
+    kept = words["visibility"]
+    visible = above.visible if kept in ("", "inherit") else kept not in ("hidden", "collapse")
     font = "font-size" if "font-size" in tokens else "font"
     # A word, or what is calculated, is a size that can be read, whatever stands above it.
     unsaid = above.size if words[font] in ("", "inherit", "smaller", "larger") else HTML["size"]

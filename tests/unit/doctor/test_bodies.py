@@ -202,6 +202,7 @@ def test_the_link_of_the_header_does_not_stand_in_the_body() -> None:
         f'<table background="https://x.example/x.png"><tr><td><a style="color:#fff" href="{LINK}">No</a></table>',
         f'<div style="background-image:url(x.png)"><a style="color:#fff" href="{LINK}">Not Interested?</a></div>',
         f'<div style="background-image:linear-gradient(#000,#333)"><a style="color:#fff" href="{LINK}">No</a></div>',
+        f'<body bgcolor="#000000" text="#ffffff"><p>Hello <a style="color:inherit" href="{LINK}">No</a>',
         f'<td bgcolor="000000"><a style="color:#fff" href="{LINK}">Not Interested?</a></td>',
         f'<div style="background:rgb(20 20 20 / 90%)"><a style="color:hsl(0 0% 100%)" href="{LINK}">No</a></div>',
         # A picture without its file, and one that is cut into links.
@@ -228,6 +229,7 @@ def test_a_link_that_people_see_is_seen(body: str) -> None:
         f'<div style="font:0/0 a">{A}</div>',
         f'<div style="font-size:20px"><span style="font-size:1%">{A}</span></div>',
         f'<div style="visibility:hidden">{A}</div>',
+        f'<div style="visibility:hidden"><a href="{LINK}" style="visibility:inherit">Not Interested?</a></div>',
         f'<div style="opacity:0">{A}</div>',
         f'<div style="max-height:0;overflow:hidden">{A}</div>',
         f'<div style="position:absolute;left:-9999px">{A}</div>',
