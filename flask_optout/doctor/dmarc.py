@@ -112,16 +112,17 @@ def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
 
 
 def _unread(resolver: Resolver, domain: str) -> Iterator[Finding]:
-    """The records at a domain and above it that are not read, up to the first that is."""
+    """The records at a domain and above it that are not read, up to where one is."""
     for name, texts, marked in _walk(resolver, domain):
+        for text in texts:
+            if text not in marked and (found := flawed(text, "DMARC1", is_whole)) is not None:
+                paste = paste_of(f"_dmarc.{name}", found[1], is_whole) if not marked else ""
+                end = "unread" if marked else "flawed"
+                yield tell(f"domain.dmarc.{end}", (text,), paste, domain=name, reason=found[0])
+        if len(marked) > 1:
+            yield tell("domain.dmarc.several", tuple(marked), domain=name)
         if len(marked) == 1:
             break
-        if marked:
-            yield tell("domain.dmarc.several", tuple(marked), domain=name)
-        for text in texts:
-            if not marked and (found := flawed(text, "DMARC1", is_whole)) is not None:
-                paste = paste_of(f"_dmarc.{name}", found[1], is_whole)
-                yield tell("domain.dmarc.flawed", (text,), paste, domain=name, reason=found[0])
 
 
 def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
