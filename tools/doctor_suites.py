@@ -107,8 +107,9 @@ def looked_at(server: Nameserver, test: Mapping[str, Any], zone: Mapping[str, An
         bare = Evaluation(resolver, i=sender, s=domain, h=domain).result
     except Unsure:
         whole = bare = "temperror"
-    found = attempt("domain.spf", spf(resolver, domain, [sender], True))
-    return verdict_of(list(found)) if whole == bare else None
+    found = list(attempt("domain.spf", spf(resolver, domain, [sender], True)))
+    depends = whole != bare or any(finding.facts.get("reason") == "macro" for finding in found)
+    return None if depends else verdict_of(found)
 
 
 def main(paths: list[Path]) -> int:
