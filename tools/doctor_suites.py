@@ -18,7 +18,7 @@ import yaml
 
 from flask_optout.doctor.finding import Finding, Unsure, attempt
 from flask_optout.doctor.resolver import Resolver
-from flask_optout.doctor.spf import ask, spf
+from flask_optout.doctor.spf import Evaluation, spf
 from tests.support.dns_server import SILENCE, Nameserver, Zone, dns_server
 
 #: The result by RFC 7208 section 2.6 that the end of a finding's id stands for.
@@ -102,12 +102,14 @@ def looked_at(server: Nameserver, test: Mapping[str, Any], zone: Mapping[str, An
     resolver = Resolver(time.monotonic() + 20, [server.address])
     sender = str(test["host"])
     try:
-        whole = ask(resolver, sender, f"{local or 'postmaster'}@{domain}", str(test.get("helo", ""))).result
-        bare = ask(resolver, sender, domain).result
+        helo = str(test.get("helo", "")) or domain
+        whole = Evaluation(resolver, i=sender, s=f"{local or 'postmaster'}@{domain}", h=helo).result
+        bare = Evaluation(resolver, i=sender, s=domain, h=domain).result
     except Unsure:
         whole = bare = "temperror"
-    found = attempt("domain.spf", spf(resolver, domain, [sender], True))
-    return verdict_of(list(found)) if whole == bare else None
+    found = list(attempt("domain.spf", spf(resolver, domain, [sender], True)))
+    depends = whole != bare or any(finding.facts.get("reason") == "macro" for finding in found)
+    return None if depends else verdict_of(found)
 
 
 def main(paths: list[Path]) -> int:

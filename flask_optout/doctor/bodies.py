@@ -5,14 +5,14 @@ lxml parses html, tinycss2 and cssselect2 read its style sheets, so what counts 
 
 from __future__ import annotations
 
+import math
 import re
-import tomllib
 import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import cssselect2
@@ -23,14 +23,14 @@ import tinycss2.color4
 from cssselect2.parser import SelectorError
 
 from .case import Sample
-from .finding import Finding, tell
+from .finding import Finding, data, tell
 from .providers import by_host, place_of, unwrapped
 
 URL = re.compile(r"https?://[!-;=?-~]{1,2000}")
 #: Characters from which on the path of a provider's link was made by a program; elsewhere it has so long a word, too.
 LONG_PATH = 40
 MADE = re.compile(r"[A-Za-z0-9_=%~]{25}")
-HTML: dict[str, Any] = tomllib.loads(Path(__file__).with_name("html.toml").read_text("utf-8"))
+HTML = data("html.toml")
 
 
 def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
@@ -40,7 +40,6 @@ def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
     """
     if not (sample.bodies["text"] or sample.bodies["html"]):
         yield tell("message.body")
-    header = re.findall(r"<(https:[^<>\s]*)>", sample.first("List-Unsubscribe"))
     shown: list[str] = []
     for kind, parts in sample.bodies.items():
         read = URL.findall if kind == "text" else visible_links
@@ -59,7 +58,7 @@ def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
     size = max((len(part.encode()) for part in sample.bodies["html"]), default=0)
     if size > 102_000:  # behind them Gmail shows a link to the rest
         yield tell("message.clipped", size=size // 1_000)
-    if set(shown) & set(header):
+    if any(f"<{link}>" in sample.first("List-Unsubscribe") for link in shown):
         yield tell("message.link.same")
 
 
@@ -87,20 +86,21 @@ class _Style:
 
     def shows(self, text: str | None) -> bool:
         """Whether there is something in a text that can be seen."""
-        if not (self.shown and self.visible and self.size >= 4.0):
-            return False
-        pairs = zip(self.colour, self.background or (9.0, 9.0, 9.0), strict=True)
-        differs = any(abs(one - other) > 0.05 for one, other in pairs)
-        return differs and any(unicodedata.category(c)[0] in "LNPS" and c not in HTML["blanks"] for c in text or "")
+        seen = self.shown and self.visible and self.size >= 4.0
+        differs = self.background is None or math.dist(self.colour, self.background) > 0.086
+        letters = (c for c in text or "" if unicodedata.category(c)[0] in "LNPS" and c not in HTML["blanks"])
+        return seen and differs and any(letters)
 
 
 def visible_links(html: str) -> list[str]:
-    """The ``href`` of each link that has a text or a picture to see."""
+    """The ``href`` of each link that has a text or a picture to see, and each URL that mail programs make a link."""
     # libxml2 ends a link where a table begins, and a browser does not: a span goes on in both.
     html = re.sub(r"(?i)<a(?=[\s>])", "<span data-link", re.sub("(?i)</a(?=[\\s>])", "</span", html))
     octets = html.replace("\0", "").encode("utf-8", "replace")
+    # Without its comments, such as those for Outlook, the text behind them belongs to the element around them.
+    parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
-        root = lxml.html.document_fromstring(octets, parser=lxml.html.HTMLParser(encoding="utf-8"))
+        root = lxml.html.document_fromstring(octets, parser=parser)
     except (lxml.etree.LxmlError, ValueError):
         return []
     for link in root.xpath("//span[@data-link]"):
@@ -110,16 +110,15 @@ def visible_links(html: str) -> list[str]:
     found: dict[str | None, None] = {}
     for wrapped in islice(cssselect2.ElementWrapper.from_html_root(root).iter_subtree(), 20_000):
         element = wrapped.etree_element
-        if not isinstance(element.tag, str):
-            continue
         above = styles.get(element.getparent(), _Style())
         style = styles[element] = _styled(element, above, _declared(element, matcher.match(wrapped)))
         pictured = element.get("src") or element.get("alt") or element.tag == "area"
-        image = element.tag in ("img", "area") and style.shown and style.visible and pictured
-        if image or style.shows(element.text):
+        if element.tag in ("img", "area") and style.shown and style.visible and pictured:
             found[style.link] = None
-        if above.shows(element.tail):  # what stands behind an element's end belongs to its parent
-            found[above.link] = None
+        # What stands behind an element's end belongs to its parent.
+        for looks, text in ((style, element.text), (above, element.tail)):
+            if looks.shows(text):
+                found |= dict.fromkeys([looks.link] if looks.link else URL.findall(text))
     return [link for link in found if link]
 
 
@@ -154,14 +153,11 @@ def _declarations(block: Any) -> list[Any]:
 
 def _declared(element: Any, matches: list[Any]) -> dict[str, list[Any]]:
     """What counts for an element: its attributes, its rules, its own style, and then whatever is important."""
-    said = [line for match in matches for line in match[-1]] + _declarations(element.get("style") or "")
-    declared: dict[str, list[Any]] = {}
-    for attribute, name in HTML["attributes"].items():
-        value = re.sub("^(?=[0-9a-fA-F]{6}$)", "#", element.get(attribute, ""))
-        declared[name] = tinycss2.parse_component_value_list(value)
-    for important in (False, True):
-        declared |= {line.lower_name: line.value for line in said if line.important == important}
-    return declared
+    attributes = ((name, element.get(attribute)) for attribute, name in HTML["attributes"].items())
+    html = "; ".join(f"{name}: {re.sub('^(?=[0-9a-fA-F]{6}$)', '#', value)}" for name, value in attributes if value)
+    rules = [line for match in matches for line in match[-1]]
+    lines = [*_declarations(html), *rules, *_declarations(element.get("style") or "")]
+    return {line.lower_name: line.value for line in sorted(lines, key=lambda line: bool(line.important))}
 
 
 def _colour(token: Any) -> tuple[float, ...] | None:
@@ -172,38 +168,36 @@ def _colour(token: Any) -> tuple[float, ...] | None:
 
 
 def _styled(element: Any, above: _Style, declared: dict[str, list[Any]]) -> _Style:
-    if not any(declared.values()):
+    if not declared:
         return above
-
-    def word(name: str) -> str:
-        tokens = (token for token in declared.get(name, []) if token.type != "comment")
-        return str(tinycss2.serialize(tokens)).strip().lower()
+    tokens = {name: [token for token in value if token.type != "comment"] for name, value in declared.items()}
+    words = defaultdict(str, {name: tinycss2.serialize(value).strip().lower() for name, value in tokens.items()})
 
     def length(name: str, whole: float, unsaid: float) -> float:
         """The first length that is said, in CSS pixels."""
         units = {**HTML["units"], **dict.fromkeys(("em", "ex", "ch"), above.size), "percentage": whole / 100}
-        lengths = (token for token in declared.get(name, []) if token.type in ("dimension", "percentage", "number"))
+        lengths = (token for token in tokens.get(name, ()) if token.type in ("dimension", "percentage", "number"))
         values = (token.value * units.get(getattr(token, "lower_unit", token.type), 1.0) for token in lengths)
         return next(values, unsaid)
 
-    cut = element.tag == "img" or any(word(name)[:6] in ("hidden", "clip") for name in ("overflow", "overflow-y"))
+    cut = element.tag == "img" or any(words[name][:6] in ("hidden", "clip") for name in ("overflow", "overflow-y"))
     least = HTML["least"] | (HTML["least-box"] if cut else {})
     gone = any(length(name, HTML["width"], HTML["width"]) < limit for name, limit in least.items())
-    gone = gone or any(re.match(value, word(name)) for name, value in HTML["hiding"].items())
-    visible = word("visibility") not in ("hidden", "collapse") if "visibility" in declared else above.visible
-    font = "font-size" if "font-size" in declared else "font"
+    gone = gone or any(re.match(value, words[name]) for name, value in HTML["hiding"].items())
+    kept = words["visibility"]
+    visible = above.visible if kept in ("", "inherit") else kept not in ("hidden", "collapse")
+    font = "font-size" if "font-size" in tokens else "font"
     # A word, or what is calculated, is a size that can be read, whatever stands above it.
-    unsaid = above.size if word(font) in ("", "inherit", "smaller", "larger") else HTML["size"]
+    unsaid = above.size if words[font] in ("", "inherit", "smaller", "larger") else HTML["size"]
     size = length(font, above.size, unsaid)
     link = element.get("href").strip() if element.tag in ("a", "area") and element.get("href") else above.link
     background, colour = above.background, above.colour
-    for name in ("background", "background-color", "background-image"):
-        for token in declared.get(name, ()):
-            filled = _colour(token)
-            if filled and filled[3] > 0.1:
-                background = filled[:3]
-            elif not filled and token.type in ("url", "function"):
-                background = None
-    for filled in filter(None, map(_colour, declared["color"])):
+    for token in (token for name in HTML["backgrounds"] for token in tokens.get(name, ())):
+        filled = _colour(token)
+        if filled and filled[3] > 0.1:
+            background = filled[:3]
+        elif not filled and token.type in ("url", "function"):
+            background = None
+    for filled in filter(None, map(_colour, tokens.get("color", ()))):
         colour = filled[:3] if filled[3] > 0.1 or background is None else background
     return _Style(above.shown and not gone, visible, size, colour, background, link)

@@ -16,18 +16,13 @@ from itertools import islice
 from typing import Any
 
 from ..addresses import parse
+from .providers import KNOWN
 
 #: What is longer is no invitation, and is not read.
 LONGEST_MESSAGE = 25_000_000
 MOST_LINES = 1_000_000
 #: What some programs save in front of a message: a mark of the encoding, blank lines, its length (Apple Mail).
 IN_FRONT = re.compile(rb"\A(?:\xef\xbb\xbf|\s|\d{1,12}[ \t\r]*\n)+")
-#: What a server says of mail that its own customer sends: no result, or at Microsoft and Zoho no address.
-SENT_THERE = re.compile(
-    r"(?!.*\b(spf|dkim|dmarc)=)|[^;]*;\s*mx\.(microsoft|zohomail)\.\w+\b(?!.*(sender ip is|designate))", re.IGNORECASE
-)
-#: Headers of forwarders and mailing lists, and what they then say.
-PASSED_ON = {"X-Forwarded-For": "", "Resent-From": "", "X-BeenThere": "", "Return-Path": "<?SRS[01]="}
 #: The parts that people read, and their types.
 KINDS = {"text": "text/plain", "html": "text/html", "amp": "text/x-amp-html"}
 
@@ -36,7 +31,8 @@ KINDS = {"text": "text/plain", "html": "text/html", "amp": "text/x-amp-html"}
 class Sample:
     """One message: its bytes, its headers unfolded, in their order, by lower-case name, and its parts by kind.
 
-    ``unreadable`` says why it is no message, or none that an invitation could be.
+    ``unreadable`` is a word of the finding ``message.unreadable``: why it is no message, or none that an invitation
+    could be.
     """
 
     raw: bytes = b""
@@ -47,12 +43,10 @@ class Sample:
     @classmethod
     def read(cls, raw: bytes) -> Sample:
         if len(raw) > LONGEST_MESSAGE or raw.count(b"\n") > MOST_LINES:
-            return cls(
-                unreadable=f"it is longer than {LONGEST_MESSAGE // 1_000_000} MB, or than {MOST_LINES:,} lines"
-            )
+            return cls(unreadable="long")
         raw = re.sub(rb"\r{0,2}\n", b"\r\n", IN_FRONT.sub(b"", raw[:1_000]) + raw[1_000:])
         if raw.find(b"\r\n\r\n", 0, 100_000) < 0:
-            return cls(unreadable="it has no end of headers where a message has one")
+            return cls(unreadable="headers")
         headers: dict[str, list[str]] = {}
         try:
             message = email.message_from_bytes(raw)
@@ -60,9 +54,9 @@ class Sample:
                 unfolded = " ".join(line.strip() for line in str(value).splitlines())
                 headers.setdefault(name.lower(), []).append(unfolded.strip())
             bodies = {kind: list(_bodies(message, type)) for kind, type in KINDS.items()}
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            return cls(unreadable=f"its parts cannot be told apart ({type(error).__name__})")
-        return cls(raw, headers, bodies) if "from" in headers else cls(unreadable="it has no From header")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return cls(unreadable="parts")
+        return cls(raw, headers, bodies) if "from" in headers else cls(unreadable="sender")
 
     def all(self, name: str) -> list[str]:
         return self.headers.get(name.lower(), [])
@@ -93,13 +87,13 @@ class Sample:
     @property
     def sealed(self) -> list[str]:
         """What the servers said which passed it on, the first one first (RFC 8617)."""
-        values = [value for value in self.all("ARC-Authentication-Results") if not SENT_THERE.match(value)]
-        return list(reversed(values))
+        values = self.all("ARC-Authentication-Results")[::-1]
+        return [value for value in values if not re.match(KNOWN["results"]["sent-there"], value)]
 
     @property
     def passed_on(self) -> bool:
         """Whether it went through a forwarder or a mailing list, or several servers sealed it."""
-        found = (re.match(word, self.first(name)) for name, word in PASSED_ON.items() if self.all(name))
+        found = (re.match(word, self.first(name)) for name, word in KNOWN["forwarders"].items() if self.all(name))
         return len(self.sealed) > 1 or any(found)
 
     @property
@@ -145,8 +139,7 @@ def tag_list(text: str) -> dict[str, str]:
 def _bodies(message: Message, type: str) -> Iterator[str]:
     for part in islice(message.walk(), 40):
         if part.get_content_type() == type and part.get_content_disposition() != "attachment":
-            payload = part.get_payload(decode=True)
-            assert isinstance(payload, bytes)
+            payload: Any = part.get_payload(decode=True)
             try:
                 yield payload.decode(part.get_content_charset("utf-8"), "replace")
             except (LookupError, ValueError):

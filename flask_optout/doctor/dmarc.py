@@ -8,7 +8,6 @@ section 4.10 goes on. A bad fo, psd or t costs it the record, where section 4.8 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import checkdmarc.dmarc as known
@@ -46,8 +45,8 @@ class Policy:
             good = tag not in VALUES or (set(parts) <= VALUES[tag] and len(set(parts)) == len(parts))
             (self.tags if good else self.dropped)[tag] = lower
         self.junk: list[str] = [part.strip() for part in record.split(";") if part.strip() and "=" not in part]
-        counts = Counter(re.findall(r"(?:^|;)\s*(\w+)\s*=", record.lower()))
-        self.twice: list[str] = sorted(tag for tag, count in counts.items() if count > 1)
+        names = [part.partition("=")[0].strip().lower() for part in record.split(";") if "=" in part]
+        self.twice: list[str] = sorted({name for name in names if names.count(name) > 1})
         uris = map(str.strip, self.tags.get("rua", "").split(","))
         self.reports: dict[str, re.Match[str] | None] = {uri: REPORT.fullmatch(uri) for uri in uris if uri}
 
@@ -113,17 +112,17 @@ def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
 
 
 def _unread(resolver: Resolver, domain: str) -> Iterator[Finding]:
-    """The records at a domain and above it that are not read, up to the first that is."""
+    """The records at a domain and above it that are not read, up to where one is."""
     for name, texts, marked in _walk(resolver, domain):
+        for text in texts:
+            if text not in marked and (found := flawed(text, "DMARC1", is_whole)) is not None:
+                paste = paste_of(f"_dmarc.{name}", found[1], is_whole) if not marked else ""
+                end = "unread" if marked else "flawed"
+                yield tell(f"domain.dmarc.{end}", (text,), paste, domain=name, reason=found[0])
+        if len(marked) > 1:
+            yield tell("domain.dmarc.several", tuple(marked), domain=name)
         if len(marked) == 1:
             break
-        loose = [found for text in texts if (found := flawed(text, "DMARC1", is_whole)) is not None]
-        if marked:
-            yield tell("domain.dmarc.several", tuple(marked), domain=name)
-        elif loose:
-            flaws, record = loose[0]
-            record = paste_of(f"_dmarc.{name}", record, is_whole)
-            yield tell("domain.dmarc.flawed", tuple(texts), record, domain=name, reason=flaws)
 
 
 def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
@@ -132,9 +131,8 @@ def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
     order = ("p",) if policy.name == domain else ("sp", "p") if exists else ("np", "sp", "p")
     asked = "none" if bad else next((tags[tag] for tag in order if tag in tags), "none")
     facts = {"at": f"_dmarc.{policy.name}", "record": policy.record, "domain": domain, "policy": asked}
-    effect = "none" if any(policy.reports.values()) else "lost"
     end, wrong = ("policy", bad) if bad else ("twice", policy.twice) if policy.twice else ("record", [])
-    yield tell(f"domain.dmarc.{end}", **facts, tags=wrong, effect=effect)
+    yield tell(f"domain.dmarc.{end}", **facts, tags=wrong, effect="none" if any(policy.reports.values()) else "lost")
     missing = "p" not in tags | dropped
     # Ends of ids, each with what is wrong, and what to paste.
     checks: list[tuple[str, list[str] | bool, str]] = [

@@ -21,8 +21,8 @@ MOST_ADDRESSES = 4
 #: Blocks for documentation count as public addresses, so that tests can use them.
 DOCUMENTED = [ip_network(block) for block in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
 #: Answers of block lists that refuse the query (such as that of a public resolver), and that a list does not take
-#: names of this kind; https://www.spamhaus.org/faqs/dnsbl-usage/.
-REFUSED = ip_network("127.255.255.0/24")
+#: names of this kind; https://www.spamhaus.org/faqs/dnsbl-usage/, https://uribl.com/refused.shtml.
+REFUSED = [ip_network("127.255.255.0/24"), ip_network("127.0.0.1/32")]
 NOT_MINE = "127.0.1.255"
 #: The records that say how mail is encrypted: where they stand, how they begin, and what reads them.
 ENCRYPTION: dict[str, tuple[str, str, Callable[[str], object]]] = {
@@ -53,20 +53,17 @@ def domain(case: Case, resolver: Resolver, link: str = "") -> Iterator[Finding]:
     yield from keys(resolver, case.selectors)
     yield from attempt("domain.dmarc", dmarc(resolver, author))
     yield from attempt("domain.alignment", alignment(resolver, author, case.bounce, case.signers))
-    for name in dict.fromkeys((author, bounce)):
-        yield from attempt("domain.mx", takes_mail("domain.mx", resolver, name))
-    for address in addresses:
-        yield from attempt("domain.ptr", ptr(resolver, address, explicit))
+    names = dict.fromkeys((author, bounce))
+    yield from attempt("domain.mx", *(takes_mail("domain.mx", resolver, name) for name in names))
+    yield from attempt("domain.ptr", *(ptr(resolver, address, explicit) for address in addresses))
     if case.helo is not None:
         yield from attempt("domain.helo", helo(resolver, case.helo, addresses))
     host = urlsplit(link).hostname or ""
     links = [host] if host.rpartition(".")[2].isalpha() else []  # a name, and no address
-    for name in links:
-        yield from attempt("domain.link", _link(resolver, name, author))
+    yield from attempt("domain.link", *(_link(resolver, name, author) for name in links))
     subjects = {ip_address(address).reverse_pointer.rsplit(".", 2)[0]: address for address in addresses if explicit}
-    subjects |= {name: name for name in (author, bounce, *links)}
-    for zone in case.block_lists:
-        yield from attempt("domain.block-list", block_list(resolver, zone, subjects))
+    subjects |= {name: name for name in (*names, *links)}
+    yield from attempt("domain.block-list", *(block_list(resolver, zone, subjects) for zone in case.block_lists))
     yield from encryption(resolver, author)
 
 
@@ -133,7 +130,7 @@ def block_list(resolver: Resolver, zone: str, subjects: dict[str, str]) -> Itera
     listed = []
     for name, subject in subjects.items():
         answers = [ip_address(found.address) for found in resolver.records(f"{name}.{zone}", "A")]
-        if any(answer in REFUSED for answer in answers):
+        if any(answer in block for answer in answers for block in REFUSED):
             raise Unsure(f"{zone} does not answer this nameserver: ask through one of your own")
         if any(answer.is_loopback and str(answer) != NOT_MINE for answer in answers):
             listed.append(subject)

@@ -15,7 +15,7 @@ from ..addresses import Address, parse
 from .finding import Finding, side_by_side, tell
 from .forms import CHROME, FORM, SIGNAL, buttons_in, offered, scripts_in
 from .http import PROGRAM, NoReply, Reply, knock, policies
-from .providers import CHALLENGES
+from .providers import KNOWN
 
 #: example.com is nobody's (RFC 2606 section 3).
 PROBE: Address = parse("optout-doctor@example.com")
@@ -33,8 +33,6 @@ UNDO = ("undo", "undo-all")
 WAIT = 1.0
 SECONDS_PER_CHECK = 10.0
 BUSY = (429, 503)
-#: What a firewall answers with when it asks whether a person is there.
-REFUSED = (202, 401, 403, 405, 406, 415, 428, *BUSY)
 
 
 class Probe(NamedTuple):
@@ -60,7 +58,8 @@ def doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = F
     if first.expires is not None:
         days = int((first.expires - time.time()) // 86_400)
         yield tell("doors.certificate" if days >= 14 else "doors.certificate.soon", where=where, days=days)
-    end = _wrong(first)
+    ends = {200: "" if offered(first.text) else ".empty", 404: ".lost"}
+    end = ends.get(first.status, ".redirect" if 300 <= first.status < 400 else ".broken")
     target = urlsplit(urljoin(probe.landing, first.first("location"))).netloc
     seen = "doors.landing" if own_page and end == ".empty" else f"doors.page{end}"
     yield tell(seen, where=where, status=first.status, target=target or "nowhere")
@@ -99,20 +98,10 @@ def _challenger(answer: Reply, method: str) -> str | None:
     """Whose page asks whether a person is there, if one does."""
     if offered(answer.text):  # a page of ours may carry a firewall's script or header all the same
         return None
-    refused = answer.status in REFUSED
-    marks = [whose for header, whose in CHALLENGES["headers"].items() if refused and answer.first(header)]
-    if refused or method == "GET":
-        marks += [whose for words, whose in CHALLENGES["words"].items() if words in answer.text]
-    return marks[0] if marks else None
-
-
-def _wrong(answer: Reply) -> str:
-    """What is wrong when a candidate opens the link, as the end of an id; empty where nothing is."""
-    if 300 <= answer.status < 400:
-        return ".redirect"
-    if answer.status != 200:
-        return ".lost" if answer.status == 404 else ".broken"
-    return "" if offered(answer.text) else ".empty"
+    known, refused = KNOWN["challenge"], answer.status in KNOWN["challenge"]["statuses"]
+    text = answer.text if refused or method == "GET" else ""
+    marks = [whose for header, whose in known["headers"].items() if refused and answer.first(header)]
+    return next(iter([*marks, *(whose for words, whose in known["words"].items() if words in text)]), None)
 
 
 def _scripts(answer: Reply, landing: str) -> Iterator[Finding]:

@@ -42,17 +42,17 @@ def examine(state: State, case: Case, offline: bool) -> Iterator[list[Finding]]:
         prefix = state.links.prefix(Door.LANDING)
     work = {
         "setup": setup(state),
-        "domain": _domain(case, prefix, offline),
+        "domain": _domain(case, prefix),
         "message": _message(state, case, prefix, offline),
-        "doors": _doors(state, prefix, offline),
+        "doors": _doors(state, prefix),
     }
+    if offline:
+        work |= {group: iter([tell(f"{group}.offline")]) for group in ("domain", "doors")}
     return side_by_side(work, SECONDS)
 
 
-def _domain(case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
-    if offline:
-        yield tell("domain.offline")
-    elif MISSING is not None:
+def _domain(case: Case, prefix: str) -> Iterator[Finding]:
+    if MISSING is not None:
         yield tell("domain.extra", package=MISSING)
     else:
         yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), prefix)
@@ -95,26 +95,21 @@ def message(case: Case, prefix: str, made_here: Callable[[str], bool] = lambda u
     yield from headers(sample, ours(prefix), made_here)
     if MISSING is not None:
         yield tell("message.extra", package=MISSING)
-        return
-    yield from receiver(sample)
-    yield from bodies(sample, ours(prefix))
+    else:
+        yield from receiver(sample)
+        yield from bodies(sample, ours(prefix))
 
 
-def _doors(state: State, prefix: str, offline: bool) -> Iterator[Finding]:
-    if offline:
-        yield tell("doors.offline")
-        return
+def _doors(state: State, prefix: str) -> Iterator[Finding]:
     try:
         with state.app.app_context():
             # The host's own loader and landing page know an opportunity that there is.
             newest = state.search.page(Criteria()).entries
             opportunity = newest[0].opportunity if newest else PROBE_OPPORTUNITY
-            pressed, opened = (
-                Probe(*(state.links.url(door, person, opportunity) for door in (Door.LANDING, Door.ONE_CLICK)))
-                for person in (PROBE, READER)
-            )
+            kinds = (Door.LANDING, Door.ONE_CLICK)
+            links = [[state.links.url(kind, person, opportunity) for kind in kinds] for person in (PROBE, READER)]
     except OptOutError as error:
         yield tell("doors.page.unknown", where=prefix, reason=error.what)
         return
     email_log = None if state.hooks.operator is None else f"{prefix}operator/"
-    yield from doors(pressed, opened, email_log, state.hooks.landing_page is not None)
+    yield from doors(Probe(*links[0]), Probe(*links[1]), email_log, state.hooks.landing_page is not None)

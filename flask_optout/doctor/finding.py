@@ -25,7 +25,14 @@ MOST_DETAILS = 60
 TOKEN = re.compile(rf"[a-zA-Z2-7]{{{SHORTEST_TOKEN},}}")
 #: Bounded, as a long text without an @ would otherwise be read again from each of its characters.
 LOCAL_PART = re.compile(r"""(?:"[^"@]{0,64}"|[\w.!#$%&'*+/=?^`{|}~-]{1,256})@(?=[\w\[])""")
-TEXTS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
+
+
+def data(name: str) -> dict[str, Any]:
+    """What stands in a TOML file beside this module."""
+    return tomllib.loads(Path(__file__).with_name(name).read_text("utf-8"))
+
+
+TEXTS: dict[str, dict[str, Any]] = data("texts.toml")
 
 
 class Unsure(Exception):
@@ -91,17 +98,18 @@ def tell(id: str, details: tuple[str, ...] = (), records: str | None = None, /, 
     return Finding(id, Severity(texts["severity"]), seen, why, mend, paste, texts.get("source", ""), plain, tree)
 
 
-def attempt(id: str, look: Iterable[Finding]) -> Iterator[Finding]:
-    """What a check finds; where it cannot tell, or ends in an error, a finding says so at the end."""
-    try:
-        yield from look
-    except Unsure as trouble:
-        yield tell(f"{id}.unknown", reason=trouble)
-    except OptOutError as error:
-        yield tell(f"{id}.error", what=error.what, why=error.why, mend=error.mend)
-    # Data from outside may be hostile: any error in reading it becomes a finding, and no traceback.
-    except Exception as error:
-        yield tell(f"{id}.trouble.unknown", reason="trouble", kind=type(error).__name__)
+def attempt(id: str, *looks: Iterable[Finding]) -> Iterator[Finding]:
+    """What checks of one name find; where one cannot tell, or ends in an error, a finding says so at its end."""
+    for look in looks:
+        try:
+            yield from look
+        except Unsure as trouble:
+            yield tell(f"{id}.unknown", reason=trouble)
+        except OptOutError as error:
+            yield tell(f"{id}.error", what=error.what, why=error.why, mend=error.mend)
+        # Data from outside may be hostile: any error in reading it becomes a finding, and no traceback.
+        except Exception as error:
+            yield tell(f"{id}.trouble.unknown", reason="trouble", kind=type(error).__name__)
 
 
 def side_by_side(work: Mapping[str, Iterable[Finding]], seconds: float) -> Iterator[list[Finding]]:
@@ -110,18 +118,17 @@ def side_by_side(work: Mapping[str, Iterable[Finding]], seconds: float) -> Itera
     :param work: the checks by their ids.
     """
     end = time.monotonic() + seconds
-    # Each finding is appended as it comes, so that a check that is late has those that it made so far.
-    found: dict[str, list[Finding]] = {id: [] for id in work}
-    threads = {
-        id: threading.Thread(target=found[id].extend, args=(attempt(id, look),), daemon=True)
-        for id, look in work.items()
-    }
-    for thread in threads.values():
+    running: list[tuple[str, list[Finding], threading.Thread]] = []
+    for id, look in work.items():
+        found: list[Finding] = []
+        # Each finding is appended as it comes, so that a check that is late has those that it made so far.
+        thread = threading.Thread(target=found.extend, args=(attempt(id, look),), daemon=True)
         thread.start()
-    for id, thread in threads.items():
+        running.append((id, found, thread))
+    for id, found, thread in running:
         thread.join(max(0.0, end - time.monotonic()))
         late = [tell(f"{id}.time.unknown", reason="time", seconds=f"{seconds:.0f}")] if thread.is_alive() else []
-        yield [*found[id], *late]
+        yield [*found, *late]
 
 
 def clean(text: str) -> str:

@@ -7,32 +7,19 @@ from collections.abc import Callable, Iterator
 
 from .case import Sample
 from .finding import Finding, tell
-from .providers import by_host, place_of
+from .providers import KNOWN, by_host, place_of
 
-#: RFC 8058 section 4 wants them signed.
-MUST_SIGN = ("From", "List-Unsubscribe", "List-Unsubscribe-Post")
-#: RFC 6376 section 5.4: a header that is not signed can be changed on its way.
-SHOULD_SIGN = ("Subject", "Date", "To", "Message-ID", "List-Id", "Feedback-ID")
-#: What must be there once, but for Feedback-ID, which may lack, and how it is written.
-RIGHT = {
-    "List-Unsubscribe-Post": r"List-Unsubscribe\s*=\s*One-Click",
-    "List-Id": r"[^<]*<[A-Za-z0-9_-]+(\.[A-Za-z0-9-]+)+>",
-    "Auto-Submitted": r"(?i)auto-generated\s*([;(].*)?",
-    "Feedback-ID": r"([^:]*:){3}[^:]{5,15}",
-}
-#: Headers that a receiver adds, which may have lines of any length.
-RECEIVERS = re.compile(
-    rb"(?im)^(arc|x-(ms|microsoft|forefront|exchange|proofpoint|gm|google|ymail|icl)).*(\n[ \t].*)*"
-)
+#: Tells something of a URL.
+Tells = Callable[[str], bool]
 
 
-def headers(sample: Sample, ours: Callable[[str], bool], made_here: Callable[[str], bool]) -> Iterator[Finding]:
+def headers(sample: Sample, ours: Tells, made_here: Tells) -> Iterator[Finding]:
     """What is wrong with a sample's headers.
 
     :param ours: tells whether a URL is a candidate's link of this app, by its form.
     :param made_here: tells whether such a URL was made with this app's keys.
     """
-    for name, pattern in RIGHT.items():
+    for name, pattern in KNOWN["headers"]["right"].items():
         values = sample.all(name)
         is_right = len(values) == 1 and re.fullmatch(pattern, values[0])
         if values or name != "Feedback-ID":
@@ -42,18 +29,16 @@ def headers(sample: Sample, ours: Callable[[str], bool], made_here: Callable[[st
     count = sum("@" in part for part in re.sub(r'"[^"]*"|\([^()]*\)', "", named).split(","))
     yield tell("message.recipient" if count == 1 else "message.recipient.wrong", count=count)
     yield from _list_unsubscribe(sample, ours, made_here)
-    head = RECEIVERS.sub(b"", sample.raw[: sample.raw.find(b"\r\n\r\n")]).split(b"\r\n")
+    head = sample.raw[: sample.raw.find(b"\r\n\r\n")].decode("latin-1")
+    lines = re.sub(KNOWN["headers"]["receivers"], "", head).split("\r\n")
     # RFC 5322 section 2.1.1
-    if (long := any(len(line) > 998 for line in head)) or any(max(line, default=0) > 127 for line in head):
+    if (long := any(len(line) > 998 for line in lines)) or not all(map(str.isascii, lines)):
         yield tell("message.lines", what="long" if long else "ascii")
     yield from _signatures(sample)
 
 
-def _list_unsubscribe(
-    sample: Sample, ours: Callable[[str], bool], made_here: Callable[[str], bool]
-) -> Iterator[Finding]:
-    found = sample.all("List-Unsubscribe")
-    value = found[0] if found else ""
+def _list_unsubscribe(sample: Sample, ours: Tells, made_here: Tells) -> Iterator[Finding]:
+    found, value = sample.all("List-Unsubscribe"), sample.first("List-Unsubscribe")
     uris = re.findall(r"<([^<>]*)>", value)
     web = [uri for uri in uris if uri.strip().lower().startswith("https:")]
     wrong = {
@@ -67,7 +52,8 @@ def _list_unsubscribe(
     if what is not None:
         yield tell("message.list-unsubscribe.wrong", what=what, count=len(found), web=len(web))
         return
-    end = ".other" if not ours(web[0]) else "" if made_here(web[0]) else ".other-key"
+    end = "" if made_here(web[0]) else ".other-key"
+    end = ".other" if not ours(web[0]) else end if "/one-click/" in web[0].lower() else ".landing"
     place = place_of(web[0])
     host = place.hostname or "no host"
     provider = by_host(host, place.path)
@@ -83,9 +69,10 @@ def _signatures(sample: Sample) -> Iterator[Finding]:
         yield tell("message.dkim.none")
         return
     covered = [{name.strip().lower() for name in tags.get("h", "").split(":")} for tags in signatures]
-    best = max(covered, key=lambda names: len(names & {name.lower() for name in MUST_SIGN}))
-    missing = [name for name in MUST_SIGN if name.lower() not in best]
-    present = [name for name in SHOULD_SIGN if sample.all(name) and name.lower() not in best]
+    must, should = KNOWN["headers"]["must-sign"], KNOWN["headers"]["should-sign"]
+    best = max(covered, key=lambda names: len(names & {name.lower() for name in must}))
+    missing = [name for name in must if name.lower() not in best]
+    present = [name for name in should if sample.all(name) and name.lower() not in best]
     names = {"missing": missing, "present": present, "all": [*missing, *present]}
     yield tell("message.dkim.uncovered" if missing else "message.dkim.covers", **names)
     if present:

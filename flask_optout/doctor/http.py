@@ -15,18 +15,12 @@ from urllib.parse import urlsplit
 
 from .finding import Finding, Unsure, tell
 from .forms import CHROME
+from .providers import KNOWN
 
 SECONDS = 5.0
 LONGEST_PAGE = 300_000
 #: The user agent of a program.
 PROGRAM = "flask-optout-doctor"
-#: Ends of the ids for what OpenSSL finds wrong with a certificate, by its X509_V_ERR numbers.
-CERTIFICATES = {"expired": [9, 10], "self-signed": [18], "chain": [19, 20, 21], "name": [62, 64]}
-#: Those that keep a page's path from other sites, those that do not, and those that show the site's name alone;
-#: https://www.w3.org/TR/referrer-policy/#referrer-policies.
-CLOSED = ("no-referrer", "same-origin")
-OPEN = ("unsafe-url", "no-referrer-when-downgrade")
-NAME_ALONE = ("origin", "strict-origin", "origin-when-cross-origin", "strict-origin-when-cross-origin")
 
 
 class NoReply(Unsure):
@@ -66,14 +60,13 @@ def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: s
     connection = kind(parts.hostname or "", parts.port, timeout=SECONDS)
     content, typed = (body[0], {"Content-Type": body[1]}) if body is not None else (None, {})
     try:
-        connection.connect()
-        certificate = connection.sock.getpeercert() if isinstance(connection.sock, ssl.SSLSocket) else None
         path = parts._replace(scheme="", netloc="", fragment="").geturl()
         connection.request(method, path, content, {"User-Agent": agent, "Accept": "text/html, */*", **typed})
+        certificate = connection.sock.getpeercert() if isinstance(connection.sock, ssl.SSLSocket) else None
         response = connection.getresponse()
         page = response.read(LONGEST_PAGE)
     except ssl.SSLCertVerificationError as error:
-        end = next((end for end, codes in CERTIFICATES.items() if error.verify_code in codes), "broken")
+        end = next((end for end, codes in KNOWN["certificates"].items() if error.verify_code in codes), "broken")
         raise NoReply((error.verify_message or str(error)).rstrip("."), f"certificate.{end}") from None
     except ssl.SSLError as error:
         raise NoReply(f"it speaks no TLS ({error.reason or error})", "unreachable") from None
@@ -91,18 +84,18 @@ def policies(answer: Reply, url: str) -> Iterator[Finding]:
     """What is wrong with the headers of a candidate's page."""
     csp = [_directives(policy) for policy in answer.values("content-security-policy")]
     # The last value that a browser knows is the one that counts.
-    known = [value for value in answer.values("referrer-policy") if value in CLOSED + OPEN + NAME_ALONE] or [""]
+    referrer = next((value for value in answer.values("referrer-policy")[::-1] if value in KNOWN["referrer"]), "")
     right = {
         "Cache-Control": "no-store" in answer.values("cache-control"),
-        "Referrer-Policy": known[-1] in CLOSED + OPEN,
+        "Referrer-Policy": KNOWN["referrer"].get(referrer) in ("closed", "open"),
         "X-Robots-Tag": {"noindex", "none"} & set(answer.values("x-robots-tag")),
         "Content-Security-Policy": any(policy.get("frame-ancestors") == ["'none'"] for policy in csp),
         # A browser reads the first value alone.
         "X-Content-Type-Options": answer.values("x-content-type-options")[:1] == ["nosniff"],
     }
     findings = [tell("doors.headers.lost", name=name, header=name, danger=name) for name in right if not right[name]]
-    if known[-1] in OPEN:
-        findings.append(tell("doors.referrer", value=known[-1]))
+    if KNOWN["referrer"].get(referrer) == "open":
+        findings.append(tell("doors.referrer", value=referrer))
     # Each policy alone can keep a page from sending its own form.
     forms = [policy["form-action"] for policy in csp if not _permits(policy, url, "form-action")]
     blocked = [f"form-action {' '.join(sources)}" for sources in forms]

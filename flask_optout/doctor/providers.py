@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from .finding import data
 
 
 @dataclass(frozen=True)
 class Provider:
-    """One provider, as the head of ``providers.toml`` describes it."""
+    """One provider, as the head of ``known.toml`` describes it."""
 
     name: str
     hosts: Sequence[str]
@@ -23,12 +23,9 @@ class Provider:
     keys: str
 
 
-_KNOWN = tomllib.loads(Path(__file__).with_name("providers.toml").read_text("utf-8"))
-PROVIDERS = [Provider(**table) for table in _KNOWN["provider"]]
-#: Regular expressions by header.
-SPAM: dict[str, str] = _KNOWN["spam"]
-#: Whose a firewall's page is, by a header, and by words in it.
-CHALLENGES: dict[str, dict[str, str]] = _KNOWN["challenge"]
+#: Comments in the file say what each table is.
+KNOWN = data("known.toml")
+PROVIDERS = [Provider(**table) for table in KNOWN["provider"]]
 
 
 def _ends(host: str, ends: Sequence[str]) -> bool:
@@ -57,9 +54,8 @@ def place_of(url: str) -> SplitResult:
 
 def unwrapped(link: str) -> tuple[str, str | None]:
     """A link without what a receiver's scanner put in front of it, and the scanner's name."""
-    parts = place_of(link)
-    host = parts.hostname or ""
-    scanner = next((scanner for scanner in _KNOWN["scanner"] if _ends(host, scanner["hosts"])), None)
+    host = place_of(link).hostname or ""
+    scanner = next((scanner for scanner in KNOWN["scanner"] if _ends(host, scanner["hosts"])), None)
     if scanner is None:
         return link, None
     # Some quote it, Proofpoint's third version may halve its slashes, its second has escapes of its own.

@@ -28,8 +28,7 @@ class Report:
     @classmethod
     def of(cls, domain: str | None, findings: Iterable[Finding]) -> Report:
         once = {(finding.id, finding.seen): finding for finding in findings}
-        order = list(Severity)
-        return cls(domain, sorted(once.values(), key=lambda finding: order.index(finding.severity)))
+        return cls(domain, sorted(once.values(), key=lambda finding: list(Severity).index(finding.severity)))
 
     @property
     def counts(self) -> dict[Severity, int]:
@@ -65,13 +64,13 @@ def lines(report: Report) -> Iterator[str]:
         yield from _finding(finding)
     mend, warned, noted, untold, well = report.counts.values()
     things = f"{mend} thing{'' if mend == 1 else 's'}"
-    looked = warned + noted
-    yield click.style(f"{things} to mend, {looked} to look at, {well} well, {untold} could not be told", bold=True)
+    looked = f"{warned + noted} to look at"
+    yield click.style(f"{things} to mend, {looked}, {well} well, {untold} could not be told", bold=True)
 
 
 def _finding(finding: Finding) -> Iterator[str]:
-    first = f"{finding.severity.value:<8}  "
-    for line in _wrapped(f"{TITLES[finding.group]}: {finding.seen}", first, " " * 10):
+    seen = f"{TITLES[finding.group]}: {finding.seen}"
+    for line in _wrapped(seen, f"{finding.severity.value:<8}  ", " " * 10):
         yield click.style(line, fg=COLOURS[finding.severity], bold=finding.severity is Severity.FAIL or None)
     if finding.severity is Severity.OK:
         return
@@ -82,10 +81,8 @@ def _finding(finding: Finding) -> Iterator[str]:
     for label, text in (("why", finding.why), ("mend", finding.mend), ("see", finding.source)):
         for line in _wrapped(text, f"{'':<10}{label:<5}", " " * INDENT, break_long_words=False):
             yield click.style(line, dim=label == "see" or None)
-        if label == "mend":
-            yield from (
-                click.style(f"{'':<{INDENT}}{line}".rstrip(), bold=True) for line in finding.paste.splitlines()
-            )
+        if label == "mend" and finding.paste:
+            yield click.style(textwrap.indent(finding.paste, " " * INDENT), bold=True)
     yield ""
 
 

@@ -11,10 +11,9 @@ from typing import Any
 
 import dns.exception
 import dns.nameserver
-import dns.rdataclass
-import dns.rdatatype
-import dns.rdtypes.ANY.TXT
 import dns.resolver
+from dns import rdataclass, rdatatype
+from dns.rdtypes.ANY.TXT import TXT
 
 from .finding import Unsure
 
@@ -113,5 +112,4 @@ def paste_of(name: str, text: str, is_right: Callable[[str], bool]) -> str:
         return ""
     octets = text.encode()
     strings = [octets[at : at + 255] for at in range(0, len(octets), 255)]
-    record = dns.rdtypes.ANY.TXT.TXT(dns.rdataclass.IN, dns.rdatatype.TXT, strings)
-    return f"{name}. IN TXT {record.to_text()}"
+    return f"{name}. IN TXT {TXT(rdataclass.IN, rdatatype.TXT, strings).to_text()}"

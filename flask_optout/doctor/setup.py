@@ -18,14 +18,12 @@ from ..links.tokens import Door
 from ..pages.candidate import UNSIGNED
 from ..wiring import State
 from .finding import Finding, attempt, tell
+from .providers import KNOWN
 
 #: Seconds that a statement may wait for SQLite's lock, and for a place in the pool.
 LONGEST_WAIT = 30.0
 #: Where mail libraries stand in an app; the name of each, which its adapter has too, and how it sends an invitation.
-LIBRARIES = {
-    "mail": ("flask_mail", 'mail.send(Invitation("Join us", [to], "Try it.", opportunity="camera"))'),
-    "mailman": ("flask_mailman", 'Invitation("Join us", "Try it.", to=[to], opportunity="camera").send()'),
-}
+LIBRARIES: dict[str, list[str]] = KNOWN["libraries"]
 
 
 def setup(state: State) -> Iterator[Finding]:
@@ -138,22 +136,21 @@ def time_outs(engine: sa.Engine) -> Iterator[Finding]:
         def said(statement: str) -> Any:
             return connection.exec_driver_sql(statement).scalar_one()
 
-        match kind:
-            case "sqlite":
-                ends = {"timeout": 0 < said("PRAGMA busy_timeout") <= LONGEST_WAIT * 1_000}
-                if (mode := said("PRAGMA journal_mode")) not in ("wal", "memory"):
-                    yield tell("setup.wal", mode=mode)
-            case "postgresql":
-                info = driver.info
-                given = info.get_parameters() if hasattr(info, "get_parameters") else info.dsn_parameters
-                ends = {"connect_timeout": int(given.get("connect_timeout") or 0) > 0}
-                ends["statement_timeout"] = said("SHOW statement_timeout") not in ("0", 0)
-            case "mysql":
-                # PyMySQL and mysqlclient's kin keep two of them by another name; None means that nothing ends a wait.
-                names = ("connect_timeout", "read_timeout", "write_timeout")
-                ends = {name: getattr(driver, name, getattr(driver, f"_{name}", True)) for name in names}
-            case _:
-                return
+        if kind == "sqlite":
+            ends = {"timeout": 0 < said("PRAGMA busy_timeout") <= LONGEST_WAIT * 1_000}
+            if (mode := said("PRAGMA journal_mode")) not in ("wal", "memory"):
+                yield tell("setup.wal", mode=mode)
+        elif kind == "postgresql":
+            info = driver.info
+            given = info.get_parameters() if hasattr(info, "get_parameters") else info.dsn_parameters
+            ends = {"connect_timeout": int(given.get("connect_timeout") or 0) > 0}
+            ends["statement_timeout"] = said("SHOW statement_timeout") not in ("0", 0)
+        elif kind == "mysql":
+            # PyMySQL and mysqlclient's kin keep two of them by another name; None means that nothing ends a wait.
+            names = ("connect_timeout", "read_timeout", "write_timeout")
+            ends = {name: getattr(driver, name, getattr(driver, f"_{name}", True)) for name in names}
+        else:
+            return
     ends["pool_timeout"] = kind == "sqlite" or getattr(engine.pool, "_timeout", 0) <= LONGEST_WAIT
     missing = [name for name, is_set in ends.items() if not is_set]
     yield tell("setup.time-outs.missing", missing=missing, options=kind) if missing else tell("setup.time-outs")

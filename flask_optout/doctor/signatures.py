@@ -13,7 +13,6 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import authres
@@ -22,22 +21,33 @@ from dkim.util import InvalidTagValueList, parse_tag_value
 
 from .case import Sample, owner_of, server_of, tag_list
 from .finding import Finding, Unsure, attempt, tell
-from .providers import SPAM, by_host, by_selector
+from .providers import KNOWN, by_host, by_selector
 from .resolver import Resolver, flawed, paste_of
 
-#: Results with which a method passes.
-GOOD = ("pass", "bestguesspass", "softpass", "success")
-#: Results that say neither that mail is right nor that it is wrong.
-OPEN = ("temperror", "tempfail", "timeout", "skipped", "unknown")
+GOOD, OPEN = KNOWN["results"]["good"], KNOWN["results"]["open"]
 
 
-@dataclass
 class Assessment:
-    """What one server found: the result of each method, and the domains whose signature held when it arrived."""
+    """What the server that wrote the first of some headers found, and others of the same owner.
 
-    server: str = ""
-    results: dict[str, str] = field(default_factory=dict)
-    held: set[str] = field(default_factory=set)
+    ``results`` has the result of each method, ``held`` the domains whose signature held when it arrived.
+    """
+
+    def __init__(self, values: list[str]) -> None:
+        self.server = server_of(values[0]) if values else ""
+        self.results: dict[str, str] = {}
+        self.held: set[str] = set()
+        # More or longer ones are written only to keep a reader busy.
+        for value in (value for value in values[:10] if len(value) < 10_000):
+            if owner_of(value) != owner_of(values[0]):
+                break
+            for result in _results(value):
+                method, said = str(result.method).lower(), str(result.result).lower()
+                if said in GOOD or method not in self.results:  # of several signatures one that holds is enough
+                    self.results[method] = said
+                if method == "dkim" and said == "pass":
+                    signers = (str(p.value) for p in result.properties if p.type == "header" and p.name in ("d", "i"))
+                    self.held |= {signer.rpartition("@")[2].lower() for signer in signers}
 
 
 def _results(value: str) -> list[authres.AuthenticationResult]:
@@ -49,33 +59,15 @@ def _results(value: str) -> list[authres.AuthenticationResult]:
     return found
 
 
-def _assessment(values: list[str]) -> Assessment:
-    """The assessment by the server that wrote the first of some headers, and by others of the same owner."""
-    assessment = Assessment()
-    # More or longer ones are written only to keep a reader busy.
-    for value in (value for value in values[:10] if len(value) < 10_000):
-        if owner_of(value) != owner_of(values[0]):
-            break
-        assessment.server = assessment.server or server_of(value)
-        for result in _results(value):
-            method, said = str(result.method).lower(), str(result.result).lower()
-            if said in GOOD or method not in assessment.results:  # of several signatures one that holds is enough
-                assessment.results[method] = said
-            if method == "dkim" and said == "pass":
-                signers = (str(p.value) for p in result.properties if p.type == "header" and p.name in ("d", "i"))
-                assessment.held |= {signer.rpartition("@")[2].lower() for signer in signers}
-    return assessment
-
-
 def assessments(sample: Sample) -> tuple[Assessment, Assessment]:
     """What the receiver says, and what the first server said of a sample that was forwarded since."""
     first = sample.sealed[:1] if sample.forwarded else []
-    return _assessment(sample.judged), _assessment(first)
+    return Assessment(sample.judged), Assessment(first)
 
 
 def receiver(sample: Sample) -> Iterator[Finding]:
     """What the receiver of a sample found wrong with it."""
-    for name, pattern in SPAM.items():
+    for name, pattern in KNOWN["spam"].items():
         value = next((value for value in sample.all(name) if re.match(pattern, value[:500], re.IGNORECASE)), None)
         if value is not None:
             yield tell("message.spam", header=name, value=value[:80])
@@ -85,20 +77,17 @@ def receiver(sample: Sample) -> Iterator[Finding]:
     if not found and (last.results or not last.server):
         yield tell("message.receiver.none")
         return
-    wrong = [method for method, result in found.items() if result not in (*GOOD, *OPEN)]
-    if any(result in OPEN for result in found.values()):
-        end = ".unknown"
-    elif not wrong:
-        end = ""
-    elif first.results.get("dmarc") in GOOD and last.results.get("arc") != "fail":
-        end = ".forwarded"
-    elif sample.passed_on and not first.results:
-        end = ".unknown"
-    else:
-        # Where nobody says what DMARC says, one of SPF and DKIM may be enough.
-        whole = [found[method] for method in ("dmarc", "compauth") if found.get(method, "none") != "none"]
-        passed = set(whole) <= set(GOOD) if whole else not set(GOOD).isdisjoint(found.values())
-        end = ".part" if passed else ".fail"
+    wrong = [method for method, result in found.items() if result not in GOOD + OPEN]
+    whole = [found[method] for method in ("dmarc", "compauth") if found.get(method, "none") != "none"]
+    # The first that applies. Where nobody says what DMARC says, one of SPF and DKIM may be enough.
+    ends = [
+        (".unknown", any(result in OPEN for result in found.values())),
+        ("", not wrong),
+        (".forwarded", first.results.get("dmarc") in GOOD and last.results.get("arc") != "fail"),
+        (".unknown", sample.passed_on and not first.results),
+        (".part", set(whole) <= set(GOOD) if whole else not set(GOOD).isdisjoint(found.values())),
+    ]
+    end = next((end for end, applies in ends if applies), ".fail")
     said = [f"{method}={result}" for method, result in found.items()] or ["nothing"]
     facts = {"server": last.server or "the receiver", "said": said, "wrong": wrong, "first": first.server}
     yield tell(f"message.receiver{end}", **facts)
@@ -167,7 +156,7 @@ def keys(resolver: Resolver, selectors: Sequence[tuple[str, str]]) -> Iterator[F
     """
     if not selectors:
         yield tell("domain.dkim.selector")
-    found = [finding for pair in selectors for finding in attempt("domain.dkim", _key(resolver, *pair))]
+    found = list(attempt("domain.dkim", *(_key(resolver, *pair) for pair in selectors)))
     yield from found
     if {finding.facts.get("kind", "unknown") for finding in found if finding.id != "domain.dkim.test"} == {"ed25519"}:
         yield tell("domain.dkim.ed25519")
@@ -199,8 +188,8 @@ def signatures(resolver: Resolver, sample: Sample) -> Iterator[Finding]:
     if re.search(rb"\s{100}", head) or re.search(rb"[ \t]{200}", body):
         yield tell("message.dkim.unknown", reason="blanks")
         return
-    for index, tags in enumerate(sample.signatures[:5]):
-        yield from attempt("message.dkim", _signature(resolver, sample, index, tags))
+    looks = (_signature(resolver, sample, index, tags) for index, tags in enumerate(sample.signatures[:5]))
+    yield from attempt("message.dkim", *looks)
 
 
 def _signature(resolver: Resolver, sample: Sample, index: int, tags: dict[str, str]) -> Iterator[Finding]:
@@ -226,6 +215,9 @@ def _judged(records: list[str], message: bytes, index: int, tags: dict[str, str]
         return "key", key.reason or key.wrong
     if not tags.get("a", "").lower().startswith(key.kind):
         return "type", f"it says a={tags.get('a')}, and the key is an {key.kind} key"
+    below = tags.get("i", "").rpartition("@")[2].lower() not in ("", tags.get("d", "").lower())
+    if below and "s" in _words(tag_list(records[0]).get("t", "")):  # which dkimpy passes over
+        return "invalid", "its i= is below its d=, and the t=s of its key forbids that"
     if ends.isascii() and ends.isdigit() and int(ends[:12]) < time.time():  # dkimpy lets ten hours pass
         return "expired", f"x={ends}"
     try:

@@ -7,9 +7,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any
 
 from .finding import Finding, Unsure, tell
+from .providers import KNOWN
 from .resolver import Resolver, flawed, paste_of
 
 with warnings.catch_warnings():
@@ -21,12 +22,6 @@ with warnings.catch_warnings():
 NOBODY = "240.0.0.1"
 #: What a record should say to it.
 REFUSED = ("fail", "softfail")
-#: pyspf's reasons for a permanent error, by words of theirs; whatever else it says is about the syntax.
-REASONS = {
-    "lookups": re.compile("Too many DNS lookups|MX records returned|levels of recursion"),
-    "void": re.compile("Void lookup"),
-    "include": re.compile("(No valid|no) SPF record|trivial recursion"),
-}
 #: Macros for what differs from message to message: the sender's local part and address, and the name in HELO.
 OF_A_MESSAGE = re.compile(r"%\{[slh]", re.IGNORECASE)
 #: What pyspf takes of a record; of other kinds, its text.
@@ -36,29 +31,28 @@ READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class Evaluation(NamedTuple):
-    """What SPF says of a sender: ``result`` is in the words of RFC 7208 section 2.6.
+class Evaluation(pyspf.query):  # type: ignore[misc]
+    """What pyspf says of a sender, asking through our resolver: its own way to DNS knows neither deadline nor server.
 
-    ``broken`` is the domain whose record is wrong, and that record; ``tree`` are the records that were led to, each
-    with the look-ups that it took.
+    ``result`` is in the words of RFC 7208 section 2.6. ``broken`` is the domain whose record is wrong, and that
+    record; ``tree`` are the records that were led to, each with the look-ups that it took.
+
+    :param record: a record to try in place of the one in DNS.
+    :param strict: stop at the first permanent error, as mail servers do; else go on, to see all that is there.
+    :param question: ``i``, ``s`` and ``h``: the sender's address, MAIL FROM or its domain, and the name in HELO.
+    :raises Unsure: when DNS does not answer, or pyspf cannot read what it says.
     """
 
-    result: str
-    reason: str
-    broken: tuple[str, str] | None
-    tree: list[str]
-    lookups: int
-
-
-class _Question(pyspf.query):  # type: ignore[misc]
-    """pyspf's evaluation, asking through our resolver: its own way into DNS knows neither deadline nor server."""
-
-    broken: tuple[str, str] | None = None
-
-    def __init__(self, resolver: Resolver, strict: bool, **question: str) -> None:
+    def __init__(self, resolver: Resolver, record: str = "", strict: bool = True, **question: str) -> None:
         super().__init__(strict=strict, **question)
         self._resolver = resolver
         self.tree: list[str] = []
+        self.broken: tuple[str, str] | None = None
+        try:
+            self.result = str(self.check(spf=record)[0])
+        except (ValueError, LookupError, AttributeError, AssertionError, RecursionError) as error:
+            raise Unsure(f"the record cannot be evaluated ({type(error).__name__})") from None
+        self.reason = str(self.perm_error or "")
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
         read = READERS.get(qtype, lambda record: record.to_text().removesuffix("."))
@@ -89,31 +83,12 @@ class _Question(pyspf.query):  # type: ignore[misc]
             self.tree.insert(place, f"{'  ' * recursion}[{spent}] {domain}: {spf or '(no SPF record)'}")
 
 
-def ask(
-    resolver: Resolver, sender: str, mail_from: str, helo: str = "", strict: bool = True, record: str | None = None
-) -> Evaluation:
-    """What SPF says of a sender.
-
-    :param mail_from: an address, or a domain alone.
-    :param strict: stop at the first permanent error, as mail servers do; else go on, to see all that is there.
-    :param record: a record to try in place of the one in DNS.
-    :raises Unsure: when DNS does not answer, or pyspf cannot read what it says.
-    """
-    question = _Question(resolver, strict, i=sender, s=mail_from, h=helo or mail_from.rpartition("@")[2])
-    try:
-        result = str(question.check(spf=record)[0])
-    except (ValueError, LookupError, AttributeError, AssertionError, RecursionError) as error:
-        raise Unsure(f"the record cannot be evaluated ({type(error).__name__})") from None
-    reason = str(question.perm_error or "")
-    return Evaluation(result, reason, question.broken, question.tree, question.lookups)
-
-
-def _whole(resolver: Resolver, domain: str, record: str | None = None) -> Evaluation:
+def _whole(resolver: Resolver, domain: str, record: str = "") -> Evaluation:
     """What a record says to the sender whom no term names, all of it read in spite of errors."""
-    verdict = ask(resolver, NOBODY, domain, record=record)
+    verdict = Evaluation(resolver, record, i=NOBODY, s=domain, h=domain)
     with suppress(Unsure):
-        all_of_it = ask(resolver, NOBODY, domain, record=record, strict=False)
-        return verdict._replace(tree=all_of_it.tree, lookups=all_of_it.lookups)
+        all_of_it = Evaluation(resolver, record, strict=False, i=NOBODY, s=domain, h=domain)
+        verdict.tree, verdict.lookups = all_of_it.tree, all_of_it.lookups
     return verdict
 
 
@@ -122,10 +97,14 @@ def is_spf(record: str) -> bool:
     return f"{record} ".lower().startswith("v=spf1 ")
 
 
-def _terms(record: str) -> list[str]:
-    """The terms of a record but for all; what it redirects to is included, as nothing may stand behind all."""
-    terms = (re.sub("(?i)^redirect=", "include:", word) for word in record.split()[1:])
-    return [term for term in dict.fromkeys(terms) if term.lower().lstrip("+?~-") != "all"]
+def _merged(records: list[str]) -> str:
+    """One record with the terms of some; what they redirect to is included, as nothing may stand behind all.
+
+    It ends in ~all, as -all would refuse what one of the records let pass.
+    """
+    words = (re.sub("(?i)^redirect=", "include:", word) for record in records for word in record.split()[1:])
+    terms = [term for term in dict.fromkeys(words) if term.lower().lstrip("+?~-") != "all"]
+    return " ".join(["v=spf1", *terms, "~all"])
 
 
 def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> Iterator[Finding]:
@@ -136,11 +115,20 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
     """
     texts = resolver.texts(domain)
     records = sorted(filter(is_spf, texts))
-    if len(records) != 1:
-        known = senders if explicit else []
-        yield _several(resolver, domain, records) if records else _none(resolver, domain, texts, known)
+    if len(records) > 1:
+        yield _several(resolver, domain, records)
         return
-    verdicts = {sender: ask(resolver, sender, domain) for sender in senders}
+    loose = [(text, *found) for text in texts if (found := flawed(text, "spf1", is_spf)) is not None]
+    for text, flaws, mended in loose:
+        wanted = _merged([*records, mended]) if records else mended
+        paste = _tried(resolver, domain, wanted)[0] if mended else ""
+        yield tell(f"domain.spf.{'unread' if records else 'flawed'}", (text,), paste, domain=domain, reason=flaws)
+    if not records:
+        if not loose:
+            needed = f"v=spf1 {_as_terms(senders)} ~all" if senders and explicit else ""
+            yield tell("domain.spf.none", (), paste_of(domain, needed, is_spf), domain=domain)
+        return
+    verdicts = {sender: Evaluation(resolver, i=sender, s=domain, h=domain) for sender in senders}
     nobody = _whole(resolver, domain)
     yield from _record(resolver, domain, records[0], nobody, verdicts, explicit)
     for sender, verdict in verdicts.items():
@@ -163,7 +151,7 @@ def _record(
     facts |= {"reason": nobody.reason, "lookups": str(nobody.lookups)}
     tree = tuple(nobody.tree)
     if nobody.result == "permerror":
-        kind = next((kind for kind, words in REASONS.items() if words.search(nobody.reason)), "syntax")
+        kind = next((kind for kind, words in KNOWN["spf"].items() if re.search(words, nobody.reason)), "syntax")
         kind = "some" if any(verdict.result != "permerror" for verdict in verdicts.values()) else kind
         if kind == "include" and "%{" in nobody.reason and not verdicts:
             raise Unsure("macro")
@@ -173,7 +161,7 @@ def _record(
     else:
         yield tell("domain.spf.record", tree, **facts)
         if nobody.result not in REFUSED:
-            paste = _tried(resolver, domain, " ".join(["v=spf1", *_terms(record), "~all"]))[0]
+            paste = _tried(resolver, domain, _merged([record]))[0]
             yield tell("domain.spf.open" if nobody.result == "pass" else "domain.spf.all", (), paste, **facts)
     words = [word.lower().lstrip("+?~-") for word in record.split()[1:]]
     if any(word.split(":")[0] == "ptr" for word in words):
@@ -196,19 +184,8 @@ def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, Evaluatio
     return paste_of(domain, record, is_spf) if verdict.result in REFUSED else "", verdict
 
 
-def _none(resolver: Resolver, domain: str, texts: list[str], senders: list[str]) -> Finding:
-    for text in texts:
-        if (found := flawed(text, "spf1", is_spf)) is not None:
-            paste = _tried(resolver, domain, found[1])[0]
-            return tell("domain.spf.flawed", (text,), paste, domain=domain, reason=found[0])
-    paste = paste_of(domain, f"v=spf1 {_as_terms(senders)} ~all", is_spf) if senders else ""
-    return tell("domain.spf.none", (), paste, domain=domain)
-
-
 def _several(resolver: Resolver, domain: str, records: list[str]) -> Finding:
-    terms = dict.fromkeys(term for record in records for term in _terms(record))
-    # -all would refuse what one of the records let pass.
-    paste, verdict = _tried(resolver, domain, " ".join(["v=spf1", *terms, "~all"]))
+    paste, verdict = _tried(resolver, domain, _merged(records))
     lookups = 0 if verdict is None else verdict.lookups
     how = "merged" if paste else "lookups" if lookups > pyspf.MAX_LOOKUP else "choose"
     details = verdict.tree if verdict is not None and how == "lookups" else records

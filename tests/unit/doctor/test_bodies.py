@@ -153,6 +153,9 @@ def test_the_link_of_the_header_does_not_stand_in_the_body() -> None:
         f'<p><a href="{LINK}"><b>Not</b> Interested?</a></p>',
         f'<a href="{LINK}"><img src="x.png" alt="Not Interested?"></a>',
         f'<br><div style="color:red">{A}',
+        # Mail programs make a link of a URL.
+        f"<p>Not interested? {LINK}</p>",
+        f"<br>{LINK}",
         f"<div hidden><br></div>{A}",
         # Sizes that only begin with a nought, or are set again further in.
         f'<p style="font-size:0.9em">{A}</p>',
@@ -175,6 +178,8 @@ def test_the_link_of_the_header_does_not_stand_in_the_body() -> None:
         f'<table bgcolor="#ffffff"><tr><td><a style="color:#999" href="{LINK}">Not Interested?</a></td></tr></table>',
         f'<div style="background:url(x.png)"><a style="color:#fff" href="{LINK}">Not Interested?</a></div>',
         f"<!--[if mso]><p hidden><![endif]-->{A}",
+        f'<a href="{LINK}"><!--[if mso]>&nbsp;<![endif]-->Not Interested?<!--[if mso]>&nbsp;<![endif]--></a>',
+        f'<a href="{LINK}"><!--[if !mso]><!-->Not Interested?<!--<![endif]--></a>',
         f'<div style="font:0/0 a"><div style="font:bold 14px/20px Arial">{A}</div></div>',
         f"\x00{A}",
         # A button of tables, and what else libxml2 ends where a browser does not.
@@ -197,6 +202,7 @@ def test_the_link_of_the_header_does_not_stand_in_the_body() -> None:
         f'<table background="https://x.example/x.png"><tr><td><a style="color:#fff" href="{LINK}">No</a></table>',
         f'<div style="background-image:url(x.png)"><a style="color:#fff" href="{LINK}">Not Interested?</a></div>',
         f'<div style="background-image:linear-gradient(#000,#333)"><a style="color:#fff" href="{LINK}">No</a></div>',
+        f'<body bgcolor="#000000" text="#ffffff"><p>Hello <a style="color:inherit" href="{LINK}">No</a>',
         f'<td bgcolor="000000"><a style="color:#fff" href="{LINK}">Not Interested?</a></td>',
         f'<div style="background:rgb(20 20 20 / 90%)"><a style="color:hsl(0 0% 100%)" href="{LINK}">No</a></div>',
         # A picture without its file, and one that is cut into links.
@@ -216,12 +222,14 @@ def test_a_link_that_people_see_is_seen(body: str) -> None:
         f'<a href="{LINK}" style="display:none">Not Interested?</a>',
         f'<div style="Display : None"><p>{A}</p></div>',
         f"<p hidden>{A}</p>",
+        f"<p hidden>{LINK}</p>",
         f"<!-- {A} -->",
         f'<div style="font-size:0">{A}</div>',
         f'<div style="font-size:1px">{A}</div>',
         f'<div style="font:0/0 a">{A}</div>',
         f'<div style="font-size:20px"><span style="font-size:1%">{A}</span></div>',
         f'<div style="visibility:hidden">{A}</div>',
+        f'<div style="visibility:hidden"><a href="{LINK}" style="visibility:inherit">Not Interested?</a></div>',
         f'<div style="opacity:0">{A}</div>',
         f'<div style="max-height:0;overflow:hidden">{A}</div>',
         f'<div style="position:absolute;left:-9999px">{A}</div>',

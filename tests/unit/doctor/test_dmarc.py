@@ -39,6 +39,8 @@ WELL = {"domain.dmarc.record"}
         (at(D, GOOD, GOOD + "; t=n"), {"domain.dmarc.several"}),
         ({**at(D, GOOD, GOOD + "; t=n"), **at("invite.example", GOOD)}, WELL | {"domain.dmarc.several"}),
         ({f"{D} TXT": [GOOD], **at("other", "")}, {"domain.dmarc.none"}),
+        (at(D, GOOD, GOOD.replace("DMARC1", "dmarc1")), WELL | {"domain.dmarc.unread"}),
+        (at(D, GOOD, GOOD + "; t=n", " " + GOOD), {"domain.dmarc.several", "domain.dmarc.unread"}),
         # Section 4.8: the version's letters, and what is typed into forms.
         (at(D, GOOD.replace("v=", "V =")), WELL),
         (at(D, GOOD.replace("DMARC1", "dmarc1")), {"domain.dmarc.flawed"}),

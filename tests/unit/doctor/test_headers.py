@@ -9,7 +9,7 @@ from flask_optout.doctor.examine import ours
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.headers import headers
 from tests.support.findings import ids, the
-from tests.support.samples import OURS, PREFIX, SIGNED, TOKEN, eml
+from tests.support.samples import LINK, OURS, PREFIX, SIGNED, TOKEN, eml
 
 FINE = {
     "message.list-unsubscribe",
@@ -70,6 +70,8 @@ WRONG = {
             {"message.list-unsubscribe.other"},
         ),
         ({"List_Unsubscribe": f"<{PREFIX}one-click/short>"}, "list-unsubscribe", {"message.list-unsubscribe.other"}),
+        # A link for people: mail programs post to it, and it opts nobody out.
+        ({"List_Unsubscribe": f"<{LINK}>"}, "list-unsubscribe", {"message.list-unsubscribe.landing"}),
         ({"List_Unsubscribe": f"<{OURS}> <mailto:stop@example.org>"}, "list-unsubscribe", None),
         ({"List_Unsubscribe_Post": None}, "list-unsubscribe-post", None),
         ({"List_Unsubscribe_Post": "List-Unsubscribe=One-Click, x=y"}, "list-unsubscribe-post", None),

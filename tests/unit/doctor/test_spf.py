@@ -39,6 +39,9 @@ WELL = {"domain.spf.record", "domain.spf.sender"}
         (record(" v=spf1 ip4:192.0.2.25 -all"), {"domain.spf.flawed"}),
         (record("v=spf10 ip4:192.0.2.25 -all"), {"domain.spf.flawed"}),
         (record("v=spf1;ip4:192.0.2.25 -all"), {"domain.spf.flawed"}),
+        ({f"{D} TXT": ["v=spf1 ip4:192.0.2.25 -all", " v=spf1 mx -all"]}, WELL | {"domain.spf.unread"}),
+        ({f"{D} TXT": ["v=spf1 ip4:192.0.2.25 -all", '"v=spf1 mx -all"']}, WELL | {"domain.spf.unread"}),
+        ({f"{D} TXT": ["v=spf1 ip4:192.0.2.25 -all", "v=spf2.0 mx -all"]}, WELL),
         (record("spf2.0/pra ip4:192.0.2.25 -all"), {"domain.spf.none"}),
         ({f"{D} TXT": ["another text"]}, {"domain.spf.none"}),
         ({f"{D} MX": ["10 mx.example."]}, {"domain.spf.none"}),
@@ -187,6 +190,13 @@ def test_several_records_are_replaced_by_one(ask: Ask) -> None:
     finding = the(looked_at(ask, zone), "domain.spf.several")
     assert finding.paste == f'{D}. IN TXT "v=spf1 ip4:192.0.2.1 ip4:192.0.2.25 ~all"'
     assert ids(looked_at(ask, {f"{D} TXT": [finding.paste.split('"')[1]]})) == WELL
+
+
+def test_a_second_record_that_is_not_read_is_merged_with_the_one_that_is(ask: Ask) -> None:
+    zone = {f"{D} TXT": ["v=spf1 ip4:192.0.2.25 -all", '"v=spf1 ip4:192.0.2.1 -all"']}
+    finding = the(looked_at(ask, zone), "domain.spf.unread")
+    assert finding.details == ('"v=spf1 ip4:192.0.2.1 -all"',)
+    assert finding.paste == f'{D}. IN TXT "v=spf1 ip4:192.0.2.25 ip4:192.0.2.1 ~all"'
 
 
 def test_records_that_break_a_limit_together_are_not_merged(ask: Ask) -> None:
