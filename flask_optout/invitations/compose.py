@@ -14,8 +14,13 @@ from ..addresses import Address, Recipient, parse, unfolded
 from ..errors import AddressError, InvitationError, NotGated, OpportunityError
 from ..links.tokens import ALL, ALPHABET, TAG, Door, Links, checked_opportunity, joined, split, tag_of
 
-#: Where the html footer goes; a tag in a comment does not count.
-END = re.compile(r"<!--.*?-->|</(body|html)\b", re.IGNORECASE | re.DOTALL)
+#: How nearly every html ends.
+LAST = re.compile(r"</body>\s*(?:</html>\s*)?", re.IGNORECASE)
+#: Where the footer of any other goes; a tag in a comment or a script is none (HTML, section 13.2.5).
+END = re.compile(
+    r"<!--(?:-?>|.*?(?:--!?>|\Z))|<[!?][^>]*|<(script|style|textarea|title)\b.*?(?:</\1\b|\Z)|</(body|html)(?=[\s/>])",
+    re.IGNORECASE | re.DOTALL,
+)
 #: Where a host wants the footer; a template writes it as ``{{ optout_footer }}``.
 FOOTER = "<!-- optout_footer -->"
 SLOT = re.compile(r"<!--\s*optout_footer\s*-->")
@@ -121,6 +126,9 @@ class Composer:
         sender = checked_sender(draft.sender, draft.reply_to)
         about, language = draft.opportunity, draft.language or ""
         url, one_click = (self.links.url(door, address, about, language) for door in (Door.LANDING, Door.ONE_CLICK))
+        links, in_text, in_html = [url, one_click], self.personal_links(draft.text), self.personal_links(draft.html)
+        if in_text or in_html:  # one of them may be about all invitations
+            links.append(self.links.url(Door.LANDING, address, ALL))
         # RFC 2369 section 2: the one to use first stands first.
         by_mail = "" if self.mailto is None else f", <mailto:{self.mailto(address, about)}>"
         own = (
@@ -133,26 +141,36 @@ class Composer:
             address=address,
             opportunity=about,
             subject=draft.subject,
-            text=self._body(draft.text, "txt", url, about, language),
-            html=self._body(draft.html, "html", url, about, language),
+            text=self._body(draft.text, in_text, "txt", links, draft),
+            html=self._body(draft.html, in_html, "html", links, draft),
             sender=sender,
             reply_to=draft.reply_to,
             headers={**draft.headers, **dict(zip(OWN_HEADERS, own, strict=True))},
             recipient=recipient,
-            links=(url, one_click),
+            links=tuple(links),
             message_id=_message_id(sender),
             attachments=draft.attachments,
         )
 
-    def _body(self, body: str | None, kind: str, url: str, about: str, language: str) -> str | None:
-        """A body whose links of ours are this person's, with the footer in its slot or, if it has neither, added."""
+    def _body(
+        self, body: str | None, found: list[re.Match[str]], kind: str, links: Sequence[str], draft: Draft
+    ) -> str | None:
+        """A body whose links of ours are this person's, with the footer in its slot or, if it has neither, added.
+
+        One that was copied from another candidate's invitation must not carry that candidate's links. A link that
+        names a language keeps it, unless ours names another.
+        """
         if not body:
             return body
-        body, links = self.with_own_link(body, url)
+        prefix = self.links.prefix(Door.LANDING)
+        language, token = split(links[0].removeprefix(prefix))
+        found = [link for link in found if not links[2].endswith(link[2].lower())]
+        for link in reversed(found):
+            body = body[: link.start()] + prefix + joined(language or link[1] or "", token) + body[link.end() :]
         before, *after = SLOT.split(body)
-        if links and not after:
+        if found and not after:
             return body
-        footer = self.footer(kind, url, about, language)
+        footer = self.footer(kind, links[0], draft.opportunity, draft.language or "")
         if after:
             return f"{before}\n{footer}\n{''.join(after)}"
         if kind == "html":
@@ -160,24 +178,21 @@ class Composer:
         line_ends = body[len(body.rstrip("\r\n")) :].count("\n")
         return body + "\n" * (2 - line_ends) + footer
 
-    def with_own_link(self, text: str, url: str) -> tuple[str, int]:
-        """Point every landing link in ``text`` at ``url``; return the text, and how many there were.
-
-        A body that was copied from another candidate's invitation must not carry that candidate's link. A link that
-        names a language keeps it, unless ``url`` names another.
-        """
+    def personal_links(self, text: str | None) -> list[re.Match[str]]:
+        """The links of candidates in a text, each with its language and its token."""
         prefix = self.links.prefix(Door.LANDING)
-        if prefix.lower() not in text.lower():  # a hundred times as fast as the expression
-            return text, 0
-        language, token = split(url.removeprefix(prefix))
-        landing = re.compile(rf"{re.escape(prefix)}(?:({TAG})/)?{ALPHABET.pattern}", re.IGNORECASE)
-        return landing.subn(lambda link: prefix + joined(language or link[1] or "", token), text)
+        if not text or prefix.lower() not in text.lower():  # a hundred times as fast as the expression
+            return []
+        ways = rf"(?!{Door.ASK}/)(?:{Door.ONE_CLICK}/)?(?:({TAG})/)?({ALPHABET.pattern})"
+        return [*re.finditer(re.escape(prefix) + ways, text, re.IGNORECASE)]
 
 
 def _html_with(footer: str, html: str) -> str:
     """The html with the footer inside its body."""
-    ends = {(tag[1] or "").lower(): tag.start() for tag in END.finditer(html)}
-    end = ends.get("body", ends.get("html", len(html)))
+    end = max(map(html.rfind, ("</body>", "</BODY>")))
+    if end < 0 or not LAST.fullmatch(html, end):
+        ends = {(tag[2] or "").lower(): tag.start() for tag in END.finditer(html)}
+        end = ends.get("body", ends.get("html", len(html)))
     before, after = html[:end], html[end:]
     # On lines of its own, or a line might exceed the 998 octets of RFC 5322 section 2.1.1.
     return before + "\n" * (not before.endswith("\n")) + footer + "\n" * bool(after) + after
@@ -214,6 +229,8 @@ def _text_of(value: Any) -> Any:
     """A lazy string, or a lazy name in a pair, as a string; anything else as it is."""
     if isinstance(value, tuple):
         return tuple(map(_text_of, value))
+    if isinstance(value, str):
+        return str.__str__(value)  # a member of an Enum shows as something else, and Markup escapes what is added
     return str(value) if hasattr(value, "casefold") else value
 
 
@@ -234,7 +251,7 @@ def _checked(draft: Draft) -> Draft:
             "An invitation is to one opportunity, and '*' stands for all: whoever answered it would answer them all.",
             "Name the opportunity by a short stable id, such as 'camera'.",
         )
-    opportunity, language = checked_opportunity(draft.opportunity), tag_of(draft.language)
+    opportunity, language = _text_of(checked_opportunity(draft.opportunity)), tag_of(draft.language)
     if draft.language and not language:
         raise InvitationError(
             "The language of an invitation is not a language tag.",

@@ -20,7 +20,7 @@ from email.message import Message
 from email.policy import Policy
 from email.utils import formatdate, quote
 from functools import lru_cache, partial
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from ..addresses import Address, Recipient, unfolded
 from ..choices.repository import Choices
@@ -136,7 +136,7 @@ class Gate:
         if self._warned:
             return
         with suppress(Exception):
-            if any(isinstance(text, str) and self.composer.with_own_link(text, "")[1] for text in texts()):
+            if any(isinstance(text, str) and self.composer.personal_links(text) for text in texts()):
                 self._warned = True
                 log(
                     self.logger,
@@ -202,11 +202,18 @@ def _outgoing(letter: Letter) -> Outgoing:
         subject=subject,
         message_id=letter.message_id,
         headers=[(name, value) for name, value in {**own, **host}.items() if value],
-        text=letter.text or None,
-        html=letter.html or None,
+        text=_kept(letter.text, *letter.links),
+        html=_kept(letter.html, *letter.links),
         links=letter.links,
         attachments=letter.attachments,
     )
+
+
+def _kept(body: str | None, link: str, one_click: str, *others: str) -> str | None:
+    """A body in which no other link than this invitation's has to be hidden."""
+    for other in others:
+        body = body and body.replace(other.rpartition("/")[2], link.rpartition("/")[2])
+    return body or None
 
 
 def _shown(who: Recipient) -> str:
@@ -228,15 +235,22 @@ class _Verbatim:
             return self.fold(name, value).encode("ascii")
         return super().fold_binary(name, value)  # type: ignore[misc,no-any-return]
 
+    def __reduce__(self) -> Any:  # as some backends keep messages in a queue
+        return _verbatim, (type(self).__bases__[1], vars(self))
+
+
+def _verbatim(kind: type[Policy], options: dict[str, Any]) -> Any:
+    return _verbatim_kind(kind)(**options)
+
 
 @lru_cache(16)
-def _verbatim(kind: type[Policy]) -> Any:
+def _verbatim_kind(kind: type[Policy]) -> Any:
     return type("Verbatim", (_Verbatim, kind), {})
 
 
 def finish(message: Message[Any, Any]) -> None:
     """Keep lines legal (RFC 5322 section 2.1.1): long ones become quoted-printable, our headers are not folded."""
-    message.policy = _verbatim(type(message.policy))(**vars(message.policy))
+    message.policy = _verbatim(type(message.policy), vars(message.policy))
     for part in message.walk():
         payload = part.get_payload()
         if not isinstance(payload, str) or max(map(len, payload.split("\n"))) * 4 <= LONGEST_LINE:
@@ -256,7 +270,7 @@ def proved(spellings: Iterable[S], spell: Callable[[S], str], address: Address) 
     :raises AddressError: when the library would send to another address, whatever the spelling.
     """
     for spelling in spellings:
-        with suppress(ValueError):  # of what the library cannot write
+        with suppress(Exception):  # of what the library cannot read or write
             if smtplib.quoteaddr(spell(spelling)) == f"<{address.deliverable}>":
                 return spelling
     raise AddressError(
@@ -268,13 +282,13 @@ def proved(spellings: Iterable[S], spell: Callable[[S], str], address: Address) 
 
 @contextmanager
 def serialising() -> Iterator[None]:
-    """Name what is wrong where the library meets a character that it cannot write.
+    """Name what is wrong where the library meets a character that it cannot write, such as in an address.
 
     :raises InvitationError: in place of the library's error, which may quote an address.
     """
     try:
         yield
-    except UnicodeError:
+    except ValueError:
         raise InvitationError(
             "An invitation has a character that cannot stand there: in a header, its body or an attachment.",
             "The mail library cannot write it, so the invitation would reach nobody.",
@@ -290,8 +304,13 @@ def rehearsing(smtp: smtplib.SMTP) -> Iterator[None]:
 
     What the server says against the size, the options, the sender or the recipient, it says for everybody alike.
     """
-    smtp.data = lambda msg: smtp.rset()  # type: ignore[method-assign]
+    smtp.data = lambda msg: (250, smtp.rset()[1])  # type: ignore[method-assign]
     try:
         yield
     finally:
         del smtp.data
+
+
+def can_rehearse(smtp: object) -> TypeGuard[smtplib.SMTP]:
+    """Whether it is an ``smtplib.SMTP`` that has no way of its own to send."""
+    return isinstance(smtp, smtplib.SMTP) and type(smtp).sendmail is smtplib.SMTP.sendmail
