@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import smtplib
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from functools import lru_cache
 from typing import Any
 
 import flask_mail
@@ -15,6 +18,9 @@ from ..invitations.compose import Draft, Inviting, Letter, not_gated
 from ..invitations.gate import OnError, finish, proved, rehearsing, serialising
 from ..wiring import current_state
 from .releases import check_library, is_gated
+
+#: The type of an alternative, without "text/".
+HTML = re.compile(r"\s*html\s*(?:;|\Z)", re.IGNORECASE)
 
 #: The ways out that are gated, and what is overridden for it.
 KNOWN: dict[Any, set[str]] = {
@@ -28,7 +34,9 @@ class Invitation(Inviting, flask_mail.Message):
     """A ``flask_mail.Message`` that invites to ``opportunity``, an id of 1 to 128 bytes, in ``language``, a tag."""
 
     def _message(self) -> Any:
-        raise not_gated("Make your mail object with 'from flask_optout.mailers.flask_mail import Mail'.")
+        if not isinstance(self, Cleared):
+            raise not_gated("Make your mail object with 'from flask_optout.mailers.flask_mail import Mail'.")
+        return super()._message()
 
     has_bad_headers = _message  # which a connection calls first, even one that suppresses sending
 
@@ -38,9 +46,11 @@ class Connection(flask_mail.Connection):
 
     def send(self, message: flask_mail.Message, envelope_from: Recipient | None = None) -> None:
         """Send one message; an invitation passes the gate."""
+        if isinstance(message, Cleared):
+            return super().send(message, envelope_from)
         if isinstance(message, Invitation):
             return self.send_invitations([message], envelope_from=envelope_from)
-        if not isinstance(message, Cleared) and "optout" in current_app.extensions:
+        if "optout" in current_app.extensions:
             current_state().gate.look_at_ordinary(lambda: [message.body, *message.alts.values()])
         super().send(message, envelope_from)
 
@@ -58,7 +68,11 @@ class Connection(flask_mail.Connection):
             with nullcontext() if clear or self.host is None else rehearsing(self.host):
                 super(Connection, self).send(message, envelope_from)
 
-        current_state().gate.hand_off(invitations, _draft, Cleared, leave, on_error)
+        current_state().gate.hand_off(invitations, _draft, cleared, leave, on_error)
+
+    def __exit__(self, *error: Any) -> None:
+        with suppress(smtplib.SMTPServerDisconnected):  # what was sent is sent, and other errors say more
+            super().__exit__(*error)
 
 
 class _Gated(flask_mail._MailMixin):
@@ -112,19 +126,23 @@ class Mail(_Gated, flask_mail.Mail):
         return _State(**vars(super().init_mail(*args, **kwargs)))
 
 
-class Cleared(flask_mail.Message):
+class Cleared(Invitation):
     """The message that leaves. One that cannot be serialised fails as it is made, before the gate is asked."""
 
     left = True
+    send_to = flask_mail.Message.send_to
+    has_bad_headers = flask_mail.Message.has_bad_headers
 
     def __init__(self, invitation: Invitation, letter: Letter) -> None:
         spellings = letter.recipient or letter.address.named, letter.address.named
         to: Recipient = proved(spellings, flask_mail.sanitize_address, letter.address)
         own: dict[str, Any] = {"recipients": [to], "cc": [], "bcc": []}
         own |= {"subject": letter.subject, "sender": letter.sender, "reply_to": letter.reply_to, "body": letter.text}
-        vars(self).update(vars(invitation), **own)
-        self.extra_headers: dict[str, str] | None = dict(letter.headers)
-        self.alts: dict[str, str] = {**invitation.alts, **({"html": letter.html} if letter.html else {})}
+        own["extra_headers"] = dict(letter.headers)
+        own["alts"] = {**invitation.alts, **({_html(invitation): letter.html} if letter.html else {})}
+        vars(self).update(vars(invitation))
+        for name, value in own.items():
+            setattr(self, name, value)
         self.date: float = time.time() if invitation.date is None else invitation.date
         self.msgId: str = letter.message_id or invitation.msgId
         if self.has_bad_headers():  # such as a subject that is folded at LF alone
@@ -145,6 +163,17 @@ class Cleared(flask_mail.Message):
         return message
 
 
+@lru_cache(16)
+def _cleared_kind(kind: Any) -> type[Cleared]:
+    return Cleared if kind is Invitation else type("Cleared", (Cleared, kind), {})
+
+
+def cleared(invitation: Invitation, letter: Letter) -> Cleared:
+    """The message that leaves, with what the host's own class overrides, such as to sign it."""
+    kind: Any = type(invitation)
+    return _cleared_kind(kind)(invitation, letter)
+
+
 def rehearse(message: Cleared) -> None:
     """Say all but the text of a message to the mail server; no signal tells of it."""
     with current_app.extensions["mail"].connect() as connection:
@@ -157,14 +186,14 @@ def rehearse(message: Cleared) -> None:
 
 
 def _draft(message: flask_mail.Message) -> Draft | None:
-    if not isinstance(message, Invitation):
+    if not isinstance(message, Invitation) or isinstance(message, Cleared):
         return None
     return Draft(
         recipients=message.recipients,
         opportunity=message.opportunity,
         subject=message.subject,
         text=message.body,
-        html=message.html,
+        html=message.alts.get(_html(message)),
         sender=message.sender,
         reply_to=message.reply_to,
         headers=message.extra_headers or {},
@@ -174,6 +203,11 @@ def _draft(message: flask_mail.Message) -> Draft | None:
         bcc=message.bcc,
         attachments=_names(message),
     )
+
+
+def _html(message: flask_mail.Message) -> str:
+    """The key of the html among the alternatives; of several, mail programs show the last."""
+    return next((kind for kind in reversed(message.alts) if HTML.match(kind)), "html")
 
 
 def _names(message: flask_mail.Message) -> list[str]:

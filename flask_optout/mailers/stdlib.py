@@ -12,13 +12,13 @@ from email.message import EmailMessage, Message, MIMEPart
 from email.policy import EmailPolicy
 from email.utils import getaddresses
 from functools import partial
-from inspect import iscoroutinefunction
+from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, NoReturn, cast
 
 from ..addresses import Recipient, unfolded, unquoted
 from ..errors import AddressError, InvitationError
 from ..invitations.compose import OWN_HEADERS, Draft, Inviting, Letter, not_gated
-from ..invitations.gate import OnError, finish, proved, rehearsing, serialising
+from ..invitations.gate import OnError, can_rehearse, finish, proved, rehearsing, serialising
 from ..wiring import current_state
 
 #: Headers that a draft has fields for, or that say how the body is encoded.
@@ -55,24 +55,32 @@ def send_invitations(
     options: set[str] = set()
     while isinstance(method, partial):  # such as one with options for the mail server
         method, options = method.func, options | set(method.keywords)
-    if iscoroutinefunction(method) or "to_addrs" in options:
-        raise InvitationError(
-            "The function that hands off invitations is async, or names recipients of its own.",
-            "Nobody would await it, or a mail would reach somebody else than was checked.",
-            "Give a plain function of one message, which sends it to the address in To.",
-        )
+    if iscoroutinefunction(method) or iscoroutinefunction(method.__call__) or "to_addrs" in options:
+        raise _unfit()
     smtp = getattr(method, "__self__", None)
+    if getattr(method, "__func__", None) is not smtplib.SMTP.send_message:
+        smtp = None  # another function, which may send in another way
 
     def leave(message: EmailMessage, clear: bool) -> None:
         if clear:
             if not isinstance(message, _Cleared):
                 current_state().gate.look_at_ordinary(lambda: [_content(message, kind) for kind in ("plain", "html")])
-            send(message)
-        elif isinstance(smtp, smtplib.SMTP):
+            if iscoroutine(sent := send(message)):
+                sent.close()
+                raise _unfit()
+        elif can_rehearse(smtp):
             with rehearsing(smtp):
                 send(message)
 
     current_state().gate.hand_off(messages, _draft, _cleared, leave, on_error)
+
+
+def _unfit() -> InvitationError:
+    return InvitationError(
+        "The function that hands off invitations is async, or names recipients of its own.",
+        "Nobody would await it, or a mail would reach somebody else than was checked.",
+        "Give a plain function of one message, which sends it to the address in To.",
+    )
 
 
 class _Cleared(EmailMessage):
@@ -126,11 +134,14 @@ def _only_recipient(header: Any) -> str:
 
 def _replace(part: Message, kind: str, content: str) -> None:
     """Put another text into a part, which keeps its charset, its encoding and its other headers where it can."""
-    charset, encoding = part.get_content_charset("utf-8"), str(part.get("Content-Transfer-Encoding", "7bit"))
+    charset, encoding = part.get_content_charset("utf-8"), str(part.get("Content-Transfer-Encoding", "")).lower()
     try:
         content.encode(charset)
+        is_written = "\n".encode(charset) == b"\n"  # else the standard library breaks its lines at wrong places
     except UnicodeError:  # the footer speaks another language
-        charset, encoding = "utf-8", "7bit"
+        is_written = False
+    if not is_written:
+        charset, encoding = "utf-8", ""
     if not isinstance(part, MIMEPart) or not isinstance(part.policy, EmailPolicy):  # such as MIMEText
         del part["Content-Transfer-Encoding"]
         part.set_payload(content, charset)
@@ -138,7 +149,8 @@ def _replace(part: Message, kind: str, content: str) -> None:
     kept = [(name, value) for name, value in part.items() if re.match("content-(?!type|transfer)", name, re.I)]
     params = dict(part["Content-Type"].params) if "Content-Type" in part else {}
     params.pop("charset", None)
-    part.set_content(content, kind, charset, None if encoding == "7bit" else encoding, params=params)
+    kept_as = encoding if encoding in ("8bit", "quoted-printable", "base64") else None
+    part.set_content(content, kind, charset, kept_as, params=params)
     for name, value in kept:
         part[name] = value
 
