@@ -104,13 +104,15 @@ def ascii_domain(domain: str) -> str:
         if len(domain) > LONGEST_ADDRESS:
             raise ValueError
         mapped = idna.uts46_remap(domain, std3_rules=True, transitional=False).removesuffix(".")
-        checked = email_validator.validate_email(f"a@{mapped}", check_deliverability=False)
+        found = idna.encode(mapped).decode()
+        # Its form alone: email-validator refuses the joiners that RFC 5892 appendix A.1 allows.
+        email_validator.validate_email(f"a@{found.replace('xn--', 'xn00')}", check_deliverability=False)
     except ValueError:  # IDNAError is one
         labels = domain.lower().rstrip(".").split(".")
         if {".".join(labels[start:]) for start in range(len(labels))} & {*email_validator.SPECIAL_USE_DOMAIN_NAMES}:
             raise _malformed("The part after the @ is reserved and takes no mail, as .test and .local are.") from None
         raise _malformed("The part after the @ is not a domain that mail can be sent to.") from None
-    return checked.ascii_domain.lower()
+    return found
 
 
 def _folded(local: str) -> tuple[str, str]:

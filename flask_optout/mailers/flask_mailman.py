@@ -84,7 +84,8 @@ class _GatedBackend:
 
 class _Gated(mailman_library._MailMixin):
     def import_backend(self, backend_name: Any) -> type[Any]:
-        return type("GatedBackend", (_GatedBackend, super().import_backend(backend_name)), {})
+        bases = _GatedBackend, super().import_backend(backend_name), mailman_library.BaseEmailBackend
+        return type("GatedBackend", bases, {})
 
     def send_invitations(
         self, invitations: Iterable[mailman_library.EmailMessage], on_error: OnError | None = None

@@ -106,6 +106,12 @@ def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
     for kind, content in (("plain", letter.text), ("html", letter.html)):
         part = _body(ready, kind)
         if content and part is not None and content != _text(part):
+            if ready.get_content_type() == "multipart/signed":
+                raise InvitationError(
+                    "An invitation is signed, and does not carry its link.",
+                    "With the footer in it, the signature would be wrong.",
+                    "Sign it in the function that hands it off, or place optout.link() in each part of it yourself.",
+                )
             _replace(part, kind, content)
     if "Content-Language" in letter.headers and "Content-Language" not in ready:
         ready["Content-Language"] = letter.headers["Content-Language"]

@@ -201,6 +201,21 @@ def test_a_recipient_stays_as_written_where_the_library_sends_to_the_checked_add
     assert left(mail, invitation(to)).to == [written]
 
 
+class Bare:
+    """A backend of the host's own that has what the library calls, and no more."""
+
+    def __init__(self, **options: Any) -> None:
+        pass
+
+    def send_messages(self, messages: list[EmailMessage]) -> int:
+        return len(messages)
+
+
+def test_a_backend_need_not_be_of_the_librarys_class(mail: Mail) -> None:
+    ordinary = EmailMessage("Hello", "Hi.", to=["bob@example.org"])
+    assert mail.get_connection(Bare).send_messages([invitation(), ordinary]) == 2
+
+
 def test_an_invitation_and_an_ordinary_message_leave_together_and_a_muted_one_counts(host: Host, mail: Mail) -> None:
     say(host, True, to="bob@example.org")
     ordinary = EmailMessage("Hello", "Hi.", to=["bob@example.org"])

@@ -263,6 +263,15 @@ def test_an_invitation_may_come_from_a_parser(host: Host, row: str) -> None:
     assert all(text in part.get_content() for part in parts for text in ("Grüße.\n\n",) if "Gr" in PARSED[row])
 
 
+def test_a_signature_is_not_broken(host: Host) -> None:
+    rest = "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n{}\r\n--b\r\n\r\nsignature\r\n--b--\r\n"
+    with pytest.raises(InvitationError, match="Sign it in the function"):
+        left(parsed(rest.format("Come.")))
+    text = f"No: {host.optout.link('jane@example.org', 'beta-42')}"
+    [ready] = left(parsed(rest.format(text)))
+    assert [part.as_bytes().decode() for part in ready.iter_parts()] == [f"\r\n{text}", "\r\nsignature"]
+
+
 def test_a_text_that_its_charset_does_not_have_is_refused(host: Host) -> None:
     with pytest.raises(InvitationError, match="cannot be read as text"):
         left(parsed("Content-Type: text/plain; charset=us-ascii\r\n\r\nGrüße.\r\n"))
