@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.utils import quote
 from functools import lru_cache
 
 from .errors import AddressError, InvitationError
@@ -25,6 +26,8 @@ DOT_ATOM_INTL = re.compile(rf"[{ATEXT}\u0080-\U0010ffff]+(?:\.[{ATEXT}\u0080-\U0
 PLAIN = re.compile(rf"({DOT_ATOM.pattern})@([A-Za-z0-9.-]+)")
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 MAILBOX = re.compile(rf'((?:{QUOTED.pattern}|[^<>"()])*)(?:<((?:{QUOTED.pattern}|[^<>"()])*)>\s*)?', re.DOTALL)
+#: What a display name may hold only in quotes (RFC 5322 section 3.2.3).
+SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
 #: Control characters and whatever else ends a header line for some program, but for a tab; and lone surrogates,
 #: which no charset and no database has.
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -180,6 +183,13 @@ def _without_comments(text: str) -> str:
     if depth != 0:
         raise _malformed("The address's comments do not match.")
     return "".join(kept)
+
+
+def shown(who: Recipient) -> str:
+    """A name and an address in one string, as people read it."""
+    name, address = ("", who) if isinstance(who, str) else who
+    quoted = f'"{quote(name)}"' if SPECIAL.search(name) else name
+    return f"{quoted} <{address}>" if name else address
 
 
 def holds_control(text: str) -> bool:

@@ -7,7 +7,6 @@ import smtplib
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from functools import lru_cache
 from typing import Any
 
 import flask_mail
@@ -15,7 +14,7 @@ from flask import Flask, current_app
 
 from ..addresses import Recipient, unfolded
 from ..invitations.compose import Draft, Inviting, Letter, not_gated
-from ..invitations.gate import OnError, finish, proved, rehearsing, serialising
+from ..invitations.gate import Mixin, OnError, finish, proved, rehearsing, serialising
 from ..wiring import current_state
 from .releases import check_library, is_gated
 
@@ -68,7 +67,7 @@ class Connection(flask_mail.Connection):
             with nullcontext() if clear or self.host is None else rehearsing(self.host):
                 super(Connection, self).send(message, envelope_from)
 
-        current_state().gate.hand_off(invitations, _draft, cleared, leave, on_error)
+        current_state().gate.hand_off(invitations, _draft, Cleared.like, leave, on_error)
 
     def __exit__(self, *error: Any) -> None:
         with suppress(smtplib.SMTPServerDisconnected):  # what was sent is sent, and other errors say more
@@ -126,7 +125,7 @@ class Mail(_Gated, flask_mail.Mail):
         return _State(**vars(super().init_mail(*args, **kwargs)))
 
 
-class Cleared(Invitation):
+class Cleared(Mixin, Invitation):
     """The message that leaves. One that cannot be serialised fails as it is made, before the gate is asked."""
 
     left = True
@@ -161,17 +160,6 @@ class Cleared(Invitation):
         message = super()._message()
         finish(message)
         return message
-
-
-@lru_cache(16)
-def _cleared_kind(kind: Any) -> type[Cleared]:
-    return Cleared if kind is Invitation else type("Cleared", (Cleared, kind), {})
-
-
-def cleared(invitation: Invitation, letter: Letter) -> Cleared:
-    """The message that leaves, with what the host's own class overrides, such as to sign it."""
-    kind: Any = type(invitation)
-    return _cleared_kind(kind)(invitation, letter)
 
 
 def rehearse(message: Cleared) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from contextlib import ExitStack, closing, nullcontext
 from email.mime.base import MIMEBase
 from email.utils import formataddr
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from flask import Flask, current_app
 
 from ..invitations.compose import Draft, Inviting, Letter, not_gated
-from ..invitations.gate import OnError, can_rehearse, finish, proved, rehearsing, serialising
+from ..invitations.gate import Mixin, OnError, can_rehearse, finish, proved, rehearsing, serialising
 from ..wiring import current_state
 from . import mailman_library
 from .releases import check_library
@@ -79,7 +79,7 @@ class _GatedBackend:
             # An SMTP backend may have failed to open, silently; then none is sent, muted or not.
             if getattr(self, "connection", True) is None:
                 return 0
-            return int(current_state().gate.hand_off(messages, _draft, cleared, leave, on_error) - silent)
+            return int(current_state().gate.hand_off(messages, _draft, Cleared.like, leave, on_error) - silent)
 
 
 class _Gated(mailman_library._MailMixin):
@@ -126,7 +126,7 @@ class Mail(_Gated, mailman_library.Mail):
         return _State(**vars(mailman_library.Mail.init_mail(*args, **kwargs)))
 
 
-class Cleared(Invitation):
+class Cleared(Mixin, Invitation):
     """The message that leaves. One that cannot be built fails as it is made, before the gate is asked."""
 
     def __init__(self, source: Invitation, letter: Letter) -> None:
@@ -166,24 +166,6 @@ class Cleared(Invitation):
 
     def recipients(self) -> list[str]:
         return self.to
-
-    def __reduce__(self) -> Any:  # as some backends keep messages in a queue
-        return _blank, (type(self).__bases__[-1],), vars(self)
-
-
-@lru_cache(16)
-def _cleared_kind(kind: Any) -> type[Cleared]:
-    return Cleared if kind is Invitation else type("Cleared", (Cleared, kind), {})
-
-
-def _blank(kind: Any) -> Cleared:
-    return object.__new__(_cleared_kind(kind))
-
-
-def cleared(source: Invitation, letter: Letter) -> Cleared:
-    """The message that leaves, with what the host's own class overrides."""
-    kind: Any = type(source)
-    return _cleared_kind(kind)(source, letter)
 
 
 def _bodies(message: mailman_library.EmailMessage) -> list[tuple[Any, str]]:

@@ -42,7 +42,7 @@ def serialised(letter: Letter) -> Ready:
         from . import flask_mail
 
         carrier = flask_mail.Invitation(opportunity=letter.opportunity)
-        cleared = flask_mail.cleared(carrier, letter)
+        cleared = flask_mail.Cleared.like(carrier, letter)
         return Ready(partial(current_app.extensions["mail"].send, cleared), partial(flask_mail.rehearse, cleared))
     if "mailman" in current_app.extensions:
         return _by_flask_mailman(letter)
@@ -96,7 +96,7 @@ def default_sender() -> Recipient:
 
 
 def _by_flask_mailman(letter: Letter) -> Ready:
-    from .flask_mailman import Invitation, cleared, rehearse
+    from .flask_mailman import Cleared, Invitation, rehearse
 
     sender, reply_to = (
         formataddr(who) if isinstance(who, tuple) else who for who in (letter.sender, letter.reply_to)
@@ -104,5 +104,5 @@ def _by_flask_mailman(letter: Letter) -> Ready:
     carrier = Invitation(from_email=sender, reply_to=[reply_to] if reply_to else None, opportunity=letter.opportunity)
     if letter.html:
         carrier.attach_alternative(letter.html, "text/html")
-    ready = cleared(carrier, letter)
+    ready = Cleared.like(carrier, letter)
     return Ready(ready.send, partial(rehearse, ready))
