@@ -132,11 +132,10 @@ def _folded(local: str) -> tuple[str, str]:
         )
     except ValueError:
         raise _malformed("The part before the @ is not valid.") from None
-    text = unquoted(checked.local_part)
-    while (
-        folded := unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower().replace("ς", "σ"))
-    ) != text:
-        text = folded
+    text, before = unquoted(checked.local_part), None
+    while text != before:
+        before, lower = text, unicodedata.normalize("NFKC", text).lower()
+        text = unicodedata.normalize("NFKC", lower.replace("ς", "σ"))
     return checked.local_part, _quote(text)
 
 
@@ -203,10 +202,9 @@ def holds_control(text: str) -> bool:
 
 
 def unfolded(value: object, may_be_folded: bool = True) -> str:
-    """A header value on one line; folded ones are legal (RFC 5322 section 2.2.3), other line breaks are not.
+    """A header value on one line; folded ones are legal (RFC 5322 section 2.2.3).
 
-    :raises InvitationError: when it is not a string, or when it, or an encoded word in it, holds a line break or
-        another control character or a lone surrogate.
+    :raises InvitationError: when it is no string, or holds another control character or a lone surrogate.
     """
     if isinstance(value, str):
         line = re.sub(r"\r?\n(?=[ \t]+\S)", "", value)

@@ -134,23 +134,20 @@ class Cleared(Mixin, Invitation):
 
     def __init__(self, invitation: Invitation, letter: Letter) -> None:
         spellings = letter.recipient or letter.address.named, letter.address.named
-        to: Recipient = proved(spellings, flask_mail.sanitize_address, letter.address)
-        own: dict[str, Any] = {"recipients": [to], "cc": [], "bcc": []}
-        own |= {"subject": letter.subject, "sender": letter.sender, "reply_to": letter.reply_to, "body": letter.text}
-        own["extra_headers"] = dict(letter.headers)
-        own["alts"] = {**invitation.alts, **({_html(invitation): letter.html} if letter.html else {})}
         vars(self).update(vars(invitation))
-        for name, value in own.items():
-            setattr(self, name, value)
-        self.date: float = time.time() if invitation.date is None else invitation.date
-        self.msgId: str = letter.message_id or invitation.msgId
+        self.recipients = [proved(spellings, flask_mail.sanitize_address, letter.address)]
+        self.cc, self.bcc, self.subject, self.body = [], [], letter.subject, letter.text
+        self.sender, self.reply_to, self.extra_headers = letter.sender, letter.reply_to, dict(letter.headers)
+        self.alts = invitation.alts | ({_html(invitation): letter.html} if letter.html else {})
+        self.date = time.time() if invitation.date is None else invitation.date
+        self.msgId = letter.message_id or invitation.msgId
         if self.has_bad_headers():  # such as a subject that is folded at LF alone
-            self.subject: str = unfolded(letter.subject)
+            self.subject = unfolded(letter.subject)
         with serialising():
             try:
                 self._bytes = super().as_bytes()
             except UnicodeError:  # the footer may be in another script
-                self.charset: str | None = "utf-8"
+                self.charset = "utf-8"
                 self._bytes = super().as_bytes()
 
     def as_bytes(self) -> bytes:
@@ -164,13 +161,11 @@ class Cleared(Mixin, Invitation):
 
 def rehearse(message: Cleared) -> None:
     """Say all but the text of a message to the mail server; no signal tells of it."""
+    sender, to = flask_mail.sanitize_address(message.sender), flask_mail.sanitize_addresses(message.send_to)
     with current_app.extensions["mail"].connect() as connection:
-        if connection.host is not None:
-            sender, to = flask_mail.sanitize_address(message.sender), flask_mail.sanitize_addresses(message.send_to)
-            with rehearsing(connection.host):
-                connection.host.sendmail(
-                    sender, list(to), message.as_bytes(), message.mail_options, message.rcpt_options
-                )
+        if (smtp := connection.host) is not None:
+            with rehearsing(smtp):
+                smtp.sendmail(sender, to, message.as_bytes(), message.mail_options, message.rcpt_options)
 
 
 def _draft(message: flask_mail.Message) -> Draft | None:

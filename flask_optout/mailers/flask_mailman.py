@@ -66,7 +66,7 @@ class _GatedBackend:
             smtp = getattr(self, "connection", None)
             if clear:
                 if not isinstance(message, Cleared):
-                    current_state().gate.look_at_ordinary(partial(_texts, message))
+                    current_state().gate.look_at_ordinary(lambda: [text for text, _ in _bodies(message)])
                 silent += send([message]) == 0
             elif can_rehearse(smtp):
                 with ExitStack() as self._rehearsal:
@@ -176,10 +176,6 @@ def _bodies(message: mailman_library.EmailMessage) -> list[tuple[Any, str]]:
 def _kind(of: str) -> str:
     """A type without its parameters."""
     return of.partition(";")[0].strip().lower()
-
-
-def _texts(message: mailman_library.EmailMessage) -> list[object]:
-    return [text for text, _ in _bodies(message)]
 
 
 def rehearse(message: Cleared) -> None:

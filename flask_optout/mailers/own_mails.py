@@ -16,10 +16,7 @@ from ..pages.words import Opportunity, render, sender_of
 
 
 class Ready(NamedTuple):
-    """A letter that the host's mail library has written.
-
-    ``rehearse`` says all but its text to the mail server, which may refuse its size or its recipient, and no more.
-    """
+    """A letter that the host's mail library has written; to rehearse it is to say all but its text to the server."""
 
     hand_off: Callable[[], object]
     rehearse: Callable[[], object]
