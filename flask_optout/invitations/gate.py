@@ -272,10 +272,10 @@ def proved(spellings: Iterable[S], spell: Callable[[S], str], address: Address) 
 
 @contextmanager
 def serialising() -> Iterator[None]:
-    """Raise an InvitationError in place of the library's own ValueError, which may quote an address."""
+    """Raise an InvitationError in place of the library's own error, which may quote an address."""
     try:
         yield
-    except ValueError:
+    except (LookupError, ValueError):  # such as of an unknown charset
         raise InvitationError(
             "An invitation has a character that cannot stand there: in a header, its body or an attachment.",
             "The mail library cannot write it, so the invitation would reach nobody.",

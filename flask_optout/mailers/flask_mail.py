@@ -35,7 +35,9 @@ class Invitation(Inviting, flask_mail.Message):
     def _message(self) -> Any:
         if not isinstance(self, Cleared):
             raise not_gated("Make your mail object with 'from flask_optout.mailers.flask_mail import Mail'.")
-        return super()._message()
+        message = super()._message()
+        finish(message)
+        return message
 
     has_bad_headers = _message  # which a connection calls first, even one that suppresses sending
 
@@ -152,11 +154,6 @@ class Cleared(Mixin, Invitation):
 
     def as_bytes(self) -> bytes:
         return self._bytes
-
-    def _message(self) -> Any:
-        message = super()._message()
-        finish(message)
-        return message
 
 
 def rehearse(message: Cleared) -> None:

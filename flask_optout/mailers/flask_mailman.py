@@ -32,7 +32,9 @@ class Invitation(Inviting, mailman_library.EmailMultiAlternatives):
     def message(self) -> Any:
         if not isinstance(self, Cleared):
             raise not_gated("Make your mail object with 'from flask_optout.mailers.flask_mailman import Mail'.")
-        return super().message()
+        message = super().message()
+        finish(message)
+        return message
 
 
 class _GatedBackend:
@@ -136,7 +138,7 @@ class Cleared(Mixin, Invitation):
             if text:
                 bodies[places[kind]] = text, bodies[places[kind]][1]
         vars(self).update(vars(source))
-        self.cc, self.bcc, self.subject = [], [], letter.subject
+        self.cc, self.bcc, self.connection, self.subject = [], [], None, letter.subject
         self.body, self.alternatives = bodies[0][0], bodies[1:]
         self.attachments = [copy.deepcopy(part) if isinstance(part, MIMEBase) else part for part in self.attachments]
         self.extra_headers = dict(letter.headers)
@@ -157,7 +159,6 @@ class Cleared(Mixin, Invitation):
 
     def _serialised(self) -> Any:
         message = super().message()
-        finish(message)
         message.as_bytes()
         return message
 

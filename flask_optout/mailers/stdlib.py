@@ -21,6 +21,7 @@ from ..invitations.compose import OWN_HEADERS, Draft, Inviting, Letter, not_gate
 from ..invitations.gate import OnError, can_rehearse, finish, proved, rehearsing, serialising
 from ..wiring import current_state
 
+ATTACHED = "attachment"
 #: Headers that a draft has fields for, or that say how the body is encoded.
 STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*", re.IGNORECASE)
 
@@ -143,11 +144,10 @@ def _replace(part: Message, kind: str, content: str) -> None:
     charset, encoding = part.get_content_charset("utf-8"), str(part.get("Content-Transfer-Encoding", "")).lower()
     try:
         content.encode(charset)
-        is_written = "\n".encode(charset) == b"\n"  # else the standard library breaks its lines at wrong places
     except UnicodeError:  # the footer speaks another language
-        is_written = False
-    if not is_written:
         charset, encoding = "utf-8", ""
+    if "\n".encode(charset) != b"\n":  # the standard library would break its lines at wrong places
+        charset = "utf-8"
     if not isinstance(part, MIMEPart) or not isinstance(part.policy, EmailPolicy):  # such as MIMEText
         del part["Content-Transfer-Encoding"]
         part.set_payload(content, charset)
@@ -187,7 +187,7 @@ def _draft(message: EmailMessage) -> Draft | None:
         language=message.language,
         cc=cc,
         bcc=bcc,
-        attachments=[part.get_filename("") for part in message.walk() if _is_attachment(part)],
+        attachments=[part.get_filename("") for part in message.walk() if part.get_content_disposition() == ATTACHED],
     )
 
 
@@ -216,7 +216,7 @@ def _content(message: Message, kind: str) -> str | None:
 
 def _body(part: Message, kind: str) -> Message | None:
     """As ``EmailMessage.get_body``, which knows no parts of the older classes, such as ``MIMEText``."""
-    if _is_attachment(part):
+    if part.get_content_disposition() == ATTACHED:
         return None
     if part.get_content_maintype() != "multipart":
         return part if part.get_content_type() == f"text/{kind}" else None
@@ -225,10 +225,6 @@ def _body(part: Message, kind: str) -> Message | None:
         start = part.get_param("start")
         parts = ([each for each in parts if each["Content-ID"] == start] or parts)[:1]
     return next((body for each in parts if (body := _body(each, kind)) is not None), None)
-
-
-def _is_attachment(part: Message) -> bool:
-    return part.get_content_disposition() == "attachment"
 
 
 def _text(part: Message) -> str | None:

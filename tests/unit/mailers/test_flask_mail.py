@@ -64,6 +64,9 @@ class Signed(Invitation):
 
     def _message(self) -> Any:
         message = super()._message()
+        assert any(line.startswith(b"List-Unsubscribe: <") for line in message.as_bytes().splitlines()), (
+            "as it leaves"
+        )
         message["X-Signer"] = "host"
         return message
 
@@ -117,6 +120,11 @@ def test_a_footer_in_another_script_than_the_charsets_leaves_in_utf_8(host: Host
     assert [part.get_content_charset() for part in parts] == ["utf-8", "utf-8"]
     assert all("„Kamera“ ☃" in part.get_payload(decode=True).decode() for part in parts)
     assert invitation.charset == charset
+
+
+def test_a_charset_that_is_none_is_refused(host: Host) -> None:
+    with pytest.raises(InvitationError, match="at the charset"):
+        host.mail.send(host.invitation(charset="nonsense"))
 
 
 @pytest.mark.parametrize("charset", ["iso-8859-1", "koi8-r"])
