@@ -32,6 +32,7 @@ from .compose import OWN_HEADERS, Composer, Draft, Letter
 TOGETHER = 50
 #: RFC 5322 section 2.1.1, in octets.
 LONGEST_LINE = 998
+SENDMAIL = smtplib.SMTP.sendmail  # whatever a host's tests put in its place
 
 S = TypeVar("S")
 M = TypeVar("M")
@@ -64,7 +65,6 @@ class Gate:
         :param leave: hands off a message if it is clear; if not, does everything that can fail, but sends no text.
         :return: how many of the sources did not fail, whoever opted out.
         :raises NotAllSent: at the end, when some failed and there is no ``on_error``; of one source, its error.
-        :raises Exception: what an ordinary message or ``on_error`` raises, at once.
         """
         failures = Failures(on_error)
         ready: list[tuple[S, Outgoing, M]] = []
@@ -297,4 +297,4 @@ def rehearsing(smtp: smtplib.SMTP) -> Iterator[None]:
 
 def can_rehearse(smtp: object) -> TypeGuard[smtplib.SMTP]:
     """Whether it is an ``smtplib.SMTP`` that has no way of its own to send."""
-    return isinstance(smtp, smtplib.SMTP) and type(smtp).sendmail is smtplib.SMTP.sendmail
+    return getattr(type(smtp), "sendmail", None) is SENDMAIL

@@ -101,6 +101,16 @@ class Elsewhere(smtplib.SMTP):
         self.sent += 1
 
 
+def test_what_stands_for_smtplib_in_a_hosts_tests_sends_nothing_to_a_muted_person(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtplib, "SMTP", Elsewhere)
+    say(host, True, to="jane@example.org")
+    connection = Elsewhere()
+    send_invitations([invitation()], connection.send_message)
+    assert connection.sent == 0
+
+
 @pytest.mark.parametrize("name", ["send_message", "sendmail"])
 def test_a_connection_with_a_way_of_its_own_is_not_used_for_a_muted_person(host: Host, name: str) -> None:
     for muted in (True, False):
