@@ -74,10 +74,13 @@ def parse(recipient: Recipient) -> Address:
         raise _malformed("A recipient is neither a string nor a (name, address) pair of strings.")
     if not given and (plain := PLAIN.fullmatch(text)):
         return _address(plain[1], plain[2])
+    if len(text) > LONGEST:
+        raise _malformed("The address is far too long.")
+    if holds_control(given) or holds_control(text):
+        raise _malformed("The address holds a control character or a line break.")
     name, spec = _split(text)
     if name and text is not recipient:
         raise _malformed("A (name, address) pair has a second name inside the address.")
-    _refuse_controls(given)
     local, at, domain = spec.rpartition("@")
     if not at:
         raise _malformed("The address has no @.")
@@ -153,9 +156,6 @@ def _split(text: str) -> tuple[str, str]:
 
     email-validator knows no comments, and takes a name in another script, or with a dot, only in quotes.
     """
-    if len(text) > LONGEST:
-        raise _malformed("The address is far too long.")
-    _refuse_controls(text)
     mailbox = MAILBOX.fullmatch(_without_comments(text))
     if mailbox is None:
         raise _malformed("The address's brackets or quotes do not match.")
@@ -225,11 +225,6 @@ def _decoded(word: re.Match[str]) -> str:
         return raw.decode(charset.partition("*")[0])  # RFC 2231 section 5: a language may follow
     except (LookupError, ValueError, Warning):
         return raw.decode("latin-1")
-
-
-def _refuse_controls(text: str) -> None:
-    if holds_control(text):
-        raise _malformed("The address holds a control character or a line break.")
 
 
 def _malformed(what: str) -> AddressError:

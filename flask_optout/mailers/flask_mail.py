@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import smtplib
 import time
 from collections.abc import Iterable, Iterator
@@ -17,9 +16,6 @@ from ..invitations.compose import Draft, Inviting, Letter, not_gated
 from ..invitations.gate import Mixin, OnError, finish, proved, rehearsing, serialising
 from ..wiring import current_state
 from .releases import check_library, is_gated
-
-#: The type of an alternative, without "text/".
-HTML = re.compile(r"\s*html\s*(?:;|\Z)", re.IGNORECASE)
 
 #: The ways out that are gated, and what is overridden for it.
 KNOWN: dict[Any, set[str]] = {
@@ -187,7 +183,7 @@ def _draft(message: flask_mail.Message) -> Draft | None:
 
 def _html(message: flask_mail.Message) -> str:
     """The key of the html among the alternatives; of several, mail programs show the last."""
-    return next((kind for kind in reversed(message.alts) if HTML.match(kind)), "html")
+    return next((kind for kind in reversed(message.alts) if kind.lower().partition(";")[0].strip() == "html"), "html")
 
 
 def _names(message: flask_mail.Message) -> list[str]:

@@ -42,7 +42,16 @@ def serialised(letter: Letter) -> Ready:
         cleared = flask_mail.Cleared.like(carrier, letter)
         return Ready(partial(current_app.extensions["mail"].send, cleared), partial(flask_mail.rehearse, cleared))
     if "mailman" in current_app.extensions:
-        return _by_flask_mailman(letter)
+        from . import flask_mailman
+
+        people = [
+            formataddr(who) if isinstance(who, tuple) else who for who in (letter.sender, letter.reply_to) if who
+        ]
+        written = flask_mailman.Invitation(from_email=people[0], reply_to=people[1:], opportunity=letter.opportunity)
+        if letter.html:
+            written.attach_alternative(letter.html, "text/html")
+        ready = flask_mailman.Cleared.like(written, letter)
+        return Ready(ready.send, partial(flask_mailman.rehearse, ready))
     raise ConfigurationError(
         "This Flask app has neither Flask-Mail nor Flask-Mailman.",
         "The ask page and the Email Log send mails of their own, and know no other way.",
@@ -90,16 +99,3 @@ def default_sender() -> Recipient:
             "Set it to an address that candidates know.",
         )
     return sender
-
-
-def _by_flask_mailman(letter: Letter) -> Ready:
-    from .flask_mailman import Cleared, Invitation, rehearse
-
-    sender, reply_to = (
-        formataddr(who) if isinstance(who, tuple) else who for who in (letter.sender, letter.reply_to)
-    )
-    carrier = Invitation(from_email=sender, reply_to=[reply_to] if reply_to else None, opportunity=letter.opportunity)
-    if letter.html:
-        carrier.attach_alternative(letter.html, "text/html")
-    ready = Cleared.like(carrier, letter)
-    return Ready(ready.send, partial(rehearse, ready))
