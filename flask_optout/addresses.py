@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.utils import quote
 from functools import lru_cache
 
 from .errors import AddressError, InvitationError
@@ -25,6 +26,8 @@ DOT_ATOM_INTL = re.compile(rf"[{ATEXT}\u0080-\U0010ffff]+(?:\.[{ATEXT}\u0080-\U0
 PLAIN = re.compile(rf"({DOT_ATOM.pattern})@([A-Za-z0-9.-]+)")
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 MAILBOX = re.compile(rf'((?:{QUOTED.pattern}|[^<>"()])*)(?:<((?:{QUOTED.pattern}|[^<>"()])*)>\s*)?', re.DOTALL)
+#: What a display name may hold only in quotes (RFC 5322 section 3.2.3).
+SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
 #: Control characters and whatever else ends a header line for some program, but for a tab; and lone surrogates,
 #: which no charset and no database has.
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -71,10 +74,13 @@ def parse(recipient: Recipient) -> Address:
         raise _malformed("A recipient is neither a string nor a (name, address) pair of strings.")
     if not given and (plain := PLAIN.fullmatch(text)):
         return _address(plain[1], plain[2])
+    if len(text) > LONGEST:
+        raise _malformed("The address is far too long.")
+    if holds_control(given) or holds_control(text):
+        raise _malformed("The address holds a control character or a line break.")
     name, spec = _split(text)
     if name and text is not recipient:
         raise _malformed("A (name, address) pair has a second name inside the address.")
-    _refuse_controls(given)
     local, at, domain = spec.rpartition("@")
     if not at:
         raise _malformed("The address has no @.")
@@ -104,13 +110,15 @@ def ascii_domain(domain: str) -> str:
         if len(domain) > LONGEST_ADDRESS:
             raise ValueError
         mapped = idna.uts46_remap(domain, std3_rules=True, transitional=False).removesuffix(".")
-        checked = email_validator.validate_email(f"a@{mapped}", check_deliverability=False)
+        found = idna.encode(mapped).decode()
+        # Its form alone: email-validator refuses the joiners that RFC 5892 appendix A.1 allows.
+        email_validator.validate_email(f"a@{found.replace('xn--', 'xn00')}", check_deliverability=False)
     except ValueError:  # IDNAError is one
         labels = domain.lower().rstrip(".").split(".")
         if {".".join(labels[start:]) for start in range(len(labels))} & {*email_validator.SPECIAL_USE_DOMAIN_NAMES}:
             raise _malformed("The part after the @ is reserved and takes no mail, as .test and .local are.") from None
         raise _malformed("The part after the @ is not a domain that mail can be sent to.") from None
-    return checked.ascii_domain.lower()
+    return found
 
 
 def _folded(local: str) -> tuple[str, str]:
@@ -127,11 +135,10 @@ def _folded(local: str) -> tuple[str, str]:
         )
     except ValueError:
         raise _malformed("The part before the @ is not valid.") from None
-    text = unquoted(checked.local_part)
-    while (
-        folded := unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower().replace("ς", "σ"))
-    ) != text:
-        text = folded
+    text, before = unquoted(checked.local_part), None
+    while text != before:
+        before, lower = text, unicodedata.normalize("NFKC", text).lower()
+        text = unicodedata.normalize("NFKC", lower.replace("ς", "σ"))
     return checked.local_part, _quote(text)
 
 
@@ -149,9 +156,6 @@ def _split(text: str) -> tuple[str, str]:
 
     email-validator knows no comments, and takes a name in another script, or with a dot, only in quotes.
     """
-    if len(text) > LONGEST:
-        raise _malformed("The address is far too long.")
-    _refuse_controls(text)
     mailbox = MAILBOX.fullmatch(_without_comments(text))
     if mailbox is None:
         raise _malformed("The address's brackets or quotes do not match.")
@@ -180,6 +184,13 @@ def _without_comments(text: str) -> str:
     return "".join(kept)
 
 
+def shown(who: Recipient) -> str:
+    """A name and an address in one string, as people read it."""
+    name, address = ("", who) if isinstance(who, str) else who
+    quoted = f'"{quote(name)}"' if SPECIAL.search(name) else name
+    return f"{quoted} <{address}>" if name else address
+
+
 def holds_control(text: str) -> bool:
     """Whether a header value holds a control character, as it is or in encoded words (RFC 2047)."""
     while not CONTROL.search(text):
@@ -191,10 +202,9 @@ def holds_control(text: str) -> bool:
 
 
 def unfolded(value: object, may_be_folded: bool = True) -> str:
-    """A header value on one line; folded ones are legal (RFC 5322 section 2.2.3), other line breaks are not.
+    """A header value on one line; folded ones are legal (RFC 5322 section 2.2.3).
 
-    :raises InvitationError: when it is not a string, or when it, or an encoded word in it, holds a line break or
-        another control character or a lone surrogate.
+    :raises InvitationError: when it is no string, or holds another control character or a lone surrogate.
     """
     if isinstance(value, str):
         line = re.sub(r"\r?\n(?=[ \t]+\S)", "", value)
@@ -215,11 +225,6 @@ def _decoded(word: re.Match[str]) -> str:
         return raw.decode(charset.partition("*")[0])  # RFC 2231 section 5: a language may follow
     except (LookupError, ValueError, Warning):
         return raw.decode("latin-1")
-
-
-def _refuse_controls(text: str) -> None:
-    if holds_control(text):
-        raise _malformed("The address holds a control character or a line break.")
 
 
 def _malformed(what: str) -> AddressError:

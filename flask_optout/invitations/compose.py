@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +15,11 @@ from ..addresses import Address, Recipient, parse, unfolded
 from ..errors import AddressError, InvitationError, NotGated, OpportunityError
 from ..links.tokens import ALL, ALPHABET, TAG, Door, Links, checked_opportunity, joined, split, tag_of
 
-#: Where the html footer goes; a tag in a comment does not count.
-END = re.compile(r"<!--.*?-->|</(body|html)\b", re.IGNORECASE | re.DOTALL)
+#: Where the html footer goes; a tag in a comment or a script is none (HTML, section 13.2.5).
+END = re.compile(
+    r"<!--(?:-?>|.*?(?:--!?>|\Z))|<[!?][^>]*|<(script|style|textarea|title)\b.*?(?:</\1\b|\Z)|</(body|html)(?=[\s/>])",
+    re.IGNORECASE | re.DOTALL,
+)
 #: Where a host wants the footer; a template writes it as ``{{ optout_footer }}``.
 FOOTER = "<!-- optout_footer -->"
 SLOT = re.compile(r"<!--\s*optout_footer\s*-->")
@@ -26,11 +30,7 @@ RESERVED = re.compile("|".join([*OWN_HEADERS, "to|cc|bcc|resent-.*"]), re.IGNORE
 
 
 class Inviting:
-    """A mixin that makes a library's message an invitation.
-
-    :param opportunity: its id, 1 to 128 bytes.
-    :param language: the recipient's, as a tag such as ``"de"``: of the footer, and of the page that its link opens.
-    """
+    """A mixin that makes a library's message an invitation to ``opportunity``, in the recipient's ``language``."""
 
     def __init__(self, *args: Any, opportunity: str = "", language: str | None = None, **kwargs: Any) -> None:
         if not opportunity:
@@ -77,12 +77,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Letter:
-    """An invitation as it leaves, for one person.
-
-    ``recipient``: as the host wrote it; ``None`` in a mail of our own. ``links``: the links in it, to the landing
-    page and for one click; none in a letter that is no invitation. ``message_id``: a new one, unless the mail library
-    is to make it.
-    """
+    """An invitation as it leaves, for one person."""
 
     address: Address
     opportunity: str
@@ -92,8 +87,11 @@ class Letter:
     sender: Recipient
     reply_to: Recipient | None
     headers: Mapping[str, str]
+    #: As the host wrote it; ``None`` in a mail of our own.
     recipient: Recipient | None = None
+    #: To the landing page, for one click and, where it may stand in a body, about all; none in a mail of our own.
     links: tuple[str, ...] = ()
+    #: A new one, unless the mail library is to make it.
     message_id: str = ""
     attachments: Sequence[str] = ()
 
@@ -102,8 +100,8 @@ class Letter:
 class Composer:
     """Turns a draft into a letter.
 
-    ``footer`` renders the footer, as ``"txt"`` or ``"html"``, with a link in it, about an opportunity, in the
-    language of this tag. ``mailto`` gives the address that takes this person's opt-out by mail, if there is a door.
+    ``footer`` renders one, as ``"txt"`` or ``"html"``, of a link, an opportunity and a language. ``mailto`` gives the
+    address that takes a person's opt-out by mail, if there is a door.
     """
 
     links: Links
@@ -113,46 +111,55 @@ class Composer:
     def letter(self, draft: Draft) -> Letter:
         """The letter that leaves; the same whether or not its recipient is muted.
 
-        :raises OptOutError: when it has not one recipient that the mail library can deliver to, no sender, no text
-            to carry the link, not one opportunity, or a header that breaks the message or stands in for one of ours.
+        :raises OptOutError: when the draft can be no invitation, or cannot reach one person alone.
         """
         recipient, address = _one_recipient(draft)
         draft = _checked(draft)
-        sender = checked_sender(draft.sender, draft.reply_to)
-        about, language = draft.opportunity, draft.language or ""
-        url, one_click = (self.links.url(door, address, about, language) for door in (Door.LANDING, Door.ONE_CLICK))
+        about, language, sender = draft.opportunity, draft.language or "", draft.sender or ""
+        links = [self.links.url(door, address, about, language) for door in (Door.LANDING, Door.ONE_CLICK)]
         # RFC 2369 section 2: the one to use first stands first.
         by_mail = "" if self.mailto is None else f", <mailto:{self.mailto(address, about)}>"
         own = (
-            f"<{one_click}>{by_mail}",
+            f"<{links[1]}>{by_mail}",
             "List-Unsubscribe=One-Click",
-            f"<{_list_label(about)}.optout.{urlsplit(url).hostname}>",
+            f"<{_list_label(about)}.optout.{urlsplit(links[0]).hostname}>",
             "auto-generated",
         )
+        if self.personal_links(draft.text) or self.personal_links(draft.html):  # one may be about all invitations
+            links.append(self.links.url(Door.LANDING, address, ALL))
         return Letter(
             address=address,
             opportunity=about,
             subject=draft.subject,
-            text=self._body(draft.text, "txt", url, about, language),
-            html=self._body(draft.html, "html", url, about, language),
+            text=self._body(draft.text, "txt", links, draft),
+            html=self._body(draft.html, "html", links, draft),
             sender=sender,
             reply_to=draft.reply_to,
             headers={**draft.headers, **dict(zip(OWN_HEADERS, own, strict=True))},
             recipient=recipient,
-            links=(url, one_click),
+            links=tuple(links),
             message_id=_message_id(sender),
             attachments=draft.attachments,
         )
 
-    def _body(self, body: str | None, kind: str, url: str, about: str, language: str) -> str | None:
-        """A body whose links of ours are this person's, with the footer in its slot or, if it has neither, added."""
+    def _body(self, body: str | None, kind: str, links: Sequence[str], draft: Draft) -> str | None:
+        """A body with the footer in its slot or, if it has neither slot nor link, added.
+
+        Its links are this person's, also in a copy of another's invitation; one that names a language keeps it,
+        unless ours names another.
+        """
         if not body:
             return body
-        body, links = self.with_own_link(body, url)
+        prefix = self.links.prefix(Door.LANDING)
+        language, token = split(links[0].removeprefix(prefix))
+        found = self.personal_links(body) if links[2:] else []
+        found = [link for link in found if not links[2].endswith(link[2].lower())]
+        for link in reversed(found):
+            body = body[: link.start()] + prefix + joined(language or link[1] or "", token) + body[link.end() :]
         before, *after = SLOT.split(body)
-        if links and not after:
+        if found and not after:
             return body
-        footer = self.footer(kind, url, about, language)
+        footer = self.footer(kind, links[0], draft.opportunity, draft.language or "")
         if after:
             return f"{before}\n{footer}\n{''.join(after)}"
         if kind == "html":
@@ -160,24 +167,21 @@ class Composer:
         line_ends = body[len(body.rstrip("\r\n")) :].count("\n")
         return body + "\n" * (2 - line_ends) + footer
 
-    def with_own_link(self, text: str, url: str) -> tuple[str, int]:
-        """Point every landing link in ``text`` at ``url``; return the text, and how many there were.
-
-        A body that was copied from another candidate's invitation must not carry that candidate's link. A link that
-        names a language keeps it, unless ``url`` names another.
-        """
+    def personal_links(self, text: object) -> list[re.Match[str]]:
+        """The links of candidates in a text, each with its language and its token."""
         prefix = self.links.prefix(Door.LANDING)
-        if prefix.lower() not in text.lower():  # a hundred times as fast as the expression
-            return text, 0
-        language, token = split(url.removeprefix(prefix))
-        landing = re.compile(rf"{re.escape(prefix)}(?:({TAG})/)?{ALPHABET.pattern}", re.IGNORECASE)
-        return landing.subn(lambda link: prefix + joined(language or link[1] or "", token), text)
+        if not (isinstance(text, str) and prefix.lower() in text.lower()):  # which is fast
+            return []
+        ways = rf"(?!{Door.ASK}/)(?:{Door.ONE_CLICK}/)?(?:({TAG})/)?({ALPHABET.pattern})"
+        return [*re.finditer(re.escape(prefix) + ways, text, re.IGNORECASE)]
 
 
 def _html_with(footer: str, html: str) -> str:
     """The html with the footer inside its body."""
-    ends = {(tag[1] or "").lower(): tag.start() for tag in END.finditer(html)}
-    end = ends.get("body", ends.get("html", len(html)))
+    end = max(map(html.rfind, ("</body>", "</BODY>")))
+    if "".join(html[end:].split()).lower() not in ("</body>", "</body></html>"):  # as nearly every html ends
+        ends = {(tag[2] or "").lower(): tag.start() for tag in END.finditer(html)}
+        end = ends.get("body", ends.get("html", len(html)))
     before, after = html[:end], html[end:]
     # On lines of its own, or a line might exceed the 998 octets of RFC 5322 section 2.1.1.
     return before + "\n" * (not before.endswith("\n")) + footer + "\n" * bool(after) + after
@@ -185,8 +189,8 @@ def _html_with(footer: str, html: str) -> str:
 
 def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
     """The recipient as the host wrote it, and parsed."""
-    for name, people in (("recipients", draft.recipients), ("cc", draft.cc), ("bcc", draft.bcc)):
-        if isinstance(people, str):
+    for name in ("recipients", "cc", "bcc"):
+        if isinstance(people := getattr(draft, name), str):
             raise _misaddressed(f"The {name} of an invitation is a string, and not a list of addresses.")
         if people and name != "recipients":
             raise _misaddressed(f"An invitation has a {name}.")
@@ -214,45 +218,55 @@ def _text_of(value: Any) -> Any:
     """A lazy string, or a lazy name in a pair, as a string; anything else as it is."""
     if isinstance(value, tuple):
         return tuple(map(_text_of, value))
+    if isinstance(value, str):
+        return str.__str__(value)  # a member of an Enum shows as something else, and Markup escapes what is added
     return str(value) if hasattr(value, "casefold") else value
 
 
 def _checked(draft: Draft) -> Draft:
     """The draft with plain strings for lazy ones, and the headers that its letters get beside ours."""
-    fields = {name: _text_of(getattr(draft, name)) for name in ("subject", "text", "html", "sender", "reply_to")}
-    texts = [each for each in (fields["text"], fields["html"]) if each]
-    if not texts or not all(isinstance(each, str) for each in texts):
+    texts = {name: _text_of(getattr(draft, name)) for name in ("subject", "text", "html", "sender", "reply_to")}
+    draft = replace(draft, **texts)
+    if {type(each) for each in (draft.text, draft.html) if each} != {str}:
         raise InvitationError(
             "An invitation has neither a text nor an html part, or one that is not a string.",
             "The link must be visible in the message itself.",
             "Give it a body, an html part, or both; bytes have a decode() method.",
         )
-    unfolded(fields["subject"])
+    if not draft.sender:
+        raise InvitationError(
+            "An invitation has no sender.",
+            "No mail server takes a message from nobody.",
+            "Give it a sender, or set MAIL_DEFAULT_SENDER.",
+        )
+    unfolded(draft.subject)
+    for who in (draft.sender, draft.reply_to):
+        for part in (who,) if isinstance(who, str) else who or ():
+            unfolded(part, may_be_folded=False)  # as mail libraries take a folded name for an injected header
     if draft.opportunity == ALL:
         raise OpportunityError(
             "An invitation says that it invites to '*'.",
             "An invitation is to one opportunity, and '*' stands for all: whoever answered it would answer them all.",
             "Name the opportunity by a short stable id, such as 'camera'.",
         )
-    opportunity, language = checked_opportunity(draft.opportunity), tag_of(draft.language)
+    opportunity, language = _text_of(checked_opportunity(draft.opportunity)), tag_of(draft.language)
     if draft.language and not language:
         raise InvitationError(
             "The language of an invitation is not a language tag.",
             "It decides which language the footer and the candidate's page speak.",
             "Give a tag such as 'de', 'pt-BR' or 'zh-Hant'.",
         )
-    headers = host_headers({name: _text_of(value) for name, value in draft.headers.items()})
+    headers = _host_headers({name: _text_of(value) for name, value in draft.headers.items()})
     if language and not any(name.lower() == "content-language" for name in headers):
         headers["Content-Language"] = language
-    return replace(draft, **fields, opportunity=opportunity, language=language, headers=headers)
+    return replace(draft, opportunity=opportunity, language=language, headers=headers)
 
 
 def _message_id(sender: Recipient) -> str:
     """A random Message-ID at the sender's domain; those of :func:`email.utils.make_msgid` tell the time."""
-    try:
+    domain = "localhost"
+    with suppress(AddressError):
         domain = parse(sender).domain
-    except AddressError:
-        domain = "localhost"
     return f"<{secrets.token_hex(16)}@{domain}>"
 
 
@@ -261,25 +275,11 @@ def _list_label(opportunity: str) -> str:
     if re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?", opportunity):
         return opportunity
     stem = re.sub(r"[^a-z0-9]+", "-", opportunity.lower())[:32].strip("-")
-    return "-".join(filter(None, (stem, hashlib.blake2b(opportunity.encode(), digest_size=5).hexdigest())))
+    return f"{stem}-{hashlib.blake2b(opportunity.encode(), digest_size=5).hexdigest()}".lstrip("-")
 
 
-def checked_sender(sender: Recipient | None, reply_to: Recipient | None) -> Recipient:
-    """The sender; an InvitationError when a line break in it or in Reply-To would start a new header."""
-    if not sender:
-        raise InvitationError(
-            "An invitation has no sender.",
-            "No mail server takes a message from nobody.",
-            "Give it a sender, or set MAIL_DEFAULT_SENDER.",
-        )
-    for who in (sender, reply_to):
-        for part in (who,) if isinstance(who, str) else who or ():
-            unfolded(part, may_be_folded=False)  # as mail libraries take a folded name for an injected header
-    return sender
-
-
-def host_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The host's own headers, as written, less its Message-ID; an InvitationError when one cannot stand there."""
+def _host_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The host's own headers, as written, less its Message-ID, which a loop over one draft would send again."""
     for name, value in headers.items():
         if not isinstance(name, str) or not re.fullmatch(r"[!-9;-~]+", name):
             raise InvitationError(
@@ -296,5 +296,4 @@ def host_headers(headers: Mapping[str, str]) -> dict[str, str]:
                 "of the extra headers.",
             )
         unfolded(value)
-    # Each message gets an id of its own: a loop over one draft would send all with the same.
     return {name: value for name, value in headers.items() if name.lower() != "message-id"}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import binascii
 import logging
-import re
 import smtplib
 import time
 from collections import Counter, deque
@@ -17,12 +16,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from email.message import Message
-from email.policy import Policy
-from email.utils import formatdate, quote
+from email.utils import formatdate
 from functools import lru_cache, partial
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
-from ..addresses import Address, Recipient, unfolded
+from ..addresses import Address, shown, unfolded
 from ..choices.repository import Choices
 from ..email_log.records import EmailLog, Outgoing, reason
 from ..errors import AddressError, InvitationError, NotAllSent, OptOutError, StoreUnavailable
@@ -32,10 +30,9 @@ from .compose import OWN_HEADERS, Composer, Draft, Letter
 #: Rows of the Email Log written in one transaction, which costs the disk as much as one row. If the process dies, at
 #: most so many rows are of mails that did not leave.
 TOGETHER = 50
-#: What a display name may hold only in quotes (RFC 5322 section 3.2.3).
-SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
 #: RFC 5322 section 2.1.1, in octets.
 LONGEST_LINE = 998
+SENDMAIL = smtplib.SMTP.sendmail  # whatever a host's tests put in its place
 
 S = TypeVar("S")
 M = TypeVar("M")
@@ -63,16 +60,11 @@ class Gate:
     ) -> int:
         """Record invitations, ``TOGETHER`` at a time, and let each leave, or not, as it is cleared.
 
-        One that fails stops no other: its error goes to ``on_error``, or is raised at the end.
-
-        :param draft: gives the draft of a source, or ``None`` when it is no invitation: then it leaves as it is, and
-            its error is raised at once.
-        :param make: makes the message that leaves, of a source and a letter; an error in it comes before the gate is
-            asked.
+        :param draft: gives the draft of a source, or ``None`` for one that is no invitation and leaves as it is.
+        :param make: makes the message that leaves, of a source and a letter.
         :param leave: hands off a message if it is clear; if not, does everything that can fail, but sends no text.
         :return: how many of the sources did not fail, whoever opted out.
-        :raises NotAllSent: at the end, when some failed and there is no ``on_error``.
-        :raises Exception: that of the one source, when there is no other; or what ``on_error`` raises, at once.
+        :raises NotAllSent: at the end, when some failed and there is no ``on_error``; of one source, its error.
         """
         failures = Failures(on_error)
         ready: list[tuple[S, Outgoing, M]] = []
@@ -131,22 +123,14 @@ class Gate:
                 self.log.forget(rows)
 
     def look_at_ordinary(self, texts: Callable[[], Iterable[object]]) -> None:
-        """Warn, once, about a message that is no invitation and yet carries a candidate's link.
-
-        :param texts: gives its parts; what is wrong with them, or with our settings, is no concern of the message.
-        """
-        if self._warned:
-            return
+        """Warn, once, about an ordinary message that carries a candidate's link; whatever is wrong stops nothing."""
         with suppress(Exception):
-            if any(isinstance(text, str) and self.composer.with_own_link(text, "")[1] for text in texts()):
-                self._warned = True
-                log(
-                    self.logger,
-                    logging.WARNING,
-                    "ungated_link",
-                    "A message with a candidate's link in it left without passing the gate, as it is not an "
-                    "Invitation. If it invites people, send it as an Invitation of flask_optout.mailers.",
-                )
+            if self._warned or not any(self.composer.personal_links(text) for text in texts()):
+                return
+            self._warned = True
+            said = "A message with a candidate's link left without passing the gate, as it is not an Invitation. "
+            said += "If it invites people, send it as an Invitation of flask_optout.mailers."
+            log(self.logger, logging.WARNING, "ungated_link", said)
 
 
 def _pulled(sources: Iterable[S], flush: Callable[[], None]) -> Iterator[S]:
@@ -158,41 +142,41 @@ def _pulled(sources: Iterable[S], flush: Callable[[], None]) -> Iterator[S]:
         raise
 
 
+@dataclass
 class Failures:
     """What could not be sent: given to ``on_error`` at once, or else counted and raised at the end."""
 
-    def __init__(self, on_error: OnError | None) -> None:
-        self._on_error = on_error
-        self._last: Exception | None = None
-        self.reasons: Counter[str] = Counter()
+    on_error: OnError | None
+    last: Exception | None = None
+    reasons: Counter[str] = field(default_factory=Counter)
 
     def tell(self, source: object, error: Exception) -> None:
-        self._last = error
+        self.last = error
         self.reasons[reason(error)] += 1
-        if self._on_error is not None:
-            self._on_error(source, error)
+        if self.on_error is not None:
+            self.on_error(source, error)
 
     def all_but_those(self, number: int) -> int:
         """How many of ``number`` messages did not fail; raises the errors that no ``on_error`` was given."""
-        if self._last is None or self._on_error is not None:
-            return number - self.reasons.total()
+        failed = self.reasons.total()
+        if self.last is None or self.on_error is not None:
+            return number - failed
         if number == 1:
-            raise self._last
+            raise self.last
         reasons = ", ".join(f"{name}: {count}" for name, count in self.reasons.most_common())
         raise NotAllSent(
-            f"Of {number} messages, {self.reasons.total()} could not be sent ({reasons}).",
+            f"Of {number} messages, {failed} could not be sent ({reasons}).",
             "The others were handed off, so sending all of them again would send those twice.",
             "Pass on_error to be told each message that failed and its error, and send only those again.",
         )
 
 
 def _outgoing(letter: Letter) -> Outgoing:
-    subject = unfolded(letter.subject)
     own = {
-        "From": _shown(letter.sender),
-        "To": _shown(letter.address.named),
-        "Reply-To": _shown(letter.reply_to) if letter.reply_to else None,
-        "Subject": subject,
+        "From": shown(letter.sender),
+        "To": shown(letter.address.named),
+        "Reply-To": shown(letter.reply_to or ""),
+        "Subject": unfolded(letter.subject),
         "Date": formatdate(time.time() // 60 * 60),
         "Message-ID": letter.message_id,
     }
@@ -201,26 +185,49 @@ def _outgoing(letter: Letter) -> Outgoing:
     return Outgoing(
         letter.address,
         letter.opportunity,
-        subject=subject,
+        subject=own["Subject"],
         message_id=letter.message_id,
         headers=[(name, value) for name, value in {**own, **host}.items() if value],
-        text=letter.text or None,
-        html=letter.html or None,
+        text=_kept(letter.text, *letter.links),
+        html=_kept(letter.html, *letter.links),
         links=letter.links,
         attachments=letter.attachments,
     )
 
 
-def _shown(who: Recipient) -> str:
-    name, address = ("", who) if isinstance(who, str) else who
-    quoted = f'"{quote(name)}"' if SPECIAL.search(name) else name
-    return f"{quoted} <{address}>" if name else address
+def _kept(body: str | None, link: str, one_click: str, *others: str) -> str | None:
+    """A body in which no other link than this invitation's has to be hidden."""
+    for other in others:
+        body = body and body.replace(other.rpartition("/")[2], link.rpartition("/")[2])
+    return body or None
 
 
-class _Verbatim:
-    """A mixin for an email policy that does not fold our headers: no mail program reads a URL in encoded words."""
+class Mixin:
+    """Base of a class that is mixed into that of an object, and can be pickled, as some hosts send from a queue."""
+
+    @classmethod
+    def like(cls, source: Any, *more: Any) -> Any:
+        """Make an object of this class and that of ``source``, of it and ``more``."""
+        return _mixed(cls, type(source))(source, *more)
+
+    def __reduce__(self) -> Any:
+        return _blank, type(self).__bases__, vars(self)
+
+
+_mixed: Callable[[Any, Any], Any] = lru_cache(64)(lambda mixin, kind: type(mixin.__name__, (mixin, kind), {}))
+
+
+def _blank(mixin: Any, kind: Any) -> Any:
+    return object.__new__(_mixed(mixin, kind))
+
+
+class _Verbatim(Mixin):
+    """Mixed into an email policy, it does not fold our headers: no mail program reads a URL in encoded words."""
 
     linesep: str
+
+    def __init__(self, policy: object) -> None:
+        super().__init__(**vars(policy))
 
     def fold(self, name: str, value: Any) -> str:
         return f"{name}: {value}{self.linesep}" if name in OWN_HEADERS else super().fold(name, value)  # type: ignore[misc]
@@ -231,14 +238,9 @@ class _Verbatim:
         return super().fold_binary(name, value)  # type: ignore[misc,no-any-return]
 
 
-@lru_cache(16)
-def _verbatim(kind: type[Policy]) -> Any:
-    return type("Verbatim", (_Verbatim, kind), {})
-
-
 def finish(message: Message[Any, Any]) -> None:
     """Keep lines legal (RFC 5322 section 2.1.1): long ones become quoted-printable, our headers are not folded."""
-    message.policy = _verbatim(type(message.policy))(**vars(message.policy))
+    message.policy = _Verbatim.like(message.policy)
     for part in message.walk():
         payload = part.get_payload()
         if not isinstance(payload, str) or max(map(len, payload.split("\n"))) * 4 <= LONGEST_LINE:
@@ -258,7 +260,7 @@ def proved(spellings: Iterable[S], spell: Callable[[S], str], address: Address) 
     :raises AddressError: when the library would send to another address, whatever the spelling.
     """
     for spelling in spellings:
-        with suppress(ValueError):  # of what the library cannot write
+        with suppress(Exception):  # of what the library cannot read or write
             if smtplib.quoteaddr(spell(spelling)) == f"<{address.deliverable}>":
                 return spelling
     raise AddressError(
@@ -270,13 +272,10 @@ def proved(spellings: Iterable[S], spell: Callable[[S], str], address: Address) 
 
 @contextmanager
 def serialising() -> Iterator[None]:
-    """Name what is wrong where the library meets a character that it cannot write.
-
-    :raises InvitationError: in place of the library's error, which may quote an address.
-    """
+    """Raise an InvitationError in place of the library's own error, which may quote an address."""
     try:
         yield
-    except UnicodeError:
+    except (LookupError, ValueError):  # such as of an unknown charset
         raise InvitationError(
             "An invitation has a character that cannot stand there: in a header, its body or an attachment.",
             "The mail library cannot write it, so the invitation would reach nobody.",
@@ -288,12 +287,14 @@ def serialising() -> Iterator[None]:
 
 @contextmanager
 def rehearsing(smtp: smtplib.SMTP) -> Iterator[None]:
-    """Let :meth:`smtplib.SMTP.sendmail` say all but the text of a message, then RSET.
-
-    What the server says against the size, the options, the sender or the recipient, it says for everybody alike.
-    """
-    smtp.data = lambda msg: smtp.rset()  # type: ignore[method-assign]
+    """Let :meth:`smtplib.SMTP.sendmail` say all but the text of a message, then RSET, whose answer tells nothing."""
+    smtp.data = lambda msg: (250, smtp.rset()[1])  # type: ignore[method-assign]
     try:
         yield
     finally:
         del smtp.data
+
+
+def can_rehearse(smtp: object) -> TypeGuard[smtplib.SMTP]:
+    """Whether it is an ``smtplib.SMTP`` that has no way of its own to send."""
+    return getattr(type(smtp), "sendmail", None) is SENDMAIL

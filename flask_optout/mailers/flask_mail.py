@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import smtplib
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import flask_mail
@@ -12,7 +13,7 @@ from flask import Flask, current_app
 
 from ..addresses import Recipient, unfolded
 from ..invitations.compose import Draft, Inviting, Letter, not_gated
-from ..invitations.gate import OnError, finish, proved, rehearsing, serialising
+from ..invitations.gate import Mixin, OnError, finish, proved, rehearsing, serialising
 from ..wiring import current_state
 from .releases import check_library, is_gated
 
@@ -28,7 +29,11 @@ class Invitation(Inviting, flask_mail.Message):
     """A ``flask_mail.Message`` that invites to ``opportunity``, an id of 1 to 128 bytes, in ``language``, a tag."""
 
     def _message(self) -> Any:
-        raise not_gated("Make your mail object with 'from flask_optout.mailers.flask_mail import Mail'.")
+        if not isinstance(self, Cleared):
+            raise not_gated("Make your mail object with 'from flask_optout.mailers.flask_mail import Mail'.")
+        message = super()._message()
+        finish(message)
+        return message
 
     has_bad_headers = _message  # which a connection calls first, even one that suppresses sending
 
@@ -38,9 +43,11 @@ class Connection(flask_mail.Connection):
 
     def send(self, message: flask_mail.Message, envelope_from: Recipient | None = None) -> None:
         """Send one message; an invitation passes the gate."""
+        if isinstance(message, Cleared):
+            return super().send(message, envelope_from)
         if isinstance(message, Invitation):
             return self.send_invitations([message], envelope_from=envelope_from)
-        if not isinstance(message, Cleared) and "optout" in current_app.extensions:
+        if "optout" in current_app.extensions:
             current_state().gate.look_at_ordinary(lambda: [message.body, *message.alts.values()])
         super().send(message, envelope_from)
 
@@ -58,7 +65,11 @@ class Connection(flask_mail.Connection):
             with nullcontext() if clear or self.host is None else rehearsing(self.host):
                 super(Connection, self).send(message, envelope_from)
 
-        current_state().gate.hand_off(invitations, _draft, Cleared, leave, on_error)
+        current_state().gate.hand_off(invitations, _draft, Cleared.like, leave, on_error)
+
+    def __exit__(self, *error: Any) -> None:
+        with suppress(smtplib.SMTPServerDisconnected):  # what was sent is sent, and other errors say more
+            super().__exit__(*error)
 
 
 class _Gated(flask_mail._MailMixin):
@@ -112,59 +123,53 @@ class Mail(_Gated, flask_mail.Mail):
         return _State(**vars(super().init_mail(*args, **kwargs)))
 
 
-class Cleared(flask_mail.Message):
+class Cleared(Mixin, Invitation):
     """The message that leaves. One that cannot be serialised fails as it is made, before the gate is asked."""
 
     left = True
+    send_to = flask_mail.Message.send_to
+    has_bad_headers = flask_mail.Message.has_bad_headers
 
     def __init__(self, invitation: Invitation, letter: Letter) -> None:
         spellings = letter.recipient or letter.address.named, letter.address.named
-        to: Recipient = proved(spellings, flask_mail.sanitize_address, letter.address)
-        own: dict[str, Any] = {"recipients": [to], "cc": [], "bcc": []}
-        own |= {"subject": letter.subject, "sender": letter.sender, "reply_to": letter.reply_to, "body": letter.text}
-        vars(self).update(vars(invitation), **own)
-        self.extra_headers: dict[str, str] | None = dict(letter.headers)
-        self.alts: dict[str, str] = {**invitation.alts, **({"html": letter.html} if letter.html else {})}
-        self.date: float = time.time() if invitation.date is None else invitation.date
-        self.msgId: str = letter.message_id or invitation.msgId
+        vars(self).update(vars(invitation))
+        self.recipients = [proved(spellings, flask_mail.sanitize_address, letter.address)]
+        self.cc, self.bcc, self.subject, self.body = [], [], letter.subject, letter.text
+        self.sender, self.reply_to, self.extra_headers = letter.sender, letter.reply_to, dict(letter.headers)
+        self.alts = invitation.alts | ({_html(invitation): letter.html} if letter.html else {})
+        self.date = time.time() if invitation.date is None else invitation.date
+        self.msgId = letter.message_id or invitation.msgId
         if self.has_bad_headers():  # such as a subject that is folded at LF alone
-            self.subject: str = unfolded(letter.subject)
+            self.subject = unfolded(letter.subject)
         with serialising():
             try:
                 self._bytes = super().as_bytes()
             except UnicodeError:  # the footer may be in another script
-                self.charset: str | None = "utf-8"
+                self.charset = "utf-8"
                 self._bytes = super().as_bytes()
 
     def as_bytes(self) -> bytes:
         return self._bytes
 
-    def _message(self) -> Any:
-        message = super()._message()
-        finish(message)
-        return message
-
 
 def rehearse(message: Cleared) -> None:
     """Say all but the text of a message to the mail server; no signal tells of it."""
+    sender, to = flask_mail.sanitize_address(message.sender), flask_mail.sanitize_addresses(message.send_to)
     with current_app.extensions["mail"].connect() as connection:
-        if connection.host is not None:
-            sender, to = flask_mail.sanitize_address(message.sender), flask_mail.sanitize_addresses(message.send_to)
-            with rehearsing(connection.host):
-                connection.host.sendmail(
-                    sender, list(to), message.as_bytes(), message.mail_options, message.rcpt_options
-                )
+        if (smtp := connection.host) is not None:
+            with rehearsing(smtp):
+                smtp.sendmail(sender, to, message.as_bytes(), message.mail_options, message.rcpt_options)
 
 
 def _draft(message: flask_mail.Message) -> Draft | None:
-    if not isinstance(message, Invitation):
+    if not isinstance(message, Invitation) or isinstance(message, Cleared):
         return None
     return Draft(
         recipients=message.recipients,
         opportunity=message.opportunity,
         subject=message.subject,
         text=message.body,
-        html=message.html,
+        html=message.alts.get(_html(message)),
         sender=message.sender,
         reply_to=message.reply_to,
         headers=message.extra_headers or {},
@@ -174,6 +179,11 @@ def _draft(message: flask_mail.Message) -> Draft | None:
         bcc=message.bcc,
         attachments=_names(message),
     )
+
+
+def _html(message: flask_mail.Message) -> str:
+    """The key of the html among the alternatives; of several, mail programs show the last."""
+    return next((kind for kind in reversed(message.alts) if kind.lower().partition(";")[0].strip() == "html"), "html")
 
 
 def _names(message: flask_mail.Message) -> list[str]:

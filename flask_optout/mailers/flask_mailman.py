@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import copy
-import smtplib
 from collections.abc import Iterable
 from contextlib import ExitStack, closing, nullcontext
 from email.mime.base import MIMEBase
 from email.utils import formataddr
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 from flask import Flask, current_app
 
 from ..invitations.compose import Draft, Inviting, Letter, not_gated
-from ..invitations.gate import OnError, finish, proved, rehearsing, serialising
+from ..invitations.gate import Mixin, OnError, can_rehearse, finish, proved, rehearsing, serialising
 from ..wiring import current_state
 from . import mailman_library
 from .releases import check_library
@@ -30,8 +29,12 @@ KNOWN: dict[Any, set[str]] = {
 class Invitation(Inviting, mailman_library.EmailMultiAlternatives):
     """An ``EmailMultiAlternatives`` inviting to ``opportunity``, an id of 1 to 128 bytes, in ``language``, a tag."""
 
-    def message(self) -> NoReturn:
-        raise not_gated("Make your mail object with 'from flask_optout.mailers.flask_mailman import Mail'.")
+    def message(self) -> Any:
+        if not isinstance(self, Cleared):
+            raise not_gated("Make your mail object with 'from flask_optout.mailers.flask_mailman import Mail'.")
+        message = super().message()
+        finish(message)
+        return message
 
 
 class _GatedBackend:
@@ -64,8 +67,8 @@ class _GatedBackend:
             nonlocal silent
             smtp: Any = getattr(self, "connection", None)
             if not isinstance(message, Cleared):
-                current_state().gate.look_at_ordinary(partial(_texts, message))
-            if clear or isinstance(smtp, smtplib.SMTP):
+                current_state().gate.look_at_ordinary(lambda: [text for text, _ in _bodies(message)])
+            if clear or can_rehearse(smtp):
                 with ExitStack() as stack:
                     if not clear:
                         self._rehearsal = stack
@@ -78,12 +81,13 @@ class _GatedBackend:
             # An SMTP backend may have failed to open, silently; then none is sent, muted or not.
             if getattr(self, "connection", True) is None:
                 return 0
-            return int(current_state().gate.hand_off(messages, _draft, Cleared, leave, on_error) - silent)
+            return int(current_state().gate.hand_off(messages, _draft, Cleared.like, leave, on_error) - silent)
 
 
 class _Gated(mailman_library._MailMixin):
     def import_backend(self, backend_name: Any) -> type[Any]:
-        return type("GatedBackend", (_GatedBackend, super().import_backend(backend_name)), {})
+        bases = _GatedBackend, super().import_backend(backend_name), mailman_library.BaseEmailBackend
+        return type("GatedBackend", bases, {})
 
     def send_invitations(
         self, invitations: Iterable[mailman_library.EmailMessage], on_error: OnError | None = None
@@ -124,44 +128,45 @@ class Mail(_Gated, mailman_library.Mail):
         return _State(**vars(mailman_library.Mail.init_mail(*args, **kwargs)))
 
 
-class Cleared(mailman_library.EmailMultiAlternatives):
+class Cleared(Mixin, Invitation):
     """The message that leaves. One that cannot be built fails as it is made, before the gate is asked."""
 
-    def __init__(self, source: mailman_library.EmailMessage, letter: Letter) -> None:
+    def __init__(self, source: Invitation, letter: Letter) -> None:
         bodies = _bodies(source)
         places = {_kind(of): place for place, (_, of) in enumerate(bodies)}
         for kind, text in (("text/plain", letter.text), ("text/html", letter.html)):
             if text:
                 bodies[places[kind]] = text, bodies[places[kind]][1]
-        own = {"content_subtype": source.content_subtype, "body": bodies[0][0], "alternatives": bodies[1:]}
-        self.__dict__.update(vars(source), cc=[], bcc=[], subject=letter.subject, **own)
-        self.attachments: list[Any] = [
-            copy.deepcopy(part) if isinstance(part, MIMEBase) else part for part in self.attachments
-        ]
-        self.extra_headers: dict[str, str] = dict(letter.headers)
+        vars(self).update(vars(source))
+        self.cc, self.bcc, self.connection, self.subject = [], [], None, letter.subject
+        self.body, self.alternatives = bodies[0][0], bodies[1:]
+        self.attachments = [copy.deepcopy(part) if isinstance(part, MIMEBase) else part for part in self.attachments]
+        self.extra_headers = dict(letter.headers)
         if letter.message_id:
             self.extra_headers["Message-ID"] = letter.message_id
         encoding: Any = self.encoding or current_app.extensions["mailman"].default_charset
         named = letter.address.named if isinstance(letter.address.named, str) else formataddr(letter.address.named)
         spellings = letter.recipient if isinstance(letter.recipient, str) else named, named
         spell = partial(mailman_library.sanitize_address, encoding=encoding)
-        self.to: list[str] = [proved(spellings, spell, letter.address)]
-        mailman_library.sanitize_address(self.from_email, encoding)  # else it fails only as the mail leaves
+        self.to = [proved(spellings, spell, letter.address)]
         with serialising():
+            mailman_library.sanitize_address(self.from_email, encoding)  # else it fails only as the mail leaves
             try:
                 self._built = self._serialised()
             except UnicodeError:  # the footer may be in another script
-                self.encoding: Any = "utf-8"
+                self.encoding = "utf-8"
                 self._built = self._serialised()
 
     def _serialised(self) -> Any:
         message = super().message()
-        finish(message)
         message.as_bytes()
         return message
 
     def message(self) -> Any:
         return self._built
+
+    def recipients(self) -> list[str]:
+        return self.to
 
 
 def _bodies(message: mailman_library.EmailMessage) -> list[tuple[Any, str]]:
@@ -174,23 +179,21 @@ def _kind(of: str) -> str:
     return of.partition(";")[0].strip().lower()
 
 
-def _texts(message: mailman_library.EmailMessage) -> list[object]:
-    return [text for text, _ in _bodies(message)]
-
-
 def rehearse(message: Cleared) -> None:
     """Say all but the text of a message to the mail server, where there is one."""
     backend: Any = current_app.extensions["mailman"].get_connection()
     with closing(backend) if backend.open() else nullcontext():
         smtp = getattr(backend, "connection", None)
-        if isinstance(smtp, smtplib.SMTP):
+        if can_rehearse(smtp):
             with rehearsing(smtp):
                 super(_GatedBackend, backend).send_messages([message])
 
 
 def _draft(source: mailman_library.EmailMessage) -> Draft | None:
-    if not isinstance(source, Invitation):
+    if not isinstance(source, Invitation) or isinstance(source, Cleared):
         return None
+    for name in ("alternatives", "attachments", "reply_to"):  # an iterator is read more than once
+        setattr(source, name, [*(getattr(source, name) or ())])
     parts = {_kind(of): part for part, of in _bodies(source)}
     return Draft(
         recipients=source.to,
@@ -199,7 +202,7 @@ def _draft(source: mailman_library.EmailMessage) -> Draft | None:
         text=parts.get("text/plain"),
         html=parts.get("text/html"),
         sender=source.from_email,
-        reply_to=", ".join(map(str, source.reply_to or ())) or None,
+        reply_to=", ".join(map(str, source.reply_to)) or None,
         headers=source.extra_headers,
         smtputf8=False,
         language=source.language,

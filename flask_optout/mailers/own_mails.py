@@ -16,10 +16,7 @@ from ..pages.words import Opportunity, render, sender_of
 
 
 class Ready(NamedTuple):
-    """A letter that the host's mail library has written.
-
-    ``rehearse`` says all but its text to the mail server, which may refuse its size or its recipient, and no more.
-    """
+    """A letter that the host's mail library has written; to rehearse it is to say all but its text to the server."""
 
     hand_off: Callable[[], object]
     rehearse: Callable[[], object]
@@ -42,10 +39,19 @@ def serialised(letter: Letter) -> Ready:
         from . import flask_mail
 
         carrier = flask_mail.Invitation(opportunity=letter.opportunity)
-        cleared = flask_mail.Cleared(carrier, letter)
+        cleared = flask_mail.Cleared.like(carrier, letter)
         return Ready(partial(current_app.extensions["mail"].send, cleared), partial(flask_mail.rehearse, cleared))
     if "mailman" in current_app.extensions:
-        return _by_flask_mailman(letter)
+        from . import flask_mailman
+
+        people = [
+            formataddr(who) if isinstance(who, tuple) else who for who in (letter.sender, letter.reply_to) if who
+        ]
+        written = flask_mailman.Invitation(from_email=people[0], reply_to=people[1:], opportunity=letter.opportunity)
+        if letter.html:
+            written.attach_alternative(letter.html, "text/html")
+        ready = flask_mailman.Cleared.like(written, letter)
+        return Ready(ready.send, partial(flask_mailman.rehearse, ready))
     raise ConfigurationError(
         "This Flask app has neither Flask-Mail nor Flask-Mailman.",
         "The ask page and the Email Log send mails of their own, and know no other way.",
@@ -93,17 +99,3 @@ def default_sender() -> Recipient:
             "Set it to an address that candidates know.",
         )
     return sender
-
-
-def _by_flask_mailman(letter: Letter) -> Ready:
-    from .flask_mailman import Cleared, rehearse
-    from .mailman_library import EmailMultiAlternatives
-
-    sender, reply_to = (
-        formataddr(who) if isinstance(who, tuple) else who for who in (letter.sender, letter.reply_to)
-    )
-    carrier = EmailMultiAlternatives(from_email=sender, reply_to=[reply_to] if reply_to else None)
-    if letter.html:
-        carrier.attach_alternative(letter.html, "text/html")
-    cleared = Cleared(carrier, letter)
-    return Ready(cleared.send, partial(rehearse, cleared))

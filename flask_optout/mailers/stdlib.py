@@ -13,15 +13,16 @@ from email.message import EmailMessage, Message, MIMEPart
 from email.policy import EmailPolicy
 from email.utils import getaddresses
 from functools import partial
-from inspect import iscoroutinefunction
+from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, NoReturn, cast
 
 from ..addresses import Recipient, unfolded, unquoted
 from ..errors import AddressError, InvitationError
 from ..invitations.compose import OWN_HEADERS, Draft, Inviting, Letter, not_gated
-from ..invitations.gate import OnError, finish, proved, rehearsing, serialising
+from ..invitations.gate import OnError, can_rehearse, finish, proved, rehearsing, serialising
 from ..wiring import current_state
 
+ATTACHED = "attachment"
 #: Headers that a draft has fields for, or that say how the body is encoded.
 STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*", re.IGNORECASE)
 
@@ -56,22 +57,31 @@ def send_invitations(
     options: set[str] = set()
     while isinstance(method, partial):  # such as one with options for the mail server
         method, options = method.func, options | set(method.keywords)
-    if iscoroutinefunction(method) or "to_addrs" in options:
-        raise InvitationError(
-            "The function that hands off invitations is async, or names recipients of its own.",
-            "Nobody would await it, or a mail would reach somebody else than was checked.",
-            "Give a plain function of one message, which sends it to the address in To.",
-        )
+    if iscoroutinefunction(method) or iscoroutinefunction(method.__call__) or "to_addrs" in options:
+        raise _unfit()
     smtp: Any = getattr(method, "__self__", None)
+    if getattr(method, "__func__", None) is not smtplib.SMTP.send_message:
+        smtp = None  # another function, which may send in another way
 
     def leave(message: EmailMessage, clear: bool) -> None:
         if not isinstance(message, _Cleared):
             current_state().gate.look_at_ordinary(lambda: [_content(message, kind) for kind in ("plain", "html")])
-        if clear or isinstance(smtp, smtplib.SMTP):
+        if clear or can_rehearse(smtp):
             with nullcontext() if clear else rehearsing(smtp):
-                send(message)  # by one line, as an error's traceback names it
+                sent = send(message)  # by one line, as an error's traceback names it
+            if iscoroutine(sent):
+                sent.close()
+                raise _unfit()
 
     current_state().gate.hand_off(messages, _draft, _cleared, leave, on_error)
+
+
+def _unfit() -> InvitationError:
+    return InvitationError(
+        "The function that hands off invitations is async, or names recipients of its own.",
+        "Nobody would await it, or a mail would reach somebody else than was checked.",
+        "Give a plain function of one message, which sends it to the address in To.",
+    )
 
 
 class _Cleared(EmailMessage):
@@ -97,6 +107,12 @@ def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
     for kind, content in (("plain", letter.text), ("html", letter.html)):
         part = _body(ready, kind)
         if content and part is not None and content != _text(part):
+            if ready.get_content_type() == "multipart/signed":
+                raise InvitationError(
+                    "An invitation is signed, and does not carry its link.",
+                    "With the footer in it, the signature would be wrong.",
+                    "Sign it in the function that hands it off, or place optout.link() in each part of it yourself.",
+                )
             _replace(part, kind, content)
     if "Content-Language" in letter.headers and "Content-Language" not in ready:
         ready["Content-Language"] = letter.headers["Content-Language"]
@@ -125,11 +141,13 @@ def _only_recipient(header: Any) -> str:
 
 def _replace(part: Message, kind: str, content: str) -> None:
     """Put another text into a part, which keeps its charset, its encoding and its other headers where it can."""
-    charset, encoding = part.get_content_charset("utf-8"), str(part.get("Content-Transfer-Encoding", "7bit"))
+    charset, encoding = part.get_content_charset("utf-8"), str(part.get("Content-Transfer-Encoding", "")).lower()
     try:
         content.encode(charset)
     except UnicodeError:  # the footer speaks another language
-        charset, encoding = "utf-8", "7bit"
+        charset, encoding = "utf-8", ""
+    if "\n".encode(charset) != b"\n":  # the standard library would break its lines at wrong places
+        charset = "utf-8"
     if not isinstance(part, MIMEPart) or not isinstance(part.policy, EmailPolicy):  # such as MIMEText
         del part["Content-Transfer-Encoding"]
         part.set_payload(content, charset)
@@ -137,7 +155,8 @@ def _replace(part: Message, kind: str, content: str) -> None:
     kept = [(name, value) for name, value in part.items() if re.match("content-(?!type|transfer)", name, re.I)]
     params = dict(part["Content-Type"].params) if "Content-Type" in part else {}
     params.pop("charset", None)
-    part.set_content(content, kind, charset, None if encoding == "7bit" else encoding, params=params)
+    kept_as = encoding if encoding in ("8bit", "quoted-printable", "base64") else None
+    part.set_content(content, kind, charset, kept_as, params=params)
     for name, value in kept:
         part[name] = value
 
@@ -168,7 +187,7 @@ def _draft(message: EmailMessage) -> Draft | None:
         language=message.language,
         cc=cc,
         bcc=bcc,
-        attachments=[part.get_filename("") for part in message.walk() if _is_attachment(part)],
+        attachments=[part.get_filename("") for part in message.walk() if part.get_content_disposition() == ATTACHED],
     )
 
 
@@ -197,7 +216,7 @@ def _content(message: Message, kind: str) -> str | None:
 
 def _body(part: Message, kind: str) -> Message | None:
     """As ``EmailMessage.get_body``, which knows no parts of the older classes, such as ``MIMEText``."""
-    if _is_attachment(part):
+    if part.get_content_disposition() == ATTACHED:
         return None
     if part.get_content_maintype() != "multipart":
         return part if part.get_content_type() == f"text/{kind}" else None
@@ -206,10 +225,6 @@ def _body(part: Message, kind: str) -> Message | None:
         start = part.get_param("start")
         parts = ([each for each in parts if each["Content-ID"] == start] or parts)[:1]
     return next((body for each in parts if (body := _body(each, kind)) is not None), None)
-
-
-def _is_attachment(part: Message) -> bool:
-    return part.get_content_disposition() == "attachment"
 
 
 def _text(part: Message) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email import policy
 from email.message import EmailMessage
@@ -47,7 +48,8 @@ class Client:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._smtp.quit()
+        with suppress(smtplib.SMTPServerDisconnected):
+            self._smtp.quit()
 
     def deliver(self, message: Message) -> None:
         everybody = [parseaddr(to)[1] for to in (*message.to, *message.cc, *message.bcc)]

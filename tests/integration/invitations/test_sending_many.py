@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import smtplib
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from flask_optout.invitations import gate
 from tests.conftest import MakeHost
 from tests.support.adapters import each_library, each_way_to_send_many
 from tests.support.email_log import rows
-from tests.support.hosts import KEY, Host, Mailbox, dispose, say, smtp_server
+from tests.support.hosts import KEY, HangsUp, Host, Mailbox, dispose, say, smtp_server
 from tests.support.library import Library, Wanted, password
 
 PEOPLE = [f"person{number}@example.org" for number in range(60)]
@@ -103,6 +104,20 @@ def test_on_error_is_told_each_one_that_failed(library: Library, host: Host, smt
     library.send_invitations(host, invitations, on_error=lambda invitation, error: told.append((invitation, error)))
     assert [invitation for invitation, _ in told] == invitations[1:3], "muted or not"
     assert {type(error) for _, error in told} == {smtplib.SMTPRecipientsRefused}
+
+
+@each_library
+def test_a_server_that_hangs_up_is_told_as_any_other_failure(library: Library, make: MakeHost) -> None:
+    with smtp_server(HangsUp) as server:
+        host = make(MAIL_SERVER=server.host, MAIL_PORT=server.port)
+        with host.app.app_context():
+            told: list[Any] = []
+            people = [Wanted([person]) for person in PEOPLE[:3]]
+            for on_error in (None, lambda invitation, error: told.append(error)):
+                server.has_hung_up = False
+                with pytest.raises(NotAllSent, match="Of 3 messages, 3") if on_error is None else nullcontext():
+                    library.send_invitations(host, [library.invitation(host, one) for one in people], on_error)
+    assert [type(error) for error in told] == [smtplib.SMTPServerDisconnected] * 3
 
 
 @each_library

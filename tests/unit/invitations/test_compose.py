@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import Enum
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
 from flask_optout import AddressError, InvitationError, OpportunityError
-from flask_optout.addresses import Recipient
+from flask_optout.addresses import Recipient, parse
 from flask_optout.invitations.compose import OWN_HEADERS, Draft, Letter
+from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 
@@ -63,6 +66,15 @@ def test_the_html_footer_stands_inside_the_body(closing: str) -> None:
         ("<p>Come.</p></body><p>More.</p>", "</body>\n"),
         ("<p>Come.</p><!-- </body> -->", ""),
         ("<p>Come.</p><!-- </html> -->", "</html>"),
+        ("<!--><p>Come.</p>", "</body><!-- Bye -->"),
+        ("<!-- Hi --!><p>Come.</p>", "</body><!-- Bye -->"),
+        ("<p>Come.</p>", "</body><script>'</body>'</script></html>"),
+        ('<p>Come.</p><script type="application/ld+json">{"a": "</body>"}</script>', ""),
+        ("<style>a:after{content:'</body>'}</style><p>Come.</p>", ""),
+        ("<title>The </body> tag</title><textarea></body></textarea><p>Come.</p>", "</html>"),
+        ("<![CDATA[</body>]]><p>Come.</p>", ""),
+        ("<p>Come.</p></body-guard>", ""),
+        ("<p>Come.</p>", "</body class='a'></html>"),
     ],
 )
 def test_without_a_body_it_stands_before_the_end(before: str, after: str) -> None:
@@ -83,6 +95,33 @@ def test_a_copied_footer_gets_this_candidates_link(host: Host) -> None:
     copied = letter(recipients=["bob@x.org"])
     made = letter(text=copied.text, html=copied.html)
     assert (made.text, made.html) == (letter().text, letter().html)
+
+
+@pytest.mark.parametrize("part", ["text", "html"])
+@pytest.mark.parametrize("who", ["jane@x.org", "bob@x.org"])
+def test_a_one_click_link_becomes_the_candidates_own_link(host: Host, part: str, who: str) -> None:
+    url = current_state().links.url(Door.ONE_CLICK, parse(who), "beta-42")
+    assert getattr(letter(**{part: f"No: {url}."}), part) == f"No: {host.optout.link('jane@x.org', 'beta-42')}."
+
+
+@pytest.mark.parametrize("part", ["text", "html"])
+@pytest.mark.parametrize(("door", "about"), [(Door.ASK, "beta-42"), (Door.LANDING, "*")])
+def test_a_link_to_another_page_stays_beside_the_footer(host: Host, part: str, door: Door, about: str) -> None:
+    url = current_state().links.url(door, parse("jane@x.org"), about)
+    made = getattr(letter(**{part: f"Or: {url}."}), part)
+    assert made.startswith(f"Or: {url}.\n") and made.count(host.optout.link("jane@x.org", "beta-42")) == 1
+
+
+class Name(str, Enum):  # noqa: UP042
+    BETA = "beta-42"
+
+
+@pytest.mark.parametrize("text", [Name.BETA, Markup("beta-42")], ids=["a member of an Enum", "Markup"])
+def test_a_string_of_another_class_is_its_text(text: str) -> None:
+    made = letter(opportunity=text, subject=text, html=text, headers={"X": text}, sender=(text, "team@x.org"))
+    assert [made.subject, made.headers["X"], made.sender[0]] == ["beta-42"] * 3
+    assert made.html is not None and made.html.startswith("beta-42\n<table ")
+    assert made.headers["List-Id"] == "<beta-42.optout.invite.example.org>"
 
 
 def test_the_headers_are_those_of_rfc_8058_2369_2919_and_3834() -> None:

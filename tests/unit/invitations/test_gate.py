@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.policy
 import logging
+import pickle
 import re
 import smtplib
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,7 @@ from flask_optout.addresses import Recipient, parse
 from flask_optout.invitations import gate as module
 from flask_optout.invitations.compose import Draft, Letter
 from flask_optout.invitations.gate import finish, proved, rehearsing, serialising
+from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.support.email_log import rows
 from tests.support.hosts import Host, say
@@ -184,6 +186,21 @@ def test_an_ordinary_message_with_a_candidates_link_is_told_once(
     )
 
 
+def test_the_link_of_the_ask_page_may_be_sent_in_an_ordinary_message(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = current_state().links.url(Door.ASK, parse("jane@x.org"), "beta-42")
+    current_state().gate.look_at_ordinary(lambda: [f"Your link: {url}"])
+    assert caplog.records == []
+
+
+def test_a_row_holds_no_link_about_all_invitations(host: Host) -> None:
+    everything = host.optout.link("jane@example.org", "*")
+    host.mail.send(host.invitation(body=f"Stop all: {everything}", html=f'<a href="{everything}">Stop all</a>'))
+    [row] = rows()
+    assert everything.rpartition("/")[2] not in repr(row) and "Stop all" in (row.text_pieces or "")
+
+
 def test_an_ordinary_message_that_cannot_be_read_stops_nothing(host: Host) -> None:
     current_state().gate.look_at_ordinary(lambda: [1 / 0])
 
@@ -205,8 +222,11 @@ def test_a_recipient_is_proved_by_the_first_spelling_that_leads_to_the_checked_a
 
 def test_a_spelling_that_the_library_cannot_write_proves_nothing() -> None:
     def spell(spelling: str) -> str:
-        return spelling.encode("ascii").decode()  # a UnicodeError is a ValueError
+        if spelling == "unreadable":
+            raise AttributeError  # as the standard library's parser does for a name that begins with a dot
+        return spelling.encode("ascii").decode()
 
+    assert proved(["unreadable", "jane@example.org"], spell, parse("jane@example.org")) == "jane@example.org"
     assert proved(["jané@example.org", "jane@example.org"], spell, parse("jane@example.org")) == "jane@example.org"
 
 
@@ -219,6 +239,14 @@ def test_our_headers_stand_on_one_line_and_the_others_as_the_library_folds_them(
     finish(message)
     written = message.as_bytes().decode().replace("\r\n", "\n")
     assert f"List-Unsubscribe: {link}\n" in written and f"X-Note: {words}\n" not in written
+
+
+@pytest.mark.parametrize("policy", [email.policy.default, email.policy.compat32, email.policy.SMTP])
+def test_a_finished_message_can_be_kept_in_a_queue(policy: Any) -> None:
+    message = Message(policy)
+    message["List-Unsubscribe"] = f"<https://x.example/{'a' * 200}>"
+    finish(message)
+    assert pickle.loads(pickle.dumps(message)).as_bytes() == message.as_bytes()
 
 
 @pytest.mark.parametrize(("length", "encoding"), [(998, "7bit"), (999, "quoted-printable")])
@@ -241,8 +269,10 @@ def test_a_character_that_cannot_be_written_is_named_without_an_address() -> Non
 
 def test_a_rehearsal_says_all_but_the_text_and_ends() -> None:
     class Server(smtplib.SMTP):
+        answer = 250, b"reset"
+
         def rset(self) -> tuple[int, bytes]:
-            return 250, b"reset"
+            return self.answer
 
         def data(self, msg: Any) -> tuple[int, bytes]:
             return 250, b"sent"
@@ -250,4 +280,6 @@ def test_a_rehearsal_says_all_but_the_text_and_ends() -> None:
     server = Server()
     with rehearsing(server):
         assert server.data("text") == (250, b"reset")
+        server.answer = 220, b"reset"
+        assert server.data("text") == (250, b"reset"), "which some servers say in another way"
     assert server.data("text") == (250, b"sent")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 from collections.abc import Callable
 from email import message_from_bytes
 from typing import Any
@@ -30,6 +31,11 @@ def test_an_invitation_refuses_to_be_serialised(host: Host, serialise: Callable[
         serialise(host.invitation())
 
 
+def test_what_a_server_took_is_sent_also_if_it_hangs_up_then(host: Host) -> None:
+    with host.mail.connect() as connection:
+        connection.host = smtplib.SMTP()  # which is not connected
+
+
 def test_record_messages_sees_what_left_and_only_that(make: MakeHost) -> None:
     host = make(TESTING=True)
     with host.app.app_context(), host.mail.record_messages() as outbox:
@@ -51,6 +57,42 @@ def test_what_cannot_be_serialised_fails_alike_whether_or_not_its_recipient_is_m
         invitation.attach("a.bin", "nonsense", b"data")
         with pytest.raises(TypeError):
             host.mail.send(invitation)
+
+
+class Signed(Invitation):
+    """As hosts sign their mail."""
+
+    def _message(self) -> Any:
+        message = super()._message()
+        assert any(line.startswith(b"List-Unsubscribe: <") for line in message.as_bytes().splitlines()), (
+            "as it leaves"
+        )
+        message["X-Signer"] = "host"
+        return message
+
+    def as_bytes(self) -> bytes:
+        return b"X-Signature: whole\r\n" + super().as_bytes()
+
+
+def test_what_the_hosts_own_class_overrides_stays(host: Host) -> None:
+    fields: dict[str, Any] = {"recipients": ["jane@example.org"], "body": "Come.", "opportunity": "beta-42"}
+    with pytest.raises(NotGated):
+        Signed("Join us", **fields).as_bytes()
+    message = message_from_bytes(left(host, Signed("Join us", **fields)).as_bytes())
+    assert (message["X-Signature"], message["X-Signer"]) == ("whole", "host")
+    say(host, True, to="jane@example.org")
+    with host.mail.record_messages() as outbox:
+        host.mail.send(Signed("Join us", **fields))
+    assert outbox == []
+
+
+@pytest.mark.parametrize("kind", ["html", "HTML", "html; charset=utf-8"])
+def test_the_html_carries_the_link_however_its_type_is_written(host: Host, kind: str) -> None:
+    invitation = host.invitation()
+    invitation.alts = {kind: "<p>Come.</p>", "calendar": "BEGIN:VCALENDAR"}
+    ready = left(host, invitation)
+    link = host.optout.link("jane@example.org", "beta-42")
+    assert [name for name, text in ready.alts.items() if link in text] == [kind] and len(ready.alts) == 2
 
 
 def test_the_drop_in_is_a_flask_mail() -> None:
@@ -78,6 +120,11 @@ def test_a_footer_in_another_script_than_the_charsets_leaves_in_utf_8(host: Host
     assert [part.get_content_charset() for part in parts] == ["utf-8", "utf-8"]
     assert all("„Kamera“ ☃" in part.get_payload(decode=True).decode() for part in parts)
     assert invitation.charset == charset
+
+
+def test_a_charset_that_is_none_is_refused(host: Host) -> None:
+    with pytest.raises(InvitationError, match="at the charset"):
+        host.mail.send(host.invitation(charset="nonsense"))
 
 
 @pytest.mark.parametrize("charset", ["iso-8859-1", "koi8-r"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from email.mime.text import MIMEText
 from typing import Any
 
@@ -116,6 +117,67 @@ def test_a_part_that_the_host_has_made_is_left_as_it_is(mail: Mail) -> None:
     assert part.as_bytes() == before and source.attachments == [part]
 
 
+def test_what_can_be_read_once_is_not_lost(mail: Mail) -> None:
+    source = invitation()
+    source.attachments, source.reply_to = iter([("a.txt", "a", "text/plain")]), iter(["help@example.org"])  # type: ignore[assignment]
+    source.alternatives = zip(["<p>Come.</p>"], ["text/html"], strict=True)  # type: ignore[assignment]
+    message = left(mail, source).message()
+    assert [part.get_content_subtype() for part in message.walk()] == [
+        "mixed",
+        "alternative",
+        *("plain", "html", "plain"),
+    ]
+    assert message["Reply-To"] == "help@example.org"
+
+
+class Own(Invitation):
+    """As hosts change what the library makes."""
+
+    encoding = "iso-8859-1"
+    mixed_subtype = "related"
+
+    def message(self) -> Any:
+        message = super().message()
+        message["X-Signer"] = "host"
+        return message
+
+    def recipients(self) -> list[str]:
+        return [*super().recipients(), "bob@example.org"]
+
+
+def own() -> Own:
+    return Own("Join us", "Come.", to=["jane@example.org"], opportunity="beta-42", attachments=[MIMEText("a")])
+
+
+def test_what_the_hosts_own_class_overrides_stays_but_for_the_recipient(mail: Mail) -> None:
+    with pytest.raises(NotGated):
+        own().message()
+    ready = left(mail, own())
+    message = ready.message()
+    assert (message["X-Signer"], message.get_content_type()) == ("host", "multipart/related")
+    assert message.get_payload()[0].get_content_charset() == "iso-8859-1"
+    assert ready.recipients() == ["jane@example.org"]
+
+
+@pytest.mark.parametrize("written", [invitation, own])
+def test_a_backend_may_keep_what_leaves_in_a_queue(mail: Mail, written: Any) -> None:
+    written().send()
+    [ready] = mail.outbox
+    again = pickle.loads(pickle.dumps(ready))
+    assert again.message().as_bytes() == ready.message().as_bytes()
+    mail.outbox.clear()
+    assert again.send() == 1 and mail.outbox == [again], "without a second footer"
+
+
+@pytest.mark.parametrize(
+    "sender", ["Acme, Inc. <team@example.org>", "a@b <team@example.org>", "[A] <team@example.org>"]
+)
+def test_a_sender_that_the_library_cannot_read_is_refused_without_an_address(mail: Mail, sender: str) -> None:
+    with pytest.raises(InvitationError, match="the sender and Reply-To") as refused:
+        invitation(from_email=sender).send()
+    assert "team" not in str(refused.value)
+
+
 def test_what_leaves_is_a_message_of_its_own(host: Host, mail: Mail) -> None:
     source = invitation(headers={"X-Campaign": "spring"})
     before = dict(vars(source))
@@ -138,6 +200,21 @@ def test_a_recipient_stays_as_written_where_the_library_sends_to_the_checked_add
     mail: Mail, to: str, written: str
 ) -> None:
     assert left(mail, invitation(to)).to == [written]
+
+
+class Bare:
+    """A backend of the host's own that has what the library calls, and no more."""
+
+    def __init__(self, **options: Any) -> None:
+        pass
+
+    def send_messages(self, messages: list[EmailMessage]) -> int:
+        return len(messages)
+
+
+def test_a_backend_need_not_be_of_the_librarys_class(mail: Mail) -> None:
+    ordinary = EmailMessage("Hello", "Hi.", to=["bob@example.org"])
+    assert mail.get_connection(Bare).send_messages([invitation(), ordinary]) == 2
 
 
 def test_an_invitation_and_an_ordinary_message_leave_together_and_a_muted_one_counts(host: Host, mail: Mail) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import smtplib
 from collections.abc import Callable
 from email import message_from_bytes, message_from_string
@@ -88,12 +89,55 @@ def test_what_sends_by_smtp_is_rehearsed_also_with_options_of_its_own(host: Host
     assert len(smtp.received) == 1
 
 
+class Elsewhere(smtplib.SMTP):
+    """Sends in a way of its own, as tests and fallbacks do."""
+
+    sent = 0
+
+    def send_message(self, *args: Any, **options: Any) -> Any:
+        self.sent += 1
+
+    def sendmail(self, *args: Any, **options: Any) -> Any:
+        self.sent += 1
+
+
+def test_what_stands_for_smtplib_in_a_hosts_tests_sends_nothing_to_a_muted_person(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtplib, "SMTP", Elsewhere)
+    say(host, True, to="jane@example.org")
+    connection = Elsewhere()
+    send_invitations([invitation()], connection.send_message)
+    assert connection.sent == 0
+
+
+@pytest.mark.parametrize("name", ["send_message", "sendmail"])
+def test_a_connection_with_a_way_of_its_own_is_not_used_for_a_muted_person(host: Host, name: str) -> None:
+    for muted in (True, False):
+        say(host, muted, to="jane@example.org")
+        connection = Elsewhere()
+        send_invitations([invitation()], getattr(connection, name))
+        assert connection.sent == (not muted)
+
+
 async def asynchronous(message: EmailMessage) -> None:
     raise AssertionError
 
 
+class Client:
+    async def __call__(self, message: EmailMessage) -> None:
+        raise AssertionError
+
+
 @pytest.mark.parametrize(
-    "send", [asynchronous, partial(asynchronous), partial(smtplib.SMTP().send_message, to_addrs=["bob@example.org"])]
+    "send",
+    [
+        asynchronous,
+        partial(asynchronous),
+        lambda message: asynchronous(message),
+        Client(),
+        partial(smtplib.SMTP().send_message, to_addrs=["bob@example.org"]),
+    ],
 )
 def test_a_function_that_sends_nothing_or_to_somebody_else_is_refused(
     host: Host, send: Callable[[EmailMessage], Any]
@@ -200,6 +244,19 @@ def parsed(rest: str) -> EmailMessage:
 
 
 PARSED = {
+    **{
+        f"in {encoding}": "Content-Type: text/plain; charset=iso-8859-1\r\n"
+        f"Content-Transfer-Encoding: {encoding}\r\n\r\n{text}\r\n"
+        for encoding, text in (
+            ("Quoted-Printable", "Gr=FC=DFe."),
+            ("BASE64", "R3L832Uu"),
+            ("8BIT", "Grüße."),
+            ("binary", "Grüße."),
+            ("7Bit", "Come."),
+        )
+    },
+    "UTF-16": "Content-Type: text/plain; charset=utf-16\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    + base64.b64encode("Grüße.\n\n".encode("utf-16")).decode(),
     "no type": "\r\nCome.\r\n",
     "a type": 'Content-Type: text/plain; charset="iso-8859-1"\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGrüße.\r\n',
     "parts": "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nCome.\r\n"
@@ -213,7 +270,16 @@ def test_an_invitation_may_come_from_a_parser(host: Host, row: str) -> None:
     link, parts = host.optout.link("jane@example.org", "beta-42"), [*ready.iter_parts()] or [ready]
     assert ready.as_bytes()
     assert all(isinstance(part, EmailMessage) and link in part.get_content() for part in parts)
-    assert all(text in part.get_content() for part in parts for text in ("Grüße.",) if "iso" in PARSED[row])
+    assert all(text in part.get_content() for part in parts for text in ("Grüße.\n\n",) if "Gr" in PARSED[row])
+
+
+def test_a_signature_is_not_broken(host: Host) -> None:
+    rest = "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n{}\r\n--b\r\n\r\nsignature\r\n--b--\r\n"
+    with pytest.raises(InvitationError, match="Sign it in the function"):
+        left(parsed(rest.format("Come.")))
+    text = f"No: {host.optout.link('jane@example.org', 'beta-42')}"
+    [ready] = left(parsed(rest.format(text)))
+    assert [part.as_bytes().decode() for part in ready.iter_parts()] == [f"\r\n{text}", "\r\nsignature"]
 
 
 def test_a_text_that_its_charset_does_not_have_is_refused(host: Host) -> None:
