@@ -181,7 +181,7 @@ def test_an_ordinary_message_with_a_candidates_link_is_told_once(
             assert len(caplog.records) == told
     [record] = caplog.records
     assert record.getMessage() == (
-        "optout.ungated_link: A message with a candidate's link in it left without passing the gate, as it is not an "
+        "optout.ungated_link: A message with a candidate's link left without passing the gate, as it is not an "
         "Invitation. If it invites people, send it as an Invitation of flask_optout.mailers."
     )
 
