@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -97,6 +97,13 @@ def _is_mailto(value: Any) -> bool:
         return False
 
 
+def _is_path(value: Any) -> bool:
+    try:
+        return bool(Path(value).name) and "\0" not in str(value)
+    except TypeError:
+        return False
+
+
 def _is_name(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
@@ -124,7 +131,7 @@ SETTINGS = (
             "https://jobs.example.org"),
     Setting("OPTOUT_JOURNAL", None,
             "A file outside the database where choices are written a second time; see [Backups](docs/operations.md).",
-            _is_one_of(str, PathLike), "the path of a file", "/var/lib/app/optout.journal"),
+            _is_path, "the path of a file", "/var/lib/app/optout.journal"),
     Setting("OPTOUT_KEYS", None,
             "A list of keys, newest first, that open the store. Unset, `SECRET_KEY` and its fallbacks do.",
             _is_one_of(str, bytes, list, tuple), "a list of keys",
@@ -201,9 +208,8 @@ def _no_base_url(what: str) -> ConfigurationError:
 
 
 def _keys(app: Flask) -> Keys:
-    own = app.config["OPTOUT_KEYS"]
-    own = [own] if isinstance(own, str | bytes) else [*(own or ())]
-    shared = [app.config.get("SECRET_KEY"), *(app.config.get("SECRET_KEY_FALLBACKS") or ())]
+    own = _listed(app.config["OPTOUT_KEYS"])
+    shared = [app.config.get("SECRET_KEY"), *_listed(app.config.get("SECRET_KEY_FALLBACKS"))]
     setting = "OPTOUT_KEYS" if own else "SECRET_KEY"
     newest = app_keys(own or shared)
     for key in newest:
@@ -211,6 +217,13 @@ def _keys(app: Flask) -> Keys:
     # SECRET_KEY opens what it has wrapped before OPTOUT_KEYS was set.
     keys = app_keys([*own, *filter(None, shared)]) if own else newest
     return Keys(keys, len(newest), setting)
+
+
+def _listed(keys: Any) -> list[Any]:
+    """The keys of a setting that holds several; one alone may stand there without a list."""
+    if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
+        return [] if keys is None else [keys]
+    return [*keys]
 
 
 def _refuse_weak(app: Flask, key: AppKey, setting: str) -> None:

@@ -108,7 +108,7 @@ class State:
         tables, log, journal = self.tables.choices, self.tables.log, self.app.config["OPTOUT_JOURNAL"]
         self.store: Store = Store(self.engine, self.session)
         self.key_slots: KeySlots = KeySlots(self.store, tables, (tables.choice, log.email), *self.keys)
-        self.journal: Journal | None = None if journal is None else Journal(Path(journal), self.key_slots.open)
+        self.journal: Journal | None = None if journal is None else Journal(Path(journal), lambda: self.key)
         parts = self.store, tables, self.key_slots, self.journal
         self.choices: Choices = Choices(*parts, lambda: self.presses.prune(), lambda: self.clock())
         self.imports: Imports = Imports(self.choices)
@@ -124,12 +124,13 @@ class State:
         db, bind_key = self.hooks.db, self.hooks.bind_key
         try:
             return db.engine if bind_key is None else db.engines[bind_key]
-        except KeyError:
+        except (KeyError, RuntimeError):  # of Flask-SQLAlchemy, for an app that it does not know
             raise ConfigurationError(
                 "The database of Flask-OptOut's tables is not configured.",
                 "Nobody can tell who opted out, so no invitation leaves and no choice is recorded.",
-                "Set SQLALCHEMY_DATABASE_URI or, for OptOut(db, bind_key=...), this key in SQLALCHEMY_BINDS; with "
-                "Flask-SQLAlchemy-Lite, SQLALCHEMY_ENGINES has both.",
+                "Call db.init_app(app) of the db that OptOut got, and set SQLALCHEMY_DATABASE_URI or, for "
+                "OptOut(db, bind_key=...), this key in SQLALCHEMY_BINDS; with Flask-SQLAlchemy-Lite, "
+                "SQLALCHEMY_ENGINES has both.",
             ) from None
 
     def session(self) -> Session | None:

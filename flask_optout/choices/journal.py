@@ -10,12 +10,12 @@ import datetime
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import sqlalchemy as sa
 
@@ -31,7 +31,7 @@ HEADER = "flask-optout-journal 1"
 TAIL = 4_096
 #: Seconds to wait for another process that writes.
 TIMEOUT = 5.0
-#: The row of optout_meta that holds the number of the newest line that the database knows.
+#: The row of optout_meta that holds the numbers of the newest line that the database knows, and of the one before.
 NUMBER = "journal"
 #: Rows in one transaction.
 BATCH = 500
@@ -177,33 +177,60 @@ def _last_line(file: BinaryIO) -> tuple[bytes, int]:
     return whole[whole.rfind(b"\n", 0, -1) + 1 :], start + len(whole)
 
 
+def stored_numbers(meta: sa.Table) -> sa.Select[Any]:
+    """Reads the number of the newest line that the database knows, and that of the line before, as one text."""
+    return sa.select(meta.c.value).where(meta.c.name == NUMBER)
+
+
 def advance(connection: sa.Connection, meta: sa.Table, newest: int) -> int:
     """Note in the database the number of the line that is about to be written, and give it.
 
     It is greater than every number before, also than that of a line which a killed process did not write.
 
     :param newest: the number of the journal's newest line.
-    :raises JournalError: when the database does not know that line.
+    :raises JournalError: when the database does not know that line, or the journal lacks one that it knows.
     """
-    row = meta.c.name == NUMBER
-    stored = connection.scalar(sa.select(meta.c.value).where(row))
-    check_number(stored, newest)
-    number = int(stored or 0) + 1
-    connection.execute(meta.update().where(row).values(value=str(number)))
+    stored = connection.scalar(stored_numbers(meta))
+    check_database(stored, newest)
+    check_journal(stored, newest)
+    number = _numbers(stored)[0] + 1
+    connection.execute(meta.update().where(meta.c.name == NUMBER).values(value=f"{number} {newest}"))
     return number
 
 
-def check_number(stored: str | None, newest: int) -> None:
-    """Compare the number that the database knows with that of the journal's newest line.
+def is_older(stored: str | None, newest: int) -> bool:
+    """Whether the database does not know the journal's newest line."""
+    return _numbers(stored)[0] < newest
 
-    :raises JournalError: when the database is older than the journal.
-    """
-    if stored is None or int(stored) < newest:
+
+def check_database(stored: str | None, newest: int) -> None:
+    """Raise JournalError when the database is older than the journal."""
+    if is_older(stored, newest):
         raise JournalError(
             "The database is older than the journal.",
             "A backup was restored, and people who opted out since then would be invited.",
             "Run 'flask optout replay', which puts their mutes back.",
         )
+
+
+def check_journal(stored: str | None, newest: int) -> None:
+    """Raise JournalError when the journal is older than the database.
+
+    :param stored: what was read before ``newest``, as a line may be written in between.
+    """
+    if newest < _numbers(stored)[1]:
+        raise JournalError(
+            "The journal lacks choices that the database holds.",
+            "An old copy of it was put back, or another machine writes another file; a restored backup of the "
+            "database could then lose what candidates said.",
+            "Put the newest copy back, and have every process use the same file. If there is none, run 'flask optout "
+            "replay', move the file away, and run 'flask optout replay --new'.",
+        )
+
+
+def _numbers(stored: str | None) -> tuple[int, int]:
+    number, known = (stored or "-1 0").split()
+    return int(number), int(known)
 
 
 @dataclass(frozen=True)
@@ -233,39 +260,49 @@ class Recovery:
         for start in range(0, len(people), BATCH):
             self.store.write(partial(self._mute, people=people[start : start + BATCH]))
             progress((1 + start / len(people)) / 2)
-        self._agree(highest)
+        check_journal(self._known(), highest)
+        self._agree()
 
     def begin(self, progress: Progress) -> None:
         """Begin a journal with the choices that the database holds; none may be there.
 
         :param progress: is told which share of them is written.
         """
-        self.journal.begin(self._stored(progress))
-        self._agree(0)
+        # Numbered after those of the journal before, so that a backup from its time is older than this one.
+        self.journal.begin(self._stored(_numbers(self._known())[0] + 1, progress))
+        self._agree()
 
     def _mute(self, connection: sa.Connection, people: list[JournalEntry]) -> None:
-        for _, scope, digest, muted, source, day in people:
-            if muted:  # of no import any more, as the candidate may have said it again since
-                row = {"scope": scope, "digest": digest, "muted": True, "source": source, "day": day, "batch": None}
-                upsert(connection, self.tables.choice, row)
+        # Of no import any more, as the candidate may have said it again since.
+        rows = [{**entry._asdict(), "batch": None} for entry in people if entry.muted]
+        for row in rows:
+            del row["number"]
+        upsert(connection, self.tables.choice, *rows)
 
-    def _agree(self, number: int) -> None:
-        row = {"name": NUMBER, "value": str(number)}
-        self.store.write(lambda connection: upsert(connection, self.tables.meta, row))
+    def _known(self) -> str | None:
+        known: str | None = self.store.read(lambda connection: connection.scalar(stored_numbers(self.tables.meta)))
+        return known
 
-    def _stored(self, progress: Progress) -> Iterator[JournalEntry]:
+    def _agree(self) -> None:
+        with self.journal.writing():
+            newest = self.journal.number()
+            value = f"{max(_numbers(self._known())[0], newest)} {newest}"
+            row = {"name": NUMBER, "value": value}
+            self.store.write(lambda connection: upsert(connection, self.tables.meta, row))
+
+    def _stored(self, number: int, progress: Progress) -> Iterator[JournalEntry]:
         count = sa.select(sa.func.count()).select_from(self.tables.choice)
         held, read = self.store.read(lambda connection: connection.scalar(count) or 0), 0
         after = Mark(KEY_SCOPE, b"\xff" * 16)  # behind the row of the data key
         while rows := self.store.read(partial(self._page, after=after)):
-            yield from rows
+            yield from (JournalEntry(number, *row) for row in rows)
             read += len(rows)
             progress(read / max(held, read))
             after = Mark(rows[-1].scope, rows[-1].digest)
 
-    def _page(self, connection: sa.Connection, after: Mark) -> list[JournalEntry]:
+    def _page(self, connection: sa.Connection, after: Mark) -> Sequence[Any]:
         choice = self.tables.choice.c
         query = sa.select(*(choice[name] for name in JournalEntry._fields[1:]))
         query = query.where(sa.tuple_(choice.scope, choice.digest) > tuple(after))
         query = query.order_by(choice.scope, choice.digest).limit(BATCH)
-        return [JournalEntry(0, *row) for row in connection.execute(query)]
+        return connection.execute(query).all()

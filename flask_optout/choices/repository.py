@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import lru_cache, partial
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from ..addresses import Address
 from ..errors import StoreUnavailable
 from ..links.tokens import DataKey, Mark, checked_opportunity
-from .journal import NUMBER, Journal, JournalEntry, advance, check_number
+from .journal import Journal, JournalEntry, advance, check_database, check_journal, is_older, stored_numbers
 from .key_slots import KEY_SCOPE, KeySlots, choices_lost
 from .store import Read, Store
 from .tables import SOURCE_SIZE, ChoiceTables, today, upsert
@@ -139,9 +139,11 @@ class Choices:
         if owner is None:
             raise choices_lost()
         if self.journal is not None:
-            number, known = self.journal.number(), owner[5]
-            if known is None or int(known) < number:  # unless by a choice that was made since these rows were read
-                check_number(self.store.read(lambda connection: connection.scalar(_known(self.tables))), number)
+            newest = self.journal.number()
+            check_journal(owner[5], newest)
+            if is_older(owner[5], newest):  # unless by a choice that was made since these rows were read
+                again = stored_numbers(self.tables.meta)
+                check_database(self.store.read(lambda connection: connection.scalar(again)), newest)
         return {mark: Choice(*row[2:5]) for mark, row in choices.items()}
 
     def transact(
@@ -188,7 +190,7 @@ class Choices:
         :param source: by which door; it is stored as at most 16 letters, digits and hyphens.
         """
         marks = self.key().marks_of(entries)
-        source = UNFIT.sub("-", source)[:SOURCE_SIZE]
+        source = UNFIT.sub("-", str(source))[:SOURCE_SIZE]
 
         def mute(connection: sa.Connection) -> tuple[None, list[Statement]]:
             standing = self.mutes_among(connection, marks)
@@ -234,11 +236,7 @@ def mutes_at(
         yield from ((bytes(digest), batch) for digest, batch in rows)
 
 
-def _known(tables: ChoiceTables) -> sa.Select[Any]:
-    return sa.select(tables.meta.c.value).where(tables.meta.c.name == NUMBER)
-
-
-@cache
+@lru_cache(100)
 def _select(tables: ChoiceTables, places: int, journal: bool) -> sa.Select[Any]:
     choice = tables.choice.c
     at = [
@@ -246,6 +244,6 @@ def _select(tables: ChoiceTables, places: int, journal: bool) -> sa.Select[Any]:
         for place in range(places)
     ]
     owner = sa.and_(choice.scope == sa.literal(KEY_SCOPE, choice.scope.type), choice.digest == sa.bindparam("key"))
-    number = _known(tables).scalar_subquery() if journal else sa.null()
+    number = stored_numbers(tables.meta).scalar_subquery() if journal else sa.null()
     columns = choice.scope, choice.digest, choice.muted, choice.source, choice.day, number
     return sa.select(*columns).where(sa.or_(owner, *at))

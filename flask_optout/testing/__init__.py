@@ -39,8 +39,12 @@ class Candidate:
     """
 
     def __init__(self, app: Flask) -> None:
-        self._app = app
         self._client = app.test_client(use_cookies=False)
+        self._ahead = 0.0
+        with app.app_context():
+            state = current_state()
+        clock = state.clock
+        state.clock = lambda: clock() + self._ahead
 
     def open(self, url: str) -> TestResponse:
         """The page behind a link, such as ``optout.link("jane@example.org", "beta-42")``; it changes nothing."""
@@ -61,12 +65,14 @@ class Candidate:
         return self._press(url, "undo")
 
     def _press(self, url: str, choice: str) -> TestResponse:
-        self._wait(SECONDS_KEPT)  # a later visit than any other, so that nothing looks like a scanner's contradiction
+        self._ahead += (
+            SECONDS_KEPT  # a later visit than any other, so that nothing looks like a scanner's contradiction
+        )
         page = self.open(url)
         found = _button(page, choice=choice)
         assert found is not None, f"The page ({page.status}) has no button for {choice!r}."
         while found is not None:
-            self._wait(READING)
+            self._ahead += READING
             form, pressed = found
             where = urljoin(page.request.url, form.action)
             data = {**form.fields, pressed.name: pressed.value}
@@ -74,12 +80,6 @@ class Candidate:
             # To undo on a later visit takes a second press, on a page whose buttons are known by their words alone.
             found = _button(page, label=pressed.label)
         return page
-
-    def _wait(self, seconds: float) -> None:
-        with self._app.app_context():
-            state = current_state()
-        clock = state.clock
-        state.clock = lambda: clock() + seconds
 
 
 def mute(address: Recipient, opportunity: str) -> None:

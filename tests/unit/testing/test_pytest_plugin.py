@@ -84,6 +84,14 @@ def test_a_candidate_may_change_their_mind_as_often_as_they_like(host: Host, opt
         optout_client.undo(link)
 
 
+@pytest.mark.long
+def test_and_a_thousand_times(host: Host, optout_client: Candidate) -> None:
+    link = host.optout.link(JANE, ABOUT)
+    for _ in range(300):
+        optout_client.mute(link)
+        optout_client.undo(link)
+
+
 def test_a_mute_is_for_one_opportunity_and_only_the_candidate_undoes_it(
     host: Host, optout_mute: Callable[[str, str], None], optout_client: Candidate
 ) -> None:
