@@ -19,7 +19,7 @@ from ..links.tokens import DataKey, Mark, checked_opportunity
 from .journal import Journal, JournalEntry, advance, check_database, check_journal, is_older, stored_numbers
 from .key_slots import KEY_SCOPE, KeySlots, choices_lost
 from .store import Read, Store
-from .tables import SOURCE_SIZE, ChoiceTables, today, upsert
+from .tables import SOURCE_SIZE, ByteArray, ChoiceTables, today, upsert
 
 T = TypeVar("T")
 #: What cannot stand in a source, which is a word in a line of the journal.
@@ -226,9 +226,9 @@ def mutes_at(
         some = digests[start : start + step]
         if postgresql:
             # Each by the primary key: PostgreSQL may rather compare every row of the table with the whole list.
-            array = "{" + ",".join([f'"\\\\x{one.hex()}"' for one in some]) + "}"
-            typed = sa.cast(sa.literal(array, sa.Text), sa.ARRAY(sa.LargeBinary))
-            wanted = sa.func.unnest(typed).table_valued("digest", name="wanted").render_derived()
+            wanted = (
+                sa.func.unnest(sa.literal(some, ByteArray())).table_valued("digest", name="wanted").render_derived()
+            )
             one = query.where(choice.digest == wanted.c.digest).limit(1).lateral()
             rows = connection.execute(sa.select(one).select_from(wanted.join(one, sa.true())))
         else:

@@ -23,6 +23,8 @@ Read = Callable[[Work[Any]], Any]
 
 #: Serialization failures and deadlocks, as SQLSTATE (ISO 9075-2) and as MariaDB and MySQL number them.
 CONFLICTS: set[str | int] = {"40001", "40P01", 1020, 1213}
+#: A primary key that is taken, likewise.
+TAKEN: set[str | int] = {"23505", 1062, "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID"}
 #: Seconds for which a transaction that met a conflict is tried again.
 RETRY_SECONDS = 2.0
 
@@ -36,7 +38,9 @@ def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) ->
     try:
         # executemany takes one row longer.
         connection.execute(table.insert(), rows if len(rows) > 1 else rows[0])
-    except IntegrityError:
+    except IntegrityError as error:
+        if TAKEN.isdisjoint(_codes(error)):
+            raise
         raise KeyTaken from None
 
 
@@ -131,7 +135,9 @@ class Store:
         """The SQLite connection on which a transaction of the host's is open, or ``None``."""
         if engine.dialect.name != "sqlite":
             return None
-        driver = _driver_connection(engine) if _in_memory(engine) else self._session_driver(engine)
+        driver = _driver_connection(engine) if _in_memory(engine) else None
+        if driver is None or _is_always_open(driver):
+            driver = self._session_driver(engine)
         return driver if driver is not None and driver.in_transaction else None
 
     def _session_driver(self, engine: sa.Engine) -> Any:
@@ -154,9 +160,29 @@ def _silent(engine: sa.Engine) -> sa.Engine:
 
 def _may_have_only_read(engine: sa.Engine, host: Any) -> bool:
     """Whether the host's transaction may be one of reads: the host began it, not the driver at the first write."""
-    legacy = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL; Python 3.11 has no other way
-    begun_by_host = host.isolation_level is None or getattr(host, "autocommit", legacy) != legacy
+    begun_by_host = host.isolation_level is None or isinstance(getattr(host, "autocommit", None), bool)
     return begun_by_host and not _in_memory(engine)
+
+
+def _is_always_open(driver: Any) -> bool:
+    """Whether a transaction is open on this SQLite connection even where nobody has begun one (Python 3.12)."""
+    return getattr(driver, "autocommit", None) is False
+
+
+@contextmanager
+def _committed(driver: Any) -> Iterator[None]:
+    """A transaction on an SQLite connection in any mode; sqlite3's own context manager ends it only in one."""
+    if not driver.in_transaction:
+        driver.execute("BEGIN")
+    end = "ROLLBACK"
+    try:
+        yield
+        end = "COMMIT"
+    finally:
+        if driver.in_transaction:
+            driver.execute(end)
+        if _is_always_open(driver):
+            driver.execute("BEGIN")
 
 
 def _transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> T:
@@ -169,8 +195,7 @@ def _transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> 
             return work(connection)
     if _in_memory(engine):
         shared = _driver_connection(engine)
-        with _sharing(engine, shared) as connection, shared:  # which commits at the end, or rolls back
-            shared.execute("BEGIN")
+        with _sharing(engine, shared) as connection, _committed(shared):
             return work(connection)
     with engine.connect() as connection, ExitStack() as stack:
         # SQLAlchemy tells nowhere else which isolation level the host gave to create_engine.
@@ -250,10 +275,16 @@ def _retried(attempt: Callable[[], T]) -> T:
 
 
 def _is_conflict(error: DBAPIError) -> bool:
+    codes = _codes(error)
+    return not CONFLICTS.isdisjoint(codes) or any(str(code).startswith("SQLITE_BUSY") for code in codes)
+
+
+def _codes(error: DBAPIError) -> set[Any]:
+    """What the driver says is wrong: a number or SQLSTATE, or SQLite's name for it."""
     original = error.orig
     code = original.args[0] if original is not None and original.args else None
-    codes = getattr(original, "sqlstate", None), getattr(original, "pgcode", None), _of_pg8000(code, "C")
-    return not CONFLICTS.isdisjoint(codes) or getattr(original, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+    attributes = (getattr(original, name, None) for name in ("sqlstate", "pgcode", "sqlite_errorname"))
+    return {*attributes, _of_pg8000(code, "C")}
 
 
 def _of_pg8000(said: Any, field: str) -> Any:

@@ -41,6 +41,19 @@ class _Blob(sa.LargeBinary):
         return None
 
 
+class ByteArray(sa.types.TypeDecorator[list[bytes]]):
+    """Many values for PostgreSQL, as text: where standard_conforming_strings is off, psycopg writes other bytes."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: list[bytes] | None, dialect: sa.Dialect) -> str:
+        return "{" + ",".join([f'"\\\\x{one.hex()}"' for one in value or ()]) + "}"
+
+    def bind_expression(self, bindvalue: sa.BindParameter[list[bytes]]) -> sa.ColumnElement[Any]:
+        return sa.cast(bindvalue, sa.ARRAY(sa.LargeBinary))
+
+
 def binary(size: int) -> sa.types.TypeEngine[bytes]:
     """A column of ``size`` bytes; MySQL and MariaDB cannot make a BLOB a primary key."""
     return sa.LargeBinary(size).with_variant(_dialect("mysql").BINARY(size), "mysql", "mariadb")
@@ -91,7 +104,7 @@ class ChoiceTables(TableSet):
             "optout_choice",
             *mark_columns(),
             sa.Column("muted", sa.Boolean, nullable=False),
-            sa.Column("source", sa.String(SOURCE_SIZE), nullable=False),
+            sa.Column("source", string(SOURCE_SIZE), nullable=False),
             sa.Column("day", sa.Date, nullable=False),
             # Of an import, so that it can be taken back.
             sa.Column("batch", sa.Integer),
@@ -101,8 +114,8 @@ class ChoiceTables(TableSet):
         self.meta: sa.Table = table(
             metadata,
             "optout_meta",
-            sa.Column("name", sa.String(32), primary_key=True),
-            sa.Column("value", sa.String(255), nullable=False),
+            sa.Column("name", string(32), primary_key=True),
+            sa.Column("value", string(255), nullable=False),
         )
         self.batch: sa.Table = table(
             metadata,
@@ -175,8 +188,11 @@ def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...], keep: str | N
     insert: Any = _dialect("mysql" if dialect == "mariadb" else dialect).insert(table)
     if arrays:
         types = {name: table.c[name].type for name in names}
+        lists = {
+            name: ByteArray() if isinstance(kind, sa.LargeBinary) else sa.ARRAY(kind) for name, kind in types.items()
+        }
         columns = (
-            sa.func.unnest(sa.bindparam(name, type_=sa.ARRAY(types[name])))
+            sa.func.unnest(sa.bindparam(name, type_=lists[name]))
             if name in arrays
             else sa.bindparam(name, type_=types[name])
             for name in names
@@ -211,7 +227,7 @@ def create_tables(store: Store, tables: Iterable[sa.Table]) -> list[str]:
 
 
 def _create(connection: sa.Connection, table: sa.Table) -> bool:
-    new = not sa.inspect(connection).has_table(table.name, table.schema)
+    new = not sa.inspect(connection).has_table(table.name, connection.schema_for_object(table))
     table.create(connection, checkfirst=True)
     return new
 

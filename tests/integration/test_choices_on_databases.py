@@ -81,6 +81,33 @@ def test_many_mutes_in_one_transaction(database: Database, make: MakeHost) -> No
         dispose(host)
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_mutes_are_the_same_bytes_where_a_server_reads_backslashes_in_strings(
+    database: Database, make: MakeHost
+) -> None:
+    options = {"connect_args": {"options": "-c standard_conforming_strings=off"}}
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri, SQLALCHEMY_ENGINE_OPTIONS=options)
+    with host.app.app_context():
+        people = ["jane@x.org", "bob@x.org"]
+        current_state().choices.add_mutes([(parse(who), "beta-42") for who in people], "import")
+        assert not any(host.optout.may_invite(who, "beta-42") for who in people)
+        assert list(host.optout.invitable(people, "beta-42")) == []
+        dispose(host)
+
+
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_a_database_whose_texts_are_bytes_by_default(database: Database, make: MakeHost) -> None:
+    engine = sa.create_engine(database.uri)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {database.url.database} CHARACTER SET binary")
+    engine.dispose()
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri)
+    with host.app.app_context():
+        host.optout.mute("jane@x.org", "beta-42")
+        assert not host.optout.may_invite("jane@x.org", "beta-42")
+        dispose(host)
+
+
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     take(request.param, monkeypatch)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from flask_optout import StoreUnavailable
 from flask_optout.choices import store as module
-from flask_optout.choices.store import Store
+from flask_optout.choices.store import Store, insert
 from tests.support.host_engines import Shared, add, look
 
 
@@ -43,6 +43,14 @@ def test_a_value_that_the_driver_cannot_write_is_an_error_of_the_database(shared
         with pytest.raises(StoreUnavailable, match=type(error).__name__) as failed:
             call(fail)
         assert "jane" not in str(failed.value) and failed.value.__cause__ is None
+
+
+def test_a_value_that_may_not_be_missing_is_an_error_and_no_key_that_is_taken(shared: Shared) -> None:
+    """As where a server takes an empty text for NULL: whoever tries another key would try for ever."""
+    strict = sa.Table("strict", sa.MetaData(), sa.Column("word", sa.String(9), nullable=False))
+    strict.create(shared.engine)
+    with pytest.raises(StoreUnavailable, match="NOT NULL"):
+        shared.store.write(lambda connection: insert(connection, strict, {"word": None}))
 
 
 def test_a_value_that_a_database_quotes_is_left_out(shared: Shared) -> None:
