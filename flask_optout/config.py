@@ -39,11 +39,7 @@ MARKUP = re.compile(r"\[([^]]+)\]\([^)]+\)|`([^`]+)`")
 
 
 class Setting(NamedTuple):
-    """One setting.
-
-    ``meaning``: the sentence of the README's table. ``fits``: whether a value that is set can work. ``expected``:
-    completes "... is not".
-    """
+    """One setting; ``meaning`` stands in the README's table, ``expected`` completes "... is not"."""
 
     name: str
     default: Any
@@ -54,10 +50,7 @@ class Setting(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """The app's keys, newest first; the first ``writes`` of them wrap a new data key.
-
-    ``setting``: the name of the setting that holds the newest one.
-    """
+    """The app's keys, newest first; the first ``writes`` wrap a new data key. ``setting`` holds the newest one."""
 
     keys: tuple[AppKey, ...]
     writes: int
@@ -182,10 +175,8 @@ def apply(app: Flask) -> Keys:
     _refuse_unknown(app.config)
     for setting in SETTINGS:
         value = app.config.setdefault(setting.name, setting.default)
-        if value != setting.default and not setting.fits(value):
+        if not setting.fits(value) and (value != setting.default or setting.name == "OPTOUT_BASE_URL"):
             raise _unfit(setting, value)
-    if not app.config["OPTOUT_BASE_URL"]:
-        raise _no_base_url("OPTOUT_BASE_URL is not set.")
     return _keys(app)
 
 
@@ -193,18 +184,14 @@ def _unfit(setting: Setting, value: Any) -> ConfigurationError:
     kind = "" if isinstance(value, type(setting.example)) else f", but of the type {type(value).__name__}"
     what = f"{setting.name} is not {setting.expected}{kind}."
     if setting.name == "OPTOUT_BASE_URL":
-        return _no_base_url(what)
+        return ConfigurationError(
+            "OPTOUT_BASE_URL is not set." if value is None else what,
+            "Links in mails need a fixed address; the Host header of a request can be forged.",
+            "Set OPTOUT_BASE_URL to where candidates reach this app, such as 'https://jobs.example.org', or "
+            "'http://127.0.0.1:5000' for development.",
+        )
     meaning = MARKUP.sub(lambda found: found[1] or found[2], setting.meaning)
     return ConfigurationError(what, meaning, f"Set it to {setting.example!r}, for example, or leave it out.")
-
-
-def _no_base_url(what: str) -> ConfigurationError:
-    return ConfigurationError(
-        what,
-        "Links in mails need a fixed address; the Host header of a request can be forged.",
-        "Set OPTOUT_BASE_URL to where candidates reach this app, such as 'https://jobs.example.org', or "
-        "'http://127.0.0.1:5000' for development.",
-    )
 
 
 def _keys(app: Flask) -> Keys:

@@ -58,7 +58,7 @@ class Database(Protocol):
 
 
 class Tables:
-    """All tables of Flask-OptOut, made once on one metadata, however often this is called."""
+    """All tables of Flask-OptOut, made once on one metadata."""
 
     def __init__(self, metadata: sa.MetaData) -> None:
         self.choices: ChoiceTables = ChoiceTables(metadata)
@@ -72,11 +72,7 @@ class Tables:
 
 @dataclass(eq=False)
 class Hooks:
-    """What a host gave to an OptOut, for all of its apps.
-
-    ``operator`` guards the operator pages; without it, they do not exist. ``load`` is the opportunity loader,
-    ``landing_page`` the view of the host's own page for an opportunity, if the host has registered them.
-    """
+    """What a host gave to an OptOut, for all of its apps. ``operator`` guards the operator pages, if any."""
 
     db: Database
     bind_key: str | None
@@ -103,8 +99,9 @@ class State:
 
         Those that need the data key, or threads, which gevent may replace later, are made when they are first used.
         """
-        for name in [name for name, part in vars(State).items() if isinstance(part, cached_property)]:
-            vars(self).pop(name, None)
+        for name, part in vars(State).items():
+            if isinstance(part, cached_property):
+                vars(self).pop(name, None)
         tables, log, journal = self.tables.choices, self.tables.log, self.app.config["OPTOUT_JOURNAL"]
         self.store: Store = Store(self.engine, self.session)
         self.key_slots: KeySlots = KeySlots(self.store, tables, (tables.choice, log.email), *self.keys)
@@ -163,10 +160,7 @@ class State:
         return Tokens(self.key)
 
     def claim(self, door: Door, path: str) -> Claim:
-        """What the token in a path claims.
-
-        :raises BadToken: when it cannot be read, and always without a data key; this does not make one.
-        """
+        """What the token in a path claims; without a data key, it is a BadToken, and none is made."""
         if (self.key_slots.data_key or self.key_slots.find()) is None:
             raise bad_token()
         return self.tokens.read(door, path)
@@ -249,10 +243,7 @@ class State:
 
 
 def current_state() -> State:
-    """The parts of the current app.
-
-    :raises ConfigurationError: when it has no OptOut, since then no invitation may leave.
-    """
+    """The parts of the current app."""
     state = current_app.extensions.get("optout")
     if not isinstance(state, State):
         raise ConfigurationError(

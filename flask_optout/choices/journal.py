@@ -31,7 +31,7 @@ HEADER = "flask-optout-journal 1"
 TAIL = 4_096
 #: Seconds to wait for another process that writes.
 TIMEOUT = 5.0
-#: The row of optout_meta that holds the numbers of the newest line that the database knows, and of the one before.
+#: The row of optout_meta that holds :func:`stored_numbers`.
 NUMBER = "journal"
 #: Rows in one transaction.
 BATCH = 500
@@ -178,7 +178,7 @@ def _last_line(file: BinaryIO) -> tuple[bytes, int]:
 
 
 def stored_numbers(meta: sa.Table) -> sa.Select[Any]:
-    """Reads the number of the newest line that the database knows, and that of the line before, as one text."""
+    """Reads the numbers of the newest line that the database knows, and of the one before, as one text."""
     return sa.select(meta.c.value).where(meta.c.name == NUMBER)
 
 
@@ -188,24 +188,18 @@ def advance(connection: sa.Connection, meta: sa.Table, newest: int) -> int:
     It is greater than every number before, also than that of a line which a killed process did not write.
 
     :param newest: the number of the journal's newest line.
-    :raises JournalError: when the database does not know that line, or the journal lacks one that it knows.
     """
     stored = connection.scalar(stored_numbers(meta))
     check_database(stored, newest)
     check_journal(stored, newest)
-    number = _numbers(stored)[0] + 1
+    number = numbers(stored)[0] + 1
     connection.execute(meta.update().where(meta.c.name == NUMBER).values(value=f"{number} {newest}"))
     return number
 
 
-def is_older(stored: str | None, newest: int) -> bool:
-    """Whether the database does not know the journal's newest line."""
-    return _numbers(stored)[0] < newest
-
-
 def check_database(stored: str | None, newest: int) -> None:
     """Raise JournalError when the database is older than the journal."""
-    if is_older(stored, newest):
+    if numbers(stored)[0] < newest:
         raise JournalError(
             "The database is older than the journal.",
             "A backup was restored, and people who opted out since then would be invited.",
@@ -218,7 +212,7 @@ def check_journal(stored: str | None, newest: int) -> None:
 
     :param stored: what was read before ``newest``, as a line may be written in between.
     """
-    if newest < _numbers(stored)[1]:
+    if newest < numbers(stored)[1]:
         raise JournalError(
             "The journal lacks choices that the database holds.",
             "An old copy of it was put back, or another machine writes another file; a restored backup of the "
@@ -228,17 +222,15 @@ def check_journal(stored: str | None, newest: int) -> None:
         )
 
 
-def _numbers(stored: str | None) -> tuple[int, int]:
+def numbers(stored: str | None) -> tuple[int, int]:
+    """What was read by :func:`stored_numbers`; it is missing in a database from before the journal."""
     number, known = (stored or "-1 0").split()
     return int(number), int(known)
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """Makes database and journal agree again; it may be killed at any time and run again.
-
-    Every method raises an OptOutError when the database or the journal cannot be used.
-    """
+    """Makes database and journal agree again; it may be killed at any time and run again."""
 
     store: Store
     tables: ChoiceTables
@@ -248,8 +240,7 @@ class Recovery:
         """Put back each mute that the database lacks.
 
         It un-mutes nobody: who undid a mute after the backup was made is muted again, and can undo it again.
-
-        :param progress: is told a share of the journal's people and not of those who are muted.
+        Progress is told as a share of the journal's people, and not of those who are muted.
         """
         newest, highest = {}, self.journal.number()
         for entry in self.journal.entries():
@@ -264,19 +255,15 @@ class Recovery:
         self._agree()
 
     def begin(self, progress: Progress) -> None:
-        """Begin a journal with the choices that the database holds; none may be there.
-
-        :param progress: is told which share of them is written.
-        """
+        """Begin a journal with the choices that the database holds; none may be there."""
         # Numbered after those of the journal before, so that a backup from its time is older than this one.
-        self.journal.begin(self._stored(_numbers(self._known())[0] + 1, progress))
+        self.journal.begin(self._stored(numbers(self._known())[0] + 1, progress))
         self._agree()
 
     def _mute(self, connection: sa.Connection, people: list[JournalEntry]) -> None:
+        mutes = (entry._asdict() for entry in people if entry.muted)
         # Of no import any more, as the candidate may have said it again since.
-        rows = [{**entry._asdict(), "batch": None} for entry in people if entry.muted]
-        for row in rows:
-            del row["number"]
+        rows = [{name: row[name] for name in row if name != "number"} | {"batch": None} for row in mutes]
         upsert(connection, self.tables.choice, *rows)
 
     def _known(self) -> str | None:
@@ -286,8 +273,7 @@ class Recovery:
     def _agree(self) -> None:
         with self.journal.writing():
             newest = self.journal.number()
-            value = f"{max(_numbers(self._known())[0], newest)} {newest}"
-            row = {"name": NUMBER, "value": value}
+            row = {"name": NUMBER, "value": f"{max(numbers(self._known())[0], newest)} {newest}"}
             self.store.write(lambda connection: upsert(connection, self.tables.meta, row))
 
     def _stored(self, number: int, progress: Progress) -> Iterator[JournalEntry]:

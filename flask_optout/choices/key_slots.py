@@ -24,10 +24,7 @@ KEY_SCOPE = bytes(SCOPE_SIZE)
 
 
 class AppKey:
-    """A key of the app, such as SECRET_KEY; it wraps the data key and nothing else.
-
-    ``id``: 16 hexadecimal digits that name the key, from which it cannot be computed.
-    """
+    """A key of the app, such as SECRET_KEY; ``id`` names it, and it cannot be computed from that."""
 
     def __init__(self, secret: str | bytes) -> None:
         # Bytes from the environment may have become lone surrogates.
@@ -72,12 +69,10 @@ def app_keys(secrets: Sequence[str | bytes | None]) -> tuple[AppKey, ...]:
 class KeySlots:
     """Opens the data key of a store with the keys of the app, and caches it for the life of the process.
 
-    Every method raises StoreUnavailable when the database does not answer, and ConfigurationError when no key opens a
-    slot, or tables or rows are missing.
-
     ``used``: tables that are empty in a store that never had a data key. ``keys``, ``writes``, ``setting``: as in
-    :class:`flask_optout.config.Keys`. ``data_key``: the one that was found. ``is_open``: whether the newest of the
-    keys has a slot of it.
+    :class:`flask_optout.config.Keys`. ``is_open``: whether the newest of the keys has a slot.
+
+    Every method raises ConfigurationError when no key opens a slot, or rows are missing.
     """
 
     store: Store
@@ -113,7 +108,7 @@ class KeySlots:
 
     def rotate(self) -> int:
         """Delete the slots of all keys but the newest one; gives how many there were."""
-        meta, slot = self.tables.meta, self._slot(self.open(), self.keys[0])
+        meta, slot = self.tables.meta, _slot(self.open(), self.keys[0])
 
         def write(connection: sa.Connection) -> int:
             old = self._old(connection)
@@ -168,7 +163,7 @@ class KeySlots:
 
     def _wrap(self, data_key: DataKey, keys: Sequence[AppKey], is_new: bool = False) -> None:
         """Add a slot for each of these keys, or none where another process was faster."""
-        slots = [self._slot(data_key, key) for key in keys]
+        slots = [_slot(data_key, key) for key in keys]
         first = {"name": FIRST, "value": data_key.id.hex()}
         owner = {"scope": KEY_SCOPE, "digest": data_key.id, "muted": False, "source": "key", "day": today()}
 
@@ -182,9 +177,9 @@ class KeySlots:
             self.store.write(write)
         self.is_open = True
 
-    @staticmethod
-    def _slot(data_key: DataKey, key: AppKey) -> dict[str, str]:
-        return {"name": SLOT + key.id, "value": key.wrap(data_key)}
+
+def _slot(data_key: DataKey, key: AppKey) -> dict[str, str]:
+    return {"name": SLOT + key.id, "value": key.wrap(data_key)}
 
 
 def _is_slot(meta: sa.Table) -> sa.ColumnElement[bool]:

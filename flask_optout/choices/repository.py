@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from ..addresses import Address
 from ..errors import StoreUnavailable
 from ..links.tokens import DataKey, Mark, checked_opportunity
-from .journal import Journal, JournalEntry, advance, check_database, check_journal, is_older, stored_numbers
+from .journal import Journal, JournalEntry, advance, check_database, check_journal, numbers, stored_numbers
 from .key_slots import KEY_SCOPE, KeySlots, choices_lost
 from .store import Read, Store
 from .tables import SOURCE_SIZE, ByteArray, ChoiceTables, today, upsert
@@ -52,11 +52,9 @@ class Choices:
     """The choices of one app.
 
     Reading and writing raise StoreUnavailable when the database does not answer, ConfigurationError when no key opens
-    the store or its choices are gone, and JournalError when the journal is missing or damaged, or the database is
-    older than it.
+    the store or its choices are gone, and JournalError when it and the journal do not agree.
 
-    ``journal`` is where they are written a second time, if anywhere. ``tidy`` deletes recent presses that have
-    expired; it is called after looks and changes. ``clock`` gives the seconds since the epoch.
+    ``tidy`` deletes recent presses that have expired; it is called after looks and changes.
     """
 
     store: Store
@@ -88,10 +86,7 @@ class Choices:
                 self.tidy()
 
     def muted(self, address: Address, opportunity: str, over: Read | None = None) -> bool:
-        """Whether a choice forbids to invite this address to this opportunity.
-
-        :param over: as in :meth:`read`.
-        """
+        """Whether a choice forbids to invite this address to this opportunity."""
         about = checked_opportunity(opportunity)
         if self.is_new():
             return False
@@ -141,7 +136,7 @@ class Choices:
         if self.journal is not None:
             newest = self.journal.number()
             check_journal(owner[5], newest)
-            if is_older(owner[5], newest):  # unless by a choice that was made since these rows were read
+            if numbers(owner[5])[0] < newest:  # unless by a choice that was made since these rows were read
                 again = stored_numbers(self.tables.meta)
                 check_database(self.store.read(lambda connection: connection.scalar(again)), newest)
         return {mark: Choice(*row[2:5]) for mark, row in choices.items()}
@@ -151,9 +146,7 @@ class Choices:
         work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]],
         put: Callable[[sa.Connection, Sequence[Statement]], None] | None = None,
     ) -> T:
-        """Run ``work`` and store the statements that it returns, in one transaction; gives its other result.
-
-        When this returns, they are committed. ``work`` may be run again after a conflict.
+        """Commit ``work`` and the statements that it returns; gives its other result. It may be run again.
 
         :param put: stores the statements; by default, each as the row of its mark.
         """

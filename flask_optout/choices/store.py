@@ -6,7 +6,7 @@ import copy
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,10 +21,10 @@ T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
 Read = Callable[[Work[Any]], Any]
 
-#: Serialization failures and deadlocks, as SQLSTATE (ISO 9075-2) and as MariaDB and MySQL number them.
-CONFLICTS: set[str | int] = {"40001", "40P01", 1020, 1213}
+#: Serialization failures, deadlocks and locks, as SQLSTATE (ISO 9075-2), as MariaDB numbers and as SQLite names them.
+CONFLICTS: set[Any] = {"40001", "40P01", 1020, 1213, "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY"}
 #: A primary key that is taken, likewise.
-TAKEN: set[str | int] = {"23505", 1062, "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID"}
+TAKEN: set[Any] = {"23505", 1062, "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID"}
 #: Seconds for which a transaction that met a conflict is tried again.
 RETRY_SECONDS = 2.0
 
@@ -39,16 +39,15 @@ def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) ->
         # executemany takes one row longer.
         connection.execute(table.insert(), rows if len(rows) > 1 else rows[0])
     except IntegrityError as error:
-        if TAKEN.isdisjoint(_codes(error)):
-            raise
-        raise KeyTaken from None
+        if _is(TAKEN, error):
+            raise KeyTaken from None
+        raise
 
 
 class Store:
-    """The database of one app's choices and of its Email Log.
+    """The database of one app's choices and of its Email Log, by the pool of the host's engine.
 
-    Every call takes a connection from the host's pool; how long it may wait is set on the host's engine. Every method
-    raises StoreUnavailable when the database does not answer.
+    Every method raises StoreUnavailable when the database does not answer.
 
     :param engine: gives the engine of the current app.
     :param session: gives the host's session of the current app, or ``None`` when there is none yet.
@@ -69,13 +68,8 @@ class Store:
     def read(self, work: Work[T]) -> T:
         """What ``work`` returns, given a connection; it must fetch all rows."""
         engine = self._engine()
-
-        def attempt() -> T:
-            with _reading(engine) as connection:
-                return work(connection)
-
         with _reported(engine):
-            return _retried(attempt)
+            return _retried(partial(_read, engine, work))
 
     @contextmanager
     def held(self) -> Iterator[Read]:
@@ -103,19 +97,19 @@ class Store:
         """Commit ``work`` in a transaction of its own; it is run again after a deadlock.
 
         :param single: whether it is one statement, which PostgreSQL commits without BEGIN and COMMIT.
-        :param shares: if the host's own transaction has written to this SQLite database and is still open, whether
-            the work goes into a savepoint of it, and is lost if that is rolled back; otherwise it is refused.
+        :param shares: whether, while the host's transaction has locked this SQLite database, the work goes into a
+            savepoint of it, and is lost if that is rolled back; otherwise it is refused.
         """
         engine = self._engine()
         with _reported(engine):
             host = self._host_driver(engine)
+            wait = host is None or not shares
+            attempt = partial(_transaction, engine, work, single, wait)
             if host is None or _may_have_only_read(engine, host):
-                wait = host is None or not shares
-                attempt = partial(_transaction, engine, work, single, wait)
                 try:
                     return _retried(attempt) if wait else attempt()
                 except OperationalError as error:
-                    if host is None or not _is_conflict(error):
+                    if host is None or not _is(CONFLICTS, error):
                         raise
             if shares:
                 with _sharing(engine, host) as connection, connection.begin_nested():
@@ -143,12 +137,11 @@ class Store:
     def _session_driver(self, engine: sa.Engine) -> Any:
         session = self._session()
         transaction = None if session is None or not session.is_active else session.get_transaction()
-        if transaction is None:
-            return None
         # Not session.connection(), which takes another connection from the pool where the session has none.
-        begun = (entry[0] for entry in transaction._connections.values())
-        found = next((connection for connection in begun if connection.engine.pool is engine.pool), None)
-        return None if found is None else found.connection.driver_connection
+        begun = () if transaction is None else transaction._connections.values()
+        return next(
+            (each.connection.driver_connection for each, *_ in begun if each.engine.pool is engine.pool), None
+        )
 
 
 def _silent(engine: sa.Engine) -> sa.Engine:
@@ -159,7 +152,7 @@ def _silent(engine: sa.Engine) -> sa.Engine:
 
 
 def _may_have_only_read(engine: sa.Engine, host: Any) -> bool:
-    """Whether the host's transaction may be one of reads: the host began it, not the driver at the first write."""
+    """Whether the host's transaction may be one of reads, as the driver does not begin one at the first write."""
     begun_by_host = host.isolation_level is None or isinstance(getattr(host, "autocommit", None), bool)
     return begun_by_host and not _in_memory(engine)
 
@@ -171,7 +164,7 @@ def _is_always_open(driver: Any) -> bool:
 
 @contextmanager
 def _committed(driver: Any) -> Iterator[None]:
-    """A transaction on an SQLite connection in any mode; sqlite3's own context manager ends it only in one."""
+    """A transaction on an SQLite connection, in any mode of sqlite3's own."""
     if not driver.in_transaction:
         driver.execute("BEGIN")
     end = "ROLLBACK"
@@ -185,14 +178,15 @@ def _committed(driver: Any) -> Iterator[None]:
             driver.execute("BEGIN")
 
 
-def _transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> T:
-    """Commit ``work``.
+def _read(engine: sa.Engine, work: Work[T]) -> T:
+    with _reading(engine) as connection:
+        return work(connection)
 
-    :param wait: ``False`` to fail at once where the lock of an SQLite file is taken.
-    """
+
+def _transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> T:
+    """Commit ``work``; without ``wait``, it fails at once where the lock of an SQLite file is taken."""
     if single and engine.dialect.name == "postgresql":
-        with _reading(engine) as connection:
-            return work(connection)
+        return _read(engine, work)
     if _in_memory(engine):
         shared = _driver_connection(engine)
         with _sharing(engine, shared) as connection, _committed(shared):
@@ -253,11 +247,8 @@ def _sharing(engine: sa.Engine, driver: Any) -> Iterator[sa.Connection]:
 def _driver_connection(engine: sa.Engine) -> Any:
     if isinstance(engine.pool, StaticPool):
         return engine.pool.connection.driver_connection
-    borrowed = engine.raw_connection()  # the host's own, where it has one checked out
-    try:
+    with closing(engine.raw_connection()) as borrowed:  # the host's own, where it has one checked out
         return borrowed.driver_connection
-    finally:
-        borrowed.close()
 
 
 def _retried(attempt: Callable[[], T]) -> T:
@@ -267,24 +258,18 @@ def _retried(attempt: Callable[[], T]) -> T:
             return attempt()
         except DBAPIError as error:
             # A connection in the pool breaks, for example, when the server is restarted.
-            may_pass = error.connection_invalidated or _is_conflict(error)
+            may_pass = error.connection_invalidated or _is(CONFLICTS, error)
             if not may_pass or time.monotonic() > deadline:
                 raise
         time.sleep(random.uniform(0, pause))
         pause = min(0.05, 2 * pause)
 
 
-def _is_conflict(error: DBAPIError) -> bool:
-    codes = _codes(error)
-    return not CONFLICTS.isdisjoint(codes) or any(str(code).startswith("SQLITE_BUSY") for code in codes)
-
-
-def _codes(error: DBAPIError) -> set[Any]:
-    """What the driver says is wrong: a number or SQLSTATE, or SQLite's name for it."""
-    original = error.orig
-    code = original.args[0] if original is not None and original.args else None
-    attributes = (getattr(original, name, None) for name in ("sqlstate", "pgcode", "sqlite_errorname"))
-    return {*attributes, _of_pg8000(code, "C")}
+def _is(kind: set[Any], error: DBAPIError) -> bool:
+    """Whether an error has one of these codes, wherever its driver puts them."""
+    attributes = [getattr(error.orig, name, None) for name in ("sqlstate", "pgcode", "sqlite_errorname")]
+    said = [_of_pg8000(each, "C") for each in getattr(error.orig, "args", ())[:1]]
+    return not kind.isdisjoint(attributes + said)
 
 
 def _of_pg8000(said: Any, field: str) -> Any:
@@ -294,12 +279,10 @@ def _of_pg8000(said: Any, field: str) -> Any:
 
 @contextmanager
 def _reported(engine: sa.Engine) -> Iterator[None]:
-    """Turn errors of the database and its driver into StoreUnavailable; not chained, as they show parameters.
-
-    A ValueError is raised for what the driver cannot write, such as a letter that the database's charset lacks.
-    """
+    """Turn errors of the database and its driver into StoreUnavailable; not chained, as they show parameters."""
     try:
         yield
+    # A ValueError is raised for what the driver cannot write, such as a letter that the database's charset lacks.
     except (SQLAlchemyError, OSError, ValueError, engine.dialect.loaded_dbapi.Error) as error:
         raise StoreUnavailable(
             f"The database could not be used ({_reason(error)}).",

@@ -32,10 +32,7 @@ def _dialect(name: str) -> Any:
 
 
 class _Blob(sa.LargeBinary):
-    """Bytes that are passed on as they are: wrapping each, as SQLAlchemy does, takes a quarter of an import's time.
-
-    It is used for parameters only: in a column, Alembic's migrations would have to import it.
-    """
+    """Parameters as they are: wrapping each, as SQLAlchemy does, takes a quarter of an import's time."""
 
     def bind_processor(self, dialect: sa.Dialect) -> None:
         return None
@@ -60,10 +57,7 @@ def binary(size: int) -> sa.types.TypeEngine[bytes]:
 
 
 def string(size: int) -> sa.types.TypeEngine[str]:
-    """A column of at most ``size`` characters, compared character by character, unlike by a server's collation.
-
-    So the values with the same beginning are one range.
-    """
+    """A column of at most ``size`` characters, compared character by character: the same beginning is one range."""
     exact = _dialect("mysql").VARCHAR(size, charset="utf8mb4", collation="utf8mb4_bin")
     return sa.String(size).with_variant(exact, "mysql", "mariadb").with_variant(sa.String(size, "C"), "postgresql")
 
@@ -85,7 +79,7 @@ def today() -> datetime.date:
 
 
 class TableSet:
-    """Some tables of Flask-OptOut, each an attribute."""
+    """Some tables, each an attribute."""
 
     def all(self) -> list[sa.Table]:
         return list(vars(self).values())
@@ -212,10 +206,7 @@ def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...], keep: str | N
 
 
 def create_tables(store: Store, tables: Iterable[sa.Table]) -> list[str]:
-    """Create what is missing of these tables; gives the names of those that were made.
-
-    :raises StoreUnavailable: when the database does not take them.
-    """
+    """Create what is missing of these tables; gives the names of those that were made."""
     made = []
     for table in tables:
         try:

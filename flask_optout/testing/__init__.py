@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from email.message import EmailMessage
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import sqlalchemy as sa
 from flask import Flask
@@ -48,7 +48,7 @@ class Candidate:
 
     def open(self, url: str) -> TestResponse:
         """The page behind a link, such as ``optout.link("jane@example.org", "beta-42")``; it changes nothing."""
-        return self._client.get(*_place(url), follow_redirects=True)
+        return self._client.get(url, follow_redirects=True)
 
     def mute(self, url: str) -> TestResponse:
         """Press "Not Interested?"; gives the page that follows.
@@ -75,8 +75,7 @@ class Candidate:
             self._ahead += READING
             form, pressed = found
             where = urljoin(page.request.url, form.action)
-            data = {**form.fields, pressed.name: pressed.value}
-            page = self._client.post(*_place(where), data=data, follow_redirects=True)
+            page = self._client.post(where, data={**form.fields, pressed.name: pressed.value}, follow_redirects=True)
             # To undo on a later visit takes a second press, on a page whose buttons are known by their words alone.
             found = _button(page, label=pressed.label)
         return page
@@ -141,20 +140,14 @@ def scanner_visits(client: FlaskClient, url: str) -> list[Finding]:
     """
 
     def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        path, base = _place(url)
-        response = client.open(path, base, method=method, headers=dict(headers), data=body, follow_redirects=True)
+        response = client.open(url, method=method, headers=dict(headers), data=body, follow_redirects=True)
         return Answer(response.status_code, response.request.url, response.text)
 
     state = client.application.extensions["optout"]
-    clock, ahead = state.clock, 0.0
-
-    def wait(seconds: float) -> None:
-        nonlocal ahead
-        ahead += seconds
-
-    state.clock = lambda: clock() + ahead
+    clock, waits = state.clock, [0.0]
+    state.clock = lambda: clock() + sum(waits)
     try:
-        return list(scan(Scanner(send, url, wait=wait)))
+        return list(scan(Scanner(send, url, wait=waits.append)))
     finally:
         state.clock = clock
 
@@ -177,13 +170,6 @@ def _button(page: TestResponse, choice: str = "", label: str = "") -> tuple[Form
     if choice:
         return next(((form, button) for form, button in found if button.value == choice), None)
     return next(((form, button) for form, button in found if button.name != "choice" and button.label == label), None)
-
-
-def _place(url: str) -> tuple[str, str | None]:
-    """The path with its query, and the base URL, of a link: what a test client takes."""
-    parts = urlsplit(url)
-    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    return path, f"{parts.scheme}://{parts.netloc}" if parts.netloc else None
 
 
 def _to(outbox: Iterable[Any], address: Recipient) -> list[EmailMessage]:

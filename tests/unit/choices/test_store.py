@@ -152,8 +152,13 @@ def test_every_mode_of_pythons_own_transactions_in_memory(pool: Any, autocommit:
     engine = sa.create_engine("sqlite://", poolclass=pool, connect_args={"autocommit": autocommit})
     word.create(engine)
     shared = Shared("", engine)
+
+    def fail(connection: sa.Connection) -> None:
+        add(connection)
+        raise ZeroDivisionError
+
     with pytest.raises(ZeroDivisionError):
-        shared.store.write(lambda connection: (add(connection), 1 / 0))
+        shared.store.write(fail)
     shared.store.write(add)
     shared.store.record(add)
     shared.host_writes()
