@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -119,8 +120,11 @@ class State:
     def engine(self) -> sa.Engine:
         """The engine of the tables; a session finds none for tables without a mapped class."""
         db, bind_key = self.hooks.db, self.hooks.bind_key
+        # A list that is filtered lazily may be read when the app's context is gone, or in that of another app.
+        context = nullcontext() if current_app and current_app == self.app else self.app.app_context()
         try:
-            return db.engine if bind_key is None else db.engines[bind_key]
+            with context:
+                return db.engine if bind_key is None else db.engines[bind_key]
         except (KeyError, RuntimeError):  # of Flask-SQLAlchemy, for an app that it does not know
             raise ConfigurationError(
                 "The database of Flask-OptOut's tables is not configured.",
