@@ -77,14 +77,17 @@ class Store:
         engine = self._engine()
         with ExitStack() as stack:
             with _reported(engine):  # and not what the caller does while it holds the connection
-                connection = stack.enter_context(_reading(engine, many=True))
+                connection = stack.enter_context(_reading(engine))
+                _see_each_commit(connection)
 
             def attempt(work: Work[Any]) -> Any:
+                if connection.invalidated:  # the next from the pool is not set as the lost one was
+                    connection.rollback()
+                    _see_each_commit(connection)
                 try:
                     return work(connection)
                 finally:
-                    # On SQLite, the host's engine may have begun a transaction for a read.
-                    if engine.dialect.name == "sqlite" or connection.invalidated:
+                    if engine.dialect.name == "sqlite":  # where the host's engine may have begun a transaction
                         connection.rollback()
 
             def read(work: Work[Any]) -> Any:
@@ -103,9 +106,9 @@ class Store:
         engine = self._engine()
         with _reported(engine):
             host = self._host_driver(engine)
-            wait = host is None or not shares
-            attempt = partial(_transaction, engine, work, single, wait)
             if host is None or _may_have_only_read(engine, host):
+                wait = host is None or not shares
+                attempt = partial(_transaction, engine, work, single, wait)
                 try:
                     return _retried(attempt) if wait else attempt()
                 except OperationalError as error:
@@ -116,8 +119,7 @@ class Store:
                     return work(connection)
         raise StoreUnavailable(
             "The app's own database transaction is open, and nothing else can be written before it ends.",
-            "SQLite has one writer at a time, and what a candidate says must stand whatever becomes of the app's "
-            "rows.",
+            "SQLite has one writer at a time, and what a candidate says must outlive the app's rows.",
             "Commit the session before you call Flask-OptOut.",
         )
 
@@ -130,7 +132,7 @@ class Store:
         if engine.dialect.name != "sqlite":
             return None
         driver = _driver_connection(engine) if _in_memory(engine) else None
-        if driver is None or _is_always_open(driver):
+        if driver is None or getattr(driver, "autocommit", None) is False:  # where one is open all the time
             driver = self._session_driver(engine)
         return driver if driver is not None and driver.in_transaction else None
 
@@ -139,9 +141,8 @@ class Store:
         transaction = None if session is None or not session.is_active else session.get_transaction()
         # Not session.connection(), which takes another connection from the pool where the session has none.
         begun = () if transaction is None else transaction._connections.values()
-        return next(
-            (each.connection.driver_connection for each, *_ in begun if each.engine.pool is engine.pool), None
-        )
+        drivers = (each.connection.driver_connection for each, *_ in begun if each.engine.pool is engine.pool)
+        return next(drivers, None)
 
 
 def _silent(engine: sa.Engine) -> sa.Engine:
@@ -153,13 +154,8 @@ def _silent(engine: sa.Engine) -> sa.Engine:
 
 def _may_have_only_read(engine: sa.Engine, host: Any) -> bool:
     """Whether the host's transaction may be one of reads, as the driver does not begin one at the first write."""
-    begun_by_host = host.isolation_level is None or isinstance(getattr(host, "autocommit", None), bool)
-    return begun_by_host and not _in_memory(engine)
-
-
-def _is_always_open(driver: Any) -> bool:
-    """Whether a transaction is open on this SQLite connection even where nobody has begun one (Python 3.12)."""
-    return getattr(driver, "autocommit", None) is False
+    begins_late = host.isolation_level is not None and not isinstance(getattr(host, "autocommit", None), bool)
+    return not begins_late and not _in_memory(engine)
 
 
 @contextmanager
@@ -174,7 +170,7 @@ def _committed(driver: Any) -> Iterator[None]:
     finally:
         if driver.in_transaction:
             driver.execute(end)
-        if _is_always_open(driver):
+        if getattr(driver, "autocommit", None) is False:
             driver.execute("BEGIN")
 
 
@@ -206,18 +202,22 @@ def _transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> 
 
 
 @contextmanager
-def _reading(engine: sa.Engine, many: bool = False) -> Iterator[sa.Connection]:
+def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     if _in_memory(engine):
         with _sharing(engine, _driver_connection(engine)) as connection:
             yield connection
         return
     connect = _Reading if engine.dialect.name == "sqlite" else sa.Connection
     with connect(engine) as connection:
-        # Where reads begin a transaction, a later one sees what an earlier one saw. Before a single one, the change
-        # costs MariaDB more than it saves.
-        if engine.dialect.name == "postgresql" or (many and engine.dialect.name != "sqlite"):
-            connection.execution_options(isolation_level="AUTOCOMMIT")
+        if engine.dialect.name == "postgresql":  # elsewhere it costs more than it saves before a single read
+            _see_each_commit(connection)
         yield connection
+
+
+def _see_each_commit(connection: sa.Connection) -> None:
+    """Begin no transaction for reads, in which a later one sees only what an earlier one saw."""
+    if connection.dialect.name != "sqlite":
+        connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 class _Reading(sa.Connection):

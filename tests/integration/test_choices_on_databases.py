@@ -38,6 +38,36 @@ def test_a_look_within_a_batch_sees_what_was_said_meanwhile(database: Database, 
         dispose(host)
 
 
+#: Ends every other connection to this database, as a restart of the server does.
+HANG_UP = {
+    "postgresql": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    "mariadb": "BEGIN NOT ATOMIC FOR other IN (SELECT id FROM information_schema.processlist "
+    "WHERE db = DATABASE() AND id <> CONNECTION_ID()) DO KILL other.id; END FOR; END",
+}
+
+
+@pytest.mark.parametrize("database", HANG_UP, indirect=True)
+@pytest.mark.parametrize("level", [None, "REPEATABLE READ"])
+def test_and_so_does_a_look_over_the_connection_that_replaces_a_lost_one(
+    database: Database, make: MakeHost, level: str | None
+) -> None:
+    options = {"isolation_level": level} if level else {}
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri, SQLALCHEMY_ENGINE_OPTIONS=options)
+    other = sa.create_engine(database.uri)
+    with host.app.app_context():
+        say(host, True, "bob@x.org")
+        with current_state().choices.looking() as muted:
+            assert not muted(parse("jane@x.org"), "beta-42")
+            with other.connect() as connection:
+                connection.exec_driver_sql(HANG_UP[database.kind])
+            assert not muted(parse("jane@x.org"), "beta-42")
+            say(host, True)
+            assert muted(parse("jane@x.org"), "beta-42")
+        other.dispose()
+        dispose(host)
+
+
 def test_a_mute_that_is_made_while_an_import_writes_is_the_candidates(database: Database, make: MakeHost) -> None:
     host = make(SQLALCHEMY_DATABASE_URI=database.uri)
     with host.app.app_context():
