@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask_babel import Babel
 
 from flask_optout import ConfigurationError, StoreUnavailable
 from flask_optout.mailers import flask_mailman, stdlib
@@ -50,6 +51,14 @@ def test_another_invitation_is_not_the_one(
     outbox = record(host, host.invitation(JANE), host.invitation(JANE))
     with pytest.raises(AssertionError, match=f"{count} invitations"):
         optout_assert_sent_with_link(outbox, address, opportunity)
+
+
+def test_an_invitation_in_the_recipients_language(
+    host: Host, optout_assert_sent_with_link: Callable[..., str]
+) -> None:
+    Babel(host.app)
+    outbox = record(host, host.invitation(JANE, language="de"))
+    assert optout_assert_sent_with_link(outbox, JANE, ABOUT) == host.optout.link(JANE, ABOUT, "de")
 
 
 def test_flask_mailmans_outbox(
