@@ -163,13 +163,12 @@ def _committed(driver: Any) -> Iterator[None]:
     """A transaction on an SQLite connection, in any mode of sqlite3's own."""
     if not driver.in_transaction:
         driver.execute("BEGIN")
-    end = "ROLLBACK"
     try:
         yield
-        end = "COMMIT"
+        driver.execute("COMMIT")
     finally:
         if driver.in_transaction:
-            driver.execute(end)
+            driver.execute("ROLLBACK")
         if getattr(driver, "autocommit", None) is False:
             driver.execute("BEGIN")
 

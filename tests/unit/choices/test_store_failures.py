@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool, SingletonThreadPool, StaticPool
 
 from flask_optout import StoreUnavailable
 from flask_optout.choices import store as module
 from flask_optout.choices.store import Store, insert
-from tests.support.host_engines import Shared, add, look
+from tests.support.host_engines import Shared, add, look, word
 
 
 @pytest.mark.parametrize("error", [OSError("connection reset"), sa.exc.InvalidRequestError(), sqlite3.Error()])
@@ -115,6 +117,23 @@ def test_a_locked_file_is_unavailable_and_works_again(shared: Shared, monkeypatc
         other.rollback()
     shared.store.write(add)
     assert shared.stored() == ["ours"]
+
+
+@pytest.mark.parametrize("pool", [StaticPool, SingletonThreadPool, QueuePool])
+def test_a_commit_that_fails_leaves_no_transaction_open(pool: type[sa.Pool], tmp_path: Path) -> None:
+    file = tmp_path / "host.db"
+    engine = sa.create_engine(f"sqlite:///{file}", poolclass=pool, connect_args={"timeout": 0.1})
+    word.create(engine)
+    store, reader = Store(lambda: engine, lambda: None), sqlite3.connect(file, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM word").fetchall()
+    with pytest.raises(StoreUnavailable, match="database is locked"):
+        store.write(add)
+    reader.execute("ROLLBACK")
+    store.write(add)
+    assert reader.execute("SELECT * FROM word").fetchall() == [("ours",)]
+    reader.close()
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
