@@ -22,7 +22,8 @@ Work = Callable[[sa.Connection], T]
 Read = Callable[[Work[Any]], Any]
 
 #: Serialization failures, deadlocks and locks, as SQLSTATE (ISO 9075-2), as MariaDB numbers and as SQLite names them.
-CONFLICTS: set[Any] = {"40001", "40P01", 1020, 1213, "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY"}
+CONFLICTS: set[Any] = {"40001", "40P01", 1020, 1213}
+CONFLICTS |= {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED_SHAREDCACHE"}
 #: A primary key that is taken, likewise.
 TAKEN: set[Any] = {"23505", 1062, "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID"}
 #: Seconds for which a transaction that met a conflict is tried again.

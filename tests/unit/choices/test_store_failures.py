@@ -78,6 +78,9 @@ CONFLICTS = {
     "a MariaDB deadlock": Conflict(1213, "Deadlock found"),
     "a MariaDB snapshot conflict": Conflict(1020, "Record has changed"),
     "SQLite busy": Conflict("database is locked", sqlite_errorname="SQLITE_BUSY"),
+    "SQLite's shared cache locked": Conflict(
+        "database table is locked", sqlite_errorname="SQLITE_LOCKED_SHAREDCACHE"
+    ),
     "an SQLite snapshot conflict": Conflict("database is locked", sqlite_errorname="SQLITE_BUSY_SNAPSHOT"),
 }
 
