@@ -86,13 +86,10 @@ class TableSet:
 
 
 class ChoiceTables(TableSet):
-    """``choice``: what a candidate last said about one opportunity, one row for each pseudonym, without an address,
-    an exact time or an order. ``meta``: the slots of the data key, and the number of the journal's newest line.
-    ``batch``: the imports, by the number that stands in the choices that they made. ``repeat``: which of those
-    choices another import would have made as well.
-    """
+    """The tables of choices; in none is an address, an exact time or an order."""
 
     def __init__(self, metadata: sa.MetaData) -> None:
+        # What a candidate last said about one opportunity.
         self.choice: sa.Table = table(
             metadata,
             "optout_choice",
@@ -105,12 +102,14 @@ class ChoiceTables(TableSet):
             # Clustered by opportunity: its mutes are read in one stretch.
             sqlite_with_rowid=False,
         )
+        # The slots of the data key, and the numbers of the journal's newest lines.
         self.meta: sa.Table = table(
             metadata,
             "optout_meta",
             sa.Column("name", string(32), primary_key=True),
             sa.Column("value", string(255), nullable=False),
         )
+        # The imports.
         self.batch: sa.Table = table(
             metadata,
             "optout_import",
@@ -120,6 +119,7 @@ class ChoiceTables(TableSet):
             sa.Column("rows", number(), nullable=False),
             sa.Column("taken_back", sa.Boolean, nullable=False),
         )
+        # Which choices of an import another one would have made as well.
         self.repeat: sa.Table = table(
             metadata,
             "optout_import_repeat",
@@ -180,20 +180,14 @@ def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...], keep: str | N
     if dialect not in ("sqlite", "postgresql", "mysql", "mariadb"):
         return None
     insert: Any = _dialect("mysql" if dialect == "mariadb" else dialect).insert(table)
+    types = {name: table.c[name].type for name in names}
+    blobs = [name for name, kind in types.items() if isinstance(kind, sa.LargeBinary)]
     if arrays:
-        types = {name: table.c[name].type for name in names}
-        lists = {
-            name: ByteArray() if isinstance(kind, sa.LargeBinary) else sa.ARRAY(kind) for name, kind in types.items()
-        }
-        columns = (
-            sa.func.unnest(sa.bindparam(name, type_=lists[name]))
-            if name in arrays
-            else sa.bindparam(name, type_=types[name])
-            for name in names
-        )
+        types |= {name: ByteArray() if name in blobs else sa.ARRAY(types[name]) for name in arrays}
+        one = {name: sa.bindparam(name, type_=types[name]) for name in names}
+        columns = (sa.func.unnest(one[name]) if name in arrays else one[name] for name in names)
         insert = insert.from_select(names, sa.select(*columns))
     elif dialect == "sqlite":
-        blobs = [name for name in names if isinstance(table.c[name].type, sa.LargeBinary)]
         insert = insert.values({name: sa.bindparam(name, type_=_Blob() if name in blobs else None) for name in names})
     new = insert.inserted if dialect in ("mysql", "mariadb") else insert.excluded
     if keep is None:
