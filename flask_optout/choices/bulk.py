@@ -26,11 +26,7 @@ MAX_AGE = 60.0
 
 
 def invitable(choices: Choices, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
-    """Those of ``addresses`` that may be invited.
-
-    :raises AddressError: at the first malformed address, after everything before it was yielded.
-    :raises OptOutError: as :meth:`Choices.muted`.
-    """
+    """Those of ``addresses`` that may be invited, until the first malformed one, which raises AddressError."""
     mutes = [_Mutes(choices, about) for about in (checked_opportunity(opportunity), ALL)]
     return chain.from_iterable(_passing(choices, iter(addresses), mutes, length_hint(addresses)))
 

@@ -51,10 +51,7 @@ class JournalEntry(NamedTuple):
 
 
 class Journal:
-    """The journal of one app.
-
-    Reading raises JournalError when the file is missing or damaged; writing raises StoreUnavailable when it fails.
-    """
+    """The journal of one app; reading raises JournalError, writing StoreUnavailable."""
 
     def __init__(self, path: Path, key: Callable[[], DataKey]) -> None:
         self._path = path
@@ -186,8 +183,6 @@ def advance(connection: sa.Connection, meta: sa.Table, newest: int) -> int:
     """Note in the database the number of the line that is about to be written, and give it.
 
     It is greater than every number before, also than that of a line which a killed process did not write.
-
-    :param newest: the number of the journal's newest line.
     """
     stored = connection.scalar(stored_numbers(meta))
     check_database(stored, newest)

@@ -103,10 +103,7 @@ class Choices:
         self.afterwards()
 
     def read(self, marks: Sequence[Mark], over: Read | None = None) -> dict[Mark, Choice]:
-        """The choices at these marks.
-
-        :param over: reads over a connection that is held; unset, one is taken from the pool.
-        """
+        """The choices at these marks, ``over`` a connection that is held, or one from the pool."""
         query, values = self.select(len(marks)), self.parameters(marks)
         rows = (over or self.store.read)(lambda connection: connection.execute(query, values).all())
         if over is None:
@@ -178,10 +175,7 @@ class Choices:
         upsert(connection, self.tables.choice, *rows, keep="muted" if imported else None)
 
     def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str) -> None:
-        """Mute people for opportunities; a choice that mutes already stays as it is, and is no import's any more.
-
-        :param source: by which door; it is stored as at most 16 letters, digits and hyphens.
-        """
+        """Mute people for opportunities; a choice that mutes already stays as it is, and is no import's any more."""
         marks = self.key().marks_of(entries)
         source = UNFIT.sub("-", str(source))[:SOURCE_SIZE]
 

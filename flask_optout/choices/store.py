@@ -48,10 +48,8 @@ def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) ->
 class Store:
     """The database of one app's choices and of its Email Log, by the pool of the host's engine.
 
-    Every method raises StoreUnavailable when the database does not answer.
-
-    :param engine: gives the engine of the current app.
-    :param session: gives the host's session of the current app, or ``None`` when there is none yet.
+    ``session`` gives the host's session, if it has begun one. Every method raises StoreUnavailable when the database
+    does not answer.
     """
 
     def __init__(self, engine: Callable[[], sa.Engine], session: Callable[[], Session | None]) -> None:
