@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -39,11 +39,7 @@ MARKUP = re.compile(r"\[([^]]+)\]\([^)]+\)|`([^`]+)`")
 
 
 class Setting(NamedTuple):
-    """One setting.
-
-    ``meaning``: the sentence of the README's table. ``fits``: whether a value that is set can work. ``expected``:
-    completes "... is not".
-    """
+    """One setting; ``meaning`` stands in the README's table, ``expected`` completes "... is not"."""
 
     name: str
     default: Any
@@ -54,10 +50,7 @@ class Setting(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """The app's keys, newest first; the first ``writes`` of them wrap a new data key.
-
-    ``setting``: the name of the setting that holds the newest one.
-    """
+    """The app's keys, newest first; the first ``writes`` wrap a new data key. ``setting`` holds the newest one."""
 
     keys: tuple[AppKey, ...]
     writes: int
@@ -97,6 +90,13 @@ def _is_mailto(value: Any) -> bool:
         return False
 
 
+def _is_path(value: Any) -> bool:
+    try:
+        return bool(Path(value).name) and "\0" not in str(value)
+    except TypeError:
+        return False
+
+
 def _is_name(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
@@ -124,7 +124,7 @@ SETTINGS = (
             "https://jobs.example.org"),
     Setting("OPTOUT_JOURNAL", None,
             "A file outside the database where choices are written a second time; see [Backups](docs/operations.md).",
-            _is_one_of(str, PathLike), "the path of a file", "/var/lib/app/optout.journal"),
+            _is_path, "the path of a file", "/var/lib/app/optout.journal"),
     Setting("OPTOUT_KEYS", None,
             "A list of keys, newest first, that open the store. Unset, `SECRET_KEY` and its fallbacks do.",
             _is_one_of(str, bytes, list, tuple), "a list of keys",
@@ -175,10 +175,8 @@ def apply(app: Flask) -> Keys:
     _refuse_unknown(app.config)
     for setting in SETTINGS:
         value = app.config.setdefault(setting.name, setting.default)
-        if value != setting.default and not setting.fits(value):
+        if not setting.fits(value) and (value != setting.default or setting.name == "OPTOUT_BASE_URL"):
             raise _unfit(setting, value)
-    if not app.config["OPTOUT_BASE_URL"]:
-        raise _no_base_url("OPTOUT_BASE_URL is not set.")
     return _keys(app)
 
 
@@ -186,24 +184,19 @@ def _unfit(setting: Setting, value: Any) -> ConfigurationError:
     kind = "" if isinstance(value, type(setting.example)) else f", but of the type {type(value).__name__}"
     what = f"{setting.name} is not {setting.expected}{kind}."
     if setting.name == "OPTOUT_BASE_URL":
-        return _no_base_url(what)
+        return ConfigurationError(
+            "OPTOUT_BASE_URL is not set." if value is None else what,
+            "Links in mails need a fixed address; the Host header of a request can be forged.",
+            "Set OPTOUT_BASE_URL to where candidates reach this app, such as 'https://jobs.example.org', or "
+            "'http://127.0.0.1:5000' for development.",
+        )
     meaning = MARKUP.sub(lambda found: found[1] or found[2], setting.meaning)
     return ConfigurationError(what, meaning, f"Set it to {setting.example!r}, for example, or leave it out.")
 
 
-def _no_base_url(what: str) -> ConfigurationError:
-    return ConfigurationError(
-        what,
-        "Links in mails need a fixed address; the Host header of a request can be forged.",
-        "Set OPTOUT_BASE_URL to where candidates reach this app, such as 'https://jobs.example.org', or "
-        "'http://127.0.0.1:5000' for development.",
-    )
-
-
 def _keys(app: Flask) -> Keys:
-    own = app.config["OPTOUT_KEYS"]
-    own = [own] if isinstance(own, str | bytes) else [*(own or ())]
-    shared = [app.config.get("SECRET_KEY"), *(app.config.get("SECRET_KEY_FALLBACKS") or ())]
+    own = _listed(app.config["OPTOUT_KEYS"])
+    shared = [app.config.get("SECRET_KEY"), *_listed(app.config.get("SECRET_KEY_FALLBACKS"))]
     setting = "OPTOUT_KEYS" if own else "SECRET_KEY"
     newest = app_keys(own or shared)
     for key in newest:
@@ -211,6 +204,13 @@ def _keys(app: Flask) -> Keys:
     # SECRET_KEY opens what it has wrapped before OPTOUT_KEYS was set.
     keys = app_keys([*own, *filter(None, shared)]) if own else newest
     return Keys(keys, len(newest), setting)
+
+
+def _listed(keys: Any) -> list[Any]:
+    """The keys of a setting that holds several; one alone may stand there without a list."""
+    if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
+        return [] if keys is None else [keys]
+    return [*keys]
 
 
 def _refuse_weak(app: Flask, key: AppKey, setting: str) -> None:

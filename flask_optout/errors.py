@@ -52,7 +52,7 @@ class ListError(OptOutError, ValueError):
 
 
 class JournalError(OptOutError):
-    """The journal of choices is missing or damaged, or the database is older than it; no invitation leaves."""
+    """The journal of choices is missing or damaged, or the database does not belong to it; no invitation leaves."""
 
 
 class NotGated(OptOutError):

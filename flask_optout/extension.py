@@ -163,17 +163,12 @@ class OptOut:
 
 def _metadata(db: Database, bind_key: str | None) -> sa.MetaData:
     metadatas: dict[str | None, sa.MetaData] | None = getattr(db, "metadatas", None)
-    if isinstance(db, Flask):
-        raise ConfigurationError(
-            "OptOut got a Flask app where its database object belongs.",
-            "Its tables stand in the host's own database.",
-            "Write OptOut(db, app), or OptOut(db) and then init_app(app).",
-        )
     if metadatas is None:
         raise ConfigurationError(
-            "OptOut got a database object that has no metadata.",
+            f"OptOut got a {type(db).__name__} object that has no metadata.",
             "The tables of Flask-OptOut join the host's metadata, so that migrations find them.",
-            "Write OptOut(db, metadata=Model.metadata), with the base class of your models.",
+            "Write OptOut(db, app) with your Flask-SQLAlchemy object or, with Flask-SQLAlchemy-Lite, "
+            "OptOut(db, app, metadata=Model.metadata), with the base class of your models.",
         )
     default = metadatas[None]
     if bind_key not in metadatas:

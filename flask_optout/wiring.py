@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -58,7 +59,7 @@ class Database(Protocol):
 
 
 class Tables:
-    """All tables of Flask-OptOut, made once on one metadata, however often this is called."""
+    """All tables of Flask-OptOut, made once on one metadata."""
 
     def __init__(self, metadata: sa.MetaData) -> None:
         self.choices: ChoiceTables = ChoiceTables(metadata)
@@ -72,11 +73,7 @@ class Tables:
 
 @dataclass(eq=False)
 class Hooks:
-    """What a host gave to an OptOut, for all of its apps.
-
-    ``operator`` guards the operator pages; without it, they do not exist. ``load`` is the opportunity loader,
-    ``landing_page`` the view of the host's own page for an opportunity, if the host has registered them.
-    """
+    """What a host gave to an OptOut, for all of its apps. ``operator`` guards the operator pages, if any."""
 
     db: Database
     bind_key: str | None
@@ -103,12 +100,13 @@ class State:
 
         Those that need the data key, or threads, which gevent may replace later, are made when they are first used.
         """
-        for name in [name for name, part in vars(State).items() if isinstance(part, cached_property)]:
-            vars(self).pop(name, None)
+        for name, part in vars(State).items():
+            if isinstance(part, cached_property):
+                vars(self).pop(name, None)
         tables, log, journal = self.tables.choices, self.tables.log, self.app.config["OPTOUT_JOURNAL"]
         self.store: Store = Store(self.engine, self.session)
         self.key_slots: KeySlots = KeySlots(self.store, tables, (tables.choice, log.email), *self.keys)
-        self.journal: Journal | None = None if journal is None else Journal(Path(journal), self.key_slots.open)
+        self.journal: Journal | None = None if journal is None else Journal(Path(journal), lambda: self.key)
         parts = self.store, tables, self.key_slots, self.journal
         self.choices: Choices = Choices(*parts, lambda: self.presses.prune(), lambda: self.clock())
         self.imports: Imports = Imports(self.choices)
@@ -122,14 +120,18 @@ class State:
     def engine(self) -> sa.Engine:
         """The engine of the tables; a session finds none for tables without a mapped class."""
         db, bind_key = self.hooks.db, self.hooks.bind_key
+        # A list that is filtered lazily may be read when the app's context is gone, or in that of another app.
+        context = nullcontext() if current_app and current_app == self.app else self.app.app_context()
         try:
-            return db.engine if bind_key is None else db.engines[bind_key]
-        except KeyError:
+            with context:
+                return db.engine if bind_key is None else db.engines[bind_key]
+        except (KeyError, RuntimeError):  # of Flask-SQLAlchemy, for an app that it does not know
             raise ConfigurationError(
                 "The database of Flask-OptOut's tables is not configured.",
                 "Nobody can tell who opted out, so no invitation leaves and no choice is recorded.",
-                "Set SQLALCHEMY_DATABASE_URI or, for OptOut(db, bind_key=...), this key in SQLALCHEMY_BINDS; with "
-                "Flask-SQLAlchemy-Lite, SQLALCHEMY_ENGINES has both.",
+                "Call db.init_app(app) of the db that OptOut got, and set SQLALCHEMY_DATABASE_URI or, for "
+                "OptOut(db, bind_key=...), this key in SQLALCHEMY_BINDS; with Flask-SQLAlchemy-Lite, "
+                "SQLALCHEMY_ENGINES has both.",
             ) from None
 
     def session(self) -> Session | None:
@@ -162,10 +164,7 @@ class State:
         return Tokens(self.key)
 
     def claim(self, door: Door, path: str) -> Claim:
-        """What the token in a path claims.
-
-        :raises BadToken: when it cannot be read, and always without a data key; this does not make one.
-        """
+        """What the token in a path claims; without a data key, it is a BadToken, and none is made."""
         if (self.key_slots.data_key or self.key_slots.find()) is None:
             raise bad_token()
         return self.tokens.read(door, path)
@@ -248,10 +247,7 @@ class State:
 
 
 def current_state() -> State:
-    """The parts of the current app.
-
-    :raises ConfigurationError: when it has no OptOut, since then no invitation may leave.
-    """
+    """The parts of the current app."""
     state = current_app.extensions.get("optout")
     if not isinstance(state, State):
         raise ConfigurationError(

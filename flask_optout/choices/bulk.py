@@ -26,11 +26,7 @@ MAX_AGE = 60.0
 
 
 def invitable(choices: Choices, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
-    """Those of ``addresses`` that may be invited.
-
-    :raises AddressError: at the first malformed address, after everything before it was yielded.
-    :raises OptOutError: as :meth:`Choices.muted`.
-    """
+    """Those of ``addresses`` that may be invited, until the first malformed one, which raises AddressError."""
     mutes = [_Mutes(choices, about) for about in (checked_opportunity(opportunity), ALL)]
     return chain.from_iterable(_passing(choices, iter(addresses), mutes, length_hint(addresses)))
 
@@ -79,14 +75,10 @@ class _Mutes:
 
     @property
     def fresh(self) -> bool:
-        """Whether the cached set may still be used."""
         return self._all is not None and time.monotonic() - self._read_at < MAX_AGE
 
     def all(self, expected: int) -> set[bytes] | None:
-        """The digests of all who are muted, or ``None`` where they are too many to be read.
-
-        :param expected: how many addresses there are, as far as is known.
-        """
+        """The digests of all who are muted, or ``None`` where they are too many for so many addresses."""
         limit = min(WORTH * expected, LARGEST_SET)
         if not self.fresh:
             self._all = None
@@ -98,10 +90,8 @@ class _Mutes:
 
     def look_up(self, digests: list[bytes]) -> set[bytes]:
         """Those of the digests that are muted."""
-        tables, scope, wanted = self._choices.tables, self._choices.key().scope(self.about), sorted(digests)
-        return self._choices.store.read(
-            lambda connection: {one for one, _ in mutes_at(connection, tables, scope, wanted)}
-        )
+        at = self._choices.tables, self._choices.key().scope(self.about), sorted(digests)
+        return self._choices.store.read(lambda connection: {digest for digest, _ in mutes_at(connection, *at)})
 
     def _mutes(self, connection: sa.Connection, limit: int) -> set[bytes] | None:
         choice = self._choices.tables.choice.c

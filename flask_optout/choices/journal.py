@@ -10,12 +10,12 @@ import datetime
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import sqlalchemy as sa
 
@@ -31,7 +31,7 @@ HEADER = "flask-optout-journal 1"
 TAIL = 4_096
 #: Seconds to wait for another process that writes.
 TIMEOUT = 5.0
-#: The row of optout_meta that holds the number of the newest line that the database knows.
+#: The row of optout_meta that holds :func:`stored_numbers`.
 NUMBER = "journal"
 #: Rows in one transaction.
 BATCH = 500
@@ -51,10 +51,7 @@ class JournalEntry(NamedTuple):
 
 
 class Journal:
-    """The journal of one app.
-
-    Reading raises JournalError when the file is missing or damaged; writing raises StoreUnavailable when it fails.
-    """
+    """The journal of one app; reading raises JournalError, writing StoreUnavailable."""
 
     def __init__(self, path: Path, key: Callable[[], DataKey]) -> None:
         self._path = path
@@ -177,28 +174,27 @@ def _last_line(file: BinaryIO) -> tuple[bytes, int]:
     return whole[whole.rfind(b"\n", 0, -1) + 1 :], start + len(whole)
 
 
+def stored_numbers(meta: sa.Table) -> sa.Select[Any]:
+    """Reads the numbers of the newest line that the database knows, and of the one before, as one text."""
+    return sa.select(meta.c.value).where(meta.c.name == NUMBER)
+
+
 def advance(connection: sa.Connection, meta: sa.Table, newest: int) -> int:
     """Note in the database the number of the line that is about to be written, and give it.
 
     It is greater than every number before, also than that of a line which a killed process did not write.
-
-    :param newest: the number of the journal's newest line.
-    :raises JournalError: when the database does not know that line.
     """
-    row = meta.c.name == NUMBER
-    stored = connection.scalar(sa.select(meta.c.value).where(row))
-    check_number(stored, newest)
-    number = int(stored or 0) + 1
-    connection.execute(meta.update().where(row).values(value=str(number)))
+    stored = connection.scalar(stored_numbers(meta))
+    check_database(stored, newest)
+    check_journal(stored, newest)
+    number = numbers(stored)[0] + 1
+    connection.execute(meta.update().where(meta.c.name == NUMBER).values(value=f"{number} {newest}"))
     return number
 
 
-def check_number(stored: str | None, newest: int) -> None:
-    """Compare the number that the database knows with that of the journal's newest line.
-
-    :raises JournalError: when the database is older than the journal.
-    """
-    if stored is None or int(stored) < newest:
+def check_database(stored: str | None, newest: int) -> None:
+    """Raise JournalError when the database is older than the journal."""
+    if numbers(stored)[0] < newest:
         raise JournalError(
             "The database is older than the journal.",
             "A backup was restored, and people who opted out since then would be invited.",
@@ -206,12 +202,30 @@ def check_number(stored: str | None, newest: int) -> None:
         )
 
 
+def check_journal(stored: str | None, newest: int) -> None:
+    """Raise JournalError when the journal is older than the database.
+
+    :param stored: what was read before ``newest``, as a line may be written in between.
+    """
+    if newest < numbers(stored)[1]:
+        raise JournalError(
+            "The journal lacks choices that the database holds.",
+            "An old copy of it was put back, or another machine writes another file; a restored backup of the "
+            "database could then lose what candidates said.",
+            "Put the newest copy back, and have every process use the same file. If there is none, run 'flask optout "
+            "replay', move the file away, and run 'flask optout replay --new'.",
+        )
+
+
+def numbers(stored: str | None) -> tuple[int, int]:
+    """What was read by :func:`stored_numbers`; it is missing in a database from before the journal."""
+    number, known = (stored or "-1 0").split()
+    return int(number), int(known)
+
+
 @dataclass(frozen=True)
 class Recovery:
-    """Makes database and journal agree again; it may be killed at any time and run again.
-
-    Every method raises an OptOutError when the database or the journal cannot be used.
-    """
+    """Makes database and journal agree again; it may be killed at any time and run again."""
 
     store: Store
     tables: ChoiceTables
@@ -221,8 +235,7 @@ class Recovery:
         """Put back each mute that the database lacks.
 
         It un-mutes nobody: who undid a mute after the backup was made is muted again, and can undo it again.
-
-        :param progress: is told a share of the journal's people and not of those who are muted.
+        Progress is told as a share of the journal's people, and not of those who are muted.
         """
         newest, highest = {}, self.journal.number()
         for entry in self.journal.entries():
@@ -233,39 +246,44 @@ class Recovery:
         for start in range(0, len(people), BATCH):
             self.store.write(partial(self._mute, people=people[start : start + BATCH]))
             progress((1 + start / len(people)) / 2)
-        self._agree(highest)
+        check_journal(self._known(), highest)
+        self._agree()
 
     def begin(self, progress: Progress) -> None:
-        """Begin a journal with the choices that the database holds; none may be there.
-
-        :param progress: is told which share of them is written.
-        """
-        self.journal.begin(self._stored(progress))
-        self._agree(0)
+        """Begin a journal with the choices that the database holds; none may be there."""
+        # Numbered after those of the journal before, so that a backup from its time is older than this one.
+        self.journal.begin(self._stored(numbers(self._known())[0] + 1, progress))
+        self._agree()
 
     def _mute(self, connection: sa.Connection, people: list[JournalEntry]) -> None:
-        for _, scope, digest, muted, source, day in people:
-            if muted:  # of no import any more, as the candidate may have said it again since
-                row = {"scope": scope, "digest": digest, "muted": True, "source": source, "day": day, "batch": None}
-                upsert(connection, self.tables.choice, row)
+        mutes = (entry._asdict() for entry in people if entry.muted)
+        # Of no import any more, as the candidate may have said it again since.
+        rows = [{name: row[name] for name in row if name != "number"} | {"batch": None} for row in mutes]
+        upsert(connection, self.tables.choice, *rows)
 
-    def _agree(self, number: int) -> None:
-        row = {"name": NUMBER, "value": str(number)}
-        self.store.write(lambda connection: upsert(connection, self.tables.meta, row))
+    def _known(self) -> str | None:
+        known: str | None = self.store.read(lambda connection: connection.scalar(stored_numbers(self.tables.meta)))
+        return known
 
-    def _stored(self, progress: Progress) -> Iterator[JournalEntry]:
+    def _agree(self) -> None:
+        with self.journal.writing():
+            newest = self.journal.number()
+            row = {"name": NUMBER, "value": f"{max(numbers(self._known())[0], newest)} {newest}"}
+            self.store.write(lambda connection: upsert(connection, self.tables.meta, row))
+
+    def _stored(self, number: int, progress: Progress) -> Iterator[JournalEntry]:
         count = sa.select(sa.func.count()).select_from(self.tables.choice)
         held, read = self.store.read(lambda connection: connection.scalar(count) or 0), 0
         after = Mark(KEY_SCOPE, b"\xff" * 16)  # behind the row of the data key
         while rows := self.store.read(partial(self._page, after=after)):
-            yield from rows
+            yield from (JournalEntry(number, *row) for row in rows)
             read += len(rows)
             progress(read / max(held, read))
             after = Mark(rows[-1].scope, rows[-1].digest)
 
-    def _page(self, connection: sa.Connection, after: Mark) -> list[JournalEntry]:
+    def _page(self, connection: sa.Connection, after: Mark) -> Sequence[Any]:
         choice = self.tables.choice.c
         query = sa.select(*(choice[name] for name in JournalEntry._fields[1:]))
         query = query.where(sa.tuple_(choice.scope, choice.digest) > tuple(after))
         query = query.order_by(choice.scope, choice.digest).limit(BATCH)
-        return [JournalEntry(0, *row) for row in connection.execute(query)]
+        return connection.execute(query).all()

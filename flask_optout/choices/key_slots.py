@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ..errors import ConfigurationError, StoreUnavailable
 from ..links.tokens import SCOPE_SIZE, DataKey, derived
 from .store import KeyTaken, Store, insert
-from .tables import ChoiceTables, today
+from .tables import ChoiceTables, today, upsert
 
 DATA_KEY_SIZE = 32
 SLOT = "slot."
@@ -24,13 +24,11 @@ KEY_SCOPE = bytes(SCOPE_SIZE)
 
 
 class AppKey:
-    """A key of the app, such as SECRET_KEY; it wraps the data key and nothing else.
-
-    ``id``: 16 hexadecimal digits that name the key, from which it cannot be computed.
-    """
+    """A key of the app, such as SECRET_KEY; ``id`` names it, and it cannot be computed from that."""
 
     def __init__(self, secret: str | bytes) -> None:
-        self.secret: bytes = secret.encode() if isinstance(secret, str) else secret
+        # Bytes from the environment may have become lone surrogates.
+        self.secret: bytes = secret.encode(errors="surrogatepass") if isinstance(secret, str) else secret
         self.id: str = derived(self.secret, "app key id", 8).hex()
         from cryptography.fernet import Fernet  # not before it is needed, as its import takes long
 
@@ -71,12 +69,10 @@ def app_keys(secrets: Sequence[str | bytes | None]) -> tuple[AppKey, ...]:
 class KeySlots:
     """Opens the data key of a store with the keys of the app, and caches it for the life of the process.
 
-    Every method raises StoreUnavailable when the database does not answer, and ConfigurationError when no key opens a
-    slot, or tables or rows are missing.
-
     ``used``: tables that are empty in a store that never had a data key. ``keys``, ``writes``, ``setting``: as in
-    :class:`flask_optout.config.Keys`. ``data_key``: the one that was found. ``is_open``: whether the newest of the
-    keys has a slot of it.
+    :class:`flask_optout.config.Keys`. ``is_open``: whether the newest of the keys has a slot.
+
+    Every method raises ConfigurationError when no key opens a slot, or rows are missing.
     """
 
     store: Store
@@ -99,8 +95,8 @@ class KeySlots:
         found = self.find()
         if found is None:
             self._wrap(DataKey(secrets.token_bytes(DATA_KEY_SIZE)), self.keys[: self.writes], is_new=True)
-            found = self.find()
-            assert found is not None
+            if (found := self.find()) is None:
+                raise self._locked(())
         if not self.is_open:
             with suppress(StoreUnavailable):  # as the older slot still opens; tried again at the next call
                 self._wrap(found, self.keys[:1])
@@ -108,21 +104,27 @@ class KeySlots:
 
     def old(self) -> int:
         """How many keys but the newest one open the store."""
-        query = sa.select(sa.func.count()).select_from(self.tables.meta).where(self._is_old)
-        return self.store.read(lambda connection: connection.scalar(query) or 0)
+        return self.store.read(self._old)
 
     def rotate(self) -> int:
         """Delete the slots of all keys but the newest one; gives how many there were."""
-        self._wrap(self.open(), self.keys[:1])
-        old = self.tables.meta.delete().where(self._is_old)
-        return self.store.write(lambda connection: connection.execute(old).rowcount)
+        meta, slot = self.tables.meta, _slot(self.open(), self.keys[0])
+
+        def write(connection: sa.Connection) -> int:
+            old = self._old(connection)
+            # Its own as well: of two processes whose newest keys differ, each would else delete the other's slot.
+            connection.execute(meta.delete().where(_is_slot(meta)))
+            upsert(connection, meta, slot)
+            return old
+
+        return self.store.write(write)
 
     def _read(self, connection: sa.Connection) -> DataKey | None:
         used = [sa.select(sa.literal(1)).select_from(table).limit(1) for table in self.used]
         # Before the slots, as another process may make the key just now.
         is_new = all(connection.scalar(query) is None for query in used)
         meta, choice = self.tables.meta.c, self.tables.choice.c
-        rows = connection.execute(sa.select(meta.name, meta.value).where(meta.name.startswith(SLOT, autoescape=True)))
+        rows = connection.execute(sa.select(meta.name, meta.value).where(_is_slot(self.tables.meta)))
         slots = {name.removeprefix(SLOT): value for name, value in rows}
         if is_new and not slots:
             return None
@@ -136,19 +138,19 @@ class KeySlots:
         self.is_open = self.keys[0].id in slots
         return data_key
 
-    @property
-    def _is_old(self) -> sa.ColumnElement[bool]:
-        name = self.tables.meta.c.name
-        return sa.and_(name.startswith(SLOT, autoescape=True), name != SLOT + self.keys[0].id)
+    def _old(self, connection: sa.Connection) -> int:
+        meta, newest = self.tables.meta, SLOT + self.keys[0].id
+        query = sa.select(sa.func.count()).select_from(meta).where(_is_slot(meta), meta.c.name != newest)
+        return connection.scalar(query) or 0
 
     def _locked(self, slots: Iterable[str]) -> ConfigurationError:
         why = "The choices cannot be read without it, so nobody can tell who opted out, and no invitation leaves."
         if not slots:
             return ConfigurationError(
-                "The data key is missing in optout_meta, but the store holds choices or has sent invitations.",
+                "The data key is missing in optout_meta, though the store has had one.",
                 why,
-                "Restore the tables optout_meta and optout_choice from one backup. To begin anew, empty "
-                "optout_choice and the Email Log as well; links that were sent before open nothing any more.",
+                "Restore the tables optout_meta and optout_choice from one backup. To begin anew, empty both and the "
+                "Email Log; links that were sent before open nothing any more.",
             )
         place = "OPTOUT_KEYS, behind the newest one" if self.setting == "OPTOUT_KEYS" else "SECRET_KEY_FALLBACKS"
         return ConfigurationError(
@@ -161,7 +163,7 @@ class KeySlots:
 
     def _wrap(self, data_key: DataKey, keys: Sequence[AppKey], is_new: bool = False) -> None:
         """Add a slot for each of these keys, or none where another process was faster."""
-        slots = [{"name": SLOT + key.id, "value": key.wrap(data_key)} for key in keys]
+        slots = [_slot(data_key, key) for key in keys]
         first = {"name": FIRST, "value": data_key.id.hex()}
         owner = {"scope": KEY_SCOPE, "digest": data_key.id, "muted": False, "source": "key", "day": today()}
 
@@ -174,6 +176,14 @@ class KeySlots:
         with suppress(KeyTaken):
             self.store.write(write)
         self.is_open = True
+
+
+def _slot(data_key: DataKey, key: AppKey) -> dict[str, str]:
+    return {"name": SLOT + key.id, "value": key.wrap(data_key)}
+
+
+def _is_slot(meta: sa.Table) -> sa.ColumnElement[bool]:
+    return meta.c.name.startswith(SLOT, autoescape=True)
 
 
 def choices_lost() -> ConfigurationError:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import lru_cache, partial
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from ..addresses import Address
 from ..errors import StoreUnavailable
 from ..links.tokens import DataKey, Mark, checked_opportunity
-from .journal import NUMBER, Journal, JournalEntry, advance, check_number
+from .journal import Journal, JournalEntry, advance, check_database, check_journal, numbers, stored_numbers
 from .key_slots import KEY_SCOPE, KeySlots, choices_lost
 from .store import Read, Store
-from .tables import SOURCE_SIZE, ChoiceTables, today, upsert
+from .tables import SOURCE_SIZE, ByteArray, ChoiceTables, today, upsert
 
 T = TypeVar("T")
 #: What cannot stand in a source, which is a word in a line of the journal.
@@ -52,11 +52,9 @@ class Choices:
     """The choices of one app.
 
     Reading and writing raise StoreUnavailable when the database does not answer, ConfigurationError when no key opens
-    the store or its choices are gone, and JournalError when the journal is missing or damaged, or the database is
-    older than it.
+    the store or its choices are gone, and JournalError when it and the journal do not agree.
 
-    ``journal`` is where they are written a second time, if anywhere. ``tidy`` deletes recent presses that have
-    expired; it is called after looks and changes. ``clock`` gives the seconds since the epoch.
+    ``tidy`` deletes recent presses that have expired; it is called after looks and changes.
     """
 
     store: Store
@@ -88,10 +86,7 @@ class Choices:
                 self.tidy()
 
     def muted(self, address: Address, opportunity: str, over: Read | None = None) -> bool:
-        """Whether a choice forbids to invite this address to this opportunity.
-
-        :param over: as in :meth:`read`.
-        """
+        """Whether a choice forbids to invite this address to this opportunity."""
         about = checked_opportunity(opportunity)
         if self.is_new():
             return False
@@ -108,10 +103,7 @@ class Choices:
         self.afterwards()
 
     def read(self, marks: Sequence[Mark], over: Read | None = None) -> dict[Mark, Choice]:
-        """The choices at these marks.
-
-        :param over: reads over a connection that is held; unset, one is taken from the pool.
-        """
+        """The choices at these marks, ``over`` a connection that is held, or one from the pool."""
         query, values = self.select(len(marks)), self.parameters(marks)
         rows = (over or self.store.read)(lambda connection: connection.execute(query, values).all())
         if over is None:
@@ -139,9 +131,11 @@ class Choices:
         if owner is None:
             raise choices_lost()
         if self.journal is not None:
-            number, known = self.journal.number(), owner[5]
-            if known is None or int(known) < number:  # unless by a choice that was made since these rows were read
-                check_number(self.store.read(lambda connection: connection.scalar(_known(self.tables))), number)
+            newest = self.journal.number()
+            check_journal(owner[5], newest)
+            if numbers(owner[5])[0] < newest:  # unless by a choice that was made since these rows were read
+                again = stored_numbers(self.tables.meta)
+                check_database(self.store.read(lambda connection: connection.scalar(again)), newest)
         return {mark: Choice(*row[2:5]) for mark, row in choices.items()}
 
     def transact(
@@ -149,9 +143,7 @@ class Choices:
         work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]],
         put: Callable[[sa.Connection, Sequence[Statement]], None] | None = None,
     ) -> T:
-        """Run ``work`` and store the statements that it returns, in one transaction; gives its other result.
-
-        When this returns, they are committed. ``work`` may be run again after a conflict.
+        """Commit ``work`` and the statements that it returns; gives its other result. It may be run again.
 
         :param put: stores the statements; by default, each as the row of its mark.
         """
@@ -183,12 +175,9 @@ class Choices:
         upsert(connection, self.tables.choice, *rows, keep="muted" if imported else None)
 
     def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str) -> None:
-        """Mute people for opportunities; a choice that mutes already stays as it is, and is no import's any more.
-
-        :param source: by which door; it is stored as at most 16 letters, digits and hyphens.
-        """
+        """Mute people for opportunities; a choice that mutes already stays as it is, and is no import's any more."""
         marks = self.key().marks_of(entries)
-        source = UNFIT.sub("-", source)[:SOURCE_SIZE]
+        source = UNFIT.sub("-", str(source))[:SOURCE_SIZE]
 
         def mute(connection: sa.Connection) -> tuple[None, list[Statement]]:
             standing = self.mutes_among(connection, marks)
@@ -224,9 +213,9 @@ def mutes_at(
         some = digests[start : start + step]
         if postgresql:
             # Each by the primary key: PostgreSQL may rather compare every row of the table with the whole list.
-            array = "{" + ",".join([f'"\\\\x{one.hex()}"' for one in some]) + "}"
-            typed = sa.cast(sa.literal(array, sa.Text), sa.ARRAY(sa.LargeBinary))
-            wanted = sa.func.unnest(typed).table_valued("digest", name="wanted").render_derived()
+            wanted = (
+                sa.func.unnest(sa.literal(some, ByteArray())).table_valued("digest", name="wanted").render_derived()
+            )
             one = query.where(choice.digest == wanted.c.digest).limit(1).lateral()
             rows = connection.execute(sa.select(one).select_from(wanted.join(one, sa.true())))
         else:
@@ -234,11 +223,7 @@ def mutes_at(
         yield from ((bytes(digest), batch) for digest, batch in rows)
 
 
-def _known(tables: ChoiceTables) -> sa.Select[Any]:
-    return sa.select(tables.meta.c.value).where(tables.meta.c.name == NUMBER)
-
-
-@cache
+@lru_cache(100)
 def _select(tables: ChoiceTables, places: int, journal: bool) -> sa.Select[Any]:
     choice = tables.choice.c
     at = [
@@ -246,6 +231,6 @@ def _select(tables: ChoiceTables, places: int, journal: bool) -> sa.Select[Any]:
         for place in range(places)
     ]
     owner = sa.and_(choice.scope == sa.literal(KEY_SCOPE, choice.scope.type), choice.digest == sa.bindparam("key"))
-    number = _known(tables).scalar_subquery() if journal else sa.null()
+    number = stored_numbers(tables.meta).scalar_subquery() if journal else sa.null()
     columns = choice.scope, choice.digest, choice.muted, choice.source, choice.day, number
     return sa.select(*columns).where(sa.or_(owner, *at))

@@ -6,7 +6,7 @@ import copy
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,8 +21,11 @@ T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
 Read = Callable[[Work[Any]], Any]
 
-#: Serialization failures and deadlocks, as SQLSTATE (ISO 9075-2) and as MariaDB and MySQL number them.
-CONFLICTS: set[str | int] = {"40001", "40P01", 1020, 1213}
+#: Serialization failures, deadlocks and locks, as SQLSTATE (ISO 9075-2), as MariaDB numbers and as SQLite names them.
+CONFLICTS: set[Any] = {"40001", "40P01", 1020, 1213}
+CONFLICTS |= {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED_SHAREDCACHE"}
+#: A primary key that is taken, likewise.
+TAKEN: set[Any] = {"23505", 1062, "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID"}
 #: Seconds for which a transaction that met a conflict is tried again.
 RETRY_SECONDS = 2.0
 
@@ -36,18 +39,17 @@ def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) ->
     try:
         # executemany takes one row longer.
         connection.execute(table.insert(), rows if len(rows) > 1 else rows[0])
-    except IntegrityError:
-        raise KeyTaken from None
+    except IntegrityError as error:
+        if _is(TAKEN, error):
+            raise KeyTaken from None
+        raise
 
 
 class Store:
-    """The database of one app's choices and of its Email Log.
+    """The database of one app's choices and of its Email Log, by the pool of the host's engine.
 
-    Every call takes a connection from the host's pool; how long it may wait is set on the host's engine. Every method
-    raises StoreUnavailable when the database does not answer.
-
-    :param engine: gives the engine of the current app.
-    :param session: gives the host's session of the current app, or ``None`` when there is none yet.
+    ``session`` gives the host's session, if it has begun one. Every method raises StoreUnavailable when the database
+    does not answer.
     """
 
     def __init__(self, engine: Callable[[], sa.Engine], session: Callable[[], Session | None]) -> None:
@@ -65,13 +67,8 @@ class Store:
     def read(self, work: Work[T]) -> T:
         """What ``work`` returns, given a connection; it must fetch all rows."""
         engine = self._engine()
-
-        def attempt() -> T:
-            with _reading(engine) as connection:
-                return work(connection)
-
         with _reported(engine):
-            return _retried(attempt)
+            return _retried(partial(_read, engine, work))
 
     @contextmanager
     def held(self) -> Iterator[Read]:
@@ -79,14 +76,17 @@ class Store:
         engine = self._engine()
         with ExitStack() as stack:
             with _reported(engine):  # and not what the caller does while it holds the connection
-                connection = stack.enter_context(_reading(engine, many=True))
+                connection = stack.enter_context(_reading(engine))
+                _see_each_commit(connection)
 
             def attempt(work: Work[Any]) -> Any:
+                if connection.invalidated:  # the next from the pool is not set as the lost one was
+                    connection.rollback()
+                    _see_each_commit(connection)
                 try:
                     return work(connection)
                 finally:
-                    # On SQLite, the host's engine may have begun a transaction for a read.
-                    if engine.dialect.name == "sqlite" or connection.invalidated:
+                    if engine.dialect.name == "sqlite":  # where the host's engine may have begun a transaction
                         connection.rollback()
 
             def read(work: Work[Any]) -> Any:
@@ -99,8 +99,8 @@ class Store:
         """Commit ``work`` in a transaction of its own; it is run again after a deadlock.
 
         :param single: whether it is one statement, which PostgreSQL commits without BEGIN and COMMIT.
-        :param shares: if the host's own transaction has written to this SQLite database and is still open, whether
-            the work goes into a savepoint of it, and is lost if that is rolled back; otherwise it is refused.
+        :param shares: whether, while the host's transaction has locked this SQLite database, the work goes into a
+            savepoint of it, and is lost if that is rolled back; otherwise it is refused.
         """
         engine = self._engine()
         with _reported(engine):
@@ -111,15 +111,14 @@ class Store:
                 try:
                     return _retried(attempt) if wait else attempt()
                 except OperationalError as error:
-                    if host is None or not _is_conflict(error):
+                    if host is None or not _is(CONFLICTS, error):
                         raise
             if shares:
                 with _sharing(engine, host) as connection, connection.begin_nested():
                     return work(connection)
         raise StoreUnavailable(
             "The app's own database transaction is open, and nothing else can be written before it ends.",
-            "SQLite has one writer at a time, and what a candidate says must stand whatever becomes of the app's "
-            "rows.",
+            "SQLite has one writer at a time, and what a candidate says must outlive the app's rows.",
             "Commit the session before you call Flask-OptOut.",
         )
 
@@ -131,18 +130,18 @@ class Store:
         """The SQLite connection on which a transaction of the host's is open, or ``None``."""
         if engine.dialect.name != "sqlite":
             return None
-        driver = _driver_connection(engine) if _in_memory(engine) else self._session_driver(engine)
+        driver = _driver_connection(engine) if _in_memory(engine) else None
+        if driver is None or getattr(driver, "autocommit", None) is False:  # where one is open all the time
+            driver = self._session_driver(engine)
         return driver if driver is not None and driver.in_transaction else None
 
     def _session_driver(self, engine: sa.Engine) -> Any:
         session = self._session()
         transaction = None if session is None or not session.is_active else session.get_transaction()
-        if transaction is None:
-            return None
         # Not session.connection(), which takes another connection from the pool where the session has none.
-        begun = (entry[0] for entry in transaction._connections.values())
-        found = next((connection for connection in begun if connection.engine.pool is engine.pool), None)
-        return None if found is None else found.connection.driver_connection
+        begun = () if transaction is None else transaction._connections.values()
+        drivers = (each.connection.driver_connection for each, *_ in begun if each.engine.pool is engine.pool)
+        return next(drivers, None)
 
 
 def _silent(engine: sa.Engine) -> sa.Engine:
@@ -153,24 +152,38 @@ def _silent(engine: sa.Engine) -> sa.Engine:
 
 
 def _may_have_only_read(engine: sa.Engine, host: Any) -> bool:
-    """Whether the host's transaction may be one of reads: the host began it, not the driver at the first write."""
-    legacy = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL; Python 3.11 has no other way
-    begun_by_host = host.isolation_level is None or getattr(host, "autocommit", legacy) != legacy
-    return begun_by_host and not _in_memory(engine)
+    """Whether the host's transaction may be one of reads, as the driver does not begin one at the first write."""
+    begins_late = host.isolation_level is not None and not isinstance(getattr(host, "autocommit", None), bool)
+    return not begins_late and not _in_memory(engine)
+
+
+@contextmanager
+def _committed(driver: Any) -> Iterator[None]:
+    """A transaction on an SQLite connection, in any mode of sqlite3's own."""
+    if not driver.in_transaction:
+        driver.execute("BEGIN")
+    try:
+        yield
+        driver.execute("COMMIT")
+    finally:
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
+        if getattr(driver, "autocommit", None) is False:
+            driver.execute("BEGIN")
+
+
+def _read(engine: sa.Engine, work: Work[T]) -> T:
+    with _reading(engine) as connection:
+        return work(connection)
 
 
 def _transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> T:
-    """Commit ``work``.
-
-    :param wait: ``False`` to fail at once where the lock of an SQLite file is taken.
-    """
+    """Commit ``work``; without ``wait``, it fails at once where the lock of an SQLite file is taken."""
     if single and engine.dialect.name == "postgresql":
-        with _reading(engine) as connection:
-            return work(connection)
+        return _read(engine, work)
     if _in_memory(engine):
         shared = _driver_connection(engine)
-        with _sharing(engine, shared) as connection, shared:  # which commits at the end, or rolls back
-            shared.execute("BEGIN")
+        with _sharing(engine, shared) as connection, _committed(shared):
             return work(connection)
     with engine.connect() as connection, ExitStack() as stack:
         # SQLAlchemy tells nowhere else which isolation level the host gave to create_engine.
@@ -187,17 +200,29 @@ def _transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> 
 
 
 @contextmanager
-def _reading(engine: sa.Engine, many: bool = False) -> Iterator[sa.Connection]:
+def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     if _in_memory(engine):
         with _sharing(engine, _driver_connection(engine)) as connection:
             yield connection
         return
-    with engine.connect() as connection:
-        # Where reads begin a transaction, a later one sees what an earlier one saw. Before a single one, the change
-        # costs MariaDB more than it saves.
-        if engine.dialect.name == "postgresql" or (many and engine.dialect.name != "sqlite"):
-            connection.execution_options(isolation_level="AUTOCOMMIT")
+    connect = _Reading if engine.dialect.name == "sqlite" else sa.Connection
+    with connect(engine) as connection:
+        if engine.dialect.name == "postgresql":  # elsewhere it costs more than it saves before a single read
+            _see_each_commit(connection)
         yield connection
+
+
+def _see_each_commit(connection: sa.Connection) -> None:
+    """Begin no transaction for reads, in which a later one sees only what an earlier one saw."""
+    if connection.dialect.name != "sqlite":
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+class _Reading(sa.Connection):
+    """One whose reads take no lock, even if the host's engine emits "BEGIN IMMEDIATE" for each transaction."""
+
+    def _begin_impl(self, transaction: sa.RootTransaction) -> None:
+        pass
 
 
 def _in_memory(engine: sa.Engine) -> bool:
@@ -220,11 +245,8 @@ def _sharing(engine: sa.Engine, driver: Any) -> Iterator[sa.Connection]:
 def _driver_connection(engine: sa.Engine) -> Any:
     if isinstance(engine.pool, StaticPool):
         return engine.pool.connection.driver_connection
-    borrowed = engine.raw_connection()  # the host's own, where it has one checked out
-    try:
+    with closing(engine.raw_connection()) as borrowed:  # the host's own, where it has one checked out
         return borrowed.driver_connection
-    finally:
-        borrowed.close()
 
 
 def _retried(attempt: Callable[[], T]) -> T:
@@ -234,18 +256,18 @@ def _retried(attempt: Callable[[], T]) -> T:
             return attempt()
         except DBAPIError as error:
             # A connection in the pool breaks, for example, when the server is restarted.
-            may_pass = error.connection_invalidated or _is_conflict(error)
+            may_pass = error.connection_invalidated or _is(CONFLICTS, error)
             if not may_pass or time.monotonic() > deadline:
                 raise
         time.sleep(random.uniform(0, pause))
         pause = min(0.05, 2 * pause)
 
 
-def _is_conflict(error: DBAPIError) -> bool:
-    original = error.orig
-    code = original.args[0] if original is not None and original.args else None
-    codes = getattr(original, "sqlstate", None), getattr(original, "pgcode", None), _of_pg8000(code, "C")
-    return not CONFLICTS.isdisjoint(codes) or getattr(original, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+def _is(kind: set[Any], error: DBAPIError) -> bool:
+    """Whether an error has one of these codes, wherever its driver puts them."""
+    attributes = [getattr(error.orig, name, None) for name in ("sqlstate", "pgcode", "sqlite_errorname")]
+    said = [_of_pg8000(each, "C") for each in getattr(error.orig, "args", ())[:1]]
+    return not kind.isdisjoint(attributes + said)
 
 
 def _of_pg8000(said: Any, field: str) -> Any:
@@ -255,12 +277,10 @@ def _of_pg8000(said: Any, field: str) -> Any:
 
 @contextmanager
 def _reported(engine: sa.Engine) -> Iterator[None]:
-    """Turn errors of the database and its driver into StoreUnavailable; not chained, as they show parameters.
-
-    A ValueError is raised for what the driver cannot write, such as a letter that the database's charset lacks.
-    """
+    """Turn errors of the database and its driver into StoreUnavailable; not chained, as they show parameters."""
     try:
         yield
+    # A ValueError is raised for what the driver cannot write, such as a letter that the database's charset lacks.
     except (SQLAlchemyError, OSError, ValueError, engine.dialect.loaded_dbapi.Error) as error:
         raise StoreUnavailable(
             f"The database could not be used ({_reason(error)}).",

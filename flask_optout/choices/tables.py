@@ -32,13 +32,23 @@ def _dialect(name: str) -> Any:
 
 
 class _Blob(sa.LargeBinary):
-    """Bytes that are passed on as they are: wrapping each, as SQLAlchemy does, takes a quarter of an import's time.
-
-    It is used for parameters only: in a column, Alembic's migrations would have to import it.
-    """
+    """Parameters as they are: wrapping each, as SQLAlchemy does, takes a quarter of an import's time."""
 
     def bind_processor(self, dialect: sa.Dialect) -> None:
         return None
+
+
+class ByteArray(sa.types.TypeDecorator[list[bytes]]):
+    """Many values for PostgreSQL, as text: where standard_conforming_strings is off, psycopg writes other bytes."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: list[bytes] | None, dialect: sa.Dialect) -> str:
+        return "{" + ",".join([f'"\\\\x{one.hex()}"' for one in value or ()]) + "}"
+
+    def bind_expression(self, bindvalue: sa.BindParameter[list[bytes]]) -> sa.ColumnElement[Any]:
+        return sa.cast(bindvalue, sa.ARRAY(sa.LargeBinary))
 
 
 def binary(size: int) -> sa.types.TypeEngine[bytes]:
@@ -47,10 +57,7 @@ def binary(size: int) -> sa.types.TypeEngine[bytes]:
 
 
 def string(size: int) -> sa.types.TypeEngine[str]:
-    """A column of at most ``size`` characters, compared character by character, unlike by a server's collation.
-
-    So the values with the same beginning are one range.
-    """
+    """A column of at most ``size`` characters, compared character by character: the same beginning is one range."""
     exact = _dialect("mysql").VARCHAR(size, charset="utf8mb4", collation="utf8mb4_bin")
     return sa.String(size).with_variant(exact, "mysql", "mariadb").with_variant(sa.String(size, "C"), "postgresql")
 
@@ -72,38 +79,37 @@ def today() -> datetime.date:
 
 
 class TableSet:
-    """Some tables of Flask-OptOut, each an attribute."""
+    """Some tables, each an attribute."""
 
     def all(self) -> list[sa.Table]:
         return list(vars(self).values())
 
 
 class ChoiceTables(TableSet):
-    """``choice``: what a candidate last said about one opportunity, one row for each pseudonym, without an address,
-    an exact time or an order. ``meta``: the slots of the data key, and the number of the journal's newest line.
-    ``batch``: the imports, by the number that stands in the choices that they made. ``repeat``: which of those
-    choices another import would have made as well.
-    """
+    """The tables of choices; in none is an address, an exact time or an order."""
 
     def __init__(self, metadata: sa.MetaData) -> None:
+        # What a candidate last said about one opportunity.
         self.choice: sa.Table = table(
             metadata,
             "optout_choice",
             *mark_columns(),
             sa.Column("muted", sa.Boolean, nullable=False),
-            sa.Column("source", sa.String(SOURCE_SIZE), nullable=False),
+            sa.Column("source", string(SOURCE_SIZE), nullable=False),
             sa.Column("day", sa.Date, nullable=False),
             # Of an import, so that it can be taken back.
             sa.Column("batch", sa.Integer),
             # Clustered by opportunity: its mutes are read in one stretch.
             sqlite_with_rowid=False,
         )
+        # The slots of the data key, and the numbers of the journal's newest lines.
         self.meta: sa.Table = table(
             metadata,
             "optout_meta",
-            sa.Column("name", sa.String(32), primary_key=True),
-            sa.Column("value", sa.String(255), nullable=False),
+            sa.Column("name", string(32), primary_key=True),
+            sa.Column("value", string(255), nullable=False),
         )
+        # The imports.
         self.batch: sa.Table = table(
             metadata,
             "optout_import",
@@ -113,6 +119,7 @@ class ChoiceTables(TableSet):
             sa.Column("rows", number(), nullable=False),
             sa.Column("taken_back", sa.Boolean, nullable=False),
         )
+        # Which choices of an import another one would have made as well.
         self.repeat: sa.Table = table(
             metadata,
             "optout_import_repeat",
@@ -173,17 +180,14 @@ def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...], keep: str | N
     if dialect not in ("sqlite", "postgresql", "mysql", "mariadb"):
         return None
     insert: Any = _dialect("mysql" if dialect == "mariadb" else dialect).insert(table)
+    types = {name: table.c[name].type for name in names}
+    blobs = [name for name, kind in types.items() if isinstance(kind, sa.LargeBinary)]
     if arrays:
-        types = {name: table.c[name].type for name in names}
-        columns = (
-            sa.func.unnest(sa.bindparam(name, type_=sa.ARRAY(types[name])))
-            if name in arrays
-            else sa.bindparam(name, type_=types[name])
-            for name in names
-        )
+        types |= {name: ByteArray() if name in blobs else sa.ARRAY(types[name]) for name in arrays}
+        one = {name: sa.bindparam(name, type_=types[name]) for name in names}
+        columns = (sa.func.unnest(one[name]) if name in arrays else one[name] for name in names)
         insert = insert.from_select(names, sa.select(*columns))
     elif dialect == "sqlite":
-        blobs = [name for name in names if isinstance(table.c[name].type, sa.LargeBinary)]
         insert = insert.values({name: sa.bindparam(name, type_=_Blob() if name in blobs else None) for name in names})
     new = insert.inserted if dialect in ("mysql", "mariadb") else insert.excluded
     if keep is None:
@@ -196,10 +200,7 @@ def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...], keep: str | N
 
 
 def create_tables(store: Store, tables: Iterable[sa.Table]) -> list[str]:
-    """Create what is missing of these tables; gives the names of those that were made.
-
-    :raises StoreUnavailable: when the database does not take them.
-    """
+    """Create what is missing of these tables; gives the names of those that were made."""
     made = []
     for table in tables:
         try:
@@ -211,7 +212,7 @@ def create_tables(store: Store, tables: Iterable[sa.Table]) -> list[str]:
 
 
 def _create(connection: sa.Connection, table: sa.Table) -> bool:
-    new = not sa.inspect(connection).has_table(table.name, table.schema)
+    new = not sa.inspect(connection).has_table(table.name, connection.schema_for_object(table))
     table.create(connection, checkfirst=True)
     return new
 

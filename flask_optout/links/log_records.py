@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import re
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from ..errors import OptOutError
 from .tokens import SHORTEST_TOKEN
@@ -41,14 +43,29 @@ def log_error(logger: logging.Logger, error: OptOutError) -> None:
 def _masked(make: Callable[..., logging.LogRecord], *args: object, **kwargs: object) -> logging.LogRecord:
     """The record that ``make`` makes, without tokens in its message and its traceback."""
     record = make(*args, **kwargs)
-    try:
-        line = record.getMessage()
-    except Exception:  # of arguments that do not fit, which logging would show as they are
-        line = f"{record.msg!r} % {record.args!r}"
-    if (masked := without_tokens(line)) != line:
-        record.msg, record.args = masked, ()
+    if TOKEN.search(_line(record)):
+        record.args = _without_tokens(record.args)
+        if TOKEN.search(line := _line(record)):
+            record.msg, record.args = without_tokens(line), ()
     if record.exc_info:
         trace = logging.Formatter().formatException(record.exc_info)
         if (masked := without_tokens(trace)) != trace:
             record.exc_text, record.exc_info = masked, None
     return record
+
+
+def _line(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # of arguments that do not fit, which logging would show as they are
+        return f"{record.msg!r} % {record.args!r}"
+
+
+def _without_tokens(args: Any) -> Any:
+    """The arguments of a record in the same places, as formatters of access logs take them apart."""
+    if isinstance(args, tuple):
+        return tuple(without_tokens(value) if isinstance(value, str) else value for value in args)
+    if isinstance(args, dict):
+        args = copy.copy(args)
+        args.update({name: without_tokens(value) for name, value in args.items() if isinstance(value, str)})
+    return args

@@ -21,10 +21,7 @@ FIELD = "{token}"
 
 
 class MailtoDoor:
-    """Makes and reads the addresses of one app.
-
-    :param template: the setting OPTOUT_MAILTO.
-    """
+    """Makes and reads the addresses of one app, whose setting OPTOUT_MAILTO is ``template``."""
 
     def __init__(self, key: DataKey, template: str) -> None:
         self._key = key

@@ -70,8 +70,7 @@ class Door(StrEnum):
 class Claim(NamedTuple):
     """What a token proves: its holder was invited to ``opportunity`` by mail.
 
-    ``person`` holds the marks of the invited address, ``base`` those of the address without its tag, if it has one;
-    in each the first is about the opportunity, the second about all invitations.
+    ``person``: the marks of the invited address about this opportunity and all; ``base``: those without its tag.
     """
 
     payload: bytes
@@ -82,10 +81,7 @@ class Claim(NamedTuple):
 
 
 class DataKey:
-    """The random key of one store, 32 bytes, from which its pseudonyms and the signatures of its links are derived.
-
-    ``scope`` gives the pseudonym of an opportunity, under which the choices about it are stored.
-    """
+    """The random key of one store, 32 bytes, from which its pseudonyms and the keys of its links are derived."""
 
     def __init__(self, secret: bytes) -> None:
         self.secret = secret
@@ -125,10 +121,7 @@ class DataKey:
         return sorted({self.mark(address, opportunity) for address, opportunity in entries})
 
     def marks(self, address: Address, opportunity: str) -> list[Mark]:
-        """Where a choice may be stored that forbids this invitation.
-
-        About this opportunity and about all, by the address and, if it has a +tag, by the address without it.
-        """
+        """Where a choice may forbid this invitation: about it or all, by the address with and without its tag."""
         scopes = self.scope(opportunity), self.scope(ALL)
         return [Mark(*each) for each in zip(scopes * 2, self.people(address, opportunity), strict=False)]
 
@@ -176,13 +169,10 @@ def checked_opportunity(opportunity: object) -> str:
 
 
 class Tokens:
-    """Mints and reads the tokens of one data key.
-
-    ``keys``: the key of the pseudonyms in each door's tokens. Operators see the tokens of the ask page beside
-    addresses, so their pseudonyms are made by another key than those of choices.
-    """
+    """Mints and reads the tokens of one data key."""
 
     def __init__(self, key: DataKey) -> None:
+        # Operators see the tokens of the ask page beside addresses, so their pseudonyms are none of choices.
         self.keys: dict[Door, DataKey] = dict.fromkeys(Door, key) | {Door.ASK: DataKey(key.derive("ask"))}
         self._link_keys = {door: each.derive(f"link.{door}") for door, each in self.keys.items()}
 
@@ -204,7 +194,7 @@ class Tokens:
         """What a token claims, after checking that it was minted here and for this door.
 
         :param path: the token, with what a mail program may have attached to either end of the link.
-        :raises BadToken: for every token that was not; it never says why.
+        :raises BadToken: for every token that was not.
         """
         signed, key = decoded(_token_in(path)), self.keys[door]
         payload = signed[:-SIGNATURE_SIZE]
@@ -268,10 +258,7 @@ def bad_token() -> BadToken:
 
 @dataclass(frozen=True)
 class Links:
-    """The URLs of one app's doors.
-
-    ``prefix`` gives a door's URL without the token; ``speaks`` says whether there are translations into a language.
-    """
+    """The URLs of one app's doors. ``prefix`` gives one without its token, ``speaks`` if a language is known."""
 
     tokens: Callable[[], Tokens]
     prefix: Callable[[Door], str]

@@ -38,6 +38,36 @@ def test_a_look_within_a_batch_sees_what_was_said_meanwhile(database: Database, 
         dispose(host)
 
 
+#: Ends every other connection to this database, as a restart of the server does.
+HANG_UP = {
+    "postgresql": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    "mariadb": "BEGIN NOT ATOMIC FOR other IN (SELECT id FROM information_schema.processlist "
+    "WHERE db = DATABASE() AND id <> CONNECTION_ID()) DO KILL other.id; END FOR; END",
+}
+
+
+@pytest.mark.parametrize("database", HANG_UP, indirect=True)
+@pytest.mark.parametrize("level", [None, "REPEATABLE READ"])
+def test_and_so_does_a_look_over_the_connection_that_replaces_a_lost_one(
+    database: Database, make: MakeHost, level: str | None
+) -> None:
+    options = {"isolation_level": level} if level else {}
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri, SQLALCHEMY_ENGINE_OPTIONS=options)
+    other = sa.create_engine(database.uri)
+    with host.app.app_context():
+        say(host, True, "bob@x.org")
+        with current_state().choices.looking() as muted:
+            assert not muted(parse("jane@x.org"), "beta-42")
+            with other.connect() as connection:
+                connection.exec_driver_sql(HANG_UP[database.kind])
+            assert not muted(parse("jane@x.org"), "beta-42")
+            say(host, True)
+            assert muted(parse("jane@x.org"), "beta-42")
+        other.dispose()
+        dispose(host)
+
+
 def test_a_mute_that_is_made_while_an_import_writes_is_the_candidates(database: Database, make: MakeHost) -> None:
     host = make(SQLALCHEMY_DATABASE_URI=database.uri)
     with host.app.app_context():
@@ -78,6 +108,33 @@ def test_many_mutes_in_one_transaction(database: Database, make: MakeHost) -> No
         people = [f"person{number}@x.org" for number in range(1_001)]
         current_state().choices.add_mutes([(parse(who), "beta-42") for who in people], "import")
         assert list(host.optout.invitable([*people, "ann@x.org"], "beta-42")) == ["ann@x.org"]
+        dispose(host)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_mutes_are_the_same_bytes_where_a_server_reads_backslashes_in_strings(
+    database: Database, make: MakeHost
+) -> None:
+    options = {"connect_args": {"options": "-c standard_conforming_strings=off"}}
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri, SQLALCHEMY_ENGINE_OPTIONS=options)
+    with host.app.app_context():
+        people = ["jane@x.org", "bob@x.org"]
+        current_state().choices.add_mutes([(parse(who), "beta-42") for who in people], "import")
+        assert not any(host.optout.may_invite(who, "beta-42") for who in people)
+        assert list(host.optout.invitable(people, "beta-42")) == []
+        dispose(host)
+
+
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_a_database_whose_texts_are_bytes_by_default(database: Database, make: MakeHost) -> None:
+    engine = sa.create_engine(database.uri)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {database.url.database} CHARACTER SET binary")
+    engine.dispose()
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri)
+    with host.app.app_context():
+        host.optout.mute("jane@x.org", "beta-42")
+        assert not host.optout.may_invite("jane@x.org", "beta-42")
         dispose(host)
 
 

@@ -18,6 +18,7 @@ from flask_optout.wiring import current_state
 from tests.support.databases import Database
 from tests.support.deploys import MUTED, deploy, rotate
 from tests.support.hosts import Host, Mailbox, dispose, make_host, say
+from tests.support.people import run as command
 
 pytestmark = pytest.mark.long
 
@@ -271,14 +272,17 @@ def everything(host: Host) -> dict[str, list[Any]]:
         }
 
 
-@pytest.mark.parametrize("state", ["an empty store", "no slot for the newest key"])
-def test_reading_writes_nothing(start: Start, state: str) -> None:
+@pytest.mark.parametrize("state", ["an empty store", "no slot for the newest key", "no slot, and a journal"])
+def test_reading_writes_nothing(start: Start, state: str, tmp_path: Path) -> None:
     paths = ["/optout/no-such-token"]
+    settings = {"OPTOUT_JOURNAL": str(tmp_path / "journal")} if "journal" in state else {}
     if state != "an empty store":
-        with (old := start(OPTOUT_KEYS=[A])).app.app_context():
+        with (old := start(OPTOUT_KEYS=[A], **settings)).app.app_context():
+            if settings:
+                assert command(old, "replay", "--new")[0] == 0
             say(old, True, "muted@example.org")
             paths += [old.path(), old.path("muted@example.org")]
-    host = start(OPTOUT_KEYS=[B, A])
+    host = start(OPTOUT_KEYS=[B, A], **settings)
     before = everything(host)
     client = host.app.test_client()
     for path in paths:

@@ -129,6 +129,66 @@ def test_a_journal_that_begins_late_holds_what_was_stored_before(make: MakeHost,
         assert not host.optout.may_invite("jane@x.org", "beta-42")
 
 
+def test_a_backup_from_the_time_of_the_journal_before_is_an_old_one_too(make: MakeHost, tmp_path: Path) -> None:
+    host = begun(make, tmp_path)
+    with host.app.app_context():
+        for number in range(3):
+            say(host, True, to=f"early{number}@x.org")
+        backup(tmp_path)
+        (tmp_path / "journal").unlink()
+        assert replay(host, "--new")[0] == 0
+        say(host, True)
+        restore(host, tmp_path)
+        with pytest.raises(JournalError, match="older than the journal"):
+            host.optout.may_invite("jane@x.org", "beta-42")
+        assert replay(host)[0] == 0
+        assert not host.optout.may_invite("jane@x.org", "beta-42")
+
+
+def begin_another(host: Host, path: Path) -> None:
+    """As another machine does, whose journal stands on a disk of its own."""
+    kept = path.read_bytes()
+    path.unlink()
+    assert replay(host, "--new")[0] == 0
+    say(host, True, to="elsewhere@x.org")
+    path.write_bytes(kept)
+
+
+#: How a journal comes to lack what was said.
+OLD_JOURNALS: dict[str, Callable[[Host, Path], object]] = {
+    "cut off": lambda host, path: path.write_bytes(path.read_bytes()[:-400]),
+    "cut off at a line's end": lambda host, path: path.write_bytes(
+        b"".join(path.read_bytes().splitlines(keepends=True)[:3])
+    ),
+    "that of another machine": begin_another,
+}
+
+
+@pytest.mark.parametrize("old", OLD_JOURNALS)
+def test_a_journal_that_lacks_choices_closes_the_gate_until_it_is_begun_anew(
+    make: MakeHost, smtp: Mailbox, tmp_path: Path, old: str
+) -> None:
+    host = begun(make, tmp_path, MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port)
+    with host.app.app_context():
+        for number in range(9):
+            say(host, True, to=f"person{number}@x.org")
+        OLD_JOURNALS[old](host, tmp_path / "journal")
+        for question in (
+            lambda: host.optout.may_invite("ann@x.org", "beta-42"),
+            lambda: host.mail.send(host.invitation()),
+            lambda: say(host, True),
+        ):
+            with pytest.raises(JournalError, match="lacks choices that the database holds"):
+                question()
+        code, output = replay(host)
+        assert code == 1 and "move the file away" in " ".join(output.split())
+        (tmp_path / "journal").rename(tmp_path / "old")
+        assert replay(host, "--new")[0] == 0
+        host.mail.send(host.invitation())
+        assert not any(host.optout.may_invite(f"person{number}@x.org", "beta-42") for number in range(9))
+    assert len(smtp.received) == 1
+
+
 def test_the_journal_holds_pseudonyms_only(make: MakeHost, tmp_path: Path) -> None:
     host = begun(make, tmp_path)
     with host.app.app_context():

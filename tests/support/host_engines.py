@@ -15,15 +15,19 @@ from flask_optout.choices.store import Store
 word = sa.Table("word", sa.MetaData(), sa.Column("word", sa.String(9)))
 
 
-def emit_begin(engine: sa.Engine) -> None:
+def emit_begin(engine: sa.Engine, statement: str = "BEGIN") -> None:
     """The recipe of SQLAlchemy's manual for SQLite's transactions, which many hosts have installed."""
 
     def no_implicit_begin(connection: Any, record: object) -> None:
         connection.isolation_level = None
 
     sa.event.listen(engine, "connect", no_implicit_begin)
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(statement))
     engine.dispose()
+
+
+def emit_begin_immediate(engine: sa.Engine) -> None:
+    emit_begin(engine, "BEGIN IMMEDIATE")
 
 
 def write_ahead(engine: sa.Engine) -> None:
@@ -40,11 +44,13 @@ FILES: dict[str, tuple[dict[str, Any], list[Callable[[sa.Engine], None]]]] = {
     "a file, write-ahead log": ({}, [write_ahead]),
     "a file, emits BEGIN": ({}, [emit_begin]),
     "a file, write-ahead log, emits BEGIN": ({}, [write_ahead, emit_begin]),
+    "a file, emits BEGIN IMMEDIATE": ({}, [emit_begin_immediate]),
+    "a file, write-ahead log, emits BEGIN IMMEDIATE": ({}, [write_ahead, emit_begin_immediate]),
     "a file, AUTOCOMMIT": ({"isolation_level": "AUTOCOMMIT"}, []),
     "a file, NullPool": ({"poolclass": NullPool}, []),
 }
-#: Without a write-ahead log a host that begins transactions for its reads keeps everybody else from writing.
-BLOCKED = "a file, emits BEGIN"
+#: A host that begins transactions for its reads keeps others from writing, without a write-ahead log or at once.
+BLOCKED = [name for name in FILES if name == "a file, emits BEGIN" or "IMMEDIATE" in name]
 #: Where nothing that the host has written is open: it is committed at once.
 AUTOCOMMIT = "a file, AUTOCOMMIT"
 

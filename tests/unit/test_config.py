@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import secrets
 from collections.abc import Callable
@@ -82,7 +83,7 @@ BAD: dict[str, list[Any]] = {
     "OPTOUT_KEYS": [5, {"a"}, {"a": "b"}, object(), [""], "", [GOOD, None], [5], [GOOD, ""]],
     "OPTOUT_LOG_DAYS": [0, -1, 1.5, "90", True, 10**6, None],
     "OPTOUT_TIMEZONE": ["Nowhere/Land", 5, "", None],
-    "OPTOUT_JOURNAL": [5, True, b"x"],
+    "OPTOUT_JOURNAL": [5, True, b"x", "", "/", ".", "a\0b"],
     "OPTOUT_OPERATOR_HOME": ["", 5, "admin", "//evil.example", "javascript:x", "/a b"],
     "OPTOUT_BOUNCE_DOMAIN": [5, ["x.org"]],
     "OPTOUT_SENDING_HOST": [5],
@@ -206,6 +207,12 @@ KEYS: dict[str, tuple[dict[str, Any], list[str], int, str]] = {
         1,
         "OPTOUT_KEYS",
     ),
+    "one fallback as text": (
+        {"SECRET_KEY": "a" + GOOD, "SECRET_KEY_FALLBACKS": "b" + GOOD},
+        ["a", "b"],
+        2,
+        "SECRET_KEY",
+    ),
     "an empty list": ({"OPTOUT_KEYS": [], "SECRET_KEY": "a" + GOOD}, ["a"], 1, "SECRET_KEY"),
 }
 
@@ -219,7 +226,12 @@ def test_which_keys_open_the_store_and_which_wrap_a_new_data_key(row: str) -> No
 
 
 @pytest.mark.parametrize(
-    "config", [{}, {"SECRET_KEY": ""}, {"SECRET_KEY": GOOD, "SECRET_KEY_FALLBACKS": [""]}], ids=str
+    "config",
+    [
+        *({}, {"SECRET_KEY": ""}, {"SECRET_KEY": 5}, {"SECRET_KEY": bytearray(32)}),
+        *({"SECRET_KEY": GOOD, "SECRET_KEY_FALLBACKS": wrong} for wrong in ([""], "", 5, [[GOOD]], object)),
+    ],
+    ids=str,
 )
 def test_a_missing_or_empty_key_is_an_error_at_init_app(config: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="OPTOUT_KEYS and SECRET_KEY hold no key"):
@@ -265,6 +277,10 @@ def test_in_development_a_weak_key_is_one_warning(mode: dict[str, Any], caplog: 
 def test_a_random_key_is_good(make: Callable[[int], str | bytes]) -> None:
     for _ in range(100):
         apply(app(OPTOUT_KEYS=[make(LEAST_KEY) for _ in range(20)]))
+
+
+def test_a_key_of_bytes_from_the_environment_is_good() -> None:
+    apply(app(SECRET_KEY=os.fsdecode(bytes(range(128, 160)))))
 
 
 @given(st.binary(min_size=LEAST_KEY, max_size=64))

@@ -62,7 +62,7 @@ def test_an_app_is_registered_once(host: Host) -> None:
 def test_an_app_in_the_place_of_the_database_is_named(tmp_path: Path) -> None:
     app = bare_app(tmp_path, OPTOUT_BASE_URL="https://x.example")
     for arguments in ((app,), (app, SQLAlchemy())):
-        with pytest.raises(ConfigurationError, match=r"got a Flask app .*Write OptOut\(db, app\)"):
+        with pytest.raises(ConfigurationError, match=r"got a Flask object .*Write OptOut\(db, app\)"):
             OptOut(*arguments)
 
 

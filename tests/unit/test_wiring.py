@@ -36,6 +36,17 @@ def test_a_database_that_is_not_configured_is_named(config: dict[str, Any], bind
         optout.may_invite("jane@example.org", "beta-42")
 
 
+def test_a_database_object_that_does_not_know_the_app_is_named() -> None:
+    """As where the host has made its ``db`` anew, or has forgotten its ``init_app``."""
+    app = Flask("host")
+    app.config.update(SECRET_KEY=KEY, OPTOUT_BASE_URL=BASE_URL, SQLALCHEMY_DATABASE_URI="sqlite://")
+    optout = OptOut(SQLAlchemy(), app)
+    SQLAlchemy(app)
+    with app.app_context(), pytest.raises(ConfigurationError, match=r"db\.init_app\(app\)"):
+        optout.may_invite("jane@example.org", "beta-42")
+    assert app.test_client().get(f"/optout/{'a' * 100}").status_code == 503
+
+
 def test_a_store_without_a_data_key_has_made_no_link_and_gets_none_by_reading_one(make: MakeHost) -> None:
     with make().app.app_context():
         state = current_state()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from itertools import count, islice
+from pathlib import Path
 
 import pytest
 
 from flask_optout import AddressError, StoreUnavailable
 from flask_optout.addresses import Recipient
 from flask_optout.choices import bulk
+from tests.conftest import MakeHost
 from tests.support.bulk import WAYS, take
 from tests.support.email_log import statements
-from tests.support.hosts import Host, say
+from tests.support.hosts import Host, dispose, make_host, say
 
 
 @pytest.fixture(params=WAYS)
@@ -45,6 +47,19 @@ def test_a_set_may_be_a_minute_old_and_no_older(host: Host, monkeypatch: pytest.
     found += [next(run) for _ in range(5)]
     clock[0] += 2
     assert [*found, *run] == [person for person in people if person not in (people[0], people[10])]
+
+
+def test_a_run_stays_with_its_app_whichever_context_it_is_read_in(make: MakeHost, tmp_path: Path) -> None:
+    """As in a streamed answer, which is written when the request is over."""
+    host, other = make(), make_host(tmp_path, SQLALCHEMY_DATABASE_URI="sqlite://")
+    with host.app.app_context():
+        say(host, True, "jane@x.org")
+        runs = [host.optout.invitable(["jane@x.org", "bob@x.org"], "beta-42") for _ in range(2)]
+    assert list(runs[0]) == ["bob@x.org"]
+    with other.app.app_context():
+        say(other, True, "bob@x.org")
+        assert list(runs[1]) == ["bob@x.org"]
+    dispose(other)
 
 
 def test_a_run_ends_when_the_store_is_gone(host: Host, way: str) -> None:

@@ -15,7 +15,16 @@ import sqlalchemy as sa
 
 from flask_optout import JournalError, StoreUnavailable
 from flask_optout.choices import journal as module
-from flask_optout.choices.journal import BATCH, NUMBER, Journal, JournalEntry, Recovery, advance, check_number
+from flask_optout.choices.journal import (
+    BATCH,
+    NUMBER,
+    Journal,
+    JournalEntry,
+    Recovery,
+    advance,
+    check_database,
+    check_journal,
+)
 from flask_optout.choices.store import Store
 from flask_optout.choices.tables import ChoiceTables
 from flask_optout.links.tokens import DataKey
@@ -109,15 +118,21 @@ def test_there_is_one_writer_at_a_time(journal: Journal, path: Path, monkeypatch
     assert list(journal.entries()) == [entry(2)]
 
 
-@pytest.mark.parametrize(("stored", "newest"), [("2", 3), (None, 0)])
+@pytest.mark.parametrize(("stored", "newest"), [("2 1", 3), (None, 0)])
 def test_a_database_that_does_not_know_the_newest_line_is_an_old_one(stored: str | None, newest: int) -> None:
     with pytest.raises(JournalError, match="older than the journal"):
-        check_number(stored, newest)
+        check_database(stored, newest)
 
 
-@pytest.mark.parametrize("stored", ["3", "4"])
-def test_a_database_that_knows_it_is_not(stored: str) -> None:
-    check_number(stored, 3)
+def test_a_journal_that_lacks_a_line_which_the_database_knows_is_an_old_one() -> None:
+    with pytest.raises(JournalError, match="lacks choices that the database holds"):
+        check_journal("4 3", 2)
+
+
+@pytest.mark.parametrize("stored", ["3 2", "3 3", "4 3", "9 3"])
+def test_those_that_belong_together_agree_also_where_lines_were_never_written(stored: str) -> None:
+    check_database(stored, 3)
+    check_journal(stored, 3)
 
 
 def test_the_next_number_is_greater_than_every_one_before() -> None:
@@ -125,10 +140,11 @@ def test_the_next_number_is_greater_than_every_one_before() -> None:
     meta = ChoiceTables(metadata).meta
     metadata.create_all(engine)
     with engine.connect() as connection:
-        connection.execute(meta.insert().values(name="journal", value="7"))
+        connection.execute(meta.insert().values(name="journal", value="7 5"))
         assert [advance(connection, meta, 5), advance(connection, meta, 5)] == [8, 9]
-        with pytest.raises(JournalError):
-            advance(connection, meta, 10)
+        for newest in (4, 10):
+            with pytest.raises(JournalError):
+                advance(connection, meta, newest)
     engine.dispose()
 
 
@@ -163,7 +179,7 @@ def test_each_person_is_muted_whose_last_word_in_the_journal_is_a_mute(recovery:
         [entry(1, 1), entry(2, 2), entry(3, 2, muted=False), entry(4, 3, muted=False), entry(5, 3)]
     )
     recovery.replay(lambda share: None)
-    assert muted(recovery) == {1: True, 3: True} and known(recovery) == "5"
+    assert muted(recovery) == {1: True, 3: True} and known(recovery) == "5 5"
 
 
 def test_nobody_is_un_muted_and_a_second_run_changes_nothing(recovery: Recovery) -> None:
@@ -171,7 +187,7 @@ def test_nobody_is_un_muted_and_a_second_run_changes_nothing(recovery: Recovery)
     recovery.journal.begin([entry(1, 1, muted=False), entry(2, 2)])
     for _ in range(2):
         recovery.replay(lambda share: None)
-        assert muted(recovery) == {1: True, 2: True} and known(recovery) == "2"
+        assert muted(recovery) == {1: True, 2: True} and known(recovery) == "2 2"
 
 
 def test_a_new_journal_holds_what_is_stored_and_not_the_row_of_the_key(recovery: Recovery) -> None:
@@ -183,7 +199,7 @@ def test_a_new_journal_holds_what_is_stored_and_not_the_row_of_the_key(recovery:
     shares: list[float] = []
     recovery.begin(shares.append)
     assert list(recovery.journal.entries()) == [entry(0, person) for person in range(BATCH + 2)]
-    assert known(recovery) == "0" and shares == sorted(shares) and shares[0] < 1 and 0.9 < shares[-1] <= 1
+    assert known(recovery) == "0 0" and shares == sorted(shares) and shares[0] < 1 and 0.9 < shares[-1] <= 1
     with pytest.raises(JournalError, match="is there already"):
         recovery.begin(shares.append)
 

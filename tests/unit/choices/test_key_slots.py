@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from flask_optout import ConfigurationError
 from flask_optout.choices.key_slots import FIRST, KEY_SCOPE, SLOT, AppKey, KeySlots, app_keys
-from flask_optout.choices.store import Store
+from flask_optout.choices.store import Store, Work
 from flask_optout.choices.tables import ChoiceTables
 from flask_optout.links.tokens import DataKey
 
@@ -114,6 +115,33 @@ def test_a_lost_table_is_an_error(process: Process, emptied: str, said: str) -> 
     process.run(getattr(process.tables, emptied).delete())
     with pytest.raises(ConfigurationError, match=said):
         process.slots(A).find()
+
+
+def test_a_store_that_lost_its_slots_alone_says_how_to_begin_anew(process: Process) -> None:
+    process.slots(A).open()
+    process.run(process.tables.choice.delete())
+    process.run(process.tables.meta.delete().where(process.tables.meta.c.name == slot(A)))
+    with pytest.raises(ConfigurationError, match="data key is missing in optout_meta.*empty both"):
+        process.slots(A).open()
+    process.run(process.tables.meta.delete())
+    assert process.slots(A).open().secret
+
+
+def test_of_two_rotations_at_once_to_different_keys_one_slot_stays(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = process.slots(A).open()
+    one, other = process.slots(B, A), process.slots(C, A)
+    other.open()
+    write = other.store.write
+
+    def write_second(work: Work[Any]) -> Any:
+        one.rotate()
+        return write(work)
+
+    monkeypatch.setattr(other.store, "write", write_second)
+    other.rotate()
+    assert process.names() == {FIRST, slot(C)} and process.slots(C).open().id == made.id
 
 
 def test_a_slot_of_another_store_is_an_error(process: Process) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool, SingletonThreadPool, StaticPool
 
 from flask_optout import StoreUnavailable
 from flask_optout.choices import store as module
-from flask_optout.choices.store import Store
-from tests.support.host_engines import Shared, add, look
+from flask_optout.choices.store import Store, insert
+from tests.support.host_engines import Shared, add, look, word
 
 
 @pytest.mark.parametrize("error", [OSError("connection reset"), sa.exc.InvalidRequestError(), sqlite3.Error()])
@@ -45,6 +47,14 @@ def test_a_value_that_the_driver_cannot_write_is_an_error_of_the_database(shared
         assert "jane" not in str(failed.value) and failed.value.__cause__ is None
 
 
+def test_a_value_that_may_not_be_missing_is_an_error_and_no_key_that_is_taken(shared: Shared) -> None:
+    """As where a server takes an empty text for NULL: whoever tries another key would try for ever."""
+    strict = sa.Table("strict", sa.MetaData(), sa.Column("word", sa.String(9), nullable=False))
+    strict.create(shared.engine)
+    with pytest.raises(StoreUnavailable, match="NOT NULL"):
+        shared.store.write(lambda connection: insert(connection, strict, {"word": None}))
+
+
 def test_a_value_that_a_database_quotes_is_left_out(shared: Shared) -> None:
     def fail(connection: sa.Connection) -> None:
         raise sa.exc.DataError("INSERT", {}, sqlite3.DataError("bad value 'jane@example.org'"))
@@ -68,6 +78,9 @@ CONFLICTS = {
     "a MariaDB deadlock": Conflict(1213, "Deadlock found"),
     "a MariaDB snapshot conflict": Conflict(1020, "Record has changed"),
     "SQLite busy": Conflict("database is locked", sqlite_errorname="SQLITE_BUSY"),
+    "SQLite's shared cache locked": Conflict(
+        "database table is locked", sqlite_errorname="SQLITE_LOCKED_SHAREDCACHE"
+    ),
     "an SQLite snapshot conflict": Conflict("database is locked", sqlite_errorname="SQLITE_BUSY_SNAPSHOT"),
 }
 
@@ -107,6 +120,23 @@ def test_a_locked_file_is_unavailable_and_works_again(shared: Shared, monkeypatc
         other.rollback()
     shared.store.write(add)
     assert shared.stored() == ["ours"]
+
+
+@pytest.mark.parametrize("pool", [StaticPool, SingletonThreadPool, QueuePool])
+def test_a_commit_that_fails_leaves_no_transaction_open(pool: type[sa.Pool], tmp_path: Path) -> None:
+    file = tmp_path / "host.db"
+    engine = sa.create_engine(f"sqlite:///{file}", poolclass=pool, connect_args={"timeout": 0.1})
+    word.create(engine)
+    store, reader = Store(lambda: engine, lambda: None), sqlite3.connect(file, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM word").fetchall()
+    with pytest.raises(StoreUnavailable, match="database is locked"):
+        store.write(add)
+    reader.execute("ROLLBACK")
+    store.write(add)
+    assert reader.execute("SELECT * FROM word").fetchall() == [("ours",)]
+    reader.close()
+    engine.dispose()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -64,6 +65,17 @@ def test_creating_the_tables_twice_changes_nothing() -> None:
     for _ in range(2):
         create_tables(Store(lambda: engine, lambda: None), tables)
         assert set(sa.inspect(engine).get_table_names()) == {table.name for table in tables}
+    engine.dispose()
+
+
+def test_what_was_made_is_told_once_where_the_host_maps_schemas(tmp_path: Path) -> None:
+    engine = sa.create_engine("sqlite://", execution_options={"schema_translate_map": {None: "tenant"}})
+    sa.event.listen(
+        engine, "connect", lambda driver, _: driver.execute(f"ATTACH '{tmp_path / 'tenant.db'}' AS tenant")
+    )
+    tables, store = Tables(sa.MetaData()).all(), Store(lambda: engine, lambda: None)
+    assert create_tables(store, tables) == [table.name for table in tables]
+    assert create_tables(store, tables) == []
     engine.dispose()
 
 

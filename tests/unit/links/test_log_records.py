@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,32 @@ def written(*message: object, **options: bool) -> str:
 )
 def test_a_message_is_written_without_its_tokens(message: tuple[object, ...], line: str) -> None:
     assert written(*message) == line
+
+
+class Atoms(dict[str, Any]):
+    """As gunicorn's access log has them."""
+
+    def __init__(self, atoms: dict[str, Any]) -> None:
+        super().__init__(atoms)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.get(name, "-")
+
+
+@pytest.mark.parametrize(
+    ("line", "arguments", "masked"),
+    [
+        # As uvicorn's own formatter takes them apart.
+        ('%s - "%s" %d', ("10.0.0.1", f"GET {LINK}", 200), ("10.0.0.1", f"GET /optout/{MASK}", 200)),
+        ("%(U)s %({x}i)s", (Atoms({"U": LINK, "s": 200}),), Atoms({"U": f"/optout/{MASK}", "s": 200})),
+    ],
+)
+def test_a_formatter_finds_the_arguments_in_their_places(
+    caplog: pytest.LogCaptureFixture, line: str, arguments: tuple[Any, ...], masked: object
+) -> None:
+    logging.getLogger("access").warning(line, *arguments)
+    [record] = caplog.records
+    assert record.args == masked and TOKEN not in record.getMessage() and MASK in record.getMessage()
 
 
 def test_a_traceback_is_written_without_its_tokens() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask_babel import Babel
 
 from flask_optout import ConfigurationError, StoreUnavailable
 from flask_optout.mailers import flask_mailman, stdlib
@@ -52,6 +53,14 @@ def test_another_invitation_is_not_the_one(
         optout_assert_sent_with_link(outbox, address, opportunity)
 
 
+def test_an_invitation_in_the_recipients_language(
+    host: Host, optout_assert_sent_with_link: Callable[..., str]
+) -> None:
+    Babel(host.app)
+    outbox = record(host, host.invitation(JANE, language="de"))
+    assert optout_assert_sent_with_link(outbox, JANE, ABOUT) == host.optout.link(JANE, ABOUT, "de")
+
+
 def test_flask_mailmans_outbox(
     make: MakeHost, optout_assert_not_sent: Callable[..., None], optout_assert_sent_with_link: Callable[..., str]
 ) -> None:
@@ -81,6 +90,14 @@ def test_a_candidate_may_change_their_mind_as_often_as_they_like(host: Host, opt
         optout_client.undo(link)
         assert host.optout.may_invite(JANE, ABOUT)
     with pytest.raises(AssertionError, match="no button"):
+        optout_client.undo(link)
+
+
+@pytest.mark.long
+def test_and_a_thousand_times(host: Host, optout_client: Candidate) -> None:
+    link = host.optout.link(JANE, ABOUT)
+    for _ in range(300):
+        optout_client.mute(link)
         optout_client.undo(link)
 
 
@@ -115,6 +132,6 @@ def test_tables_that_were_made_anew_are_refused_until_the_app_begins_anew(
 
 def test_every_fixture_carries_the_products_name() -> None:
     source = (ROOT / "flask_optout" / "testing" / "pytest_plugin.py").read_text()
-    names = re.findall(r"^@pytest.fixture\ndef (\w+)", source, re.MULTILINE)
+    names = re.findall(r"^(?:@pytest.fixture\ndef )?(\w+)(?:\(app| = _fixture)", source, re.MULTILINE)
     assert names and all(name.startswith("optout_") for name in names)
     assert sorted(set(re.findall(r"^\| `(\w+)", PAGE, re.MULTILINE))) == sorted(names)
