@@ -41,8 +41,8 @@ class _Blob(sa.LargeBinary):
 class ByteArray(sa.types.TypeDecorator[list[bytes]]):
     """Many values for PostgreSQL, as text: where standard_conforming_strings is off, psycopg writes other bytes."""
 
-    impl = sa.Text
-    cache_ok = True
+    impl: Any = sa.Text
+    cache_ok: bool | None = True
 
     def process_bind_param(self, value: list[bytes] | None, dialect: sa.Dialect) -> str:
         return "{" + ",".join([f'"\\\\x{one.hex()}"' for one in value or ()]) + "}"

@@ -89,7 +89,7 @@ def replay(new: bool) -> None:
     click.echo("The journal and the database agree.")
 
 
-SECTIONS = {
+SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Setting up": (init, init_db, doctor),
     "Opt-outs from elsewhere": (import_list, mute, receive),
     "One person's data": (erase, export),

@@ -34,7 +34,7 @@ class Assessment:
     """
 
     def __init__(self, values: list[str]) -> None:
-        self.server = server_of(values[0]) if values else ""
+        self.server: str = server_of(values[0]) if values else ""
         self.results: dict[str, str] = {}
         self.held: set[str] = set()
         # More or longer ones are written only to keep a reader busy.

@@ -31,7 +31,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class Evaluation(pyspf.query):  # type: ignore[misc]
+class _Verdict(pyspf.query):  # type: ignore[misc]
     """What pyspf says of a sender, asking through our resolver: its own way to DNS knows neither deadline nor server.
 
     ``result`` is in the words of RFC 7208 section 2.6. ``broken`` is the domain whose record is wrong, and that
@@ -49,10 +49,10 @@ class Evaluation(pyspf.query):  # type: ignore[misc]
         self.tree: list[str] = []
         self.broken: tuple[str, str] | None = None
         try:
-            self.result = str(self.check(spf=record)[0])
+            self.result: str = str(self.check(spf=record)[0])
         except (ValueError, LookupError, AttributeError, AssertionError, RecursionError) as error:
             raise Unsure(f"the record cannot be evaluated ({type(error).__name__})") from None
-        self.reason = str(self.perm_error or "")
+        self.reason: str = str(self.perm_error or "")
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
         read = READERS.get(qtype, lambda record: record.to_text().removesuffix("."))
@@ -83,11 +83,11 @@ class Evaluation(pyspf.query):  # type: ignore[misc]
             self.tree.insert(place, f"{'  ' * recursion}[{spent}] {domain}: {spf or '(no SPF record)'}")
 
 
-def _whole(resolver: Resolver, domain: str, record: str = "") -> Evaluation:
+def _whole(resolver: Resolver, domain: str, record: str = "") -> _Verdict:
     """What a record says to the sender whom no term names, all of it read in spite of errors."""
-    verdict = Evaluation(resolver, record, i=NOBODY, s=domain, h=domain)
+    verdict = _Verdict(resolver, record, i=NOBODY, s=domain, h=domain)
     with suppress(Unsure):
-        all_of_it = Evaluation(resolver, record, strict=False, i=NOBODY, s=domain, h=domain)
+        all_of_it = _Verdict(resolver, record, strict=False, i=NOBODY, s=domain, h=domain)
         verdict.tree, verdict.lookups = all_of_it.tree, all_of_it.lookups
     return verdict
 
@@ -128,7 +128,7 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
             needed = f"v=spf1 {_as_terms(senders)} ~all" if senders and explicit else ""
             yield tell("domain.spf.none", (), paste_of(domain, needed, is_spf), domain=domain)
         return
-    verdicts = {sender: Evaluation(resolver, i=sender, s=domain, h=domain) for sender in senders}
+    verdicts = {sender: _Verdict(resolver, i=sender, s=domain, h=domain) for sender in senders}
     nobody = _whole(resolver, domain)
     yield from _record(resolver, domain, records[0], nobody, verdicts, explicit)
     for sender, verdict in verdicts.items():
@@ -143,7 +143,7 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
 
 
 def _record(
-    resolver: Resolver, domain: str, record: str, nobody: Evaluation, verdicts: dict[str, Evaluation], explicit: bool
+    resolver: Resolver, domain: str, record: str, nobody: _Verdict, verdicts: dict[str, _Verdict], explicit: bool
 ) -> Iterator[Finding]:
     """What the record says, whoever sends."""
     whose, broken = nobody.broken or (domain, record)
@@ -175,7 +175,7 @@ def _as_terms(senders: list[str]) -> str:
     return " ".join(f"ip{ip_address(sender).version}:{sender}" for sender in senders)
 
 
-def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, Evaluation | None]:
+def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, _Verdict | None]:
     """What to paste for a record, and what SPF says of it; nothing where it is an error, or lets everybody pass."""
     try:
         verdict = _whole(resolver, domain, record)

@@ -127,25 +127,26 @@ class Cleared(Mixin, Invitation):
     """The message that leaves. One that cannot be serialised fails as it is made, before the gate is asked."""
 
     left = True
-    send_to = flask_mail.Message.send_to
-    has_bad_headers = flask_mail.Message.has_bad_headers
+    send_to: Any = flask_mail.Message.send_to
+    has_bad_headers: Any = flask_mail.Message.has_bad_headers
 
     def __init__(self, invitation: Invitation, letter: Letter) -> None:
         spellings = letter.recipient or letter.address.named, letter.address.named
-        vars(self).update(vars(invitation))
-        self.recipients = [proved(spellings, flask_mail.sanitize_address, letter.address)]
-        self.cc, self.bcc, self.subject, self.body = [], [], letter.subject, letter.text
-        self.sender, self.reply_to, self.extra_headers = letter.sender, letter.reply_to, dict(letter.headers)
-        self.alts = invitation.alts | ({_html(invitation): letter.html} if letter.html else {})
-        self.date = time.time() if invitation.date is None else invitation.date
-        self.msgId = letter.message_id or invitation.msgId
+        to: Recipient = proved(spellings, flask_mail.sanitize_address, letter.address)
+        own: dict[str, Any] = {"recipients": [to], "cc": [], "bcc": [], "subject": letter.subject}
+        own |= {"body": letter.text, "sender": letter.sender, "reply_to": letter.reply_to}
+        vars(self).update(vars(invitation), **own)
+        self.extra_headers: dict[str, str] | None = dict(letter.headers)
+        self.alts: dict[str, str] = invitation.alts | ({_html(invitation): letter.html} if letter.html else {})
+        self.date: float = time.time() if invitation.date is None else invitation.date
+        self.msgId: str = letter.message_id or invitation.msgId
         if self.has_bad_headers():  # such as a subject that is folded at LF alone
-            self.subject = unfolded(letter.subject)
+            self.subject: str = unfolded(letter.subject)
         with serialising():
             try:
                 self._bytes = super().as_bytes()
             except UnicodeError:  # the footer may be in another script
-                self.charset = "utf-8"
+                self.charset: str | None = "utf-8"
                 self._bytes = super().as_bytes()
 
     def as_bytes(self) -> bytes:

@@ -137,24 +137,25 @@ class Cleared(Mixin, Invitation):
         for kind, text in (("text/plain", letter.text), ("text/html", letter.html)):
             if text:
                 bodies[places[kind]] = text, bodies[places[kind]][1]
-        vars(self).update(vars(source))
-        self.cc, self.bcc, self.connection, self.subject = [], [], None, letter.subject
-        self.body, self.alternatives = bodies[0][0], bodies[1:]
-        self.attachments = [copy.deepcopy(part) if isinstance(part, MIMEBase) else part for part in self.attachments]
-        self.extra_headers = dict(letter.headers)
+        own = {"connection": None, "subject": letter.subject, "body": bodies[0][0], "alternatives": bodies[1:]}
+        vars(self).update(vars(source), cc=[], bcc=[], **own)
+        self.attachments: list[Any] = [
+            copy.deepcopy(part) if isinstance(part, MIMEBase) else part for part in self.attachments
+        ]
+        self.extra_headers: dict[str, str] = dict(letter.headers)
         if letter.message_id:
             self.extra_headers["Message-ID"] = letter.message_id
         encoding: Any = self.encoding or current_app.extensions["mailman"].default_charset
         named = letter.address.named if isinstance(letter.address.named, str) else formataddr(letter.address.named)
         spellings = letter.recipient if isinstance(letter.recipient, str) else named, named
         spell = partial(mailman_library.sanitize_address, encoding=encoding)
-        self.to = [proved(spellings, spell, letter.address)]
+        self.to: list[str] = [proved(spellings, spell, letter.address)]
         with serialising():
             mailman_library.sanitize_address(self.from_email, encoding)  # else it fails only as the mail leaves
             try:
                 self._built = self._serialised()
             except UnicodeError:  # the footer may be in another script
-                self.encoding = "utf-8"
+                self.encoding: Any = "utf-8"
                 self._built = self._serialised()
 
     def _serialised(self) -> Any:

@@ -66,9 +66,8 @@ class Candidate:
         return self._press(url, "undo")
 
     def _press(self, url: str, choice: str) -> TestResponse:
-        self._ahead += (
-            SECONDS_KEPT  # a later visit than any other, so that nothing looks like a scanner's contradiction
-        )
+        # A later visit than any other, so that nothing looks like a scanner's contradiction.
+        self._ahead += SECONDS_KEPT
         page = self.open(url)
         found = _button(page, choice=choice)
         assert found is not None, f"The page ({page.status}) has no button for {choice!r}."

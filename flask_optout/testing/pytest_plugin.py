@@ -45,9 +45,9 @@ def _fixture(name: str) -> Any:
     return pytest.fixture(fixture, name=f"optout_{name}")
 
 
-optout_mute = _fixture("mute")
-optout_assert_not_sent = _fixture("assert_not_sent")
-optout_assert_sent_with_link = _fixture("assert_sent_with_link")
-optout_broken_store = _fixture("broken_store")
-optout_forget_data_key = _fixture("forget_data_key")
-optout_scanner_visits = _fixture("scanner_visits")
+optout_mute: Any = _fixture("mute")
+optout_assert_not_sent: Any = _fixture("assert_not_sent")
+optout_assert_sent_with_link: Any = _fixture("assert_sent_with_link")
+optout_broken_store: Any = _fixture("broken_store")
+optout_forget_data_key: Any = _fixture("forget_data_key")
+optout_scanner_visits: Any = _fixture("scanner_visits")

@@ -132,6 +132,6 @@ def test_tables_that_were_made_anew_are_refused_until_the_app_begins_anew(
 
 def test_every_fixture_carries_the_products_name() -> None:
     source = (ROOT / "flask_optout" / "testing" / "pytest_plugin.py").read_text()
-    names = re.findall(r"^(?:@pytest.fixture\ndef )?(\w+)(?:\(app| = _fixture)", source, re.MULTILINE)
+    names = re.findall(r"^(?:@pytest.fixture\ndef )?(\w+)(?:\(app|: Any = _fixture)", source, re.MULTILINE)
     assert names and all(name.startswith("optout_") for name in names)
     assert sorted(set(re.findall(r"^\| `(\w+)", PAGE, re.MULTILINE))) == sorted(names)
