@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
-from flask import Flask
+from flask import Flask, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..addresses import parse
@@ -16,6 +16,7 @@ from ..email_log.search import Criteria
 from ..errors import OptOutError
 from ..links.tokens import Door
 from ..pages.candidate import UNSIGNED
+from ..pages.words import selector_error
 from ..wiring import State
 from .finding import Finding, attempt, tell
 from .providers import KNOWN
@@ -46,6 +47,7 @@ def setup(state: State) -> Iterator[Finding]:
         with suppress(OptOutError):  # said of the store
             found = find_wall(state)
             yield tell("setup.wall") if found is None else tell("setup.wall.found", **found)
+            yield from _language(state)
         yield tell("setup.operator.none" if state.hooks.operator is None else "setup.operator")
         yield tell("setup.loader.none" if state.hooks.load is None else "setup.loader")
         with suppress(OptOutError):  # said of the store
@@ -104,17 +106,31 @@ def find_wall(state: State) -> dict[str, str] | None:
 
     :raises ConfigurationError: when the base URL or the keys cannot work.
     """
-    url = state.links.url(Door.ONE_CLICK, parse("nobody@example.com"), "optout-check")
-    base = state.app.config["OPTOUT_BASE_URL"].rstrip("/")
-    server = base.removesuffix(urlsplit(base).path)
-    # The server may have mounted the app below the path of the base URL, or the app itself may answer for it all.
-    walls = [_wall_at(state.app, mount, url) for mount in {base, server}]
+    walls = [_wall_at(state.app, path, base) for path, base in _places(state, Door.ONE_CLICK)]
     return None if None in walls else walls[0]
 
 
-def _wall_at(app: Flask, mount: str, url: str) -> dict[str, str] | None:
+def _places(state: State, door: Door) -> list[tuple[str, str]]:
+    """Where the app may get a link's request: the path that it sees, and the URL of its root.
+
+    The server may have mounted it below the path of the base URL, or the app itself may answer for all of it.
+    """
+    url = state.links.url(door, parse("nobody@example.com"), "optout-check")
+    base = state.app.config["OPTOUT_BASE_URL"].rstrip("/")
+    return [(url.removeprefix(root), f"{root}/") for root in {base, base.removesuffix(urlsplit(base).path)}]
+
+
+def _language(state: State) -> Iterator[Finding]:
+    """Whether the app can tell the language of a candidate's page."""
+    for path, base in _places(state, Door.LANDING):
+        with state.app.test_request_context(path, base):
+            if request.blueprint is not None and (error := selector_error()) is not None:
+                yield tell("setup.locale", reason=type(error).__name__)
+                return
+
+
+def _wall_at(app: Flask, path: str, base: str) -> dict[str, str] | None:
     client = app.test_client(use_cookies=False)
-    path, base = url.removeprefix(mount), f"{mount}/"
     what, answer = "page", client.get(path[:-1], base_url=base)
     if answer.status_code == 404:  # the page for a link that is not whole
         what, answer = "press", client.post(path, base_url=base)

@@ -28,7 +28,7 @@ def mask_records() -> None:
         logging.setLogRecordFactory(partial(_masked, make))
 
 
-def log(logger: logging.Logger, level: int, event: str, text: object, exc_info: bool = False) -> None:
+def log(logger: logging.Logger, level: int, event: str, text: object, exc_info: bool | Exception = False) -> None:
     """Write a line "optout.event: text". The event's name stays when the words change; the text names nobody."""
     name = f"optout.{event}"
     # The name is a part of the message and no argument, as Sentry groups by it.

@@ -78,19 +78,14 @@ def spoken(tag: str) -> bool:
 
 @contextmanager
 def speaking(tags: Iterable[str]) -> Iterator[None]:
-    """Make the first of these languages that has translations the current one; without any, change nothing.
+    """Make the first of these languages that has translations the current one.
 
-    Except where the app cannot tell its language: its selector may read what only URLs of its own have.
+    Without any, it stays that of the app, or is English where the app's selector fails.
     """
     tag = next(filter(spoken, tags), None)
-    if tag is None and "babel" in current_app.extensions:
-        from flask_babel import get_locale
-
-        try:
-            get_locale()
-        except Exception:
-            tag, failed = ENGLISH.tag, "The locale selector failed; page or mail are in English."
-            log(current_app.logger, logging.ERROR, "locale_failed", failed, exc_info=True)
+    if tag is None and (error := selector_error()) is not None:
+        tag, failed = ENGLISH.tag, "The locale selector failed; page or mail are in English."
+        log(current_app.logger, logging.ERROR, "locale_failed", failed, exc_info=error)
     if tag is None:
         yield
     else:
@@ -98,6 +93,18 @@ def speaking(tags: Iterable[str]) -> Iterator[None]:
 
         with force_locale(_locale(tag)):
             yield
+
+
+def selector_error() -> Exception | None:
+    """What the app's selector of a locale raises here, if it does: it may read what only URLs of its own have."""
+    if "babel" in current_app.extensions:
+        from flask_babel import get_locale
+
+        try:
+            get_locale()
+        except Exception as error:
+            return error
+    return None
 
 
 def of_link() -> str:

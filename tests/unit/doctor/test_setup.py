@@ -11,6 +11,7 @@ import flask_mailman
 import pytest
 import sqlalchemy as sa
 from flask import Flask, abort, redirect, request
+from flask_babel import Babel
 from flask_login import LoginManager, current_user
 from flask_wtf import CSRFProtect
 
@@ -92,6 +93,14 @@ def gated_mailman(host: Host) -> None:
     Mail(host.app)
 
 
+def locale_of_own_urls(host: Host) -> None:
+    Babel(host.app, locale_selector=lambda: (request.view_args or {})["language"])
+
+
+def locale_of_everybody(host: Host) -> None:
+    Babel(host.app, locale_selector=lambda: (request.view_args or {}).get("language"))
+
+
 def without_mail(host: Host) -> None:
     del host.app.extensions["mail"]
 
@@ -112,6 +121,9 @@ def without_mail(host: Host) -> None:
         ({}, login_wall, {"setup.wall"}, {"setup.wall.found"}),
         ({}, csrf_check, {"setup.wall"}, {"setup.wall.found"}),
         ({"MAIL_SUPPRESS_SEND": True}, None, {"setup.mail"}, {"setup.mail.suppressed"}),
+        ({}, locale_of_own_urls, set(), {"setup.locale"}),
+        ({"OPTOUT_BASE_URL": "https://example.org/jobs"}, locale_of_own_urls, set(), {"setup.locale"}),
+        ({}, locale_of_everybody, set(), set()),
     ],
 )
 def test_what_is_wrong_with_a_set_up(
