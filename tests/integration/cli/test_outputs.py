@@ -32,7 +32,7 @@ def shown(make: MakeHost, smtp: Mailbox, tmp_path: Path, monkeypatch: pytest.Mon
     """A host that invited one person at one domain and two at another, with files in its folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out.csv").write_text(
-        "email,status\na@x.org,unsubscribed\nno address,spam\nb@x.org,zzz\nc@x.org,ok\n"
+        "email,status\na@x.org,unsubscribed\nno address,spam\nb@x.org,zzz\nc@x.org,maybe\n"
     )
     (tmp_path / "one.csv").write_text("email\na@x.org\n")
     host = make(
