@@ -124,7 +124,11 @@ def _language(state: State) -> Iterator[Finding]:
     """Whether the app can tell the language of a candidate's page."""
     for path, base in _places(state, Door.LANDING):
         with state.app.test_request_context(path, base):
-            if request.blueprint is not None and (error := selector_error()) is not None:
+            if request.blueprint is None:
+                continue
+            with suppress(Exception):  # which the check for walls tells
+                state.app.preprocess_request()  # the selector may read what it sets
+            if (error := selector_error()) is not None:
                 yield tell("setup.locale", reason=type(error).__name__)
                 return
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from flask import current_app, render_template, request
+from flask import current_app, has_request_context, render_template, request
 from markupsafe import Markup, escape
 from werkzeug.exceptions import HTTPException
 
@@ -80,12 +80,15 @@ def spoken(tag: str) -> bool:
 def speaking(tags: Iterable[str]) -> Iterator[None]:
     """Make the first of these languages that has translations the current one.
 
-    Without any, it stays that of the app, or is English where the app's selector fails.
+    Without any, it stays that of the app. Where the app's selector fails, a page is in English, and a mail that no
+    request sends is in the app's default language.
     """
     tag = next(filter(spoken, tags), None)
     if tag is None and (error := selector_error()) is not None:
-        tag, failed = ENGLISH.tag, "The locale selector failed; page or mail are in English."
-        log(current_app.logger, logging.ERROR, "locale_failed", failed, exc_info=error)
+        tag = of_app() if not has_request_context() and spoken(of_app()) else ENGLISH.tag
+        if has_request_context():
+            failed = "The locale selector failed; the page or mail is in English."
+            log(current_app.logger, logging.ERROR, "locale_failed", failed, exc_info=error)
     if tag is None:
         yield
     else:
@@ -96,7 +99,7 @@ def speaking(tags: Iterable[str]) -> Iterator[None]:
 
 
 def selector_error() -> Exception | None:
-    """What the app's selector of a locale raises here, if it does: it may read what only URLs of its own have."""
+    """What the app's locale selector raises here, if it does: it may read what only a URL of the app's own has."""
     if "babel" in current_app.extensions:
         from flask_babel import get_locale
 

@@ -10,7 +10,7 @@ import flask_mail
 import flask_mailman
 import pytest
 import sqlalchemy as sa
-from flask import Flask, abort, redirect, request
+from flask import Flask, abort, g, redirect, request
 from flask_babel import Babel
 from flask_login import LoginManager, current_user
 from flask_wtf import CSRFProtect
@@ -101,6 +101,14 @@ def locale_of_everybody(host: Host) -> None:
     Babel(host.app, locale_selector=lambda: (request.view_args or {}).get("language"))
 
 
+def locale_of_a_hook(host: Host) -> None:
+    Babel(host.app, locale_selector=lambda: g.language)
+
+    @host.app.before_request
+    def read() -> None:
+        g.language = "de"
+
+
 def without_mail(host: Host) -> None:
     del host.app.extensions["mail"]
 
@@ -124,6 +132,7 @@ def without_mail(host: Host) -> None:
         ({}, locale_of_own_urls, set(), {"setup.locale"}),
         ({"OPTOUT_BASE_URL": "https://example.org/jobs"}, locale_of_own_urls, set(), {"setup.locale"}),
         ({}, locale_of_everybody, set(), set()),
+        ({}, locale_of_a_hook, set(), set()),
     ],
 )
 def test_what_is_wrong_with_a_set_up(

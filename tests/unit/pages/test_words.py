@@ -130,6 +130,25 @@ def test_where_the_selector_of_the_app_fails_english_is_spoken(
     assert "optout.locale_failed" in caplog.text and "jane" not in caplog.text
 
 
+@pytest.mark.parametrize("selector", [lambda: g.lang, lambda: g.get("lang")], ids=["set by the view", "or missing"])
+def test_the_hosts_own_landing_page_speaks_as_the_host_has_it(host: Host, selector: Callable[[], Any]) -> None:
+    Babel(host.app, default_locale="fr", locale_selector=selector)
+
+    @host.optout.landing_page
+    def landing(id: str) -> str:
+        g.lang = "ja"
+        return translate("Not Interested?")
+
+    assert host.app.test_client().get(host.path()).text == WORDS["ja"]
+
+
+def test_a_mail_that_no_request_sends_is_in_the_default_language_of_an_app_whose_selector_reads_one(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    Babel(host.app, default_locale="de", locale_selector=lambda: request.accept_languages.best_match(["en"]))
+    assert WORDS["de"] in mailed(host).body and caplog.text == ""
+
+
 def test_a_language_without_words_is_no_language_of_a_page(host: Host) -> None:
     Babel(host.app, default_locale="nl")
     assert opened(host, host.path()) == ("en", "ltr", WORDS["en"])
