@@ -29,7 +29,8 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
     Example: flask optout erase jane@example.org
     """
     mailbox, people = typed(address).canonical, current_state().people
-    invitations, resends = map(len, people.held(mailbox, "headers", "text", "html"))  # which may be much
+    # Without the texts, which may be long.
+    invitations, resends = map(len, people.held(mailbox, "headers", "text", "html"))
     rows = [counted(invitations, "invitation")] if invitations else []
     rows += [counted(resends, "that was sent again", "that were sent again")] if resends else []
     click.echo(f"Of this person the Email Log holds {' and '.join(rows)}." if rows else NOTHING)

@@ -8,6 +8,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Mapping
 from http.client import HTTPException
+from smtplib import SMTPException
 from urllib.parse import urlsplit
 
 import click
@@ -16,7 +17,7 @@ from flask.cli import with_appcontext
 from ..addresses import Address, Recipient, parse
 from ..config import LOOPBACK
 from ..email_log.records import reason
-from ..errors import OptOutError
+from ..errors import ConfigurationError, OptOutError
 from ..links.tokens import ALL, Door
 from ..mailers.own_mails import default_sender, deliver, link_letter
 from ..testing.scanners import Answer, Scanner, scan
@@ -77,26 +78,37 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
     sender = default_sender()
     if not state.alarms.take_notice(domain):
         raise failure(f"{domain} had its notice within the last week, so nobody was asked again.")
-    failures = _ask([*invited.values()], sender)
-    if failures.total() == len(invited):
-        state.alarms.drop_notice(domain)
+    failures = _ask(domain, [*invited.values()], sender)
     if failures:
         reasons = ", ".join(f"{why}: {count:,}" for why, count in failures.most_common())
         raise failure(f"Of {people}, {failures.total():,} could not be mailed ({reasons}).")
     click.echo(f"Asked {people}.")
 
 
-def _ask(invited: list[tuple[Address, list[str]]], sender: Recipient) -> Counter[str]:
-    """Mail people their links to opportunities; gives why some could not be mailed, and how many."""
-    state, failures = current_state(), Counter[str]()
-    with progress("Asking", "mails") as reach:
-        for number, (address, opportunities) in enumerate(invited, 1):
-            links = [(state.opportunity(id), state.links.url(Door.LANDING, address, id)) for id in opportunities]
-            try:
-                deliver(link_letter(address, ALL, *links, sender=sender, about="notice"))
-            except Exception as error:
-                failures[str(error) if isinstance(error, OptOutError) else reason(error)] += 1
-            reach(number / len(invited), number)
+def _ask(domain: str, invited: list[tuple[Address, list[str]]], sender: Recipient) -> Counter[str]:
+    """Mail people their links to opportunities; gives why some could not be mailed, and how many.
+
+    If nobody was, the domain may have its notice again.
+    """
+    state, failures, mailed = current_state(), Counter[str](), 0
+    try:
+        with progress("Asking", "mails") as reach:
+            for number, (address, opportunities) in enumerate(invited, 1):
+                links = [(state.opportunity(id), state.links.url(Door.LANDING, address, id)) for id in opportunities]
+                try:
+                    deliver(link_letter(address, ALL, *links, sender=sender, about="notice"))
+                    mailed += 1
+                except ConfigurationError:
+                    raise
+                except Exception as error:
+                    failures[reason(error)] += 1
+                    if not mailed and isinstance(error, OSError) and not isinstance(error, SMTPException):
+                        failures[reason(error)] = len(invited)  # no mail server is there
+                        break
+                reach(number / len(invited), number)
+    finally:
+        if not mailed:
+            state.alarms.drop_notice(domain)
     return failures
 
 

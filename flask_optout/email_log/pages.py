@@ -18,15 +18,15 @@ from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..addresses import holds_control, parse
-from ..errors import OptOutError
 from ..invitations.compose import Draft, Letter
+from ..invitations.gate import LONGEST_LINE
 from ..links.log_records import log
 from ..links.tokens import Door, tag_of
 from ..mailers.own_mails import link_letter, serialised
-from ..pages.words import of_app, optout_url, render, speaking, translate
+from ..pages.words import of_app, optout_url, render, speaking
 from ..wiring import current_state
 from .operators import Guard, blueprint, page, register, times_of_app, title_of
-from .records import LARGEST_ID, Email, filled, reason, running_minute
+from .records import LARGEST_ID, Email, filled, reason, running_minute, told
 from .resending import APART, refusal
 from .search import COUNTED, PAGE, WINDOW, Criteria, Filter
 from .tables import NAME_SIZE
@@ -40,7 +40,7 @@ NEAR = 5
 #: Headers that say how parts are encoded, which is done anew.
 OF_THE_PARTS = ("mime-version", "content-type", "content-transfer-encoding")
 #: A tag in a comment does not count, such as one for Outlook alone.
-BODY = re.compile(r"""<!--.*?-->|(<body\b(?:"[^"]*"|'[^']*'|[^"'>])*>)""", re.IGNORECASE | re.DOTALL)
+BODY = re.compile(r"""<!--.*?(?:-->|\Z)|(<body\b(?:"[^"]*"|'[^']*'|[^"'>])*>)""", re.IGNORECASE | re.DOTALL)
 #: No script, form or link, as a message may quote anybody; a picture from elsewhere would count as opened.
 PREVIEW_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 
@@ -131,9 +131,9 @@ def change_filters() -> BaseResponse | tuple[str, int]:
         saved.delete(old)
         return redirect(_list_url(wanted, done=what), 303)
     if wanted.errors or not 0 < len(name) <= NAME_SIZE or not name.isprintable():
-        return _list(wanted, error=translate("A filter needs a name of at most 80 characters.")), 400
+        return _list(wanted, error="name"), 400
     if not (saved.rename(old, name) if what == "rename" else saved.save(name, wanted.query_string)):
-        return _list(wanted, error=translate("There is a saved filter of this name. Choose another name.")), 409
+        return _list(wanted, error="taken"), 409
     return redirect(_list_url(wanted, done=what), 303)
 
 
@@ -212,7 +212,7 @@ def _encoded(name: str, value: str) -> bytes:
     """A header as it stands in a mail; in UTF-8 (RFC 6532) where Python's library cannot encode it."""
     value = " ".join(value.splitlines())  # at line separators that SMTP does not know
     line = f"{name}: {value}\r\n".encode()
-    if not value.isascii() and not holds_control(value):
+    if (not value.isascii() or len(line) > LONGEST_LINE) and not holds_control(value):
         with suppress(Exception):
             header: Any = policy.SMTP.header_factory(name, value)
             line = header.fold(policy=policy.SMTP).encode("ascii")
@@ -236,8 +236,12 @@ def send_again(id: int) -> BaseResponse | str | tuple[str, int]:
         state.resends.record_failure(email, begun, error)
         if not isinstance(error, Exception):  # such as gunicorn's to a worker that has waited too long
             raise
-        why = error if isinstance(error, OptOutError) else reason(error)
-        log(current_app.logger, logging.ERROR, "resend_failed", f"An invitation could not be sent again ({why}).")
+        log(
+            current_app.logger,
+            logging.ERROR,
+            "resend_failed",
+            f"An invitation could not be sent again ({told(error)}).",
+        )
         return _show(email, failure=reason(error)), 502
     if "HX-Request" in request.headers:
         return _show(email, done=begun)

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from ..addresses import CONTROL, Address
 from ..choices.store import KeyTaken, Store, insert
+from ..errors import OptOutError
 from .tables import ADDRESS_SIZE, NAME_SIZE, LogTables
 
 #: Rows read or deleted in one transaction: a delete holds the write lock for some milliseconds.
@@ -49,7 +50,7 @@ def id_at(moment: datetime.datetime) -> int:
 def running_minute() -> int:
     """The smallest id of the minute that is running; every read of an operator ends before it.
 
-    How soon one row follows another would tell who is muted.
+    A row is written before its mail leaves, so how soon the next one follows would tell who is muted.
     """
     return id_at(now())
 
@@ -209,6 +210,11 @@ class EmailLog(LogPart):
 
         while batch := self.store.record(delete):
             yield batch
+
+
+def told(error: BaseException) -> str:
+    """An error as a log or a terminal may show it: ours whole, of any other only what it is."""
+    return str(error) if isinstance(error, OptOutError) else reason(error)
 
 
 def reason(error: BaseException) -> str:

@@ -274,12 +274,18 @@ class SavedFilters(LogPart):
 
     def rename(self, name: str, new: str) -> bool:
         """Give a filter, if it is there, another name, unless there is one of that; says whether that was free."""
-        query = self.all().get(name)
-        if query is None or name == new:
+        table = self.tables.saved_filter
+
+        def work(connection: sa.Connection) -> None:
+            query = connection.scalar(sa.select(table.c.query).where(table.c.name == name))
+            if query is not None and name != new:
+                insert(connection, table, {"name": new, "query": query})
+                connection.execute(table.delete().where(table.c.name == name))
+
+        with suppress(KeyTaken):
+            self.store.record(work)
             return True
-        if renamed := self.save(new, query):
-            self.delete(name)
-        return renamed
+        return False
 
     def delete(self, name: str) -> None:
         """Delete a filter, if it is there."""

@@ -16,8 +16,8 @@ from flask import Response, copy_current_request_context, current_app, request
 
 from ..addresses import Address, parse
 from ..choices.store import KeyTaken, insert
-from ..email_log.records import now
-from ..errors import AddressError, OptOutError
+from ..email_log.records import now, told
+from ..errors import AddressError
 from ..links.log_records import log
 from ..links.tokens import Claim, Door, bad_token
 from ..mailers.own_mails import default_sender, deliver, link_letter
@@ -82,9 +82,7 @@ def _mail(mail: Callable[[Address], None], typed: Address | None) -> None:
         if typed is not None:
             mail(typed)
     except Exception as error:
-        # Of the mail library, whose text may hold an address, only the class.
-        reason = error if isinstance(error, OptOutError) else type(error).__name__
-        text = f"A link that was asked for could not be mailed: {reason}"
+        text = f"A link that was asked for could not be mailed: {told(error)}"
         log(current_app.logger, logging.ERROR, "link_not_mailed", text)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flask_optout.presses.domain_alarm import WEEK
-from tests.support.hosts import Host, Mailbox, say
+from tests.support.hosts import Host, Mailbox, free_port, say
 from tests.support.people import run
 
 pytestmark = pytest.mark.usefixtures("minutes_over")
@@ -112,6 +112,20 @@ def test_one_who_cannot_be_mailed_keeps_nobody_else_from_being_asked(
     assert (code, " ".join(output.split())) == (1, f"{said} (SMTPRecipientsRefused 550 5.1.1: {len(refused)}).")
     assert len(invited.received) == asked
     assert again in " ".join(run(host, "notify-domain", "acme.example", "--yes")[1].split())
+
+
+def test_without_a_mail_server_only_one_is_tried_and_there_was_no_notice_yet(
+    host: Host, invited: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail = host.app.extensions["mail"]
+    port, mail.port = mail.port, free_port()
+    said = "Of 5 people at acme.example, 5 could not be mailed (ConnectionRefusedError: 5)."
+    assert said in " ".join(run(host, "notify-domain", "acme.example", "--yes")[1].split())
+    mail.port = port
+    del host.app.extensions["mail"]
+    assert "has neither Flask-Mail nor Flask-Mailman" in run(host, "notify-domain", "acme.example", "--yes")[1]
+    host.app.extensions["mail"] = mail
+    assert run(host, "notify-domain", "acme.example", "--yes") == (0, "Asked 5 people at acme.example.\n")
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_a_muted_candidate_gets_their_link_and_no_invitation(host: Host, client:
         ("<!--[if mso]><body class=mso><![endif]--><!--[if !mso]><!--><body>", "<!--<![endif]--><p>Come</p>"),
         ("""<body title="a > b" data-x='">'>""", "<p>Come</p>"),
         ("", "<p>Come to my <bodyguard>.</p>"),
+        ("", "<p>Come</p><!-- <body> -- >" + "<!-- " * 20_000),
     ],
 )
 def test_the_preface_stands_at_the_beginning_of_the_body_that_is_shown(
