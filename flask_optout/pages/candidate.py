@@ -6,7 +6,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -26,29 +26,26 @@ from ..wiring import current_state
 from .routing import HOME, VERSIONS, PlacedBlueprint, open_in_capitals
 from .words import OF_LINK, Opportunity, named, of_link, optout_url, show, speaking, spoken, with_query
 
-FOR_A_YEAR = "public, max-age=31536000, immutable"
 #: No form of ours is longer, and a longer body is read no further.
 LONGEST_FORM = 16_384
 #: The answer to a request without the signal; by these words the doctor recognises our page.
 UNSIGNED = "Nothing changed: the body is not List-Unsubscribe=One-Click.\n"
-TEXT = "text/plain; charset=utf-8"
 #: The fields of our forms other than the button.
 FIELDS = {"nonce", "scripts", "seen", "toggle"}
 #: The field of a URL that says what the press before it did, and seconds for which a reload still says it.
 RECEIPT, RESULT_AGE = "optout", 600.0
-#: Seconds within which whoever has pressed is led on to the result, perhaps from another address of their network.
-REDIRECTED = 3.0
 #: Where a request for the host's landing page keeps what its toggle shows.
 TOGGLE = "optout.toggle"
 #: Text browsers show what a stylesheet hides from people.
 TEXT_BROWSER = re.compile(r"\b(?:lynx|w3m|e?links|edbrowse|emacs)\b", re.IGNORECASE)
+CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
     "X-Robots-Tag": "noindex, nofollow",
     "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": CSP,
 }
-CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
 blueprint: PlacedBlueprint = PlacedBlueprint(
     "optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates"
@@ -61,8 +58,6 @@ blueprint.record(open_in_capitals)
 def landing(token: str) -> Response:
     """Show the invitation or the mute; mail programs without one-click open its URL in a browser."""
     claim = claimed(Door.ONE_CLICK if request.endpoint == "optout.one_click" else Door.LANDING, token)
-    if "HX-Boosted" in request.headers:  # htmx would put it into the host's page, without our stylesheet and scripts
-        return Response(headers={"HX-Redirect": own_url(claim)})
     return landing_page(claim, opened(claim))
 
 
@@ -71,9 +66,9 @@ def one_click_press(token: str) -> Response:
     """Mute at once, as the candidate's mail program asks (RFC 8058 section 3.2)."""
     claim = claimed(Door.ONE_CLICK, token)
     if not signals(request):
-        return Response(UNSIGNED, 400, content_type=TEXT)
+        return Response(UNSIGNED, 400, mimetype="text/plain")
     current_state().presses.one_click(claim)
-    return Response("You will get no more of these invitations.\n", content_type=TEXT)
+    return Response("You will get no more of these invitations.\n", mimetype="text/plain")
 
 
 @blueprint.post("/<optout_token:token>")
@@ -89,7 +84,8 @@ def press(token: str) -> BaseResponse:
     result = Nonce(page, state.clock(), evidence.visit, said, evidence.back)
     if judgement.asks or judgement.verdict is Verdict.SHOW or "HX-Request" in request.headers:
         return landing_page(claim, result)
-    receipt = state.nonces.issue(claim, result._replace(back="", visitor=evidence.visitor))
+    who = state.nonces.word(evidence.visit, evidence.visitor)
+    receipt = state.nonces.issue(claim, result._replace(back="", visitor=who))
     url = own_url(claim) if evidence.back in ("", LANDING) else evidence.back
     return redirect(f"{with_query(url, [(RECEIPT, receipt)])}#{element_id(claim)}", 303)
 
@@ -111,7 +107,8 @@ def landing_page(claim: Claim, nonce: Nonce) -> Response:
     page = page_context(claim, nonce if view is None or nonce.back else nonce._replace(back=LANDING))
     if view is not None and not (page.muted or page.by_base or page.answers or page.only_everything):
         request.environ[TOGGLE] = replace(page, in_place=True, toggle=True)
-        with speaking([of_link()]):
+        # Where nothing is forced, the app's selector is not asked before the view, which may set what it reads.
+        with speaking([of_link()]) if of_link() else nullcontext():
             own = _hosts_page(view, claim.opportunity)
         if own is not None:
             return own
@@ -123,7 +120,6 @@ def _hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
     try:
         answer = current_app.ensure_sync(view)(id)
         if answer is not None and (response := make_response(answer)).status_code == 200:
-            response.headers.pop("Content-Security-Policy", None)
             response.make_sequence()  # of a page that is streamed, as it may fail later
             return response
     except HTTPException:  # such as get_or_404 for an opportunity that is gone
@@ -181,11 +177,9 @@ def opened(claim: Claim) -> Nonce:
     receipt = state.nonces.read(claim, text, now) if text else None
     if receipt is None or receipt.page is not Page.RESULT or now - receipt.issued > RESULT_AGE:
         return Nonce(Page.OPENED, now, new_visit())
-    who = visitor(request, claim, receipt.visit, state.visitor_secret)
+    who = state.nonces.word(receipt.visit, visitor(request, claim, receipt.visit, state.visitor_secret))
     result = receipt._replace(issued=now, visitor="")
-    if receipt.visitor == who or now - receipt.issued <= REDIRECTED:
-        return result
-    return result._replace(page=Page.OPENED, visit=new_visit())
+    return result if receipt.visitor == who else result._replace(page=Page.OPENED, visit=new_visit())
 
 
 def page_context(claim: Claim, nonce: Nonce, toggle: bool = False) -> PageContext:
@@ -270,6 +264,15 @@ def unavailable(error: OptOutError) -> Response:
     return Response(page, 503, {"Retry-After": "60"})
 
 
+@blueprint.before_request
+def leave_the_hosts_page() -> Response | None:
+    """Have htmx open a boosted link anew: in the host's page, ours would lack its stylesheet and scripts."""
+    if request.method != "GET" or "HX-Boosted" not in request.headers:
+        return None
+    url = optout_url(str(request.endpoint), **(request.view_args or {}))
+    return Response(headers={"HX-Redirect": with_query(url, [*request.args.items(multi=True)])})
+
+
 @blueprint.url_value_preprocessor
 def exempt_from_csrf(endpoint: str | None, values: dict[str, Any] | None) -> None:
     """The signed link is the only credential here, no cookie counts, and a mail program's POST can carry no token.
@@ -288,11 +291,9 @@ def protect(response: Response) -> Response:
         headers["X-Content-Type-Options"] = "nosniff"
         # During a deployment a server may be asked for the version of another: that answer is not cached.
         if request.args.get("v", "") == VERSIONS.get((request.view_args or {})["filename"]):
-            headers["Cache-Control"] = FOR_A_YEAR
+            headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response
     headers.update(HEADERS)
-    # The frame of a message in the Email Log has its own.
-    headers.setdefault("Content-Security-Policy", CSP)
     response.vary.add("HX-Request")
     if "babel" in current_app.extensions and not of_link():
         response.vary.add("Accept-Language")

@@ -28,7 +28,7 @@ LANDING = "."
 MODERN = re.compile(r"\b(?:Chrome/(?:7[6-9]|[89]\d|\d{3,})|Firefox/(?:9\d|\d{3,}))\b")
 #: An app's web view may leave them out.
 EMBEDDED = re.compile(r"; wv\)|\b(?:CriOS|FxiOS|EdgiOS)/")
-#: User agents of scanners, previews and programs, and an empty one; a Cubot is a phone.
+#: User agents of scanners, previews and programs, and an empty one. A Cubot is a phone, and no bot.
 SCANNER = re.compile(
     r"(?<!cu)bot\b|crawl|spider|preview|facebookexternalhit|whatsapp/|slackbot|barracuda|proofpoint|mimecast|"
     r"python-|go-http-client|curl/|wget/|java/|libwww-perl|okhttp/|^$",
@@ -91,7 +91,7 @@ class Nonce(NamedTuple):
 
     :param back: the URL of the host's page that a toggle stands on, where a press of it comes back to; ``LANDING``
         for that at the candidate's own link.
-    :param visitor: in a receipt, who has pressed.
+    :param visitor: in a receipt, a word for who has pressed.
     """
 
     page: Page

@@ -40,6 +40,7 @@ OBEYED = (Outcome.OBEYED, Outcome.CONFIRMED)
 class Press(NamedTuple):
     """A recent press of a link, ``at`` so many seconds after the epoch, with the pseudonyms of visit and visitor.
 
+    :param visitor: a pseudonym of address and user agent that lives as long as the press.
     :param found: what stood before the first of this visitor's presses that are weighed together.
     """
 

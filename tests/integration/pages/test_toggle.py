@@ -108,7 +108,11 @@ class TestToggle:
 
     @pytest.mark.parametrize(
         "attributes",
-        ["", "hx-target:inherited='main' hx-select:inherited='main' hx-push-url:inherited='true'"],
+        [
+            "",
+            "hx-target:inherited='main' hx-select:inherited='main' hx-push-url:inherited='true' "
+            "hx-replace-url:inherited='true'",
+        ],
         ids=["boosted", "with a target"],
     )
     def test_what_the_hosts_own_links_inherit_from_its_page_does_not_apply(

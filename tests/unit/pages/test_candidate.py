@@ -146,6 +146,16 @@ class TestLanding:
             forms = re.findall("<form.*?>", page.text)
             assert forms and all('hx-boost="false" data-turbo="false"' in form for form in forms)
 
+    @pytest.mark.parametrize("path", ["/optout/?q=1&q=2", "/optout/nothing", "{link}?optout=x"])
+    def test_a_boosted_link_of_the_hosts_page_leaves_that_page(
+        self, host: Host, client: FlaskClient, path: str
+    ) -> None:
+        """In the host's page, ours would lack its stylesheet and scripts."""
+        host.app.config["OPTOUT_FIND_LINK"] = True
+        url = path.format(link=host.path())
+        answer = client.get(url, headers={"HX-Request": "true", "HX-Boosted": "true"})
+        assert (answer.status_code, answer.data, answer.headers["HX-Redirect"]) == (200, b"", url)
+
     def test_its_strings_are_escaped(self, host: Host, client: FlaskClient) -> None:
         host.optout.opportunity_loader(lambda id: {"title": "<b>{{ 7*7 }}", "summary": '"><svg onload=x>'})
         page = client.get(host.path()).text

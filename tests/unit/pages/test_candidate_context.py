@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from flask import request
 from flask.testing import FlaskClient
 
 from flask_optout.doctor.forms import CHROME
 from flask_optout.pages.candidate import RESULT_AGE, element_id, opened, own_url, page_context
-from flask_optout.presses.evidence import Command, Nonce, Page
+from flask_optout.presses.evidence import Command, Nonce, Page, visitor
 from flask_optout.wiring import current_state
 from tests.support.hosts import VISIT, Host, say
 
@@ -90,6 +91,14 @@ def test_a_text_browser_sees_no_decoys_and_where_it_pressed_the_opposite(
     assert not page.decoys and [choice for choice, _, _ in page.answers] == choices
 
 
+def receipt(host: Host, page: Page, said: Command | None, age: float = 1.0) -> str:
+    """The receipt of a press of the client that opens pages here."""
+    state, claim = current_state(), host.claim()
+    with host.app.test_request_context("/", environ_base=host.app.test_client().environ_base):
+        who = state.nonces.word(VISIT, visitor(request, claim, VISIT, state.visitor_secret))
+    return state.nonces.issue(claim, nonce(page, said, age)._replace(visitor=who))
+
+
 @pytest.mark.parametrize(
     ("muted", "led_by", "at_hand"),
     [(True, Command.MUTE, True), (True, Command.LEAVE, False), (True, None, False), (False, Command.MUTE, False)],
@@ -98,8 +107,8 @@ def test_the_undo_is_at_hand_after_a_mute(
     host: Host, client: FlaskClient, muted: bool, led_by: Command | None, at_hand: bool
 ) -> None:
     say(host, muted, to="jane@example.org")
-    receipt = current_state().nonces.issue(host.claim(), nonce(Page.RESULT, led_by))
-    page = client.get(host.path(), query_string={"optout": receipt} if led_by else None).text
+    query = {"optout": receipt(host, Page.RESULT, led_by)} if led_by else None
+    page = client.get(host.path(), query_string=query).text
     assert ('value="undo"' in page and "Changed your mind?" not in page) is at_hand
     assert ('value="undo"' in page) is muted
 
@@ -110,10 +119,9 @@ def test_the_undo_is_at_hand_after_a_mute(
 def test_a_receipt_in_the_url_says_what_was_pressed_for_a_while(
     host: Host, page: Page, age: float, says: bool
 ) -> None:
-    claim = host.claim()
-    receipt = current_state().nonces.issue(claim, nonce(page, Command.MUTE, age))
-    with host.app.test_request_context(f"/?optout={receipt}"):
-        read, another = opened(claim), opened(host.claim("bob@example.org"))
+    url, client = f"/?optout={receipt(host, page, Command.MUTE, age)}", host.app.test_client()
+    with host.app.test_request_context(url, environ_base=client.environ_base):
+        read, another = opened(host.claim()), opened(host.claim("bob@example.org"))
     assert (read.said, read.page) == ((Command.MUTE, Page.RESULT) if says else (None, Page.OPENED))
     assert another.said is None and another.visit != VISIT
 

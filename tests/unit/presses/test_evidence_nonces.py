@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from itsdangerous import URLSafeSerializer
 
@@ -28,6 +30,15 @@ def test_it_does_not_tell_what_was_pressed_as_it_may_stand_in_the_url_of_a_resul
     receipts = [nonces.issue(claim, OPENED._replace(visit=new_visit(), said=said)) for _ in range(2)]
     one, another = (URLSafeSerializer("another key").loads_unsafe(receipt)[1] for receipt in receipts)
     assert said not in one and one[3] != another[3]
+
+
+def test_nor_who_has_pressed(host: Host) -> None:
+    client, receipts = host.app.test_client(), []
+    for _ in range(2):
+        url = client.post(host.path(), data=host.form("mute", visit=new_visit())).headers["Location"]
+        receipts.append(URLSafeSerializer("another key").loads_unsafe(parse_qs(urlsplit(url).query)["optout"][0])[1])
+    one, another = receipts
+    assert one[5] and one[5] != another[5]
 
 
 def test_it_lives_thirty_days_and_as_long_as_another_servers_clock_is_ahead(host: Host) -> None:
