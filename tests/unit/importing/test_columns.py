@@ -195,6 +195,7 @@ FILES = {
     "letters that were lost": ("Courriel;D\ufffdsinscrit le\na@x.org;01/02/2024\nb@x.org;\n", [UNCLEAR, NOT]),
     "letters that became question marks": ("Courriel;D?sabonn?\na@x.org;oui\nb@x.org;non\n", [UNCLEAR, NOT]),
     "a country and a note": ("email,country_region,note\na@x.org,NO,yes\n", [OUT]),
+    "numbers of phones, as sheets store them": ("email,Phone\na@x.org,1012345678\nb@x.org,\n", [OUT, OUT]),
     "nothing but addresses": ("email,name\na@x.org,Ann\n", [OUT]),
     "columns of candidates": (
         "Candidate Email,Candidate Status,Candidate Opted Out\na@x.org,Active,Yes\nb@x.org,Active,No\n",
