@@ -72,7 +72,11 @@ class _Module:
         if isinstance(node, ast.Constant):
             yield str(node.value)
         elif isinstance(node, ast.JoinedStr):
-            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+            said = "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+            yield said.replace("……", "…")
+        elif isinstance(node, ast.IfExp):
+            yield from self._texts(node.body, at)
+            yield from self._texts(node.orelse, at)
         elif isinstance(node, ast.Name) and node.id in self.constants:
             yield from self._texts(self.constants[node.id], at)
         elif isinstance(node, ast.Name):
@@ -115,6 +119,7 @@ def page() -> str:
         parts.append(f'<a id="{anchor}"></a>\n\n## {name}\n\n{inspect.getdoc(kind)}\n')
         # A message made of another error's has its own entry there.
         mine = [entry for entry in found if entry.kind == name and entry.why != "…"]
+        assert all(entry.what != "…" for entry in mine), f"What a {name} says cannot be told from the source."
         parts += [f"### {_escaped(entry.what)}\n\n{_escaped(entry.why)} {_escaped(entry.mend)}\n" for entry in mine]
     return "\n".join(parts)
 

@@ -27,8 +27,8 @@ from .terminal import counted, failure, filled, printable, progress, say, typed
 TOGETHER = 50_000
 #: What Python calls it.
 STANDARD_INPUT = "<stdin>"
-#: Line numbers that are named for one reason, and opportunities that are looked up.
-NAMED = 20
+#: Line numbers that are named for one reason, and opportunities that are not known; those that are looked up at most.
+NAMED, LOOKED_UP = 20, 1_000
 #: What a mail server understands (sysexits.h): no such user, try again later.
 NO_USER, TRY_AGAIN = 67, 75
 #: Octets of a message in which its headers stand; the rest is read and left alone.
@@ -130,16 +130,16 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
 
 def _counted(rows: Iterator[MuteRow | Skipped]) -> tuple[int, dict[str, tuple[int, list[int]]], list[str]]:
     """How many rows count; of the others, by reason, how many and the first lines; the first opportunities."""
-    good, skipped, about = 0, dict[str, tuple[int, list[int]]](), list[str]()
+    good, skipped, about = 0, dict[str, tuple[int, list[int]]](), dict[str, None]()
     for row in rows:
         if isinstance(row, MuteRow):
             good += 1
-            if len(about) < NAMED and row.opportunity not in about:
-                about.append(row.opportunity)
+            if len(about) < LOOKED_UP:
+                about[row.opportunity] = None
             continue
         count, lines = skipped.get(row.reason, (0, []))
         skipped[row.reason] = count + 1, lines if count >= NAMED else [*lines, row.line]
-    return good, skipped, about
+    return good, skipped, [*about]
 
 
 def _tell_skipped(reason: str, count: int, lines: list[int]) -> None:
@@ -194,11 +194,14 @@ def _take_back(number: int, dry_run: bool, yes: bool) -> None:
 
 
 def _warn_of(*opportunities: str) -> None:
-    """Say so when the host's loader knows none of these opportunities."""
+    """Name those of the opportunities that the host's loader does not know."""
     state = current_state()
-    known = (each == ALL or state.opportunity(each).title for each in opportunities)
-    if opportunities and state.hooks.load is not None and not any(known):
-        say(f"Warning: No opportunity '{opportunities[0]}' is known.", err=True)
+    if state.hooks.load is None:
+        return
+    unknown = (f"'{each}'" for each in opportunities if each != ALL and not state.opportunity(each).title)
+    if named := [*islice(unknown, NAMED)]:
+        named += ["others"] * (next(unknown, None) is not None)
+        say(f"Warning: No opportunity {' or '.join(named)} is known.", err=True)
 
 
 @click.command("mute")

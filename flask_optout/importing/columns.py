@@ -26,6 +26,7 @@ class Meaning(StrEnum):
     BOUNCE = "a bounce or a block"
     SUPPRESSED = "suppressed, for whatever reason"
     NO_OPT_OUT = "no opt-out"
+    OTHER_WAY = "about another way than mail"
 
 
 #: Those that count as an opt-out.
@@ -57,7 +58,8 @@ _TEXTS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8")
 NAMES = {kind: re.compile("|".join(_folded(names).split())) for kind, names in _TEXTS["names"].items()}
 YES, NO, BLANK = ({_word(word) for word in _TEXTS["words"].pop(what).split()} for what in ("yes", "no", "blank"))
 ADDRESS, CODE, DAY, ZERO = (
-    re.compile(_TEXTS["cells"][kind], re.IGNORECASE) for kind in ("address", "code", "day", "zero")
+    re.compile("|".join(_TEXTS["cells"][kind].splitlines()), re.IGNORECASE)
+    for kind in ("address", "code", "day", "zero")
 )
 #: What a state means.
 WORDS = {
@@ -107,8 +109,8 @@ class Columns(NamedTuple):
     """The places of the columns that count.
 
     ``deciding``: those that say who opted out, or what else a row is; ``unknown``: the first that may say so in words
-    or by a name that are not known; ``blank``: those that said nothing yet; ``channels``: those that may say that a
-    row is about another way than mail.
+    or by a name that are not known; ``blank``: those that said nothing yet; ``days``: those that held a day for
+    everybody yet; ``channels``: those that may say that a row is about another way than mail.
     """
 
     address: int
@@ -116,6 +118,7 @@ class Columns(NamedTuple):
     deciding: tuple[tuple[int, Kind], ...]
     unknown: int | None
     blank: tuple[int, ...]
+    days: tuple[int, ...]
     channels: tuple[int, ...]
 
     @property
@@ -126,9 +129,8 @@ class Columns(NamedTuple):
 
     def meaning(self, cells: Sequence[str]) -> Meaning:
         """What a row says of its person; an opt-out counts, whatever else it says."""
-        ways = [_letters(cells[place]) for place in self.channels]
-        if any("mail" not in way and NAMES["other_way"].search(way) for way in ways):
-            return Meaning.NO_OPT_OUT
+        if any(_is_other_way(_letters(cells[place])) for place in self.channels):
+            return Meaning.OTHER_WAY
         said = {kind.said(cells[place]) for place, kind in self.deciding}
         blank = Meaning.UNCLEAR if all(kind is STATES for _, kind in self.deciding) else Meaning.NO_OPT_OUT
         return next((meaning for meaning in Meaning if meaning in said), blank)
@@ -177,21 +179,28 @@ def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: st
     letters = [_letters(name) for name in names]
     address = _address_column(letters, sample) if chosen is None else _chosen(names, chosen)
     about = [place for place, name in enumerate(letters) if name in OPPORTUNITY]
-    if address is None or len(about) > 1:
-        raise _unclear("It cannot be told which column holds the address, or the opportunity.", "--column email")
+    if address is None:
+        raise _unclear("It cannot be told which column holds the address.", "--column email")
+    if len(about) > 1:
+        raise ListError(
+            "Two columns are called opportunity.",
+            "Each row must say who wants no invitation to what.",
+            "Rename the one that does not hold the ids that your invitations have.",
+        )
     others = [place for place in range(len(names)) if place not in (address, *about)]
     cells = {place: [row[place].strip() for row in sample] for place in others}
     kinds = {place: _kind(names[place], cells[place]) for place in others}
     deciding = tuple((place, kind) for place, kind in kinds.items() if kind is not None)
     doubtful = next((place for place in others if may_say(names[place], cells[place])), None)
     blank = tuple(place for place in others if not any(cells[place]))
+    days = tuple(place for place in others if _may_be_days(names[place], cells[place]))
     channels = tuple(place for place in others if NAMES["channel"].search(letters[place]))
-    return Columns(address, about[0] if about else None, deciding, doubtful, blank, channels)
+    return Columns(address, about[0] if about else None, deciding, doubtful, blank, days, channels)
 
 
 def _kind(name: str, cells: Sequence[str]) -> Kind | None:
     letters = _letters(name)
-    if NAMES["other_way"].search(letters):
+    if _is_other_way(letters) or NAMES["data"].search(letters):
         return None
     kind = next((kind for each, kind in KINDS.items() if NAMES[each].search(letters)), None)
     # A column "state" may be a part of a postal address, and a "reason" a candidate's own words.
@@ -205,6 +214,21 @@ def _kind(name: str, cells: Sequence[str]) -> Kind | None:
     return DOUBTFUL if kind is INS and LOST.search(name) else kind
 
 
+def _is_other_way(letters: str) -> bool:
+    """Whether these are about phone, paper and the like, and not about mail as well."""
+    return bool(NAMES["other_way"].search(letters)) and not NAMES["mail"].search(letters)
+
+
+def is_blank(cell: str) -> bool:
+    """Whether a cell says nothing, or that there is no day."""
+    return not cell.strip() or _word(cell) in BLANK or ZERO.fullmatch(cell.strip()) is not None
+
+
+def _may_be_days(name: str, cells: Sequence[str]) -> bool:
+    said = [cell for cell in cells if not is_blank(cell)]
+    return bool(said) and all(map(DAY.match, said)) and not NAMES["no_answer"].search(_letters(name))
+
+
 def may_say(name: str, cells: Sequence[str]) -> bool:
     """Whether a column that is no known one may hold states, or a yes, a no or a day for each person."""
     letters, words = _letters(name), {_word(cell) for cell in cells if cell} - BLANK
@@ -212,9 +236,9 @@ def may_say(name: str, cells: Sequence[str]) -> bool:
         return True
     if any(NAMES[each].search(letters) for each in ("status", "asked", "channel")):
         return True
-    days = "" in cells and all(DAY.match(cell) for cell in cells if cell)
-    answers = words <= {*YES, *NO, "0", "1"}
-    says = bool(words) and (days or answers or not words.isdisjoint(WORDS))
+    if any(map(is_blank, cells)) and _may_be_days(name, cells):
+        return True
+    says = bool(words) and (words <= {*YES, *NO, "0", "1"} or not words.isdisjoint(WORDS))
     return says and not NAMES["no_answer"].search(letters)
 
 

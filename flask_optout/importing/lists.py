@@ -16,11 +16,26 @@ from urllib.parse import unquote
 from ..addresses import Address, parse
 from ..errors import AddressError, ListError, OpportunityError
 from ..links.tokens import checked_opportunity
-from .columns import ADDRESS, BEST, OPT_OUTS, UNDECODED, Columns, Meaning, check, columns_of, may_say, rank, unknown
+from .columns import (
+    ADDRESS,
+    BEST,
+    OPT_OUTS,
+    UNDECODED,
+    Columns,
+    Meaning,
+    check,
+    columns_of,
+    is_blank,
+    may_say,
+    rank,
+    unknown,
+)
 
 DELIMITERS = ",;\t|"
 #: Characters in one line; what is longer is no line of a list of people.
 LONGEST_LINE = 65_536
+#: Characters of a column's name that are looked at.
+LONGEST_NAME = 500
 #: Lines that one quoted field may span before its quote counts as unclosed.
 MOST_LINES = 50
 #: Rows by which the columns are understood, and lines among which their names are looked for.
@@ -34,7 +49,7 @@ UNSEEN = [0xAD, 0x61C, 0x180E, 0x200B, 0x2060, 0xFEFF, 0x200E, 0x200F, *range(0x
 #: And the @ of Chinese and Japanese keyboards.
 SEEN: dict[int, str | None] = {**dict.fromkeys(UNSEEN), 0xFF20: "@", 0xFE6B: "@"}
 #: What begins or ends no address: joiners, bullets, quotes, symbols. The marks of some scripts may end one.
-EDGES = re.compile(r"^[^\w\x00-\x7f]+|[\u200c\u200d’”»›…]+$")
+START, END = re.compile(r"[^\w\x00-\x7f]*"), "\u200c\u200d’”»›…"
 MAILTO = re.compile(r"<?mailto:(?://)?([^?>]*).*", re.IGNORECASE | re.DOTALL)
 QUOTED = re.compile('"[^"]*"')
 #: How archives, which sheets are as well, older sheets and PDFs begin.
@@ -57,7 +72,7 @@ class Skipped(NamedTuple):
 
 
 #: The reasons of rows that could be used, and are just no opt-outs.
-NO_OPT_OUTS = {Meaning.BOUNCE, Meaning.NO_OPT_OUT}
+NO_OPT_OUTS = {Meaning.BOUNCE, Meaning.NO_OPT_OUT, Meaning.OTHER_WAY}
 
 
 class MuteList:
@@ -99,7 +114,7 @@ class MuteList:
         above = range(1 if sep else 0, start)
         self._above = [Skipped(n + 1, "It stands above the names of the columns") for n in above if any(rows[n])]
         first = next(self._rows(), (0, []))
-        self.names = first[1]
+        self.names = [name[:LONGEST_NAME] for name in first[1]]
         sample = [*islice(self._rows(), SAMPLE)]
         if any(map(ADDRESS.search, first[1])):  # a row like the others
             sample = [first, *sample]
@@ -130,6 +145,9 @@ class MuteList:
         elif self._guessed:
             for late in self.columns.blank:
                 if cells[late].strip() and may_say(self.names[late], ["", cells[late]]):
+                    raise unknown(late)
+            for late in self.columns.days:
+                if is_blank(cells[late]):
                     raise unknown(late)
         place = self.columns.opportunity
         about = self.opportunity if place is None else cells[place].strip()
@@ -211,7 +229,7 @@ def addresses_in(cell: str) -> list[Address]:
     :raises AddressError: when it holds more than those, a ``mailto:`` (RFC 6068), and what Excel and blanks add.
     """
     if not cell.isascii():
-        cell = EDGES.sub("", cell.translate(SEEN))
+        cell = START.sub("", cell.translate(SEEN), count=1).rstrip().rstrip(END)
     cell = cell.strip().strip("'")
     if link := MAILTO.fullmatch(cell):
         cell = unquote(link[1])

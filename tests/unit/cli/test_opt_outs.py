@@ -168,14 +168,37 @@ def test_an_import_for_an_unknown_opportunity_warns(host: Host, tmp_path: Path) 
     assert (result.exit_code, result.stderr) == (0, WARNING)
 
 
-@pytest.mark.parametrize(("others", "warning"), [([], WARNING), (["study-7"], ""), (["*"], ""), (["gone"], WARNING)])
-def test_an_import_warns_when_none_of_its_opportunities_is_known(
+@pytest.mark.parametrize(
+    ("others", "warning"),
+    [
+        ([], WARNING),
+        (["study-7"], WARNING),
+        (["*", "cmaera"], WARNING),
+        (["gone"], "Warning: No opportunity 'cmaera' or 'gone' is known.\n"),
+    ],
+)
+def test_an_import_warns_of_each_opportunity_that_is_not_known(
     host: Host, tmp_path: Path, others: list[str], warning: str
 ) -> None:
     rows = [f"jane@x.org,{about}" for about in ("cmaera", *others)]
     (tmp_path / "list.csv").write_text("\n".join(["email,opportunity", *rows]))
     result = host.app.test_cli_runner().invoke(args=["optout", "import", str(tmp_path / "list.csv"), "--yes"])
     assert (result.exit_code, result.stderr) == (0, warning)
+
+
+@pytest.mark.parametrize(
+    ("known", "named", "ending"),
+    [(99, range(99, 100), ""), (80, range(80, 100), ""), (1, range(1, 21), " or others")],
+)
+def test_of_many_opportunities_it_names_some_that_are_not_known(
+    host: Host, tmp_path: Path, known: int, named: range, ending: str
+) -> None:
+    current_state().hooks.load = lambda about: {"title": about} if int(about[2:]) < known else None
+    names = " or ".join(f"'o-{number}'" for number in named)
+    rows = [f"jane@x.org,o-{number}" for number in range(100)]
+    (tmp_path / "list.csv").write_text("\n".join(["email,opportunity", *rows]))
+    result = host.app.test_cli_runner().invoke(args=["optout", "import", str(tmp_path / "list.csv"), "--dry-run"])
+    assert " ".join(result.stderr.split()) == f"Warning: No opportunity {names}{ending} is known."
 
 
 def test_without_a_loader_every_opportunity_may_be_known(host: Host) -> None:

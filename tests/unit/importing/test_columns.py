@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import io
+import time
+import tomllib
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from flask_optout import ListError
+from flask_optout.importing import columns
 from flask_optout.importing.columns import Meaning
 from flask_optout.importing.lists import MuteList, MuteRow
 
 OUT, NOT, UNCLEAR, BOUNCE = "opted out", Meaning.NO_OPT_OUT, Meaning.UNCLEAR, Meaning.BOUNCE
+OTHER_WAY = Meaning.OTHER_WAY
 
 
 def said(data: str, written: str = "utf-8", **how: str) -> list[str]:
@@ -66,7 +72,7 @@ FILES = {
     ),
     "a row for each way": (
         "email,channel,status\na@x.org,sms,opted_out\na@x.org,email,opted_out\nb@x.org,Email and SMS,opted_out\n",
-        [NOT, OUT, OUT],
+        [OTHER_WAY, OUT, OUT],
     ),
     "consents that were withdrawn": ("email,consent_withdrawn_at\na@x.org,2024-01-01\nb@x.org,\n", [OUT, NOT]),
     "letters and marks": ("email,unsubscribed\na@x.org,✓\nb@x.org,☐\nc@x.org,J\nd@x.org,N\n", [OUT, NOT, OUT, NOT]),
@@ -184,11 +190,67 @@ FILES = {
     "Polish": ("E-mail;Stan\na@x.org;wypisany\nb@x.org;zapisany\n", [OUT, NOT]),
     "Korean": ("이메일,수신거부\na@x.org,예\nb@x.org,아니요\n", [OUT, NOT]),
     "Turkish": ("E-posta;Abonelikten çıktı\na@x.org;evet\nb@x.org;hayır\n", [OUT, NOT]),
+    "Turkish, of mail": ("E-posta;E-posta aboneliğinden çıktı\na@x.org;evet\nb@x.org;hayır\n", [OUT, NOT]),
     "UTF-8 that was read as Windows-1252": ("Courriel;DÃ©sinscrit le\na@x.org;01/02/2024\nb@x.org;\n", [OUT, NOT]),
     "letters that were lost": ("Courriel;D\ufffdsinscrit le\na@x.org;01/02/2024\nb@x.org;\n", [UNCLEAR, NOT]),
     "letters that became question marks": ("Courriel;D?sabonn?\na@x.org;oui\nb@x.org;non\n", [UNCLEAR, NOT]),
     "a country and a note": ("email,country_region,note\na@x.org,NO,yes\n", [OUT]),
+    "numbers of phones, as sheets store them": ("email,Phone\na@x.org,1012345678\nb@x.org,\n", [OUT, OUT]),
     "nothing but addresses": ("email,name\na@x.org,Ann\n", [OUT]),
+    "columns of candidates": (
+        "Candidate Email,Candidate Status,Candidate Opted Out\na@x.org,Active,Yes\nb@x.org,Active,No\n",
+        [OUT, NOT],
+    ),
+    "days of candidates": (
+        "Candidate Email,Candidate Unsubscribed On\na@x.org,5 Jan 2024\nb@x.org,\n",
+        [OUT, NOT],
+    ),
+    "candidates in French": ("E-mail,Candidat désabonné\na@x.org,oui\nb@x.org,non\n", [OUT, NOT]),
+    "opting out": ("email,Opting out\na@x.org,yes\nb@x.org,no\n", [OUT, NOT]),
+    "days of opting out": ("email,Opting-out date\na@x.org,2024-01-05\nb@x.org,\n", [OUT, NOT]),
+    "the state of opting out": ("email,status\na@x.org,Opting out\nb@x.org,Opted in\n", [OUT, NOT]),
+    "not opting out": ("email,not opting out\na@x.org,yes\nb@x.org,no\n", [NOT, UNCLEAR]),
+    "opting in": ("email,opting in\na@x.org,yes\nb@x.org,no\n", [NOT, UNCLEAR]),
+    "an account that is disabled": (
+        "email,Email status,Account status\na@x.org,subscribed,disabled\nb@x.org,unsubscribed,disabled\n",
+        [UNCLEAR, OUT],
+    ),
+    "an order that is disabled": ("email,order_status,unsubscribed\na@x.org,disabled,no\n", [UNCLEAR]),
+    "listmonk, which sends to the disabled": (
+        "email,status\na@x.org,disabled\nb@x.org,blocklisted\n",
+        [UNCLEAR, OUT],
+    ),
+    "a channel by which people came": (
+        "email,channel,unsubscribed\na@x.org,Mobile app,yes\nb@x.org,Careers page,yes\nc@x.org,Phone,no\n",
+        [OTHER_WAY, OUT, OTHER_WAY],
+    ),
+    "a channel on paper": (
+        "email,channel,status\na@x.org,Direct Mail,unsubscribed\nb@x.org,Voicemail,unsubscribed\n"
+        "c@x.org,E-mail,unsubscribed\nd@x.org,Почта и СМС,unsubscribed\n",
+        [OTHER_WAY, OTHER_WAY, OUT, OUT],
+    ),
+    "opt-outs of two ways": (
+        "email,status,Opted out of email and SMS\na@x.org,active,yes\nb@x.org,active,no\n",
+        [OUT, NOT],
+    ),
+    "opt-outs of campaigns": (
+        "email,status,Unsubscribed from campaigns\na@x.org,active,yes\nb@x.org,active,no\n",
+        [OUT, NOT],
+    ),
+    "HubSpot, of two kinds of mail": (
+        "Email,Opted out of email: Sales,Opted out of email: Tracking\na@x.org,true,\nb@x.org,,true\nc@x.org,,\n",
+        [OUT, OUT, NOT],
+    ),
+    "French, of reminders": ("E-mail;Désabonné des rappels\na@x.org;oui\nb@x.org;non\n", [OUT, NOT]),
+    "French, as unwanted mail": ("E-mail;Spam (courrier indésirable)\na@x.org;oui\nb@x.org;non\n", [OUT, NOT]),
+    "Korean, other words": ("이메일,수신거부\na@x.org,네\nb@x.org,아니오\n", [OUT, NOT]),
+    "Swedish": ("E-post;Avregistrerad\na@x.org;ja\nb@x.org;nej\n", [OUT, NOT]),
+    "Norwegian": ("E-post;Avmeldt\na@x.org;ja\nb@x.org;nei\n", [OUT, NOT]),
+    "a circular letter in German": ("E-Mail;Abgemeldet vom Rundbrief\na@x.org;ja\nb@x.org;nein\n", [OUT, NOT]),
+    "answers in Greek": ("email;unsubscribed\na@x.org;ΝΑΙ\nb@x.org;όχι\n", [OUT, NOT]),
+    "answers in Finnish": ("email;unsubscribed\na@x.org;kyllä\nb@x.org;ei\n", [OUT, NOT]),
+    "answers in Romanian": ("email;Dezabonat\na@x.org;da\nb@x.org;nu\n", [OUT, NOT]),
+    "answers in Japanese": ("メール,配信停止\na@x.org,あり\nb@x.org,なし\n", [OUT, NOT]),
 }
 
 
@@ -196,6 +258,43 @@ FILES = {
 def test_what_a_file_says(name: str) -> None:
     data, expected = FILES[name]
     assert said(data) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Opposition au démarchage téléphonique",
+        "Opposition appels",
+        "Opposition courrier",
+        "Werbewiderspruch Post",
+        "Werbewiderspruch Anrufe",
+        "Afgemeld telefoon",
+        "Baja llamadas",
+        "Descadastrado de ligações",
+        "電話拒否",
+        "郵送停止",
+        "短信退订",
+        "Отписан от звонков",
+        "Отписан от СМС",
+        "문자 수신거부",
+        "전화 수신거부",
+        "voicemail_opt_out",
+        "telegram_unsubscribed",
+        "Messenger opt-out",
+        "SMS opt-out",
+        "Direct mail opt-out",
+        "Tracking opt-out",
+        "Cookie opt-out",
+        "Email tracking opt-out",
+        "Data sale opt out",
+        "Opted out of sale",
+        "CCPA opt-out",
+        "Landed in spam",
+        "can_unsubscribe",
+    ],
+)
+def test_an_opt_out_of_something_else_than_mail_is_none(name: str) -> None:
+    assert said(f"email,status,{name}\na@x.org,subscribed,yes\n") == [NOT]
 
 
 FRENCH = "Courriel;Désinscrit le\na@x.org;01/02/2024\nb@x.org;\n"
@@ -270,9 +369,72 @@ def test_as_an_export_a_file_must_say_who_opted_out() -> None:
         "email,text\na@x.org,Unsubscribed\nb@x.org,First opening\n",
         "Email,Attendee Status\na@x.org,Attending\n",
         "Email,Marketing contact status\na@x.org,Marketing contact\n",
+        "email,Left\n" + "a@x.org,2024-01-05\n" * 250 + "b@x.org,\n",
+        "email,Left\n" + "a@x.org,2024-01-05\n" * 250 + "b@x.org,NULL\n",
+        "email,Left\na@x.org,2024-01-05\nb@x.org,NULL\n",
+        "email,Left\na@x.org,2024-01-05\nb@x.org,0000-00-00\n",
+        *[
+            f'email,Left\na@x.org,"{day}"\nb@x.org,\n'
+            for day in (
+                "Jan 5, 2023",
+                "January 5th, 2023",
+                "5 Jan 2023",
+                "5. Januar 2023",
+                "5 de enero de 2023",
+                "Thu, 5 Jan 2023 10:00:00 +0000",
+                "Thursday, January 5, 2023",
+                "Thu Jan 5 10:00:00 2023",
+                "5 января 2023",
+                "05-JAN-23",
+                "5-Jan-2023",
+                "2023年1月5日",
+                "1704067200",
+                "1704067200000",
+                "20240105",
+                "20240105T101010Z",
+            )
+        ],
     ],
 )
 def test_a_column_that_may_say_who_opted_out_is_asked_about(data: str) -> None:
     with pytest.raises(ListError, match=r"column 2 says who opted out.*add --format list"):
         said(data)
     assert set(said(data, format="list")) == {OUT}
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("Main Street 12, 8000 Zurich", ""),
+        ("19991342", ""),  # a number of a customer, as no day has the month 13
+        ("1704067", ""),
+        ("2024-01-05", "2024-01-06"),
+    ],
+    ids=str,
+)
+def test_what_are_no_days_for_some_people_says_nothing(cells: tuple[str, str]) -> None:
+    assert said('email,about\na@x.org,"{}"\nb@x.org,"{}"\n'.format(*cells)) == [OUT, OUT]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "email,note,status\na@x.org," + "＠" * 40_000 + ",unsubscribed\n",
+        "email,note,status\na@x.org," + "a@." * 15_000 + ",unsubscribed\n",
+        "email,status\na" + "’" * 40_000 + "a@x.org,unsubscribed\n",
+        "email,status," + "end" * 20_000 + "\na@x.org,unsubscribed,\n",
+        "email,status," + "unsub" * 12_000 + "\na@x.org,unsubscribed,\n",
+        "email,status,note\na@x.org,unsubscribed," + "1 a " * 10_000 + "\n",
+    ],
+    ids=lambda data: data[:40],
+)
+def test_no_line_takes_long(data: str) -> None:
+    start = time.process_time()
+    said(data)
+    assert time.process_time() - start < 1
+
+
+def test_no_word_stands_twice() -> None:
+    texts = tomllib.loads(Path(columns.__file__).with_name("words.toml").read_text("utf-8"))["words"]
+    words = [columns._word(word) for listed in texts.values() for word in listed.split()]
+    assert [word for word, count in Counter(words).items() if count > 1] == []

@@ -70,6 +70,7 @@ GOOD = {
     "mailto in angle brackets": b"email,opportunity\n<mailto:jane@x.org>,beta-42\n",
     "text in Excel": b"email,opportunity\n'jane@x.org,beta-42\n",
     "single quotes": b"'email','opportunity'\n'jane@x.org',beta-42\n",
+    "a quote, and blanks after it": "email,opportunity\n“jane@x.org” ,beta-42\n".encode(),
     "the end of a list": b"email,opportunity\njane@x.org;,beta-42\n",
     "blanks before quotes": b'"email", "opportunity"\n"jane@x.org", "beta-42"\n',
     "blank lines first": b"\n;;\nE-Mail;opportunity;\njane@x.org;beta-42;\n",
@@ -149,7 +150,6 @@ HEADERS = {
     "two addresses": b"email,e-mail,opportunity\na@x.org,b@x.org,beta-42\n",
     "addresses elsewhere than in the email": b"Email,Contact owner,opportunity\n,boss@x.org,beta-42\n",
     "a name too few, as R writes it": b'"name","email","opportunity"\n"1","A","a@x.org","beta-42"\n',
-    "two opportunities": b"email,opportunity,opportunity\na@x.org,a,b\n",
     "empty": b"",
     "only a line end": b"\n",
     "unclosed quote": b'"email,opportunity\njane@x.org,beta-42\n',
@@ -194,6 +194,12 @@ def test_a_quoted_note_has_so_many_lines_at_most(lines: int, is_one: bool) -> No
 def test_a_column_that_is_not_there_is_refused(column: str) -> None:
     with pytest.raises(ListError):
         read(b"email,e-mail\na@x.org,b@x.org\n", "b", column=column)
+
+
+@pytest.mark.parametrize("second", ["opportunity", "opportunity_id"])
+def test_two_columns_of_opportunities_are_refused(second: str) -> None:
+    with pytest.raises(ListError, match=r"Two columns.*Rename the one"):
+        read(f"email,opportunity,{second}\na@x.org,a,b\n".encode())
 
 
 def test_an_opportunity_is_given_once() -> None:
