@@ -62,7 +62,7 @@ def test_a_name_that_the_console_cannot_write_ends_no_command(
 ) -> None:
     folder = tmp_path / "Михаил"
     folder.mkdir()
-    (folder / "список.csv").write_text("email\njane@example.org\n")
+    (folder / "список.csv").write_text("Почта\njane@example.org\n")
     monkeypatch.chdir(folder)
     runner = host.app.test_cli_runner(charset=charset)
     given = ["import", "список.csv", "--opportunity", "beta-42", "--yes"]

@@ -76,16 +76,6 @@ def test_a_file_may_have_any_name(host: Host, tmp_path: Path, name: str) -> None
     assert f"  {shown} " in run(host, "import", "--list")[1]
 
 
-def test_a_terminal_need_not_have_the_characters_of_a_file(host: Host, tmp_path: Path) -> None:
-    (tmp_path / "список.csv").write_text("Почта;Статус\njane@x.org;отписан\n")
-    command = ["optout", "import", str(tmp_path / "список.csv"), "--opportunity", "beta-42", "--yes"]
-    result = host.app.test_cli_runner(charset="latin-1").invoke(args=command)
-    assert result.exit_code == 0 and result.output.startswith('??????.csv:\n  address      column 1 "?????"\n')
-    assert (
-        "??????.csv" in host.app.test_cli_runner(charset="latin-1").invoke(args=["optout", "import", "--list"]).output
-    )
-
-
 @pytest.mark.parametrize("opportunity", ["", "two\nlines", "\udcff", "o" * 129], ids=ascii)
 def test_an_impossible_opportunity_is_told_at_once(host: Host, file: str, opportunity: str) -> None:
     code, output = run(host, "import", file, "--opportunity", opportunity)
