@@ -109,8 +109,8 @@ def read(records: list[str]) -> Key:
     if len(records) != 1:
         return Key(wrong="several" if records else "absent")
     key = _parsed(records[0])
-    found = flawed(records[0], "DKIM1", _is_key) if key.wrong == "syntax" else None
-    return Key(wrong="flawed", reason=found[0], record=found[1]) if found and found[1] else key
+    _, flaws, mended = flawed(records if key.wrong == "syntax" else [], "DKIM1", _is_key)
+    return Key(wrong="flawed", reason=flaws, record=mended[0]) if any(mended) else key
 
 
 def _is_key(record: str) -> bool:

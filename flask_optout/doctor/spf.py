@@ -113,16 +113,16 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
     :param senders: the addresses of the sending host.
     :param explicit: whether the host is known to send, and is not only the one that mail is given to.
     """
-    texts = resolver.texts(domain)
-    records = sorted(filter(is_spf, texts))
+    texts = sorted(resolver.texts(domain))
+    records = list(filter(is_spf, texts))
     if len(records) > 1:
         yield _several(resolver, domain, records)
         return
-    loose = [(text, *found) for text in texts if (found := flawed(text, "spf1", is_spf)) is not None]
-    for text, flaws, mended in loose:
-        wanted = _merged([*records, mended]) if records else mended
-        paste = _tried(resolver, domain, wanted)[0] if mended else ""
-        yield tell(f"domain.spf.{'unread' if records else 'flawed'}", (text,), paste, domain=domain, reason=flaws)
+    loose, flaws, mended = flawed(texts, "spf1", is_spf)
+    if loose:
+        meant = [*records, *mended]
+        paste = _tried(resolver, domain, _merged(meant) if len(meant) > 1 else meant[0])[0] if all(meant) else ""
+        yield tell(f"domain.spf.{'unread' if records else 'flawed'}", loose, paste, domain=domain, reason=flaws)
     if not records:
         if not loose:
             needed = f"v=spf1 {_as_terms(senders)} ~all" if senders and explicit else ""
