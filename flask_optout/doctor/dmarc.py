@@ -120,8 +120,7 @@ def _unread(resolver: Resolver, domain: str) -> Iterator[Finding]:
         elif loose:
             # Of several policies nobody knows which is meant.
             paste = paste_of(f"_dmarc.{name}", mended[0], is_whole) if not marked and len(loose) == 1 else ""
-            end = "unread" if marked else "flawed"
-            yield tell(f"domain.dmarc.{end}", loose, paste, domain=name, reason=flaws)
+            yield tell(f"domain.dmarc.{'unread' if marked else 'flawed'}", loose, paste, domain=name, reason=flaws)
         if len(marked) == 1:
             break
 

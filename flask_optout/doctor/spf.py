@@ -38,11 +38,11 @@ class Verdict(NamedTuple):
     record is wrong, and that record.
     """
 
-    result: str
-    reason: str
-    lookups: int
-    tree: list[str]
-    broken: tuple[str, str] | None
+    result: str = ""
+    reason: str = ""
+    lookups: int = 0
+    tree: tuple[str, ...] = ()
+    broken: tuple[str, str] | None = None
 
 
 class _Query(pyspf.query):  # type: ignore[misc]
@@ -96,7 +96,7 @@ def evaluated(resolver: Resolver, record: str = "", strict: bool = True, **quest
         result = str(query.check(spf=record)[0])
     except (ValueError, LookupError, AttributeError, AssertionError, RecursionError) as error:
         raise Unsure(f"the record cannot be evaluated ({type(error).__name__})") from None
-    return Verdict(result, str(query.perm_error or ""), int(query.lookups), query.tree, query.broken)
+    return Verdict(result, str(query.perm_error or ""), int(query.lookups), tuple(query.tree), query.broken)
 
 
 def _whole(resolver: Resolver, domain: str, record: str = "") -> Verdict:
@@ -165,7 +165,6 @@ def _record(
     whose, broken = nobody.broken or (domain, record)
     facts = {"domain": domain, "whose": whose, "owner": "other" if whose != domain else domain, "record": broken}
     facts |= {"reason": nobody.reason, "lookups": str(nobody.lookups)}
-    tree = tuple(nobody.tree)
     if nobody.result == "permerror":
         kind = next((kind for kind, words in KNOWN["spf"].items() if re.search(words, nobody.reason)), "syntax")
         kind = "some" if any(verdict.result != "permerror" for verdict in verdicts.values()) else kind
@@ -173,9 +172,9 @@ def _record(
             raise Unsure("macro")
         needed = f"v=spf1 {_as_terms(list(verdicts))} -all" if kind == "lookups" and verdicts and explicit else ""
         paste = paste_of(f"bounce.{domain}", needed, is_spf)
-        yield tell(f"domain.spf.{kind}", tree, paste, **facts)
+        yield tell(f"domain.spf.{kind}", nobody.tree, paste, **facts)
     else:
-        yield tell("domain.spf.record", tree, **facts)
+        yield tell("domain.spf.record", nobody.tree, **facts)
         if nobody.result not in REFUSED:
             paste = _tried(resolver, domain, _merged([record]))[0]
             yield tell("domain.spf.open" if nobody.result == "pass" else "domain.spf.all", (), paste, **facts)
@@ -191,19 +190,17 @@ def _as_terms(senders: list[str]) -> str:
     return " ".join(f"ip{ip_address(sender).version}:{sender}" for sender in senders)
 
 
-def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, Verdict | None]:
+def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, Verdict]:
     """What to paste for a record, and what SPF says of it; nothing where it is an error, or lets everybody pass."""
-    try:
+    verdict = Verdict()
+    with suppress(Unsure):
         verdict = _whole(resolver, domain, record)
-    except Unsure:
-        return "", None
     return paste_of(domain, record, is_spf) if verdict.result in REFUSED else "", verdict
 
 
 def _several(resolver: Resolver, domain: str, records: list[str]) -> Finding:
     paste, verdict = _tried(resolver, domain, _merged(records))
-    lookups = 0 if verdict is None else verdict.lookups
-    how = "merged" if paste else "lookups" if lookups > pyspf.MAX_LOOKUP else "choose"
-    details = verdict.tree if verdict is not None and how == "lookups" else records
-    facts = {"domain": domain, "count": len(records), "lookups": lookups, "how": how}
-    return tell("domain.spf.several", tuple(details), paste, **facts)
+    how = "merged" if paste else "lookups" if verdict.lookups > pyspf.MAX_LOOKUP else "choose"
+    details = verdict.tree if how == "lookups" else tuple(records)
+    facts = {"domain": domain, "count": len(records), "lookups": verdict.lookups, "how": how}
+    return tell("domain.spf.several", details, paste, **facts)
