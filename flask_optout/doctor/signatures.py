@@ -171,7 +171,7 @@ def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
         for record in resolver.records(name, "CNAME"):
             provider = by_host(record.target.to_text())
     facts = {"name": name, "kind": key.kind, "bits": key.bits, "reason": key.reason or key.wrong}
-    facts |= {"provider": provider.name, "page": provider.keys} if provider else {}
+    facts |= {"provider": provider["name"], "page": provider["keys"]} if provider else {}
     facts |= dict.fromkeys(("how", "command"), "provider" if provider else "own")
     good = key.kind != "rsa" or key.bits >= 2048
     end = key.wrong or ("key" if good else "low" if key.bits >= 1024 else "short")

@@ -139,10 +139,10 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
         meant = [*records, *mended]
         paste = _tried(resolver, domain, _merged(meant) if len(meant) > 1 else meant[0])[0] if all(meant) else ""
         yield tell(f"domain.spf.{'unread' if records else 'flawed'}", loose, paste, domain=domain, reason=flaws)
+    elif not records:
+        needed = f"v=spf1 {_as_terms(senders)} ~all" if senders and explicit else ""
+        yield tell("domain.spf.none", (), paste_of(domain, needed, is_spf), domain=domain)
     if not records:
-        if not loose:
-            needed = f"v=spf1 {_as_terms(senders)} ~all" if senders and explicit else ""
-            yield tell("domain.spf.none", (), paste_of(domain, needed, is_spf), domain=domain)
         return
     verdicts = {sender: evaluated(resolver, i=sender, s=domain, h=domain) for sender in senders}
     nobody = _whole(resolver, domain)
