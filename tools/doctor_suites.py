@@ -18,7 +18,7 @@ import yaml
 
 from flask_optout.doctor.finding import Finding, Unsure, attempt
 from flask_optout.doctor.resolver import Resolver
-from flask_optout.doctor.spf import _Verdict, spf
+from flask_optout.doctor.spf import evaluated, spf
 from tests.support.dns_server import SILENCE, Nameserver, Zone, dns_server
 
 #: The result by RFC 7208 section 2.6 that the end of a finding's id stands for.
@@ -103,8 +103,8 @@ def looked_at(server: Nameserver, test: Mapping[str, Any], zone: Mapping[str, An
     sender = str(test["host"])
     try:
         helo = str(test.get("helo", "")) or domain
-        whole = _Verdict(resolver, i=sender, s=f"{local or 'postmaster'}@{domain}", h=helo).result
-        bare = _Verdict(resolver, i=sender, s=domain, h=domain).result
+        whole = evaluated(resolver, i=sender, s=f"{local or 'postmaster'}@{domain}", h=helo).result
+        bare = evaluated(resolver, i=sender, s=domain, h=domain).result
     except Unsure:
         whole = bare = "temperror"
     found = list(attempt("domain.spf", spf(resolver, domain, [sender], True)))

@@ -67,8 +67,8 @@ def _tracker(links: list[str]) -> tuple[str, str]:
     web = [place for place in map(place_of, links) if place.scheme in ("http", "https")]
     for place in web:
         provider = by_host(place.hostname or "", place.path)
-        if provider is not None and provider.setting and (place.query or len(place.path) > LONG_PATH):
-            return provider.name, provider.setting
+        if provider is not None and provider["setting"] and (place.query or len(place.path) > LONG_PATH):
+            return provider["name"], provider["setting"]
     made = all(MADE.search(place.path + place.query) for place in web)
     return (web[0].netloc, "unknown") if made and len({place.hostname for place in web}) == 1 else ("", "")
 

@@ -114,13 +114,13 @@ def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
 def _unread(resolver: Resolver, domain: str) -> Iterator[Finding]:
     """The records at a domain and above it that are not read, up to where one is."""
     for name, texts, marked in _walk(resolver, domain):
-        for text in texts:
-            if text not in marked and (found := flawed(text, "DMARC1", is_whole)) is not None:
-                paste = paste_of(f"_dmarc.{name}", found[1], is_whole) if not marked else ""
-                end = "unread" if marked else "flawed"
-                yield tell(f"domain.dmarc.{end}", (text,), paste, domain=name, reason=found[0])
+        loose, flaws, mended = flawed([text for text in texts if text not in marked], "DMARC1", is_whole)
         if len(marked) > 1:
             yield tell("domain.dmarc.several", tuple(marked), domain=name)
+        elif loose:
+            # Of several policies nobody knows which is meant.
+            paste = paste_of(f"_dmarc.{name}", mended[0], is_whole) if not marked and len(loose) == 1 else ""
+            yield tell(f"domain.dmarc.{'unread' if marked else 'flawed'}", loose, paste, domain=name, reason=flaws)
         if len(marked) == 1:
             break
 

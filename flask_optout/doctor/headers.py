@@ -57,7 +57,7 @@ def _list_unsubscribe(sample: Sample, ours: Tells, made_here: Tells) -> Iterator
     place = place_of(web[0])
     host = place.hostname or "no host"
     provider = by_host(host, place.path)
-    yield tell(f"message.list-unsubscribe{end}", whose=f"{host} ({provider.name})" if provider is not None else host)
+    yield tell(f"message.list-unsubscribe{end}", whose=f"{host} ({provider['name']})" if provider else host)
     if any(uri.lower().startswith("mailto:") and "?" in uri for uri in uris):
         yield tell("message.list-unsubscribe.mailto")
 

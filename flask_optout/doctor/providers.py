@@ -4,44 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from .finding import data
 
-
-@dataclass(frozen=True)
-class Provider:
-    """One provider, as the head of ``known.toml`` describes it."""
-
-    name: str
-    hosts: Sequence[str]
-    paths: Sequence[str]
-    selectors: Sequence[str]
-    setting: str
-    keys: str
-
-
 #: Comments in the file say what each table is.
 KNOWN = data("known.toml")
-PROVIDERS = [Provider(**table) for table in KNOWN["provider"]]
+PROVIDERS: list[dict[str, Any]] = KNOWN["provider"]
 
 
 def _ends(host: str, ends: Sequence[str]) -> bool:
     return any(host == end or host.endswith(f".{end}") for end in ends)
 
 
-def by_host(host: str, path: str = "") -> Provider | None:
+def by_host(host: str, path: str = "") -> dict[str, Any] | None:
     """The provider that a host belongs to, or whose links have such a path."""
     host = host.lower().rstrip(".")
-    of_host = (provider for provider in PROVIDERS if _ends(host, provider.hosts))
-    of_path = (provider for provider in PROVIDERS if path.startswith(tuple(provider.paths)))
+    of_host = (provider for provider in PROVIDERS if _ends(host, provider["hosts"]))
+    of_path = (provider for provider in PROVIDERS if path.startswith(tuple(provider["paths"])))
     return next(of_host, None) or next(of_path, None)
 
 
-def by_selector(selector: str) -> Provider | None:
-    return next((each for each in PROVIDERS if any(fnmatchcase(selector, known) for known in each.selectors)), None)
+def by_selector(selector: str) -> dict[str, Any] | None:
+    found = (each for each in PROVIDERS if any(fnmatchcase(selector, known) for known in each["selectors"]))
+    return next(found, None)
 
 
 def place_of(url: str) -> SplitResult:

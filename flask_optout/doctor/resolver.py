@@ -86,13 +86,20 @@ class Resolver(dns.resolver.Resolver):
         return [str(record.address) for kind in ("A", "AAAA") for record in self.records(name, kind)]
 
 
-def flawed(text: str, version: str, is_right: Callable[[str], bool]) -> tuple[list[str], str] | None:
-    """What is wrong with how a record is written, and the record without it, or empty where nothing mends it.
+def flawed(
+    texts: Sequence[str], version: str, is_right: Callable[[str], bool]
+) -> tuple[tuple[str, ...], list[str], list[str]]:
+    """Those of some texts that are meant as records of a version, however badly written, and are none.
 
-    ``None`` when it is no record of that version, however badly written, or one without a flaw.
+    Behind them what is wrong with how they are written, and each without it, or empty where nothing mends it.
     """
-    if version.lower() not in text[:20].lower() or is_right(text):
-        return None
+    meant = [text for text in texts if version.lower() in text[:20].lower() and not is_right(text)]
+    found = {text: _mended(text, is_right) for text in meant}
+    flaws = dict.fromkeys(flaw for said, _ in found.values() for flaw in said)
+    return tuple(found), list(flaws), [mended for _, mended in found.values()]
+
+
+def _mended(text: str, is_right: Callable[[str], bool]) -> tuple[list[str], str]:
     said: list[str] = []
     for flaw, pattern, right in FLAWS:
         mended = re.sub(pattern, right, text)

@@ -109,8 +109,8 @@ def read(records: list[str]) -> Key:
     if len(records) != 1:
         return Key(wrong="several" if records else "absent")
     key = _parsed(records[0])
-    found = flawed(records[0], "DKIM1", _is_key) if key.wrong == "syntax" else None
-    return Key(wrong="flawed", reason=found[0], record=found[1]) if found and found[1] else key
+    _, flaws, mended = flawed(records if key.wrong == "syntax" else [], "DKIM1", _is_key)
+    return Key(wrong="flawed", reason=flaws, record=mended[0]) if any(mended) else key
 
 
 def _is_key(record: str) -> bool:
@@ -171,7 +171,7 @@ def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
         for record in resolver.records(name, "CNAME"):
             provider = by_host(record.target.to_text())
     facts = {"name": name, "kind": key.kind, "bits": key.bits, "reason": key.reason or key.wrong}
-    facts |= {"provider": provider.name, "page": provider.keys} if provider else {}
+    facts |= {"provider": provider["name"], "page": provider["keys"]} if provider else {}
     facts |= dict.fromkeys(("how", "command"), "provider" if provider else "own")
     good = key.kind != "rsa" or key.bits >= 2048
     end = key.wrong or ("key" if good else "low" if key.bits >= 1024 else "short")

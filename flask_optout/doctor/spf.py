@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 
 from .finding import Finding, Unsure, tell
 from .providers import KNOWN
@@ -31,28 +31,28 @@ READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class _Verdict(pyspf.query):  # type: ignore[misc]
-    """What pyspf says of a sender, asking through our resolver: its own way to DNS knows neither deadline nor server.
+class Verdict(NamedTuple):
+    """What SPF says of a sender, in the words of RFC 7208 section 2.6, and what is wrong.
 
-    ``result`` is in the words of RFC 7208 section 2.6. ``broken`` is the domain whose record is wrong, and that
-    record; ``tree`` are the records that were led to, each with the look-ups that it took.
-
-    :param record: a record to try in place of the one in DNS.
-    :param strict: stop at the first permanent error, as mail servers do; else go on, to see all that is there.
-    :param question: ``i``, ``s`` and ``h``: the sender's address, MAIL FROM or its domain, and the name in HELO.
-    :raises Unsure: when DNS does not answer, or pyspf cannot read what it says.
+    ``tree`` are the records that were led to, each with the look-ups that it took; ``broken`` is the domain whose
+    record is wrong, and that record.
     """
 
-    def __init__(self, resolver: Resolver, record: str = "", strict: bool = True, **question: str) -> None:
+    result: str = ""
+    reason: str = ""
+    lookups: int = 0
+    tree: tuple[str, ...] = ()
+    broken: tuple[str, str] | None = None
+
+
+class _Query(pyspf.query):  # type: ignore[misc]
+    """Asks through our resolver: pyspf's own way to DNS knows neither deadline nor server."""
+
+    def __init__(self, resolver: Resolver, strict: bool, question: dict[str, str]) -> None:
         super().__init__(strict=strict, **question)
         self._resolver = resolver
         self.tree: list[str] = []
         self.broken: tuple[str, str] | None = None
-        try:
-            self.result: str = str(self.check(spf=record)[0])
-        except (ValueError, LookupError, AttributeError, AssertionError, RecursionError) as error:
-            raise Unsure(f"the record cannot be evaluated ({type(error).__name__})") from None
-        self.reason: str = str(self.perm_error or "")
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
         read = READERS.get(qtype, lambda record: record.to_text().removesuffix("."))
@@ -83,12 +83,28 @@ class _Verdict(pyspf.query):  # type: ignore[misc]
             self.tree.insert(place, f"{'  ' * recursion}[{spent}] {domain}: {spf or '(no SPF record)'}")
 
 
-def _whole(resolver: Resolver, domain: str, record: str = "") -> _Verdict:
+def evaluated(resolver: Resolver, record: str = "", strict: bool = True, **question: str) -> Verdict:
+    """What SPF says of a sender.
+
+    :param record: a record to try in place of the one in DNS.
+    :param strict: stop at the first permanent error, as mail servers do; else go on, to see all that is there.
+    :param question: ``i``, ``s`` and ``h``: the sender's address, MAIL FROM or its domain, and the name in HELO.
+    :raises Unsure: when DNS does not answer, or pyspf cannot read what it says.
+    """
+    query = _Query(resolver, strict, question)
+    try:
+        result = str(query.check(spf=record)[0])
+    except (ValueError, LookupError, AttributeError, AssertionError, RecursionError) as error:
+        raise Unsure(f"the record cannot be evaluated ({type(error).__name__})") from None
+    return Verdict(result, str(query.perm_error or ""), int(query.lookups), tuple(query.tree), query.broken)
+
+
+def _whole(resolver: Resolver, domain: str, record: str = "") -> Verdict:
     """What a record says to the sender whom no term names, all of it read in spite of errors."""
-    verdict = _Verdict(resolver, record, i=NOBODY, s=domain, h=domain)
+    verdict = evaluated(resolver, record, i=NOBODY, s=domain, h=domain)
     with suppress(Unsure):
-        all_of_it = _Verdict(resolver, record, strict=False, i=NOBODY, s=domain, h=domain)
-        verdict.tree, verdict.lookups = all_of_it.tree, all_of_it.lookups
+        all_of_it = evaluated(resolver, record, strict=False, i=NOBODY, s=domain, h=domain)
+        return verdict._replace(tree=all_of_it.tree, lookups=all_of_it.lookups)
     return verdict
 
 
@@ -113,22 +129,22 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
     :param senders: the addresses of the sending host.
     :param explicit: whether the host is known to send, and is not only the one that mail is given to.
     """
-    texts = resolver.texts(domain)
-    records = sorted(filter(is_spf, texts))
+    texts = sorted(resolver.texts(domain))
+    records = list(filter(is_spf, texts))
     if len(records) > 1:
         yield _several(resolver, domain, records)
         return
-    loose = [(text, *found) for text in texts if (found := flawed(text, "spf1", is_spf)) is not None]
-    for text, flaws, mended in loose:
-        wanted = _merged([*records, mended]) if records else mended
-        paste = _tried(resolver, domain, wanted)[0] if mended else ""
-        yield tell(f"domain.spf.{'unread' if records else 'flawed'}", (text,), paste, domain=domain, reason=flaws)
+    loose, flaws, mended = flawed(texts, "spf1", is_spf)
+    if loose:
+        meant = [*records, *mended]
+        paste = _tried(resolver, domain, _merged(meant) if len(meant) > 1 else meant[0])[0] if all(meant) else ""
+        yield tell(f"domain.spf.{'unread' if records else 'flawed'}", loose, paste, domain=domain, reason=flaws)
+    elif not records:
+        needed = f"v=spf1 {_as_terms(senders)} ~all" if senders and explicit else ""
+        yield tell("domain.spf.none", (), paste_of(domain, needed, is_spf), domain=domain)
     if not records:
-        if not loose:
-            needed = f"v=spf1 {_as_terms(senders)} ~all" if senders and explicit else ""
-            yield tell("domain.spf.none", (), paste_of(domain, needed, is_spf), domain=domain)
         return
-    verdicts = {sender: _Verdict(resolver, i=sender, s=domain, h=domain) for sender in senders}
+    verdicts = {sender: evaluated(resolver, i=sender, s=domain, h=domain) for sender in senders}
     nobody = _whole(resolver, domain)
     yield from _record(resolver, domain, records[0], nobody, verdicts, explicit)
     for sender, verdict in verdicts.items():
@@ -143,13 +159,12 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
 
 
 def _record(
-    resolver: Resolver, domain: str, record: str, nobody: _Verdict, verdicts: dict[str, _Verdict], explicit: bool
+    resolver: Resolver, domain: str, record: str, nobody: Verdict, verdicts: dict[str, Verdict], explicit: bool
 ) -> Iterator[Finding]:
     """What the record says, whoever sends."""
     whose, broken = nobody.broken or (domain, record)
     facts = {"domain": domain, "whose": whose, "owner": "other" if whose != domain else domain, "record": broken}
     facts |= {"reason": nobody.reason, "lookups": str(nobody.lookups)}
-    tree = tuple(nobody.tree)
     if nobody.result == "permerror":
         kind = next((kind for kind, words in KNOWN["spf"].items() if re.search(words, nobody.reason)), "syntax")
         kind = "some" if any(verdict.result != "permerror" for verdict in verdicts.values()) else kind
@@ -157,9 +172,9 @@ def _record(
             raise Unsure("macro")
         needed = f"v=spf1 {_as_terms(list(verdicts))} -all" if kind == "lookups" and verdicts and explicit else ""
         paste = paste_of(f"bounce.{domain}", needed, is_spf)
-        yield tell(f"domain.spf.{kind}", tree, paste, **facts)
+        yield tell(f"domain.spf.{kind}", nobody.tree, paste, **facts)
     else:
-        yield tell("domain.spf.record", tree, **facts)
+        yield tell("domain.spf.record", nobody.tree, **facts)
         if nobody.result not in REFUSED:
             paste = _tried(resolver, domain, _merged([record]))[0]
             yield tell("domain.spf.open" if nobody.result == "pass" else "domain.spf.all", (), paste, **facts)
@@ -175,19 +190,17 @@ def _as_terms(senders: list[str]) -> str:
     return " ".join(f"ip{ip_address(sender).version}:{sender}" for sender in senders)
 
 
-def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, _Verdict | None]:
+def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, Verdict]:
     """What to paste for a record, and what SPF says of it; nothing where it is an error, or lets everybody pass."""
-    try:
+    verdict = Verdict()
+    with suppress(Unsure):
         verdict = _whole(resolver, domain, record)
-    except Unsure:
-        return "", None
     return paste_of(domain, record, is_spf) if verdict.result in REFUSED else "", verdict
 
 
 def _several(resolver: Resolver, domain: str, records: list[str]) -> Finding:
     paste, verdict = _tried(resolver, domain, _merged(records))
-    lookups = 0 if verdict is None else verdict.lookups
-    how = "merged" if paste else "lookups" if lookups > pyspf.MAX_LOOKUP else "choose"
-    details = verdict.tree if verdict is not None and how == "lookups" else records
-    facts = {"domain": domain, "count": len(records), "lookups": lookups, "how": how}
-    return tell("domain.spf.several", tuple(details), paste, **facts)
+    how = "merged" if paste else "lookups" if verdict.lookups > pyspf.MAX_LOOKUP else "choose"
+    details = verdict.tree if how == "lookups" else tuple(records)
+    facts = {"domain": domain, "count": len(records), "lookups": verdict.lookups, "how": how}
+    return tell("domain.spf.several", details, paste, **facts)

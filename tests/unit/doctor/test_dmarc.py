@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flask_optout.doctor.dmarc import aligned, alignment, dmarc, find
-from flask_optout.doctor.finding import Finding, attempt
+from flask_optout.doctor.finding import Finding, attempt, clean
 from flask_optout.doctor.resolver import Resolver
 from tests.support.dns_server import SERVFAIL, SILENCE, Zone
 from tests.support.findings import ids, the
@@ -40,7 +40,7 @@ WELL = {"domain.dmarc.record"}
         ({**at(D, GOOD, GOOD + "; t=n"), **at("invite.example", GOOD)}, WELL | {"domain.dmarc.several"}),
         ({f"{D} TXT": [GOOD], **at("other", "")}, {"domain.dmarc.none"}),
         (at(D, GOOD, GOOD.replace("DMARC1", "dmarc1")), WELL | {"domain.dmarc.unread"}),
-        (at(D, GOOD, GOOD + "; t=n", " " + GOOD), {"domain.dmarc.several", "domain.dmarc.unread"}),
+        (at(D, GOOD, GOOD + "; t=n", " " + GOOD), {"domain.dmarc.several"}),
         # Section 4.8: the version's letters, and what is typed into forms.
         (at(D, GOOD.replace("v=", "V =")), WELL),
         (at(D, GOOD.replace("DMARC1", "dmarc1")), {"domain.dmarc.flawed"}),
@@ -140,6 +140,13 @@ def test_a_paste_keeps_the_policy_that_stands_and_the_mailboxes(ask: Ask, id: st
 def test_of_two_policies_none_is_chosen_for_pasting(ask: Ask) -> None:
     finding = the(looked_at(ask(at(D, "v=DMARC1; p=none; p=reject; pct=5"))), "domain.dmarc.removed")
     assert finding.paste == ""
+
+
+def test_of_two_records_that_are_not_read_none_is_chosen_for_pasting(ask: Ask) -> None:
+    texts = [f'"{GOOD}"', f'"{GOOD.replace("reject", "none")}"']
+    [finding] = looked_at(ask(at(D, *texts)))
+    assert (finding.id, finding.paste) == ("domain.dmarc.flawed", "")
+    assert set(finding.details) == set(map(clean, texts))
 
 
 @pytest.mark.parametrize(

@@ -19,19 +19,19 @@ from flask_optout.doctor.providers import PROVIDERS, by_host, by_selector, unwra
 )
 def test_whose_host_it_is(host: str, path: str, name: str | None) -> None:
     provider = by_host(host, path)
-    assert (provider and provider.name) == name
+    assert (provider and provider["name"]) == name
 
 
 def test_whose_selector_it_is() -> None:
     provider = by_selector("selector1")
-    assert provider is not None and provider.name == "Microsoft 365"
+    assert provider is not None and provider["name"] == "Microsoft 365"
     assert by_selector("s1") is None
 
 
 @pytest.mark.parametrize(("selector", "name"), [("scph0619", "SparkPost"), ("20230601093513pm", "Postmark")])
 def test_a_selector_with_a_date_in_it(selector: str, name: str) -> None:
     provider = by_selector(selector)
-    assert provider is not None and provider.name == name
+    assert provider is not None and provider["name"] == name
 
 
 @pytest.mark.parametrize(
@@ -76,5 +76,5 @@ def test_what_a_scanner_put_in_front_of_a_link(link: str, inner: str, scanner: s
 
 
 def test_every_provider_says_what_to_do() -> None:
-    assert all(provider.keys.startswith("https://") for provider in PROVIDERS)
-    assert all(provider.setting for provider in PROVIDERS if provider.paths)  # others than these track nothing
+    assert all(provider["keys"].startswith("https://") for provider in PROVIDERS)
+    assert all(provider["setting"] for provider in PROVIDERS if provider["paths"])  # others than these track nothing

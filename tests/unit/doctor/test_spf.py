@@ -199,6 +199,26 @@ def test_a_second_record_that_is_not_read_is_merged_with_the_one_that_is(ask: As
     assert finding.paste == f'{D}. IN TXT "v=spf1 ip4:192.0.2.25 ip4:192.0.2.1 ~all"'
 
 
+@pytest.mark.parametrize(
+    ("texts", "end", "record"),
+    [
+        ([" v=spf1 mx -all", '"v=spf1 a -all"'], "flawed", "v=spf1 mx a ~all"),
+        (['"v=spf1 a -all"', '"v=spf1 mx -all"'], "flawed", "v=spf1 a mx ~all"),
+        (
+            ["v=spf1 a -all", " v=spf1 mx -all", '"v=spf1 ip4:192.0.2.1 -all"'],
+            "unread",
+            "v=spf1 a mx ip4:192.0.2.1 ~all",
+        ),
+        (["v=spf10 ip4:192.0.2.1 -all", '"v=spf1 mx -all"'], "flawed", ""),
+    ],
+)
+def test_all_records_that_are_not_read_become_one(ask: Ask, texts: list[str], end: str, record: str) -> None:
+    zone = {f"{D} TXT": texts, f"{D} A": [SENDER], f"{D} MX": [f"1 {D}."]}
+    [finding] = [found for found in looked_at(ask, zone) if found.id == f"domain.spf.{end}"]
+    assert finding.paste == (f'{D}. IN TXT "{record}"' if record else "")
+    assert set(finding.details) == set(texts) - {"v=spf1 a -all"}
+
+
 def test_records_that_break_a_limit_together_are_not_merged(ask: Ask) -> None:
     zone = {
         f"{D} TXT": ["v=spf1 " + " ".join(INCLUDES[:7]) + " -all", "v=spf1 " + " ".join(INCLUDES[4:]) + " -all"],
