@@ -127,6 +127,19 @@ class Cleared(Mixin, Invitation):
     """The message that leaves. One that cannot be serialised fails as it is made, before the gate is asked."""
 
     left = True
+    # Declared here, they hide properties of the host's class, which would not take what is set.
+    recipients: Any = None
+    cc: Any = None
+    bcc: Any = None
+    subject: Any = None
+    body: Any = None
+    sender: Any = None
+    reply_to: Any = None
+    extra_headers: Any = None
+    alts: Any = None
+    date: Any = None
+    msgId: Any = None
+    charset: Any = None
     send_to: Any = flask_mail.Message.send_to
     has_bad_headers: Any = flask_mail.Message.has_bad_headers
 
@@ -135,18 +148,18 @@ class Cleared(Mixin, Invitation):
         to: Recipient = proved(spellings, flask_mail.sanitize_address, letter.address)
         own: dict[str, Any] = {"recipients": [to], "cc": [], "bcc": [], "subject": letter.subject}
         own |= {"body": letter.text, "sender": letter.sender, "reply_to": letter.reply_to}
+        own |= {"extra_headers": dict(letter.headers), "charset": invitation.charset}
         vars(self).update(vars(invitation), **own)
-        self.extra_headers: dict[str, str] | None = dict(letter.headers)
-        self.alts: dict[str, str] = invitation.alts | ({_html(invitation): letter.html} if letter.html else {})
-        self.date: float = time.time() if invitation.date is None else invitation.date
-        self.msgId: str = letter.message_id or invitation.msgId
+        self.alts = invitation.alts | ({_html(invitation): letter.html} if letter.html else {})
+        self.date = time.time() if invitation.date is None else invitation.date
+        self.msgId = letter.message_id or invitation.msgId
         if self.has_bad_headers():  # such as a subject that is folded at LF alone
-            self.subject: str = unfolded(letter.subject)
+            self.subject = unfolded(letter.subject)
         with serialising():
             try:
                 self._bytes = super().as_bytes()
             except UnicodeError:  # the footer may be in another script
-                self.charset: str | None = "utf-8"
+                self.charset = "utf-8"
                 self._bytes = super().as_bytes()
 
     def as_bytes(self) -> bytes:

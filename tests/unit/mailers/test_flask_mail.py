@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Callable
+from copy import copy
 from email import message_from_bytes
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from flask_mail import Message
 
 from flask_optout import AddressError, InvitationError, NotGated
-from flask_optout.mailers.flask_mail import Invitation, Mail
+from flask_optout.mailers.flask_mail import Cleared, Invitation, Mail
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, say
 
@@ -84,6 +85,36 @@ def test_what_the_hosts_own_class_overrides_stays(host: Host) -> None:
     with host.mail.record_messages() as outbox:
         host.mail.send(Signed("Join us", **fields))
     assert outbox == []
+
+
+def computed(value: Any, later: Any = None) -> Any:
+    """A property that takes no other value; ``later``: its value in what leaves."""
+    return property(
+        lambda self: copy(later if later and isinstance(self, Cleared) else value), lambda self, other: None
+    )
+
+
+class Computed(Invitation):
+    """As hosts compute what they send."""
+
+    recipients = computed(["jane@example.org"], ["bob@example.org"])
+    cc = bcc = computed([], ["bob@example.org"])
+    subject, sender, reply_to = (computed(text) for text in ("Join us", "team@example.org", "help@example.org"))
+    body, alts = computed("Come."), computed({"html": "<p>Come.</p>"})
+    extra_headers, date, msgId = computed({"X-Campaign": "spring"}), computed(None), computed("<same@example.org>")
+
+
+def test_a_property_of_the_hosts_own_class_hides_neither_the_link_nor_the_checked_recipient(host: Host) -> None:
+    ready = left(host, Computed(opportunity="beta-42"))
+    message, link = message_from_bytes(ready.as_bytes()), host.optout.link("jane@example.org", "beta-42")
+    assert ready.send_to == {"jane@example.org"} and message["To"] == "jane@example.org" and message["Cc"] is None
+    assert all(link in str(text) for text in (ready.body, ready.html))
+    assert (message["X-Campaign"], message["Subject"], message["Reply-To"]) == (
+        "spring",
+        "Join us",
+        "help@example.org",
+    )
+    assert message["List-Unsubscribe"] and message["Message-ID"] != "<same@example.org>" and message["Date"]
 
 
 @pytest.mark.parametrize("kind", ["html", "HTML", "html; charset=utf-8"])
