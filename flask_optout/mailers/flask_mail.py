@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import flask_mail
@@ -13,7 +13,7 @@ from flask import Flask, current_app
 
 from ..addresses import Recipient, unfolded
 from ..invitations.compose import Draft, Inviting, Letter, not_gated
-from ..invitations.gate import Mixin, OnError, finish, proved, rehearsing, serialising
+from ..invitations.gate import Mixin, OnError, can_rehearse, finish, proved, rehearsing, serialising
 from ..wiring import current_state
 from .releases import check_library, is_gated
 
@@ -43,11 +43,10 @@ class Connection(flask_mail.Connection):
 
     def send(self, message: flask_mail.Message, envelope_from: Recipient | None = None) -> None:
         """Send one message; an invitation passes the gate."""
-        if isinstance(message, Cleared):
-            return super().send(message, envelope_from)
-        if isinstance(message, Invitation):
+        has_left = isinstance(message, Cleared) and message.left
+        if isinstance(message, Invitation) and not has_left:
             return self.send_invitations([message], envelope_from=envelope_from)
-        if "optout" in current_app.extensions:
+        if not has_left and "optout" in current_app.extensions:
             current_state().gate.look_at_ordinary(lambda: [message.body, *message.alts.values()])
         super().send(message, envelope_from)
 
@@ -60,10 +59,15 @@ class Connection(flask_mail.Connection):
         """Send many over this connection, as :meth:`Mail.send_invitations`."""
 
         def leave(message: flask_mail.Message, clear: bool) -> None:
-            if isinstance(message, Cleared):
-                message.left = clear
-            with nullcontext() if clear or self.host is None else rehearsing(self.host):
-                super(Connection, self).send(message, envelope_from)
+            if isinstance(message, Cleared):  # a listener of the library's signal may send again what was withheld
+                message.left = clear = clear and message.left
+            with ExitStack() as stack:
+                if not clear and can_rehearse(self.host):
+                    stack.enter_context(rehearsing(self.host))
+                elif not clear:
+                    stack.callback(setattr, self, "host", self.host)
+                    self.host = None
+                super(Connection, self).send(message, envelope_from)  # by one line, as an error's traceback names it
 
         current_state().gate.hand_off(invitations, _draft, Cleared.like, leave, on_error)
 
@@ -170,7 +174,7 @@ def rehearse(message: Cleared) -> None:
     """Say all but the text of a message to the mail server; no signal tells of it."""
     sender, to = flask_mail.sanitize_address(message.sender), flask_mail.sanitize_addresses(message.send_to)
     with current_app.extensions["mail"].connect() as connection:
-        if (smtp := connection.host) is not None:
+        if can_rehearse(smtp := connection.host):
             with rehearsing(smtp):
                 smtp.sendmail(sender, to, message.as_bytes(), message.mail_options, message.rcpt_options)
 

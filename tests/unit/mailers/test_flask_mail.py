@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import smtplib
 from collections.abc import Callable
 from copy import copy
@@ -12,8 +13,10 @@ import flask_mail
 import pytest
 from flask_mail import Message
 
-from flask_optout import AddressError, InvitationError, NotGated
+from flask_optout import AddressError, InvitationError, NotGated, Opportunity
+from flask_optout.addresses import parse
 from flask_optout.mailers.flask_mail import Cleared, Invitation, Mail
+from flask_optout.mailers.own_mails import link_letter, serialised
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, say
 
@@ -49,6 +52,75 @@ def test_record_messages_sees_what_left_and_only_that(make: MakeHost) -> None:
     assert invitation.recipients == ["jane@example.org"]
     assert invitation.body is not None and invitation.body.endswith(link)
     assert hello.recipients == ["bob@example.org"]
+
+
+def test_what_stands_for_smtplib_in_a_hosts_tests_gets_nothing_for_a_muted_person(
+    make: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Fake:
+        def sendmail(self, sender: str, to: list[str], *args: object) -> None:
+            sent.extend(to)
+
+        def set_debuglevel(self, level: int) -> None: ...
+
+        def quit(self) -> None: ...
+
+    sent: list[str] = []
+    host = make()
+    with host.app.app_context():
+        monkeypatch.setattr(smtplib, "SMTP", lambda server, port: Fake())
+        told = send_to_both(host)
+        monkeypatch.undo()
+        monkeypatch.setattr(smtplib.SMTP, "connect", lambda self, *args: (220, b"ready"))
+        monkeypatch.setattr(smtplib.SMTP, "quit", lambda self: None)
+        monkeypatch.setattr(smtplib.SMTP, "sendmail", Fake.sendmail)
+        told += send_to_both(host)
+    assert sent == ["jane@example.org"] * 2 and told == ["bob@example.org", "jane@example.org"] * 2
+
+
+def send_to_both(host: Host) -> list[Any]:
+    """Send to a muted person and another one, and rehearse; gives whom a signal told of."""
+    told: list[Any] = []
+
+    def note(app: Any, message: Message) -> None:
+        told.extend(message.recipients)
+
+    say(host, True, to="bob@example.org")
+    with flask_mail.email_dispatched.connected_to(note), host.mail.connect() as connection:
+        for to in ("bob@example.org", "jane@example.org"):
+            connection.send(host.invitation(to))
+    link = Opportunity(""), "https://x.example/"
+    serialised(link_letter(parse("bob@example.org"), "beta-42", link, sender="team@example.org")).rehearse()
+    return told
+
+
+def test_what_was_withheld_from_a_muted_person_cannot_be_sent_again_past_the_gate(host: Host) -> None:
+    with host.mail.record_messages() as outbox:
+        say(host, True, to="jane@example.org")
+        withheld = dispatched(host, host.invitation())
+        for again in (withheld, pickle.loads(pickle.dumps(withheld))):
+            host.mail.send(again)
+            host.mail.send_invitations([again])
+    assert outbox == [] and withheld.recipients == ["jane@example.org"]
+
+
+def test_what_left_may_be_sent_again_as_from_a_queue(host: Host) -> None:
+    ready = dispatched(host, host.invitation())
+    say(host, True, to="jane@example.org")
+    assert left(host, pickle.loads(pickle.dumps(ready))).as_bytes() == ready.as_bytes()
+
+
+def dispatched(host: Host, message: Message) -> Message:
+    """What the library's signal tells of."""
+    told: list[Message] = []
+
+    def note(app: Any, message: Message) -> None:
+        told.append(message)
+
+    with flask_mail.email_dispatched.connected_to(note):
+        host.mail.send(message)
+    [ready] = told
+    return ready
 
 
 def test_what_cannot_be_serialised_fails_alike_whether_or_not_its_recipient_is_muted(host: Host) -> None:
