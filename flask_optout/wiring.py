@@ -120,8 +120,7 @@ class State:
     def engine(self) -> sa.Engine:
         """The engine of the tables; a session finds none for tables without a mapped class."""
         db, bind_key = self.hooks.db, self.hooks.bind_key
-        # A list that is filtered lazily may be read when the app's context is gone, or in that of another app.
-        context = nullcontext() if current_app and current_app == self.app else self.app.app_context()
+        context = nullcontext() if self._is_current() else self.app.app_context()
         try:
             with context:
                 return db.engine if bind_key is None else db.engines[bind_key]
@@ -136,10 +135,16 @@ class State:
 
     def session(self) -> Session | None:
         """The host's session, if it has begun one."""
+        if not self._is_current():
+            return None
         session = self.hooks.db.session
         if isinstance(session, scoped_session):
             return session() if session.registry.has() else None
         return session
+
+    def _is_current(self) -> bool:
+        # A list that is filtered lazily may be read when the app's context is gone, or in that of another app.
+        return bool(current_app) and current_app == self.app
 
     def opportunity(self, id: str) -> Opportunity:
         """What the host says about an opportunity."""

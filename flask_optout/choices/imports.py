@@ -5,19 +5,23 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import groupby
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from ..addresses import Address
-from ..links.tokens import Mark
-from .repository import Choices, Statement
+from ..links.tokens import DIGEST_SIZE, Mark
+from .key_slots import KEY_SCOPE
+from .repository import BATCH, Choices, Statement, found_at
 from .store import KeyTaken, insert
 from .tables import NAME_SIZE, today, upsert
 
 SOURCE = "import"
 #: Mutes that are removed in one transaction.
-PAGE = 50_000
+PAGE = 5_000
+#: Behind the row of the data key.
+BEGINNING = Mark(KEY_SCOPE, b"\xff" * DIGEST_SIZE)
 
 
 class Import(NamedTuple):
@@ -56,9 +60,7 @@ class Imports:
     def add(self, number: int, entries: Iterable[tuple[Address, str]]) -> None:
         """Mute people for opportunities; a choice that mutes already stays as it is."""
         marks = self._choices.key().marks_of(entries)
-        choice, batch, repeat = self._tables.choice, self._tables.batch, self._tables.repeat
-        same = choice.c.scope == repeat.c.scope, choice.c.digest == repeat.c.digest
-        held = sa.exists().where(*same, choice.c.muted, choice.c.batch.is_not(None))
+        batch, repeat = self._tables.batch, self._tables.repeat
 
         def work(connection: sa.Connection) -> tuple[None, list[Statement]]:
             self._alone(connection)
@@ -67,10 +69,9 @@ class Imports:
             standing = self._choices.mutes_among(connection, marks)
             repeats = [mark for mark, holder in standing.items() if holder not in (None, number)]
             upsert(connection, repeat, *({**mark._asdict(), "batch": number} for mark in sorted(repeats)))
-            said = [Statement(mark, True, SOURCE, number) for mark in marks if mark not in standing]
-            if said:
-                connection.execute(repeat.delete().where(~held))  # what candidates have said something about since
-            return None, said
+            new = [mark for mark in marks if mark not in standing]
+            _delete(connection, repeat, self._repeated(connection, new))  # before the candidate said something
+            return None, [Statement(mark, True, SOURCE, number) for mark in new]
 
         self._choices.transact(work)
 
@@ -82,20 +83,38 @@ class Imports:
         choice, batch, repeat = self._tables.choice, self._tables.batch, self._tables.repeat
         same = repeat.c.scope == choice.c.scope, repeat.c.digest == choice.c.digest, repeat.c.batch != number
         own = sa.select(choice.c.scope, choice.c.digest).where(choice.c.batch == number, ~sa.exists().where(*same))
+        own = own.order_by(choice.c.scope, choice.c.digest).limit(PAGE)
         other = sa.select(sa.func.min(repeat.c.batch)).where(*same).scalar_subquery()
 
-        def page(connection: sa.Connection) -> tuple[bool, list[Statement]]:
+        def page(connection: sa.Connection) -> tuple[Mark | None, list[Statement]]:
             self._alone(connection)
-            rows = connection.execute(own.limit(PAGE)).all()
-            if not rows:
+            # Not as a pair, which MariaDB finds by reading the table from its beginning.
+            same_scope = sa.and_(choice.c.scope == after.scope, choice.c.digest > after.digest)
+            rows = connection.execute(own.where(sa.or_(choice.c.scope > after.scope, same_scope))).all()
+            marks = [Mark(bytes(scope), bytes(digest)) for scope, digest in rows]
+            if not marks and after == BEGINNING:
                 connection.execute(choice.update().where(choice.c.batch == number).values(batch=other))
                 connection.execute(repeat.delete().where(repeat.c.batch == number))
                 connection.execute(batch.update().where(batch.c.number == number).values(taken_back=True))
-            marks = sorted(Mark(bytes(scope), bytes(digest)) for scope, digest in rows)
-            return bool(rows), [Statement(mark, False, SOURCE, number) for mark in marks]
+                return None, []
+            # From the beginning again after the last page: what another import held may be nobody's now.
+            return (marks or [BEGINNING])[-1], [Statement(mark, False, SOURCE, number) for mark in marks]
 
-        while self._choices.transact(page, self._remove):
-            pass
+        def remove(connection: sa.Connection, said: Sequence[Statement]) -> None:
+            _delete(connection, choice, [one.mark for one in said], choice.c.batch == number)
+
+        after = BEGINNING
+        while (last := self._choices.transact(page, remove)) is not None:
+            after = last
+
+    def _repeated(self, connection: sa.Connection, marks: Sequence[Mark]) -> list[Mark]:
+        """Those of the marks, which are sorted, that an import has noted as another's."""
+        repeat, found = self._tables.repeat.c, list[Mark]()
+        for scope, group in groupby(marks, lambda mark: mark.scope):
+            query = sa.select(repeat.digest).where(repeat.scope == scope)
+            rows = found_at(connection, query, repeat.digest, [mark.digest for mark in group])
+            found += sorted({Mark(scope, bytes(row.digest)) for row in rows})
+        return found
 
     def all(self) -> list[Import]:
         """Every import, oldest first."""
@@ -109,9 +128,19 @@ class Imports:
         # The row of the first import, so that none waits for another in a circle; SQLite locks nothing for a SELECT.
         connection.execute(batch.update().where(batch.c.number == 1).values(number=1))
 
-    def _remove(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
-        choice = self._tables.choice
-        at = [choice.c[name] == sa.bindparam(f"at_{name}") for name in ("scope", "digest", "batch")]
-        marks = [{"at_scope": one.mark.scope, "at_digest": one.mark.digest, "at_batch": one.batch} for one in said]
-        if marks:
-            connection.execute(choice.delete().where(*at), marks)
+
+def _delete(
+    connection: sa.Connection, table: sa.Table, marks: Sequence[Mark], *where: sa.ColumnElement[bool]
+) -> None:
+    """Delete the rows at these marks, which are sorted."""
+    if marks and connection.dialect.name not in ("mysql", "mariadb"):
+        # PostgreSQL may compare every row of the table with a whole list.
+        at = [table.c[name] == sa.bindparam(f"at_{name}") for name in ("scope", "digest")]
+        values = [{"at_scope": mark.scope, "at_digest": mark.digest} for mark in marks]
+        connection.execute(table.delete().where(*at, *where), values)
+        return
+    for scope, group in groupby(marks, lambda mark: mark.scope):  # PyMySQL sends one statement for each row
+        digests = [mark.digest for mark in group]
+        for start in range(0, len(digests), BATCH):
+            some = table.c.digest.in_(digests[start : start + BATCH])
+            connection.execute(table.delete().where(table.c.scope == scope, some, *where))

@@ -175,7 +175,7 @@ def _last_line(file: BinaryIO) -> tuple[bytes, int]:
 
 
 def stored_numbers(meta: sa.Table) -> sa.Select[Any]:
-    """Reads the numbers of the newest line that the database knows, and of the one before, as one text."""
+    """Reads, as one text, the number given last and that of the newest line which surely is in the journal."""
     return sa.select(meta.c.value).where(meta.c.name == NUMBER)
 
 

@@ -92,11 +92,8 @@ class KeySlots:
 
     def open(self) -> DataKey:
         """The data key; made in a store that never had one, and wrapped under the newest key if it was not."""
-        found = self.find()
-        if found is None:
+        while (found := self.find()) is None:
             self._wrap(DataKey(secrets.token_bytes(DATA_KEY_SIZE)), self.keys[: self.writes], is_new=True)
-            if (found := self.find()) is None:
-                raise self._locked(())
         if not self.is_open:
             with suppress(StoreUnavailable):  # as the older slot still opens; tried again at the next call
                 self._wrap(found, self.keys[:1])
@@ -123,11 +120,12 @@ class KeySlots:
         used = [sa.select(sa.literal(1)).select_from(table).limit(1) for table in self.used]
         # Before the slots, as another process may make the key just now.
         is_new = all(connection.scalar(query) is None for query in used)
-        meta, choice = self.tables.meta.c, self.tables.choice.c
-        rows = connection.execute(sa.select(meta.name, meta.value).where(_is_slot(self.tables.meta)))
-        slots = {name.removeprefix(SLOT): value for name, value in rows}
-        if is_new and not slots:
+        meta, choice = self.tables.meta, self.tables.choice.c
+        query = sa.select(meta.c.name, meta.c.value).where(sa.or_(_is_slot(meta), meta.c.name == FIRST))
+        known: dict[str, str] = dict(map(tuple, connection.execute(query)))
+        if is_new and not known:
             return None
+        slots = {name.removeprefix(SLOT): value for name, value in known.items() if name != FIRST}
         key = next((key for key in self.keys if key.id in slots), None)
         if key is None:
             raise self._locked(slots)

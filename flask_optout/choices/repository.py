@@ -207,6 +207,13 @@ def mutes_at(
     """
     choice = tables.choice.c
     query = sa.select(choice.digest, choice.batch).where(choice.scope == scope, choice.muted)
+    return ((bytes(digest), batch) for digest, batch in found_at(connection, query, choice.digest, digests))
+
+
+def found_at(
+    connection: sa.Connection, query: sa.Select[Any], column: sa.ColumnElement[bytes], digests: Sequence[bytes]
+) -> Iterator[Any]:
+    """The rows of a query where a column is one of the digests, on PostgreSQL one of each digest."""
     postgresql = connection.dialect.name == "postgresql"
     step = ARRAY if postgresql else BATCH
     for start in range(0, len(digests), step):
@@ -216,11 +223,10 @@ def mutes_at(
             wanted = (
                 sa.func.unnest(sa.literal(some, ByteArray())).table_valued("digest", name="wanted").render_derived()
             )
-            one = query.where(choice.digest == wanted.c.digest).limit(1).lateral()
-            rows = connection.execute(sa.select(one).select_from(wanted.join(one, sa.true())))
+            one = query.where(column == wanted.c.digest).limit(1).lateral()
+            yield from connection.execute(sa.select(one).select_from(wanted.join(one, sa.true())))
         else:
-            rows = connection.execute(query.where(choice.digest.in_(some)))
-        yield from ((bytes(digest), batch) for digest, batch in rows)
+            yield from connection.execute(query.where(column.in_(some)))
 
 
 @lru_cache(100)

@@ -24,8 +24,8 @@ Read = Callable[[Work[Any]], Any]
 #: Serialization failures, deadlocks and locks, as SQLSTATE (ISO 9075-2), as MariaDB numbers and as SQLite names them.
 CONFLICTS: set[Any] = {"40001", "40P01", 1020, 1213}
 CONFLICTS |= {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED_SHAREDCACHE"}
-#: A primary key that is taken, likewise.
-TAKEN: set[Any] = {"23505", 1062, "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID"}
+#: A value that may not be missing, likewise, and as Oracle numbers it, which takes an empty text for none.
+MISSING: set[Any] = {"23502", 1048, 1400, "SQLITE_CONSTRAINT_NOTNULL"}
 #: Seconds for which a transaction that met a conflict is tried again.
 RETRY_SECONDS = 2.0
 
@@ -40,9 +40,9 @@ def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) ->
         # executemany takes one row longer.
         connection.execute(table.insert(), rows if len(rows) > 1 else rows[0])
     except IntegrityError as error:
-        if _is(TAKEN, error):
-            raise KeyTaken from None
-        raise
+        if _is(MISSING, error):  # another key would be refused as well
+            raise
+        raise KeyTaken from None  # as our tables have no other constraint; each driver names this one in its way
 
 
 class Store:
@@ -265,9 +265,10 @@ def _retried(attempt: Callable[[], T]) -> T:
 
 def _is(kind: set[Any], error: DBAPIError) -> bool:
     """Whether an error has one of these codes, wherever its driver puts them."""
-    attributes = [getattr(error.orig, name, None) for name in ("sqlstate", "pgcode", "sqlite_errorname")]
-    said = [_of_pg8000(each, "C") for each in getattr(error.orig, "args", ())[:1]]
-    return not kind.isdisjoint(attributes + said)
+    said = [getattr(error.orig, name, None) for name in ("sqlstate", "pgcode", "errno", "sqlite_errorname")]
+    for first in getattr(error.orig, "args", ())[:1]:
+        said += [_of_pg8000(first, "C"), getattr(first, "code", None)]
+    return any(isinstance(each, str | int) and each in kind for each in said)
 
 
 def _of_pg8000(said: Any, field: str) -> Any:

@@ -31,6 +31,7 @@ def _dialect(name: str) -> Any:
     return import_module(f"sqlalchemy.dialects.{name}")
 
 
+# _Blob and ByteArray are for parameters only: in a column, Alembic's migrations would have to import them.
 class _Blob(sa.LargeBinary):
     """Parameters as they are: wrapping each, as SQLAlchemy does, takes a quarter of an import's time."""
 

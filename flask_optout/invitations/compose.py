@@ -89,7 +89,7 @@ class Letter:
     headers: Mapping[str, str]
     #: As the host wrote it; ``None`` in a mail of our own.
     recipient: Recipient | None = None
-    #: To the landing page, for one click and, where it may stand in a body, about all; none in a mail of our own.
+    #: To the landing page, for one click and, where one may stand in it, about all; none in a mail of our own.
     links: tuple[str, ...] = ()
     #: A new one, unless the mail library is to make it.
     message_id: str = ""
@@ -125,7 +125,8 @@ class Composer:
             f"<{_list_label(about)}.optout.{urlsplit(links[0]).hostname}>",
             "auto-generated",
         )
-        if self.personal_links(draft.text) or self.personal_links(draft.html):  # one may be about all invitations
+        texts = draft.text, draft.html, draft.subject, *draft.headers.values()
+        if any(map(self.personal_links, texts)):  # one may be about all invitations
             links.append(self.links.url(Door.LANDING, address, ALL))
         return Letter(
             address=address,

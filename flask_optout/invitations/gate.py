@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import logging
+import re
 import smtplib
 import time
 from collections import Counter, deque
@@ -27,12 +28,12 @@ from ..errors import AddressError, InvitationError, NotAllSent, OptOutError, Sto
 from ..links.log_records import log
 from .compose import OWN_HEADERS, Composer, Draft, Letter
 
-#: Rows of the Email Log written in one transaction, which costs the disk as much as one row. If the process dies, at
-#: most so many rows are of mails that did not leave.
+#: Rows of the Email Log in one transaction. If the process dies, at most so many are of mails that did not leave.
 TOGETHER = 50
 #: RFC 5322 section 2.1.1, in octets.
 LONGEST_LINE = 998
-SENDMAIL = smtplib.SMTP.sendmail  # whatever a host's tests put in its place
+#: As the standard library has it; a host's tests may put something else in its place.
+SENDMAIL = smtplib.SMTP.sendmail
 
 S = TypeVar("S")
 M = TypeVar("M")
@@ -61,10 +62,11 @@ class Gate:
         """Record invitations, ``TOGETHER`` at a time, and let each leave, or not, as it is cleared.
 
         :param draft: gives the draft of a source, or ``None`` for one that is no invitation and leaves as it is.
-        :param make: makes the message that leaves, of a source and a letter.
+        :param make: makes, of a source and a letter, what leaves; an error in it comes before the gate is asked.
         :param leave: hands off a message if it is clear; if not, does everything that can fail, but sends no text.
         :return: how many of the sources did not fail, whoever opted out.
         :raises NotAllSent: at the end, when some failed and there is no ``on_error``; of one source, its error.
+        :raises Exception: what an ordinary message or ``on_error`` raises, at once.
         """
         failures = Failures(on_error)
         ready: list[tuple[S, Outgoing, M]] = []
@@ -198,7 +200,7 @@ def _outgoing(letter: Letter) -> Outgoing:
 def _kept(body: str | None, link: str, one_click: str, *others: str) -> str | None:
     """A body in which no other link than this invitation's has to be hidden."""
     for other in others:
-        body = body and body.replace(other.rpartition("/")[2], link.rpartition("/")[2])
+        body = body and re.sub(other.rpartition("/")[2], link.rpartition("/")[2], body, flags=re.IGNORECASE)
     return body or None
 
 
@@ -224,18 +226,14 @@ def _blank(mixin: Any, kind: Any) -> Any:
 class _Verbatim(Mixin):
     """Mixed into an email policy, it does not fold our headers: no mail program reads a URL in encoded words."""
 
-    linesep: str
-
     def __init__(self, policy: object) -> None:
         super().__init__(**vars(policy))
 
     def fold(self, name: str, value: Any) -> str:
-        return f"{name}: {value}{self.linesep}" if name in OWN_HEADERS else super().fold(name, value)  # type: ignore[misc]
+        return f"{name}: {value}{self.linesep}" if name in OWN_HEADERS else super().fold(name, value)  # type: ignore[attr-defined,misc]
 
     def fold_binary(self, name: str, value: Any) -> bytes:
-        if name in OWN_HEADERS:
-            return self.fold(name, value).encode("ascii")
-        return super().fold_binary(name, value)  # type: ignore[misc,no-any-return]
+        return self.fold(name, value).encode() if name in OWN_HEADERS else super().fold_binary(name, value)  # type: ignore[misc]
 
 
 def finish(message: Message[Any, Any]) -> None:
@@ -275,6 +273,8 @@ def serialising() -> Iterator[None]:
     """Raise an InvitationError in place of the library's own error, which may quote an address."""
     try:
         yield
+    except (KeyError, IndexError):  # of the host's own code
+        raise
     except (LookupError, ValueError):  # such as of an unknown charset
         raise InvitationError(
             "An invitation has a character that cannot stand there: in a header, its body or an attachment.",
@@ -297,4 +297,4 @@ def rehearsing(smtp: smtplib.SMTP) -> Iterator[None]:
 
 def can_rehearse(smtp: object) -> TypeGuard[smtplib.SMTP]:
     """Whether it is an ``smtplib.SMTP`` that has no way of its own to send."""
-    return getattr(type(smtp), "sendmail", None) is SENDMAIL
+    return getattr(getattr(smtp, "sendmail", None), "__func__", None) is SENDMAIL

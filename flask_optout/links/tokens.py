@@ -258,7 +258,10 @@ def bad_token() -> BadToken:
 
 @dataclass(frozen=True)
 class Links:
-    """The URLs of one app's doors. ``prefix`` gives one without its token, ``speaks`` if a language is known."""
+    """The URLs of one app's doors.
+
+    ``prefix`` gives one without its token; ``speaks`` says whether there are translations into a language.
+    """
 
     tokens: Callable[[], Tokens]
     prefix: Callable[[Door], str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import flask_mail
@@ -13,7 +13,7 @@ from flask import Flask, current_app
 
 from ..addresses import Recipient, unfolded
 from ..invitations.compose import Draft, Inviting, Letter, not_gated
-from ..invitations.gate import Mixin, OnError, finish, proved, rehearsing, serialising
+from ..invitations.gate import Mixin, OnError, can_rehearse, finish, proved, rehearsing, serialising
 from ..wiring import current_state
 from .releases import check_library, is_gated
 
@@ -43,11 +43,10 @@ class Connection(flask_mail.Connection):
 
     def send(self, message: flask_mail.Message, envelope_from: Recipient | None = None) -> None:
         """Send one message; an invitation passes the gate."""
-        if isinstance(message, Cleared):
-            return super().send(message, envelope_from)
-        if isinstance(message, Invitation):
+        has_left = isinstance(message, Cleared) and message.left
+        if isinstance(message, Invitation) and not has_left:
             return self.send_invitations([message], envelope_from=envelope_from)
-        if "optout" in current_app.extensions:
+        if not has_left and "optout" in current_app.extensions:
             current_state().gate.look_at_ordinary(lambda: [message.body, *message.alts.values()])
         super().send(message, envelope_from)
 
@@ -60,10 +59,15 @@ class Connection(flask_mail.Connection):
         """Send many over this connection, as :meth:`Mail.send_invitations`."""
 
         def leave(message: flask_mail.Message, clear: bool) -> None:
-            if isinstance(message, Cleared):
-                message.left = clear
-            with nullcontext() if clear or self.host is None else rehearsing(self.host):
-                super(Connection, self).send(message, envelope_from)
+            if isinstance(message, Cleared):  # a listener of the library's signal may send again what was withheld
+                message.left = clear = clear and message.left
+            with ExitStack() as stack:
+                if not clear and can_rehearse(self.host):
+                    stack.enter_context(rehearsing(self.host))
+                elif not clear:
+                    stack.callback(setattr, self, "host", self.host)
+                    self.host = None
+                super(Connection, self).send(message, envelope_from)  # by one line, as an error's traceback names it
 
         current_state().gate.hand_off(invitations, _draft, Cleared.like, leave, on_error)
 
@@ -127,6 +131,19 @@ class Cleared(Mixin, Invitation):
     """The message that leaves. One that cannot be serialised fails as it is made, before the gate is asked."""
 
     left = True
+    # Declared here, they hide properties of the host's class, which would not take what is set.
+    recipients: Any = None
+    cc: Any = None
+    bcc: Any = None
+    subject: Any = None
+    body: Any = None
+    sender: Any = None
+    reply_to: Any = None
+    extra_headers: Any = None
+    alts: Any = None
+    date: Any = None
+    msgId: Any = None
+    charset: Any = None
     send_to: Any = flask_mail.Message.send_to
     has_bad_headers: Any = flask_mail.Message.has_bad_headers
 
@@ -135,18 +152,18 @@ class Cleared(Mixin, Invitation):
         to: Recipient = proved(spellings, flask_mail.sanitize_address, letter.address)
         own: dict[str, Any] = {"recipients": [to], "cc": [], "bcc": [], "subject": letter.subject}
         own |= {"body": letter.text, "sender": letter.sender, "reply_to": letter.reply_to}
+        own |= {"extra_headers": dict(letter.headers), "charset": invitation.charset}
         vars(self).update(vars(invitation), **own)
-        self.extra_headers: dict[str, str] | None = dict(letter.headers)
-        self.alts: dict[str, str] = invitation.alts | ({_html(invitation): letter.html} if letter.html else {})
-        self.date: float = time.time() if invitation.date is None else invitation.date
-        self.msgId: str = letter.message_id or invitation.msgId
+        self.alts = invitation.alts | ({_html(invitation): letter.html} if letter.html else {})
+        self.date = time.time() if invitation.date is None else invitation.date
+        self.msgId = letter.message_id or invitation.msgId
         if self.has_bad_headers():  # such as a subject that is folded at LF alone
-            self.subject: str = unfolded(letter.subject)
+            self.subject = unfolded(letter.subject)
         with serialising():
             try:
                 self._bytes = super().as_bytes()
             except UnicodeError:  # the footer may be in another script
-                self.charset: str | None = "utf-8"
+                self.charset = "utf-8"
                 self._bytes = super().as_bytes()
 
     def as_bytes(self) -> bytes:
@@ -157,7 +174,7 @@ def rehearse(message: Cleared) -> None:
     """Say all but the text of a message to the mail server; no signal tells of it."""
     sender, to = flask_mail.sanitize_address(message.sender), flask_mail.sanitize_addresses(message.send_to)
     with current_app.extensions["mail"].connect() as connection:
-        if (smtp := connection.host) is not None:
+        if can_rehearse(smtp := connection.host):
             with rehearsing(smtp):
                 smtp.sendmail(sender, to, message.as_bytes(), message.mail_options, message.rcpt_options)
 

@@ -131,6 +131,18 @@ class Mail(_Gated, mailman_library.Mail):
 class Cleared(Mixin, Invitation):
     """The message that leaves. One that cannot be built fails as it is made, before the gate is asked."""
 
+    # Declared here, they hide properties of the host's class, which would not take what is set.
+    to: list[str] = []
+    cc: Any = None
+    bcc: Any = None
+    subject: Any = None
+    body: Any = None
+    alternatives: Any = None
+    attachments: Any = None
+    extra_headers: Any = None
+    connection: Any = None
+    encoding: Any = None
+
     def __init__(self, source: Invitation, letter: Letter) -> None:
         bodies = _bodies(source)
         places = {_kind(of): place for place, (_, of) in enumerate(bodies)}
@@ -138,24 +150,24 @@ class Cleared(Mixin, Invitation):
             if text:
                 bodies[places[kind]] = text, bodies[places[kind]][1]
         own = {"connection": None, "subject": letter.subject, "body": bodies[0][0], "alternatives": bodies[1:]}
-        vars(self).update(vars(source), cc=[], bcc=[], **own)
-        self.attachments: list[Any] = [
-            copy.deepcopy(part) if isinstance(part, MIMEBase) else part for part in self.attachments
+        vars(self).update(vars(source), cc=[], bcc=[], encoding=source.encoding, **own)
+        self.attachments = [
+            copy.deepcopy(part) if isinstance(part, MIMEBase) else part for part in source.attachments
         ]
-        self.extra_headers: dict[str, str] = dict(letter.headers)
+        self.extra_headers = dict(letter.headers)
         if letter.message_id:
             self.extra_headers["Message-ID"] = letter.message_id
         encoding: Any = self.encoding or current_app.extensions["mailman"].default_charset
         named = letter.address.named if isinstance(letter.address.named, str) else formataddr(letter.address.named)
         spellings = letter.recipient if isinstance(letter.recipient, str) else named, named
         spell = partial(mailman_library.sanitize_address, encoding=encoding)
-        self.to: list[str] = [proved(spellings, spell, letter.address)]
+        self.to = [proved(spellings, spell, letter.address)]
         with serialising():
             mailman_library.sanitize_address(self.from_email, encoding)  # else it fails only as the mail leaves
             try:
                 self._built = self._serialised()
             except UnicodeError:  # the footer may be in another script
-                self.encoding: Any = "utf-8"
+                self.encoding = "utf-8"
                 self._built = self._serialised()
 
     def _serialised(self) -> Any:

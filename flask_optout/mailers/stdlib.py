@@ -23,6 +23,8 @@ from ..invitations.gate import OnError, can_rehearse, finish, proved, rehearsing
 from ..wiring import current_state
 
 ATTACHED = "attachment"
+#: As the standard library has it; a host's tests may put something else in its place.
+SEND_MESSAGE = smtplib.SMTP.send_message
 #: Headers that a draft has fields for, or that say how the body is encoded.
 STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*", re.IGNORECASE)
 
@@ -60,7 +62,7 @@ def send_invitations(
     if iscoroutinefunction(method) or iscoroutinefunction(method.__call__) or "to_addrs" in options:
         raise _unfit()
     smtp: Any = getattr(method, "__self__", None)
-    if getattr(method, "__func__", None) is not smtplib.SMTP.send_message:
+    if getattr(method, "__func__", None) is not SEND_MESSAGE:
         smtp = None  # another function, which may send in another way
 
     def leave(message: EmailMessage, clear: bool) -> None:

@@ -13,8 +13,10 @@ import pytest
 
 if TYPE_CHECKING:
     from flask import Flask
+    from flask.testing import FlaskClient
 
     from ..testing import Candidate
+    from ..testing.scanners import Finding
 
 
 @pytest.fixture
@@ -26,6 +28,14 @@ def optout_client(app: Flask) -> Iterator[Candidate]:
     clock = state.clock
     yield Candidate(app)
     state.clock = clock
+
+
+@pytest.fixture
+def optout_scanner_visits() -> Callable[[FlaskClient, str], list[Finding]]:
+    """``flask_optout.testing.scanner_visits``, in no context, so that each request of a scanner has its own."""
+    from ..testing import scanner_visits
+
+    return scanner_visits
 
 
 def _fixture(name: str) -> Any:
@@ -50,4 +60,3 @@ optout_assert_not_sent: Any = _fixture("assert_not_sent")
 optout_assert_sent_with_link: Any = _fixture("assert_sent_with_link")
 optout_broken_store: Any = _fixture("broken_store")
 optout_forget_data_key: Any = _fixture("forget_data_key")
-optout_scanner_visits: Any = _fixture("scanner_visits")

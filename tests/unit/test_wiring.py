@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_optout import ConfigurationError, OptOut
 from flask_optout.errors import BadToken
 from flask_optout.links.tokens import Door
+from flask_optout.presses.history import SECONDS_KEPT
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
-from tests.support.hosts import BASE_URL, KEY
+from tests.support.hosts import BASE_URL, KEY, say
 
 
 def test_an_app_without_optout_sends_nothing_and_says_what_to_call() -> None:
@@ -34,6 +37,19 @@ def test_a_database_that_is_not_configured_is_named(config: dict[str, Any], bind
     optout = OptOut(SQLAlchemy(app), app, bind_key=bind_key)
     with app.app_context(), pytest.raises(ConfigurationError, match="SQLALCHEMY_BINDS"):
         optout.may_invite("jane@example.org", "beta-42")
+
+
+def test_a_list_that_is_filtered_lazily_may_be_read_when_the_apps_context_is_gone(make: MakeHost) -> None:
+    """Also where a press has expired, which is deleted then."""
+    host = make()
+    with host.app.app_context():
+        say(host, True, "bob@example.org")
+        host.press(host.path(), "mute")
+        state = current_state()
+        people = host.optout.invitable(["jane@example.org", "bob@example.org", "ann@example.org"], "beta-42")
+    state.clock = lambda: time.time() + SECONDS_KEPT + 60
+    assert list(people) == ["ann@example.org"]
+    assert state.store.read(lambda connection: connection.execute(sa.select(state.tables.recent)).all()) == []
 
 
 def test_a_database_object_that_does_not_know_the_app_is_named() -> None:

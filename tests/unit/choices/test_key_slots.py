@@ -121,8 +121,11 @@ def test_a_store_that_lost_its_slots_alone_says_how_to_begin_anew(process: Proce
     process.slots(A).open()
     process.run(process.tables.choice.delete())
     process.run(process.tables.meta.delete().where(process.tables.meta.c.name == slot(A)))
-    with pytest.raises(ConfigurationError, match="data key is missing in optout_meta.*empty both"):
-        process.slots(A).open()
+    for look in (KeySlots.find, KeySlots.open):
+        slots = process.slots(A)
+        with pytest.raises(ConfigurationError, match="data key is missing in optout_meta.*empty both"):
+            look(slots)
+        assert not slots.is_open
     process.run(process.tables.meta.delete())
     assert process.slots(A).open().secret
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +13,7 @@ from sqlalchemy.pool import QueuePool, SingletonThreadPool, StaticPool
 
 from flask_optout import StoreUnavailable
 from flask_optout.choices import store as module
-from flask_optout.choices.store import Store, insert
+from flask_optout.choices.store import KeyTaken, Store, insert
 from tests.support.host_engines import Shared, add, look, word
 
 
@@ -55,6 +57,55 @@ def test_a_value_that_may_not_be_missing_is_an_error_and_no_key_that_is_taken(sh
         shared.store.write(lambda connection: insert(connection, strict, {"word": None}))
 
 
+class Said(Exception):
+    """What a driver raises, with what it says about it."""
+
+    def __init__(self, *args: object, **facts: object) -> None:
+        super().__init__(*args)
+        self.__dict__.update(facts)
+
+
+class Refusing(sa.Connection):
+    """Executes nothing."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def execute(self, *args: Any, **options: Any) -> Any:
+        raise sa.exc.IntegrityError("INSERT", {}, self.error)
+
+
+TAKEN = {
+    "psycopg": Said("duplicate key", sqlstate="23505"),
+    "pg8000": Said({"S": "ERROR", "C": "23505", "M": "duplicate key"}),
+    "SQLite": Said("UNIQUE constraint failed", sqlite_errorname="SQLITE_CONSTRAINT_PRIMARYKEY"),
+    "PyMySQL": Said(1062, "Duplicate entry"),
+    "MariaDB Connector/Python": Said("Duplicate entry", errno=1062, sqlstate="23000"),
+    "oracledb": Said(SimpleNamespace(code=1, message="ORA-00001: unique constraint violated")),
+    "pyodbc": Said("23000", "[23000] Violation of PRIMARY KEY constraint"),
+    "one that says something else": Said(["a list"]),
+    "one that says nothing": Said(),
+}
+MISSING = {
+    "psycopg": Said("null value", sqlstate="23502"),
+    "PyMySQL": Said(1048, "Column cannot be null"),
+    "MariaDB Connector/Python": Said("Column cannot be null", errno=1048, sqlstate="23000"),
+    "oracledb": Said(SimpleNamespace(code=1400, message="ORA-01400: cannot insert NULL")),
+}
+
+
+@pytest.mark.parametrize("error", TAKEN)
+def test_a_key_that_is_taken_is_told_whatever_the_driver(error: str) -> None:
+    with pytest.raises(KeyTaken):
+        insert(Refusing(TAKEN[error]), word, {"word": "ours"})
+
+
+@pytest.mark.parametrize("error", MISSING)
+def test_and_a_value_that_may_not_be_missing_is_none(error: str) -> None:
+    with pytest.raises(sa.exc.IntegrityError):
+        insert(Refusing(MISSING[error]), word, {"word": "ours"})
+
+
 def test_a_value_that_a_database_quotes_is_left_out(shared: Shared) -> None:
     def fail(connection: sa.Connection) -> None:
         raise sa.exc.DataError("INSERT", {}, sqlite3.DataError("bad value 'jane@example.org'"))
@@ -63,25 +114,15 @@ def test_a_value_that_a_database_quotes_is_left_out(shared: Shared) -> None:
         shared.store.write(fail)
 
 
-class Conflict(Exception):
-    """What a driver raises, with what it says about it."""
-
-    def __init__(self, *args: object, **facts: object) -> None:
-        super().__init__(*args)
-        self.__dict__.update(facts)
-
-
 CONFLICTS = {
-    "a PostgreSQL deadlock": Conflict("deadlock", sqlstate="40P01"),
-    "a PostgreSQL serialization failure": Conflict("serialize", pgcode="40001"),
-    "a PostgreSQL deadlock, said by pg8000": Conflict({"S": "ERROR", "C": "40P01", "M": "deadlock detected"}),
-    "a MariaDB deadlock": Conflict(1213, "Deadlock found"),
-    "a MariaDB snapshot conflict": Conflict(1020, "Record has changed"),
-    "SQLite busy": Conflict("database is locked", sqlite_errorname="SQLITE_BUSY"),
-    "SQLite's shared cache locked": Conflict(
-        "database table is locked", sqlite_errorname="SQLITE_LOCKED_SHAREDCACHE"
-    ),
-    "an SQLite snapshot conflict": Conflict("database is locked", sqlite_errorname="SQLITE_BUSY_SNAPSHOT"),
+    "a PostgreSQL deadlock": Said("deadlock", sqlstate="40P01"),
+    "a PostgreSQL serialization failure": Said("serialize", pgcode="40001"),
+    "a PostgreSQL deadlock, said by pg8000": Said({"S": "ERROR", "C": "40P01", "M": "deadlock detected"}),
+    "a MariaDB deadlock": Said(1213, "Deadlock found"),
+    "a MariaDB snapshot conflict": Said(1020, "Record has changed"),
+    "SQLite busy": Said("database is locked", sqlite_errorname="SQLITE_BUSY"),
+    "SQLite's shared cache locked": Said("database table is locked", sqlite_errorname="SQLITE_LOCKED_SHAREDCACHE"),
+    "an SQLite snapshot conflict": Said("database is locked", sqlite_errorname="SQLITE_BUSY_SNAPSHOT"),
 }
 
 
@@ -103,7 +144,7 @@ def test_any_other_error_is_told_at_once(shared: Shared) -> None:
 
     def work(connection: sa.Connection) -> None:
         runs.append(1)
-        raise sa.exc.OperationalError("INSERT", {}, Conflict("disk full", sqlite_errorname="SQLITE_FULL"))
+        raise sa.exc.OperationalError("INSERT", {}, Said("disk full", sqlite_errorname="SQLITE_FULL"))
 
     with pytest.raises(StoreUnavailable, match="disk full"):
         shared.store.write(work)

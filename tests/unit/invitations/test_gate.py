@@ -201,6 +201,22 @@ def test_a_row_holds_no_link_about_all_invitations(host: Host) -> None:
     assert everything.rpartition("/")[2] not in repr(row) and "Stop all" in (row.text_pieces or "")
 
 
+def test_a_row_holds_none_in_capitals_either(host: Host) -> None:
+    everything = host.optout.link("jane@example.org", "*").upper()
+    host.mail.send(host.invitation(body=f"Stop all: {everything}"))
+    [row] = rows()
+    assert everything.rpartition("/")[2] not in repr(row) and "Stop all" in (row.text_pieces or "")
+
+
+def test_nor_in_a_header_or_the_subject(host: Host) -> None:
+    everything = host.optout.link("jane@example.org", "*")
+    host.mail.send(host.invitation(extra_headers={"X-Stop": everything}))
+    invitation = host.invitation()
+    invitation.subject = f"Stop all: {everything}"
+    host.mail.send(invitation)
+    assert len(rows()) == 2 and everything.rpartition("/")[2] not in repr(rows())
+
+
 def test_an_ordinary_message_that_cannot_be_read_stops_nothing(host: Host) -> None:
     current_state().gate.look_at_ordinary(lambda: [1 / 0])
 
@@ -265,6 +281,13 @@ def test_a_character_that_cannot_be_written_is_named_without_an_address() -> Non
     with pytest.raises(InvitationError, match=said) as refused, serialising():
         "jané@example.org".encode("ascii")
     assert "jan" not in str(refused.value)
+
+
+@pytest.mark.parametrize("error", [KeyError("DKIM_KEY"), IndexError()], ids=repr)
+def test_a_look_up_that_fails_in_the_hosts_own_code_is_told_as_it_is(error: Exception) -> None:
+    with pytest.raises(type(error)) as raised, serialising():
+        raise error
+    assert raised.value is error
 
 
 def test_a_rehearsal_says_all_but_the_text_and_ends() -> None:

@@ -70,7 +70,7 @@ class Atoms(dict[str, Any]):
 
 
 @pytest.mark.parametrize(
-    ("line", "arguments", "masked"),
+    ("line", "arguments", "kept"),
     [
         # As uvicorn's own formatter takes them apart.
         ('%s - "%s" %d', ("10.0.0.1", f"GET {LINK}", 200), ("10.0.0.1", f"GET /optout/{MASK}", 200)),
@@ -78,11 +78,11 @@ class Atoms(dict[str, Any]):
     ],
 )
 def test_a_formatter_finds_the_arguments_in_their_places(
-    caplog: pytest.LogCaptureFixture, line: str, arguments: tuple[Any, ...], masked: object
+    caplog: pytest.LogCaptureFixture, line: str, arguments: tuple[Any, ...], kept: object
 ) -> None:
     logging.getLogger("access").warning(line, *arguments)
     [record] = caplog.records
-    assert record.args == masked and TOKEN not in record.getMessage() and MASK in record.getMessage()
+    assert record.args == kept and TOKEN not in record.getMessage() and MASK in record.getMessage()
 
 
 def test_a_traceback_is_written_without_its_tokens() -> None:

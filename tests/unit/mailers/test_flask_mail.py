@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import smtplib
 from collections.abc import Callable
+from copy import copy
 from email import message_from_bytes
 from typing import Any
 
@@ -11,8 +13,10 @@ import flask_mail
 import pytest
 from flask_mail import Message
 
-from flask_optout import AddressError, InvitationError, NotGated
-from flask_optout.mailers.flask_mail import Invitation, Mail
+from flask_optout import AddressError, InvitationError, NotGated, Opportunity
+from flask_optout.addresses import parse
+from flask_optout.mailers.flask_mail import Cleared, Invitation, Mail
+from flask_optout.mailers.own_mails import link_letter, serialised
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, say
 
@@ -50,6 +54,75 @@ def test_record_messages_sees_what_left_and_only_that(make: MakeHost) -> None:
     assert hello.recipients == ["bob@example.org"]
 
 
+def test_what_stands_for_smtplib_in_a_hosts_tests_gets_nothing_for_a_muted_person(
+    make: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Fake:
+        def sendmail(self, sender: str, to: list[str], *args: object) -> None:
+            sent.extend(to)
+
+        def set_debuglevel(self, level: int) -> None: ...
+
+        def quit(self) -> None: ...
+
+    sent: list[str] = []
+    host = make()
+    with host.app.app_context():
+        monkeypatch.setattr(smtplib, "SMTP", lambda server, port: Fake())
+        told = send_to_both(host)
+        monkeypatch.undo()
+        monkeypatch.setattr(smtplib.SMTP, "connect", lambda self, *args: (220, b"ready"))
+        monkeypatch.setattr(smtplib.SMTP, "quit", lambda self: None)
+        monkeypatch.setattr(smtplib.SMTP, "sendmail", Fake.sendmail)
+        told += send_to_both(host)
+    assert sent == ["jane@example.org"] * 2 and told == ["bob@example.org", "jane@example.org"] * 2
+
+
+def send_to_both(host: Host) -> list[Any]:
+    """Send to a muted person and another one, and rehearse; gives whom a signal told of."""
+    told: list[Any] = []
+
+    def note(app: Any, message: Message) -> None:
+        told.extend(message.recipients)
+
+    say(host, True, to="bob@example.org")
+    with flask_mail.email_dispatched.connected_to(note), host.mail.connect() as connection:
+        for to in ("bob@example.org", "jane@example.org"):
+            connection.send(host.invitation(to))
+    link = Opportunity(""), "https://x.example/"
+    serialised(link_letter(parse("bob@example.org"), "beta-42", link, sender="team@example.org")).rehearse()
+    return told
+
+
+def test_what_was_withheld_from_a_muted_person_cannot_be_sent_again_past_the_gate(host: Host) -> None:
+    with host.mail.record_messages() as outbox:
+        say(host, True, to="jane@example.org")
+        withheld = dispatched(host, host.invitation())
+        for again in (withheld, pickle.loads(pickle.dumps(withheld))):
+            host.mail.send(again)
+            host.mail.send_invitations([again])
+    assert outbox == [] and withheld.recipients == ["jane@example.org"]
+
+
+def test_what_left_may_be_sent_again_as_from_a_queue(host: Host) -> None:
+    ready = dispatched(host, host.invitation())
+    say(host, True, to="jane@example.org")
+    assert left(host, pickle.loads(pickle.dumps(ready))).as_bytes() == ready.as_bytes()
+
+
+def dispatched(host: Host, message: Message) -> Message:
+    """What the library's signal tells of."""
+    told: list[Message] = []
+
+    def note(app: Any, message: Message) -> None:
+        told.append(message)
+
+    with flask_mail.email_dispatched.connected_to(note):
+        host.mail.send(message)
+    [ready] = told
+    return ready
+
+
 def test_what_cannot_be_serialised_fails_alike_whether_or_not_its_recipient_is_muted(host: Host) -> None:
     for muted in (False, True):
         say(host, muted, to="jane@example.org")
@@ -84,6 +157,36 @@ def test_what_the_hosts_own_class_overrides_stays(host: Host) -> None:
     with host.mail.record_messages() as outbox:
         host.mail.send(Signed("Join us", **fields))
     assert outbox == []
+
+
+def computed(value: Any, later: Any = None) -> Any:
+    """A property that takes no other value; ``later``: its value in what leaves."""
+    return property(
+        lambda self: copy(later if later and isinstance(self, Cleared) else value), lambda self, other: None
+    )
+
+
+class Computed(Invitation):
+    """As hosts compute what they send."""
+
+    recipients = computed(["jane@example.org"], ["bob@example.org"])
+    cc = bcc = computed([], ["bob@example.org"])
+    subject, sender, reply_to = (computed(text) for text in ("Join us", "team@example.org", "help@example.org"))
+    body, alts = computed("Come."), computed({"html": "<p>Come.</p>"})
+    extra_headers, date, msgId = computed({"X-Campaign": "spring"}), computed(None), computed("<same@example.org>")
+
+
+def test_a_property_of_the_hosts_own_class_hides_neither_the_link_nor_the_checked_recipient(host: Host) -> None:
+    ready = left(host, Computed(opportunity="beta-42"))
+    message, link = message_from_bytes(ready.as_bytes()), host.optout.link("jane@example.org", "beta-42")
+    assert ready.send_to == {"jane@example.org"} and message["To"] == "jane@example.org" and message["Cc"] is None
+    assert all(link in str(text) for text in (ready.body, ready.html))
+    assert (message["X-Campaign"], message["Subject"], message["Reply-To"]) == (
+        "spring",
+        "Join us",
+        "help@example.org",
+    )
+    assert message["List-Unsubscribe"] and message["Message-ID"] != "<same@example.org>" and message["Date"]
 
 
 @pytest.mark.parametrize("kind", ["html", "HTML", "html; charset=utf-8"])

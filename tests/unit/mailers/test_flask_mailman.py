@@ -11,7 +11,7 @@ from flask_babel import LazyString
 from flask_mailman import EmailMessage
 
 from flask_optout import AddressError, InvitationError, NotGated
-from flask_optout.mailers.flask_mailman import Invitation, Mail
+from flask_optout.mailers.flask_mailman import Cleared, Invitation, Mail
 from tests.support.hosts import Host, say
 
 
@@ -157,6 +157,33 @@ def test_what_the_hosts_own_class_overrides_stays_but_for_the_recipient(mail: Ma
     assert (message["X-Signer"], message.get_content_type()) == ("host", "multipart/related")
     assert message.get_payload()[0].get_content_charset() == "iso-8859-1"
     assert ready.recipients() == ["jane@example.org"]
+
+
+def computed(value: Any, later: Any = None) -> Any:
+    """A property that takes no other value; ``later``: its value in what leaves."""
+    return property(lambda self: later if later and isinstance(self, Cleared) else value, lambda self, other: None)
+
+
+class Computed(Invitation):
+    """As hosts compute what they send."""
+
+    to = computed(["jane@example.org"], ["bob@example.org"])
+    cc = bcc = computed([], ["bob@example.org"])
+    subject, body, alternatives = computed("Join us"), computed("Come."), computed([("<p>Come.</p>", "text/html")])
+    attachments, extra_headers = computed([("a.txt", "a", "text/plain")]), computed({"X-Campaign": "spring"})
+    encoding = property(lambda self: "us-ascii")
+
+
+def test_a_property_of_the_hosts_own_class_hides_neither_the_link_nor_the_checked_recipient(
+    host: Host, mail: Mail
+) -> None:
+    host.optout.opportunity_loader(lambda id: {"title": "„Kamera“ ☃"})
+    ready, link = left(mail, Computed(opportunity="beta-42")), host.optout.link("jane@example.org", "beta-42")
+    message = ready.message()
+    text, html, file = (part for part in message.walk() if not part.is_multipart())
+    assert all(link in part.get_payload(decode=True).decode() for part in (text, html)) and file.get_filename()
+    assert ready.recipients() == ["jane@example.org"] == [message["To"]] and message["Cc"] is None
+    assert (message["X-Campaign"], message["Subject"]) == ("spring", "Join us") and message["List-Unsubscribe"]
 
 
 @pytest.mark.parametrize("written", [invitation, own])

@@ -89,13 +89,17 @@ def test_what_sends_by_smtp_is_rehearsed_also_with_options_of_its_own(host: Host
     assert len(smtp.received) == 1
 
 
-class Elsewhere(smtplib.SMTP):
-    """Sends in a way of its own, as tests and fallbacks do."""
+class SendsMessages(smtplib.SMTP):
+    """Sends messages in a way of its own."""
 
     sent = 0
 
     def send_message(self, *args: Any, **options: Any) -> Any:
         self.sent += 1
+
+
+class Elsewhere(SendsMessages):
+    """Sends everything in a way of its own, as tests and fallbacks do."""
 
     def sendmail(self, *args: Any, **options: Any) -> Any:
         self.sent += 1
@@ -112,10 +116,39 @@ def test_what_stands_for_smtplib_in_a_hosts_tests_sends_nothing_to_a_muted_perso
 
 
 @pytest.mark.parametrize("name", ["send_message", "sendmail"])
-def test_a_connection_with_a_way_of_its_own_is_not_used_for_a_muted_person(host: Host, name: str) -> None:
+def test_a_method_that_a_hosts_tests_have_replaced_sends_nothing_to_a_muted_person(
+    host: Host, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr(smtplib.SMTP, name, lambda *args, **options: sent.append(args))
     for muted in (True, False):
         say(host, muted, to="jane@example.org")
-        connection = Elsewhere()
+        connection = smtplib.SMTP()
+        connection.ehlo_resp = b"ready"
+        send_invitations([invitation()], connection.send_message)
+        assert len(sent) == (not muted)
+
+
+def test_nor_does_one_that_they_have_set_on_the_connection(host: Host) -> None:
+    sent: list[object] = []
+    connection = smtplib.SMTP()
+    connection.ehlo_resp = b"ready"
+    connection.sendmail = lambda *args, **options: sent.append(args)  # type: ignore[assignment]
+    for muted in (True, False):
+        say(host, muted, to="jane@example.org")
+        send_invitations([invitation()], connection.send_message)
+        assert len(sent) == (not muted)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(Elsewhere, "send_message"), (Elsewhere, "sendmail"), (SendsMessages, "send_message")]
+)
+def test_a_connection_with_a_way_of_its_own_is_not_used_for_a_muted_person(
+    host: Host, kind: type[SendsMessages], name: str
+) -> None:
+    for muted in (True, False):
+        say(host, muted, to="jane@example.org")
+        connection = kind()
         send_invitations([invitation()], getattr(connection, name))
         assert connection.sent == (not muted)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask_babel import Babel
 
 from flask_optout import ConfigurationError, StoreUnavailable
@@ -130,8 +130,24 @@ def test_tables_that_were_made_anew_are_refused_until_the_app_begins_anew(
         assert host.optout.may_invite(JANE, ABOUT)
 
 
+def test_scanners_make_each_request_in_a_context_of_its_own(
+    make: MakeHost, optout_scanner_visits: Callable[..., list[Any]]
+) -> None:
+    host = make()
+    with host.app.app_context():
+        link = host.optout.link(JANE, ABOUT)
+    seen: list[int] = []
+
+    @host.app.before_request
+    def count() -> None:
+        g.requests = g.get("requests", 0) + 1
+        seen.append(g.requests)
+
+    assert optout_scanner_visits(host.app.test_client(), link) and set(seen) == {1}
+
+
 def test_every_fixture_carries_the_products_name() -> None:
     source = (ROOT / "flask_optout" / "testing" / "pytest_plugin.py").read_text()
-    names = re.findall(r"^(?:@pytest.fixture\ndef )?(\w+)(?:\(app|: Any = _fixture)", source, re.MULTILINE)
+    names = re.findall(r"^(?:@pytest.fixture\ndef )?(\w+)(?:\(|: Any = _fixture)", source, re.MULTILINE)
     assert names and all(name.startswith("optout_") for name in names)
     assert sorted(set(re.findall(r"^\| `(\w+)", PAGE, re.MULTILINE))) == sorted(names)
