@@ -69,9 +69,11 @@ class Imports:
             standing = self._choices.mutes_among(connection, marks)
             repeats = [mark for mark, holder in standing.items() if holder not in (None, number)]
             upsert(connection, repeat, *({**mark._asdict(), "batch": number} for mark in sorted(repeats)))
-            new = [mark for mark in marks if mark not in standing]
-            _delete(connection, repeat, self._repeated(connection, new))  # before the candidate said something
-            return None, [Statement(mark, True, SOURCE, number) for mark in new]
+            # Of all marks, as a log of the statements would tell how many of them are muted.
+            noted = self._repeated(connection, marks)
+            # What was noted before the candidate said something.
+            _delete(connection, repeat, [mark for mark in noted if mark not in standing])
+            return None, [Statement(mark, True, SOURCE, number) for mark in marks if mark not in standing]
 
         self._choices.transact(work)
 

@@ -96,10 +96,15 @@ class Weighed(NamedTuple):
 
     @property
     def weighed(self) -> list[Press]:
-        """Those of the own presses that it may contradict: from the last one that was confirmed on."""
+        """Those of the own presses that it may contradict: from the last one that was confirmed on.
+
+        That one counts until a press has been asked about twice since: a program may try each answer in turn.
+        """
         presses = self.own
         confirmed = [at for at, press in enumerate(presses) if press.outcome is Outcome.CONFIRMED]
-        return [press for press in presses[confirmed[-1] if confirmed else 0 :] if press.at > self.asked]
+        since = presses[confirmed[-1] if confirmed else 0 :]
+        again = bool(confirmed) and sum(press.outcome is Outcome.ASKED for press in since) < 2
+        return [press for at, press in enumerate(since) if press.at > self.asked or (again and at == 0)]
 
     @property
     def found(self) -> Muted:
@@ -266,9 +271,8 @@ def judge(case: Weighed, layers: Sequence[Layer] = LAYERS) -> Judgement:
             stands = sets.get(command.target, case.muted[command.target])
             asks = case.evidence.pressed and command.muted not in (None, stands)
             verdict = Verdict.RESTORE if cause == CONTRADICTION else Verdict.ASK if asks else Verdict.SHOW
-            return Judgement(
-                verdict, cause, sets, asks, _remembered(case, verdict, asks) if layer.remembers else None
-            )
+            press = _remembered(case, verdict, asks) if layer.remembers else None
+            return Judgement(verdict, cause, sets, asks, press)
     sets = {command.target: command.muted} if command.muted is not None and case.changes else {}
     return Judgement(Verdict.ACCEPT, "", sets, False, _remembered(case, Verdict.ACCEPT, False))
 

@@ -48,6 +48,21 @@ class Link:
         return judgement
 
 
+def test_a_program_that_tries_each_answer_of_the_page_that_asks_changes_nothing() -> None:
+    link = Link(muted=True)
+    link.press("undo", visit="1")
+    link.press("mute", visit="2")
+    for number, answer in enumerate(("leave", "undo"), 3):
+        link.now += 5
+        assert link.press("undo", visit=str(number)).asks
+        link.now += 5
+        link.press(answer, visit=str(number), page=Page.REPEAT)
+        assert link.muted == [True, False]
+    link.now += 5
+    link.press("undo", visit="4", page=Page.REPEAT)
+    assert link.muted == [False, False], "somebody who says so a third time means it"
+
+
 @pytest.mark.parametrize("evidence", [CHROME, TEXT], ids=["vouches", "is silent"])
 @pytest.mark.parametrize(
     ("muted", "choices", "ends"),
