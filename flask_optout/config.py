@@ -25,9 +25,9 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 LONGEST_BASE_URL = 400
 #: Bytes below which a key can be guessed.
 LEAST_KEY = 16
-#: Words that stand in tutorials and templates where a key should be.
+#: Words that stand in tutorials and templates where a key should be; no hexadecimal number is one.
 PLACEHOLDER = re.compile(
-    r"(?=.*[a-z])(?:a|an|any|app|change|default|dev|development|example|flask|guess|here|hard|insert|is|it|key|me|my"
+    r"(?=.*[g-z])(?:a|an|any|app|change|default|dev|development|example|flask|guess|here|hard|insert|is|it|key|me|my"
     r"|never|not|now|password|please|random|replace|secret|string|super|test|testing|that|the|this|to|value|very|will"
     r"|with|you|your|[0-9_\W])*",
     re.IGNORECASE | re.ASCII,

@@ -279,6 +279,11 @@ def test_a_random_key_is_good(make: Callable[[int], str | bytes]) -> None:
         apply(app(OPTOUT_KEYS=[make(LEAST_KEY) for _ in range(20)]))
 
 
+@pytest.mark.parametrize("secret", ["a0123456789" * 3, "A1" * LEAST_KEY, "0" * 31 + "a"])
+def test_a_hexadecimal_key_is_good_whatever_its_letters(secret: str) -> None:
+    apply(app(OPTOUT_KEYS=[secret]))
+
+
 def test_a_key_of_bytes_from_the_environment_is_good() -> None:
     apply(app(SECRET_KEY=os.fsdecode(bytes(range(128, 160)))))
 
