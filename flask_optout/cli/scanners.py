@@ -101,10 +101,10 @@ def _ask(domain: str, invited: list[tuple[Address, list[str]]], sender: Recipien
                 except ConfigurationError:
                     raise
                 except Exception as error:
+                    no_server = isinstance(error, OSError) and not isinstance(error, SMTPException)
+                    if no_server and not mailed:
+                        return Counter({reason(error): len(invited)})
                     failures[reason(error)] += 1
-                    if not mailed and isinstance(error, OSError) and not isinstance(error, SMTPException):
-                        failures[reason(error)] = len(invited)  # no mail server is there
-                        break
                 reach(number / len(invited), number)
     finally:
         if not mailed:

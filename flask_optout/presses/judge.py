@@ -22,7 +22,6 @@ PAUSE = 15.0
 MUTE_AND_LEAVE = {Command.MUTE, Command.LEAVE}
 #: What a person cannot mend by pressing again (their proxy strips headers, say), and so does not count twice.
 FORGIVEN = {"no fetch metadata", "scanner", "prefetch", "another site"}
-CONTRADICTION = "contradiction"
 
 
 class Outcome(StrEnum):
@@ -191,12 +190,13 @@ class Layer(NamedTuple):
     """One thing that tells a scanner from a person.
 
     ``objects`` gives the cause for which it objects to a press, if it does; ``remembers``: whether such a press is
-    remembered.
+    remembered; ``restores``: whether it sets back what its visitor has set.
     """
 
     name: str
     objects: Callable[[Weighed], str | None]
     remembers: bool = False
+    restores: bool = False
 
 
 def _submitter(case: Weighed) -> str | None:
@@ -217,7 +217,7 @@ def _negative(case: Weighed) -> str | None:
 
 def _contradiction(case: Weighed) -> str | None:
     """Opposite presses of one visitor restore what that visitor found, both ways."""
-    return CONTRADICTION if case.opposed else None
+    return "contradiction" if case.opposed else None
 
 
 def _others(case: Weighed) -> str | None:
@@ -255,7 +255,7 @@ def _later_undo(case: Weighed) -> str | None:
 LAYERS = (
     Layer("L1 submitter", _submitter),
     Layer("L2, L5 negative evidence", _negative),
-    Layer("L3 contradiction", _contradiction, remembers=True),
+    Layer("L3 contradiction", _contradiction, remembers=True, restores=True),
     Layer("L3 other visitors", _others, remembers=True),
     Layer("L4 decoy", _doubtful, remembers=True),
     Layer("L9 later undo", _later_undo, remembers=True),
@@ -267,10 +267,10 @@ def judge(case: Weighed, layers: Sequence[Layer] = LAYERS) -> Judgement:
     command = case.evidence.command
     for layer in layers:
         if (cause := layer.objects(case)) is not None:
-            sets = _restored(case) if cause == CONTRADICTION else {}
+            sets = _restored(case) if layer.restores else {}
             stands = sets.get(command.target, case.muted[command.target])
             asks = case.evidence.pressed and command.muted not in (None, stands)
-            verdict = Verdict.RESTORE if cause == CONTRADICTION else Verdict.ASK if asks else Verdict.SHOW
+            verdict = Verdict.RESTORE if layer.restores else Verdict.ASK if asks else Verdict.SHOW
             press = _remembered(case, verdict, asks) if layer.remembers else None
             return Judgement(verdict, cause, sets, asks, press)
     sets = {command.target: command.muted} if command.muted is not None and case.changes else {}
