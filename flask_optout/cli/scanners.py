@@ -19,7 +19,7 @@ from ..config import LOOPBACK
 from ..email_log.records import reason
 from ..errors import ConfigurationError, OptOutError
 from ..links.tokens import ALL, Door
-from ..mailers.own_mails import default_sender, deliver, link_letter
+from ..mailers.own_mails import default_sender, deliver, link_letter, links_of
 from ..testing.scanners import Answer, Scanner, scan
 from ..wiring import current_state
 from .terminal import counted, failure, progress, typed
@@ -90,11 +90,11 @@ def _ask(domain: str, invited: list[tuple[Address, list[str]]], sender: Recipien
 
     If nobody was, the domain may have its notice again.
     """
-    state, failures, mailed = current_state(), Counter[str](), 0
+    failures, mailed = Counter[str](), 0
     try:
         with progress("Asking", "mails") as reach:
             for number, (address, opportunities) in enumerate(invited, 1):
-                links = [(state.opportunity(id), state.links.url(Door.LANDING, address, id)) for id in opportunities]
+                links = links_of(address, opportunities)
                 try:
                     deliver(link_letter(address, ALL, *links, sender=sender, about="notice"))
                     mailed += 1
@@ -108,7 +108,7 @@ def _ask(domain: str, invited: list[tuple[Address, list[str]]], sender: Recipien
                 reach(number / len(invited), number)
     finally:
         if not mailed:
-            state.alarms.drop_notice(domain)
+            current_state().alarms.drop_notice(domain)
     return failures
 
 

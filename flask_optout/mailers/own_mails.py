@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from email.utils import formataddr
 from functools import partial
 from typing import NamedTuple
@@ -12,7 +12,9 @@ from flask import current_app
 from ..addresses import Address, Recipient
 from ..errors import ConfigurationError
 from ..invitations.compose import Letter
+from ..links.tokens import Door
 from ..pages.words import Opportunity, render, sender_of
+from ..wiring import current_state
 
 
 class Ready(NamedTuple):
@@ -84,6 +86,12 @@ def link_letter(
         reply_to=reply_to,
         headers={"Auto-Submitted": "auto-generated"},
     )
+
+
+def links_of(address: Address, opportunities: Iterable[str]) -> list[tuple[Opportunity, str]]:
+    """The links of a person for :func:`link_letter`."""
+    state = current_state()
+    return [(state.opportunity(id), state.links.url(Door.LANDING, address, id)) for id in opportunities]
 
 
 def default_sender() -> Recipient:

@@ -20,7 +20,7 @@ from ..email_log.records import now, told
 from ..errors import AddressError
 from ..links.log_records import log
 from ..links.tokens import Claim, Door, bad_token
-from ..mailers.own_mails import default_sender, deliver, link_letter
+from ..mailers.own_mails import default_sender, deliver, link_letter, links_of
 from ..wiring import current_state
 from .candidate import LONGEST_FORM, blueprint
 from .words import of_browser, show, speaking
@@ -100,10 +100,8 @@ def _mail_lost(client: str, address: Address) -> None:
 
 
 def _mail_links(address: Address, opportunities: list[str]) -> None:
-    state = current_state()
     with speaking(of_browser()):
-        links = [(state.opportunity(id), state.links.url(Door.LANDING, address, id)) for id in opportunities]
-        letter = link_letter(address, opportunities[0], *links, sender=default_sender())
+        letter = link_letter(address, opportunities[0], *links_of(address, opportunities), sender=default_sender())
     deliver(letter)
 
 
