@@ -42,11 +42,10 @@ class _GatedBackend:
 
     _rehearsal: ExitStack | None = None
 
-    def open(self: Any) -> Any:
-        opened = super().open()  # type: ignore[misc]
-        if opened and self._rehearsal is not None:  # a backend that connects anew within a send
-            self._rehearsal.enter_context(rehearsing(self.connection))
-        return opened
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "connection" and self._rehearsal and can_rehearse(value):  # it connects anew within a send
+            self._rehearsal.enter_context(rehearsing(value))
 
     def send_messages(self: Any, messages: Iterable[mailman_library.EmailMessage]) -> int:
         """Send messages, as :meth:`Mail.send_invitations`; those that are no invitation as the library does.
@@ -78,9 +77,9 @@ class _GatedBackend:
 
         # The lock by which a backend lets threads share it; a rehearsal must not meet another thread's send.
         with getattr(self, "_lock", nullcontext()), closing(self) if self.open() else nullcontext():
-            # An SMTP backend may have failed to open, silently; then none is sent, muted or not.
-            if getattr(self, "connection", True) is None:
-                return 0
+            opens = type(self).open is not mailman_library.BaseEmailBackend.open
+            if opens and getattr(self, "connection", True) is None:
+                return 0  # as it failed to open, silently; then none is sent, muted or not
             return int(current_state().gate.hand_off(messages, _draft, Cleared.like, leave, on_error) - silent)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
+from flask_mailman.backends.base import BaseEmailBackend
 from flask_mailman.backends.smtp import EmailBackend
 
 from flask_optout import InvitationError, OptOutError
@@ -218,15 +219,44 @@ class Retrying(EmailBackend):  # type: ignore[misc]
             return super().send_messages(messages)
 
 
-def test_a_backend_that_connects_anew_sends_to_nobody_who_is_muted(make: MakeHost) -> None:
-    with smtp_server(HangsUp) as server:
+class Lazy(BaseEmailBackend):  # type: ignore[misc]
+    """A host's own backend, which connects where it sends."""
+
+    connection: smtplib.SMTP | None = None
+
+    def send_messages(self, messages: Any) -> Any:
+        self.connection = self.connection or smtplib.SMTP(self.mailman.server, self.mailman.port)
+        for message in messages:
+            text = message.message().as_bytes(linesep="\r\n")
+            self.connection.sendmail("team@example.org", message.recipients(), text)
+        return len(messages)
+
+    def close(self) -> None:
+        if self.connection:
+            self.connection.close()
+
+
+class ConnectsForEach(Lazy):
+    """One that keeps the connection that it has used, and uses another."""
+
+    def send_messages(self, messages: Any) -> Any:
+        self.connection = None
+        sent = super().send_messages(messages)
+        self.close()
+        return sent
+
+
+@pytest.mark.parametrize("backend", [Retrying, Lazy, ConnectsForEach])
+def test_a_backend_that_connects_anew_sends_to_nobody_who_is_muted(make: MakeHost, backend: type[Any]) -> None:
+    with smtp_server(HangsUp if backend is Retrying else Mailbox) as server:
         host = make(MAIL_SERVER=server.host, MAIL_PORT=server.port)
         with host.app.app_context():
-            connection = Mail(host.app).get_connection(Retrying)
+            connection = Mail(host.app).get_connection(backend)
             for muted in (True, False, True):
                 say(host, muted, "jane@example.org")
-                server.has_hung_up = False
+                server.has_hung_up = False  # type: ignore[attr-defined]
                 assert connection.send_messages([FlaskMailman().invitation(host, Wanted())]) == 1
+            connection.close()
     assert len(server.received) == 1
 
 

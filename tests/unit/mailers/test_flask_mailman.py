@@ -239,9 +239,16 @@ class Bare:
         return len(messages)
 
 
-def test_a_backend_need_not_be_of_the_librarys_class(mail: Mail) -> None:
+class Lazy(Bare):
+    """One that connects where it sends, and not when it is opened."""
+
+    connection: object = None
+
+
+@pytest.mark.parametrize("backend", [Bare, Lazy])
+def test_a_backend_need_not_be_of_the_librarys_class(mail: Mail, backend: type[Any]) -> None:
     ordinary = EmailMessage("Hello", "Hi.", to=["bob@example.org"])
-    assert mail.get_connection(Bare).send_messages([invitation(), ordinary]) == 2
+    assert mail.get_connection(backend).send_messages([invitation(), ordinary]) == 2
 
 
 def test_an_invitation_and_an_ordinary_message_leave_together_and_a_muted_one_counts(host: Host, mail: Mail) -> None:
