@@ -106,10 +106,11 @@ def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
     ready["Message-ID"] = letter.message_id
     for name in OWN_HEADERS:
         ready[name] = letter.headers[name]
+    signed = [one for of in ready.walk() if of.get_content_type() == "multipart/signed" for one in of.walk()]
     for kind, content in (("plain", letter.text), ("html", letter.html)):
         part = _body(ready, kind)
         if content and part is not None and content != _text(part):
-            if ready.get_content_type() == "multipart/signed":
+            if part in signed:
                 raise InvitationError(
                     "An invitation is signed, and does not carry its link.",
                     "With the footer in it, the signature would be wrong.",
@@ -158,7 +159,10 @@ def _replace(part: Message, kind: str, content: str) -> None:
     params = dict(part["Content-Type"].params) if "Content-Type" in part else {}
     params.pop("charset", None)
     kept_as = encoding if encoding in ("8bit", "quoted-printable", "base64") else None
+    policy = part.policy
+    part.policy = policy.clone(max_line_length=policy.max_line_length or 78)  # without one, it encodes no text
     part.set_content(content, kind, charset, kept_as, params=params)
+    part.policy = policy
     for name, value in kept:
         part[name] = value
 

@@ -9,7 +9,7 @@ from email import message_from_bytes, message_from_string
 from email.message import EmailMessage, Message
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
-from email.policy import SMTP, compat32
+from email.policy import HTTP, SMTP, compat32
 from functools import partial
 from typing import Any
 
@@ -268,11 +268,11 @@ def test_other_recipients_than_one_are_refused(host: Host, to: str) -> None:
         left(invitation(To=to))
 
 
-def parsed(rest: str) -> EmailMessage:
+def parsed(rest: str, policy: Any = SMTP) -> EmailMessage:
     """An invitation that the standard library's parser has made, as of a template in a file."""
     kind: Any = partial(Invitation, opportunity="beta-42")
     head = "From: team@example.org\r\nTo: jane@example.org\r\nSubject: Hi\r\n"
-    message: EmailMessage = message_from_bytes((head + rest).encode("latin-1"), kind, policy=SMTP)
+    message: EmailMessage = message_from_bytes((head + rest).encode("latin-1"), kind, policy=policy)
     return message
 
 
@@ -306,10 +306,21 @@ def test_an_invitation_may_come_from_a_parser(host: Host, row: str) -> None:
     assert all(text in part.get_content() for part in parts for text in ("Grüße.\n\n",) if "Gr" in PARSED[row])
 
 
+@pytest.mark.parametrize("policy", [HTTP, SMTP.clone(max_line_length=0)])
+@pytest.mark.parametrize("row", ["Quoted-Printable", "7Bit", "BASE64"])
+def test_its_headers_may_be_of_any_length(host: Host, row: str, policy: Any) -> None:
+    [ready] = left(parsed(f"X-Long: {'a ' * 200}\r\n{PARSED[f'in {row}']}", policy))
+    assert host.optout.link("jane@example.org", "beta-42") in ready.get_content()
+    assert max(map(len, ready.as_bytes().partition(b"\r\n\r\n")[2].splitlines())) <= 78
+    assert "X-Long: " + "a " * 200 in ready.as_string()
+
+
 def test_a_signature_is_not_broken(host: Host) -> None:
     rest = "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n{}\r\n--b\r\n\r\nsignature\r\n--b--\r\n"
-    with pytest.raises(InvitationError, match="Sign it in the function"):
-        left(parsed(rest.format("Come.")))
+    whole = "Content-Type: multipart/mixed; boundary=w\r\n\r\n--w\r\n{}--w\r\n\r\na list's footer\r\n--w--\r\n"
+    for written in (rest, whole.format(rest)):
+        with pytest.raises(InvitationError, match="Sign it in the function"):
+            left(parsed(written.format("Come.")))
     text = f"No: {host.optout.link('jane@example.org', 'beta-42')}"
     [ready] = left(parsed(rest.format(text)))
     assert [part.as_bytes().decode() for part in ready.iter_parts()] == [f"\r\n{text}", "\r\nsignature"]
