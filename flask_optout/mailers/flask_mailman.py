@@ -215,7 +215,7 @@ def _draft(source: mailman_library.EmailMessage) -> Draft | None:
         html=parts.get("text/html"),
         sender=source.from_email,
         reply_to=", ".join(map(str, source.reply_to)) or None,
-        headers=source.extra_headers,
+        headers={name: str(value) for name, value in source.extra_headers.items()},  # as the library writes them
         smtputf8=False,
         language=source.language,
         cc=source.cc,

@@ -206,14 +206,14 @@ def test_a_sender_that_the_library_cannot_read_is_refused_without_an_address(mai
 
 
 def test_what_leaves_is_a_message_of_its_own(host: Host, mail: Mail) -> None:
-    source = invitation(headers={"X-Campaign": "spring"})
+    source = invitation(headers={"X-Campaign": "spring", "X-Number": 7})
     before = dict(vars(source))
     ready = left(mail, source).message()
     link = host.optout.link("jane@example.org", "beta-42")
     assert vars(source) == before
     text, html = ready.get_payload()
     assert link in text.get_payload() and link in html.get_payload()
-    assert ready["X-Campaign"] == "spring" and ready["Message-ID"]
+    assert (ready["X-Campaign"], ready["X-Number"]) == ("spring", "7") and ready["Message-ID"]
 
 
 @pytest.mark.parametrize(
