@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from email.utils import formatdate
 from functools import lru_cache, partial
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeVar
 
 from ..addresses import Address, shown, unfolded
 from ..choices.repository import Choices
@@ -32,8 +32,6 @@ from .compose import OWN_HEADERS, Composer, Draft, Letter
 TOGETHER = 50
 #: RFC 5322 section 2.1.1, in octets.
 LONGEST_LINE = 998
-#: As the standard library has it; a host's tests may put something else in its place.
-SENDMAIL = smtplib.SMTP.sendmail
 
 S = TypeVar("S")
 M = TypeVar("M")
@@ -283,18 +281,3 @@ def serialising() -> Iterator[None]:
             "form; at your own headers, which some mail libraries take in ASCII alone; at the charset, the body "
             "and the attachments: a lone surrogate, which badly read bytes leave in a string, fits no charset.",
         ) from None
-
-
-@contextmanager
-def rehearsing(smtp: smtplib.SMTP) -> Iterator[None]:
-    """Let :meth:`smtplib.SMTP.sendmail` say all but the text of a message, then RSET, whose answer tells nothing."""
-    smtp.data = lambda msg: (250, smtp.rset()[1])  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        vars(smtp).pop("data", None)  # which is gone where a backend has assigned one connection twice
-
-
-def can_rehearse(smtp: object) -> TypeGuard[smtplib.SMTP]:
-    """Whether it is an ``smtplib.SMTP`` that has no way of its own to send."""
-    return getattr(getattr(smtp, "sendmail", None), "__func__", None) is SENDMAIL

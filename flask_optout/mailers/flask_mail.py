@@ -13,8 +13,9 @@ from flask import Flask, current_app
 
 from ..addresses import Recipient, unfolded
 from ..invitations.compose import Draft, Inviting, Letter, not_gated
-from ..invitations.gate import Mixin, OnError, can_rehearse, finish, proved, rehearsing, serialising
+from ..invitations.gate import Mixin, OnError, finish, proved, serialising
 from ..wiring import current_state
+from .rehearsal import can_rehearse, is_worn_out, rehearsing
 from .releases import check_library, is_gated
 
 #: The ways out that are gated, and what is overridden for it.
@@ -68,6 +69,9 @@ class Connection(flask_mail.Connection):
                     stack.callback(setattr, self, "host", self.host)
                     self.host = None
                 super(Connection, self).send(message, envelope_from)  # by one line, as an error's traceback names it
+            if not clear and is_worn_out(self.host):
+                self.__exit__(None, None, None)
+                self.host = self.configure_host()
 
         current_state().gate.hand_off(invitations, _draft, Cleared.like, leave, on_error)
 

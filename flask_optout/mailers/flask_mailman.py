@@ -13,9 +13,10 @@ from typing import Any
 from flask import Flask, current_app
 
 from ..invitations.compose import Draft, Inviting, Letter, not_gated
-from ..invitations.gate import Mixin, OnError, can_rehearse, finish, proved, rehearsing, serialising
+from ..invitations.gate import Mixin, OnError, finish, proved, serialising
 from ..wiring import current_state
 from . import mailman_library
+from .rehearsal import can_rehearse, is_worn_out, rehearsing
 from .releases import check_library
 
 #: The ways out that are gated, and what is overridden for it.
@@ -74,6 +75,9 @@ class _GatedBackend:
                         stack.callback(setattr, self, "_rehearsal", None)
                         stack.enter_context(rehearsing(smtp))
                     silent += send([message]) == 0  # by one line, as an error's traceback names it
+                if not clear and is_worn_out(getattr(self, "connection", None)):
+                    self.close()
+                    self.open()
 
         # The lock by which a backend lets threads share it; a rehearsal must not meet another thread's send.
         with getattr(self, "_lock", nullcontext()), closing(self) if self.open() else nullcontext():

@@ -19,8 +19,9 @@ from typing import Any, NoReturn, cast
 from ..addresses import Recipient, unfolded, unquoted
 from ..errors import AddressError, InvitationError
 from ..invitations.compose import OWN_HEADERS, Draft, Inviting, Letter, not_gated
-from ..invitations.gate import OnError, can_rehearse, finish, proved, rehearsing, serialising
+from ..invitations.gate import OnError, finish, proved, serialising
 from ..wiring import current_state
+from .rehearsal import can_rehearse, rehearsing
 
 ATTACHED = "attachment"
 #: As the standard library has it; a host's tests may put something else in its place.

@@ -63,6 +63,24 @@ class EndsAtText(SMTP):
         self._writer.close()
 
 
+class CountsResets(Listening):
+    """Hangs up on whoever says RSET more than ten times, beside one before each mail; as Exim does."""
+
+    resets, expected = 0, True
+
+    async def smtp_DATA(self, arg: str) -> None:
+        self.expected = True
+        await super().smtp_DATA(arg)
+
+    async def smtp_RSET(self, arg: str) -> None:
+        self.resets, self.expected = self.resets + (not self.expected), False
+        if self.resets > 10:
+            await self.push("554 Too many nonmail commands")
+            self._writer.close()
+        else:
+            await super().smtp_RSET(arg)
+
+
 class Server(Controller):
     def factory(self) -> SMTP:
         return Listening(self.handler, **self.SMTP_kwargs)
@@ -197,6 +215,25 @@ def test_a_server_that_hangs_up_after_the_recipient_does_so_for_everybody_alike(
         host = make(MAIL_SERVER=server.host, MAIL_PORT=server.port)
         with host.app.app_context():
             assert alike(library, host, Wanted()).startswith("SMTPServerDisconnected")
+
+
+@each_library
+def test_a_server_that_bears_few_resets_takes_many_mails(library: Library, make: MakeHost) -> None:
+    class Impatient(Controller):
+        def factory(self) -> SMTP:
+            return CountsResets(self.handler)
+
+    people = [f"person{number}@example.org" for number in range(40)]
+    with smtp_server(Mailbox, Impatient) as server:
+        host = make(MAIL_SERVER=server.host, MAIL_PORT=server.port)
+        with host.app.app_context():
+            for person in people[:35]:
+                say(host, True, person)
+            LINES.clear()
+            library.send_invitations(host, [library.invitation(host, Wanted([person])) for person in people])
+    asked = sum(line.startswith("RCPT TO:") for line in LINES)
+    assert asked == (40 if library.name in ("Flask-Mail", "Flask-Mailman") else 15), "those can connect anew"
+    assert [mail.rcpt_to for mail in server.received] == [[person] for person in people[35:]]
 
 
 @each_library

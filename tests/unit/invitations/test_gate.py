@@ -6,7 +6,6 @@ import email.policy
 import logging
 import pickle
 import re
-import smtplib
 from collections.abc import Iterable, Iterator
 from email.message import EmailMessage, Message
 from typing import Any
@@ -18,7 +17,7 @@ from flask_optout import AddressError, InvitationError, NotAllSent
 from flask_optout.addresses import Recipient, parse
 from flask_optout.invitations import gate as module
 from flask_optout.invitations.compose import Draft, Letter
-from flask_optout.invitations.gate import finish, proved, rehearsing, serialising
+from flask_optout.invitations.gate import finish, proved, serialising
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.support.email_log import rows
@@ -288,21 +287,3 @@ def test_a_look_up_that_fails_in_the_hosts_own_code_is_told_as_it_is(error: Exce
     with pytest.raises(type(error)) as raised, serialising():
         raise error
     assert raised.value is error
-
-
-def test_a_rehearsal_says_all_but_the_text_and_ends() -> None:
-    class Server(smtplib.SMTP):
-        answer = 250, b"reset"
-
-        def rset(self) -> tuple[int, bytes]:
-            return self.answer
-
-        def data(self, msg: Any) -> tuple[int, bytes]:
-            return 250, b"sent"
-
-    server = Server()
-    with rehearsing(server):
-        assert server.data("text") == (250, b"reset")
-        server.answer = 220, b"reset"
-        assert server.data("text") == (250, b"reset"), "which some servers say in another way"
-    assert server.data("text") == (250, b"sent")
