@@ -215,6 +215,7 @@ def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 def _see_each_commit(connection: sa.Connection) -> None:
     """Begin no transaction for reads, in which a later one sees only what an earlier one saw."""
     if connection.dialect.name != "sqlite":
+        connection.begin().commit()  # of what a listener of the host's began, as by SET search_path
         connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
