@@ -190,12 +190,14 @@ def _transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> 
         at_connect = getattr(engine.dialect, "_on_connect_isolation_level", None)
         if "AUTOCOMMIT" in (engine.get_execution_options().get("isolation_level"), at_connect):
             connection.execution_options(isolation_level=connection.default_isolation_level)
+        driver: Any = connection.connection.driver_connection
         if not wait:
-            driver: Any = connection.connection.driver_connection
             (timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
             driver.execute("PRAGMA busy_timeout = 0")
             stack.callback(driver.execute, f"PRAGMA busy_timeout = {timeout}")
         with connection.begin():
+            if engine.dialect.name == "sqlite" and driver.isolation_level is None and not driver.in_transaction:
+                connection.exec_driver_sql("BEGIN")  # which the host has told the driver not to do
             return work(connection)
 
 
@@ -268,13 +270,8 @@ def _is(kind: set[Any], error: DBAPIError) -> bool:
     """Whether an error has one of these codes, wherever its driver puts them."""
     said = [getattr(error.orig, name, None) for name in ("sqlstate", "pgcode", "errno", "sqlite_errorname")]
     for first in getattr(error.orig, "args", ())[:1]:
-        said += [_of_pg8000(first, "C"), getattr(first, "code", None)]
+        said += [first.get("C") if isinstance(first, dict) else first, getattr(first, "code", None)]
     return any(isinstance(each, str | int) and each in kind for each in said)
-
-
-def _of_pg8000(said: Any, field: str) -> Any:
-    """A field of the dict that pg8000 raises; what other drivers raise as it is."""
-    return said.get(field) if isinstance(said, dict) else said
 
 
 @contextmanager
@@ -294,7 +291,8 @@ def _reported(engine: sa.Engine) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     original = getattr(error, "orig", None) or error
-    number, *rest = original.args or ("",)
-    text = str(rest[0] if isinstance(number, int) and rest else _of_pg8000(number, "M")).strip().partition("\n")[0]
+    first, *rest = original.args or ("",)
+    said = first.get("M") if isinstance(first, dict) else rest[0] if isinstance(first, int) and rest else first
+    text = str(said).strip().partition("\n")[0]
     # Some databases quote the values that they refuse, and an address may be among them.
     return type(original).__name__ if "@" in text or not text else f"{type(original).__name__}: {text[:200]}"
