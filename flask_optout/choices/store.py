@@ -37,8 +37,7 @@ class KeyTaken(Exception):
 def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) -> None:
     """Insert rows, or raise KeyTaken when another row has the key of one."""
     try:
-        # executemany takes one row longer.
-        connection.execute(table.insert(), rows if len(rows) > 1 else rows[0])
+        connection.execute(table.insert(), rows if len(rows) > 1 else rows[0])  # executemany takes one row longer
     except IntegrityError as error:
         if _is(MISSING, error):  # another key would be refused as well
             raise
@@ -186,11 +185,10 @@ def _transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> 
         with _sharing(engine, shared) as connection, _committed(shared):
             return work(connection)
     with engine.connect() as connection, ExitStack() as stack:
-        # SQLAlchemy tells nowhere else which isolation level the host gave to create_engine.
-        at_connect = getattr(engine.dialect, "_on_connect_isolation_level", None)
-        if "AUTOCOMMIT" in (engine.get_execution_options().get("isolation_level"), at_connect):
-            connection.execution_options(isolation_level=connection.default_isolation_level)
         driver: Any = connection.connection.driver_connection
+        if _autocommits(connection):
+            connection.execution_options(isolation_level=connection.default_isolation_level)
+            stack.callback(connection.invalidate)  # as it is not set back to what the host has told the driver
         if not wait:
             (timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
             driver.execute("PRAGMA busy_timeout = 0")
@@ -207,8 +205,7 @@ def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         with _sharing(engine, _driver_connection(engine)) as connection:
             yield connection
         return
-    connect = _Reading if engine.dialect.name == "sqlite" else sa.Connection
-    with connect(engine) as connection:
+    with (_Reading if engine.dialect.name == "sqlite" else sa.Connection)(engine) as connection:
         if engine.dialect.name == "postgresql":  # elsewhere it costs more than it saves before a single read
             _see_each_commit(connection)
         yield connection
@@ -216,9 +213,15 @@ def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 def _see_each_commit(connection: sa.Connection) -> None:
     """Begin no transaction for reads, in which a later one sees only what an earlier one saw."""
-    if connection.dialect.name != "sqlite":
+    if connection.dialect.name != "sqlite" and not _autocommits(connection):
         connection.begin().commit()  # of what a listener of the host's began, as by SET search_path
         connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _autocommits(connection: sa.Connection) -> bool:
+    """Whether the driver of a server commits each statement, as the host has told it or its engine."""
+    driver: Any = connection.connection.driver_connection
+    return getattr(driver, "get_autocommit", lambda: getattr(driver, "autocommit", None))() is True
 
 
 class _Reading(sa.Connection):
@@ -258,8 +261,7 @@ def _retried(attempt: Callable[[], T]) -> T:
         try:
             return attempt()
         except DBAPIError as error:
-            # A connection in the pool breaks, for example, when the server is restarted.
-            may_pass = error.connection_invalidated or _is(CONFLICTS, error)
+            may_pass = error.connection_invalidated or _is(CONFLICTS, error)  # as by a restart of the server
             if not may_pass or time.monotonic() > deadline:
                 raise
         time.sleep(random.uniform(0, pause))
