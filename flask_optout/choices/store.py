@@ -37,8 +37,7 @@ class KeyTaken(Exception):
 def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) -> None:
     """Insert rows, or raise KeyTaken when another row has the key of one."""
     try:
-        # executemany takes one row longer.
-        connection.execute(table.insert(), rows if len(rows) > 1 else rows[0])
+        connection.execute(table.insert(), rows if len(rows) > 1 else rows[0])  # executemany takes one row longer
     except IntegrityError as error:
         if _is(MISSING, error):  # another key would be refused as well
             raise
@@ -186,16 +185,17 @@ def _transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> 
         with _sharing(engine, shared) as connection, _committed(shared):
             return work(connection)
     with engine.connect() as connection, ExitStack() as stack:
-        # SQLAlchemy tells nowhere else which isolation level the host gave to create_engine.
-        at_connect = getattr(engine.dialect, "_on_connect_isolation_level", None)
-        if "AUTOCOMMIT" in (engine.get_execution_options().get("isolation_level"), at_connect):
+        driver: Any = connection.connection.driver_connection
+        if _autocommits(connection):
             connection.execution_options(isolation_level=connection.default_isolation_level)
+            stack.callback(connection.invalidate)  # as it is not set back to what the host has told the driver
         if not wait:
-            driver: Any = connection.connection.driver_connection
             (timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
             driver.execute("PRAGMA busy_timeout = 0")
             stack.callback(driver.execute, f"PRAGMA busy_timeout = {timeout}")
         with connection.begin():
+            if engine.dialect.name == "sqlite" and driver.isolation_level is None and not driver.in_transaction:
+                connection.exec_driver_sql("BEGIN")  # which the host has told the driver not to do
             return work(connection)
 
 
@@ -205,8 +205,7 @@ def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         with _sharing(engine, _driver_connection(engine)) as connection:
             yield connection
         return
-    connect = _Reading if engine.dialect.name == "sqlite" else sa.Connection
-    with connect(engine) as connection:
+    with (_Reading if engine.dialect.name == "sqlite" else sa.Connection)(engine) as connection:
         if engine.dialect.name == "postgresql":  # elsewhere it costs more than it saves before a single read
             _see_each_commit(connection)
         yield connection
@@ -214,8 +213,15 @@ def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 def _see_each_commit(connection: sa.Connection) -> None:
     """Begin no transaction for reads, in which a later one sees only what an earlier one saw."""
-    if connection.dialect.name != "sqlite":
+    if connection.dialect.name != "sqlite" and not _autocommits(connection):
+        connection.begin().commit()  # of what a listener of the host's began, as by SET search_path
         connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _autocommits(connection: sa.Connection) -> bool:
+    """Whether the driver of a server commits each statement, as the host has told it or its engine."""
+    driver: Any = connection.connection.driver_connection
+    return getattr(driver, "get_autocommit", lambda: getattr(driver, "autocommit", None))() is True
 
 
 class _Reading(sa.Connection):
@@ -255,8 +261,7 @@ def _retried(attempt: Callable[[], T]) -> T:
         try:
             return attempt()
         except DBAPIError as error:
-            # A connection in the pool breaks, for example, when the server is restarted.
-            may_pass = error.connection_invalidated or _is(CONFLICTS, error)
+            may_pass = error.connection_invalidated or _is(CONFLICTS, error)  # as by a restart of the server
             if not may_pass or time.monotonic() > deadline:
                 raise
         time.sleep(random.uniform(0, pause))
@@ -267,13 +272,8 @@ def _is(kind: set[Any], error: DBAPIError) -> bool:
     """Whether an error has one of these codes, wherever its driver puts them."""
     said = [getattr(error.orig, name, None) for name in ("sqlstate", "pgcode", "errno", "sqlite_errorname")]
     for first in getattr(error.orig, "args", ())[:1]:
-        said += [_of_pg8000(first, "C"), getattr(first, "code", None)]
+        said += [first.get("C") if isinstance(first, dict) else first, getattr(first, "code", None)]
     return any(isinstance(each, str | int) and each in kind for each in said)
-
-
-def _of_pg8000(said: Any, field: str) -> Any:
-    """A field of the dict that pg8000 raises; what other drivers raise as it is."""
-    return said.get(field) if isinstance(said, dict) else said
 
 
 @contextmanager
@@ -293,7 +293,8 @@ def _reported(engine: sa.Engine) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     original = getattr(error, "orig", None) or error
-    number, *rest = original.args or ("",)
-    text = str(rest[0] if isinstance(number, int) and rest else _of_pg8000(number, "M")).strip().partition("\n")[0]
+    first, *rest = original.args or ("",)
+    said = first.get("M") if isinstance(first, dict) else rest[0] if isinstance(first, int) and rest else first
+    text = str(said).strip().partition("\n")[0]
     # Some databases quote the values that they refuse, and an address may be among them.
     return type(original).__name__ if "@" in text or not text else f"{type(original).__name__}: {text[:200]}"

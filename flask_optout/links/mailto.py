@@ -34,8 +34,7 @@ class MailtoDoor:
 
     def address(self, person: Address, opportunity: str) -> str:
         """Where this person's opt-out from this opportunity is mailed to."""
-        payload = b"".join(self._key.mark(person, opportunity))
-        return self._template.replace(FIELD, encoded(payload + signature(self._secret, payload, MAC_SIZE)))
+        return self._template.replace(FIELD, self._token(b"".join(self._key.mark(person, opportunity))))
 
     def read(self, recipient: str) -> Mark:
         """The mark that a mail to this address is about. The domain is not checked, as it may have been rewritten.
@@ -45,8 +44,11 @@ class MailtoDoor:
         found = self._local_part.fullmatch(recipient.strip("<> \r\n\t").rpartition("@")[0].strip('"'))
         if found is None:
             raise bad_token()
-        octets = decoded(found[1].lower())
-        payload, code = octets[:-MAC_SIZE], octets[-MAC_SIZE:]
-        if not hmac.compare_digest(signature(self._secret, payload, MAC_SIZE), code):
+        token = found[1].lower()
+        payload = decoded(token)[:-MAC_SIZE]
+        if not hmac.compare_digest(self._token(payload), token):
             raise bad_token()
         return Mark(payload[:SCOPE_SIZE], payload[SCOPE_SIZE:])
+
+    def _token(self, payload: bytes) -> str:
+        return encoded(payload + signature(self._secret, payload, MAC_SIZE))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -122,6 +123,30 @@ def test_mutes_are_the_same_bytes_where_a_server_reads_backslashes_in_strings(
         current_state().choices.add_mutes([(parse(who), "beta-42") for who in people], "import")
         assert not any(host.optout.may_invite(who, "beta-42") for who in people)
         assert list(host.optout.invitable(people, "beta-42")) == []
+        dispose(host)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("event", ["connect", "checkout"])
+def test_what_a_listener_of_the_hosts_sets_on_a_connection_holds_for_us(
+    database: Database, make: MakeHost, event: str
+) -> None:
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri)
+
+    def move(connection: Any, *_: object) -> None:
+        connection.cursor().execute("SET search_path TO tenant")
+
+    with host.app.app_context():
+        with host.db.engine.begin() as connection:
+            connection.exec_driver_sql("CREATE SCHEMA tenant")
+            for table in host.db.metadata.tables:
+                connection.exec_driver_sql(f"ALTER TABLE {table} SET SCHEMA tenant")
+        host.db.engine.dispose()
+        sa.event.listen(host.db.engine, event, move)
+        assert host.optout.may_invite("jane@x.org", "beta-42")
+        host.optout.mute("jane@x.org", "beta-42")
+        with current_state().choices.looking() as muted:
+            assert muted(parse("jane@x.org"), "beta-42")
         dispose(host)
 
 

@@ -13,6 +13,7 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy_lite import SQLAlchemy as Lite
 
 from flask_optout import OptOut, StoreUnavailable
+from flask_optout.addresses import parse
 from flask_optout.email_log.search import Criteria
 from flask_optout.mailers.flask_mail import Mail
 from flask_optout.wiring import current_state
@@ -275,3 +276,28 @@ def test_on_a_database_server_we_write_beside_it(database: Database, make: MakeH
         assert visited(host) is (how == "commit")
         host.db.session.close()
     dispose(host)
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+def test_a_driver_that_commits_each_statement_goes_on_doing_so(database: Database, make: MakeHost) -> None:
+    options = {"connect_args": {"autocommit": True}, "pool_size": 1, "max_overflow": 0}
+    host = make(SQLALCHEMY_DATABASE_URI=database.uri, SQLALCHEMY_ENGINE_OPTIONS=options)
+    with host.app.app_context():
+        visits.create(host.db.engine)
+
+        def visit(connection: sa.Connection) -> None:
+            connection.execute(visits.insert())
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            current_state().store.write(visit)
+        assert not visited(host)
+        host.db.session.close()
+        host.optout.mute(*JANE)
+        with current_state().choices.looking() as muted:
+            assert muted(parse(JANE[0]), JANE[1])
+        with pytest.raises(ZeroDivisionError), host.db.engine.connect() as connection:
+            visit(connection)
+        assert visited(host)
+        host.db.session.close()
+        dispose(host)

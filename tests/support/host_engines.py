@@ -30,6 +30,12 @@ def emit_begin_immediate(engine: sa.Engine) -> None:
     emit_begin(engine, "BEGIN IMMEDIATE")
 
 
+def begin_nothing(engine: sa.Engine) -> None:
+    """Half of that recipe."""
+    sa.event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
+    engine.dispose()
+
+
 def write_ahead(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
@@ -47,12 +53,13 @@ FILES: dict[str, tuple[dict[str, Any], list[Callable[[sa.Engine], None]]]] = {
     "a file, emits BEGIN IMMEDIATE": ({}, [emit_begin_immediate]),
     "a file, write-ahead log, emits BEGIN IMMEDIATE": ({}, [write_ahead, emit_begin_immediate]),
     "a file, AUTOCOMMIT": ({"isolation_level": "AUTOCOMMIT"}, []),
+    "a file, begins nothing": ({}, [begin_nothing]),
     "a file, NullPool": ({"poolclass": NullPool}, []),
 }
 #: A host that begins transactions for its reads keeps others from writing, without a write-ahead log or at once.
 BLOCKED = [name for name in FILES if name == "a file, emits BEGIN" or "IMMEDIATE" in name]
 #: Where nothing that the host has written is open: it is committed at once.
-AUTOCOMMIT = "a file, AUTOCOMMIT"
+AUTOCOMMIT = ["a file, AUTOCOMMIT", "a file, begins nothing"]
 
 
 def engine_of(name: str, folder: Path) -> sa.Engine:

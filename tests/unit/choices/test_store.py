@@ -19,7 +19,7 @@ from tests.support.host_engines import AUTOCOMMIT, BLOCKED, FILES, MEMORY, Share
 
 every = pytest.mark.parametrize("shared", [*FILES, *MEMORY], indirect=True)
 #: Those where what the host has written stays open until the host ends it.
-OPEN = [name for name in (*FILES, *MEMORY) if name != AUTOCOMMIT]
+OPEN = [name for name in (*FILES, *MEMORY) if name not in AUTOCOMMIT]
 open_ones = pytest.mark.parametrize("shared", OPEN, indirect=True)
 
 
@@ -50,7 +50,7 @@ def test_our_look_leaves_the_hosts_flushed_rows_to_the_host(shared: Shared, end:
     with shared.store.held() as read:
         read(look)
     getattr(shared.session, end)()
-    assert shared.stored() == (["host's"] if end == "commit" or shared.name == AUTOCOMMIT else [])
+    assert shared.stored() == (["host's"] if end == "commit" or shared.name in AUTOCOMMIT else [])
 
 
 @open_ones
@@ -103,7 +103,7 @@ def test_what_must_stand_is_refused_while_the_host_has_written(shared: Shared) -
     assert shared.stored() == ["host's", "ours"]
 
 
-@pytest.mark.parametrize("shared", [AUTOCOMMIT], indirect=True)
+@pytest.mark.parametrize("shared", AUTOCOMMIT, indirect=True)
 def test_but_not_where_what_the_host_has_written_is_committed_at_once(shared: Shared) -> None:
     shared.host_writes()
     shared.store.write(add)

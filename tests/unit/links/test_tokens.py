@@ -143,6 +143,7 @@ BEHIND = [
     *("%20", "%3E", "%E2%80%9D", "%E2%80%8B", "%C2%A0", "%ff", "%00", "%", "%2520", "%253E", "%25E2%2580%259D"),
     *("=3D", "=3d", "=20", "=E2=80=9D", "=", "==", "=\r\n"),
     *("</a>", ").", "!?>", "?utm_source=x", "#top", ".html", "/index.html"),
+    *("a", "Sincerely", "7Please", "aaaaaaaa", TOKEN),  # the next line of a text without its line breaks
 ]
 #: The same before the token.
 BEFORE = [
@@ -182,11 +183,14 @@ def test_what_they_put_before_it_is_dropped_too(before: str, case: Callable[[str
     assert tokens.read(Door.LANDING, before + case(TOKEN) + before) == tokens.read(Door.LANDING, TOKEN)
 
 
-@given(st.text(st.characters(exclude_characters=string.ascii_letters + "234567=&%")))
-def test_nothing_that_cannot_belong_to_a_token_does_harm(text: str) -> None:
-    claim = tokens.read(Door.LANDING, TOKEN)
-    assert tokens.read(Door.LANDING, TOKEN + text) == claim
-    assert tokens.read(Door.LANDING, text.replace("/", "")[:2_000] + TOKEN) == claim
+@given(st.text(st.characters(exclude_characters="=&%")))
+def test_nothing_behind_a_token_does_harm(text: str) -> None:
+    assert tokens.read(Door.LANDING, TOKEN + text) == tokens.read(Door.LANDING, TOKEN)
+
+
+@given(st.text(st.characters(exclude_characters=string.ascii_letters + "234567=&%/"), max_size=2_000))
+def test_nothing_before_it_that_cannot_belong_to_it_does_harm(text: str) -> None:
+    assert tokens.read(Door.LANDING, text + TOKEN) == tokens.read(Door.LANDING, TOKEN)
 
 
 def test_a_token_is_the_first_segment_of_the_path() -> None:
@@ -216,7 +220,6 @@ BAD = [
     "3D" + TOKEN,
     TOKEN[:20] + "=\n" + TOKEN[20:],
     TOKEN.replace("a", "\N{LATIN SMALL LETTER A WITH ACUTE}", 1),
-    TOKEN + TOKEN,
     "a" * 8_000,
     "a" * 2_000_000,
     "<script>alert(1)</script>",
