@@ -25,8 +25,6 @@ from .columns import (
     Meaning,
     check,
     columns_of,
-    is_blank,
-    may_say,
     rank,
     unknown,
 )
@@ -54,6 +52,8 @@ MAILTO = re.compile(r"<?mailto:(?://)?([^?>]*).*", re.IGNORECASE | re.DOTALL)
 QUOTED = re.compile('"[^"]*"')
 #: How archives, which sheets are as well, older sheets and PDFs begin.
 NO_TEXTS = (b"PK\3\4", b"\x1f\x8b\x08\0", b"\x1f\x8b\x08\x08", b"\xd0\xcf\x11\xe0", b"%PDF")
+#: And how JSON, XML, HTML, vCards and LDIF do, which are text.
+NO_ROWS = re.compile(r'\s*(?:[{[]\s*["{[]|<[!?a-z][^@\n]*\n|BEGIN:|dn:)', re.IGNORECASE)
 SEPARATORS = re.compile(r"[,;|\s]+")
 
 
@@ -72,7 +72,7 @@ class Skipped(NamedTuple):
 
 
 #: The reasons of rows that could be used, and are just no opt-outs.
-NO_OPT_OUTS = {Meaning.BOUNCE, Meaning.NO_OPT_OUT, Meaning.OTHER_WAY}
+NO_OPT_OUTS = {Meaning.BOUNCE, Meaning.NO_OPT_OUT, Meaning.OPPOSITE, Meaning.OTHER_WAY}
 
 
 class MuteList:
@@ -106,6 +106,8 @@ class MuteList:
     def _begin(self) -> list[tuple[int, list[str]]]:
         """Read the delimiter, the names of the columns and the first rows; gives the rows."""
         head = [line.lstrip("\ufeff") for line in islice(iter(self._line, None), HEAD)]
+        if NO_ROWS.match("".join(head)):
+            raise _no_list()
         sep = SEP.fullmatch(head[0]) if head else None
         rows = [_cells(line, sep[1] if sep else _delimiter([line])) for line in head]
         start = _start(rows)
@@ -137,18 +139,13 @@ class MuteList:
                 "Its columns may mean something else than those of the first.",
                 "Import each list by itself.",
             )
+        if self._is_torn(cells):
+            return Skipped(number, Meaning.UNCLEAR)
         if self.decided:
-            # With a cell too many, a delimiter in a note before them may have moved those that count.
-            moved = any(map(str.strip, cells[len(self.names) :])) and self.columns.movable
-            if (meaning := Meaning.UNCLEAR if moved else self.columns.meaning(cells)) not in OPT_OUTS:
+            if (meaning := self.columns.meaning(cells)) not in OPT_OUTS:
                 return Skipped(number, meaning)
-        elif self._guessed:
-            for late in self.columns.blank:
-                if cells[late].strip() and may_say(self.names[late], ["", cells[late]]):
-                    raise unknown(late)
-            for late in self.columns.days:
-                if is_blank(cells[late]):
-                    raise unknown(late)
+        elif self._guessed and (late := self.columns.late(self.names, cells)) is not None:
+            raise unknown(late)
         place = self.columns.opportunity
         about = self.opportunity if place is None else cells[place].strip()
         if UNDECODED in f"{cells[self.columns.address]}{about}":
@@ -157,6 +154,14 @@ class MuteList:
             return MuteRow(addresses_in(cells[self.columns.address]), checked_opportunity(about))
         except (AddressError, OpportunityError) as error:
             return Skipped(number, error.what.rstrip("."))
+
+    def _is_torn(self, cells: list[str]) -> bool:
+        """Whether a delimiter in a cell, or another delimiter than that of the names, has moved what counts."""
+        surplus = [cell for cell in cells[len(self.names) :] if cell.strip()]
+        if surplus and (self.decided and self.columns.movable or any(map(ADDRESS.search, surplus))):
+            return True
+        address = cells[self.columns.address]
+        return self.decided and not set(DELIMITERS).isdisjoint(address) and not _is_address(address)
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """The rows that are not blank, with blanks for cells that they lack, by the number of their first line."""
@@ -242,6 +247,14 @@ def addresses_in(cell: str) -> list[Address]:
     return [parse(part) for part in parts]
 
 
+def _no_list() -> ListError:
+    return ListError(
+        "The file is no list, but a sheet, an archive, JSON or the like, or its encoding is not named.",
+        "Only the rows of a text can be read.",
+        "Save it as CSV, unpack it, or name its encoding, such as --encoding utf-16-le.",
+    )
+
+
 def _marked(error: UnicodeError) -> tuple[str, int]:
     """What is not in the encoding of a file: marked, and as Windows-1252 has it, as names of columns mostly are."""
     assert isinstance(error, UnicodeDecodeError)
@@ -261,11 +274,7 @@ def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
         encoding = "utf-16" if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
         is_text = (b"\0\0" if encoding == "utf-16" else b"\0") not in start
     if not is_text or start in NO_TEXTS:
-        raise ListError(
-            "The file is no text, but a sheet, an archive or the like, or its encoding is not named.",
-            "Only the rows of a text can be read.",
-            "Save it as CSV, unpack it, or name its encoding, such as --encoding utf-16-le.",
-        )
+        raise _no_list()
     text, whole = io.TextIOWrapper(file, encoding, MARKED, newline=None), True
     try:
         while line := text.readline(LONGEST_LINE):
