@@ -218,7 +218,7 @@ def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: st
 
 def _kind(name: str, cells: Sequence[str]) -> Kind | None:
     letters = _letters(name)
-    if _is_other_way(letters) or NAMES["data"].search(letters) or any(map(ADDRESS.search, cells)):
+    if _is_other_way(letters) or NAMES["data"].search(letters) or (cells and all(map(ADDRESS.search, cells))):
         return None
     kind = next((kind for each, kind in KINDS.items() if NAMES[each].search(letters)), None)
     # A column "state" may be a part of a postal address, and a "reason" a candidate's own words.

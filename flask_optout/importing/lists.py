@@ -53,7 +53,7 @@ QUOTED = re.compile('"[^"]*"')
 #: How archives, which sheets are as well, older sheets and PDFs begin.
 NO_TEXTS = (b"PK\3\4", b"\x1f\x8b\x08\0", b"\x1f\x8b\x08\x08", b"\xd0\xcf\x11\xe0", b"%PDF")
 #: And how JSON, XML, HTML, vCards and LDIF do, which are text.
-NO_ROWS = re.compile(r'\s*(?:[{[]\s*["{[]|<[!?a-z][^@\n]*\n|BEGIN:|dn:)', re.IGNORECASE)
+NO_ROWS = re.compile(r'\s*(?:[{[]\s*["{[\\]|<[!?a-z][^@\n]*\n|BEGIN:|dn:)', re.IGNORECASE)
 SEPARATORS = re.compile(r"[,;|\s]+")
 
 

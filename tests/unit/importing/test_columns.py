@@ -220,6 +220,18 @@ FILES = {
         "EmailAddress,OldStatus,NewStatus\na@x.org,Unsubscribed,Active\nb@x.org,Active,Unsubscribed\n",
         [NOT, OUT],
     ),
+    "quotes of another kind of CSV": (
+        'name,email,unsubscribed\n"Jane \\"JJ\\", Doe",a@x.org,no\nBob,b@x.org,\nKim,c@x.org,yes\n',
+        [UNCLEAR, NOT, OUT],
+    ),
+    "Freshsales": (
+        "Email,Subscription status,Do not disturb\na@x.org,Unsubscribed,false\nb@x.org,Subscribed,true\n",
+        [OUT, UNCLEAR],
+    ),
+    "answers to an invitation": (
+        "email,status\na@x.org,Declined\nb@x.org,Not interested\nc@x.org,Accepted\nd@x.org,Unsubscribed\n",
+        [UNCLEAR, UNCLEAR, UNCLEAR, OUT],
+    ),
     "Mailjet, where contacts are excluded": (
         "email,excluded,unsubscribed_at\na@x.org,true,\nb@x.org,false,\nc@x.org,false,2024-01-01\n",
         [UNCLEAR, NOT, OUT],
@@ -402,6 +414,9 @@ def test_as_an_export_a_file_must_say_who_opted_out() -> None:
         "email,raus\na@x.org,✔\ufe0f\nb@x.org,-\n",
         "email,参加\na@x.org,○\nb@x.org,×\n",
         "Email Address,Date Deleted\na@x.org,2024-01-01\n",
+        "email,Answer\na@x.org,count me in\nb@x.org,rather not\n",
+        "email,about\na@x.org,Not interested\nb@x.org,Very much so\n",
+        "email,unsubscribe_allowed\na@x.org,true\n",
         "Email,Removed on\na@x.org,2024-01-01\n",
         "email,Left\na@x.org,05JAN2024\nb@x.org,.\n",
         "email,Opens\na@x.org,3\n",
