@@ -50,10 +50,12 @@ SEEN: dict[int, str | None] = {**dict.fromkeys(UNSEEN), 0xFF20: "@", 0xFE6B: "@"
 START, END = re.compile(r"[^\w\x00-\x7f]*"), "\u200c\u200d’”»›…"
 MAILTO = re.compile(r"<?mailto:(?://)?([^?>]*).*", re.IGNORECASE | re.DOTALL)
 QUOTED = re.compile('"[^"]*"')
-#: How archives, which sheets are as well, older sheets and PDFs begin.
-NO_TEXTS = (b"PK\3\4", b"\x1f\x8b\x08\0", b"\x1f\x8b\x08\x08", b"\xd0\xcf\x11\xe0", b"%PDF")
-#: And how JSON, XML, HTML, vCards and LDIF do, which are text.
-NO_ROWS = re.compile(r'\s*(?:[{[]\s*["{[\\]|<[!?a-z][^@\n]*\n|BEGIN:|dn:)', re.IGNORECASE)
+#: How archives, which sheets are as well, older sheets, PDFs, JSON, RTF, HTML, XML, vCards and LDIF begin.
+NO_LIST = re.compile(
+    rb"PK\x03\x04|\x1f\x8b\x08[\x00\x08]|\xd0\xcf\x11\xe0|%PDF|"
+    rb"(?:\xef\xbb\xbf)?\s*(?:[{[]\s*[\"{[\\]|<[!?a-z][^@\n]*\n|begin:|dn:)",
+    re.IGNORECASE,
+)
 SEPARATORS = re.compile(r"[,;|\s]+")
 
 
@@ -106,8 +108,6 @@ class MuteList:
     def _begin(self) -> list[tuple[int, list[str]]]:
         """Read the delimiter, the names of the columns and the first rows; gives the rows."""
         head = [line.lstrip("\ufeff") for line in islice(iter(self._line, None), HEAD)]
-        if NO_ROWS.match("".join(head)):
-            raise _no_list()
         sep = SEP.fullmatch(head[0]) if head else None
         rows = [_cells(line, sep[1] if sep else _delimiter([line])) for line in head]
         start = _start(rows)
@@ -247,14 +247,6 @@ def addresses_in(cell: str) -> list[Address]:
     return [parse(part) for part in parts]
 
 
-def _no_list() -> ListError:
-    return ListError(
-        "The file is no list, but a sheet, an archive, JSON or the like, or its encoding is not named.",
-        "Only the rows of a text can be read.",
-        "Save it as CSV, unpack it, or name its encoding, such as --encoding utf-16-le.",
-    )
-
-
 def _marked(error: UnicodeError) -> tuple[str, int]:
     """What is not in the encoding of a file: marked, and as Windows-1252 has it, as names of columns mostly are."""
     assert isinstance(error, UnicodeDecodeError)
@@ -268,13 +260,17 @@ codecs.register_error(MARKED, _marked)
 def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
     """The lines of a file, which stays open; in place of one that is too long, what stands for it."""
     file.seek(0)
-    start, is_text = file.read(4), True
+    start, is_text = file.read(1_000), True
     file.seek(0)
     if encoding is None:
         encoding = "utf-16" if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-        is_text = (b"\0\0" if encoding == "utf-16" else b"\0") not in start
-    if not is_text or start in NO_TEXTS:
-        raise _no_list()
+        is_text = (b"\0\0" if encoding == "utf-16" else b"\0") not in start[:4]
+    if not is_text or NO_LIST.match(start):
+        raise ListError(
+            "The file is no list, but a sheet, an archive, JSON or the like, or its encoding is not named.",
+            "Only the rows of a text can be read.",
+            "Save it as CSV, unpack it, or name its encoding, such as --encoding utf-16-le.",
+        )
     text, whole = io.TextIOWrapper(file, encoding, MARKED, newline=None), True
     try:
         while line := text.readline(LONGEST_LINE):
