@@ -150,6 +150,8 @@ class MuteList:
         about = self.opportunity if place is None else cells[place].strip()
         if UNDECODED in f"{cells[self.columns.address]}{about}":
             return Skipped(number, "It has a character that is not in the encoding of the file; see --encoding")
+        if "**" in cells[self.columns.address]:
+            return Skipped(number, "The address is masked")
         try:
             return MuteRow(addresses_in(cells[self.columns.address]), checked_opportunity(about))
         except (AddressError, OpportunityError) as error:

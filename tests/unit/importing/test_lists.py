@@ -239,6 +239,7 @@ ROWS = {
     "no address": b",beta-42",
     "no opportunity": b"bob@x.org,",
     "a long opportunity": b"bob@x.org," + b"x" * 129,
+    "a masked address": b"b***@x.org,beta-42",
     "a NUL": b"bob\0@x.org,beta-42",
 }
 
