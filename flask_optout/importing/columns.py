@@ -127,12 +127,6 @@ class Columns(NamedTuple):
     days: tuple[int, ...]
     channels: tuple[int, ...]
 
-    @property
-    def movable(self) -> bool:
-        """Whether another column stands before one that counts."""
-        counting = {self.address, *(place for place, _ in self.deciding)}
-        return max(counting) >= len(counting)
-
     def meaning(self, cells: Sequence[str]) -> Meaning:
         """What a row says of its person; an opt-out counts, whatever else it says but the opposite."""
         if any(_is_other_way(_letters(cells[place])) for place in self.channels):

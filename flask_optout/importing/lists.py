@@ -104,6 +104,9 @@ class MuteList:
         #: Whether the columns say who opted out; without that, each row counts.
         self.decided: bool = format != LIST and bool(self.columns.deciding)
         self._guessed = format is None and not self.decided
+        counting = {self.columns.address, *(place for place, _ in self.columns.deciding)}
+        #: Whether another column stands before one that counts.
+        self._movable = self.decided and max(counting) >= len(counting)
 
     def _begin(self) -> list[tuple[int, list[str]]]:
         """Read the delimiter, the names of the columns and the first rows; gives the rows."""
@@ -159,10 +162,9 @@ class MuteList:
 
     def _is_torn(self, cells: list[str]) -> bool:
         """Whether a delimiter in a cell, or another delimiter than that of the names, has moved what counts."""
-        surplus = [cell for cell in cells[len(self.names) :] if cell.strip()]
-        if surplus and (self.decided and self.columns.movable or any(map(ADDRESS.search, surplus))):
+        surplus, address = [*filter(str.strip, cells[len(self.names) :])], cells[self.columns.address]
+        if surplus and (self._movable or any(map(ADDRESS.search, surplus))):
             return True
-        address = cells[self.columns.address]
         return self.decided and not set(DELIMITERS).isdisjoint(address) and not _is_address(address)
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
