@@ -136,12 +136,12 @@ class Columns(NamedTuple):
         found = next((meaning for meaning in Meaning if meaning in said), blank)
         if found in OPT_OUTS:
             return Meaning.UNCLEAR if Meaning.OPPOSITE in said else found
-        doubtful = any(WORDS.get(_letters(cells[place])) in OPT_OUTS for place in self.silent)
+        doubtful = any(_state(cells[place]) in OPT_OUTS for place in self.silent)
         return Meaning.UNCLEAR if doubtful else found
 
     def late(self, names: Sequence[str], cells: Sequence[str]) -> int | None:
         """A column of which only this row shows that it may say who opted out."""
-        say = [place for place in self.silent if _letters(cells[place]) in WORDS]
+        say = [place for place in self.silent if _state(cells[place])]
         say += [place for place in self.blank if cells[place].strip() and may_say(names[place], ["", cells[place]])]
         say += [place for place in self.days if is_blank(cells[place])]
         return say[0] if say else None
@@ -251,8 +251,14 @@ def may_say(name: str, cells: Sequence[str]) -> bool:
         return True
     if any(map(is_blank, cells)) and _may_be_days(name, cells):
         return True
-    says = bool(said) and (all(map(_is_answer, said)) or any(_letters(cell) in WORDS for cell in said))
+    says = bool(said) and (all(map(_is_answer, said)) or any(map(_state, said)))
     return says and not NAMES["no_answer"].search(letters)
+
+
+def _state(cell: str) -> Meaning | None:
+    """What a cell means that is a known state, or that holds an opt-out among other tags."""
+    tags = {WORDS.get(_letters(tag)) for tag in re.split(r"[,;|]", cell)}
+    return WORDS.get(_letters(cell)) or next(iter(OPT_OUTS & tags), None)
 
 
 def _is_answer(cell: str) -> bool:

@@ -237,8 +237,9 @@ FILES = {
         [UNCLEAR, NOT, OUT],
     ),
     "a word in a column that nothing is known of": (
-        "email,subscribed_at,tags\na@x.org,2024-01-01,vip\nb@x.org,2024-01-01,unsubscribed\n",
-        [NOT, UNCLEAR],
+        "email,subscribed_at,tags\na@x.org,2024-01-01,vip\nb@x.org,2024-01-01,unsubscribed\n"
+        "c@x.org,2024-01-01,vip;unsubscribed\n",
+        [NOT, UNCLEAR, UNCLEAR],
     ),
     "a word that comes late": (
         "email,subscribed_at,about\n" + "a@x.org,2024-01-01,\n" * 300 + "b@x.org,2024-01-01,Unsubscribed\n",
@@ -417,6 +418,9 @@ def test_as_an_export_a_file_must_say_who_opted_out() -> None:
         "email,Answer\na@x.org,count me in\nb@x.org,rather not\n",
         "email,about\na@x.org,Not interested\nb@x.org,Very much so\n",
         "email,unsubscribe_allowed\na@x.org,true\n",
+        "email,tags\na@x.org,vip\nb@x.org,vip;unsubscribed\n",
+        'email,tags\na@x.org,"[""vip""]"\nb@x.org,"[""vip"", ""unsubscribed""]"\n',
+        "email,group\na@x.org,Customers\nb@x.org,Unsubscribers\n",
         "Email,Removed on\na@x.org,2024-01-01\n",
         "email,Left\na@x.org,05JAN2024\nb@x.org,.\n",
         "email,Opens\na@x.org,3\n",
