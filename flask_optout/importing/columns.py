@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -255,6 +256,7 @@ def may_say(name: str, cells: Sequence[str]) -> bool:
     return says and not NAMES["no_answer"].search(letters)
 
 
+@lru_cache(256)
 def _state(cell: str) -> Meaning | None:
     """What a cell means that is a known state, or that holds an opt-out among other tags."""
     tags = {WORDS.get(_letters(tag)) for tag in re.split(r"[,;|]", cell)}
