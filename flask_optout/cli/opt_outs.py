@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import PurePath
 from typing import Any, BinaryIO
@@ -73,6 +74,8 @@ def import_list(
     """
     if (file is not None) + listing + (undo is not None) != 1:
         raise click.UsageError("Give a FILE, --undo or --list.")
+    if file is None and any(value is not None for value in how.values()):
+        raise click.UsageError("An import is listed and taken back as a whole: leave out the options of a FILE.")
     if file is None:
         _take_back(undo, dry_run, yes) if undo is not None else _list(for_programs)
         return
@@ -81,8 +84,9 @@ def import_list(
     name = printable(PurePath(getattr(file, "name", STANDARD_INPUT)).name)
     if name == STANDARD_INPUT and not (yes or dry_run):
         raise click.UsageError("Standard input brings the file, so it cannot bring an answer: add --yes.")
-    with tempfile.TemporaryFile() as kept:  # as it is read twice, and may come through a pipe
+    with ExitStack() as stack:
         try:
+            kept = stack.enter_context(tempfile.TemporaryFile())  # as it is read twice, and may come through a pipe
             shutil.copyfileobj(file, kept)
         except OSError as error:
             raise failure(f"The file cannot be read or copied: {error.strerror}.") from None

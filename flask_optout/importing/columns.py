@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ class Meaning(StrEnum):
     BOUNCE = "a bounce or a block"
     SUPPRESSED = "suppressed, for whatever reason"
     NO_OPT_OUT = "no opt-out"
+    OPPOSITE = "the opposite of an opt-out"
     OTHER_WAY = "about another way than mail"
 
 
@@ -50,8 +52,8 @@ def _letters(text: str) -> str:
 
 
 def _word(cell: str) -> str:
-    """A cell as words are compared; a number or a mark as it is."""
-    return _letters(cell) or cell.strip()
+    """A cell as words are compared; a number or a mark as it is, but for how it is to be drawn."""
+    return _letters(cell) or cell.strip().rstrip("\N{VARIATION SELECTOR-16}")
 
 
 _TEXTS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
@@ -61,6 +63,8 @@ ADDRESS, CODE, DAY, ZERO = (
     re.compile("|".join(_TEXTS["cells"][kind].splitlines()), re.IGNORECASE)
     for kind in ("address", "code", "day", "zero")
 )
+#: No state of a person stands in columns of these names.
+NO_STATES = re.compile("|".join(NAMES[each].pattern for each in ("other_way", "data", "no_state", "no_answer")))
 #: What a state means.
 WORDS = {
     _letters(word): Meaning[meaning.upper()] for meaning, words in _TEXTS["words"].items() for word in words.split()
@@ -101,39 +105,47 @@ class Kind(NamedTuple):
 OUTS, INS = Kind(Meaning.OPTED_OUT, Meaning.NO_OPT_OUT), Kind(Meaning.NO_OPT_OUT, Meaning.UNCLEAR)
 BOUNCES, STATES = Kind(Meaning.BOUNCE, Meaning.NO_OPT_OUT), Kind(Meaning.UNCLEAR, Meaning.UNCLEAR)
 SUPPRESSED, DOUBTFUL = Kind(Meaning.SUPPRESSED, Meaning.NO_OPT_OUT), Kind(Meaning.UNCLEAR, Meaning.NO_OPT_OUT)
+NOTS = Kind(Meaning.OPPOSITE, Meaning.UNCLEAR)
 #: What a column is by its name, the first that fits.
-KINDS = {"opposite": INS, "out": OUTS, "suppressed": SUPPRESSED, "doubtful": DOUBTFUL, "in": INS, "bounced": BOUNCES}
+KINDS = {"opposite": NOTS, "out": OUTS, "suppressed": SUPPRESSED, "doubtful": DOUBTFUL, "in": INS, "bounced": BOUNCES}
 
 
 class Columns(NamedTuple):
     """The places of the columns that count.
 
     ``deciding``: those that say who opted out, or what else a row is; ``unknown``: the first that may say so in words
-    or by a name that are not known; ``blank``: those that said nothing yet; ``days``: those that held a day for
-    everybody yet; ``channels``: those that may say that a row is about another way than mail.
+    or by a name that are not known; ``silent``: those that may hold a state, and held none yet; ``blank``: those that
+    held nothing yet; ``days``: those that held a day for everybody yet; ``channels``: those that may say that a row
+    is about another way than mail.
     """
 
     address: int
     opportunity: int | None
     deciding: tuple[tuple[int, Kind], ...]
     unknown: int | None
+    silent: tuple[int, ...]
     blank: tuple[int, ...]
     days: tuple[int, ...]
     channels: tuple[int, ...]
 
-    @property
-    def movable(self) -> bool:
-        """Whether another column stands before one that counts."""
-        counting = {self.address, *(place for place, _ in self.deciding)}
-        return max(counting) >= len(counting)
-
     def meaning(self, cells: Sequence[str]) -> Meaning:
-        """What a row says of its person; an opt-out counts, whatever else it says."""
+        """What a row says of its person; an opt-out counts, whatever else it says but the opposite."""
         if any(_is_other_way(_letters(cells[place])) for place in self.channels):
             return Meaning.OTHER_WAY
         said = {kind.said(cells[place]) for place, kind in self.deciding}
         blank = Meaning.UNCLEAR if all(kind is STATES for _, kind in self.deciding) else Meaning.NO_OPT_OUT
-        return next((meaning for meaning in Meaning if meaning in said), blank)
+        found = next((meaning for meaning in Meaning if meaning in said), blank)
+        if found in OPT_OUTS:
+            return Meaning.UNCLEAR if Meaning.OPPOSITE in said else found
+        doubtful = any(_state(cells[place]) in OPT_OUTS for place in self.silent)
+        return Meaning.UNCLEAR if doubtful else found
+
+    def late(self, names: Sequence[str], cells: Sequence[str]) -> int | None:
+        """A column of which only this row shows that it may say who opted out."""
+        say = [place for place in self.silent if _state(cells[place])]
+        say += [place for place in self.blank if cells[place].strip() and may_say(names[place], ["", cells[place]])]
+        say += [place for place in self.days if is_blank(cells[place])]
+        return say[0] if say else None
 
 
 def check(columns: Columns, opportunity: str | None, format: str | None) -> None:
@@ -191,16 +203,17 @@ def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: st
     cells = {place: [row[place].strip() for row in sample] for place in others}
     kinds = {place: _kind(names[place], cells[place]) for place in others}
     deciding = tuple((place, kind) for place, kind in kinds.items() if kind is not None)
+    silent = tuple(place for place in others if kinds[place] is None and not NO_STATES.search(letters[place]))
     doubtful = next((place for place in others if may_say(names[place], cells[place])), None)
     blank = tuple(place for place in others if not any(cells[place]))
     days = tuple(place for place in others if _may_be_days(names[place], cells[place]))
     channels = tuple(place for place in others if NAMES["channel"].search(letters[place]))
-    return Columns(address, about[0] if about else None, deciding, doubtful, blank, days, channels)
+    return Columns(address, about[0] if about else None, deciding, doubtful, silent, blank, days, channels)
 
 
 def _kind(name: str, cells: Sequence[str]) -> Kind | None:
     letters = _letters(name)
-    if _is_other_way(letters) or NAMES["data"].search(letters):
+    if _is_other_way(letters) or NAMES["data"].search(letters) or (cells and all(map(ADDRESS.search, cells))):
         return None
     kind = next((kind for each, kind in KINDS.items() if NAMES[each].search(letters)), None)
     # A column "state" may be a part of a postal address, and a "reason" a candidate's own words.
@@ -231,15 +244,29 @@ def _may_be_days(name: str, cells: Sequence[str]) -> bool:
 
 def may_say(name: str, cells: Sequence[str]) -> bool:
     """Whether a column that is no known one may hold states, or a yes, a no or a day for each person."""
-    letters, words = _letters(name), {_word(cell) for cell in cells if cell} - BLANK
+    said = [cell.strip() for cell in cells if cell.strip() == "0" or not is_blank(cell)]
     if _unreadable(name) or (not (name and name.isascii()) and _unreadable("".join(cells))):
         return True
-    if any(NAMES[each].search(letters) for each in ("status", "asked", "channel")):
+    letters, asks = _letters(name), name.rstrip().endswith(("?", "？"))
+    if said and (asks or any(NAMES[each].search(letters) for each in ("status", "asked", "channel"))):
         return True
     if any(map(is_blank, cells)) and _may_be_days(name, cells):
         return True
-    says = bool(words) and (words <= {*YES, *NO, "0", "1"} or not words.isdisjoint(WORDS))
+    says = bool(said) and (all(map(_is_answer, said)) or any(map(_state, said)))
     return says and not NAMES["no_answer"].search(letters)
+
+
+@lru_cache(256)
+def _state(cell: str) -> Meaning | None:
+    """What a cell means that is a known state, or that holds an opt-out among other tags."""
+    tags = {WORDS.get(_letters(tag)) for tag in re.split(r"[,;|]", cell)}
+    return WORDS.get(_letters(cell)) or next(iter(OPT_OUTS & tags), None)
+
+
+def _is_answer(cell: str) -> bool:
+    """Whether this is a yes or a no, perhaps with more words after it, or a mark."""
+    first = _word(re.split(r"[,;!\s]", cell, maxsplit=1)[0])
+    return first in YES or first in NO or cell in ("0", "1") or not re.search(r"\w", cell)
 
 
 def _unreadable(text: str) -> bool:

@@ -25,8 +25,6 @@ from .columns import (
     Meaning,
     check,
     columns_of,
-    is_blank,
-    may_say,
     rank,
     unknown,
 )
@@ -52,8 +50,12 @@ SEEN: dict[int, str | None] = {**dict.fromkeys(UNSEEN), 0xFF20: "@", 0xFE6B: "@"
 START, END = re.compile(r"[^\w\x00-\x7f]*"), "\u200c\u200d’”»›…"
 MAILTO = re.compile(r"<?mailto:(?://)?([^?>]*).*", re.IGNORECASE | re.DOTALL)
 QUOTED = re.compile('"[^"]*"')
-#: How archives, which sheets are as well, older sheets and PDFs begin.
-NO_TEXTS = (b"PK\3\4", b"\x1f\x8b\x08\0", b"\x1f\x8b\x08\x08", b"\xd0\xcf\x11\xe0", b"%PDF")
+#: How archives, which sheets are as well, older sheets, PDFs, JSON, RTF, HTML, XML, vCards and LDIF begin.
+NO_LIST = re.compile(
+    rb"PK\x03\x04|\x1f\x8b\x08[\x00\x08]|\xd0\xcf\x11\xe0|%PDF|"
+    rb"(?:\xef\xbb\xbf)?\s*(?:[{[]\s*[\"{[\\]|<[!?a-z][^@\n]*\n|begin:|dn:)",
+    re.IGNORECASE,
+)
 SEPARATORS = re.compile(r"[,;|\s]+")
 
 
@@ -72,7 +74,7 @@ class Skipped(NamedTuple):
 
 
 #: The reasons of rows that could be used, and are just no opt-outs.
-NO_OPT_OUTS = {Meaning.BOUNCE, Meaning.NO_OPT_OUT, Meaning.OTHER_WAY}
+NO_OPT_OUTS = {Meaning.BOUNCE, Meaning.NO_OPT_OUT, Meaning.OPPOSITE, Meaning.OTHER_WAY}
 
 
 class MuteList:
@@ -102,6 +104,9 @@ class MuteList:
         #: Whether the columns say who opted out; without that, each row counts.
         self.decided: bool = format != LIST and bool(self.columns.deciding)
         self._guessed = format is None and not self.decided
+        counting = {self.columns.address, *(place for place, _ in self.columns.deciding)}
+        #: Whether another column stands before one that counts.
+        self._movable = self.decided and max(counting) >= len(counting)
 
     def _begin(self) -> list[tuple[int, list[str]]]:
         """Read the delimiter, the names of the columns and the first rows; gives the rows."""
@@ -137,26 +142,30 @@ class MuteList:
                 "Its columns may mean something else than those of the first.",
                 "Import each list by itself.",
             )
+        if self._is_torn(cells):
+            return Skipped(number, Meaning.UNCLEAR)
         if self.decided:
-            # With a cell too many, a delimiter in a note before them may have moved those that count.
-            moved = any(map(str.strip, cells[len(self.names) :])) and self.columns.movable
-            if (meaning := Meaning.UNCLEAR if moved else self.columns.meaning(cells)) not in OPT_OUTS:
+            if (meaning := self.columns.meaning(cells)) not in OPT_OUTS:
                 return Skipped(number, meaning)
-        elif self._guessed:
-            for late in self.columns.blank:
-                if cells[late].strip() and may_say(self.names[late], ["", cells[late]]):
-                    raise unknown(late)
-            for late in self.columns.days:
-                if is_blank(cells[late]):
-                    raise unknown(late)
+        elif self._guessed and (late := self.columns.late(self.names, cells)) is not None:
+            raise unknown(late)
         place = self.columns.opportunity
         about = self.opportunity if place is None else cells[place].strip()
         if UNDECODED in f"{cells[self.columns.address]}{about}":
             return Skipped(number, "It has a character that is not in the encoding of the file; see --encoding")
+        if "**" in cells[self.columns.address]:
+            return Skipped(number, "The address is masked")
         try:
             return MuteRow(addresses_in(cells[self.columns.address]), checked_opportunity(about))
         except (AddressError, OpportunityError) as error:
             return Skipped(number, error.what.rstrip("."))
+
+    def _is_torn(self, cells: list[str]) -> bool:
+        """Whether a delimiter in a cell, or another delimiter than that of the names, has moved what counts."""
+        surplus, address = [*filter(str.strip, cells[len(self.names) :])], cells[self.columns.address]
+        if surplus and (self._movable or any(map(ADDRESS.search, surplus))):
+            return True
+        return self.decided and not set(DELIMITERS).isdisjoint(address) and not _is_address(address)
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """The rows that are not blank, with blanks for cells that they lack, by the number of their first line."""
@@ -255,14 +264,14 @@ codecs.register_error(MARKED, _marked)
 def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
     """The lines of a file, which stays open; in place of one that is too long, what stands for it."""
     file.seek(0)
-    start, is_text = file.read(4), True
+    start, is_text = file.read(1_000), True
     file.seek(0)
     if encoding is None:
         encoding = "utf-16" if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-        is_text = (b"\0\0" if encoding == "utf-16" else b"\0") not in start
-    if not is_text or start in NO_TEXTS:
+        is_text = (b"\0\0" if encoding == "utf-16" else b"\0") not in start[:4]
+    if not is_text or NO_LIST.match(start):
         raise ListError(
-            "The file is no text, but a sheet, an archive or the like, or its encoding is not named.",
+            "The file is no list, but a sheet, an archive, JSON or the like, or its encoding is not named.",
             "Only the rows of a text can be read.",
             "Save it as CSV, unpack it, or name its encoding, such as --encoding utf-16-le.",
         )

@@ -14,6 +14,7 @@ OPT_OUTS = {
     "no subject, no body": b"From: jane@x.org\n\n",
     "an auto-reply": b"Return-Path: <jane@x.org>\nAuto-Submitted: auto-replied\nPrecedence: bulk\n\nI am away.\n",
     "several parts": b"Return-Path: <j@x.org>\nContent-Type: multipart/mixed; boundary=b\n\n--b--\n",
+    "a pipe of Exim's": b"From jane@x.org Fri Nov 27 10:00:00 2026\nSubject: unsubscribe\n\n",
     "nothing": b"",
     "bytes": bytes(range(256)),
 }
@@ -24,6 +25,7 @@ BOUNCES = {
     "null sender on a line of its own": b"Return-Path:\n <>\n\n",
     "a null sender by Postfix": b"Return-Path: <MAILER-DAEMON>\n\n",
     "a null sender by a forwarder": b"Return-Path: <MAILER-DAEMON@mx.example.org>\n\n",
+    "a null sender in a pipe of Exim's": b"From MAILER-DAEMON Fri Nov 27 10:00:00 2026\nSubject: Away\n\n",
     "a report of delivery": b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b--\n",
     "a receipt": b"Content-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n--b--\n",
 }
@@ -43,10 +45,17 @@ def test_the_sender_of_the_envelope_is_believed_first(sender: str, bounce: bool)
     assert is_bounce(BytesHeaderParser().parsebytes(APPLE), sender) is bounce
 
 
-def test_recipients_are_those_of_the_envelope() -> None:
+def test_recipients_are_those_of_the_envelope_and_of_the_mail() -> None:
     headers = BytesHeaderParser().parsebytes(
         b"Delivered-To: box@x.org\nX-Original-To: a@x.org\nDelivered-To: b@x.org\n"
-        b"Envelope-To: c@x.org,\n d@x.org\nTo: e@x.org\n\n"
+        b'Envelope-To: c@x.org,\n d@x.org\nTo: "Stop, please" <e@x.org>, f@x.org\n\n'
     )
-    found = [recipient.strip() for recipient in recipients_of(headers)]
-    assert found == ["a@x.org", "box@x.org", "b@x.org", "c@x.org", "d@x.org"]
+    assert recipients_of(headers) == [
+        "a@x.org",
+        "box@x.org",
+        "b@x.org",
+        "c@x.org",
+        "d@x.org",
+        "e@x.org",
+        "f@x.org",
+    ]

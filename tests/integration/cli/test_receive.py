@@ -85,7 +85,9 @@ def test_a_bounce_mutes_nobody(host: Host, smtp: Mailbox) -> None:
     assert host.optout.may_invite("jane@example.org", "beta-42")
 
 
-@pytest.mark.parametrize("how", ["--recipient", "ORIGINAL_RECIPIENT", "Delivered-To", "X-Original-To", "Envelope-To"])
+@pytest.mark.parametrize(
+    "how", ["--recipient", "ORIGINAL_RECIPIENT", "Delivered-To", "X-Original-To", "Envelope-To", "To"]
+)
 def test_the_command_takes_a_mail_from_a_mail_server(host: Host, smtp: Mailbox, how: str) -> None:
     address = invited(host, smtp)
     arguments = [how, address] if how == "--recipient" else []

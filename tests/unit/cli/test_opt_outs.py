@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,12 @@ def test_a_file_that_cannot_be_read_is_told(host: Host) -> None:
     assert (code, output) == (1, "Error: The file cannot be read or copied: Input/output error.\n")
 
 
+def test_a_file_that_cannot_be_copied_is_told(host: Host, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/proc/none")
+    code, output = run(host, "import", file)
+    assert (code, output) == (1, "Error: The file cannot be read or copied: No such file or directory.\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -100,6 +107,8 @@ def test_a_file_that_cannot_be_read_is_told(host: Host) -> None:
         (["--undo", "7"], "There is no import 7; --list shows those that there are."),
         (["-"], "add --yes"),
         (["{file}", "--list"], "Give a FILE, --undo or --list."),
+        (["--undo", "1", "--opportunity", "beta-42"], "An import is listed and taken back as a whole"),
+        (["--list", "--column", "email"], "An import is listed and taken back as a whole"),
         (["{file}", "--column", "9"], "It cannot be told which column holds the address"),
     ],
     ids=str,

@@ -16,7 +16,7 @@ from flask_optout.importing.columns import Meaning
 from flask_optout.importing.lists import MuteList, MuteRow
 
 OUT, NOT, UNCLEAR, BOUNCE = "opted out", Meaning.NO_OPT_OUT, Meaning.UNCLEAR, Meaning.BOUNCE
-OTHER_WAY = Meaning.OTHER_WAY
+OTHER_WAY, OPPOSITE = Meaning.OTHER_WAY, Meaning.OPPOSITE
 
 
 def said(data: str, written: str = "utf-8", **how: str) -> list[str]:
@@ -88,7 +88,7 @@ FILES = {
     "a key for unsubscribing": ("email,unsubscribe_key,status\na@x.org,abc123,active\n", [NOT]),
     "names of the opposite": (
         "email,not_opted_out,Never unsubscribed\na@x.org,yes,yes\nb@x.org,no,no\n",
-        [NOT, UNCLEAR],
+        [OPPOSITE, UNCLEAR],
     ),
     "suppressed as a bounce": (
         "EmailAddress,SuppressionReason,Date,State\na@x.org,Unsubscribed,2024,Suppressed\n"
@@ -209,8 +209,53 @@ FILES = {
     "opting out": ("email,Opting out\na@x.org,yes\nb@x.org,no\n", [OUT, NOT]),
     "days of opting out": ("email,Opting-out date\na@x.org,2024-01-05\nb@x.org,\n", [OUT, NOT]),
     "the state of opting out": ("email,status\na@x.org,Opting out\nb@x.org,Opted in\n", [OUT, NOT]),
-    "not opting out": ("email,not opting out\na@x.org,yes\nb@x.org,no\n", [NOT, UNCLEAR]),
+    "not opting out": ("email,not opting out\na@x.org,yes\nb@x.org,no\n", [OPPOSITE, UNCLEAR]),
     "opting in": ("email,opting in\na@x.org,yes\nb@x.org,no\n", [NOT, UNCLEAR]),
+    "people who came back": (
+        "email,status,unsubscribed_at,resubscribed_at\na@x.org,,2024-01-01,2024-02-01\nb@x.org,,2024-01-01,\n"
+        "c@x.org,,,2024-02-01\nd@x.org,Resubscribed,2024-01-01,\ne@x.org,Resubscribed,,\n",
+        [UNCLEAR, OUT, OPPOSITE, UNCLEAR, OPPOSITE],
+    ),
+    "changes of a status": (
+        "EmailAddress,OldStatus,NewStatus\na@x.org,Unsubscribed,Active\nb@x.org,Active,Unsubscribed\n",
+        [NOT, OUT],
+    ),
+    "quotes of another kind of CSV": (
+        'name,email,unsubscribed\n"Jane \\"JJ\\", Doe",a@x.org,no\nBob,b@x.org,\nKim,c@x.org,yes\n',
+        [UNCLEAR, NOT, OUT],
+    ),
+    "Freshsales": (
+        "Email,Subscription status,Do not disturb\na@x.org,Unsubscribed,false\nb@x.org,Subscribed,true\n",
+        [OUT, UNCLEAR],
+    ),
+    "answers to an invitation": (
+        "email,status\na@x.org,Declined\nb@x.org,Not interested\nc@x.org,Accepted\nd@x.org,Unsubscribed\n",
+        [UNCLEAR, UNCLEAR, UNCLEAR, OUT],
+    ),
+    "Mailjet, where contacts are excluded": (
+        "email,excluded,unsubscribed_at\na@x.org,true,\nb@x.org,false,\nc@x.org,false,2024-01-01\n",
+        [UNCLEAR, NOT, OUT],
+    ),
+    "a word in a column that nothing is known of": (
+        "email,subscribed_at,tags\na@x.org,2024-01-01,vip\nb@x.org,2024-01-01,unsubscribed\n"
+        "c@x.org,2024-01-01,vip;unsubscribed\n",
+        [NOT, UNCLEAR, UNCLEAR],
+    ),
+    "a word that comes late": (
+        "email,subscribed_at,about\n" + "a@x.org,2024-01-01,\n" * 300 + "b@x.org,2024-01-01,Unsubscribed\n",
+        [NOT] * 300 + [UNCLEAR],
+    ),
+    "an address that was confirmed": (
+        "Email,Confirm email,Confirmation number\na1@x.org,a1@x.org,4711\nb@x.org,b@x.org,4712\n",
+        [OUT, OUT],
+    ),
+    "rows with another delimiter than the names": ("email,unsubscribed\na@x.org;yes\nb@x.org;no\n", [UNCLEAR] * 2),
+    "rows of a database with a line of names": (
+        "COPY people (email, unsubscribed) FROM stdin;\na@x.org\tt\n",
+        [UNCLEAR],
+    ),
+    "marks as phones write them": ("email,unsubscribed\na@x.org,✔\ufe0f\nb@x.org,✖\ufe0f\n", [OUT, NOT]),
+    "SAS": ("email,unsubscribed_at\na@x.org,05JAN2024:10:30:00\nb@x.org,.\n", [OUT, NOT]),
     "an account that is disabled": (
         "email,Email status,Account status\na@x.org,subscribed,disabled\nb@x.org,unsubscribed,disabled\n",
         [UNCLEAR, OUT],
@@ -363,6 +408,21 @@ def test_as_an_export_a_file_must_say_who_opted_out() -> None:
         "email,RSVP\na@x.org,Not going\n",
         "email,frequency\na@x.org,never\nb@x.org,weekly\n",
         "email,can_unsubscribe\na@x.org,true\n",
+        "email,type\n" + "a@x.org,Customer\n" * 300 + "b@x.org,Unsubscribed\n",
+        'email,further invitations\na@x.org,"Yes, please"\nb@x.org,No thanks\n',
+        "Email Address,What shall we do?\na@x.org,Keep me on the list\nb@x.org,Remove me\n",
+        "email,raus\na@x.org,√\nb@x.org,\n",
+        "email,raus\na@x.org,✔\ufe0f\nb@x.org,-\n",
+        "email,参加\na@x.org,○\nb@x.org,×\n",
+        "Email Address,Date Deleted\na@x.org,2024-01-01\n",
+        "email,Answer\na@x.org,count me in\nb@x.org,rather not\n",
+        "email,about\na@x.org,Not interested\nb@x.org,Very much so\n",
+        "email,unsubscribe_allowed\na@x.org,true\n",
+        "email,tags\na@x.org,vip\nb@x.org,vip;unsubscribed\n",
+        'email,tags\na@x.org,"[""vip""]"\nb@x.org,"[""vip"", ""unsubscribed""]"\n',
+        "email,group\na@x.org,Customers\nb@x.org,Unsubscribers\n",
+        "Email,Removed on\na@x.org,2024-01-01\n",
+        "email,Left\na@x.org,05JAN2024\nb@x.org,.\n",
         "email,Opens\na@x.org,3\n",
         "email,last_click_date\na@x.org,2024-01-01\n",
         "E-Mail;Raus\na@x.org;01.02.2024\nb@x.org;\n",
@@ -392,6 +452,11 @@ def test_as_an_export_a_file_must_say_who_opted_out() -> None:
                 "1704067200000",
                 "20240105",
                 "20240105T101010Z",
+                "05JAN2024",
+                "5-Jan",
+                "05. Jan",
+                "Jan 24",
+                "janv-24",
             )
         ],
     ],
@@ -409,6 +474,8 @@ def test_a_column_that_may_say_who_opted_out_is_asked_about(data: str) -> None:
         ("19991342", ""),  # a number of a customer, as no day has the month 13
         ("1704067", ""),
         ("2024-01-05", "2024-01-06"),
+        ("1 Main Street", "2 Main Street"),
+        ("1.5", "0.5"),
     ],
     ids=str,
 )

@@ -130,6 +130,13 @@ def test_a_file_without_a_header_is_a_list_of_addresses(first: str) -> None:
         gzip.compress(b"email\njane@x.org\n"),
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1jane@x.org\n",
         b"%PDF-1.7\njane@x.org\n",
+        b'{"email": "jane@x.org"}\n{"email": "bob@x.org"}\n',
+        b'[\n  {\n    "email": "jane@x.org"\n  }\n]\n',
+        b'["jane@x.org"]',
+        b"<table>\n<tr><td>jane@x.org</td></tr>\n</table>\n",
+        b'<?xml version="1.0"?>\n<user email="jane@x.org"/>\n',
+        b"BEGIN:VCARD\nEMAIL:jane@x.org\nEND:VCARD\n",
+        b"dn: mail=jane@x.org\nmail: jane@x.org\n",
         b"SQLite format 3\0"[::-1] + b"jane@x.org",
         "email\njane@x.org\n".encode("utf-16-le"),
         "\ufeffemail\njane@x.org\n".encode("utf-32-le"),
@@ -137,8 +144,8 @@ def test_a_file_without_a_header_is_a_list_of_addresses(first: str) -> None:
     ],
     ids=lambda data: repr(data[:4]),
 )
-def test_what_is_no_text_is_told_so(data: bytes) -> None:
-    with pytest.raises(ListError, match="The file is no text.*Save it as CSV"):
+def test_what_is_no_list_is_told_so(data: bytes) -> None:
+    with pytest.raises(ListError, match="The file is no list.*Save it as CSV"):
         read(data, "b")
 
 
@@ -166,6 +173,13 @@ def test_a_list_whose_header_does_not_say_enough_is_refused(case: str) -> None:
 @pytest.mark.parametrize("cell", ["a@x.org, b@x.org", "a@x.org;b@x.org", "a@x.org\nb@x.org", "<a@x.org> | <b@x.org>"])
 def test_a_cell_with_two_addresses_is_of_two_people(cell: str) -> None:
     assert read(f'email,name\n"{cell}",Jane\n'.encode(), "b") == ([("a@x.org", "b"), ("b@x.org", "b")], [])
+
+
+@pytest.mark.parametrize(
+    "row", ["b@x.org, c@x.org", "Bob <b@x.org>, Kim <c@x.org>", "b@x.org,,c@x.org"], ids=["two", "names", "a blank"]
+)
+def test_addresses_for_which_there_is_no_column_are_not_lost(row: str) -> None:
+    assert read(f"email\na@x.org\n{row}\n".encode(), "b") == ([("a@x.org", "b")], [3])
 
 
 def test_an_encoding_that_was_named_is_used() -> None:
@@ -225,6 +239,7 @@ ROWS = {
     "no address": b",beta-42",
     "no opportunity": b"bob@x.org,",
     "a long opportunity": b"bob@x.org," + b"x" * 129,
+    "a masked address": b"b***@x.org,beta-42",
     "a NUL": b"bob\0@x.org,beta-42",
 }
 
