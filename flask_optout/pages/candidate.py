@@ -34,6 +34,8 @@ FIELDS = {"nonce", "scripts", "seen", "toggle"}
 RECEIPT, RESULT_AGE = "optout", 600.0
 #: Where a request for the host's landing page keeps what its toggle shows.
 TOGGLE = "optout.toggle"
+#: Where a request keeps that its press was judged: what is said of a failure since then must not deny it.
+PRESSED = "optout.pressed"
 #: Text browsers show what a stylesheet hides from people.
 TEXT_BROWSER = re.compile(r"\b(?:lynx|w3m|e?links|edbrowse|emacs)\b", re.IGNORECASE)
 CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -77,6 +79,7 @@ def press(token: str) -> BaseResponse:
     request.max_content_length = LONGEST_FORM
     evidence = observe(request, claim, state.nonces, state.clock(), state.visitor_secret)
     judgement = state.presses.press(claim, evidence)
+    request.environ[PRESSED] = True
     page = Page.REPEAT if judgement.asks else Page.OPENED if judgement.press is None else Page.RESULT
     said = evidence.command if evidence.pressed else None
     result = Nonce(page, state.clock(), evidence.visit, said, evidence.back)
