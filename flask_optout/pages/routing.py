@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, make_response, redirect, request
 from flask.sansio.blueprints import BlueprintSetupState
+from jinja2 import Environment, FileSystemLoader
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BaseConverter, Map, MapAdapter
 from werkzeug.sansio.utils import get_host
@@ -156,8 +157,23 @@ def _in_lower_case(token: str) -> BaseResponse:
     return redirect(place.adapter.build("optout.landing", {"token": token.lower()}))
 
 
+class OwnTemplates(FileSystemLoader):
+    """Our templates, in the delimiters that the host's own have, as beside a framework of scripts that needs ours."""
+
+    def get_source(self, environment: Environment, template: str) -> Any:
+        source, *others = super().get_source(environment, template)
+        for kind, (start, end) in {"block": ("{%", "%}"), "variable": ("{{", "}}"), "comment": ("{#", "#}")}.items():
+            source = source.replace(start, getattr(environment, f"{kind}_start_string"))
+            source = source.replace(end, getattr(environment, f"{kind}_end_string"))
+        return source, *others
+
+
 class PlacedBlueprint(Blueprint):
     """A blueprint that can be registered on a host."""
+
+    @cached_property
+    def jinja_loader(self) -> OwnTemplates | None:
+        return OwnTemplates(self.template_folder) if self.template_folder else None
 
     def make_setup_state(self, app: Any, options: dict[str, Any], first_registration: bool = False) -> _SetupState:
         return _SetupState(self, app, options, first_registration)
