@@ -21,7 +21,7 @@ from ..presses.evidence import LANDING, Command, Nonce, Page, new_visit, observe
 from ..presses.history import has_muted
 from ..presses.judge import Verdict
 from ..wiring import current_state
-from .routing import HOME, VERSIONS, PlacedBlueprint, hosts_page, open_in_capitals
+from .routing import HOME, VERSIONS, OwnTemplates, PlacedBlueprint, hosts_page, open_in_capitals
 from .words import OF_LINK, Opportunity, named, of_link, optout_url, show, speaking, spoken, with_query
 
 #: No form of ours is longer, and a longer body is read no further.
@@ -34,8 +34,6 @@ FIELDS = {"nonce", "scripts", "seen", "toggle"}
 RECEIPT, RESULT_AGE = "optout", 600.0
 #: Where a request for the host's landing page keeps what its toggle shows.
 TOGGLE = "optout.toggle"
-#: Where a request keeps that its press was judged: what is said of a failure since then must not deny it.
-PRESSED = "optout.pressed"
 #: Text browsers show what a stylesheet hides from people.
 TEXT_BROWSER = re.compile(r"\b(?:lynx|w3m|e?links|edbrowse|emacs)\b", re.IGNORECASE)
 CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -47,9 +45,8 @@ HEADERS = {
     "Content-Security-Policy": CSP,
 }
 
-blueprint: PlacedBlueprint = PlacedBlueprint(
-    "optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates"
-)
+blueprint: PlacedBlueprint = PlacedBlueprint("optout", __name__, static_folder=HOME / "static")
+blueprint.jinja_loader = OwnTemplates(HOME / "templates")
 blueprint.record(open_in_capitals)
 
 
@@ -79,7 +76,7 @@ def press(token: str) -> BaseResponse:
     request.max_content_length = LONGEST_FORM
     evidence = observe(request, claim, state.nonces, state.clock(), state.visitor_secret)
     judgement = state.presses.press(claim, evidence)
-    request.environ[PRESSED] = True
+    request.environ["optout.pressed"] = True  # what the page says of a failure from here on must not deny it
     page = Page.REPEAT if judgement.asks else Page.OPENED if judgement.press is None else Page.RESULT
     said = evidence.command if evidence.pressed else None
     result = Nonce(page, state.clock(), evidence.visit, said, evidence.back)

@@ -171,10 +171,6 @@ class OwnTemplates(FileSystemLoader):
 class PlacedBlueprint(Blueprint):
     """A blueprint that can be registered on a host."""
 
-    @cached_property
-    def jinja_loader(self) -> OwnTemplates | None:
-        return OwnTemplates(self.template_folder) if self.template_folder else None
-
     def make_setup_state(self, app: Any, options: dict[str, Any], first_registration: bool = False) -> _SetupState:
         return _SetupState(self, app, options, first_registration)
 
