@@ -36,6 +36,8 @@
   function submitted(event) {
     var field = event.target.elements.namedItem("scripts");
     if (!field) return;
+    // No other script may disable the button that was pressed, as many do: the form would come without it.
+    event.stopPropagation();
     if (field.value === "") field.value = "ran";
     if (sent.form === event.target && event.timeStamp - sent.at < TWICE) event.preventDefault();
     else sent = { form: event.target, at: event.timeStamp };

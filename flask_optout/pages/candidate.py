@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
-from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from flask import Response, current_app, make_response, redirect, request
+from flask import Response, current_app, redirect, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..choices.repository import Choice
 from ..errors import BadToken, OptOutError
-from ..links.log_records import log, log_error
+from ..links.log_records import log_error
 from ..links.tokens import ALL, Claim, Door, joined, split
 from ..presses.evidence import LANDING, Command, Nonce, Page, new_visit, observe, signals, visitor
 from ..presses.history import has_muted
 from ..presses.judge import Verdict
 from ..wiring import current_state
-from .routing import HOME, VERSIONS, PlacedBlueprint, open_in_capitals
+from .routing import HOME, VERSIONS, OwnTemplates, PlacedBlueprint, hosts_page, open_in_capitals
 from .words import OF_LINK, Opportunity, named, of_link, optout_url, show, speaking, spoken, with_query
 
 #: No form of ours is longer, and a longer body is read no further.
@@ -47,9 +45,8 @@ HEADERS = {
     "Content-Security-Policy": CSP,
 }
 
-blueprint: PlacedBlueprint = PlacedBlueprint(
-    "optout", __name__, static_folder=HOME / "static", template_folder=HOME / "templates"
-)
+blueprint: PlacedBlueprint = PlacedBlueprint("optout", __name__, static_folder=HOME / "static")
+blueprint.jinja_loader = OwnTemplates(HOME / "templates")
 blueprint.record(open_in_capitals)
 
 
@@ -79,6 +76,7 @@ def press(token: str) -> BaseResponse:
     request.max_content_length = LONGEST_FORM
     evidence = observe(request, claim, state.nonces, state.clock(), state.visitor_secret)
     judgement = state.presses.press(claim, evidence)
+    request.environ["optout.pressed"] = True  # what the page says of a failure from here on must not deny it
     page = Page.REPEAT if judgement.asks else Page.OPENED if judgement.press is None else Page.RESULT
     said = evidence.command if evidence.pressed else None
     result = Nonce(page, state.clock(), evidence.visit, said, evidence.back)
@@ -109,25 +107,10 @@ def landing_page(claim: Claim, nonce: Nonce) -> Response:
         request.environ[TOGGLE] = replace(page, in_place=True, toggle=True)
         # Where nothing is forced, the app's selector is not asked before the view, which may set what it reads.
         with speaking([of_link()]) if of_link() else nullcontext():
-            own = _hosts_page(view, claim.opportunity)
+            own = hosts_page(view, claim.opportunity)
         if own is not None:
             return own
     return Response(show("landing.html", page=page))
-
-
-def _hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
-    """The host's own page for an opportunity, if it has one; an error in it never breaks a link."""
-    try:
-        answer = current_app.ensure_sync(view)(id)
-        if answer is not None and (response := make_response(answer)).status_code == 200:
-            response.make_sequence()  # of a page that is streamed, as it may fail later
-            return response
-    except HTTPException:  # such as get_or_404 for an opportunity that is gone
-        pass
-    except Exception:
-        failed = "The landing page failed; the candidate sees the page of Flask-OptOut."
-        log(current_app.logger, logging.ERROR, "landing_page_failed", failed, exc_info=True)
-    return None
 
 
 @dataclass(frozen=True)

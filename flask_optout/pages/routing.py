@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, current_app, redirect, request
+from flask import Blueprint, Flask, Response, current_app, make_response, redirect, request
 from flask.sansio.blueprints import BlueprintSetupState
+from jinja2 import Environment, FileSystemLoader
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BaseConverter, Map, MapAdapter
 from werkzeug.sansio.utils import get_host
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Response as BaseResponse
+
+from ..links.log_records import log
 
 #: Templates and static files stand beside the package in a checkout and inside it when installed.
 HOME = next(place for place in Path(__file__).parents[1:3] if (place / "templates").is_dir())
@@ -116,6 +121,29 @@ def _routed(app: Flask, pages: Map, admit: Callable[[], bool]) -> bool:
     return True
 
 
+def hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
+    """The host's own page for an opportunity, if it has one; an error in it never breaks a link.
+
+    Meanwhile the request is one to the URL of that page, as its blueprint's templates may have been made for it.
+    """
+    ours, views, own = request.url_rule, current_app.view_functions, unwrap(view)
+    rules = (rule for rule in current_app.url_map.iter_rules() if unwrap(views.get(rule.endpoint, hosts_page)) is own)
+    request.url_rule = next(rules, ours)
+    try:
+        answer = current_app.ensure_sync(view)(id)
+        if answer is not None and (response := make_response(answer)).status_code == 200:
+            response.make_sequence()  # of a page that is streamed, as it may fail later
+            return response
+    except HTTPException:  # such as get_or_404 for an opportunity that is gone
+        pass
+    except Exception:
+        failed = "The landing page failed; the candidate sees the page of Flask-OptOut."
+        log(current_app.logger, logging.ERROR, "landing_page_failed", failed, exc_info=True)
+    finally:
+        request.url_rule = ours
+    return None
+
+
 def open_in_capitals(setup: BlueprintSetupState) -> None:
     """Have a link that is in capitals altogether, as a printed QR code has it, lead to itself."""
     prefix = str(setup.url_prefix)
@@ -124,9 +152,20 @@ def open_in_capitals(setup: BlueprintSetupState) -> None:
         setup.app.add_url_rule(f"{prefix.upper()}/<optout_token:token>", "optout.capitals", _in_lower_case, **place)
 
 
-def _in_lower_case(token: str) -> Response:
+def _in_lower_case(token: str) -> BaseResponse:
     place: Place = current_app.extensions["optout"].place
     return redirect(place.adapter.build("optout.landing", {"token": token.lower()}))
+
+
+class OwnTemplates(FileSystemLoader):
+    """Our templates, in the delimiters that the host's own have, as beside a framework of scripts that needs ours."""
+
+    def get_source(self, environment: Environment, template: str) -> Any:
+        source, *others = super().get_source(environment, template)
+        for kind, (start, end) in {"block": ("{%", "%}"), "variable": ("{{", "}}"), "comment": ("{#", "#}")}.items():
+            source = source.replace(start, getattr(environment, f"{kind}_start_string"))
+            source = source.replace(end, getattr(environment, f"{kind}_end_string"))
+        return source, *others
 
 
 class PlacedBlueprint(Blueprint):

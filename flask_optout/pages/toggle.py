@@ -11,6 +11,7 @@ from ..addresses import Recipient, parse
 from ..errors import ConfigurationError, JournalError, StoreUnavailable
 from ..links.log_records import log_error
 from ..links.tokens import Door, checked_opportunity
+from ..presses.evidence import LANDING
 from ..wiring import current_state
 from .candidate import RECEIPT, TOGGLE, opened, page_context
 from .words import render, with_query
@@ -43,9 +44,9 @@ def optout_toggle(address: Recipient | None = None, opportunity: str | None = No
 
 
 def _here() -> str:
-    """The URL of the page that is being answered, as pages name it; empty where no form can come back to it."""
+    """The URL of the page that is being answered, as pages name it; that of the link where no form can come back."""
     if request.method not in ("GET", "HEAD"):
-        return ""
+        return LANDING
     place = current_state().place
     apart = place.host is not None or place.subdomain is not None
     url = request.base_url if apart else place.adapter.script_name.rstrip("/") + quote(request.path)

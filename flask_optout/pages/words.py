@@ -203,6 +203,9 @@ def _opportunity(found: Any) -> Opportunity:
     else:
         titled = found is None or (hasattr(found, "title") and not isinstance(found, str | bytes))
         wrong, get = None if titled else type(found).__name__, lambda name: getattr(found, name, None)
+    names = ("title", "summary", "language", "link", "picture")
+    if methods := [name for name in names if callable(get(name))]:
+        wrong = wrong or f"{type(found).__name__} whose {methods[0]} is a method"
     if wrong:
         raise ConfigurationError(
             f"The opportunity loader returned a {wrong}.",
@@ -210,7 +213,6 @@ def _opportunity(found: Any) -> Opportunity:
             "Let it be a plain function, not an async one, that returns an Opportunity, a mapping or an object with "
             "a title, beside 'summary', 'link', 'picture' and 'language', or None for one that is gone.",
         )
-    names = ("title", "summary", "language", "link", "picture")
     # Half of an emoji that somebody has cut in two would break the page.
     title, summary, language, *urls = (str(get(name) or "").encode(errors="replace").decode() for name in names)
     link, picture = (url if urlsplit(url).scheme in ("http", "https", "") else "" for url in urls)

@@ -31,7 +31,7 @@ EMBEDDED = re.compile(r"; wv\)|\b(?:CriOS|FxiOS|EdgiOS)/")
 #: User agents of scanners, previews and programs, and an empty one. A Cubot is a phone, and no bot.
 SCANNER = re.compile(
     r"(?<!cu)bot\b|crawl|spider|preview|facebookexternalhit|whatsapp/|slackbot|barracuda|proofpoint|mimecast|"
-    r"python-|go-http-client|curl/|wget/|java/|libwww-perl|okhttp/|^$",
+    r"python|go-http-client|curl/|wget/|java/|libwww-perl|okhttp/|httpclient|guzzle|axios/|^node|^$",
     re.IGNORECASE,
 )
 #: The body of one click is a fixed signal of 26 octets, or some 200 as multipart (RFC 8058 section 3.2).

@@ -110,10 +110,9 @@ class Weighed(NamedTuple):
         """What stood before the first of those, with what others have said since, here and elsewhere."""
         if not self.weighed:
             return self.muted
-        first = self.weighed[0]
-        found = [*first.found]
+        found = [*self.weighed[0].found]
         # Who leaves it as it is has said what they found; who sets something has said that.
-        for press in sorted(self.by_others(first.at), key=lambda press: press.command.muted is not None):
+        for press in sorted(self.by_others(self.weighed[0].at), key=lambda press: press.command.muted is not None):
             if press.command.muted is None:
                 found = [*press.found]
             else:
@@ -123,7 +122,13 @@ class Weighed(NamedTuple):
     @property
     def opposed(self) -> list[Press]:
         """The own presses that it contradicts."""
-        return [press for press in self.weighed if self._contradicts(press)]
+        return [] if self.is_sent_anew else [press for press in self.weighed if self._contradicts(press)]
+
+    @property
+    def is_sent_anew(self) -> bool:
+        """Whether this button has been obeyed since its page was made; who repeats a request takes nothing back."""
+        obeyed = [press for press in self.recent if press.outcome in OBEYED and self.is_blind_to(press)]
+        return (self.evidence.visit, self.evidence.command) in [(press.visit, press.command) for press in obeyed]
 
     def is_blind_to(self, press: Press) -> bool:
         """Whether its page was made before that press, which may be of another button of the same page."""
@@ -173,11 +178,7 @@ class Verdict(StrEnum):
 
 
 class Judgement(NamedTuple):
-    """A verdict, and what follows from it.
-
-    ``sets``: which choices to set to what. ``asks``: whether the page asks to press once more. ``press``: what to
-    remember of it, if anything.
-    """
+    """A verdict, which choices to set to what, whether the page asks to press once more, and what to remember."""
 
     verdict: Verdict
     cause: str
@@ -187,10 +188,9 @@ class Judgement(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """One thing that tells a scanner from a person.
+    """One thing that tells a scanner from a person; ``objects`` gives the cause for which it objects to a press.
 
-    ``objects`` gives the cause for which it objects to a press, if it does; ``remembers``: whether such a press is
-    remembered; ``restores``: whether it sets back what its visitor has set.
+    ``remembers``: whether such a press is remembered; ``restores``: whether it sets back what its visitor has set.
     """
 
     name: str
@@ -232,7 +232,8 @@ def _doubtful(case: Weighed) -> str | None:
     So is one whose page does not show an earlier opposite press: a form may be sent anew after it was taken back.
     """
     since, evidence = [press for press in case.own if press.at > case.asked], case.evidence
-    unseen = [press for press in case.recent if case.is_blind_to(press) and evidence.at - press.at > WINDOW]
+    oldest = evidence.at - (0 if case.is_sent_anew else WINDOW)
+    unseen = [press for press in case.recent if case.is_blind_to(press) and press.at <= oldest]
     stale = any(press.outcome in OBEYED and press.command.muted is (not evidence.command.muted) for press in unseen)
     doubtful = stale or any(press.outcome is Outcome.DOUBTFUL for press in since)
     return "doubtful" if case.changes and (doubtful or len(since) >= BUSY) else None

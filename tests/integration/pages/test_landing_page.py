@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 import pytest
-from flask import Response, abort, redirect
+from flask import Blueprint, Response, abort, redirect, render_template_string
 from flask.testing import FlaskClient
 
 from flask_optout.pages.toggle import optout_toggle
@@ -75,6 +76,28 @@ def test_a_view_that_fails_breaks_no_link(jobs: Host, client: FlaskClient, view:
     jobs.optout.landing_page(view)
     answer = client.get(jobs.path())
     assert answer.status_code == 200 and "Pixel Beta" in answer.text and 'value="mute"' in answer.text
+
+
+def test_the_view_of_a_blueprint_has_what_its_templates_have_at_its_own_url(host: Host, client: FlaskClient) -> None:
+    def needs_login(view: Callable[..., Any]) -> Callable[..., Any]:
+        return wraps(view)(lambda **arguments: abort(401))
+
+    jobs = Blueprint("jobs", __name__)
+    jobs.context_processor(lambda: {"brand": "Jobs at Example"})
+    jobs.add_url_rule("/apply", "apply")
+
+    @jobs.get("/<id>")
+    @needs_login
+    @host.optout.landing_page
+    def job(id: str) -> str:
+        return render_template_string(
+            "{{ brand }}: <a href='{{ url_for('.apply') }}'>Apply</a> {{ optout_toggle() }}"
+        )
+
+    host.app.register_blueprint(jobs, url_prefix="/jobs")
+    answer = client.get(host.path())
+    assert answer.text.startswith("Jobs at Example: <a href='/jobs/apply'>") and 'value="mute"' in answer.text
+    assert answer.headers["Cache-Control"] == "no-store" and client.get("/jobs/beta-42").status_code == 401
 
 
 def test_an_async_view_is_awaited(jobs: Host, client: FlaskClient) -> None:

@@ -106,6 +106,17 @@ class TestToggle:
             expect(page.locator(".optout-toggle")).to_contain_text(NO_MORE)
             assert page.url.startswith(url(jobs_served, "/account?optout="))
 
+    def test_a_script_of_the_hosts_that_disables_the_buttons_of_a_form_takes_no_choice_from_it(
+        self, served: Host, browser: Browser
+    ) -> None:
+        disable = "document.forms[1].addEventListener('submit', event => event.submitter.disabled = true)"
+        dress(served, BASE.replace("</main>", f"</main><script>{disable}</script>"))
+        with page_of(browser) as page:
+            page.route("**/htmx.min.js*", lambda route: route.fulfill(body=""))
+            page.goto(url(served, "/account"))
+            press(page, NO)
+            expect(page.locator(".optout-toggle")).to_contain_text(NO_MORE)
+
     @pytest.mark.parametrize(
         "attributes",
         [

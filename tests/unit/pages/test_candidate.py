@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
+import sqlalchemy as sa
 from flask import request
 from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
@@ -335,6 +337,23 @@ def test_without_a_store_the_page_says_that_nothing_changed(
         assert int(response.headers["Retry-After"]) > 0
         assert "Nothing changed." in response.text and "You will get no more" not in response.text
     assert "flask optout init-db" in caplog.text and "jane" not in caplog.text
+
+
+@pytest.mark.parametrize("htmx", [True, False])
+def test_when_the_store_fails_after_a_press_the_page_does_not_deny_it(
+    host: Host, client: FlaskClient, htmx: bool
+) -> None:
+    with ExitStack() as stack:
+
+        def fail(connection: sa.Connection) -> None:
+            stack.enter_context(broken_store())
+
+        form = {**host.form("mute"), "scripts": "trusted"}
+        sa.event.listen(current_state().store._engine(), "commit", fail, once=True)
+        headers = {"HX-Request": "true"} if htmx else {}
+        answer = client.post(host.path(), data=form, headers=headers, follow_redirects=True)
+    assert answer.status_code == 503 and "Please try again" in answer.text
+    assert "Nothing changed." not in answer.text and not host.optout.may_invite("jane@example.org", "beta-42")
 
 
 PARTS = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 2_000

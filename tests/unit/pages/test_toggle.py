@@ -87,6 +87,18 @@ def test_what_it_cannot_be_for_is_an_error(jobs: Host, arguments: str, error: ty
         render_template_string(f"{{{{ optout_toggle({arguments}) }}}}")
 
 
+def test_on_the_answer_to_a_form_of_the_hosts_it_stays_a_line_or_leads_to_its_link(
+    jobs: Host, client: FlaskClient
+) -> None:
+    jobs.app.add_url_rule("/apply", "apply", jobs.app.view_functions["account"], methods=["POST"])
+    nonce = re.findall(r'name="nonce" value="([^"]+)"', client.post("/apply").text)[-1]
+    jobs.wait(5)
+    form = {"nonce": nonce, "choice": "mute", "scripts": "trusted"}
+    part = client.post(jobs.path(), data=form, headers={"HX-Request": "true"}).text
+    assert 'class="optout-words"' in part and "<h1" not in part
+    assert client.post(jobs.path(), data=form).headers["Location"].startswith(f"{jobs.path()}?optout=")
+
+
 @pytest.mark.parametrize("back", ["//evil.example/", "https://evil.example/", "\\\\evil.example"])
 def test_a_form_leads_only_where_the_page_stood(jobs: Host, client: FlaskClient, back: str) -> None:
     form = jobs.form("mute") | {"back": back, "optout": back, "next": back}

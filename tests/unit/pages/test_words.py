@@ -13,6 +13,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from flask import g, request
 from flask_babel import Babel, force_locale
+from jinja2 import DictLoader
 from markupsafe import Markup
 
 from flask_optout import InvitationError, Opportunity
@@ -237,8 +238,18 @@ def by_stdlib(host: Host, language: str | None) -> tuple[str, object]:
     return ready.get_content(), ready["Content-Language"]
 
 
-@pytest.mark.parametrize("option", ["trim_blocks", "lstrip_blocks", "autoescape"])
-def test_what_a_host_wants_of_its_own_templates_damages_no_mail(host: Host, option: str) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"trim_blocks": True},
+        {"lstrip_blocks": True},
+        {"autoescape": True},
+        {"variable_start_string": "[[", "variable_end_string": "]]"},
+        {"block_start_string": "<%", "block_end_string": "%>", "comment_start_string": "<!--#"},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_what_a_host_wants_of_its_own_templates_damages_no_mail(host: Host, options: dict[str, Any]) -> None:
     titled = Opportunity("Müller's R&D <Lab>")
     host.optout.opportunity_loader(lambda id: titled)
     links = [(titled, "https://example.org/1"), (Opportunity(""), "https://example.org/2")]
@@ -258,7 +269,8 @@ def test_what_a_host_wants_of_its_own_templates_damages_no_mail(host: Host, opti
     assert f"R&D <Lab>:\n{BASE_URL}/optout/" in expected[1]
     host.app.jinja_env.bytecode_cache = None
     host.app.jinja_env.cache.clear()  # type: ignore[union-attr]
-    setattr(host.app.jinja_env, option, True)
+    host.app.jinja_loader = DictLoader({})  # and not this checkout's own folder
+    vars(host.app.jinja_env).update(options)
     assert texts() == expected
 
 

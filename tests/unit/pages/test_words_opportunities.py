@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserString
 from dataclasses import replace
 from typing import Any
 
@@ -87,8 +88,15 @@ def test_a_deleted_opportunity_still_gets_a_working_page(
 
 @pytest.mark.parametrize(
     ("answer", "named"),
-    [("Pixel Beta", "str"), (b"Pixel Beta", "bytes"), (("Pixel Beta", "Sum"), "tuple"), (coroutine, "coroutine")],
-    ids=["string", "bytes", "tuple", "async"],
+    [
+        ("Pixel Beta", "str"),
+        (b"Pixel Beta", "bytes"),
+        (("Pixel Beta", "Sum"), "tuple"),
+        (coroutine, "coroutine"),
+        (UserString("Pixel Beta"), "UserString whose title is a method"),
+        ({"title": "Pixel Beta", "link": print}, "dict whose link is a method"),
+    ],
+    ids=["string", "bytes", "tuple", "async", "method", "function"],
 )
 def test_one_that_breaks_its_contract_is_told_so_and_the_page_stands(
     host: Host, client: FlaskClient, answer: Any, named: str, caplog: pytest.LogCaptureFixture

@@ -72,6 +72,8 @@ def doubts(
         (SENTINEL, "scanner"),
         ("", "scanner"),
         ("python-requests/2.31.0", "scanner"),
+        ("Python/3.13 aiohttp/3.12.15", "scanner"),
+        ("node", "scanner"),
         *((agent, "scanner") for agent in UNFURLERS),
     ],
 )

@@ -407,3 +407,21 @@ def test_a_form_that_is_sent_anew_after_it_was_taken_back_is_asked_about(
     assert link.press(first, page=Page.RESULT, age=later + WINDOW + 6).asks and link.muted[0] is muted
     link.now += 5
     assert not link.press(first, page=Page.REPEAT, age=4).asks and link.muted[0] is not muted
+
+
+@pytest.mark.parametrize("visitor", ["person", "scanner"])
+@pytest.mark.parametrize("gap", [PAUSE + 5, 70.0])
+@pytest.mark.parametrize(("muted", "choices"), [(False, "mute undo"), (False, "keep mute"), (True, "leave undo")])
+def test_a_request_that_is_sent_anew_by_whomever_changes_nothing(
+    muted: bool, choices: str, gap: float, visitor: str
+) -> None:
+    link, sent = Link(muted), []
+    for choice in choices.split():
+        sent.append((choice, link.now))
+        link.now += gap
+        assert not link.press(choice, visit="one", page=Page.RESULT, age=gap).asks
+    said = list(link.muted)
+    for choice, opened in sent:
+        link.now += 5
+        link.press(choice, visitor, visit="one", page=Page.RESULT, age=link.now - opened)
+        assert link.muted == said
