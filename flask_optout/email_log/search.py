@@ -6,6 +6,7 @@ Addresses are found by index in the whole Email Log, words in a window of the ne
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -38,7 +39,7 @@ LONGEST_FIELD, MOST_WORDS = 998, 8
 #: Beyond these years a shift to another zone leaves the calendar.
 EARLIEST, LATEST = datetime.date(1970, 1, 2), datetime.date(9998, 12, 31)
 #: What stands around a word where it was copied from.
-AROUND = ",;\"'\u201c\u201d\u201e\u2018\u2019*\u2026<>()"
+AROUND = ",;\"'\u201c\u201d\u201e\u2018\u2019*\u2026<>()[]"
 DAY = datetime.timedelta(days=1)
 
 
@@ -142,7 +143,7 @@ class Filter:
 
 def _exact(typed: str, bare: str, in_parts: Criteria) -> Criteria:
     """By the whole address, or the domain behind an ``@``, where that was typed: both have an index."""
-    for spelling in (typed, bare):
+    for spelling in (typed, bare, re.split("[:<]", typed)[-1].strip(AROUND)):  # of a pasted header, the address
         with suppress(AddressError):
             if spelling.startswith("@"):
                 return replace(in_parts, domain=parse(f"anybody{spelling}").domain, words=())
