@@ -86,9 +86,7 @@ class Filter:
         self.titles: Mapping[str, str] = titles
         self.errors: dict[str, str] = {}
         typed = "".join(each if each.isprintable() else " " for each in self.values["q"]).split()
-        links = (word.strip(AROUND) for word in typed)
-        named = (word[7:].partition("?")[0] if word[:7].lower() == "mailto:" else word for word in links)
-        bare = list(filter(None, named))
+        bare = list(filter(None, (word.strip(AROUND) for word in typed)))
         words = [folded(word) for word in bare[:MOST_WORDS]]
         known = {id: folded(title) for id, title in titles.items()}
         since, until = self._period(times)
@@ -143,7 +141,8 @@ class Filter:
 
 def _exact(typed: str, bare: str, in_parts: Criteria) -> Criteria:
     """By the whole address, or the domain behind an ``@``, where that was typed: both have an index."""
-    for spelling in (typed, bare, re.split("[:<]", typed)[-1].strip(AROUND)):  # of a pasted header, the address
+    pasted = re.split("[:<]", typed)[-1].partition("?")[0].strip(AROUND)  # as a mailto link, or of a header line
+    for spelling in (typed, bare, pasted):
         with suppress(AddressError):
             if spelling.startswith("@"):
                 return replace(in_parts, domain=parse(f"anybody{spelling}").domain, words=())
