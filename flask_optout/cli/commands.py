@@ -56,7 +56,7 @@ def rotate_key(yes: bool) -> None:
     Example: flask optout rotate-key
     """
     slots = current_state().key_slots
-    if not yes and sys.stdin and sys.stdin.isatty() and (old := slots.old()):
+    if not yes and sys.stdin.isatty() and (old := slots.old()):
         click.confirm(f"Take the store away from {counted(old, 'older key')}?", abort=True)
     if slots.rotate():
         click.echo(

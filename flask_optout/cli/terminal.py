@@ -49,6 +49,9 @@ class Commands(AppGroup):
     def invoke(self, ctx: click.Context) -> object:
         if os.environ.get("NO_COLOR"):  # https://no-color.org
             ctx.color = False
+        for name in ("stdin", "stdout", "stderr"):
+            if getattr(sys, name) is None:  # as whoever started this has closed it
+                setattr(sys, name, io.TextIOWrapper(io.BytesIO()))
         for stream in sys.stdout, sys.stderr:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # as a file may have names that the terminal cannot write
@@ -101,7 +104,7 @@ def progress(label: str, unit: str = "") -> Iterator[Callable[..., None]]:
     ``unit`` no rate is shown: it would tell how many people there are.
     """
     began, rate = time.monotonic(), ""
-    file = sys.stderr if sys.stderr and sys.stderr.isatty() else io.StringIO()  # a closed one is None
+    file = sys.stderr if sys.stderr.isatty() else io.StringIO()
     looks: dict[str, Any] = {"label": label, "width": 24, "item_show_func": lambda item: item or None}
     with click.progressbar(length=PARTS, file=file, **looks) as bar:
 

@@ -19,7 +19,7 @@ from werkzeug.sansio.utils import get_host
 
 from ..errors import ConfigurationError, StoreUnavailable
 from ..links.log_records import log, log_error
-from ..pages.candidate import LONGEST_FORM, protect
+from ..pages.candidate import LONGEST_FORM, leave_the_hosts_page, protect
 from ..pages.routing import Place, PlacedBlueprint
 from ..pages.words import render
 from ..wiring import current_state
@@ -86,11 +86,13 @@ def _wrong(what: str) -> ConfigurationError:
 
 
 @blueprint.before_request
-def check_form() -> None:
-    """Take no more than a form, and that only from a page of this site: another one could use the operator's session.
+def check_request() -> None:
+    """Open a boosted link anew; take a form only from a page of this site, as another could use the operator's login.
 
     What names no site at all is no browser, which sends Origin with each POST (Fetch standard, section 3.2).
     """
+    if (anew := leave_the_hosts_page()) is not None:
+        abort(anew)
     request.max_content_length = LONGEST_FORM
     if request.method != "POST":
         return

@@ -254,12 +254,12 @@ def _letters(email: Email) -> tuple[Letter, Letter]:
     Both speak the candidate's language, and not the operator's.
     """
     state = current_state()
-    address, language = parse(email.recipient), tag_of(email.header("Content-Language"))
+    address, language = parse((email.name, email.recipient)), tag_of(email.header("Content-Language"))
     url = state.links.url(Door.LANDING, address, email.opportunity, language)
     sender, reply_to = email.header("From") or "", email.header("Reply-To")
     with speaking([language, of_app()]):
         draft = Draft(
-            recipients=[email.recipient],
+            recipients=[address.named],
             opportunity=email.opportunity,
             subject=email.subject,
             text=email.text_pieces and f"{render('mail/preface.txt')}\n\n{filled(email.text_pieces, url)}",

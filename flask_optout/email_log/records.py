@@ -30,7 +30,8 @@ SLOT = "[personal link]"
 PERSONAL_HEADER = "list-unsubscribe"
 #: An enhanced status code, which a server's answer begins with (RFC 3463).
 STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")
-APOSTROPHES = str.maketrans("\u2018\u2019\u02bc\u2032", "''''")
+#: Apostrophes as they are typed, and letters that have no accent to take off.
+TYPED = str.maketrans("\u2018\u2019\u02bc\u2032łøđı", "''''lodi")
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 MINUTE = datetime.timedelta(minutes=1)
 #: Ids of one minute: many, so that two random ones are seldom the same.
@@ -263,9 +264,9 @@ def _in_its_script(address: Address) -> str:
 
 
 def folded(text: str) -> str:
-    """A text as words of a search are compared: without case, accents and typographic apostrophes."""
+    """A text as words of a search are compared: without case, accents, strokes and typographic apostrophes."""
     letters = (each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
-    return "".join(letters).translate(APOSTROPHES).casefold()
+    return "".join(letters).casefold().translate(TYPED)
 
 
 def _oldest(days: int) -> int:
@@ -291,5 +292,6 @@ def filled(pieces: str, link: str = SLOT) -> str:
 def masked(text: str, links: tuple[str, ...]) -> str:
     """A header value, which is not sent again, with ``SLOT`` in place of the links."""
     for link in links:
-        text = text.replace(link, SLOT).replace(link.rpartition("/")[2], SLOT)
+        prefix, _, token = link.rpartition("/")
+        text = re.sub(f"(?:{re.escape(prefix)}/)?{token}", SLOT, text, flags=re.IGNORECASE)
     return text

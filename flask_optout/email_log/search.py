@@ -6,6 +6,7 @@ Addresses are found by index in the whole Email Log, words in a window of the ne
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -38,7 +39,7 @@ LONGEST_FIELD, MOST_WORDS = 998, 8
 #: Beyond these years a shift to another zone leaves the calendar.
 EARLIEST, LATEST = datetime.date(1970, 1, 2), datetime.date(9998, 12, 31)
 #: What stands around a word where it was copied from.
-AROUND = ",;\"'\u201c\u201d\u201e\u2018\u2019*\u2026<>()"
+AROUND = ",;\"'\u201c\u201d\u201e\u2018\u2019*\u2026<>()[]"
 DAY = datetime.timedelta(days=1)
 
 
@@ -85,9 +86,7 @@ class Filter:
         self.titles: Mapping[str, str] = titles
         self.errors: dict[str, str] = {}
         typed = "".join(each if each.isprintable() else " " for each in self.values["q"]).split()
-        links = (word.strip(AROUND) for word in typed)
-        named = (word[7:].partition("?")[0] if word[:7].lower() == "mailto:" else word for word in links)
-        bare = list(filter(None, named))
+        bare = list(filter(None, (word.strip(AROUND) for word in typed)))
         words = [folded(word) for word in bare[:MOST_WORDS]]
         known = {id: folded(title) for id, title in titles.items()}
         since, until = self._period(times)
@@ -142,7 +141,8 @@ class Filter:
 
 def _exact(typed: str, bare: str, in_parts: Criteria) -> Criteria:
     """By the whole address, or the domain behind an ``@``, where that was typed: both have an index."""
-    for spelling in (typed, bare):
+    pasted = re.split("[:<]", typed)[-1].partition("?")[0].strip(AROUND)  # as a mailto link, or of a header line
+    for spelling in (typed, bare, pasted):
         with suppress(AddressError):
             if spelling.startswith("@"):
                 return replace(in_parts, domain=parse(f"anybody{spelling}").domain, words=())

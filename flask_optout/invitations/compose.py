@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ..addresses import Address, Recipient, parse, unfolded
 from ..errors import AddressError, InvitationError, NotGated, OpportunityError
@@ -117,16 +117,16 @@ class Composer:
         draft = _checked(draft)
         about, language, sender = draft.opportunity, draft.language or "", draft.sender or ""
         links = [self.links.url(door, address, about, language) for door in (Door.LANDING, Door.ONE_CLICK)]
-        # RFC 2369 section 2: the one to use first stands first.
         by_mail = "" if self.mailto is None else f", <mailto:{self.mailto(address, about)}>"
         own = (
-            f"<{links[1]}>{by_mail}",
+            f"<{links[1]}>{by_mail}",  # the one to use first stands first (RFC 2369 section 2)
             "List-Unsubscribe=One-Click",
             f"<{_list_label(about)}.optout.{urlsplit(links[0]).hostname}>",
             "auto-generated",
         )
         texts = draft.text, draft.html, draft.subject, *draft.headers.values()
-        if any(map(self.personal_links, texts)):  # one may be about all invitations
+        quoted = quote(self.links.prefix(Door.LANDING), safe="").lower()  # as in a click counter's URL
+        if any(self.personal_links(text) or quoted in str(text).lower() for text in texts):  # maybe about all
             links.append(self.links.url(Door.LANDING, address, ALL))
         return Letter(
             address=address,

@@ -28,7 +28,7 @@ LEAST_INVITED = 5
 WEEK = 7
 #: Days for which an alarm is kept.
 DAYS_KEPT = 30
-#: Bytes of the pseudonym of a domain, and of a person on one day.
+#: Bytes of the pseudonyms of a domain and of a person, both on one day.
 DOMAIN_SIZE, PERSON_SIZE = 8, 8
 #: Mail services for the public: their users have no gateway in common.
 PUBLIC = (
@@ -39,7 +39,7 @@ PUBLIC = (
 
 
 def alarm_table(metadata: sa.MetaData) -> sa.Table:
-    """The table of who opted out at a domain on a day, by pseudonyms that stand in no other table."""
+    """The table of who opted out at a domain on a day, by pseudonyms of that day that stand in no other table."""
     return table(
         metadata,
         "optout_alarm",
@@ -88,7 +88,7 @@ class Alarms:
             return
         person, today = (claim.base or claim.person)[1], self._today()
         row = {
-            "domain": self._tag(claim.domain_tag, DOMAIN_SIZE),
+            "domain": self._domain(claim.domain_tag, today),
             "day": today,
             "person": self._tag(person.digest + today.isoformat().encode(), PERSON_SIZE),
         }
@@ -113,15 +113,15 @@ class Alarms:
             invited: dict[str, set[str]] = {}
             for mailbox in self._invited(day - datetime.timedelta(WEEK), day):
                 domain = mailbox.rpartition("@")[2]
-                if self._domain(domain) in counts:
+                if self._domain(self._key.domain_tag(domain), day) in counts:
                     invited.setdefault(domain, set()).add(parse(mailbox).base or mailbox)
             for domain, mailboxes in invited.items():
-                count, size = counts[self._domain(domain)], len(mailboxes)
+                count, size = counts[self._domain(self._key.domain_tag(domain), day)], len(mailboxes)
                 if size >= LEAST_INVITED and 2 * count >= size:
                     yield Alarm(domain, day, STEPS[bisect_right(STEPS, min(count, size - 1)) - 1])
 
-    def _domain(self, domain: str) -> bytes:
-        return self._tag(self._key.domain_tag(domain), DOMAIN_SIZE)
+    def _domain(self, tag: bytes, day: datetime.date) -> bytes:
+        return self._tag(tag + day.isoformat().encode(), DOMAIN_SIZE)
 
     def prune(self) -> None:
         """Delete alarms that are older than a month."""

@@ -71,12 +71,26 @@ def test_a_name_that_the_console_cannot_write_ends_no_command(
         assert result.exit_code == 0 and said in result.stdout_bytes
 
 
-@pytest.mark.parametrize(("stream", "command"), [("stdin", "rotate-key"), ("stderr", "prune"), ("stdout", "prune")])
-def test_a_job_may_close_a_stream(host: Host, monkeypatch: pytest.MonkeyPatch, stream: str, command: str) -> None:
+@pytest.mark.parametrize(
+    ("stream", "command", "status"),
+    [
+        ("stdin", "rotate-key", 0),
+        ("stdin", "mute - beta-42", 1),
+        ("stdin", "import - --opportunity beta-42 --yes", 2),
+        ("stdin", "receive --recipient jane@example.org", 67),
+        ("stdout", "prune", 0),
+        ("stdout", "init", 0),
+        ("stderr", "prune", 0),
+        ("stderr", "mute jane beta-42", 1),
+    ],
+)
+def test_a_job_may_close_a_stream(
+    host: Host, monkeypatch: pytest.MonkeyPatch, stream: str, command: str, status: int
+) -> None:
     monkeypatch.setattr(sys, stream, None)
     with pytest.raises(SystemExit) as ended:
-        optout_cli.main([command], obj=ScriptInfo(create_app=lambda: host.app))
-    assert ended.value.code == 0
+        optout_cli.main(command.split(), obj=ScriptInfo(create_app=lambda: host.app))
+    assert ended.value.code == status
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

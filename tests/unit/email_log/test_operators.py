@@ -195,6 +195,12 @@ def test_what_is_not_there_says_so(client: FlaskClient) -> None:
         assert (answer.status_code, "There is nothing here." in answer.text) == (404, True), path
 
 
+@pytest.mark.parametrize("path", [LOG, f"{LOG}?q=jane", f"{LOG}7?part=html"])
+def test_behind_a_boosted_link_of_the_app_the_page_opens_anew(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, headers={"HX-Request": "true", "HX-Boosted": "true"})
+    assert (answer.status_code, answer.headers["HX-Redirect"], answer.data) == (200, path, b"")
+
+
 def test_pages_stay_out_of_caches_and_frames(client: FlaskClient) -> None:
     headers = client.get(LOG).headers
     assert headers["Cache-Control"] == "no-store"

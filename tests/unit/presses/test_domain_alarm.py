@@ -131,6 +131,16 @@ def test_its_pseudonyms_stand_in_no_other_table_and_not_in_links(host: Host) -> 
         assert pseudonym.hex() not in "".join(lines).lower() and pseudonym not in claim.payload
 
 
+def test_who_finds_their_own_row_finds_others_of_their_domain_on_that_day_alone(host: Host) -> None:
+    for number in (1, 1, 2):
+        one_click(host, f"person{number}@acme.example")
+        host.wait(DAY)
+        say(host, False, to=f"person{number}@acme.example")
+    with host.db.engine.connect() as connection:
+        rows = connection.execute(sa.text("SELECT domain, person FROM optout_alarm")).all()
+    assert [len(set(column)) for column in zip(*rows, strict=True)] == [3, 3]
+
+
 def test_a_notice_goes_once_a_week_alarm_or_not(host: Host) -> None:
     alarms = current_state().alarms
     assert alarms.take_notice("acme.example") and not alarms.take_notice("acme.example")

@@ -25,7 +25,8 @@ def test_it_is_sent_again_with_a_preface_and_fresh_links_to_the_same_address(
     host: Host, client: FlaskClient, smtp: Mailbox
 ) -> None:
     body = f"No? {host.optout.link('Jane@example.org', 'beta-42')} Bye"
-    path = sent(host, "Jane@example.org", body=body, html="<html><BODY class=x><p>Come</p></BODY></html>")
+    html = "<html><BODY class=x><p>Come</p></BODY></html>"
+    path = sent(host, '"Doe, Jane" <Jane@example.org>', body=body, html=html)
     first = smtp.received.pop()
     asked = client.get(path).text
     assert "Jane@example.org gets a mail with their link." in asked
@@ -35,7 +36,7 @@ def test_it_is_sent_again_with_a_preface_and_fresh_links_to_the_same_address(
     assert (answer.status_code, answer.location) == (303, f"{path}?done=1#sent-again")
     [mail] = smtp.received
     assert mail.rcpt_to == ["Jane@example.org"]
-    for name in ("From", "Subject", "List-Unsubscribe", "List-Id"):
+    for name in ("From", "To", "Subject", "List-Unsubscribe", "List-Id"):
         assert mail.message[name] == first.message[name]
     preface = "You are getting this invitation again because somebody asked for it to be sent once more."
     assert mail.part("plain").strip().replace("\r\n", "\n") == f"{preface}\n\n{body}"
