@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any
 
 from ..addresses import parse
-from .providers import KNOWN
+from .finding import KNOWN
 
 #: What is longer is no invitation, and is not read.
 LONGEST_MESSAGE = 25_000_000

@@ -12,10 +12,9 @@ from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from ..addresses import Address, parse
-from .finding import Finding, side_by_side, tell
+from .finding import KNOWN, Finding, side_by_side, tell
 from .forms import CHROME, FORM, SIGNAL, buttons_in, offered, scripts_in
 from .http import PROGRAM, NoReply, Reply, knock, policies
-from .providers import KNOWN
 
 #: example.com is nobody's (RFC 2606 section 3).
 PROBE: Address = parse("optout-doctor@example.com")

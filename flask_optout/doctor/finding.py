@@ -1,4 +1,4 @@
-"""A finding: what was seen, how bad it is, why it matters here, and how to mend it; and the checks that find it.
+"""A finding: what was seen, how bad it is, why it matters here, and how to mend it; and what is known of others.
 
 A check says an id and the facts that it saw; severity and texts stand in ``texts.toml``. Facts come from DNS, a
 message or a server, so they are cleaned before they are shown.
@@ -10,11 +10,13 @@ import re
 import threading
 import time
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from ..errors import OptOutError
 from ..links.tokens import SHORTEST_TOKEN
@@ -33,6 +35,8 @@ def data(name: str) -> dict[str, Any]:
 
 
 TEXTS: dict[str, dict[str, Any]] = data("texts.toml")
+#: Of providers, scanners, filters, firewalls, servers and browsers; comments in the file say what each table is.
+KNOWN = data("known.toml")
 
 
 class Unsure(Exception):
@@ -98,6 +102,33 @@ def tell(id: str, details: tuple[str, ...] = (), records: str | None = None, /, 
     return Finding(id, Severity(texts["severity"]), seen, why, mend, paste, texts.get("source", ""), plain, tree)
 
 
+def is_below(host: str, ends: Sequence[str]) -> bool:
+    """Whether a host has one of some names, or a name below one."""
+    return any(host == end or host.endswith(f".{end}") for end in ends)
+
+
+def by_host(host: str, path: str = "") -> dict[str, Any] | None:
+    """The provider that a host belongs to, or whose links have such a path."""
+    host, providers = host.lower().rstrip("."), KNOWN["provider"]
+    of_host = (provider for provider in providers if is_below(host, provider["hosts"]))
+    of_path = (provider for provider in providers if path.startswith(tuple(provider["paths"])))
+    return next(of_host, None) or next(of_path, None)
+
+
+def place_of(url: str) -> SplitResult:
+    """The parts of a URL; empty ones of what is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+
+
+def by_selector(selector: str) -> dict[str, Any] | None:
+    """The provider that gives all its customers such a selector."""
+    known = (each for each in KNOWN["provider"] if any(fnmatchcase(selector, name) for name in each["selectors"]))
+    return next(known, None)
+
+
 def attempt(id: str, *looks: Iterable[Finding]) -> Iterator[Finding]:
     """What checks of one name find; where one cannot tell, or ends in an error, a finding says so at its end."""
     for look in looks:
@@ -105,6 +136,8 @@ def attempt(id: str, *looks: Iterable[Finding]) -> Iterator[Finding]:
             yield from look
         except Unsure as trouble:
             yield tell(f"{id}.unknown", reason=trouble)
+        except ImportError as error:
+            yield tell(f"{id}.extra", package=error.name)
         except OptOutError as error:
             yield tell(f"{id}.error", what=error.what, why=error.why, mend=error.mend)
         # Data from outside may be hostile: any error in reading it becomes a finding, and no traceback.

@@ -13,9 +13,8 @@ from email.message import Message
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from .finding import Finding, Unsure, tell
+from .finding import KNOWN, Finding, Unsure, tell
 from .forms import CHROME
-from .providers import KNOWN
 
 SECONDS = 5.0
 LONGEST_PAGE = 300_000

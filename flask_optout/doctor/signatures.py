@@ -20,8 +20,7 @@ import dkim
 from dkim.util import InvalidTagValueList, parse_tag_value
 
 from .case import Sample, owner_of, server_of, tag_list
-from .finding import Finding, Unsure, attempt, tell
-from .providers import KNOWN, by_host, by_selector
+from .finding import KNOWN, Finding, Unsure, attempt, by_host, by_selector, tell
 from .resolver import Resolver, flawed, paste_of
 
 GOOD, OPEN = KNOWN["results"]["good"], KNOWN["results"]["open"]

@@ -9,8 +9,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
-from .finding import Finding, Unsure, tell
-from .providers import KNOWN
+from .finding import KNOWN, Finding, Unsure, tell
 from .resolver import Resolver, flawed, paste_of
 
 with warnings.catch_warnings():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from flask_optout.doctor import examine as module
 from flask_optout.doctor.case import Case
 from flask_optout.doctor.examine import examine, message, ours
-from flask_optout.doctor.finding import Finding, tell
+from flask_optout.doctor.finding import Finding, attempt, tell
 from flask_optout.wiring import current_state
 from tests.support.findings import ids, the
 from tests.support.hosts import Host
@@ -49,8 +50,9 @@ def test_what_is_no_message_is_said_to_be_none() -> None:
 
 
 def test_what_the_extra_lacks_is_named_and_the_headers_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MISSING", "authres")
-    found = list(message(Case.of(SETTINGS, message=eml()), PREFIX))
+    monkeypatch.delitem(sys.modules, "flask_optout.doctor.signatures", raising=False)
+    monkeypatch.setitem(sys.modules, "authres", None)
+    found = list(attempt("message", message(Case.of(SETTINGS, message=eml()), PREFIX)))
     assert the(found, "message.extra").facts == {"package": "authres"}
     assert "message.list-id" in ids(found)
     assert not {"message.receiver", "message.link.text"} & ids(found)
