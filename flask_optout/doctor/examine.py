@@ -27,7 +27,7 @@ SECONDS_FOR_DNS = 14.0
 Tells = Callable[[str], bool]
 
 
-def examine(state: State, case: Case, offline: bool) -> Iterator[list[Finding]]:
+def examine(state: State, case: Case, offline: bool) -> Iterator[Finding]:
     """What is found in each of the four groups, which are looked at side by side.
 
     :param offline: ask neither DNS nor the deployed app.
@@ -49,7 +49,7 @@ def _domain(case: Case, prefix: str) -> Iterator[Finding]:
     from .domain import domain
     from .resolver import Resolver
 
-    yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), prefix)
+    yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameserver), prefix)
 
 
 def _message(state: State, case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def _message(state: State, case: Case, prefix: str, offline: bool) -> Iterator[F
         from .resolver import Resolver
         from .signatures import signatures
 
-        yield from signatures(Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), case.sample)
+        yield from signatures(Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameserver), case.sample)
 
 
 def ours(prefix: str) -> Tells:

@@ -7,7 +7,6 @@ message or a server, so they are cleaned before they are shown.
 from __future__ import annotations
 
 import re
-import threading
 import time
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -23,7 +23,6 @@ from ..links.tokens import SHORTEST_TOKEN
 
 #: Characters that one text may have; more would push the mend off the screen.
 LONGEST_TEXT = 900
-MOST_DETAILS = 60
 TOKEN = re.compile(rf"[a-zA-Z2-7]{{{SHORTEST_TOKEN},}}")
 #: Bounded, as a long text without an @ would otherwise be read again from each of its characters.
 LOCAL_PART = re.compile(r"""(?:"[^"@]{0,64}"|[\w.!#$%&'*+/=?^`{|}~-]{1,256})@(?=[\w\[])""")
@@ -76,7 +75,7 @@ class Finding:
         return self.id.partition(".")[0]
 
 
-def tell(id: str, details: tuple[str, ...] = (), records: str | None = None, /, **facts: object) -> Finding:
+def tell(id: str, details: Sequence[str] = (), records: str | None = None, /, **facts: object) -> Finding:
     """A finding of an id in ``texts.toml``.
 
     :param records: what to paste in place of the text's own.
@@ -96,10 +95,8 @@ def tell(id: str, details: tuple[str, ...] = (), records: str | None = None, /, 
     paste = texts.get("paste", "").format_map(shown).rstrip() if records is None else records
     # Four full strings of a TXT record fit, with what stands around them; half a record is worse than none.
     paste = "\n".join(map(printable, paste.split("\n"))) if len(paste) <= 2_000 else ""
-    more = [f"… and {len(details) - MOST_DETAILS} more lines"] if len(details) > MOST_DETAILS else []
-    tree = tuple(map(clean, [*details[:MOST_DETAILS], *more]))
-    plain = {name: clean(value) for name, value in said.items()}
-    return Finding(id, Severity(texts["severity"]), seen, why, mend, paste, texts.get("source", ""), plain, tree)
+    plain, more = {name: clean(value) for name, value in said.items()}, tuple(map(clean, details))
+    return Finding(id, Severity(texts["severity"]), seen, why, mend, paste, texts.get("source", ""), plain, more)
 
 
 def is_below(host: str, ends: Sequence[str]) -> bool:
@@ -145,23 +142,21 @@ def attempt(id: str, *looks: Iterable[Finding]) -> Iterator[Finding]:
             yield tell(f"{id}.trouble.unknown", reason="trouble", kind=type(error).__name__)
 
 
-def side_by_side(work: Mapping[str, Iterable[Finding]], seconds: float) -> Iterator[list[Finding]]:
+def side_by_side(work: Mapping[str, Iterable[Finding]], seconds: float) -> Iterator[Finding]:
     """What each check finds; if one is late, its last finding says so.
 
     :param work: the checks by their ids.
     """
     end = time.monotonic() + seconds
-    running: list[tuple[str, list[Finding], threading.Thread]] = []
-    for id, look in work.items():
-        found: list[Finding] = []
-        # Each finding is appended as it comes, so that a check that is late has those that it made so far.
-        thread = threading.Thread(target=found.extend, args=(attempt(id, look),), daemon=True)
+    # Each finding is appended as it comes, so that a check that is late has those that it made so far.
+    found: dict[str, list[Finding]] = {id: [] for id in work}
+    threads = [Thread(target=found[id].extend, args=(attempt(id, look),), daemon=True) for id, look in work.items()]
+    for thread in threads:
         thread.start()
-        running.append((id, found, thread))
-    for id, found, thread in running:
+    for id, thread in zip(work, threads, strict=True):
         thread.join(max(0.0, end - time.monotonic()))
         late = [tell(f"{id}.time.unknown", reason="time", seconds=f"{seconds:.0f}")] if thread.is_alive() else []
-        yield [*found, *late]
+        yield from [*found[id], *late]
 
 
 def clean(text: str) -> str:
