@@ -80,9 +80,9 @@ def looked_at(name: str, server: Nameserver) -> Report:
         selectors=[("invite", name)],
         sending_host=SENDER,
         sender_is_explicit=True,
-        nameservers=(server.address,),
+        nameserver=server.address,
     )
-    return Report.of(name, domain(case, Resolver(time.monotonic() + 10, case.nameservers)))
+    return Report.of(name, domain(case, Resolver(time.monotonic() + 10, case.nameserver)))
 
 
 def main() -> None:

@@ -99,7 +99,7 @@ def looked_at(server: Nameserver, test: Mapping[str, Any], zone: Mapping[str, An
     if not domain:
         return None
     server.zone = dict(zone_of(zone))
-    resolver = Resolver(time.monotonic() + 20, [server.address])
+    resolver = Resolver(time.monotonic() + 20, server.address)
     sender = str(test["host"])
     try:
         helo = str(test.get("helo", "")) or domain

@@ -14,17 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+from urllib.parse import unquote
 
 import cssselect2
-import lxml.etree
 import lxml.html
-import tinycss2
 import tinycss2.color4
-from cssselect2.parser import SelectorError
 
 from .case import Sample
-from .finding import Finding, data, tell
-from .providers import by_host, place_of, unwrapped
+from .finding import KNOWN, Finding, by_host, data, is_below, place_of, tell
 
 URL = re.compile(r"https?://[!-;=?-~]{1,2000}")
 #: Characters from which on the path of a provider's link was made by a program; elsewhere it has so long a word, too.
@@ -71,6 +68,20 @@ def _tracker(links: list[str]) -> tuple[str, str]:
             return provider["name"], provider["setting"]
     made = all(MADE.search(place.path + place.query) for place in web)
     return (web[0].netloc, "unknown") if made and len({place.hostname for place in web}) == 1 else ("", "")
+
+
+def unwrapped(link: str) -> tuple[str, str | None]:
+    """A link without what a receiver's scanner put in front of it, and the scanner's name."""
+    host = place_of(link).hostname or ""
+    scanner = next((scanner for scanner in KNOWN["scanner"] if is_below(host, scanner["hosts"])), None)
+    if scanner is None:
+        return link, None
+    # Some quote it, Proofpoint's third version may halve its slashes, its second has escapes of its own.
+    found = re.search(r"https?(:|%3A|-3A)((?!_{2,3}[;.])[^&])*", link[8:], re.IGNORECASE)
+    if found is None:  # www.google.com is in front of a link only where it holds one
+        return link, scanner["name"] if scanner["name"] != "Google" else None
+    inner = found[0].replace("-", "%").replace("_", "/") if found[1] == "-3A" else found[0]
+    return re.sub("^(https?):/(?!/)", r"\1://", unquote(inner)), scanner["name"]
 
 
 @dataclass(frozen=True)
@@ -140,7 +151,7 @@ def _matcher(root: Any) -> Any:
     styles = (style.text or "" for style in root.iter("style") if _is_for_all(style.get("media", "all")))
     sheets = map(tinycss2.parse_stylesheet, [HTML["sheet"], *styles])
     for rule in islice((rule for sheet in sheets for rule in _rules(sheet)), 500):
-        with suppress(SelectorError):
+        with suppress(cssselect2.SelectorError):
             for selector in cssselect2.compile_selector_list(rule.prelude):
                 if selector.pseudo_element is None:
                     matcher.add_selector(selector, _declarations(rule.content))

@@ -14,9 +14,10 @@ from email.message import Message
 from email.utils import parseaddr
 from itertools import islice
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..addresses import parse
-from .providers import KNOWN
+from .finding import KNOWN
 
 #: What is longer is no invitation, and is not read.
 LONGEST_MESSAGE = 25_000_000
@@ -153,7 +154,7 @@ class Case:
     ``author`` is the domain in From, ``bounce`` the one in MAIL FROM (RFC 7208 section 2.4) where it is known,
     ``signers`` the domains that sign the sample, ``helo`` the name that the sending host gave itself.
     ``sender_is_explicit`` says that the sending host is known to send, and is not only the one that the app hands its
-    mail to. ``mailto`` is the domain of OPTOUT_MAILTO; ``block_lists`` and ``nameservers`` are what to ask in DNS.
+    mail to. ``mailto`` is the domain of OPTOUT_MAILTO; ``block_lists`` and ``nameserver`` are asked in DNS.
     """
 
     author: str | None = None
@@ -165,7 +166,7 @@ class Case:
     helo: str | None = None
     block_lists: tuple[str, ...] = ()
     sample: Sample = Sample()
-    nameservers: tuple[tuple[str, int], ...] = ()
+    nameserver: tuple[str, int] | None = None
     mailto: str | None = None
 
     @classmethod
@@ -219,7 +220,5 @@ def checked_nameserver(text: str) -> tuple[str, int]:
 
     :raises ValueError: when it is neither.
     """
-    address, _, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "53")
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-        raise ValueError("A nameserver has a port between 1 and 65535.")
-    return str(ipaddress.ip_address(address.strip("[]"))), int(port)
+    place = urlsplit(f"//[{text}]" if text.count(":") > 1 and "[" not in text else f"//{text}")
+    return str(ipaddress.ip_address(place.hostname or "")), place.port or 53

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import checkdmarc.dmarc as known
 
 from .case import tag_list
-from .finding import Finding, attempt, tell
+from .finding import Finding, tell
 from .resolver import Resolver, flawed, paste_of
 
 #: Section 4.8: the name of the tag may be in capitals, DMARC1 is in capitals, and all of it is ASCII.
@@ -23,8 +23,8 @@ POLICIES = ("p", "sp", "np")
 #: The values that a tag may have (section 4.7); of fo it may have several.
 VALUES: dict[str, set[str]] = {tag: set(tags["values"]) for tag, tags in known.dmarc_tags.items() if "values" in tags}
 VALUES |= dict.fromkeys(("adkim", "aspf"), {"r", "s"})
-#: RFC 9990 section 3: where reports may go, and a limit of their size, which older standards had.
-REPORT = re.compile(r"mailto:[^\s@/!]+@([^\s@/!]+)(!\d+[kmgt]?)?", re.IGNORECASE)
+#: RFC 9990 section 3: where reports may go; older standards had a limit of their size.
+REPORT = re.compile(r"mailto:[^\s@/!]+@([^\s@/!]+)(?:!\d+[kmgt]?)?", re.IGNORECASE)
 
 
 class Policy:
@@ -56,8 +56,6 @@ class Policy:
         kept = {tag: value for tag, value in tag_list(self.record).items() if tag not in lost}
         if self.tags.get("pct") == "0":  # it meant: do not act on the policy yet
             kept["t"] = "y"
-        if "rua" in kept:
-            kept["rua"] = re.sub(r"!\d+[kmgt]?(?=\s*(,|$))", "", kept["rua"])
         text = "; ".join(f"{tag}={value}" for tag, value in {**kept, **more, "v": "DMARC1"}.items())
         return "" if self.twice else paste_of(f"_dmarc.{self.name}", text, is_whole)
 
@@ -105,7 +103,6 @@ def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
     if policy is not None:
         exists = any(resolver.records(domain, kind) for kind in ("A", "AAAA", "MX", "TXT"))
         yield from _policy(policy, domain, exists)
-        yield from attempt("domain.dmarc.reports", _reports(resolver, policy))
     elif not unread:
         record = paste_of(f"_dmarc.{domain}", f"v=DMARC1; p=none; rua=mailto:postmaster@{domain}", is_whole)
         yield tell("domain.dmarc.none", (), record, domain=domain)
@@ -144,23 +141,11 @@ def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
         ("unenforced", asked == "none" and not bad and not missing, ""),
         ("no-reports", not policy.reports, policy.paste(rua=f"mailto:postmaster@{policy.name}")),
         ("report-address", [uri for uri, address in policy.reports.items() if address is None], ""),
-        ("size", any(uri and uri[2] for uri in policy.reports.values()), policy.paste()),
     ]
     for end, found, paste in checks:
         if found:
             details = (policy.record,) if isinstance(found, list) else ()
             yield tell(f"domain.dmarc.{end}", details, paste, **facts, tags=found)
-
-
-def _reports(resolver: Resolver, policy: Policy) -> Iterator[Finding]:
-    """Whether the domains to which reports go take them."""
-    for target in dict.fromkeys(uri[1].lower() for uri in policy.reports.values() if uri):
-        if known.get_base_domain(target) == known.get_base_domain(policy.name):
-            continue
-        places = [f"{source}._report._dmarc.{target}" for source in (policy.name, "*")]
-        if not any(MARK.match(text) for place in places for text in resolver.texts(place)):
-            record = paste_of(places[0], "v=DMARC1", is_whole)
-            yield tell("domain.dmarc.reports", (), record, target=target, name=policy.name)
 
 
 def aligned(resolver: Resolver, author: str, other: str, strict: bool = False) -> bool:

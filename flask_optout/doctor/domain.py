@@ -7,12 +7,11 @@ from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
-from checkdmarc import mta_sts
-from checkdmarc import smtp_tls_reporting as tls
+from checkdmarc import mta_sts, smtp_tls_reporting
 
 from .case import Case
 from .dmarc import aligned, alignment, dmarc
-from .finding import Finding, Unsure, attempt, tell
+from .finding import Finding, Unsure, attempt, is_below, tell
 from .resolver import Resolver
 from .signatures import keys
 from .spf import spf
@@ -27,7 +26,7 @@ NOT_MINE = "127.0.1.255"
 #: The records that say how mail is encrypted: where they stand, how they begin, and what reads them.
 ENCRYPTION: dict[str, tuple[str, str, Callable[[str], object]]] = {
     "MTA-STS": ("_mta-sts", "v=STSv1", mta_sts.parse_mta_sts_record),
-    "TLS-RPT": ("_smtp._tls", "v=TLSRPTv1", tls.parse_smtp_tls_reporting_record),
+    "TLS-RPT": ("_smtp._tls", "v=TLSRPTv1", smtp_tls_reporting.parse_smtp_tls_reporting_record),
 }
 
 
@@ -117,7 +116,7 @@ def helo(resolver: Resolver, name: str, addresses: list[str]) -> Iterator[Findin
 
 def _link(resolver: Resolver, host: str, author: str) -> Iterator[Finding]:
     """Whether links lead to the domain that invitations come from, or to another."""
-    if not (host.endswith(f".{author}") or author.endswith(f".{host}") or aligned(resolver, author, host)):
+    if not (is_below(host, [author]) or is_below(author, [host]) or aligned(resolver, author, host)):
         yield tell("domain.link", host=host, author=author)
 
 
@@ -145,5 +144,5 @@ def encryption(resolver: Resolver, domain: str) -> Iterator[Finding]:
                     try:
                         read(record)
                         yield tell("domain.encryption", kind=kind, domain=domain)
-                    except (mta_sts.MTASTSError, tls.SMTPTLSReportingError) as error:
+                    except (mta_sts.MTASTSError, smtp_tls_reporting.SMTPTLSReportingError) as error:
                         yield tell("domain.encryption.wrong", kind=kind, domain=domain, reason=error)

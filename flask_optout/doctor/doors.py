@@ -12,10 +12,9 @@ from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from ..addresses import Address, parse
-from .finding import Finding, side_by_side, tell
+from .finding import KNOWN, Finding, side_by_side, tell
 from .forms import CHROME, FORM, SIGNAL, buttons_in, offered, scripts_in
 from .http import PROGRAM, NoReply, Reply, knock, policies
-from .providers import KNOWN
 
 #: example.com is nobody's (RFC 2606 section 3).
 PROBE: Address = parse("optout-doctor@example.com")
@@ -75,8 +74,7 @@ def doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = F
         "doors.one-click": _pressing(probe),
         "doors.email-log": _as_a_stranger(email_log),
     }
-    for found in side_by_side(work, SECONDS_PER_CHECK):
-        yield from found
+    yield from side_by_side(work, SECONDS_PER_CHECK)
 
 
 def ask(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = CHROME) -> Reply:
@@ -122,15 +120,10 @@ def _as_a_program(landing: str) -> Iterator[Finding]:
 
 def _front_page(landing: str) -> Iterator[Finding]:
     """Whether the link's domain itself leads elsewhere; no other host is asked."""
-    here, url = urlsplit(landing).netloc, urljoin(landing, "/")
-    for _ in range(5):
-        answer = ask("GET", url)
-        url = urljoin(url, answer.first("location"))
-        if not 300 <= answer.status < 400:
-            return
-        if urlsplit(url).netloc != here:
-            yield tell("doors.front.redirect", where=here, target=urlsplit(url).netloc)
-            return
+    answer, here = ask("GET", urljoin(landing, "/")), urlsplit(landing).netloc
+    target = urlsplit(urljoin(landing, answer.first("location"))).netloc
+    if 300 <= answer.status < 400 and target != here:
+        yield tell("doors.front.redirect", where=here, target=target)
 
 
 def _as_a_stranger(email_log: str | None) -> Iterator[Finding]:

@@ -1,4 +1,8 @@
-"""Run all checks at the same time, within a limit of seconds, and give findings whatever happens."""
+"""Run all checks at the same time, within a limit of seconds, and give findings whatever happens; and look at the
+headers of a sample: RFC 8058, 2369, 2919, 3834 and Gmail's Feedback-ID.
+
+What needs the doctor's extra is imported where it is used: without it, the rest is looked at.
+"""
 
 from __future__ import annotations
 
@@ -11,29 +15,19 @@ from ..email_log.search import Criteria
 from ..errors import BadToken, OptOutError
 from ..links.tokens import ALPHABET, TAG, Door
 from ..wiring import State
-from .case import Case
+from .case import Case, Sample
 from .doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
-from .finding import Finding, side_by_side, tell
-from .headers import headers
+from .finding import KNOWN, Finding, by_host, place_of, side_by_side, tell
 from .setup import setup
-
-try:
-    from .bodies import bodies
-    from .domain import domain
-    from .resolver import Resolver
-    from .signatures import receiver, signatures
-
-    MISSING: str | None = None
-except ImportError as _error:
-    #: What is not installed of the extra.
-    MISSING = _error.name
 
 #: Seconds in all; DNS stops earlier, so that what was found until then is reported.
 SECONDS = 18.0
 SECONDS_FOR_DNS = 14.0
+#: Tells something of a URL.
+Tells = Callable[[str], bool]
 
 
-def examine(state: State, case: Case, offline: bool) -> Iterator[list[Finding]]:
+def examine(state: State, case: Case, offline: bool) -> Iterator[Finding]:
     """What is found in each of the four groups, which are looked at side by side.
 
     :param offline: ask neither DNS nor the deployed app.
@@ -52,10 +46,10 @@ def examine(state: State, case: Case, offline: bool) -> Iterator[list[Finding]]:
 
 
 def _domain(case: Case, prefix: str) -> Iterator[Finding]:
-    if MISSING is not None:
-        yield tell("domain.extra", package=MISSING)
-    else:
-        yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), prefix)
+    from .domain import domain
+    from .resolver import Resolver
+
+    yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameserver), prefix)
 
 
 def _message(state: State, case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
@@ -70,11 +64,14 @@ def _message(state: State, case: Case, prefix: str, offline: bool) -> Iterator[F
     yield from message(case, prefix, made_here)
     if case.sample.raw and offline:
         yield tell("message.offline")
-    elif case.sample.raw and MISSING is None:
-        yield from signatures(Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameservers), case.sample)
+    elif case.sample.raw:
+        from .resolver import Resolver
+        from .signatures import signatures
+
+        yield from signatures(Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameserver), case.sample)
 
 
-def ours(prefix: str) -> Callable[[str], bool]:
+def ours(prefix: str) -> Tells:
     """Tells whether a URL is a candidate's link of this app, for people or for mail programs.
 
     :param prefix: what such a link starts with.
@@ -83,7 +80,7 @@ def ours(prefix: str) -> Callable[[str], bool]:
     return lambda url: link.match(url) is not None
 
 
-def message(case: Case, prefix: str, made_here: Callable[[str], bool] = lambda url: True) -> Iterator[Finding]:
+def message(case: Case, prefix: str, made_here: Tells = lambda url: True) -> Iterator[Finding]:
     """What is wrong with a sample, as far as it can be seen without DNS.
 
     :param made_here: tells whether a one-click URL was made with this app's keys.
@@ -93,11 +90,81 @@ def message(case: Case, prefix: str, made_here: Callable[[str], bool] = lambda u
         yield tell("message.unreadable", reason=sample.unreadable) if sample.unreadable else tell("message.none")
         return
     yield from headers(sample, ours(prefix), made_here)
-    if MISSING is not None:
-        yield tell("message.extra", package=MISSING)
-    else:
-        yield from receiver(sample)
-        yield from bodies(sample, ours(prefix))
+    from .bodies import bodies
+    from .signatures import receiver
+
+    yield from receiver(sample)
+    yield from bodies(sample, ours(prefix))
+
+
+def headers(sample: Sample, ours: Tells, made_here: Tells) -> Iterator[Finding]:
+    """What is wrong with a sample's headers.
+
+    :param ours: tells whether a URL is a candidate's link of this app, by its form.
+    :param made_here: tells whether such a URL was made with this app's keys.
+    """
+    for name, pattern in KNOWN["headers"]["right"].items():
+        values = sample.all(name)
+        is_right = len(values) == 1 and re.fullmatch(pattern, values[0])
+        if values or name != "Feedback-ID":
+            yield tell(f"message.{name.lower()}{'' if is_right else '.wrong'}")
+    named = ",".join(sample.all("To") + sample.all("Cc") + sample.all("Bcc"))
+    # Commas in quotes, in comments and in front of an address are part of its name.
+    count = sum("@" in part for part in re.sub(r'"[^"]*"|\([^()]*\)', "", named).split(","))
+    yield tell("message.recipient" if count == 1 else "message.recipient.wrong", count=count)
+    yield from _list_unsubscribe(sample, ours, made_here)
+    head = sample.raw[: sample.raw.find(b"\r\n\r\n")].decode("latin-1")
+    lines = re.sub(KNOWN["headers"]["receivers"], "", head).split("\r\n")
+    # RFC 5322 section 2.1.1
+    if (long := any(len(line) > 998 for line in lines)) or not all(map(str.isascii, lines)):
+        yield tell("message.lines", what="long" if long else "ascii")
+    yield from _signatures(sample)
+
+
+def _list_unsubscribe(sample: Sample, ours: Tells, made_here: Tells) -> Iterator[Finding]:
+    found, value = sample.all("List-Unsubscribe"), sample.first("List-Unsubscribe")
+    uris = re.findall(r"<([^<>]*)>", value)
+    web = [uri for uri in uris if uri.strip().lower().startswith("https:")]
+    wrong = {
+        "count": len(found) != 1,
+        "encoded": "=?" in value,
+        "brackets": not re.fullmatch(r"(\s*<[^<>]*>\s*(\([^()]*\)\s*)?(,|$))+\s*", value),
+        "web": len(web) != 1,
+        "blank": any(re.search(r"\s", uri) for uri in uris),
+    }
+    what = next((word for word, is_so in wrong.items() if is_so), None)
+    if what is not None:
+        yield tell("message.list-unsubscribe.wrong", what=what, count=len(found), web=len(web))
+        return
+    end = "" if made_here(web[0]) else ".other-key"
+    end = ".other" if not ours(web[0]) else end if "/one-click/" in web[0].lower() else ".landing"
+    place = place_of(web[0])
+    host = place.hostname or "no host"
+    provider = by_host(host, place.path)
+    yield tell(f"message.list-unsubscribe{end}", whose=f"{host} ({provider['name']})" if provider else host)
+    if any(uri.lower().startswith("mailto:") and "?" in uri for uri in uris):
+        yield tell("message.list-unsubscribe.mailto")
+
+
+def _signatures(sample: Sample) -> Iterator[Finding]:
+    """What the signatures cover; whether they hold is another question, that needs DNS."""
+    signatures = sample.signatures
+    if not signatures:
+        yield tell("message.dkim.none")
+        return
+    covered = [{name.strip().lower() for name in tags.get("h", "").split(":")} for tags in signatures]
+    must, should = KNOWN["headers"]["must-sign"], KNOWN["headers"]["should-sign"]
+    best = max(covered, key=lambda names: len(names & {name.lower() for name in must}))
+    missing = [name for name in must if name.lower() not in best]
+    present = [name for name in should if sample.all(name) and name.lower() not in best]
+    names = {"missing": missing, "present": present, "all": [*missing, *present]}
+    yield tell("message.dkim.uncovered" if missing else "message.dkim.covers", **names)
+    if present:
+        yield tell("message.dkim.leaves-out", **names)
+    if any("l" in tags for tags in signatures):
+        yield tell("message.dkim.length")
+    if all(tags.get("a", "").lower() == "rsa-sha1" for tags in signatures):
+        yield tell("message.dkim.sha1")
 
 
 def _doors(state: State, prefix: str) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""A finding: what was seen, how bad it is, why it matters here, and how to mend it; and the checks that find it.
+"""A finding: what was seen, how bad it is, why it matters here, and how to mend it; and what is known of others.
 
 A check says an id and the facts that it saw; severity and texts stand in ``texts.toml``. Facts come from DNS, a
 message or a server, so they are cleaned before they are shown.
@@ -7,21 +7,22 @@ message or a server, so they are cleaned before they are shown.
 from __future__ import annotations
 
 import re
-import threading
 import time
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from ..errors import OptOutError
 from ..links.tokens import SHORTEST_TOKEN
 
 #: Characters that one text may have; more would push the mend off the screen.
 LONGEST_TEXT = 900
-MOST_DETAILS = 60
 TOKEN = re.compile(rf"[a-zA-Z2-7]{{{SHORTEST_TOKEN},}}")
 #: Bounded, as a long text without an @ would otherwise be read again from each of its characters.
 LOCAL_PART = re.compile(r"""(?:"[^"@]{0,64}"|[\w.!#$%&'*+/=?^`{|}~-]{1,256})@(?=[\w\[])""")
@@ -33,6 +34,8 @@ def data(name: str) -> dict[str, Any]:
 
 
 TEXTS: dict[str, dict[str, Any]] = data("texts.toml")
+#: Of providers, scanners, filters, firewalls, servers and browsers; comments in the file say what each table is.
+KNOWN = data("known.toml")
 
 
 class Unsure(Exception):
@@ -72,7 +75,7 @@ class Finding:
         return self.id.partition(".")[0]
 
 
-def tell(id: str, details: tuple[str, ...] = (), records: str | None = None, /, **facts: object) -> Finding:
+def tell(id: str, details: Sequence[str] = (), records: str | None = None, /, **facts: object) -> Finding:
     """A finding of an id in ``texts.toml``.
 
     :param records: what to paste in place of the text's own.
@@ -92,10 +95,35 @@ def tell(id: str, details: tuple[str, ...] = (), records: str | None = None, /, 
     paste = texts.get("paste", "").format_map(shown).rstrip() if records is None else records
     # Four full strings of a TXT record fit, with what stands around them; half a record is worse than none.
     paste = "\n".join(map(printable, paste.split("\n"))) if len(paste) <= 2_000 else ""
-    more = [f"… and {len(details) - MOST_DETAILS} more lines"] if len(details) > MOST_DETAILS else []
-    tree = tuple(map(clean, [*details[:MOST_DETAILS], *more]))
-    plain = {name: clean(value) for name, value in said.items()}
-    return Finding(id, Severity(texts["severity"]), seen, why, mend, paste, texts.get("source", ""), plain, tree)
+    plain, more = {name: clean(value) for name, value in said.items()}, tuple(map(clean, details))
+    return Finding(id, Severity(texts["severity"]), seen, why, mend, paste, texts.get("source", ""), plain, more)
+
+
+def is_below(host: str, ends: Sequence[str]) -> bool:
+    """Whether a host has one of some names, or a name below one."""
+    return any(host == end or host.endswith(f".{end}") for end in ends)
+
+
+def by_host(host: str, path: str = "") -> dict[str, Any] | None:
+    """The provider that a host belongs to, or whose links have such a path."""
+    host, providers = host.lower().rstrip("."), KNOWN["provider"]
+    of_host = (provider for provider in providers if is_below(host, provider["hosts"]))
+    of_path = (provider for provider in providers if path.startswith(tuple(provider["paths"])))
+    return next(of_host, None) or next(of_path, None)
+
+
+def place_of(url: str) -> SplitResult:
+    """The parts of a URL; empty ones of what is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+
+
+def by_selector(selector: str) -> dict[str, Any] | None:
+    """The provider that gives all its customers such a selector."""
+    known = (each for each in KNOWN["provider"] if any(fnmatchcase(selector, name) for name in each["selectors"]))
+    return next(known, None)
 
 
 def attempt(id: str, *looks: Iterable[Finding]) -> Iterator[Finding]:
@@ -105,6 +133,8 @@ def attempt(id: str, *looks: Iterable[Finding]) -> Iterator[Finding]:
             yield from look
         except Unsure as trouble:
             yield tell(f"{id}.unknown", reason=trouble)
+        except ImportError as error:
+            yield tell(f"{id}.extra", package=error.name)
         except OptOutError as error:
             yield tell(f"{id}.error", what=error.what, why=error.why, mend=error.mend)
         # Data from outside may be hostile: any error in reading it becomes a finding, and no traceback.
@@ -112,23 +142,21 @@ def attempt(id: str, *looks: Iterable[Finding]) -> Iterator[Finding]:
             yield tell(f"{id}.trouble.unknown", reason="trouble", kind=type(error).__name__)
 
 
-def side_by_side(work: Mapping[str, Iterable[Finding]], seconds: float) -> Iterator[list[Finding]]:
+def side_by_side(work: Mapping[str, Iterable[Finding]], seconds: float) -> Iterator[Finding]:
     """What each check finds; if one is late, its last finding says so.
 
     :param work: the checks by their ids.
     """
     end = time.monotonic() + seconds
-    running: list[tuple[str, list[Finding], threading.Thread]] = []
-    for id, look in work.items():
-        found: list[Finding] = []
-        # Each finding is appended as it comes, so that a check that is late has those that it made so far.
-        thread = threading.Thread(target=found.extend, args=(attempt(id, look),), daemon=True)
+    # Each finding is appended as it comes, so that a check that is late has those that it made so far.
+    found: dict[str, list[Finding]] = {id: [] for id in work}
+    threads = [Thread(target=found[id].extend, args=(attempt(id, look),), daemon=True) for id, look in work.items()]
+    for thread in threads:
         thread.start()
-        running.append((id, found, thread))
-    for id, found, thread in running:
+    for id, thread in zip(work, threads, strict=True):
         thread.join(max(0.0, end - time.monotonic()))
         late = [tell(f"{id}.time.unknown", reason="time", seconds=f"{seconds:.0f}")] if thread.is_alive() else []
-        yield [*found, *late]
+        yield from [*found[id], *late]
 
 
 def clean(text: str) -> str:

@@ -5,6 +5,7 @@ the answer together, as a browser does.
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -13,9 +14,8 @@ from email.message import Message
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from .finding import Finding, Unsure, tell
+from .finding import KNOWN, Finding, Unsure, tell
 from .forms import CHROME
-from .providers import KNOWN
 
 SECONDS = 5.0
 LONGEST_PAGE = 300_000
@@ -68,8 +68,6 @@ def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: s
     except ssl.SSLCertVerificationError as error:
         end = next((end for end, codes in KNOWN["certificates"].items() if error.verify_code in codes), "broken")
         raise NoReply((error.verify_message or str(error)).rstrip("."), f"certificate.{end}") from None
-    except ssl.SSLError as error:
-        raise NoReply(f"it speaks no TLS ({error.reason or error})", "unreachable") from None
     except (TimeoutError, socket.gaierror) as error:
         raise NoReply(f"it did not answer ({type(error).__name__})") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -99,8 +97,6 @@ def policies(answer: Reply, url: str) -> Iterator[Finding]:
     # Each policy alone can keep a page from sending its own form.
     forms = [policy["form-action"] for policy in csp if not _permits(policy, url, "form-action")]
     blocked = [f"form-action {' '.join(sources)}" for sources in forms]
-    if any("allow-forms" not in policy.get("sandbox", ["allow-forms"]) for policy in csp):
-        blocked.append("sandbox without allow-forms")
     # A script that runs takes the press from the form, and then may not send it.
     runs = all(_permits(policy, url, "script-src-elem", "script-src", "default-src") for policy in csp)
     if runs and not all(_permits(policy, url, "connect-src", "default-src") for policy in csp):
@@ -108,8 +104,6 @@ def policies(answer: Reply, url: str) -> Iterator[Finding]:
     if blocked:
         findings.append(tell("doors.form-blocked", reason=blocked))
     yield from findings or [tell("doors.headers")]
-    if any("require-trusted-types-for" in policy for policy in csp):
-        yield tell("doors.trusted-types")
 
 
 def _directives(policy: str) -> dict[str, list[str]]:
@@ -125,13 +119,12 @@ def _permits(policy: dict[str, list[str]], url: str, *directives: str) -> bool:
 
 
 def _allows(source: str, url: str) -> bool:
-    """Whether a source expression takes in a URL (https://www.w3.org/TR/CSP3/#match-url-to-source-expression)."""
+    """Whether a source expression takes in a URL; a port or a path in it is not looked at.
+
+    https://www.w3.org/TR/CSP3/#match-url-to-source-expression
+    """
     place = urlsplit(url)
     scheme, _, rest = source.rpartition("://")
-    host, _, path = rest.partition("/")
-    below = f"/{path}*" if path.endswith("/") or not path else f"/{path}"
-    port = place.port or (443 if place.scheme == "https" else 80)
-    names = (place.netloc, f"{place.hostname}:{port}")
     # What is meant for http is good for https, too.
-    right = scheme in ("", "http", place.scheme) and any(fnmatchcase(name, host) for name in names)
-    return source in ("'self'", "*", "http:", f"{place.scheme}:") or (right and fnmatchcase(place.path, below))
+    right = scheme in ("", "http", place.scheme) and fnmatchcase(place.hostname or "", re.split("[:/]", rest)[0])
+    return right or source in ("'self'", "http:", f"{place.scheme}:")

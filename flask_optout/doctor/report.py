@@ -63,9 +63,8 @@ def lines(report: Report) -> Iterator[str]:
     for finding in report.findings:
         yield from _finding(finding)
     mend, warned, noted, untold, well = report.counts.values()
-    things = f"{mend} thing{'' if mend == 1 else 's'}"
-    looked = f"{warned + noted} to look at"
-    yield click.style(f"{things} to mend, {looked}, {well} well, {untold} could not be told", bold=True)
+    things = f"{mend} thing{'' if mend == 1 else 's'} to mend, {warned + noted} to look at"
+    yield click.style(f"{things}, {well} well, {untold} could not be told", bold=True)
 
 
 def _finding(finding: Finding) -> Iterator[str]:
@@ -79,16 +78,15 @@ def _finding(finding: Finding) -> Iterator[str]:
         for line in _wrapped(detail.strip(), indent, f"{indent}    "):
             yield click.style(line, fg="cyan")
     for label, text in (("why", finding.why), ("mend", finding.mend), ("see", finding.source)):
-        for line in _wrapped(text, f"{'':<10}{label:<5}", " " * INDENT, break_long_words=False):
+        for line in _wrapped(text, f"{'':<10}{label:<5}", " " * INDENT, break_words=False):
             yield click.style(line, dim=label == "see" or None)
         if label == "mend" and finding.paste:
             yield click.style(textwrap.indent(finding.paste, " " * INDENT), bold=True)
     yield ""
 
 
-def _wrapped(text: str, first: str, rest: str, break_long_words: bool = True) -> list[str]:
-    wrapper = textwrap.TextWrapper(80, first, rest, break_on_hyphens=False, break_long_words=break_long_words)
-    return wrapper.wrap(text)
+def _wrapped(text: str, first: str, rest: str, break_words: bool = True) -> list[str]:
+    return textwrap.TextWrapper(80, first, rest, break_on_hyphens=False, break_long_words=break_words).wrap(text)
 
 
 def write(report: Report, out: TextIO) -> None:

@@ -9,19 +9,16 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-import dns.exception
-import dns.nameserver
-import dns.resolver
-from dns import rdataclass, rdatatype
+from dns import exception, rdataclass, rdatatype, resolver
 from dns.rdtypes.ANY.TXT import TXT
 
 from .finding import Unsure
 
-#: An ordinary domain takes some 40; a hostile one could take any number.
-MOST_QUESTIONS = 250
 #: After so many questions without an answer no further one is asked.
 MOST_TIMEOUTS = 3
 SECONDS_PER_QUESTION = 3.0
+#: Tells whether a text is a good record.
+Reader = Callable[[str], bool]
 #: Mistakes made when a record is typed into a form: a word for each, where it shows, and what replaces it. Characters
 #: of several octets are written octet by octet, as DNS has them.
 FLAWS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
@@ -35,21 +32,22 @@ FLAWS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
 )
 
 
-class Resolver(dns.resolver.Resolver):
+class Resolver(resolver.Resolver):
     """A resolver with a deadline, which keeps every answer, and what kept DNS from answering.
 
     :param deadline: when to stop asking, by ``time.monotonic()``.
-    :param nameservers: (address, port) of those to ask instead of the system's.
+    :param nameserver: the address and port of the one to ask instead of the system's.
     """
 
-    def __init__(self, deadline: float, nameservers: Sequence[tuple[str, int]] = ()) -> None:
-        with suppress(dns.resolver.NoResolverConfiguration):  # then each question goes unanswered
-            super().__init__(configure=not nameservers)
-        if nameservers:
-            self.nameservers = [dns.nameserver.Do53Nameserver(address, port) for address, port in nameservers]
+    def __init__(self, deadline: float, nameserver: tuple[str, int] | None = None) -> None:
+        with suppress(resolver.NoResolverConfiguration):  # then each question goes unanswered
+            super().__init__(configure=nameserver is None)
+        if nameserver is not None:
+            self.nameservers = [nameserver[0]]
+            self.port: int = nameserver[1]
         self.timeout: float = 1.4  # of each try
         self.deadline = deadline
-        self._asked = self._timeouts = 0
+        self._timeouts = 0
         self._answer = cache(self._ask)
 
     def records(self, name: str, rdtype: str) -> list[Any]:
@@ -64,18 +62,17 @@ class Resolver(dns.resolver.Resolver):
 
     def _ask(self, name: str, rdtype: str) -> list[Any] | Unsure:
         left = self.deadline - time.monotonic()
-        self._asked += 1
-        if left <= 0 or self._asked > MOST_QUESTIONS or self._timeouts >= MOST_TIMEOUTS:
+        if left <= 0 or self._timeouts >= MOST_TIMEOUTS:
             return Unsure("DNS took too long, or has no end")
         try:
             return list(self.resolve(f"{name}.", rdtype, lifetime=min(left, SECONDS_PER_QUESTION)))
-        except dns.exception.Timeout:
+        except exception.Timeout:
             self._timeouts += 1
             return Unsure(f"no answer in time for {name} {rdtype}")
-        except (dns.resolver.NoNameservers, OSError):
+        except (resolver.NoNameservers, OSError):
             return Unsure(f"the server could not answer for {name} {rdtype}")
         # No such name or record, not a name, or no answer that is one.
-        except (dns.exception.DNSException, ValueError):
+        except (exception.DNSException, ValueError):
             return []
 
     def texts(self, name: str) -> list[str]:
@@ -86,20 +83,17 @@ class Resolver(dns.resolver.Resolver):
         return [str(record.address) for kind in ("A", "AAAA") for record in self.records(name, kind)]
 
 
-def flawed(
-    texts: Sequence[str], version: str, is_right: Callable[[str], bool]
-) -> tuple[tuple[str, ...], list[str], list[str]]:
+def flawed(texts: Sequence[str], version: str, is_right: Reader) -> tuple[list[str], list[str], list[str]]:
     """Those of some texts that are meant as records of a version, however badly written, and are none.
 
     Behind them what is wrong with how they are written, and each without it, or empty where nothing mends it.
     """
     meant = [text for text in texts if version.lower() in text[:20].lower() and not is_right(text)]
-    found = {text: _mended(text, is_right) for text in meant}
-    flaws = dict.fromkeys(flaw for said, _ in found.values() for flaw in said)
-    return tuple(found), list(flaws), [mended for _, mended in found.values()]
+    found = [_mended(text, is_right) for text in meant]
+    return meant, list(dict.fromkeys(flaw for said, _ in found for flaw in said)), [mended for _, mended in found]
 
 
-def _mended(text: str, is_right: Callable[[str], bool]) -> tuple[list[str], str]:
+def _mended(text: str, is_right: Reader) -> tuple[list[str], str]:
     said: list[str] = []
     for flaw, pattern, right in FLAWS:
         mended = re.sub(pattern, right, text)
@@ -110,7 +104,7 @@ def _mended(text: str, is_right: Callable[[str], bool]) -> tuple[list[str], str]
     return ["unreadable"], ""
 
 
-def paste_of(name: str, text: str, is_right: Callable[[str], bool]) -> str:
+def paste_of(name: str, text: str, is_right: Reader) -> str:
     """The line of a zone file for a TXT record, in strings of at most 255 octets.
 
     :param is_right: what reads such records: what it does not take is not offered, so the line is empty.

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from flask import Flask, request
-from sqlalchemy.exc import SQLAlchemyError
 
 from ..addresses import parse
 from ..email_log.search import Criteria
@@ -18,11 +16,8 @@ from ..links.tokens import Door
 from ..pages.candidate import UNSIGNED
 from ..pages.words import selector_error
 from ..wiring import State
-from .finding import Finding, attempt, tell
-from .providers import KNOWN
+from .finding import KNOWN, Finding, attempt, tell
 
-#: Seconds that a statement may wait for SQLite's lock, and for a place in the pool.
-LONGEST_WAIT = 30.0
 #: Where mail libraries stand in an app; the name of each, which its adapter has too, and how it sends an invitation.
 LIBRARIES: dict[str, list[str]] = KNOWN["libraries"]
 
@@ -59,36 +54,21 @@ def setup(state: State) -> Iterator[Finding]:
 
 
 def _store(state: State) -> Iterator[Finding]:
-    """Whether the choices can be kept and read, and whether a database that hangs ends a wait."""
+    """Whether the choices can be kept and read."""
+    tables = state.tables.all()
     try:
-        engine = state.engine()
-        with engine.connect() as connection:
-            lacking = list(_lacking(sa.inspect(connection), state.tables.all()))
-        yield from time_outs(engine)
-    except SQLAlchemyError as error:
+        inspector = sa.inspect(state.engine())
+        lacking = [f"the table {table.name}" for table in tables if not inspector.has_table(table.name, table.schema)]
+    except sa.exc.SQLAlchemyError as error:
         yield tell("setup.store.unreachable", reason=type(error).__name__)
         return
-    yield tell("setup.tables.missing" if lacking else "setup.tables", missing=lacking, kind=engine.dialect.name)
-    if not lacking:
-        state.choices.read([])
-        yield tell("setup.store")
-
-
-def _lacking(inspector: sa.Inspector, tables: list[sa.Table]) -> Iterator[str]:
-    absent = [table for table in tables if not inspector.has_table(table.name, table.schema)]
-    if absent == tables:
-        yield "all tables of Flask-OptOut"
+    if lacking:
+        missing = lacking if len(lacking) < len(tables) else "all tables of Flask-OptOut"
+        yield tell("setup.tables.missing", missing=missing)
         return
-    for table in tables:
-        if table in absent:
-            yield f"the table {table.name}"
-            continue
-        columns = {column["name"] for column in inspector.get_columns(table.name, table.schema)}
-        for name in sorted({column.name for column in table.columns} - columns):
-            yield f"the column {table.name}.{name}"
-        primary = inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]
-        if set(primary) != {column.name for column in table.primary_key}:
-            yield f"the primary key of {table.name}"
+    yield tell("setup.tables", kind=inspector.dialect.name)
+    state.choices.read([])
+    yield tell("setup.store")
 
 
 def _journal(state: State) -> Iterator[Finding]:
@@ -142,35 +122,3 @@ def _wall_at(app: Flask, path: str, base: str) -> dict[str, str] | None:
             return None
     status = f"{answer.status} to {urlsplit(answer.location).path}" if answer.location else answer.status
     return {"what": what, "status": status, "how": "csrf" if answer.status_code == 400 else "skip"}
-
-
-def time_outs(engine: sa.Engine) -> Iterator[Finding]:
-    """Which time-outs are missing on an engine, and the line that sets them.
-
-    :raises sqlalchemy.exc.SQLAlchemyError: when the database cannot be reached.
-    """
-    kind = engine.dialect.name.replace("mariadb", "mysql")
-    with engine.connect() as connection:
-        driver: Any = connection.connection.driver_connection
-
-        def said(statement: str) -> Any:
-            return connection.exec_driver_sql(statement).scalar_one()
-
-        if kind == "sqlite":
-            ends = {"timeout": 0 < said("PRAGMA busy_timeout") <= LONGEST_WAIT * 1_000}
-            if (mode := said("PRAGMA journal_mode")) not in ("wal", "memory"):
-                yield tell("setup.wal", mode=mode)
-        elif kind == "postgresql":
-            info = driver.info
-            given = info.get_parameters() if hasattr(info, "get_parameters") else info.dsn_parameters
-            ends = {"connect_timeout": int(given.get("connect_timeout") or 0) > 0}
-            ends["statement_timeout"] = said("SHOW statement_timeout") not in ("0", 0)
-        elif kind == "mysql":
-            # PyMySQL and mysqlclient's kin keep two of them by another name; None means that nothing ends a wait.
-            names = ("connect_timeout", "read_timeout", "write_timeout")
-            ends = {name: getattr(driver, name, getattr(driver, f"_{name}", True)) for name in names}
-        else:
-            return
-    ends["pool_timeout"] = kind == "sqlite" or getattr(engine.pool, "_timeout", 0) <= LONGEST_WAIT
-    missing = [name for name, is_set in ends.items() if not is_set]
-    yield tell("setup.time-outs.missing", missing=missing, options=kind) if missing else tell("setup.time-outs")

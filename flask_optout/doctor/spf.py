@@ -7,10 +7,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any
 
-from .finding import Finding, Unsure, tell
-from .providers import KNOWN
+from .finding import KNOWN, Finding, Unsure, tell
 from .resolver import Resolver, flawed, paste_of
 
 with warnings.catch_warnings():
@@ -31,26 +30,17 @@ READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class Verdict(NamedTuple):
-    """What SPF says of a sender, in the words of RFC 7208 section 2.6, and what is wrong.
-
-    ``tree`` are the records that were led to, each with the look-ups that it took; ``broken`` is the domain whose
-    record is wrong, and that record.
-    """
-
-    result: str = ""
-    reason: str = ""
-    lookups: int = 0
-    tree: tuple[str, ...] = ()
-    broken: tuple[str, str] | None = None
-
-
 class _Query(pyspf.query):  # type: ignore[misc]
-    """Asks through our resolver: pyspf's own way to DNS knows neither deadline nor server."""
+    """A question to SPF, asked through our resolver: pyspf's own way to DNS knows neither deadline nor server.
+
+    ``result`` is in the words of RFC 7208 section 2.6, ``reason`` what is wrong. ``tree`` are the records that were
+    led to, each with the look-ups that it took; ``broken`` is the domain whose record is wrong, and that record.
+    """
 
     def __init__(self, resolver: Resolver, strict: bool, question: dict[str, str]) -> None:
         super().__init__(strict=strict, **question)
         self._resolver = resolver
+        self.result = self.reason = ""
         self.tree: list[str] = []
         self.broken: tuple[str, str] | None = None
 
@@ -83,8 +73,8 @@ class _Query(pyspf.query):  # type: ignore[misc]
             self.tree.insert(place, f"{'  ' * recursion}[{spent}] {domain}: {spf or '(no SPF record)'}")
 
 
-def evaluated(resolver: Resolver, record: str = "", strict: bool = True, **question: str) -> Verdict:
-    """What SPF says of a sender.
+def evaluated(resolver: Resolver, record: str = "", strict: bool = True, **question: str) -> Any:
+    """What SPF says of a sender: a :class:`_Query` (pyspf has no types).
 
     :param record: a record to try in place of the one in DNS.
     :param strict: stop at the first permanent error, as mail servers do; else go on, to see all that is there.
@@ -93,19 +83,20 @@ def evaluated(resolver: Resolver, record: str = "", strict: bool = True, **quest
     """
     query = _Query(resolver, strict, question)
     try:
-        result = str(query.check(spf=record)[0])
+        query.result = str(query.check(spf=record)[0])
     except (ValueError, LookupError, AttributeError, AssertionError, RecursionError) as error:
         raise Unsure(f"the record cannot be evaluated ({type(error).__name__})") from None
-    return Verdict(result, str(query.perm_error or ""), int(query.lookups), tuple(query.tree), query.broken)
+    query.reason = str(query.perm_error or "")
+    return query
 
 
-def _whole(resolver: Resolver, domain: str, record: str = "") -> Verdict:
+def _whole(resolver: Resolver, domain: str, record: str = "") -> _Query:
     """What a record says to the sender whom no term names, all of it read in spite of errors."""
-    verdict = evaluated(resolver, record, i=NOBODY, s=domain, h=domain)
+    found: _Query = evaluated(resolver, record, i=NOBODY, s=domain, h=domain)
     with suppress(Unsure):
         all_of_it = evaluated(resolver, record, strict=False, i=NOBODY, s=domain, h=domain)
-        return verdict._replace(tree=all_of_it.tree, lookups=all_of_it.lookups)
-    return verdict
+        found.tree, found.lookups = all_of_it.tree, all_of_it.lookups
+    return found
 
 
 def is_spf(record: str) -> bool:
@@ -146,7 +137,10 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
         return
     verdicts = {sender: evaluated(resolver, i=sender, s=domain, h=domain) for sender in senders}
     nobody = _whole(resolver, domain)
-    yield from _record(resolver, domain, records[0], nobody, verdicts, explicit)
+    yield from _record(domain, records[0], nobody, verdicts, explicit)
+    if nobody.result not in (*REFUSED, "permerror"):
+        paste = _tried(resolver, domain, _merged(records))[0]
+        yield tell(f"domain.spf.{'open' if nobody.result == 'pass' else 'all'}", (), paste, domain=domain)
     for sender, verdict in verdicts.items():
         facts = {"domain": domain, "sender": sender, "result": verdict.result, "reason": verdict.reason}
         if verdict.result == "pass":
@@ -158,49 +152,39 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
             yield tell(f"domain.spf.{end}", **facts, term=_as_terms([sender]))
 
 
-def _record(
-    resolver: Resolver, domain: str, record: str, nobody: Verdict, verdicts: dict[str, Verdict], explicit: bool
-) -> Iterator[Finding]:
+def _record(domain: str, record: str, nobody: _Query, said: dict[str, _Query], explicit: bool) -> Iterator[Finding]:
     """What the record says, whoever sends."""
     whose, broken = nobody.broken or (domain, record)
     facts = {"domain": domain, "whose": whose, "owner": "other" if whose != domain else domain, "record": broken}
     facts |= {"reason": nobody.reason, "lookups": str(nobody.lookups)}
-    if nobody.result == "permerror":
-        kind = next((kind for kind, words in KNOWN["spf"].items() if re.search(words, nobody.reason)), "syntax")
-        kind = "some" if any(verdict.result != "permerror" for verdict in verdicts.values()) else kind
-        if kind == "include" and "%{" in nobody.reason and not verdicts:
-            raise Unsure("macro")
-        needed = f"v=spf1 {_as_terms(list(verdicts))} -all" if kind == "lookups" and verdicts and explicit else ""
-        paste = paste_of(f"bounce.{domain}", needed, is_spf)
-        yield tell(f"domain.spf.{kind}", nobody.tree, paste, **facts)
-    else:
+    if nobody.result != "permerror":
         yield tell("domain.spf.record", nobody.tree, **facts)
-        if nobody.result not in REFUSED:
-            paste = _tried(resolver, domain, _merged([record]))[0]
-            yield tell("domain.spf.open" if nobody.result == "pass" else "domain.spf.all", (), paste, **facts)
-    words = [word.lower().lstrip("+?~-") for word in record.split()[1:]]
-    if any(word.split(":")[0] == "ptr" for word in words):
+    else:
+        kind = next((kind for kind, words in KNOWN["spf"].items() if re.search(words, nobody.reason)), "syntax")
+        kind = "some" if any(verdict.result != "permerror" for verdict in said.values()) else kind
+        if kind == "include" and "%{" in nobody.reason and not said:
+            raise Unsure("macro")
+        needed = f"v=spf1 {_as_terms(list(said))} -all" if kind == "lookups" and said and explicit else ""
+        yield tell(f"domain.spf.{kind}", nobody.tree, paste_of(f"bounce.{domain}", needed, is_spf), **facts)
+    if any(re.match(r"(?i)[+?~-]?ptr(:|$)", word) for word in record.split()[1:]):
         yield tell("domain.spf.ptr", **facts)
-    ignored = [word for word in words if re.match("(all|include|a|mx|ptr|ip[46]?|exists)=", word)]
-    if ignored:
-        yield tell("domain.spf.ignored", terms=ignored, **facts)
 
 
 def _as_terms(senders: list[str]) -> str:
     return " ".join(f"ip{ip_address(sender).version}:{sender}" for sender in senders)
 
 
-def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, Verdict]:
+def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, _Query | None]:
     """What to paste for a record, and what SPF says of it; nothing where it is an error, or lets everybody pass."""
-    verdict = Verdict()
     with suppress(Unsure):
-        verdict = _whole(resolver, domain, record)
-    return paste_of(domain, record, is_spf) if verdict.result in REFUSED else "", verdict
+        query = _whole(resolver, domain, record)
+        return paste_of(domain, record, is_spf) if query.result in REFUSED else "", query
+    return "", None
 
 
 def _several(resolver: Resolver, domain: str, records: list[str]) -> Finding:
-    paste, verdict = _tried(resolver, domain, _merged(records))
-    how = "merged" if paste else "lookups" if verdict.lookups > pyspf.MAX_LOOKUP else "choose"
-    details = verdict.tree if how == "lookups" else tuple(records)
-    facts = {"domain": domain, "count": len(records), "lookups": verdict.lookups, "how": how}
-    return tell("domain.spf.several", details, paste, **facts)
+    paste, query = _tried(resolver, domain, _merged(records))
+    lookups = query.lookups if query else 0
+    how = "merged" if paste else "lookups" if lookups > pyspf.MAX_LOOKUP else "choose"
+    details = query.tree if query and how == "lookups" else records
+    return tell("domain.spf.several", details, paste, domain=domain, count=len(records), lookups=lookups, how=how)

@@ -39,7 +39,7 @@ def resolver_of(nameserver: Nameserver, zone: Zone, monkeypatch: pytest.MonkeyPa
     nameserver.zone = dict(zone)
     silent = any(SILENCE in values for values in zone.values())
     monkeypatch.setattr(resolver, "SECONDS_PER_QUESTION", if_silent if silent else 10.0)
-    return Resolver(time.monotonic() + 15, [nameserver.address])
+    return Resolver(time.monotonic() + 15, nameserver.address)
 
 
 class InMemory(dns.nameserver.Nameserver):

@@ -30,5 +30,5 @@ def test_a_server_that_does_not_answer_leaves_everything_open(ask: Ask, trouble:
 
 
 def test_nobody_at_all_is_could_not_tell(nameserver: Nameserver) -> None:
-    resolver = Resolver(time.monotonic() + 1, [("127.0.0.1", 1)])
+    resolver = Resolver(time.monotonic() + 1, ("127.0.0.1", 1))
     assert {id.rpartition(".")[2] for id in ids(domain(MENDED, resolver))} == {"unknown"}

@@ -92,7 +92,7 @@ CSP = "Content-Security-Policy"
         (multipart_wall, {"doors.one-click"}, {"doors.one-click.refused"}),
         (page_wall, set(), {"doors.button"}),
         (cookies, set(), {"doors.cookie"}),
-        (other_headers, {"doors.headers"}, {"doors.headers.lost", "doors.trusted-types"}),
+        (other_headers, {"doors.headers"}, {"doors.headers.lost"}),
         (caching_proxy, {"doors.cache"}, {"doors.cache.stale"}),
         (proxy_that_presses, {"doors.reading"}, {"doors.reading.changes"}),
         (programs_kept_out, set(), {"doors.agents"}),
@@ -129,7 +129,6 @@ def test_what_stands_in_front_of_a_door_is_seen(
         ({}, None),
         ({"/": "/en/", "/en/": "/en/home"}, None),
         ({"/": "https://www.elsewhere.example/"}, "www.elsewhere.example"),
-        ({"/": "/en/", "/en/": "https://parked.example/"}, "parked.example"),
         ({"/": "/a", "/a": "/"}, None),
         ({"/": "/"}, None),
     ],
@@ -254,7 +253,7 @@ def test_the_hosts_own_landing_page_is_looked_at(
     with served(make, MAIL_SERVER=smtp.host, MAIL_PORT=smtp.port) as host:
         host.optout.landing_page(lambda id: render_template_string(template) if id == "beta-42" else None)
         host.mail.send(host.invitation())
-        told_of = [finding for found in examine(current_state(), Case(), offline=False) for finding in found]
+        told_of = list(examine(current_state(), Case(), offline=False))
     told = {finding.id for finding in told_of}
     assert told & {"doors.scripts", "doors.landing"} == found
     assert ("doors.reading" in told) is ("doors.landing" not in found)

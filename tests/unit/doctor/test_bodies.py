@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from flask_optout.doctor.bodies import bodies, visible_links
+from flask_optout.doctor.bodies import bodies, unwrapped, visible_links
 from flask_optout.doctor.case import Sample
 from flask_optout.doctor.examine import ours
 from flask_optout.doctor.finding import Finding
@@ -111,6 +111,47 @@ def test_what_a_scanner_of_the_receiver_put_in_front_is_seen_through(link: str, 
     found = looked_at(around(link))
     assert "message.link.html" in ids(found)
     assert name in the(found, "message.scanner").seen
+
+
+@pytest.mark.parametrize(
+    ("link", "inner", "scanner"),
+    [
+        ("https://x.example/a", "https://x.example/a", None),
+        ("https://www.google.com/url?q=https://x.example/a", "https://x.example/a", "Google"),
+        ("https://www.google.com/maps", "https://www.google.com/maps", None),
+        ("https://url.us.m.mimecastprotect.com/s/abc", "https://url.us.m.mimecastprotect.com/s/abc", "Mimecast"),
+        ("https://[broken", "https://[broken", None),
+        (
+            "https://de01.safelinks.protection.outlook.de/?url=https%3A%2F%2Fx.example%2Fa&data=1",
+            "https://x.example/a",
+            "Microsoft Safe Links",
+        ),
+        (
+            "https://urldefense.com/v3/__https://x.example/a?b=c__;!!A!B$",
+            "https://x.example/a?b=c",
+            "Proofpoint URL Defense",
+        ),
+        (
+            "https://url.avanan.click/v2/r01/___https://x.example/a___.YXA",
+            "https://x.example/a",
+            "Check Point Harmony",
+        ),
+        (
+            "https://secure-web.cisco.com/1abc/https%3A%2F%2Fx.example%2Fa",
+            "https://x.example/a",
+            "Cisco Secure Email",
+        ),
+        (
+            "https://hes32-ctp.trendmicro.com/wis/query?url=https%3a%2f%2fx.example%2fa&umid=1",
+            "https://x.example/a",
+            "Trend Micro",
+        ),
+        ("https://link.edgepilot.com/s/1/2?u=https://x.example/a", "https://x.example/a", "AppRiver"),
+        ("https://protect2.fireeye.com/v1/url?k=1&u=https%3A%2F%2Fx.example%2Fa", "https://x.example/a", "Trellix"),
+    ],
+)
+def test_what_a_scanner_put_in_front_of_a_link(link: str, inner: str, scanner: str | None) -> None:
+    assert unwrapped(link) == (inner, scanner)
 
 
 def test_behind_a_scanner_that_says_nothing_nobody_can_tell() -> None:

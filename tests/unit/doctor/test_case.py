@@ -153,7 +153,7 @@ def test_a_nameserver(text: str, server: tuple[str, int]) -> None:
     assert checked_nameserver(text) == server
 
 
-@pytest.mark.parametrize("text", ["", "dns.example", "127.0.0.1:x", "127.0.0.1:0", "127.0.0.1:70000", "127.0.0.1:²"])
+@pytest.mark.parametrize("text", ["", "dns.example", "127.0.0.1:x", "127.0.0.1:70000", "127.0.0.1:²"])
 def test_what_is_no_nameserver(text: str) -> None:
     with pytest.raises(ValueError):
         checked_nameserver(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from flask_login import LoginManager, current_user
 from flask_wtf import CSRFProtect
 
 from flask_optout.doctor.finding import Finding
-from flask_optout.doctor.setup import find_wall, setup, time_outs
+from flask_optout.doctor.setup import find_wall, setup
 from flask_optout.email_log.records import PER_MINUTE
 from flask_optout.mailers.flask_mailman import Mail
 from tests.conftest import MakeHost
@@ -35,8 +35,6 @@ FINE = {
     "setup.operator.none",
     "setup.loader",
     "setup.sent.none",
-    "setup.time-outs",
-    "setup.wal",
     "setup.log",
 }
 
@@ -65,12 +63,6 @@ def without_table(host: Host) -> None:
 def without_column(host: Host) -> None:
     with host.app.app_context(), host.db.engine.begin() as connection:
         connection.execute(sa.text("alter table optout_choice drop column source"))
-
-
-def without_primary_key(host: Host) -> None:
-    with host.app.app_context(), host.db.engine.begin() as connection:
-        connection.execute(sa.text("drop table optout_meta"))
-        connection.execute(sa.text("create table optout_meta (name varchar(32) not null, value text)"))
 
 
 def ungated(host: Host) -> None:
@@ -120,8 +112,7 @@ def without_mail(host: Host) -> None:
         ({"OPTOUT_KEYS": None}, None, {"setup.keys"}, {"setup.keys.shared"}),
         ({"OPTOUT_BASE_URL": "http://localhost:5000"}, None, {"setup.base-url"}, {"setup.base-url.local"}),
         ({}, without_table, {"setup.tables", "setup.store", "setup.wall"}, {"setup.tables.missing"}),
-        ({}, without_column, {"setup.tables", "setup.store", "setup.wall"}, {"setup.tables.missing"}),
-        ({}, without_primary_key, {"setup.tables", "setup.store"}, {"setup.tables.missing"}),
+        ({}, without_column, {"setup.store", "setup.wall"}, {"setup.store.error"}),
         ({}, ungated, {"setup.mail"}, {"setup.mail.ungated"}),
         ({}, without_mail, {"setup.mail"}, {"setup.mail.none"}),
         ({}, ungated_mailman, set(), {"setup.mail.ungated"}),
@@ -173,52 +164,9 @@ def test_operators_have_pages(make: MakeHost) -> None:
 
 def test_what_the_database_lacks_is_named(make: MakeHost) -> None:
     host = make()
-    without_column(host)
+    without_table(host)
     finding = the(looked_at(host), "setup.tables.missing")
-    assert finding.seen == "The database lacks the column optout_choice.source."
-
-
-@pytest.fixture
-def engine_of() -> Iterator[Callable[..., sa.Engine]]:
-    engines: list[sa.Engine] = []
-
-    def engine_of(url: str, **options: Any) -> sa.Engine:
-        engines.append(sa.create_engine(url, **options))
-        return engines[-1]
-
-    yield engine_of
-    for engine in engines:
-        engine.dispose()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "mode", "expected"),
-    [
-        (5, "wal", {"setup.time-outs"}),
-        (5, "delete", {"setup.time-outs", "setup.wal"}),
-        (0, "wal", {"setup.time-outs.missing"}),
-        (3_600, "wal", {"setup.time-outs.missing"}),
-    ],
-)
-def test_sqlite_waits_and_its_log(
-    engine_of: Callable[..., sa.Engine], tmp_path: Path, seconds: int, mode: str, expected: set[str]
-) -> None:
-    engine = engine_of(f"sqlite:///{tmp_path / 'waits.db'}", connect_args={"timeout": seconds})
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"PRAGMA journal_mode={mode}")
-    assert ids(time_outs(engine)) == expected
-
-
-def test_the_line_to_paste_gives_sqlite_its_log(engine_of: Callable[..., sa.Engine], tmp_path: Path) -> None:
-    engine = engine_of(f"sqlite:///{tmp_path / 'log.db'}")
-    paste = the(time_outs(engine), "setup.wal").paste
-    with engine.connect() as connection:
-        connection.exec_driver_sql(paste)
-    assert ids(time_outs(engine)) == {"setup.time-outs"}
-
-
-def test_a_database_in_memory_needs_no_log(engine_of: Callable[..., sa.Engine]) -> None:
-    assert ids(time_outs(engine_of("sqlite://"))) == {"setup.time-outs"}
+    assert finding.seen == "The database lacks the table optout_meta."
 
 
 SKIP = 'if request.blueprint == "optout":'

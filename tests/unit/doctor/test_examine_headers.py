@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flask_optout.doctor.case import Sample
-from flask_optout.doctor.examine import ours
+from flask_optout.doctor.examine import headers, ours
 from flask_optout.doctor.finding import Finding
-from flask_optout.doctor.headers import headers
 from tests.support.findings import ids, the
 from tests.support.samples import LINK, OURS, PREFIX, SIGNED, TOKEN, eml
 
