@@ -135,7 +135,7 @@ class Asked:
     values: tuple[object, ...]
 
     def ours(self, search: Search) -> Work:
-        return repeated(lambda _: search.page(self.wanted, self.before), CALLS)
+        return repeated(lambda _: search.find(self.wanted, self.before), CALLS)
 
     def by_hand(self, engine: sa.Engine) -> Work:
         query = self._query(engine)
@@ -161,7 +161,7 @@ def measure(search: Search, engine: sa.Engine, rows: int) -> Iterator[Row]:
     The bare driver on an open connection, which no app sends its queries by, is told in a note.
     """
     page = rows // PAGE // 20
-    late, newest = f"page {page:,}", search.page(Criteria()).entries[0].id
+    late, newest = f"page {page:,}", search.find(Criteria()).entries[0].id
     deep = newest - page * PAGE * STEP
     person = rows // EACH // 2
     domain = f"company{person % 997}.example"
@@ -203,10 +203,10 @@ def parts(search: Search, database: str, to: str) -> Iterator[Row]:
         "words that nothing has": Criteria(words=(Word("nothing%like_it"), Word("at all"))),
         "failed": Criteria(failed=True),
     }
-    contenders: dict[str, Work] = {name: lambda each=each: search.page(each) for name, each in wanted.items()}  # type: ignore[misc]
-    contenders["total of all"] = lambda: search.total(Criteria())
-    contenders["total of a part"] = lambda: search.total(wanted["part of a name"])
-    contenders["addresses that begin"] = lambda: search.starting("mailbox", "candidate1", 5)
+    contenders: dict[str, Work] = {name: lambda each=each: search.find(each) for name, each in wanted.items()}  # type: ignore[misc]
+    contenders["total of all"] = lambda: search.count(Criteria())
+    contenders["total of a part"] = lambda: search.count(wanted["part of a name"])
+    contenders["addresses that begin"] = lambda: search.find_starting("mailbox", "candidate1", 5)
     times = interleave(contenders, ROUNDS)
     for name in contenders:
         note = f"{times.seconds(name) * 1e3:.1f} ms; {times.ratio(name, 'whole address'):.1f}× the whole address"

@@ -45,7 +45,7 @@ class Sending:
         self._host = host
         self._people = [f"person{n}@example{n % 50}.org" for n in range(number)]
         draft = Draft(["jane@example.org"], OPPORTUNITY, "Join us", TEXT, None, "team@example.org")
-        letter = current_state().composer.letter(draft)
+        letter = current_state().composer.compose(draft)
         self._text = letter.text
 
     def plain(self) -> None:
@@ -55,7 +55,7 @@ class Sending:
 
     def gated(self) -> None:
         """With a look at the choice of each, and no more."""
-        muted = current_state().choices.muted
+        muted = current_state().choices.is_muted
         with flask_mail.Connection(self._host.app.extensions["mail"]) as connection:
             for person in self._people:
                 assert not muted(parse(person), OPPORTUNITY)

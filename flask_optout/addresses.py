@@ -73,34 +73,34 @@ def parse(recipient: Recipient) -> Address:
     if not isinstance(given, str) or not isinstance(text, str):
         raise _malformed("A recipient is neither a string nor a (name, address) pair of strings.")
     if not given and (plain := PLAIN.fullmatch(text)):
-        return _address(plain[1], plain[2])
+        return _build_address(plain[1], plain[2])
     if len(text) > LONGEST:
         raise _malformed("The address is far too long.")
-    if holds_control(given) or holds_control(text):
+    if has_control(given) or has_control(text):
         raise _malformed("The address holds a control character or a line break.")
-    name, spec = _split(text)
+    name, spec = _split_name(text)
     if name and text is not recipient:
         raise _malformed("A (name, address) pair has a second name inside the address.")
     local, at, domain = spec.rpartition("@")
     if not at:
         raise _malformed("The address has no @.")
-    return _address(local.strip(), domain.strip(), given or name)
+    return _build_address(local.strip(), domain.strip(), given or name)
 
 
-def _address(local: str, domain: str, name: str = "") -> Address:
-    host = ascii_domain(domain)
-    local, key = (local, local.lower()) if DOT_ATOM.fullmatch(local) else _folded(local)
+def _build_address(local: str, domain: str, name: str = "") -> Address:
+    host = encode_domain(domain)
+    local, key = (local, local.lower()) if DOT_ATOM.fullmatch(local) else _normalize_local_part(local)
     if "=?" in local:
         raise _malformed("The part before the @ looks like an encoded word, which mail libraries decode.")
     if len(local.encode()) + 1 + len(host) > LONGEST_ADDRESS:
         raise _malformed("The address is too long.")
-    stem, plus, _ = unquoted(key).partition("+")
-    base = f"{_quote(stem)}@{host}" if plus and stem else None
+    stem, plus, _ = unquote_local_part(key).partition("+")
+    base = f"{_quote_local_part(stem)}@{host}" if plus and stem else None
     return Address(f"{local}@{host}", f"{key}@{host}", base, name)
 
 
 @lru_cache(maxsize=65_536)
-def ascii_domain(domain: str) -> str:
+def encode_domain(domain: str) -> str:
     """A domain as its lower-case A-label, by UTS 46 non-transitional mapping (RFC 5891)."""
     # Imported here, as both take long to import and are not needed before the first address.
     import email_validator
@@ -121,7 +121,7 @@ def ascii_domain(domain: str) -> str:
     return found
 
 
-def _folded(local: str) -> tuple[str, str]:
+def _normalize_local_part(local: str) -> tuple[str, str]:
     """A local part in NFC with no more quotes than it needs (RFC 5321 section 4.1.2), and the form that is compared.
 
     That is NFKC and lower case, until nothing changes, with one sigma, as both have the same capital. By casefold(),
@@ -135,28 +135,28 @@ def _folded(local: str) -> tuple[str, str]:
         )
     except ValueError:
         raise _malformed("The part before the @ is not valid.") from None
-    text, before = unquoted(checked.local_part), None
+    text, before = unquote_local_part(checked.local_part), None
     while text != before:
         before, lower = text, unicodedata.normalize("NFKC", text).lower()
         text = unicodedata.normalize("NFKC", lower.replace("ς", "σ"))
-    return checked.local_part, _quote(text)
+    return checked.local_part, _quote_local_part(text)
 
 
-def unquoted(local: str) -> str:
+def unquote_local_part(local: str) -> str:
     """A local part without its quotes and escapes, if it has any."""
     return re.sub(r"\\(.)", r"\1", local[1:-1], flags=re.DOTALL) if local.startswith('"') else local
 
 
-def _quote(local: str) -> str:
+def _quote_local_part(local: str) -> str:
     return local if DOT_ATOM_INTL.fullmatch(local) else '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
 
 
-def _split(text: str) -> tuple[str, str]:
+def _split_name(text: str) -> tuple[str, str]:
     """Separate a display name from an addr-spec, without comments (RFC 5322 section 3.4).
 
     email-validator knows no comments, and takes a name in another script, or with a dot, only in quotes.
     """
-    mailbox = MAILBOX.fullmatch(_without_comments(text))
+    mailbox = MAILBOX.fullmatch(_strip_comments(text))
     if mailbox is None:
         raise _malformed("The address's brackets or quotes do not match.")
     outside, inside = mailbox[1].strip(), mailbox[2]
@@ -164,10 +164,10 @@ def _split(text: str) -> tuple[str, str]:
         return "", outside
     if re.search(r"[@,;:\[\]\\]", QUOTED.sub("quoted", outside)):
         raise _malformed("A display name with a special character is not in quotes.")
-    return QUOTED.sub(lambda quoted: unquoted(quoted[0]), outside), inside.strip()
+    return QUOTED.sub(lambda quoted: unquote_local_part(quoted[0]), outside), inside.strip()
 
 
-def _without_comments(text: str) -> str:
+def _strip_comments(text: str) -> str:
     """Drop comments, which nest (RFC 5322 section 3.2.2); in them a quote is a character like any other."""
     kept: list[str] = []
     depth, quoted = 0, False
@@ -184,31 +184,31 @@ def _without_comments(text: str) -> str:
     return "".join(kept)
 
 
-def shown(who: Recipient) -> str:
+def format_recipient(who: Recipient) -> str:
     """A name and an address in one string, as people read it."""
     name, address = ("", who) if isinstance(who, str) else who
     quoted = f'"{quote(name)}"' if SPECIAL.search(name) else name
     return f"{quoted} <{address}>" if name else address
 
 
-def holds_control(text: str) -> bool:
+def has_control(text: str) -> bool:
     """Whether a header value holds a control character, as it is or in encoded words (RFC 2047)."""
     while not CONTROL.search(text):
-        decoded = ENCODED_WORD.sub(_decoded, text) if "=?" in text else text
+        decoded = ENCODED_WORD.sub(_decode_word, text) if "=?" in text else text
         if decoded == text:
             return False
         text = decoded
     return True
 
 
-def unfolded(value: object, may_be_folded: bool = True) -> str:
+def unfold(value: object, may_be_folded: bool = True) -> str:
     """A header value on one line; folded ones are legal (RFC 5322 section 2.2.3).
 
     :raises InvitationError: when it is no string, or holds another control character or a lone surrogate.
     """
     if isinstance(value, str):
         line = re.sub(r"\r?\n(?=[ \t]+\S)", "", value)
-        if not holds_control(line) and (may_be_folded or line == value):
+        if not has_control(line) and (may_be_folded or line == value):
             return line
     raise InvitationError(
         "A header of an invitation is not a string on one line.",
@@ -217,7 +217,7 @@ def unfolded(value: object, may_be_folded: bool = True) -> str:
     )
 
 
-def _decoded(word: re.Match[str]) -> str:
+def _decode_word(word: re.Match[str]) -> str:
     charset, encoding, text = word.groups()
     raw: bytes = text.encode("ascii", "replace")
     try:
@@ -235,7 +235,7 @@ def _malformed(what: str) -> AddressError:
     )
 
 
-def plain_people(recipients: Sequence[Recipient]) -> list[bytes] | None:
+def parse_plain(recipients: Sequence[Recipient]) -> list[bytes] | None:
     """The canonical spelling of many addresses, as :func:`parse` gives it but faster, in ASCII.
 
     ``None`` when one of them is malformed or not plain: not in ASCII, with a name, quotes, a tag.
@@ -247,7 +247,7 @@ def plain_people(recipients: Sequence[Recipient]) -> list[bytes] | None:
         text = text.lower()
         people, domains = text.encode().split(b"\n"), DOMAIN.findall(text)
         fits = len(domains) == len(people) == len(recipients) and max(map(len, people)) <= LONGEST_ADDRESS
-        plain = fits and all(ascii_domain(domain) == domain for domain in set(domains))
+        plain = fits and all(encode_domain(domain) == domain for domain in set(domains))
     except (TypeError, AddressError):
         return None
     return people if plain else None

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 
 from .addresses import parse
-from .choices.key_slots import AppKey, app_keys
+from .choices.key_slots import AppKey, make_app_keys
 from .errors import AddressError, ConfigurationError
 from .links.log_records import log
 from .links.mailto import FIELD, LONGEST_LOCAL_PART, TOKEN_LENGTH
@@ -177,7 +177,7 @@ def apply(app: Flask) -> Keys:
         value = app.config.setdefault(setting.name, setting.default)
         if not setting.fits(value) and (value != setting.default or setting.name == "OPTOUT_BASE_URL"):
             raise _unfit(setting, value)
-    return _keys(app)
+    return _read_keys(app)
 
 
 def _unfit(setting: Setting, value: Any) -> ConfigurationError:
@@ -194,19 +194,19 @@ def _unfit(setting: Setting, value: Any) -> ConfigurationError:
     return ConfigurationError(what, meaning, f"Set it to {setting.example!r}, for example, or leave it out.")
 
 
-def _keys(app: Flask) -> Keys:
-    own = _listed(app.config["OPTOUT_KEYS"])
-    shared = [app.config.get("SECRET_KEY"), *_listed(app.config.get("SECRET_KEY_FALLBACKS"))]
+def _read_keys(app: Flask) -> Keys:
+    own = _as_list(app.config["OPTOUT_KEYS"])
+    shared = [app.config.get("SECRET_KEY"), *_as_list(app.config.get("SECRET_KEY_FALLBACKS"))]
     setting = "OPTOUT_KEYS" if own else "SECRET_KEY"
-    newest = app_keys(own or shared)
+    newest = make_app_keys(own or shared)
     for key in newest:
         _refuse_weak(app, key, setting)
     # SECRET_KEY opens what it has wrapped before OPTOUT_KEYS was set.
-    keys = app_keys([*own, *filter(None, shared)]) if own else newest
+    keys = make_app_keys([*own, *filter(None, shared)]) if own else newest
     return Keys(keys, len(newest), setting)
 
 
-def _listed(keys: Any) -> list[Any]:
+def _as_list(keys: Any) -> list[Any]:
     """The keys of a setting that holds several; one alone may stand there without a list."""
     if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
         return [] if keys is None else [keys]

@@ -20,7 +20,7 @@ from .errors import ConfigurationError
 from .invitations.compose import FOOTER
 from .invitations.gate import OnError
 from .links.log_records import mask_records
-from .links.tokens import Door, checked_opportunity, tag_of
+from .links.tokens import Door, check_opportunity, normalize_tag
 from .mailers.stdlib import send_invitations
 from .pages.find_link import blueprint
 from .pages.toggle import optout_toggle
@@ -108,14 +108,14 @@ class OptOut:
         :param language: of the page, as a tag such as ``"de"``; without it, the browser's.
         :raises OptOutError: when the address is malformed, the id cannot stand in a link, or there is no data key.
         """
-        return current_state().links.url(Door.LANDING, parse(address), opportunity, tag_of(language))
+        return current_state().links.url(Door.LANDING, parse(address), opportunity, normalize_tag(language))
 
     def may_invite(self, address: Recipient, opportunity: str) -> bool:
         """Whether this person may be invited now. Do not show it to operators: it tells who opted out.
 
         :raises OptOutError: when the address is malformed, or the choices cannot be read.
         """
-        return not current_state().choices.muted(parse(address), opportunity)
+        return not current_state().choices.is_muted(parse(address), opportunity)
 
     def mute(self, address: Recipient, opportunity: str, source: str = "host") -> None:
         """Mute somebody who asked for it in another way. It does not tell what was stored before.
@@ -124,7 +124,7 @@ class OptOut:
         :param source: how they asked, such as ``"phone"``; stored as at most 16 letters, digits and hyphens.
         :raises OptOutError: when the address or the id is malformed, or the database does not take it.
         """
-        current_state().choices.add_mutes([(parse(address), checked_opportunity(opportunity))], source)
+        current_state().choices.add_mutes([(parse(address), check_opportunity(opportunity))], source)
 
     def receive(self, message: bytes, recipient: str, sender: str | None = None) -> bool:
         """Process a mail to ``OPTOUT_MAILTO``: mute the person whom its recipient stands for, unless it is a bounce.

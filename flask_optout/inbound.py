@@ -31,7 +31,7 @@ def receive(
     :raises OptOutError: as :meth:`Choices.transact`.
     """
     headers = BytesHeaderParser().parsebytes(message)
-    for each in recipients_of(headers) if recipient is None else [recipient]:
+    for each in find_recipients(headers) if recipient is None else [recipient]:
         with suppress(BadToken):
             mark = door.read(each)
             break
@@ -43,7 +43,7 @@ def receive(
     return True
 
 
-def recipients_of(headers: Message) -> list[str]:
+def find_recipients(headers: Message) -> list[str]:
     """Whom a message may have been delivered to, as its headers say."""
     values = (str(value) for name in RECIPIENT_HEADERS for value in headers.get_all(name, []))
     return [each for value in values for each in ADDRESS.findall(value)]  # Exim names several in one header

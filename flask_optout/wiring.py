@@ -35,7 +35,7 @@ from .invitations.gate import Gate
 from .links.mailto import MailtoDoor
 from .links.tokens import CACHED, Claim, DataKey, Door, Links, Tokens, bad_token
 from .pages.routing import Place
-from .pages.words import Opportunity, current_language, described, render, speaking, spoken
+from .pages.words import Opportunity, describe_opportunity, get_language, is_translated, render, speaking
 from .presses.domain_alarm import Alarms, alarm_table
 from .presses.evidence import Nonces
 from .presses.history import RecentPresses, recent_table
@@ -104,20 +104,20 @@ class State:
             if isinstance(part, cached_property):
                 vars(self).pop(name, None)
         tables, log, journal = self.tables.choices, self.tables.log, self.app.config["OPTOUT_JOURNAL"]
-        self.store: Store = Store(self.engine, self.session)
+        self.store: Store = Store(self.get_engine, self.get_session)
         self.key_slots: KeySlots = KeySlots(self.store, tables, (tables.choice, log.email), *self.keys)
         self.journal: Journal | None = None if journal is None else Journal(Path(journal), lambda: self.key)
         parts = self.store, tables, self.key_slots, self.journal
         self.choices: Choices = Choices(*parts, lambda: self.presses.prune(), lambda: self.clock())
         self.imports: Imports = Imports(self.choices)
-        self.links: Links = Links(lambda: self.tokens, lambda door: self._prefixes[door], spoken)
+        self.links: Links = Links(lambda: self.tokens, lambda door: self._prefixes[door], is_translated)
         self.email_log: EmailLog = EmailLog(self.store, log)
         self.search: Search = Search(self.store, log)
         self.people: People = People(self.store, log)
         self.resends: Resends = Resends(self.store, log)
         self.saved_filters: SavedFilters = SavedFilters(self.store, log)
 
-    def engine(self) -> sa.Engine:
+    def get_engine(self) -> sa.Engine:
         """The engine of the tables; a session finds none for tables without a mapped class."""
         db, bind_key = self.hooks.db, self.hooks.bind_key
         context = nullcontext() if self._is_current() else self.app.app_context()
@@ -133,7 +133,7 @@ class State:
                 "SQLALCHEMY_ENGINES has both.",
             ) from None
 
-    def session(self) -> Session | None:
+    def get_session(self) -> Session | None:
         """The host's session, if it has begun one."""
         if not self._is_current():
             return None
@@ -146,9 +146,9 @@ class State:
         # A list that is filtered lazily may be read when the app's context is gone, or in that of another app.
         return bool(current_app) and current_app == self.app
 
-    def opportunity(self, id: str) -> Opportunity:
+    def load_opportunity(self, id: str) -> Opportunity:
         """What the host says about an opportunity."""
-        return described(self.hooks.load, id)
+        return describe_opportunity(self.hooks.load, id)
 
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
@@ -162,13 +162,13 @@ class State:
     @property
     def key(self) -> DataKey:
         """The data key; made in a store that never had one."""
-        return self.choices.key()
+        return self.choices.get_key()
 
     @cached_property
     def tokens(self) -> Tokens:
         return Tokens(self.key)
 
-    def claim(self, door: Door, path: str) -> Claim:
+    def read_claim(self, door: Door, path: str) -> Claim:
         """What the token in a path claims; without a data key, it is a BadToken, and none is made."""
         if (self.key_slots.data_key or self.key_slots.find()) is None:
             raise bad_token()
@@ -198,7 +198,7 @@ class State:
 
     @cached_property
     def alarms(self) -> Alarms:
-        between = self.email_log.invited_between
+        between = self.email_log.find_invited
         return Alarms(self.store, self.tables.alarm, self.key, between, lambda: self.clock())
 
     @cached_property
@@ -221,21 +221,21 @@ class State:
     @cached_property
     def composer(self) -> Composer:
         by_mail = self.app.config["OPTOUT_MAILTO"] is not None
-        return Composer(self.links, self._footer, self.mailto.address if by_mail else None)
+        return Composer(self.links, self._render_footer, self.mailto.make_address if by_mail else None)
 
     @cached_property
     def gate(self) -> Gate:
         return Gate(self.choices, self.composer, self.email_log, self.app.logger)
 
-    def _footer(self, kind: str, url: str, opportunity: str, language: str) -> str:
+    def _render_footer(self, kind: str, url: str, opportunity: str, language: str) -> str:
         with speaking([language]):
-            about = self._about(opportunity, current_language().tag, int(self.clock() // ABOUT_AGE))
+            about = self._about(opportunity, get_language().tag, int(self.clock() // ABOUT_AGE))
             return render(f"mail/footer.{kind}", url=url, opportunity=about)
 
     @cached_property
     def _about(self) -> Callable[[str, str, int], Opportunity]:
         """What the host says about an opportunity, cached, as a footer needs it for each of many invitations."""
-        return lru_cache(CACHED)(lambda opportunity, language, age: self.opportunity(opportunity))
+        return lru_cache(CACHED)(lambda opportunity, language, age: self.load_opportunity(opportunity))
 
     def create_tables(self) -> list[str]:
         """Create what is missing of the tables, and the data key; gives the names of those that were made."""

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.text import Text
 
 from flask_optout.doctor.case import Case
-from flask_optout.doctor.domain import domain
-from flask_optout.doctor.report import Report, lines, write
+from flask_optout.doctor.domain import check_domain
+from flask_optout.doctor.report import Report, format_lines, write
 from flask_optout.doctor.resolver import Resolver
 from tests.conftest import CHROMIUM_ARGUMENTS, find_chromium
 from tests.support.dns_server import Nameserver, Zone, dns_server
@@ -82,7 +82,7 @@ def looked_at(name: str, server: Nameserver) -> Report:
         sender_is_explicit=True,
         nameserver=server.address,
     )
-    return Report.of(name, domain(case, Resolver(time.monotonic() + 10, case.nameserver)))
+    return Report.of(name, check_domain(case, Resolver(time.monotonic() + 10, case.nameserver)))
 
 
 def main() -> None:
@@ -106,7 +106,7 @@ def draw(reports: list[Report], picture: Path) -> None:
     console = Console(record=True, width=90, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     for report in reports:
         console.print(f"$ flask optout doctor --domain {report.domain}\n", highlight=False)
-        for line in lines(report):
+        for line in format_lines(report):
             console.print(Text.from_ansi(line), soft_wrap=True)
         console.print()
     from playwright.sync_api import sync_playwright  # only needed for the picture

@@ -18,7 +18,7 @@ import yaml
 
 from flask_optout.doctor.finding import Finding, Unsure, attempt
 from flask_optout.doctor.resolver import Resolver
-from flask_optout.doctor.spf import evaluated, spf
+from flask_optout.doctor.spf import check_spf, evaluate
 from tests.support.dns_server import SILENCE, Nameserver, Zone, dns_server
 
 #: The result by RFC 7208 section 2.6 that the end of a finding's id stands for.
@@ -103,11 +103,11 @@ def looked_at(server: Nameserver, test: Mapping[str, Any], zone: Mapping[str, An
     sender = str(test["host"])
     try:
         helo = str(test.get("helo", "")) or domain
-        whole = evaluated(resolver, i=sender, s=f"{local or 'postmaster'}@{domain}", h=helo).result
-        bare = evaluated(resolver, i=sender, s=domain, h=domain).result
+        whole = evaluate(resolver, i=sender, s=f"{local or 'postmaster'}@{domain}", h=helo).result
+        bare = evaluate(resolver, i=sender, s=domain, h=domain).result
     except Unsure:
         whole = bare = "temperror"
-    found = list(attempt("domain.spf", spf(resolver, domain, [sender], True)))
+    found = list(attempt("domain.spf", check_spf(resolver, domain, [sender], True)))
     depends = whole != bare or any(finding.facts.get("reason") == "macro" for finding in found)
     return None if depends else verdict_of(found)
 

@@ -80,7 +80,7 @@ def ways(folder: str) -> dict[str, Way]:
     current_state().email_log.change(
         table.update().values(id=table.c.id - PER_MINUTE)
     )  # nobody reads this minute yet
-    sent = current_state().search.page(Criteria()).entries
+    sent = current_state().search.find(Criteria()).entries
     return {
         "mint": lambda: optout.link(*JANE),
         "look": lambda: client.get(path),
@@ -101,7 +101,7 @@ def main() -> int:
             files = sorted({file for file, _ in found})
             over |= len(files) > BOUNDS[name]
             print(f"{name:8} {len(files):3} of {BOUNDS[name]} files, {len(found):3} functions: {', '.join(files)}")
-        current_state().engine().dispose()
+        current_state().get_engine().dispose()
     return int(over)
 
 

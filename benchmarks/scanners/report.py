@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from flask_optout.doctor.forms import forms_in, offered
+from flask_optout.doctor.forms import find_forms, find_offered
 from flask_optout.presses.judge import LAYERS
 from flask_optout.testing.scanners import OLD_CHROME, PROFILES, Scanner
 
@@ -119,7 +119,7 @@ def meet_scanner(world: World, report: Report, name: str, visit: Visit, mutes: b
         page = reader.open()
         world.wait(world.dice.uniform(1, 20))
         wanted = ("mute", "leave") if mutes else ("undo", "keep")
-        choice = next((each for each in wanted if each in offered(page.text)), None)
+        choice = next((each for each in wanted if each in find_offered(page.text)), None)
         if choice is not None:  # what they want, or, where it stands already, what leaves it so
             reader.press(page, choice)
         passed = world.now() - opened
@@ -155,7 +155,7 @@ def profiles(world: World, browser_too: bool) -> dict[str, Visit]:
 def press_like_a_reader(scanner: Scanner) -> None:
     """Knows the words of the buttons, waits like a reader and mutes or undoes once."""
     page = scanner.get(scanner.link, OLD_CHROME)
-    form = forms_in(page.text)[-1]
+    form = find_forms(page.text)[-1]
     scanner.wait(scanner.dice.uniform(1, 20))
     scanner.press(page, form, form.buttons[0], OLD_CHROME)
 

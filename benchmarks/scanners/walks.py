@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urlencode, urljoin
 
-from flask_optout.doctor.forms import Button, Form, forms_in
+from flask_optout.doctor.forms import Button, Form, find_forms
 from flask_optout.testing.scanners import Answer
 
 from .world import OFFICE, Candidate, World, send
@@ -66,7 +66,7 @@ class Reader:
         return page
 
     def _find(self, page: Answer, is_wanted: Callable[[Button], bool]) -> tuple[Form, Button]:
-        return next((form, each) for form in forms_in(page.text) for each in form.buttons if is_wanted(each))
+        return next((form, each) for form in find_forms(page.text) for each in form.buttons if is_wanted(each))
 
     def _submit(self, page: Answer, form: Form, button: Button) -> Answer:
         fields = {**form.fields, button.name: button.value}

@@ -10,10 +10,10 @@ from operator import length_hint, not_, or_
 
 import sqlalchemy as sa
 
-from ..addresses import Recipient, parse, plain_people
+from ..addresses import Recipient, parse, parse_plain
 from ..errors import AddressError
-from ..links.tokens import ALL, DIGEST_SIZE, checked_opportunity
-from .repository import Choices, mutes_at
+from ..links.tokens import ALL, DIGEST_SIZE, check_opportunity
+from .repository import Choices, select_mutes
 
 #: Addresses that are filtered together (also mutes that are fetched together), and that are parsed together.
 CHUNK, PIECE = 5_000, 250
@@ -27,18 +27,18 @@ MAX_AGE = 60.0
 
 def invitable(choices: Choices, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
     """Those of ``addresses`` that may be invited, until the first malformed one, which raises AddressError."""
-    mutes = [_Mutes(choices, about) for about in (checked_opportunity(opportunity), ALL)]
-    return chain.from_iterable(_passing(choices, iter(addresses), mutes, length_hint(addresses)))
+    mutes = [_Mutes(choices, about) for about in (check_opportunity(opportunity), ALL)]
+    return chain.from_iterable(_filter(choices, iter(addresses), mutes, length_hint(addresses)))
 
 
-def _passing(
+def _filter(
     choices: Choices, source: Iterator[Recipient], mutes: list[_Mutes], expected: int
 ) -> Iterator[list[Recipient]]:
     position = 0
     while chunk := list(islice(source, CHUNK)):
-        names, bases, malformed = _parsed(chunk)
+        names, bases, malformed = _parse(chunk)
         expected = max(expected, position + len(names))
-        barred = _barred(choices, [*names, *bases.values()], mutes, expected)
+        barred = _find_barred(choices, [*names, *bases.values()], mutes, expected)
         # Somebody with a +tag is barred by the choice of the address without it, too.
         for at, place in enumerate(bases, len(names)):
             barred[place] |= barred[at]
@@ -48,7 +48,7 @@ def _passing(
             raise AddressError(f"Address {position + 1}: {malformed.what}", malformed.why, malformed.mend)
 
 
-def _barred(choices: Choices, people: list[bytes], mutes: list[_Mutes], expected: int) -> list[bool]:
+def _find_barred(choices: Choices, people: list[bytes], mutes: list[_Mutes], expected: int) -> list[bool]:
     barred = [False] * len(people)
     if choices.is_new():
         return barred
@@ -57,7 +57,7 @@ def _barred(choices: Choices, people: list[bytes], mutes: list[_Mutes], expected
     for each in mutes:
         muted = each.all(expected)
         if muted is None or muted:
-            digests = choices.key().digests(each.about, people)
+            digests = choices.get_key().digests(each.about, people)
             found = each.look_up(digests) if muted is None else muted
             barred = list(map(or_, barred, map(found.__contains__, digests)))
     return barred
@@ -84,18 +84,20 @@ class _Mutes:
             self._all = None
             if limit >= 2 * self._more_than:
                 self._read_at = time.monotonic()
-                self._all = self._choices.store.read(partial(self._mutes, limit=limit))
+                self._all = self._choices.store.read(partial(self._read, limit=limit))
                 self._more_than = limit if self._all is None else 0
         return self._all
 
     def look_up(self, digests: list[bytes]) -> set[bytes]:
         """Those of the digests that are muted."""
-        at = self._choices.tables, self._choices.key().scope(self.about), sorted(digests)
-        return self._choices.store.read(lambda connection: {digest for digest, _ in mutes_at(connection, *at)})
+        at = self._choices.tables, self._choices.get_key().scope(self.about), sorted(digests)
+        return self._choices.store.read(lambda connection: {digest for digest, _ in select_mutes(connection, *at)})
 
-    def _mutes(self, connection: sa.Connection, limit: int) -> set[bytes] | None:
+    def _read(self, connection: sa.Connection, limit: int) -> set[bytes] | None:
         choice = self._choices.tables.choice.c
-        query = sa.select(choice.digest).where(choice.scope == self._choices.key().scope(self.about), choice.muted)
+        query = sa.select(choice.digest).where(
+            choice.scope == self._choices.get_key().scope(self.about), choice.muted
+        )
         query = query.limit(limit + 1)
         if connection.dialect.name == "postgresql":
             # Joined on the server, as each row costs the driver as much as the search.
@@ -106,13 +108,13 @@ class _Mutes:
         return mutes if len(mutes) <= limit else None
 
 
-def _parsed(recipients: Sequence[Recipient]) -> tuple[list[bytes], dict[int, bytes], AddressError | None]:
+def _parse(recipients: Sequence[Recipient]) -> tuple[list[bytes], dict[int, bytes], AddressError | None]:
     """The canonical addresses, by their place those with a +tag without it, and what is wrong with the next one."""
     names: list[bytes] = []
     bases: dict[int, bytes] = {}
     for start in range(0, len(recipients), PIECE):
         piece = recipients[start : start + PIECE]
-        if (plain := plain_people(piece)) is not None:
+        if (plain := parse_plain(piece)) is not None:
             names += plain
             continue
         for recipient in piece:

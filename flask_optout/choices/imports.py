@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ..addresses import Address
 from ..links.tokens import DIGEST_SIZE, Mark
 from .key_slots import KEY_SCOPE
-from .repository import BATCH, Choices, Statement, found_at
+from .repository import BATCH, Choices, Statement, select_at
 from .store import KeyTaken, insert
 from .tables import NAME_SIZE, today, upsert
 
@@ -46,7 +46,7 @@ class Imports:
         batch = self._tables.batch
 
         def write(connection: sa.Connection) -> int:
-            self._alone(connection)
+            self._lock(connection)
             number = (connection.scalar(sa.select(sa.func.max(batch.c.number))) or 0) + 1
             row = Import(number, today(), name[:NAME_SIZE], rows, False)
             insert(connection, batch, row._asdict())
@@ -59,18 +59,18 @@ class Imports:
 
     def add(self, number: int, entries: Iterable[tuple[Address, str]]) -> None:
         """Mute people for opportunities; a choice that mutes already stays as it is."""
-        marks = self._choices.key().marks_of(entries)
+        marks = self._choices.get_key().marks_of(entries)
         batch, repeat = self._tables.batch, self._tables.repeat
 
         def work(connection: sa.Connection) -> tuple[None, list[Statement]]:
-            self._alone(connection)
+            self._lock(connection)
             # It may have been taken back while it runs.
             connection.execute(batch.update().where(batch.c.number == number).values(taken_back=False))
-            standing = self._choices.mutes_among(connection, marks)
+            standing = self._choices.find_mutes(connection, marks)
             repeats = [mark for mark, holder in standing.items() if holder not in (None, number)]
             upsert(connection, repeat, *({**mark._asdict(), "batch": number} for mark in sorted(repeats)))
             # Of all marks, as a log of the statements would tell how many of them are muted.
-            noted = self._repeated(connection, marks)
+            noted = self._find_repeated(connection, marks)
             # What was noted before the candidate said something.
             _delete(connection, repeat, [mark for mark in noted if mark not in standing])
             return None, [Statement(mark, True, SOURCE, number) for mark in marks if mark not in standing]
@@ -89,7 +89,7 @@ class Imports:
         other = sa.select(sa.func.min(repeat.c.batch)).where(*same).scalar_subquery()
 
         def page(connection: sa.Connection) -> tuple[Mark | None, list[Statement]]:
-            self._alone(connection)
+            self._lock(connection)
             # Not as a pair, which MariaDB finds by reading the table from its beginning.
             same_scope = sa.and_(choice.c.scope == after.scope, choice.c.digest > after.digest)
             rows = connection.execute(own.where(sa.or_(choice.c.scope > after.scope, same_scope))).all()
@@ -109,12 +109,12 @@ class Imports:
         while (last := self._choices.transact(page, remove)) is not None:
             after = last
 
-    def _repeated(self, connection: sa.Connection, marks: Sequence[Mark]) -> list[Mark]:
+    def _find_repeated(self, connection: sa.Connection, marks: Sequence[Mark]) -> list[Mark]:
         """Those of the marks, which are sorted, that an import has noted as another's."""
         repeat, found = self._tables.repeat.c, list[Mark]()
         for scope, group in groupby(marks, lambda mark: mark.scope):
             query = sa.select(repeat.digest).where(repeat.scope == scope)
-            rows = found_at(connection, query, repeat.digest, [mark.digest for mark in group])
+            rows = select_at(connection, query, repeat.digest, [mark.digest for mark in group])
             found += sorted({Mark(scope, bytes(row.digest)) for row in rows})
         return found
 
@@ -124,7 +124,7 @@ class Imports:
         query = sa.select(*(batch[name] for name in Import._fields)).order_by(batch.number)
         return [Import(*row) for row in self._choices.store.read(lambda connection: list(connection.execute(query)))]
 
-    def _alone(self, connection: sa.Connection) -> None:
+    def _lock(self, connection: sa.Connection) -> None:
         """Have other imports wait until this transaction ends, as it looks at what stands by one of them."""
         batch = self._tables.batch
         # The row of the first import, so that none waits for another in a circle; SQLite locks nothing for a SELECT.

@@ -31,7 +31,7 @@ HEADER = "flask-optout-journal 1"
 TAIL = 4_096
 #: Seconds to wait for another process that writes.
 TIMEOUT = 5.0
-#: The row of optout_meta that holds :func:`stored_numbers`.
+#: The row of optout_meta that holds :func:`select_numbers`.
 NUMBER = "journal"
 #: Rows in one transaction.
 BATCH = 500
@@ -61,18 +61,18 @@ class Journal:
     def _key(self) -> bytes:
         return self._data_key().derive("journal")
 
-    def number(self) -> int:
+    def newest_number(self) -> int:
         """The number of the newest line, 0 in a new journal."""
-        with self._opened() as file:
-            last, _ = _last_line(file)
-        return 0 if last == self._line(HEADER) else self._entry(last).number
+        with self._open() as file:
+            last, _ = _read_last_line(file)
+        return 0 if last == self._format_line(HEADER) else self._parse_entry(last).number
 
-    def entries(self) -> Iterator[JournalEntry]:
+    def read_entries(self) -> Iterator[JournalEntry]:
         """What was journaled, oldest first."""
-        with self._opened() as file:
+        with self._open() as file:
             for line in file:
                 if line.endswith(b"\n"):  # else it was never finished, and nobody was told
-                    yield self._entry(line)
+                    yield self._parse_entry(line)
 
     @contextmanager
     def writing(self) -> Iterator[Callable[[Iterable[JournalEntry]], None]]:
@@ -81,7 +81,7 @@ class Journal:
 
         deadline = time.monotonic() + TIMEOUT
         try:
-            with self._beside("lock").open("ab") as lock:
+            with self._sibling("lock").open("ab") as lock:
                 while True:
                     try:
                         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -112,14 +112,14 @@ class Journal:
                     "Run 'flask optout replay' without --new; only if the file is damaged beyond repair, move it "
                     "away.",
                 )
-            with self._beside("new").open("wb") as file:
-                file.write(self._line(HEADER))
+            with self._sibling("new").open("wb") as file:
+                file.write(self._format_line(HEADER))
                 self._write(file, entries)
-            self._beside("new").replace(self._path)
+            self._sibling("new").replace(self._path)
 
     def _append(self, entries: Iterable[JournalEntry]) -> None:
         with self._path.open("r+b") as file:
-            _, end = _last_line(file)
+            _, end = _read_last_line(file)
             file.truncate(end)  # what a killed process began was told to nobody
             file.seek(end)
             self._write(file, entries)
@@ -127,31 +127,31 @@ class Journal:
     def _write(self, file: BinaryIO, entries: Iterable[JournalEntry]) -> None:
         for number, scope, digest, muted, source, day in entries:
             state = "mute" if muted else "undo"
-            file.write(self._line(f"{number} {scope.hex()} {digest.hex()} {state} {source} {day}"))
+            file.write(self._format_line(f"{number} {scope.hex()} {digest.hex()} {state} {source} {day}"))
         file.flush()
         os.fsync(file.fileno())
 
     @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
+    def _open(self) -> Iterator[BinaryIO]:
         """The file behind its header."""
         try:
             with self._path.open("rb") as file:
-                if file.readline() != self._line(HEADER):
+                if file.readline() != self._format_line(HEADER):
                     raise self._unusable("is damaged")
                 yield file
         except OSError as error:
             raise self._unusable(f"cannot be read ({error.strerror})") from None
 
-    def _beside(self, suffix: str) -> Path:
+    def _sibling(self, suffix: str) -> Path:
         return self._path.with_name(f"{self._path.name}.{suffix}")
 
-    def _line(self, text: str) -> bytes:
+    def _format_line(self, text: str) -> bytes:
         checksum = hashlib.blake2b(text.encode(), digest_size=8, key=self._key, person=b"optout.journal")
         return f"{text} {checksum.hexdigest()}\n".encode()
 
-    def _entry(self, line: bytes) -> JournalEntry:
+    def _parse_entry(self, line: bytes) -> JournalEntry:
         text = line.decode("ascii", "replace").rpartition(" ")[0]
-        if line != self._line(text):
+        if line != self._format_line(text):
             raise self._unusable("is damaged")
         number, scope, digest, state, source, day = text.split(" ")
         marks = bytes.fromhex(scope), bytes.fromhex(digest)
@@ -166,7 +166,7 @@ class Journal:
         )
 
 
-def _last_line(file: BinaryIO) -> tuple[bytes, int]:
+def _read_last_line(file: BinaryIO) -> tuple[bytes, int]:
     """The last line that is whole, and the position behind it; one that is being written just now is not."""
     start = max(0, file.seek(0, os.SEEK_END) - TAIL)
     file.seek(start)
@@ -174,27 +174,27 @@ def _last_line(file: BinaryIO) -> tuple[bytes, int]:
     return whole[whole.rfind(b"\n", 0, -1) + 1 :], start + len(whole)
 
 
-def stored_numbers(meta: sa.Table) -> sa.Select[Any]:
+def select_numbers(meta: sa.Table) -> sa.Select[Any]:
     """Reads, as one text, the number given last and that of the newest line which surely is in the journal."""
     return sa.select(meta.c.value).where(meta.c.name == NUMBER)
 
 
-def advance(connection: sa.Connection, meta: sa.Table, newest: int) -> int:
+def advance_number(connection: sa.Connection, meta: sa.Table, newest: int) -> int:
     """Note in the database the number of the line that is about to be written, and give it.
 
     It is greater than every number before, also than that of a line which a killed process did not write.
     """
-    stored = connection.scalar(stored_numbers(meta))
+    stored = connection.scalar(select_numbers(meta))
     check_database(stored, newest)
     check_journal(stored, newest)
-    number = numbers(stored)[0] + 1
+    number = parse_numbers(stored)[0] + 1
     connection.execute(meta.update().where(meta.c.name == NUMBER).values(value=f"{number} {newest}"))
     return number
 
 
 def check_database(stored: str | None, newest: int) -> None:
     """Raise JournalError when the database is older than the journal."""
-    if numbers(stored)[0] < newest:
+    if parse_numbers(stored)[0] < newest:
         raise JournalError(
             "The database is older than the journal.",
             "A backup was restored, and people who opted out since then would be invited.",
@@ -207,7 +207,7 @@ def check_journal(stored: str | None, newest: int) -> None:
 
     :param stored: what was read before ``newest``, as a line may be written in between.
     """
-    if newest < numbers(stored)[1]:
+    if newest < parse_numbers(stored)[1]:
         raise JournalError(
             "The journal lacks choices that the database holds.",
             "An old copy of it was put back, or another machine writes another file; a restored backup of the "
@@ -217,8 +217,8 @@ def check_journal(stored: str | None, newest: int) -> None:
         )
 
 
-def numbers(stored: str | None) -> tuple[int, int]:
-    """What was read by :func:`stored_numbers`; it is missing in a database from before the journal."""
+def parse_numbers(stored: str | None) -> tuple[int, int]:
+    """What was read by :func:`select_numbers`; it is missing in a database from before the journal."""
     number, known = (stored or "-1 0").split()
     return int(number), int(known)
 
@@ -237,8 +237,8 @@ class Recovery:
         It un-mutes nobody: who undid a mute after the backup was made is muted again, and can undo it again.
         Progress is told as a share of the journal's people, and not of those who are muted.
         """
-        newest, highest = {}, self.journal.number()
-        for entry in self.journal.entries():
+        newest, highest = {}, self.journal.newest_number()
+        for entry in self.journal.read_entries():
             newest[Mark(entry.scope, entry.digest)] = entry
             highest = max(highest, entry.number)
             progress(entry.number / max(highest, 1) / 2)
@@ -246,14 +246,14 @@ class Recovery:
         for start in range(0, len(people), BATCH):
             self.store.write(partial(self._mute, people=people[start : start + BATCH]))
             progress((1 + start / len(people)) / 2)
-        check_journal(self._known(), highest)
-        self._agree()
+        check_journal(self._read_numbers(), highest)
+        self._store_numbers()
 
     def begin(self, progress: Progress) -> None:
         """Begin a journal with the choices that the database holds; none may be there."""
         # Numbered after those of the journal before, so that a backup from its time is older than this one.
-        self.journal.begin(self._stored(numbers(self._known())[0] + 1, progress))
-        self._agree()
+        self.journal.begin(self._read_choices(parse_numbers(self._read_numbers())[0] + 1, progress))
+        self._store_numbers()
 
     def _mute(self, connection: sa.Connection, people: list[JournalEntry]) -> None:
         mutes = (entry._asdict() for entry in people if entry.muted)
@@ -261,27 +261,27 @@ class Recovery:
         rows = [{name: row[name] for name in row if name != "number"} | {"batch": None} for row in mutes]
         upsert(connection, self.tables.choice, *rows)
 
-    def _known(self) -> str | None:
-        known: str | None = self.store.read(lambda connection: connection.scalar(stored_numbers(self.tables.meta)))
+    def _read_numbers(self) -> str | None:
+        known: str | None = self.store.read(lambda connection: connection.scalar(select_numbers(self.tables.meta)))
         return known
 
-    def _agree(self) -> None:
+    def _store_numbers(self) -> None:
         with self.journal.writing():
-            newest = self.journal.number()
-            row = {"name": NUMBER, "value": f"{max(numbers(self._known())[0], newest)} {newest}"}
+            newest = self.journal.newest_number()
+            row = {"name": NUMBER, "value": f"{max(parse_numbers(self._read_numbers())[0], newest)} {newest}"}
             self.store.write(lambda connection: upsert(connection, self.tables.meta, row))
 
-    def _stored(self, number: int, progress: Progress) -> Iterator[JournalEntry]:
+    def _read_choices(self, number: int, progress: Progress) -> Iterator[JournalEntry]:
         count = sa.select(sa.func.count()).select_from(self.tables.choice)
         held, read = self.store.read(lambda connection: connection.scalar(count) or 0), 0
         after = Mark(KEY_SCOPE, b"\xff" * 16)  # behind the row of the data key
-        while rows := self.store.read(partial(self._page, after=after)):
+        while rows := self.store.read(partial(self._read_page, after=after)):
             yield from (JournalEntry(number, *row) for row in rows)
             read += len(rows)
             progress(read / max(held, read))
             after = Mark(rows[-1].scope, rows[-1].digest)
 
-    def _page(self, connection: sa.Connection, after: Mark) -> Sequence[Any]:
+    def _read_page(self, connection: sa.Connection, after: Mark) -> Sequence[Any]:
         choice = self.tables.choice.c
         query = sa.select(*(choice[name] for name in JournalEntry._fields[1:]))
         query = query.where(sa.tuple_(choice.scope, choice.digest) > tuple(after))

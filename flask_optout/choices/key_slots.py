@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from ..errors import ConfigurationError, StoreUnavailable
-from ..links.tokens import SCOPE_SIZE, DataKey, derived
+from ..links.tokens import SCOPE_SIZE, DataKey, derive_key
 from .store import KeyTaken, Store, insert
 from .tables import ChoiceTables, today, upsert
 
@@ -29,10 +29,10 @@ class AppKey:
     def __init__(self, secret: str | bytes) -> None:
         # Bytes from the environment may have become lone surrogates.
         self.secret: bytes = secret.encode(errors="surrogatepass") if isinstance(secret, str) else secret
-        self.id: str = derived(self.secret, "app key id", 8).hex()
+        self.id: str = derive_key(self.secret, "app key id", 8).hex()
         from cryptography.fernet import Fernet  # not before it is needed, as its import takes long
 
-        self._fernet = Fernet(base64.urlsafe_b64encode(derived(self.secret, "app key")))
+        self._fernet = Fernet(base64.urlsafe_b64encode(derive_key(self.secret, "app key")))
 
     def wrap(self, data_key: DataKey) -> str:
         """The data key, encrypted and signed by this key."""
@@ -52,7 +52,7 @@ class AppKey:
             ) from None
 
 
-def app_keys(secrets: Sequence[str | bytes | None]) -> tuple[AppKey, ...]:
+def make_app_keys(secrets: Sequence[str | bytes | None]) -> tuple[AppKey, ...]:
     """The keys of an app, newest first, each of them once; a ConfigurationError when they cannot be used."""
     if not secrets or not all(isinstance(secret, str | bytes) and secret for secret in secrets):
         raise ConfigurationError(
@@ -99,16 +99,16 @@ class KeySlots:
                 self._wrap(found, self.keys[:1])
         return found
 
-    def old(self) -> int:
+    def count_old(self) -> int:
         """How many keys but the newest one open the store."""
-        return self.store.read(self._old)
+        return self.store.read(self._count_old)
 
     def rotate(self) -> int:
         """Delete the slots of all keys but the newest one; gives how many there were."""
-        meta, slot = self.tables.meta, _slot(self.open(), self.keys[0])
+        meta, slot = self.tables.meta, _make_slot(self.open(), self.keys[0])
 
         def write(connection: sa.Connection) -> int:
-            old = self._old(connection)
+            old = self._count_old(connection)
             # Its own as well: of two processes whose newest keys differ, each would else delete the other's slot.
             connection.execute(meta.delete().where(_is_slot(meta)))
             upsert(connection, meta, slot)
@@ -136,7 +136,7 @@ class KeySlots:
         self.is_open = self.keys[0].id in slots
         return data_key
 
-    def _old(self, connection: sa.Connection) -> int:
+    def _count_old(self, connection: sa.Connection) -> int:
         meta, newest = self.tables.meta, SLOT + self.keys[0].id
         query = sa.select(sa.func.count()).select_from(meta).where(_is_slot(meta), meta.c.name != newest)
         return connection.scalar(query) or 0
@@ -161,7 +161,7 @@ class KeySlots:
 
     def _wrap(self, data_key: DataKey, keys: Sequence[AppKey], is_new: bool = False) -> None:
         """Add a slot for each of these keys, or none where another process was faster."""
-        slots = [_slot(data_key, key) for key in keys]
+        slots = [_make_slot(data_key, key) for key in keys]
         first = {"name": FIRST, "value": data_key.id.hex()}
         owner = {"scope": KEY_SCOPE, "digest": data_key.id, "muted": False, "source": "key", "day": today()}
 
@@ -176,7 +176,7 @@ class KeySlots:
         self.is_open = True
 
 
-def _slot(data_key: DataKey, key: AppKey) -> dict[str, str]:
+def _make_slot(data_key: DataKey, key: AppKey) -> dict[str, str]:
     return {"name": SLOT + key.id, "value": key.wrap(data_key)}
 
 

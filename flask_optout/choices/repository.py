@@ -15,8 +15,16 @@ import sqlalchemy as sa
 
 from ..addresses import Address
 from ..errors import StoreUnavailable
-from ..links.tokens import DataKey, Mark, checked_opportunity
-from .journal import Journal, JournalEntry, advance, check_database, check_journal, numbers, stored_numbers
+from ..links.tokens import DataKey, Mark, check_opportunity
+from .journal import (
+    Journal,
+    JournalEntry,
+    advance_number,
+    check_database,
+    check_journal,
+    parse_numbers,
+    select_numbers,
+)
 from .key_slots import KEY_SCOPE, KeySlots, choices_lost
 from .store import Read, Store
 from .tables import SOURCE_SIZE, ByteArray, ChoiceTables, today, upsert
@@ -65,7 +73,7 @@ class Choices:
     clock: Callable[[], float]
     _next_tidy: float = field(default=0.0, init=False)
 
-    def key(self) -> DataKey:
+    def get_key(self) -> DataKey:
         """The data key of the store; made in a store that never had one."""
         return self.slots.data_key or self.slots.open()
 
@@ -78,63 +86,63 @@ class Choices:
         """Whether nobody can have said anything yet, as the store never had a data key."""
         return self.journal is None and not (self.slots.data_key or self.slots.find())
 
-    def afterwards(self) -> None:
+    def tidy_up(self) -> None:
         """Delete recent presses that have expired, at most once in ``EVERY`` seconds."""
         if self.clock() >= self._next_tidy:
             self._next_tidy = self.clock() + EVERY
             with suppress(StoreUnavailable):  # which must not fail what the app is doing
                 self.tidy()
 
-    def muted(self, address: Address, opportunity: str, over: Read | None = None) -> bool:
+    def is_muted(self, address: Address, opportunity: str, over: Read | None = None) -> bool:
         """Whether a choice forbids to invite this address to this opportunity."""
-        about = checked_opportunity(opportunity)
+        about = check_opportunity(opportunity)
         if self.is_new():
             return False
         self._open()
-        marks = self.key().marks(address, about)
+        marks = self.get_key().marks(address, about)
         return any(choice.muted for choice in self.read(marks, over).values())
 
     @contextmanager
     def looking(self) -> Iterator[Callable[[Address, str], bool]]:
-        """:meth:`muted` over one connection, for many in a row."""
+        """:meth:`is_muted` over one connection, for many in a row."""
         self._open()
-        with self.store.held() as read:
-            yield partial(self.muted, over=read)
-        self.afterwards()
+        with self.store.hold() as read:
+            yield partial(self.is_muted, over=read)
+        self.tidy_up()
 
     def read(self, marks: Sequence[Mark], over: Read | None = None) -> dict[Mark, Choice]:
         """The choices at these marks, ``over`` a connection that is held, or one from the pool."""
-        query, values = self.select(len(marks)), self.parameters(marks)
+        query, values = self.build_select(len(marks)), self.build_parameters(marks)
         rows = (over or self.store.read)(lambda connection: connection.execute(query, values).all())
         if over is None:
-            self.afterwards()
-        return self.found(rows)
+            self.tidy_up()
+        return self.parse_rows(rows)
 
-    def select(self, places: int) -> sa.Select[Any]:
+    def build_select(self, places: int) -> sa.Select[Any]:
         """The statement that reads the choices at so many marks, the row of the data key and the journal's number.
 
-        More columns and joins may be added; the first six columns are for :meth:`found`.
+        More columns and joins may be added; the first six columns are for :meth:`parse_rows`.
         """
-        return _select(self.tables, places, self.journal is not None)
+        return _build_select(self.tables, places, self.journal is not None)
 
-    def parameters(self, marks: Sequence[Mark]) -> dict[str, Any]:
-        """The parameters of :meth:`select`."""
-        values: dict[str, Any] = {"key": self.key().id}
+    def build_parameters(self, marks: Sequence[Mark]) -> dict[str, Any]:
+        """The parameters of :meth:`build_select`."""
+        values: dict[str, Any] = {"key": self.get_key().id}
         for place, mark in enumerate(marks):
             values[f"scope{place}"], values[f"digest{place}"] = mark
         return values
 
-    def found(self, rows: Iterable[Any]) -> dict[Mark, Choice]:
-        """The choices in the rows of :meth:`select`."""
+    def parse_rows(self, rows: Iterable[Any]) -> dict[Mark, Choice]:
+        """The choices in the rows of :meth:`build_select`."""
         choices = {Mark(bytes(row[0]), bytes(row[1])): row for row in rows}
-        owner = choices.pop(Mark(KEY_SCOPE, self.key().id), None)
+        owner = choices.pop(Mark(KEY_SCOPE, self.get_key().id), None)
         if owner is None:
             raise choices_lost()
         if self.journal is not None:
-            newest = self.journal.number()
+            newest = self.journal.newest_number()
             check_journal(owner[5], newest)
-            if numbers(owner[5])[0] < newest:  # unless by a choice that was made since these rows were read
-                again = stored_numbers(self.tables.meta)
+            if parse_numbers(owner[5])[0] < newest:  # unless by a choice that was made since these rows were read
+                again = select_numbers(self.tables.meta)
                 check_database(self.store.read(lambda connection: connection.scalar(again)), newest)
         return {mark: Choice(*row[2:5]) for mark, row in choices.items()}
 
@@ -153,14 +161,14 @@ class Choices:
         def write(connection: sa.Connection) -> tuple[T, Sequence[Statement], int]:
             result, said = work(connection)
             (put or self._put)(connection, said)
-            number = advance(connection, self.tables.meta, journal.number()) if journal and said else 0
+            number = advance_number(connection, self.tables.meta, journal.newest_number()) if journal and said else 0
             return result, said, number
 
         with nullcontext() if journal is None else journal.writing() as append:
             result, said, number = self.store.write(write)
             if append and said:
                 append(JournalEntry(number, *one.mark, one.muted, one.source, today()) for one in said)
-        self.afterwards()
+        self.tidy_up()
         return result
 
     def _put(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
@@ -176,29 +184,29 @@ class Choices:
 
     def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str) -> None:
         """Mute people for opportunities; a choice that mutes already stays as it is, and is no import's any more."""
-        marks = self.key().marks_of(entries)
+        marks = self.get_key().marks_of(entries)
         source = UNFIT.sub("-", str(source))[:SOURCE_SIZE]
 
         def mute(connection: sa.Connection) -> tuple[None, list[Statement]]:
-            standing = self.mutes_among(connection, marks)
+            standing = self.find_mutes(connection, marks)
             return None, [Statement(mark, True, source) for mark in marks if standing.get(mark, 0) is not None]
 
         self.transact(mute)
 
-    def mutes_among(self, connection: sa.Connection, marks: Sequence[Mark]) -> dict[Mark, int | None]:
+    def find_mutes(self, connection: sa.Connection, marks: Sequence[Mark]) -> dict[Mark, int | None]:
         """Those of the marks at which a choice mutes, each with the number of its import."""
         choice = self.tables.choice.c
-        at = choice.scope == KEY_SCOPE, choice.digest == self.key().id
+        at = choice.scope == KEY_SCOPE, choice.digest == self.get_key().id
         if connection.scalar(sa.select(sa.literal(1)).where(*at)) is None:
             raise choices_lost()
         mutes: dict[Mark, int | None] = {}
         for scope, group in groupby(sorted(marks), lambda mark: mark.scope):
-            found = mutes_at(connection, self.tables, scope, [mark.digest for mark in group])
+            found = select_mutes(connection, self.tables, scope, [mark.digest for mark in group])
             mutes.update((Mark(scope, digest), batch) for digest, batch in found)
         return mutes
 
 
-def mutes_at(
+def select_mutes(
     connection: sa.Connection, tables: ChoiceTables, scope: bytes, digests: Sequence[bytes]
 ) -> Iterator[tuple[bytes, int | None]]:
     """Those of the digests at which a choice mutes, each with the number of its import.
@@ -207,10 +215,10 @@ def mutes_at(
     """
     choice = tables.choice.c
     query = sa.select(choice.digest, choice.batch).where(choice.scope == scope, choice.muted)
-    return ((bytes(digest), batch) for digest, batch in found_at(connection, query, choice.digest, digests))
+    return ((bytes(digest), batch) for digest, batch in select_at(connection, query, choice.digest, digests))
 
 
-def found_at(
+def select_at(
     connection: sa.Connection, query: sa.Select[Any], column: sa.ColumnElement[bytes], digests: Sequence[bytes]
 ) -> Iterator[Any]:
     """The rows of a query where a column is one of the digests, on PostgreSQL one of each digest."""
@@ -230,13 +238,13 @@ def found_at(
 
 
 @lru_cache(100)
-def _select(tables: ChoiceTables, places: int, journal: bool) -> sa.Select[Any]:
+def _build_select(tables: ChoiceTables, places: int, journal: bool) -> sa.Select[Any]:
     choice = tables.choice.c
     at = [
         sa.and_(choice.scope == sa.bindparam(f"scope{place}"), choice.digest == sa.bindparam(f"digest{place}"))
         for place in range(places)
     ]
     owner = sa.and_(choice.scope == sa.literal(KEY_SCOPE, choice.scope.type), choice.digest == sa.bindparam("key"))
-    number = stored_numbers(tables.meta).scalar_subquery() if journal else sa.null()
+    number = select_numbers(tables.meta).scalar_subquery() if journal else sa.null()
     columns = choice.scope, choice.digest, choice.muted, choice.source, choice.day, number
     return sa.select(*columns).where(sa.or_(owner, *at))

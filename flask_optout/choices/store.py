@@ -39,7 +39,7 @@ def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) ->
     try:
         connection.execute(table.insert(), rows if len(rows) > 1 else rows[0])  # executemany takes one row longer
     except IntegrityError as error:
-        if _is(MISSING, error):  # another key would be refused as well
+        if _has_code(MISSING, error):  # another key would be refused as well
             raise
         raise KeyTaken from None  # as our tables have no other constraint; each driver names this one in its way
 
@@ -60,21 +60,21 @@ class Store:
         """An engine on the pool of the host's engine, which logs no values."""
         engine = self.engine()
         if self._engines is None or self._engines[0] is not engine:
-            self._engines = engine, _silent(engine.execution_options())
+            self._engines = engine, _silence(engine.execution_options())
         return self._engines[1]
 
     def read(self, work: Work[T]) -> T:
         """What ``work`` returns, given a connection; it must fetch all rows."""
         engine = self._engine()
-        with _reported(engine):
-            return _retried(partial(_read, engine, work))
+        with _reporting(engine):
+            return _retry(partial(_read, engine, work))
 
     @contextmanager
-    def held(self) -> Iterator[Read]:
+    def hold(self) -> Iterator[Read]:
         """A connection for many reads; each of them sees what was committed before it began."""
         engine = self._engine()
         with ExitStack() as stack:
-            with _reported(engine):  # and not what the caller does while it holds the connection
+            with _reporting(engine):  # and not what the caller does while it holds the connection
                 connection = stack.enter_context(_reading(engine))
                 _see_each_commit(connection)
 
@@ -89,8 +89,8 @@ class Store:
                         connection.rollback()
 
             def read(work: Work[Any]) -> Any:
-                with _reported(engine):
-                    return _retried(lambda: attempt(work))
+                with _reporting(engine):
+                    return _retry(lambda: attempt(work))
 
             yield read
 
@@ -102,15 +102,15 @@ class Store:
             savepoint of it, and is lost if that is rolled back; otherwise it is refused.
         """
         engine = self._engine()
-        with _reported(engine):
-            host = self._host_driver(engine)
+        with _reporting(engine):
+            host = self._find_host_driver(engine)
             if host is None or _may_have_only_read(engine, host):
                 wait = host is None or not shares
-                attempt = partial(_transaction, engine, work, single, wait)
+                attempt = partial(_run_transaction, engine, work, single, wait)
                 try:
-                    return _retried(attempt) if wait else attempt()
+                    return _retry(attempt) if wait else attempt()
                 except OperationalError as error:
-                    if host is None or not _is(CONFLICTS, error):
+                    if host is None or not _has_code(CONFLICTS, error):
                         raise
             if shares:
                 with _sharing(engine, host) as connection, connection.begin_nested():
@@ -125,16 +125,16 @@ class Store:
         """Write to the Email Log: as :meth:`write`, if need be in a savepoint of the host's transaction."""
         return self.write(work, single, shares=True)
 
-    def _host_driver(self, engine: sa.Engine) -> Any:
+    def _find_host_driver(self, engine: sa.Engine) -> Any:
         """The SQLite connection on which a transaction of the host's is open, or ``None``."""
         if engine.dialect.name != "sqlite":
             return None
-        driver = _driver_connection(engine) if _in_memory(engine) else None
+        driver = _get_driver_connection(engine) if _is_in_memory(engine) else None
         if driver is None or getattr(driver, "autocommit", None) is False:  # where one is open all the time
-            driver = self._session_driver(engine)
+            driver = self._find_session_driver(engine)
         return driver if driver is not None and driver.in_transaction else None
 
-    def _session_driver(self, engine: sa.Engine) -> Any:
+    def _find_session_driver(self, engine: sa.Engine) -> Any:
         session = self._session()
         transaction = None if session is None or not session.is_active else session.get_transaction()
         # Not session.connection(), which takes another connection from the pool where the session has none.
@@ -143,7 +143,7 @@ class Store:
         return next(drivers, None)
 
 
-def _silent(engine: sa.Engine) -> sa.Engine:
+def _silence(engine: sa.Engine) -> sa.Engine:
     """The engine, set to log no values: an address and a pseudonym would be side by side in the log."""
     engine.hide_parameters = True
     engine._should_log_debug = lambda: False  # type: ignore[method-assign]  # rows, which say who is muted
@@ -153,11 +153,11 @@ def _silent(engine: sa.Engine) -> sa.Engine:
 def _may_have_only_read(engine: sa.Engine, host: Any) -> bool:
     """Whether the host's transaction may be one of reads, as the driver does not begin one at the first write."""
     begins_late = host.isolation_level is not None and not isinstance(getattr(host, "autocommit", None), bool)
-    return not begins_late and not _in_memory(engine)
+    return not begins_late and not _is_in_memory(engine)
 
 
 @contextmanager
-def _committed(driver: Any) -> Iterator[None]:
+def _committing(driver: Any) -> Iterator[None]:
     """A transaction on an SQLite connection, in any mode of sqlite3's own."""
     if not driver.in_transaction:
         driver.execute("BEGIN")
@@ -176,13 +176,13 @@ def _read(engine: sa.Engine, work: Work[T]) -> T:
         return work(connection)
 
 
-def _transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> T:
+def _run_transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> T:
     """Commit ``work``; without ``wait``, it fails at once where the lock of an SQLite file is taken."""
     if single and engine.dialect.name == "postgresql":
         return _read(engine, work)
-    if _in_memory(engine):
-        shared = _driver_connection(engine)
-        with _sharing(engine, shared) as connection, _committed(shared):
+    if _is_in_memory(engine):
+        shared = _get_driver_connection(engine)
+        with _sharing(engine, shared) as connection, _committing(shared):
             return work(connection)
     with engine.connect() as connection, ExitStack() as stack:
         driver: Any = connection.connection.driver_connection
@@ -201,8 +201,8 @@ def _transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> 
 
 @contextmanager
 def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    if _in_memory(engine):
-        with _sharing(engine, _driver_connection(engine)) as connection:
+    if _is_in_memory(engine):
+        with _sharing(engine, _get_driver_connection(engine)) as connection:
             yield connection
         return
     with (_Reading if engine.dialect.name == "sqlite" else sa.Connection)(engine) as connection:
@@ -231,7 +231,7 @@ class _Reading(sa.Connection):
         pass
 
 
-def _in_memory(engine: sa.Engine) -> bool:
+def _is_in_memory(engine: sa.Engine) -> bool:
     """Whether all of a thread's work on this SQLite database shares one connection."""
     return engine.dialect.name == "sqlite" and isinstance(engine.pool, StaticPool | SingletonThreadPool)
 
@@ -242,33 +242,33 @@ def _sharing(engine: sa.Engine, driver: Any) -> Iterator[sa.Connection]:
     dialect: Any = copy.copy(engine.dialect)
     dialect.do_commit = dialect.do_rollback = lambda connection: None
     pool = StaticPool(lambda: driver, reset_on_return=None, dialect=dialect)
-    with _silent(sa.Engine(pool, dialect, engine.url)).connect() as connection:
+    with _silence(sa.Engine(pool, dialect, engine.url)).connect() as connection:
         if schemas := engine.get_execution_options().get("schema_translate_map"):
             connection.execution_options(schema_translate_map=schemas)
         yield connection
 
 
-def _driver_connection(engine: sa.Engine) -> Any:
+def _get_driver_connection(engine: sa.Engine) -> Any:
     if isinstance(engine.pool, StaticPool):
         return engine.pool.connection.driver_connection
     with closing(engine.raw_connection()) as borrowed:  # the host's own, where it has one checked out
         return borrowed.driver_connection
 
 
-def _retried(attempt: Callable[[], T]) -> T:
+def _retry(attempt: Callable[[], T]) -> T:
     deadline, pause = time.monotonic() + RETRY_SECONDS, 0.002
     while True:
         try:
             return attempt()
         except DBAPIError as error:
-            may_pass = error.connection_invalidated or _is(CONFLICTS, error)  # as by a restart of the server
+            may_pass = error.connection_invalidated or _has_code(CONFLICTS, error)  # as by a restart of the server
             if not may_pass or time.monotonic() > deadline:
                 raise
         time.sleep(random.uniform(0, pause))
         pause = min(0.05, 2 * pause)
 
 
-def _is(kind: set[Any], error: DBAPIError) -> bool:
+def _has_code(kind: set[Any], error: DBAPIError) -> bool:
     """Whether an error has one of these codes, wherever its driver puts them."""
     said = [getattr(error.orig, name, None) for name in ("sqlstate", "pgcode", "errno", "sqlite_errorname")]
     for first in getattr(error.orig, "args", ())[:1]:
@@ -277,21 +277,21 @@ def _is(kind: set[Any], error: DBAPIError) -> bool:
 
 
 @contextmanager
-def _reported(engine: sa.Engine) -> Iterator[None]:
+def _reporting(engine: sa.Engine) -> Iterator[None]:
     """Turn errors of the database and its driver into StoreUnavailable; not chained, as they show parameters."""
     try:
         yield
     # A ValueError is raised for what the driver cannot write, such as a letter that the database's charset lacks.
     except (SQLAlchemyError, OSError, ValueError, engine.dialect.loaded_dbapi.Error) as error:
         raise StoreUnavailable(
-            f"The database could not be used ({_reason(error)}).",
+            f"The database could not be used ({_describe(error)}).",
             "Nobody can tell who opted out, so no invitation leaves and no choice is recorded.",
             "Check SQLALCHEMY_DATABASE_URI and the database, run 'flask optout init-db' if its tables are "
             "missing, and try again.",
         ) from None
 
 
-def _reason(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     original = getattr(error, "orig", None) or error
     first, *rest = original.args or ("",)
     said = first.get("M") if isinstance(first, dict) else rest[0] if isinstance(first, int) and rest else first

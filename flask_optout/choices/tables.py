@@ -26,7 +26,7 @@ UNDROPPABLE = ("optout_choice", "optout_meta")
 COPY = "_alembic_tmp_"
 
 
-def _dialect(name: str) -> Any:
+def _import_dialect(name: str) -> Any:
     # Imported late, as each imports the adapters of all its drivers.
     return import_module(f"sqlalchemy.dialects.{name}")
 
@@ -54,18 +54,18 @@ class ByteArray(sa.types.TypeDecorator[list[bytes]]):
 
 def binary(size: int) -> sa.types.TypeEngine[bytes]:
     """A column of ``size`` bytes; MySQL and MariaDB cannot make a BLOB a primary key."""
-    return sa.LargeBinary(size).with_variant(_dialect("mysql").BINARY(size), "mysql", "mariadb")
+    return sa.LargeBinary(size).with_variant(_import_dialect("mysql").BINARY(size), "mysql", "mariadb")
 
 
 def string(size: int) -> sa.types.TypeEngine[str]:
     """A column of at most ``size`` characters, compared character by character: the same beginning is one range."""
-    exact = _dialect("mysql").VARCHAR(size, charset="utf8mb4", collation="utf8mb4_bin")
+    exact = _import_dialect("mysql").VARCHAR(size, charset="utf8mb4", collation="utf8mb4_bin")
     return sa.String(size).with_variant(exact, "mysql", "mariadb").with_variant(sa.String(size, "C"), "postgresql")
 
 
 def text() -> sa.types.TypeEngine[str]:
     """A column of any length; compared as :func:`string`."""
-    exact = _dialect("mysql").LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin")
+    exact = _import_dialect("mysql").LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin")
     return sa.Text().with_variant(exact, "mysql", "mariadb")
 
 
@@ -155,7 +155,7 @@ def upsert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any], ke
         # The driver takes longer over many values than the database.
         arrays = tuple(name for name in names if any(row[name] != rows[0][name] for row in rows))
         values = {**rows[0], **{name: [row[name] for row in rows] for name in arrays}}
-    statement = _upsert(dialect, table, names, keep, arrays)
+    statement = _build_upsert(dialect, table, names, keep, arrays)
     if statement is not None:
         connection.execute(statement, values)
         return
@@ -173,14 +173,16 @@ def upsert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any], ke
 
 
 @lru_cache(100)
-def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...], keep: str | None, arrays: tuple[str, ...]) -> Any:
+def _build_upsert(
+    dialect: str, table: sa.Table, names: tuple[str, ...], keep: str | None, arrays: tuple[str, ...]
+) -> Any:
     # Cached, as building it takes as long as running it.
     keys = [column.name for column in table.primary_key]
     # The kept column last: MySQL assigns from left to right, and sees what it has assigned.
     rest = sorted({*names} - {*keys}, key=lambda name: name == keep) or keys
     if dialect not in ("sqlite", "postgresql", "mysql", "mariadb"):
         return None
-    insert: Any = _dialect("mysql" if dialect == "mariadb" else dialect).insert(table)
+    insert: Any = _import_dialect("mysql" if dialect == "mariadb" else dialect).insert(table)
     types = {name: table.c[name].type for name in names}
     blobs = [name for name, kind in types.items() if isinstance(kind, sa.LargeBinary)]
     if arrays:
@@ -231,10 +233,10 @@ def _refuse_to_drop(table: sa.Table, connection: sa.Connection | None, **context
     if connection is not None and not getattr(runner, "as_sql", False):
         has, schema = sa.inspect(connection).has_table, table.schema
         choice = sa.table("optout_choice", sa.column("muted", sa.Boolean), schema=schema)
-        if not has(choice.name, schema) or not _rows(connection, choice, choice.c.muted):
+        if not has(choice.name, schema) or not _count_rows(connection, choice, choice.c.muted):
             return
         copy = sa.table(COPY + table.name, schema=schema)
-        if has(copy.name, schema) and _rows(connection, copy) == _rows(connection, table):
+        if has(copy.name, schema) and _count_rows(connection, copy) == _count_rows(connection, table):
             return
     raise ConfigurationError(
         f"This migration would drop {table.name}, in which it is stored who opted out.",
@@ -244,5 +246,5 @@ def _refuse_to_drop(table: sa.Table, connection: sa.Connection | None, **context
     )
 
 
-def _rows(connection: sa.Connection, table: sa.FromClause, *where: sa.ColumnElement[bool]) -> int:
+def _count_rows(connection: sa.Connection, table: sa.FromClause, *where: sa.ColumnElement[bool]) -> int:
     return connection.scalar(sa.select(sa.func.count()).select_from(table).where(*where)) or 0

@@ -15,7 +15,7 @@ from .opt_outs import import_list, mute, receive
 from .people import erase, export
 from .scanners import alarms, notify_domain, scan_me
 from .setting_up import init, init_db, status
-from .terminal import EXIT_STATUS, Commands, counted, progress
+from .terminal import EXIT_STATUS, Commands, format_count, progress
 
 
 @click.command("prune")
@@ -30,10 +30,10 @@ def prune(dry_run: bool) -> None:
     """
     state = current_state()
     days, deleted = current_app.config["OPTOUT_LOG_DAYS"], 0
-    outdated = state.email_log.outdated(days)
-    old = f"older than {counted(days, 'day')} from the Email Log."
+    outdated = state.email_log.count_outdated(days)
+    old = f"older than {format_count(days, 'day')} from the Email Log."
     if dry_run:
-        click.echo(f"Would delete {counted(outdated, 'invitation')} {old}")
+        click.echo(f"Would delete {format_count(outdated, 'invitation')} {old}")
         return
     with progress("Deleting", "invitations") as reach:
         for batch in state.email_log.prune(days):
@@ -41,7 +41,7 @@ def prune(dry_run: bool) -> None:
             reach(deleted / max(outdated, deleted), deleted)
     for part in (state.resends, state.presses, state.alarms):
         part.prune()
-    click.echo(f"Deleted {counted(deleted, 'invitation')} {old}")
+    click.echo(f"Deleted {format_count(deleted, 'invitation')} {old}")
 
 
 @click.command("rotate-key")
@@ -56,8 +56,8 @@ def rotate_key(yes: bool) -> None:
     Example: flask optout rotate-key
     """
     slots = current_state().key_slots
-    if not yes and sys.stdin.isatty() and (old := slots.old()):
-        click.confirm(f"Take the store away from {counted(old, 'older key')}?", abort=True)
+    if not yes and sys.stdin.isatty() and (old := slots.count_old()):
+        click.confirm(f"Take the store away from {format_count(old, 'older key')}?", abort=True)
     if slots.rotate():
         click.echo(
             "Only the newest key opens the store now. Remove the older ones from the settings.\n"

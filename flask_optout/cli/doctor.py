@@ -39,16 +39,16 @@ def doctor(
     Example:
         flask optout doctor --message delivered.eml
     """
-    from ..doctor.case import LONGEST_MESSAGE, Case, checked_domain, checked_nameserver
+    from ..doctor.case import LONGEST_MESSAGE, Case, parse_domain, parse_nameserver
     from ..doctor.examine import examine
     from ..doctor.report import Report, as_json, write
 
     raw = None if message is None else message.read(LONGEST_MESSAGE + 1)
     try:
         state = current_state()
-        case = Case.of(current_app.config, None if domain is None else checked_domain(domain), raw)
-        asked = None if nameserver is None else checked_nameserver(nameserver)
-        case = replace(case, nameserver=asked, block_lists=tuple(map(checked_domain, block_lists)))
+        case = Case.of(current_app.config, None if domain is None else parse_domain(domain), raw)
+        asked = None if nameserver is None else parse_nameserver(nameserver)
+        case = replace(case, nameserver=asked, block_lists=tuple(map(parse_domain, block_lists)))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     report = Report.of(case.author, examine(state, case, offline))

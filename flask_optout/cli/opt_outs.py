@@ -20,9 +20,9 @@ from ..choices.tables import SOURCE_SIZE
 from ..errors import BadToken, ListError, OptOutError
 from ..importing.columns import UNDECODED
 from ..importing.lists import FORMATS, NO_OPT_OUTS, MuteList, MuteRow, Skipped
-from ..links.tokens import ALL, checked_opportunity
+from ..links.tokens import ALL, check_opportunity
 from ..wiring import current_state
-from .terminal import counted, failure, filled, printable, progress, say, typed
+from .terminal import failure, format_count, make_printable, parse_typed, progress, say, wrap
 
 #: People in one transaction: each rewrites most of the pages of an SQLite file, and other writers wait for it.
 TOGETHER = 50_000
@@ -77,11 +77,11 @@ def import_list(
     if file is None and any(value is not None for value in how.values()):
         raise click.UsageError("An import is listed and taken back as a whole: leave out the options of a FILE.")
     if file is None:
-        _take_back(undo, dry_run, yes) if undo is not None else _list(for_programs)
+        _take_back(undo, dry_run, yes) if undo is not None else _list_imports(for_programs)
         return
     if how["opportunity"] is not None:
-        checked_opportunity(how["opportunity"])
-    name = printable(PurePath(getattr(file, "name", STANDARD_INPUT)).name)
+        check_opportunity(how["opportunity"])
+    name = make_printable(PurePath(getattr(file, "name", STANDARD_INPUT)).name)
     if name == STANDARD_INPUT and not (yes or dry_run):
         raise click.UsageError("Standard input brings the file, so it cannot bring an answer: add --yes.")
     with ExitStack() as stack:
@@ -90,10 +90,10 @@ def import_list(
             shutil.copyfileobj(file, kept)
         except OSError as error:
             raise failure(f"The file cannot be read or copied: {error.strerror}.") from None
-        _import(kept, name, how, dry_run, yes)
+        _run_import(kept, name, how, dry_run, yes)
 
 
-def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: bool) -> None:
+def _run_import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: bool) -> None:
     size = file.tell()
 
     def measured(reach: Callable[[float, int], None]) -> Iterator[MuteRow | Skipped]:
@@ -103,18 +103,18 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
                 reach(file.tell() / size, count)
 
     try:
-        columns = _understood(MuteList(file, **how))
+        columns = _describe_columns(MuteList(file, **how))
         with progress("Reading", "rows") as reach:
-            good, skipped, about = _counted(measured(reach))
+            good, skipped, about = _count(measured(reach))
     except ListError as error:
-        raise click.UsageError(filled(str(error))) from None
+        raise click.UsageError(wrap(str(error))) from None
     except (LookupError, UnicodeError):
         raise click.BadParameter("the file is not in it, or there is none", param_hint="--encoding") from None
     click.echo(f"{name}:\n{columns}")
     for reason, (count, lines) in sorted(skipped.items()):
         _tell_skipped(reason, count, lines)
-    click.echo(f"{counted(good, 'row counts as an opt-out', 'rows count as opt-outs')}.")
-    _warn_of(*about)
+    click.echo(f"{format_count(good, 'row counts as an opt-out', 'rows count as opt-outs')}.")
+    _warn_of_unknown(*about)
     if good and not dry_run:
         imports = current_state().imports
         if not yes:
@@ -126,13 +126,13 @@ def _import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, yes: 
             while together := list(islice(mutes, TOGETHER)):
                 imports.add(number, together)
         # What was stored already is not said: it would tell who had opted out.
-        click.echo(f"{counted(good, 'row is', 'rows are')} muted. This is import {number}. To take it back:")
+        click.echo(f"{format_count(good, 'row is', 'rows are')} muted. This is import {number}. To take it back:")
         click.echo(f"    flask optout import --undo {number}")
     if skipped.keys() - NO_OPT_OUTS:
         raise click.exceptions.Exit(1)
 
 
-def _counted(rows: Iterator[MuteRow | Skipped]) -> tuple[int, dict[str, tuple[int, list[int]]], list[str]]:
+def _count(rows: Iterator[MuteRow | Skipped]) -> tuple[int, dict[str, tuple[int, list[int]]], list[str]]:
     """How many rows count; of the others, by reason, how many and the first lines; the first opportunities."""
     good, skipped, about = 0, dict[str, tuple[int, list[int]]](), dict[str, None]()
     for row in rows:
@@ -147,18 +147,18 @@ def _counted(rows: Iterator[MuteRow | Skipped]) -> tuple[int, dict[str, tuple[in
 
 
 def _tell_skipped(reason: str, count: int, lines: list[int]) -> None:
-    fate = f"{counted(count, 'row')} cannot be used"
+    fate = f"{format_count(count, 'row')} cannot be used"
     if reason in NO_OPT_OUTS:
-        fate = f"{counted(count, 'row does', 'rows do')} not count"
+        fate = f"{format_count(count, 'row does', 'rows do')} not count"
     named = f"line{'s' * (count > 1)} {', '.join(map(str, lines))}{', ...' * (count > len(lines))}"
     say(f"{fate}, {reason[0].lower()}{reason[1:]}: {named}.")
 
 
-def _understood(rows: MuteList) -> str:
+def _describe_columns(rows: MuteList) -> str:
     """What the columns mean."""
 
     def named(place: int) -> str:
-        name = printable(rows.names[place].replace(UNDECODED, ""))[:40]
+        name = make_printable(rows.names[place].replace(UNDECODED, ""))[:40]
         return f'column {place + 1} "{name}"' if name else f"column {place + 1}"
 
     columns, about = rows.columns, rows.columns.opportunity
@@ -170,14 +170,14 @@ def _understood(rows: MuteList) -> str:
     return "".join(f"  {name:13}{fact}\n" for name, fact in facts.items())
 
 
-def _list(for_programs: bool) -> None:
+def _list_imports(for_programs: bool) -> None:
     imports = current_state().imports.all()
     if for_programs:
         click.echo(json.dumps([each._asdict() for each in imports], default=str, indent=2))
         return
     for each in imports:
         ending = ", taken back" * each.taken_back
-        click.echo(f"{each.number:4}  {each.day}  {each.name[:40]:40}  {counted(each.rows, 'row')}{ending}")
+        click.echo(f"{each.number:4}  {each.day}  {each.name[:40]:40}  {format_count(each.rows, 'row')}{ending}")
     if not imports:
         click.echo("There was no import.")
 
@@ -187,7 +187,7 @@ def _take_back(number: int, dry_run: bool, yes: bool) -> None:
     if found is None:
         raise click.UsageError(f"There is no import {number}; --list shows those that there are.")
     if dry_run or not yes:
-        say(f"Import {number} is {found.name} of {found.day}, {counted(found.rows, 'row')}.")
+        say(f"Import {number} is {found.name} of {found.day}, {format_count(found.rows, 'row')}.")
     if dry_run:
         return
     if not yes:
@@ -197,12 +197,12 @@ def _take_back(number: int, dry_run: bool, yes: bool) -> None:
     click.echo(f"Import {number} is taken back. What candidates said themselves stands.")
 
 
-def _warn_of(*opportunities: str) -> None:
+def _warn_of_unknown(*opportunities: str) -> None:
     """Name those of the opportunities that the host's loader does not know."""
     state = current_state()
     if state.hooks.load is None:
         return
-    unknown = (f"'{each}'" for each in opportunities if each != ALL and not state.opportunity(each).title)
+    unknown = (f"'{each}'" for each in opportunities if each != ALL and not state.load_opportunity(each).title)
     if named := [*islice(unknown, NAMED)]:
         named += ["others"] * (next(unknown, None) is not None)
         say(f"Warning: No opportunity {' or '.join(named)} is known.", err=True)
@@ -227,19 +227,19 @@ def mute(address: str, opportunity: str, source: str) -> None:
 
     Example: flask optout mute jane@example.org beta-42 --source phone
     """
-    about = checked_opportunity(opportunity)
+    about = check_opportunity(opportunity)
     if address == "-":
         lines = sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape").split("\n")
         numbered = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
-        people = [typed(line, f"Line {number} is not an email address") for number, line in numbered]
+        people = [parse_typed(line, f"Line {number} is not an email address") for number, line in numbered]
     else:
-        people = [typed(address.strip())]
+        people = [parse_typed(address.strip())]
     if not people:
         raise failure("Standard input holds no address, so nobody is muted.")
     state = current_state()
-    _warn_of(about)
+    _warn_of_unknown(about)
     state.choices.add_mutes([(person, about) for person in people], source)
-    click.echo(f"{counted(len(people), 'address is', 'addresses are')} muted.")
+    click.echo(f"{format_count(len(people), 'address is', 'addresses are')} muted.")
 
 
 @click.command("receive")

@@ -8,9 +8,9 @@ import re
 import click
 from flask.cli import with_appcontext
 
-from ..pages.find_link import slot
+from ..pages.find_link import make_slot
 from ..wiring import current_state
-from .terminal import counted, typed
+from .terminal import format_count, parse_typed
 
 NOTHING = "The Email Log holds nothing of this person."
 
@@ -28,17 +28,17 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
 
     Example: flask optout erase jane@example.org
     """
-    mailbox, people = typed(address).canonical, current_state().people
+    mailbox, people = parse_typed(address).canonical, current_state().people
     # Without the texts, which may be long.
-    invitations, resends = map(len, people.held(mailbox, "headers", "text", "html"))
-    rows = [counted(invitations, "invitation")] if invitations else []
-    rows += [counted(resends, "that was sent again", "that were sent again")] if resends else []
+    invitations, resends = map(len, people.collect(mailbox, "headers", "text", "html"))
+    rows = [format_count(invitations, "invitation")] if invitations else []
+    rows += [format_count(resends, "that was sent again", "that were sent again")] if resends else []
     click.echo(f"Of this person the Email Log holds {' and '.join(rows)}." if rows else NOTHING)
     if dry_run:
         return
     if rows and not yes:
         click.confirm("Remove all of it?", abort=True)
-    people.erase(mailbox, [slot(mailbox)])  # also requests of somebody who was never invited
+    people.erase(mailbox, [make_slot(mailbox)])  # also requests of somebody who was never invited
     if rows:
         click.echo("It is removed.")
 
@@ -53,8 +53,8 @@ def export(address: str) -> None:
 
     Example: flask optout export jane@example.org > jane.json
     """
-    mailbox = typed(address).canonical
-    invitations, resends = current_state().people.held(mailbox)
+    mailbox = parse_typed(address).canonical
+    invitations, resends = current_state().people.collect(mailbox)
     held = {"address": mailbox, "sent_again": resends, "invitations": invitations}
     written = json.dumps(held, ensure_ascii=False, indent=2)
     written = re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", written)  # which terminals obey

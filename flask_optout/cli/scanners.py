@@ -16,13 +16,13 @@ from flask.cli import with_appcontext
 
 from ..addresses import Address, Recipient, parse
 from ..config import LOOPBACK
-from ..email_log.records import reason
+from ..email_log.records import classify_error
 from ..errors import ConfigurationError, OptOutError
 from ..links.tokens import ALL, Door
-from ..mailers.own_mails import default_sender, deliver, link_letter, links_of
+from ..mailers.own_mails import compose_link_letter, deliver, get_default_sender, make_links
 from ..testing.scanners import Answer, Scanner, scan
 from ..wiring import current_state
-from .terminal import counted, failure, progress, typed
+from .terminal import failure, format_count, parse_typed, progress
 
 
 @click.command("alarms")
@@ -36,7 +36,7 @@ def alarms(for_programs: bool) -> None:
 
     Example: flask optout alarms
     """
-    found = list(current_state().alarms.raised())
+    found = list(current_state().alarms.find_raised())
     if for_programs:
         click.echo(json.dumps([each._asdict() for each in found], default=str, indent=2))
         return
@@ -62,30 +62,30 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
     Example: flask optout notify-domain example.org --dry-run
     """
     state = current_state()
-    domain = typed(f"anybody@{domain.removeprefix('@')}", "That is not a mail domain").domain
+    domain = parse_typed(f"anybody@{domain.removeprefix('@')}", "That is not a mail domain").domain
     invited: dict[str, tuple[Address, list[str]]] = {}
-    for recipient, opportunity in state.email_log.invited_at(domain):
+    for recipient, opportunity in state.email_log.find_invited_at(domain):
         address = parse(recipient)
         invited.setdefault(address.canonical, (address, []))[1].append(opportunity)
     if not invited:
         raise failure(f"The Email Log names nobody at {domain}, so nobody was asked.")
-    people = f"{counted(len(invited), 'person', 'people')} at {domain}"
+    people = f"{format_count(len(invited), 'person', 'people')} at {domain}"
     if dry_run:
         click.echo(f"{people} would be asked.")
         return
     if not yes:
         click.confirm(f"Mail {people}?", abort=True)
-    sender = default_sender()
+    sender = get_default_sender()
     if not state.alarms.take_notice(domain):
         raise failure(f"{domain} had its notice within the last week, so nobody was asked again.")
-    failures = _ask(domain, [*invited.values()], sender)
+    failures = _mail_links(domain, [*invited.values()], sender)
     if failures:
         reasons = ", ".join(f"{why}: {count:,}" for why, count in failures.most_common())
         raise failure(f"Of {people}, {failures.total():,} could not be mailed ({reasons}).")
     click.echo(f"Asked {people}.")
 
 
-def _ask(domain: str, invited: list[tuple[Address, list[str]]], sender: Recipient) -> Counter[str]:
+def _mail_links(domain: str, invited: list[tuple[Address, list[str]]], sender: Recipient) -> Counter[str]:
     """Mail people their links to opportunities; gives why some could not be mailed, and how many.
 
     If nobody was, the domain may have its notice again.
@@ -94,17 +94,17 @@ def _ask(domain: str, invited: list[tuple[Address, list[str]]], sender: Recipien
     try:
         with progress("Asking", "mails") as reach:
             for number, (address, opportunities) in enumerate(invited, 1):
-                links = links_of(address, opportunities)
+                links = make_links(address, opportunities)
                 try:
-                    deliver(link_letter(address, ALL, *links, sender=sender, about="notice"))
+                    deliver(compose_link_letter(address, ALL, *links, sender=sender, about="notice"))
                     mailed += 1
                 except ConfigurationError:
                     raise
                 except Exception as error:
                     no_server = isinstance(error, OSError) and not isinstance(error, SMTPException)
                     if no_server and not mailed:
-                        return Counter({reason(error): len(invited)})
-                    failures[reason(error)] += 1
+                        return Counter({classify_error(error): len(invited)})
+                    failures[classify_error(error)] += 1
                 reach(number / len(invited), number)
     finally:
         if not mailed:
@@ -137,7 +137,7 @@ def scan_me(url: str, host: str | None) -> None:
         raise click.UsageError("URL is not on this machine, not on OPTOUT_BASE_URL's host, and not on --host.")
     changed = 0
     try:
-        for finding in scan(Scanner(_send, url, _one_click(url))):
+        for finding in scan(Scanner(_send, url, _find_one_click(url))):
             verdict = {True: "changed nothing", False: "CHANGED THE CHOICE", None: "no button of ours on the page"}
             click.echo(f"{finding.profile:30} {verdict[finding.unchanged]}")
             changed += finding.unchanged is not True
@@ -161,7 +161,7 @@ def _send(method: str, url: str, headers: Mapping[str, str], body: bytes | None)
         return Answer(response.status, response.url, response.read().decode(errors="replace"))
 
 
-def _one_click(url: str) -> str | None:
+def _find_one_click(url: str) -> str | None:
     """The header's door of the same candidate, where this app's keys can tell it."""
     state = current_state()
     try:

@@ -14,7 +14,7 @@ from flask import Flask
 from flask.cli import ScriptInfo, with_appcontext
 
 from ..wiring import State, current_state
-from .terminal import WIDTH, counted
+from .terminal import WIDTH, format_count
 
 TITLE = 'Flask-OptOut in the app "{app}":\n'
 BEGIN = """\
@@ -58,10 +58,10 @@ def status() -> None:
     """Say in a line each what this app has and what it lacks."""
     # The doctor's tools are loaded when one asks for them.
     from ..doctor.report import COLOURS, Report
-    from ..doctor.setup import setup
+    from ..doctor.setup import check_setup
 
     state = current_state()
-    found = list(setup(state))
+    found = list(check_setup(state))
     click.echo(TITLE.format(app=state.app.name))
     for finding in found:
         said = textwrap.indent(textwrap.fill(finding.seen, WIDTH - 8), " " * 8).lstrip()
@@ -83,19 +83,19 @@ def init(ctx: click.Context) -> None:
     Example: flask optout init
     """
     from ..doctor.report import Report, write
-    from ..doctor.setup import setup
+    from ..doctor.setup import check_setup
 
     info = ctx.ensure_object(ScriptInfo)
     app = info.load_app()
     with app.app_context():
         state = app.extensions.get("optout")
         if not isinstance(state, State):
-            click.echo(_begin(app))
+            click.echo(_format_lines(app))
             ctx.exit(1)
-        report = Report.of(None, setup(state))
+        report = Report.of(None, check_setup(state))
         click.echo(TITLE.format(app=app.name))
         write(report, sys.stdout)
-        days = counted(app.config["OPTOUT_LOG_DAYS"], "day")
+        days = format_count(app.config["OPTOUT_LOG_DAYS"], "day")
         named = ["--app", info.app_import_path] if info.app_import_path else []
         prune = shlex.join([sys.executable, "-m", "flask", *named, "optout", "prune"])
         command = f"cd {shlex.quote(str(Path.cwd()))} && {prune}".replace("%", r"\%")  # which ends cron's line
@@ -103,7 +103,7 @@ def init(ctx: click.Context) -> None:
     ctx.exit(report.exit_status)
 
 
-def _begin(app: Flask) -> str:
+def _format_lines(app: Flask) -> str:
     """The lines for an app that has no OptOut."""
     from ..doctor.setup import LIBRARIES
 
@@ -126,7 +126,7 @@ def init_db() -> None:
     made = current_state().create_tables()
     for name in made:
         click.echo(f"Created {name}.")
-    kind = current_state().engine().dialect.name
+    kind = current_state().get_engine().dialect.name
     click.echo(f"The {kind} database has all tables of Flask-OptOut, and the data key.")
     if not made:
         click.echo("Nothing was missing.")

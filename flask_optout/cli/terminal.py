@@ -61,17 +61,17 @@ class Commands(AppGroup):
             raise failure(str(error)) from None
 
 
-def printable(text: str) -> str:
+def make_printable(text: str) -> str:
     """A text without what a terminal would obey, or cannot write."""
     return "".join(each if each.isprintable() else "?" for each in text)
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def format_count(number: int, one: str, many: str = "") -> str:
     """A number with its noun: "1 row", "2,000 rows"."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
-def filled(text: str) -> str:
+def wrap(text: str) -> str:
     """A text in lines that fit 80 columns, behind the word "Error: "; a quoted command stays whole."""
     text = re.sub(r"(?<!\w)'[^'\n]*'(?!\w)", lambda command: command[0].replace(" ", "\0"), f"Error: {text}")
     options: dict[str, Any] = {"width": WIDTH, "break_long_words": False, "break_on_hyphens": False}
@@ -80,15 +80,15 @@ def filled(text: str) -> str:
 
 
 def say(text: str, err: bool = False) -> None:
-    click.echo(filled(text), err=err)
+    click.echo(wrap(text), err=err)
 
 
 def failure(text: str) -> click.ClickException:
     """What ends a command with this text and exit status 1."""
-    return click.ClickException(filled(text))
+    return click.ClickException(wrap(text))
 
 
-def typed(text: str, otherwise: str = "That is not an email address") -> Address:
+def parse_typed(text: str, otherwise: str = "That is not an email address") -> Address:
     """The address that somebody typed; else they are told so, and why, without a quotation of it."""
     try:
         return parse(text)

@@ -21,16 +21,16 @@ import lxml.html
 import tinycss2.color4
 
 from .case import Sample
-from .finding import KNOWN, Finding, by_host, data, is_below, place_of, tell
+from .finding import KNOWN, Finding, find_provider, is_below, load_data, split_url, tell
 
 URL = re.compile(r"https?://[!-;=?-~]{1,2000}")
 #: Characters from which on the path of a provider's link was made by a program; elsewhere it has so long a word, too.
 LONG_PATH = 40
 MADE = re.compile(r"[A-Za-z0-9_=%~]{25}")
-HTML = data("html.toml")
+HTML = load_data("html.toml")
 
 
-def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
+def check_bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
     """What is wrong with the links in the text and the html of a sample.
 
     :param ours: tells whether a URL is a candidate's link of this app.
@@ -39,15 +39,15 @@ def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
         yield tell("message.body")
     shown: list[str] = []
     for kind, parts in sample.bodies.items():
-        read = URL.findall if kind == "text" else visible_links
+        read = URL.findall if kind == "text" else find_visible_links
         links = [link for part in parts for link in read(part[:500_000])]
-        plain = [unwrapped(link) for link in links]
+        plain = [unwrap(link) for link in links]
         mine = [link for link, _ in plain if ours(link)]
         scanners = sorted({scanner for _, scanner in plain if scanner})
         if scanners:
             yield tell("message.scanner", scanners=scanners, kind=kind)
         if parts:
-            name, setting = _tracker(links)
+            name, setting = _find_tracker(links)
             end = kind if mine else "unknown" if scanners else "tracked" if name else "none"
             id = "message.amp.none" if (kind, end) == ("amp", "none") else f"message.link.{end}"
             yield tell(id, kind=kind, scanners=scanners, name=name, setting=setting)
@@ -59,20 +59,20 @@ def bodies(sample: Sample, ours: Callable[[str], bool]) -> Iterator[Finding]:
         yield tell("message.link.same")
 
 
-def _tracker(links: list[str]) -> tuple[str, str]:
+def _find_tracker(links: list[str]) -> tuple[str, str]:
     """Whose click tracking the links lead over, and what turns it off; empty where nothing tracks."""
-    web = [place for place in map(place_of, links) if place.scheme in ("http", "https")]
+    web = [place for place in map(split_url, links) if place.scheme in ("http", "https")]
     for place in web:
-        provider = by_host(place.hostname or "", place.path)
+        provider = find_provider(place.hostname or "", place.path)
         if provider is not None and provider["setting"] and (place.query or len(place.path) > LONG_PATH):
             return provider["name"], provider["setting"]
     made = all(MADE.search(place.path + place.query) for place in web)
     return (web[0].netloc, "unknown") if made and len({place.hostname for place in web}) == 1 else ("", "")
 
 
-def unwrapped(link: str) -> tuple[str, str | None]:
+def unwrap(link: str) -> tuple[str, str | None]:
     """A link without what a receiver's scanner put in front of it, and the scanner's name."""
-    host = place_of(link).hostname or ""
+    host = split_url(link).hostname or ""
     scanner = next((scanner for scanner in KNOWN["scanner"] if is_below(host, scanner["hosts"])), None)
     if scanner is None:
         return link, None
@@ -103,7 +103,7 @@ class _Style:
         return seen and differs and any(letters)
 
 
-def visible_links(html: str) -> list[str]:
+def find_visible_links(html: str) -> list[str]:
     """The ``href`` of each link that has a text or a picture to see, and each URL that mail programs make a link."""
     # libxml2 ends a link where a table begins, and a browser does not: a span goes on in both.
     html = re.sub(r"(?i)<a(?=[\s>])", "<span data-link", re.sub("(?i)</a(?=[\\s>])", "</span", html))
@@ -116,13 +116,13 @@ def visible_links(html: str) -> list[str]:
         return []
     for link in root.xpath("//span[@data-link]"):
         link.tag = "a"
-    matcher = _matcher(root)
+    matcher = _make_matcher(root)
     styles: dict[Any, _Style] = {}
     found: dict[str | None, None] = {}
     for wrapped in islice(cssselect2.ElementWrapper.from_html_root(root).iter_subtree(), 20_000):
         element = wrapped.etree_element
         above = styles.get(element.getparent(), _Style())
-        style = styles[element] = _styled(element, above, _declared(element, matcher.match(wrapped)))
+        style = styles[element] = _compute_style(element, above, _merge_declarations(element, matcher.match(wrapped)))
         pictured = element.get("src") or element.get("alt") or element.tag == "area"
         if element.tag in ("img", "area") and style.shown and style.visible and pictured:
             found[style.link] = None
@@ -133,52 +133,52 @@ def visible_links(html: str) -> list[str]:
     return [link for link in found if link]
 
 
-def _rules(rules: Any) -> Iterator[Any]:
+def _find_rules(rules: Any) -> Iterator[Any]:
     """The rules of a style sheet; those for a medium, such as a narrow screen, are left out."""
     for rule in rules:
         if rule.type == "qualified-rule":
             yield rule
         elif rule.type == "at-rule" and rule.content and _is_for_all(tinycss2.serialize(rule.prelude)):
-            yield from _rules(tinycss2.parse_rule_list(rule.content))
+            yield from _find_rules(tinycss2.parse_rule_list(rule.content))
 
 
 def _is_for_all(media: str) -> bool:
     return media.strip().lower() in HTML["media"]
 
 
-def _matcher(root: Any) -> Any:
+def _make_matcher(root: Any) -> Any:
     matcher = cssselect2.Matcher()
     styles = (style.text or "" for style in root.iter("style") if _is_for_all(style.get("media", "all")))
     sheets = map(tinycss2.parse_stylesheet, [HTML["sheet"], *styles])
-    for rule in islice((rule for sheet in sheets for rule in _rules(sheet)), 500):
+    for rule in islice((rule for sheet in sheets for rule in _find_rules(sheet)), 500):
         with suppress(cssselect2.SelectorError):
             for selector in cssselect2.compile_selector_list(rule.prelude):
                 if selector.pseudo_element is None:
-                    matcher.add_selector(selector, _declarations(rule.content))
+                    matcher.add_selector(selector, _find_declarations(rule.content))
     return matcher
 
 
-def _declarations(block: Any) -> list[Any]:
+def _find_declarations(block: Any) -> list[Any]:
     return [line for line in tinycss2.parse_blocks_contents(block) if line.type == "declaration"]
 
 
-def _declared(element: Any, matches: list[Any]) -> dict[str, list[Any]]:
+def _merge_declarations(element: Any, matches: list[Any]) -> dict[str, list[Any]]:
     """What counts for an element: its attributes, its rules, its own style, and then whatever is important."""
     attributes = ((name, element.get(attribute)) for attribute, name in HTML["attributes"].items())
     html = "; ".join(f"{name}: {re.sub('^(?=[0-9a-fA-F]{6}$)', '#', value)}" for name, value in attributes if value)
     rules = [line for match in matches for line in match[-1]]
-    lines = [*_declarations(html), *rules, *_declarations(element.get("style") or "")]
+    lines = [*_find_declarations(html), *rules, *_find_declarations(element.get("style") or "")]
     return {line.lower_name: line.value for line in sorted(lines, key=lambda line: bool(line.important))}
 
 
-def _colour(token: Any) -> tuple[float, ...] | None:
+def _parse_colour(token: Any) -> tuple[float, ...] | None:
     """Red, green, blue and alpha, where a token is a colour."""
     colour = tinycss2.color4.parse_color(token)
     known = isinstance(colour, tinycss2.color4.Color) and colour.space in ("srgb", "hsl", "hwb")
     return (*colour.to("srgb")[:3], colour.alpha) if known else None
 
 
-def _styled(element: Any, above: _Style, declared: dict[str, list[Any]]) -> _Style:
+def _compute_style(element: Any, above: _Style, declared: dict[str, list[Any]]) -> _Style:
     if not declared:
         return above
     tokens = {name: [token for token in value if token.type != "comment"] for name, value in declared.items()}
@@ -204,11 +204,11 @@ def _styled(element: Any, above: _Style, declared: dict[str, list[Any]]) -> _Sty
     link = element.get("href").strip() if element.tag in ("a", "area") and element.get("href") else above.link
     background, colour = above.background, above.colour
     for token in (token for name in HTML["backgrounds"] for token in tokens.get(name, ())):
-        filled = _colour(token)
+        filled = _parse_colour(token)
         if filled and filled[3] > 0.1:
             background = filled[:3]
         elif not filled and token.type in ("url", "function"):
             background = None
-    for filled in filter(None, map(_colour, tokens.get("color", ()))):
+    for filled in filter(None, map(_parse_colour, tokens.get("color", ()))):
         colour = filled[:3] if filled[3] > 0.1 or background is None else background
     return _Style(above.shown and not gone, visible, size, colour, background, link)

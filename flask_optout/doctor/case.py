@@ -54,7 +54,7 @@ class Sample:
             for name, value in message.raw_items():
                 unfolded = " ".join(line.strip() for line in str(value).splitlines())
                 headers.setdefault(name.lower(), []).append(unfolded.strip())
-            bodies = {kind: list(_bodies(message, type)) for kind, type in KINDS.items()}
+            bodies = {kind: list(_read_bodies(message, type)) for kind, type in KINDS.items()}
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return cls(unreadable="parts")
         return cls(raw, headers, bodies) if "from" in headers else cls(unreadable="sender")
@@ -102,12 +102,12 @@ class Sample:
         """Whether another server judged it before the one that delivered it did (RFC 8601 section 2.5)."""
         # A server that takes mail in from its own user checks no SPF.
         others = [value for value in self.judged[1:] if "spf=" in value]
-        return self.passed_on or len(set(map(owner_of, [*self.judged[:1], *others, *self.sealed]))) > 1
+        return self.passed_on or len(set(map(find_owner, [*self.judged[:1], *others, *self.sealed]))) > 1
 
     @property
     def signatures(self) -> list[dict[str, str]]:
         """The tags of its DKIM signatures."""
-        return [tag_list(value) for value in self.all("DKIM-Signature")]
+        return [parse_tags(value) for value in self.all("DKIM-Signature")]
 
     @property
     def selectors(self) -> list[tuple[str, str]]:
@@ -116,19 +116,19 @@ class Sample:
         return list(dict.fromkeys((selector, domain) for selector, domain in pairs if selector and domain))
 
 
-def server_of(value: str) -> str:
+def find_server(value: str) -> str:
     """The server that wrote an Authentication-Results header, or the one of ARC; Microsoft leaves its name out."""
     value = re.sub(r"^\s*i\s*=\s*\d+\s*;|\([^()]*\)", "", value)
     name = re.match(r"\s*([\w.-]+)(\s+\d+)?\s*(;|$)", value)
     return name[1].lower() if name else "mx.microsoft.com" if re.match(r"\s*\w+\s*=", value) else ""
 
 
-def owner_of(value: str) -> str:
+def find_owner(value: str) -> str:
     """Whose server that is: the last two labels of its name. iCloud has a server for each method."""
-    return ".".join(server_of(value).split(".")[-2:])
+    return ".".join(find_server(value).split(".")[-2:])
 
 
-def tag_list(text: str) -> dict[str, str]:
+def parse_tags(text: str) -> dict[str, str]:
     """The tags of a DKIM signature, a key record or a DMARC record (RFC 6376 section 3.2); of two, the first."""
     tags: dict[str, str] = {}
     for name, equals, value in (part.partition("=") for part in text.split(";")):
@@ -137,7 +137,7 @@ def tag_list(text: str) -> dict[str, str]:
     return tags
 
 
-def _bodies(message: Message, type: str) -> Iterator[str]:
+def _read_bodies(message: Message, type: str) -> Iterator[str]:
     for part in islice(message.walk(), 40):
         if part.get_content_type() == type and part.get_content_disposition() != "attachment":
             payload: Any = part.get_payload(decode=True)
@@ -175,10 +175,10 @@ class Case:
         sample = Sample() if message is None else Sample.read(message)
         sender = config.get("MAIL_DEFAULT_SENDER")
         default = sender[1] if isinstance(sender, tuple) else sender
-        author = domain or domain_of(sample.first("From")) or domain_of(default)
+        author = domain or find_domain(sample.first("From")) or find_domain(default)
         # What the receiver saw of a forwarded sample is the forwarder.
         seen = {} if sample.forwarded else sample.received_spf
-        bounce = None if sample.forwarded else domain_of(sample.first("Return-Path"))
+        bounce = None if sample.forwarded else find_domain(sample.first("Return-Path"))
         client = seen.get("client-ip", "").strip("[]").removeprefix("IPv6:").removeprefix("::ffff:")
         host = config["OPTOUT_SENDING_HOST"] or client
         listed = config["OPTOUT_DKIM_SELECTORS"]
@@ -192,11 +192,11 @@ class Case:
             signers=list(dict.fromkeys(signer for _, signer in sample.selectors)),
             helo=seen.get("helo") if host == client else None,
             sample=sample,
-            mailto=domain_of(config.get("OPTOUT_MAILTO")),
+            mailto=find_domain(config.get("OPTOUT_MAILTO")),
         )
 
 
-def domain_of(header: object) -> str | None:
+def find_domain(header: object) -> str | None:
     """The domain of the address in a header or a setting, if there is one."""
     try:
         return parse(parseaddr(header[:1_000])[1]).domain if isinstance(header, str) else None
@@ -204,7 +204,7 @@ def domain_of(header: object) -> str | None:
         return None
 
 
-def checked_domain(text: str) -> str:
+def parse_domain(text: str) -> str:
     """A domain as its A-label.
 
     :raises ValueError: when it is none.
@@ -215,7 +215,7 @@ def checked_domain(text: str) -> str:
         raise ValueError("What was given is not a domain that mail can come from.") from None
 
 
-def checked_nameserver(text: str) -> tuple[str, int]:
+def parse_nameserver(text: str) -> tuple[str, int]:
     """An address, or an address and a port: ``9.9.9.9``, ``127.0.0.1:5353``, ``[::1]:5353``.
 
     :raises ValueError: when it is neither.

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 
 import checkdmarc.dmarc as known
 
-from .case import tag_list
+from .case import parse_tags
 from .finding import Finding, tell
-from .resolver import Resolver, flawed, paste_of
+from .resolver import Resolver, find_flawed, format_record
 
 #: Section 4.8: the name of the tag may be in capitals, DMARC1 is in capitals, and all of it is ASCII.
 MARK = re.compile(r"[vV]\s*=\s*DMARC1\s*(;[\t-~]*)?$")
@@ -39,7 +39,7 @@ class Policy:
         self.record = record
         self.tags: dict[str, str] = {}
         self.dropped: dict[str, str] = {}
-        for tag, value in tag_list(record).items():
+        for tag, value in parse_tags(record).items():
             lower = value if tag in ("rua", "ruf") else value.lower()
             parts = re.split(r"\s*:\s*", lower) if tag == "fo" else [lower]
             good = tag not in VALUES or (set(parts) <= VALUES[tag] and len(set(parts)) == len(parts))
@@ -53,11 +53,11 @@ class Policy:
     def paste(self, *without: str, **more: str) -> str:
         """The record with its flaws mended, its policy as it stands; empty where nobody knows which that is."""
         lost = {*REMOVED, *without, *self.dropped} - {*POLICIES}
-        kept = {tag: value for tag, value in tag_list(self.record).items() if tag not in lost}
+        kept = {tag: value for tag, value in parse_tags(self.record).items() if tag not in lost}
         if self.tags.get("pct") == "0":  # it meant: do not act on the policy yet
             kept["t"] = "y"
         text = "; ".join(f"{tag}={value}" for tag, value in {**kept, **more, "v": "DMARC1"}.items())
-        return "" if self.twice else paste_of(f"_dmarc.{self.name}", text, is_whole)
+        return "" if self.twice else format_record(f"_dmarc.{self.name}", text, is_whole)
 
 
 def is_whole(text: str) -> bool:
@@ -77,7 +77,7 @@ def _walk(resolver: Resolver, domain: str) -> Iterator[tuple[str, list[str], lis
         yield name, texts, [text for text in texts if MARK.match(text)]
 
 
-def find(resolver: Resolver, domain: str) -> tuple[str, Policy | None]:
+def find_policy(resolver: Resolver, domain: str) -> tuple[str, Policy | None]:
     """The organizational domain, and the record that applies to a domain, if one does (RFC 9989 section 4.10).
 
     :raises Unsure: when DNS does not answer.
@@ -95,34 +95,34 @@ def find(resolver: Resolver, domain: str) -> tuple[str, Policy | None]:
     return organization, found.get(domain) or found.get(organization) or next(reversed(found.values()), None)
 
 
-def dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
+def check_dmarc(resolver: Resolver, domain: str) -> Iterator[Finding]:
     """What is wrong with the DMARC record that applies to a domain in From."""
-    policy = find(resolver, domain)[1]
-    unread = list(_unread(resolver, domain))
+    policy = find_policy(resolver, domain)[1]
+    unread = list(_check_unread(resolver, domain))
     yield from unread
     if policy is not None:
         exists = any(resolver.records(domain, kind) for kind in ("A", "AAAA", "MX", "TXT"))
-        yield from _policy(policy, domain, exists)
+        yield from _check_policy(policy, domain, exists)
     elif not unread:
-        record = paste_of(f"_dmarc.{domain}", f"v=DMARC1; p=none; rua=mailto:postmaster@{domain}", is_whole)
+        record = format_record(f"_dmarc.{domain}", f"v=DMARC1; p=none; rua=mailto:postmaster@{domain}", is_whole)
         yield tell("domain.dmarc.none", (), record, domain=domain)
 
 
-def _unread(resolver: Resolver, domain: str) -> Iterator[Finding]:
+def _check_unread(resolver: Resolver, domain: str) -> Iterator[Finding]:
     """The records at a domain and above it that are not read, up to where one is."""
     for name, texts, marked in _walk(resolver, domain):
-        loose, flaws, mended = flawed([text for text in texts if text not in marked], "DMARC1", is_whole)
+        loose, flaws, mended = find_flawed([text for text in texts if text not in marked], "DMARC1", is_whole)
         if len(marked) > 1:
             yield tell("domain.dmarc.several", tuple(marked), domain=name)
         elif loose:
             # Of several policies nobody knows which is meant.
-            paste = paste_of(f"_dmarc.{name}", mended[0], is_whole) if not marked and len(loose) == 1 else ""
+            paste = format_record(f"_dmarc.{name}", mended[0], is_whole) if not marked and len(loose) == 1 else ""
             yield tell(f"domain.dmarc.{'unread' if marked else 'flawed'}", loose, paste, domain=name, reason=flaws)
         if len(marked) == 1:
             break
 
 
-def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
+def _check_policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
     tags, dropped = policy.tags, policy.dropped
     bad = [f"{tag}={dropped[tag]}" for tag in POLICIES if tag in dropped]
     order = ("p",) if policy.name == domain else ("sp", "p") if exists else ("np", "sp", "p")
@@ -148,23 +148,23 @@ def _policy(policy: Policy, domain: str, exists: bool) -> Iterator[Finding]:
             yield tell(f"domain.dmarc.{end}", details, paste, **facts, tags=found)
 
 
-def aligned(resolver: Resolver, author: str, other: str, strict: bool = False) -> bool:
+def is_aligned(resolver: Resolver, author: str, other: str, strict: bool = False) -> bool:
     """Whether ``other`` may speak for the domain in From.
 
     :raises Unsure: when DNS does not answer.
     """
-    return author == other or (not strict and find(resolver, author)[0] == find(resolver, other)[0])
+    return author == other or (not strict and find_policy(resolver, author)[0] == find_policy(resolver, other)[0])
 
 
-def alignment(resolver: Resolver, author: str, bounce: str | None, signers: Sequence[str]) -> Iterator[Finding]:
+def check_alignment(resolver: Resolver, author: str, bounce: str | None, signers: Sequence[str]) -> Iterator[Finding]:
     """Whether SPF's domain or a signature's domain is the one in From: one of them must be.
 
     :param signers: the domains that sign a sample; that a key has a selector does not tell that anything signs.
     """
-    policy = find(resolver, author)[1]
+    policy = find_policy(resolver, author)[1]
     tags = policy.tags if policy is not None else {}
-    spf = bounce is not None and aligned(resolver, author, bounce, tags.get("aspf") == "s")
-    dkim = any(aligned(resolver, author, name, tags.get("adkim") == "s") for name in signers)
+    spf = bounce is not None and is_aligned(resolver, author, bounce, tags.get("aspf") == "s")
+    dkim = any(is_aligned(resolver, author, name, tags.get("adkim") == "s") for name in signers)
     end = "" if spf or dkim else ".unknown" if bounce is None or not signers else ".none"
     facts = {"author": author, "bounce": bounce, "signers": signers}
     facts["speakers"] = " and ".join(["bounces"] * spf + ["signatures"] * dkim)

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from checkdmarc import mta_sts, smtp_tls_reporting
 
 from .case import Case
-from .dmarc import aligned, alignment, dmarc
+from .dmarc import check_alignment, check_dmarc, is_aligned
 from .finding import Finding, Unsure, attempt, is_below, tell
 from .resolver import Resolver
-from .signatures import keys
-from .spf import spf
+from .signatures import check_keys
+from .spf import check_spf
 
 MOST_ADDRESSES = 4
 #: Blocks for documentation count as public addresses, so that tests can use them.
@@ -30,13 +30,13 @@ ENCRYPTION: dict[str, tuple[str, str, Callable[[str], object]]] = {
 }
 
 
-def domain(case: Case, resolver: Resolver, link: str = "") -> Iterator[Finding]:
+def check_domain(case: Case, resolver: Resolver, link: str = "") -> Iterator[Finding]:
     """What is wrong with the domain that invitations come from, and with the one that bounces go to.
 
     :param link: a candidate's link.
     """
     if case.mailto is not None:
-        yield from attempt("domain.mailto", takes_mail("domain.mailto", resolver, case.mailto))
+        yield from attempt("domain.mailto", check_mx("domain.mailto", resolver, case.mailto))
     author = case.author
     if author is None:
         yield tell("domain.name.unknown")
@@ -45,28 +45,30 @@ def domain(case: Case, resolver: Resolver, link: str = "") -> Iterator[Finding]:
     if case.bounce is None:
         yield tell("domain.bounce", author=author)
     try:
-        addresses = senders(resolver, case.sending_host)
+        addresses = find_senders(resolver, case.sending_host)
     except Unsure as reason:
         yield tell("domain.sender.unknown", host=case.sending_host, reason=reason)
-    yield from attempt("domain.spf", spf(resolver, bounce, addresses, explicit))
-    yield from keys(resolver, case.selectors)
-    yield from attempt("domain.dmarc", dmarc(resolver, author))
-    yield from attempt("domain.alignment", alignment(resolver, author, case.bounce, case.signers))
+    yield from attempt("domain.spf", check_spf(resolver, bounce, addresses, explicit))
+    yield from check_keys(resolver, case.selectors)
+    yield from attempt("domain.dmarc", check_dmarc(resolver, author))
+    yield from attempt("domain.alignment", check_alignment(resolver, author, case.bounce, case.signers))
     names = dict.fromkeys((author, bounce))
-    yield from attempt("domain.mx", *(takes_mail("domain.mx", resolver, name) for name in names))
-    yield from attempt("domain.ptr", *(ptr(resolver, address, explicit) for address in addresses))
+    yield from attempt("domain.mx", *(check_mx("domain.mx", resolver, name) for name in names))
+    yield from attempt("domain.ptr", *(check_ptr(resolver, address, explicit) for address in addresses))
     if case.helo is not None:
-        yield from attempt("domain.helo", helo(resolver, case.helo, addresses))
+        yield from attempt("domain.helo", check_helo(resolver, case.helo, addresses))
     host = urlsplit(link).hostname or ""
     links = [host] if host.rpartition(".")[2].isalpha() else []  # a name, and no address
-    yield from attempt("domain.link", *(_link(resolver, name, author) for name in links))
+    yield from attempt("domain.link", *(_check_link(resolver, name, author) for name in links))
     subjects = {ip_address(address).reverse_pointer.rsplit(".", 2)[0]: address for address in addresses if explicit}
     subjects |= {name: name for name in (*names, *links)}
-    yield from attempt("domain.block-list", *(block_list(resolver, zone, subjects) for zone in case.block_lists))
-    yield from encryption(resolver, author)
+    yield from attempt(
+        "domain.block-list", *(check_block_list(resolver, zone, subjects) for zone in case.block_lists)
+    )
+    yield from check_encryption(resolver, author)
 
 
-def takes_mail(id: str, resolver: Resolver, domain: str) -> Iterator[Finding]:
+def check_mx(id: str, resolver: Resolver, domain: str) -> Iterator[Finding]:
     """Whether a domain takes mail: one that invitations come from, or that of OPTOUT_MAILTO."""
     records = sorted(resolver.records(domain, "MX"))[:MOST_ADDRESSES]
     hosts = [record.exchange.to_text(omit_final_dot=True) for record in records]
@@ -76,7 +78,7 @@ def takes_mail(id: str, resolver: Resolver, domain: str) -> Iterator[Finding]:
     yield tell(id if works else f"{id}.none", domain=domain, what=what, hosts=hosts or [domain])
 
 
-def senders(resolver: Resolver, host: str | None) -> list[str]:
+def find_senders(resolver: Resolver, host: str | None) -> list[str]:
     """The public addresses of the sending host.
 
     :raises Unsure: when they cannot be told; what it says is a word of the finding ``domain.sender.unknown``.
@@ -93,7 +95,7 @@ def senders(resolver: Resolver, host: str | None) -> list[str]:
     return [str(ip) for ip in public[:MOST_ADDRESSES]]
 
 
-def ptr(resolver: Resolver, address: str, explicit: bool) -> Iterator[Finding]:
+def check_ptr(resolver: Resolver, address: str, explicit: bool) -> Iterator[Finding]:
     """Whether a sending address has a name that leads back to it.
 
     :param explicit: whether the host is known to send, and is not only the one that mail is given to.
@@ -107,20 +109,20 @@ def ptr(resolver: Resolver, address: str, explicit: bool) -> Iterator[Finding]:
     yield tell(f"domain.ptr{end}", **facts, what="other" if names else "none")
 
 
-def helo(resolver: Resolver, name: str, addresses: list[str]) -> Iterator[Finding]:
+def check_helo(resolver: Resolver, name: str, addresses: list[str]) -> Iterator[Finding]:
     """Whether the name that the sending host gives itself is one, and leads to it."""
     found = resolver.addresses(name)
     well = set(found) & set(addresses) or (found and not addresses)
     yield tell("domain.helo" if well else "domain.helo.other", name=name, what="other" if found else "lost")
 
 
-def _link(resolver: Resolver, host: str, author: str) -> Iterator[Finding]:
+def _check_link(resolver: Resolver, host: str, author: str) -> Iterator[Finding]:
     """Whether links lead to the domain that invitations come from, or to another."""
-    if not (is_below(host, [author]) or is_below(author, [host]) or aligned(resolver, author, host)):
+    if not (is_below(host, [author]) or is_below(author, [host]) or is_aligned(resolver, author, host)):
         yield tell("domain.link", host=host, author=author)
 
 
-def block_list(resolver: Resolver, zone: str, subjects: dict[str, str]) -> Iterator[Finding]:
+def check_block_list(resolver: Resolver, zone: str, subjects: dict[str, str]) -> Iterator[Finding]:
     """Whether a block list in DNS names an address or a domain (RFC 5782).
 
     :param subjects: addresses and domains, by the names under which the list has them.
@@ -135,7 +137,7 @@ def block_list(resolver: Resolver, zone: str, subjects: dict[str, str]) -> Itera
     yield tell("domain.block-list.listed" if listed else "domain.block-list", zone=zone, subject=listed)
 
 
-def encryption(resolver: Resolver, domain: str) -> Iterator[Finding]:
+def check_encryption(resolver: Resolver, domain: str) -> Iterator[Finding]:
     """What the domain's MTA-STS and TLS-RPT records say, where it has them."""
     for kind, (label, version, read) in ENCRYPTION.items():
         with suppress(Unsure):

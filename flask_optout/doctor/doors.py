@@ -13,8 +13,8 @@ from urllib.parse import urljoin, urlsplit
 
 from ..addresses import Address, parse
 from .finding import KNOWN, Finding, side_by_side, tell
-from .forms import CHROME, FORM, SIGNAL, buttons_in, offered, scripts_in
-from .http import PROGRAM, NoReply, Reply, knock, policies
+from .forms import CHROME, FORM, SIGNAL, find_buttons, find_offered, find_scripts
+from .http import PROGRAM, NoReply, Reply, check_policies, send_request
 
 #: example.com is nobody's (RFC 2606 section 3).
 PROBE: Address = parse("optout-doctor@example.com")
@@ -41,7 +41,7 @@ class Probe(NamedTuple):
     one_click: str
 
 
-def doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = False) -> Iterator[Finding]:
+def check_doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = False) -> Iterator[Finding]:
     """Try the doors of a probe, and the operators' door as a stranger.
 
     :param reader: the probe whose links are only opened.
@@ -57,22 +57,22 @@ def doors(probe: Probe, reader: Probe, email_log: str | None, own_page: bool = F
     if first.expires is not None:
         days = int((first.expires - time.time()) // 86_400)
         yield tell("doors.certificate" if days >= 14 else "doors.certificate.soon", where=where, days=days)
-    ends = {200: "" if offered(first.text) else ".empty", 404: ".lost"}
+    ends = {200: "" if find_offered(first.text) else ".empty", 404: ".lost"}
     end = ends.get(first.status, ".redirect" if 300 <= first.status < 400 else ".broken")
     target = urlsplit(urljoin(probe.landing, first.first("location"))).netloc
     seen = "doors.landing" if own_page and end == ".empty" else f"doors.page{end}"
     yield tell(seen, where=where, status=first.status, target=target or "nowhere")
     if end:
         return
-    yield from policies(first, probe.landing)
+    yield from check_policies(first, probe.landing)
     if first.first("set-cookie"):
         yield tell("doors.cookie", what="page")
     work = {
-        "doors.agents": _as_a_program(probe.landing),
-        "doors.front": _front_page(probe.landing),
-        "doors.reading": _reading(reader),
-        "doors.one-click": _pressing(probe),
-        "doors.email-log": _as_a_stranger(email_log),
+        "doors.agents": _check_as_program(probe.landing),
+        "doors.front": _check_front_page(probe.landing),
+        "doors.reading": _check_reading(reader),
+        "doors.one-click": _check_pressing(probe),
+        "doors.email-log": _check_email_log(email_log),
     }
     yield from side_by_side(work, SECONDS_PER_CHECK)
 
@@ -84,17 +84,17 @@ def ask(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str
     """
     for waited in range(3):
         time.sleep(WAIT if waited else 0)
-        answer = knock(method, url, body, agent)
-        if (whose := _challenger(answer, method)) is not None:
+        answer = send_request(method, url, body, agent)
+        if (whose := _find_challenger(answer, method)) is not None:
             raise NoReply(f"{whose} asks whether a person is there ({answer.status})")
         if answer.status not in BUSY:
             return answer
     raise NoReply(f"it is down, busy, or limits requests ({answer.status})")
 
 
-def _challenger(answer: Reply, method: str) -> str | None:
+def _find_challenger(answer: Reply, method: str) -> str | None:
     """Whose page asks whether a person is there, if one does."""
-    if offered(answer.text):  # a page of ours may carry a firewall's script or header all the same
+    if find_offered(answer.text):  # a page of ours may carry a firewall's script or header all the same
         return None
     known, refused = KNOWN["challenge"], answer.status in KNOWN["challenge"]["statuses"]
     text = answer.text if refused or method == "GET" else ""
@@ -102,23 +102,23 @@ def _challenger(answer: Reply, method: str) -> str | None:
     return next(iter([*marks, *(whose for words, whose in known["words"].items() if words in text)]), None)
 
 
-def _scripts(answer: Reply, landing: str) -> Iterator[Finding]:
+def _check_scripts(answer: Reply, landing: str) -> Iterator[Finding]:
     """Scripts of others in the page."""
-    sources = [urlsplit(urljoin(landing, source)) for source in scripts_in(answer.text)]
+    sources = [urlsplit(urljoin(landing, source)) for source in find_scripts(answer.text)]
     foreign = {source.netloc for source in sources if source.netloc != urlsplit(landing).netloc}
     foreign |= {"/cdn-cgi/" for source in sources if source.path.startswith("/cdn-cgi/")}
     if foreign:
         yield tell("doors.scripts", sources=sorted(foreign))
 
 
-def _as_a_program(landing: str) -> Iterator[Finding]:
+def _check_as_program(landing: str) -> Iterator[Finding]:
     """Whether the page opens for what is no browser."""
     answer = ask("GET", landing, None, PROGRAM)
-    if answer.status != 200 or not offered(answer.text):
+    if answer.status != 200 or not find_offered(answer.text):
         yield tell("doors.agents", status=answer.status)
 
 
-def _front_page(landing: str) -> Iterator[Finding]:
+def _check_front_page(landing: str) -> Iterator[Finding]:
     """Whether the link's domain itself leads elsewhere; no other host is asked."""
     answer, here = ask("GET", urljoin(landing, "/")), urlsplit(landing).netloc
     target = urlsplit(urljoin(landing, answer.first("location"))).netloc
@@ -126,18 +126,18 @@ def _front_page(landing: str) -> Iterator[Finding]:
         yield tell("doors.front.redirect", where=here, target=target)
 
 
-def _as_a_stranger(email_log: str | None) -> Iterator[Finding]:
+def _check_email_log(email_log: str | None) -> Iterator[Finding]:
     """Whether the Email Log opens to anybody."""
     if email_log is not None:
         status = ask("GET", email_log).status
         yield tell("doors.email-log.open" if 200 <= status < 300 else "doors.email-log", status=status)
 
 
-def _reading(reader: Probe) -> Iterator[Finding]:
+def _check_reading(reader: Probe) -> Iterator[Finding]:
     """Open every link as scanners do, and look whether the page says something else afterwards."""
     first = ask("GET", reader.landing)
-    yield from _scripts(first, reader.landing)
-    before = offered(first.text)
+    yield from _check_scripts(first, reader.landing)
+    before = find_offered(first.text)
     if not before:
         raise NoReply("its page shows no button")
     press = f"{reader.landing}?choice={'mute' if before.isdisjoint(UNDO) else 'undo'}"
@@ -145,19 +145,19 @@ def _reading(reader: Probe) -> Iterator[Finding]:
         for method in ("GET", "HEAD", "OPTIONS"):
             ask(method, url)
     last = ask("GET", reader.landing)
-    after = offered(last.text)
+    after = find_offered(last.text)
     if last.status != 200 or not after:
         raise NoReply(f"the page went ({last.status})")
     yield tell("doors.reading" if after == before else "doors.reading.changes")
 
 
 def _is_muted(landing: str) -> bool:
-    return not offered(ask("GET", landing).text).isdisjoint(UNDO)
+    return not find_offered(ask("GET", landing).text).isdisjoint(UNDO)
 
 
-def _pressing(probe: Probe) -> Iterator[Finding]:
+def _check_pressing(probe: Probe) -> Iterator[Finding]:
     """One click as mail programs do it, and back again."""
-    fresh = _undone(probe.landing)
+    fresh = _undo(probe.landing)
     if not 400 <= ask("POST", probe.one_click, (b"", FORM), PROGRAM).status < 500:
         yield tell("doors.one-click.marker")
     answers = [(signal[1], ask("POST", probe.one_click, signal, PROGRAM)) for signal in SIGNALS]
@@ -172,11 +172,11 @@ def _pressing(probe: Probe) -> Iterator[Finding]:
     if len(wrong) < len(answers):
         end = "" if _is_muted(probe.landing) else ".stale"
         yield tell(f"doors.cache{end if fresh else '.unknown'}", reason="muted")
-        if not _undone(probe.landing):
+        if not _undo(probe.landing):
             yield tell("doors.button")
 
 
-def _undone(landing: str) -> bool:
+def _undo(landing: str) -> bool:
     """Make the probe a candidate who may be invited, so that a mute can be seen to take effect.
 
     Each form is sent to its own action, as a browser does.
@@ -184,12 +184,12 @@ def _undone(landing: str) -> bool:
     page, label = ask("GET", landing).text, None
     for _ in range(3):
         # A page that took the press for a scanner's asks for it once more: by the same words, under another name.
-        found = [pair for pair in buttons_in(page) if pair[1].value in UNDO or pair[1].label == label]
+        found = [pair for pair in find_buttons(page) if pair[1].value in UNDO or pair[1].label == label]
         if not found:
             break
         form, button = found[0]
         label = button.label
         time.sleep(PAUSE)
         answer = ask("POST", urljoin(landing, form.action), (form.body(button), FORM))
-        page = answer.text if buttons_in(answer.text) else ask("GET", landing).text
+        page = answer.text if find_buttons(answer.text) else ask("GET", landing).text
     return not _is_muted(landing)

@@ -16,9 +16,9 @@ from ..errors import BadToken, OptOutError
 from ..links.tokens import ALPHABET, TAG, Door
 from ..wiring import State
 from .case import Case, Sample
-from .doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
-from .finding import KNOWN, Finding, by_host, place_of, side_by_side, tell
-from .setup import setup
+from .doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, check_doors
+from .finding import KNOWN, Finding, find_provider, side_by_side, split_url, tell
+from .setup import check_setup
 
 #: Seconds in all; DNS stops earlier, so that what was found until then is reported.
 SECONDS = 18.0
@@ -35,43 +35,43 @@ def examine(state: State, case: Case, offline: bool) -> Iterator[Finding]:
     with state.app.app_context():
         prefix = state.links.prefix(Door.LANDING)
     work = {
-        "setup": setup(state),
-        "domain": _domain(case, prefix),
-        "message": _message(state, case, prefix, offline),
-        "doors": _doors(state, prefix),
+        "setup": check_setup(state),
+        "domain": _check_domain(case, prefix),
+        "message": _check_message(state, case, prefix, offline),
+        "doors": _check_doors(state, prefix),
     }
     if offline:
         work |= {group: iter([tell(f"{group}.offline")]) for group in ("domain", "doors")}
     return side_by_side(work, SECONDS)
 
 
-def _domain(case: Case, prefix: str) -> Iterator[Finding]:
-    from .domain import domain
+def _check_domain(case: Case, prefix: str) -> Iterator[Finding]:
+    from .domain import check_domain
     from .resolver import Resolver
 
-    yield from domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameserver), prefix)
+    yield from check_domain(case, Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameserver), prefix)
 
 
-def _message(state: State, case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
+def _check_message(state: State, case: Case, prefix: str, offline: bool) -> Iterator[Finding]:
     def made_here(url: str) -> bool:
         with state.app.app_context(), suppress(OptOutError):  # any but a bad token is said of the store
             try:
-                state.claim(Door.ONE_CLICK, url.rpartition("/")[2])
+                state.read_claim(Door.ONE_CLICK, url.rpartition("/")[2])
             except BadToken:
                 return False
         return True
 
-    yield from message(case, prefix, made_here)
+    yield from check_message(case, prefix, made_here)
     if case.sample.raw and offline:
         yield tell("message.offline")
     elif case.sample.raw:
         from .resolver import Resolver
-        from .signatures import signatures
+        from .signatures import check_signatures
 
-        yield from signatures(Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameserver), case.sample)
+        yield from check_signatures(Resolver(time.monotonic() + SECONDS_FOR_DNS, case.nameserver), case.sample)
 
 
-def ours(prefix: str) -> Tells:
+def make_is_ours(prefix: str) -> Tells:
     """Tells whether a URL is a candidate's link of this app, for people or for mail programs.
 
     :param prefix: what such a link starts with.
@@ -80,7 +80,7 @@ def ours(prefix: str) -> Tells:
     return lambda url: link.match(url) is not None
 
 
-def message(case: Case, prefix: str, made_here: Tells = lambda url: True) -> Iterator[Finding]:
+def check_message(case: Case, prefix: str, made_here: Tells = lambda url: True) -> Iterator[Finding]:
     """What is wrong with a sample, as far as it can be seen without DNS.
 
     :param made_here: tells whether a one-click URL was made with this app's keys.
@@ -89,15 +89,15 @@ def message(case: Case, prefix: str, made_here: Tells = lambda url: True) -> Ite
     if not sample.raw:
         yield tell("message.unreadable", reason=sample.unreadable) if sample.unreadable else tell("message.none")
         return
-    yield from headers(sample, ours(prefix), made_here)
-    from .bodies import bodies
-    from .signatures import receiver
+    yield from check_headers(sample, make_is_ours(prefix), made_here)
+    from .bodies import check_bodies
+    from .signatures import check_receiver
 
-    yield from receiver(sample)
-    yield from bodies(sample, ours(prefix))
+    yield from check_receiver(sample)
+    yield from check_bodies(sample, make_is_ours(prefix))
 
 
-def headers(sample: Sample, ours: Tells, made_here: Tells) -> Iterator[Finding]:
+def check_headers(sample: Sample, ours: Tells, made_here: Tells) -> Iterator[Finding]:
     """What is wrong with a sample's headers.
 
     :param ours: tells whether a URL is a candidate's link of this app, by its form.
@@ -112,16 +112,16 @@ def headers(sample: Sample, ours: Tells, made_here: Tells) -> Iterator[Finding]:
     # Commas in quotes, in comments and in front of an address are part of its name.
     count = sum("@" in part for part in re.sub(r'"[^"]*"|\([^()]*\)', "", named).split(","))
     yield tell("message.recipient" if count == 1 else "message.recipient.wrong", count=count)
-    yield from _list_unsubscribe(sample, ours, made_here)
+    yield from _check_list_unsubscribe(sample, ours, made_here)
     head = sample.raw[: sample.raw.find(b"\r\n\r\n")].decode("latin-1")
     lines = re.sub(KNOWN["headers"]["receivers"], "", head).split("\r\n")
     # RFC 5322 section 2.1.1
     if (long := any(len(line) > 998 for line in lines)) or not all(map(str.isascii, lines)):
         yield tell("message.lines", what="long" if long else "ascii")
-    yield from _signatures(sample)
+    yield from _check_covered(sample)
 
 
-def _list_unsubscribe(sample: Sample, ours: Tells, made_here: Tells) -> Iterator[Finding]:
+def _check_list_unsubscribe(sample: Sample, ours: Tells, made_here: Tells) -> Iterator[Finding]:
     found, value = sample.all("List-Unsubscribe"), sample.first("List-Unsubscribe")
     uris = re.findall(r"<([^<>]*)>", value)
     web = [uri for uri in uris if uri.strip().lower().startswith("https:")]
@@ -138,15 +138,15 @@ def _list_unsubscribe(sample: Sample, ours: Tells, made_here: Tells) -> Iterator
         return
     end = "" if made_here(web[0]) else ".other-key"
     end = ".other" if not ours(web[0]) else end if "/one-click/" in web[0].lower() else ".landing"
-    place = place_of(web[0])
+    place = split_url(web[0])
     host = place.hostname or "no host"
-    provider = by_host(host, place.path)
+    provider = find_provider(host, place.path)
     yield tell(f"message.list-unsubscribe{end}", whose=f"{host} ({provider['name']})" if provider else host)
     if any(uri.lower().startswith("mailto:") and "?" in uri for uri in uris):
         yield tell("message.list-unsubscribe.mailto")
 
 
-def _signatures(sample: Sample) -> Iterator[Finding]:
+def _check_covered(sample: Sample) -> Iterator[Finding]:
     """What the signatures cover; whether they hold is another question, that needs DNS."""
     signatures = sample.signatures
     if not signatures:
@@ -167,11 +167,11 @@ def _signatures(sample: Sample) -> Iterator[Finding]:
         yield tell("message.dkim.sha1")
 
 
-def _doors(state: State, prefix: str) -> Iterator[Finding]:
+def _check_doors(state: State, prefix: str) -> Iterator[Finding]:
     try:
         with state.app.app_context():
             # The host's own loader and landing page know an opportunity that there is.
-            newest = state.search.page(Criteria()).entries
+            newest = state.search.find(Criteria()).entries
             opportunity = newest[0].opportunity if newest else PROBE_OPPORTUNITY
             kinds = (Door.LANDING, Door.ONE_CLICK)
             links = [[state.links.url(kind, person, opportunity) for kind in kinds] for person in (PROBE, READER)]
@@ -179,4 +179,4 @@ def _doors(state: State, prefix: str) -> Iterator[Finding]:
         yield tell("doors.page.unknown", where=prefix, reason=error.what)
         return
     email_log = None if state.hooks.operator is None else f"{prefix}operator/"
-    yield from doors(Probe(*links[0]), Probe(*links[1]), email_log, state.hooks.landing_page is not None)
+    yield from check_doors(Probe(*links[0]), Probe(*links[1]), email_log, state.hooks.landing_page is not None)

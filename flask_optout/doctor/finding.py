@@ -28,14 +28,14 @@ TOKEN = re.compile(rf"[a-zA-Z2-7]{{{SHORTEST_TOKEN},}}")
 LOCAL_PART = re.compile(r"""(?:"[^"@]{0,64}"|[\w.!#$%&'*+/=?^`{|}~-]{1,256})@(?=[\w\[])""")
 
 
-def data(name: str) -> dict[str, Any]:
+def load_data(name: str) -> dict[str, Any]:
     """What stands in a TOML file beside this module."""
     return tomllib.loads(Path(__file__).with_name(name).read_text("utf-8"))
 
 
-TEXTS: dict[str, dict[str, Any]] = data("texts.toml")
+TEXTS: dict[str, dict[str, Any]] = load_data("texts.toml")
 #: Of providers, scanners, filters, firewalls, servers and browsers; comments in the file say what each table is.
-KNOWN = data("known.toml")
+KNOWN = load_data("known.toml")
 
 
 class Unsure(Exception):
@@ -94,7 +94,7 @@ def tell(id: str, details: Sequence[str] = (), records: str | None = None, /, **
     seen, why, mend = (clean(texts.get(name, "").format_map(shown)) for name in ("seen", "why", "mend"))
     paste = texts.get("paste", "").format_map(shown).rstrip() if records is None else records
     # Four full strings of a TXT record fit, with what stands around them; half a record is worse than none.
-    paste = "\n".join(map(printable, paste.split("\n"))) if len(paste) <= 2_000 else ""
+    paste = "\n".join(map(escape, paste.split("\n"))) if len(paste) <= 2_000 else ""
     plain, more = {name: clean(value) for name, value in said.items()}, tuple(map(clean, details))
     return Finding(id, Severity(texts["severity"]), seen, why, mend, paste, texts.get("source", ""), plain, more)
 
@@ -104,7 +104,7 @@ def is_below(host: str, ends: Sequence[str]) -> bool:
     return any(host == end or host.endswith(f".{end}") for end in ends)
 
 
-def by_host(host: str, path: str = "") -> dict[str, Any] | None:
+def find_provider(host: str, path: str = "") -> dict[str, Any] | None:
     """The provider that a host belongs to, or whose links have such a path."""
     host, providers = host.lower().rstrip("."), KNOWN["provider"]
     of_host = (provider for provider in providers if is_below(host, provider["hosts"]))
@@ -112,7 +112,7 @@ def by_host(host: str, path: str = "") -> dict[str, Any] | None:
     return next(of_host, None) or next(of_path, None)
 
 
-def place_of(url: str) -> SplitResult:
+def split_url(url: str) -> SplitResult:
     """The parts of a URL; empty ones of what is none."""
     try:
         return urlsplit(url)
@@ -120,7 +120,7 @@ def place_of(url: str) -> SplitResult:
         return SplitResult("", "", "", "", "")
 
 
-def by_selector(selector: str) -> dict[str, Any] | None:
+def find_provider_by_selector(selector: str) -> dict[str, Any] | None:
     """The provider that gives all its customers such a selector."""
     known = (each for each in KNOWN["provider"] if any(fnmatchcase(selector, name) for name in each["selectors"]))
     return next(known, None)
@@ -164,9 +164,9 @@ def clean(text: str) -> str:
     shown = LOCAL_PART.sub("…@", TOKEN.sub("…", text))
     if len(shown) > LONGEST_TEXT:
         shown = f"{shown[:LONGEST_TEXT]}… ({len(text)} characters)"
-    return printable(shown)
+    return escape(shown)
 
 
-def printable(text: str) -> str:
+def escape(text: str) -> str:
     """The text without control characters, which could move a terminal's cursor."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -66,21 +66,21 @@ class _Page(HTMLParser):
             self._button.label += data.strip()
 
 
-def forms_in(text: str) -> list[Form]:
+def find_forms(text: str) -> list[Form]:
     """The forms of a page, in their order."""
     return _Page(text).forms
 
 
-def buttons_in(text: str) -> list[tuple[Form, Button]]:
+def find_buttons(text: str) -> list[tuple[Form, Button]]:
     """The buttons of a page, each with its form."""
-    return [(form, button) for form in forms_in(text) for button in form.buttons]
+    return [(form, button) for form in find_forms(text) for button in form.buttons]
 
 
-def scripts_in(text: str) -> list[str]:
+def find_scripts(text: str) -> list[str]:
     """Where the scripts of a page come from."""
     return _Page(text).scripts
 
 
-def offered(text: str) -> frozenset[str]:
+def find_offered(text: str) -> frozenset[str]:
     """The choices that a page offers to people: they tell what stands."""
-    return frozenset(button.value for _, button in buttons_in(text) if button.name == "choice") - {DECOY}
+    return frozenset(button.value for _, button in find_buttons(text) if button.name == "choice") - {DECOY}

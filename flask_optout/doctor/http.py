@@ -49,7 +49,7 @@ class Reply:
         return str(self.headers.get(name, ""))
 
 
-def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = CHROME) -> Reply:
+def send_request(method: str, url: str, body: tuple[bytes, str] | None = None, agent: str = CHROME) -> Reply:
     """Send one request.
 
     :param body: the body and its type.
@@ -78,9 +78,9 @@ def knock(method: str, url: str, body: tuple[bytes, str] | None = None, agent: s
     return Reply(response.status, response.headers, page.decode("utf-8", "replace"), expires)
 
 
-def policies(answer: Reply, url: str) -> Iterator[Finding]:
+def check_policies(answer: Reply, url: str) -> Iterator[Finding]:
     """What is wrong with the headers of a candidate's page."""
-    csp = [_directives(policy) for policy in answer.values("content-security-policy")]
+    csp = [_parse_directives(policy) for policy in answer.values("content-security-policy")]
     # The last value that a browser knows is the one that counts.
     referrer = next((value for value in answer.values("referrer-policy")[::-1] if value in KNOWN["referrer"]), "")
     right = {
@@ -106,7 +106,7 @@ def policies(answer: Reply, url: str) -> Iterator[Finding]:
     yield from findings or [tell("doors.headers")]
 
 
-def _directives(policy: str) -> dict[str, list[str]]:
+def _parse_directives(policy: str) -> dict[str, list[str]]:
     """The directives of one policy; of two with one name the first counts."""
     parts = [words for part in policy.split(";") if (words := part.split())]
     return {words[0]: words[1:] for words in reversed(parts)}

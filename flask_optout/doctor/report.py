@@ -53,7 +53,7 @@ def as_json(report: Report) -> str:
     return json.dumps(said, indent=2)
 
 
-def lines(report: Report) -> Iterator[str]:
+def format_lines(report: Report) -> Iterator[str]:
     """The report as a terminal shows it, the worst first; what is to be pasted is never broken.
 
     The last line says how much is wrong.
@@ -61,31 +61,31 @@ def lines(report: Report) -> Iterator[str]:
     if report.domain:
         yield click.style(f"{report.domain}:", bold=True)
     for finding in report.findings:
-        yield from _finding(finding)
+        yield from _format_finding(finding)
     mend, warned, noted, untold, well = report.counts.values()
     things = f"{mend} thing{'' if mend == 1 else 's'} to mend, {warned + noted} to look at"
     yield click.style(f"{things}, {well} well, {untold} could not be told", bold=True)
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def _format_finding(finding: Finding) -> Iterator[str]:
     seen = f"{TITLES[finding.group]}: {finding.seen}"
-    for line in _wrapped(seen, f"{finding.severity.value:<8}  ", " " * 10):
+    for line in _wrap(seen, f"{finding.severity.value:<8}  ", " " * 10):
         yield click.style(line, fg=COLOURS[finding.severity], bold=finding.severity is Severity.FAIL or None)
     if finding.severity is Severity.OK:
         return
     for detail in finding.details:
         indent = " " * (12 + len(detail) - len(detail.lstrip()))
-        for line in _wrapped(detail.strip(), indent, f"{indent}    "):
+        for line in _wrap(detail.strip(), indent, f"{indent}    "):
             yield click.style(line, fg="cyan")
     for label, text in (("why", finding.why), ("mend", finding.mend), ("see", finding.source)):
-        for line in _wrapped(text, f"{'':<10}{label:<5}", " " * INDENT, break_words=False):
+        for line in _wrap(text, f"{'':<10}{label:<5}", " " * INDENT, break_words=False):
             yield click.style(line, dim=label == "see" or None)
         if label == "mend" and finding.paste:
             yield click.style(textwrap.indent(finding.paste, " " * INDENT), bold=True)
     yield ""
 
 
-def _wrapped(text: str, first: str, rest: str, break_words: bool = True) -> list[str]:
+def _wrap(text: str, first: str, rest: str, break_words: bool = True) -> list[str]:
     return textwrap.TextWrapper(80, first, rest, break_on_hyphens=False, break_long_words=break_words).wrap(text)
 
 
@@ -93,5 +93,5 @@ def write(report: Report, out: TextIO) -> None:
     """Write the report for people: in colours on a terminal, unless NO_COLOR is set; plain elsewhere."""
     encoding = out.encoding or "utf-8"
     colours = out.isatty() and not os.environ.get("NO_COLOR")
-    for line in lines(report):
+    for line in format_lines(report):
         click.echo(line.encode(encoding, "replace").decode(encoding), file=out, color=colours)

@@ -83,17 +83,17 @@ class Resolver(resolver.Resolver):
         return [str(record.address) for kind in ("A", "AAAA") for record in self.records(name, kind)]
 
 
-def flawed(texts: Sequence[str], version: str, is_right: Reader) -> tuple[list[str], list[str], list[str]]:
+def find_flawed(texts: Sequence[str], version: str, is_right: Reader) -> tuple[list[str], list[str], list[str]]:
     """Those of some texts that are meant as records of a version, however badly written, and are none.
 
     Behind them what is wrong with how they are written, and each without it, or empty where nothing mends it.
     """
     meant = [text for text in texts if version.lower() in text[:20].lower() and not is_right(text)]
-    found = [_mended(text, is_right) for text in meant]
+    found = [_mend(text, is_right) for text in meant]
     return meant, list(dict.fromkeys(flaw for said, _ in found for flaw in said)), [mended for _, mended in found]
 
 
-def _mended(text: str, is_right: Reader) -> tuple[list[str], str]:
+def _mend(text: str, is_right: Reader) -> tuple[list[str], str]:
     said: list[str] = []
     for flaw, pattern, right in FLAWS:
         mended = re.sub(pattern, right, text)
@@ -104,7 +104,7 @@ def _mended(text: str, is_right: Reader) -> tuple[list[str], str]:
     return ["unreadable"], ""
 
 
-def paste_of(name: str, text: str, is_right: Reader) -> str:
+def format_record(name: str, text: str, is_right: Reader) -> str:
     """The line of a zone file for a TXT record, in strings of at most 255 octets.
 
     :param is_right: what reads such records: what it does not take is not offered, so the line is empty.

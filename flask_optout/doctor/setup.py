@@ -14,7 +14,7 @@ from ..email_log.search import Criteria
 from ..errors import OptOutError
 from ..links.tokens import Door
 from ..pages.candidate import UNSIGNED
-from ..pages.words import selector_error
+from ..pages.words import find_selector_error
 from ..wiring import State
 from .finding import KNOWN, Finding, attempt, tell
 
@@ -22,15 +22,15 @@ from .finding import KNOWN, Finding, attempt, tell
 LIBRARIES: dict[str, list[str]] = KNOWN["libraries"]
 
 
-def setup(state: State) -> Iterator[Finding]:
+def check_setup(state: State) -> Iterator[Finding]:
     """What is wrong with the set-up."""
     config = state.app.config
     with state.app.app_context():
         yield tell("setup.keys" if config["OPTOUT_KEYS"] is not None else "setup.keys.shared")
         url = urlsplit(config["OPTOUT_BASE_URL"])
         yield tell("setup.base-url" if url.scheme == "https" else "setup.base-url.local", host=url.netloc)
-        yield from attempt("setup.store", _store(state))
-        yield from attempt("setup.journal", _journal(state))
+        yield from attempt("setup.store", _check_store(state))
+        yield from attempt("setup.journal", _check_journal(state))
         there = state.app.extensions
         mails = {name: there[key] for key, (name, _) in LIBRARIES.items() if key in there}
         if not mails:
@@ -42,22 +42,22 @@ def setup(state: State) -> Iterator[Finding]:
         with suppress(OptOutError):  # said of the store
             found = find_wall(state)
             yield tell("setup.wall") if found is None else tell("setup.wall.found", **found)
-            yield from _language(state)
+            yield from _check_language(state)
         yield tell("setup.operator.none" if state.hooks.operator is None else "setup.operator")
         yield tell("setup.loader.none" if state.hooks.load is None else "setup.loader")
         with suppress(OptOutError):  # said of the store
             days = config["OPTOUT_LOG_DAYS"]
-            if not state.search.page(Criteria()).entries:
+            if not state.search.find(Criteria()).entries:
                 yield tell("setup.sent.none", days=days)
-            outdated = state.email_log.outdated(days + 1) > 0  # which leaves cron a day
+            outdated = state.email_log.count_outdated(days + 1) > 0  # which leaves cron a day
             yield tell("setup.log.old" if outdated else "setup.log", days=days)
 
 
-def _store(state: State) -> Iterator[Finding]:
+def _check_store(state: State) -> Iterator[Finding]:
     """Whether the choices can be kept and read."""
     tables = state.tables.all()
     try:
-        inspector = sa.inspect(state.engine())
+        inspector = sa.inspect(state.get_engine())
         lacking = [f"the table {table.name}" for table in tables if not inspector.has_table(table.name, table.schema)]
     except sa.exc.SQLAlchemyError as error:
         yield tell("setup.store.unreachable", reason=type(error).__name__)
@@ -71,10 +71,10 @@ def _store(state: State) -> Iterator[Finding]:
     yield tell("setup.store")
 
 
-def _journal(state: State) -> Iterator[Finding]:
+def _check_journal(state: State) -> Iterator[Finding]:
     """Whether choices are written a second time, outside the database."""
     if state.journal is not None:
-        state.journal.number()
+        state.journal.newest_number()
     yield tell("setup.journal.none" if state.journal is None else "setup.journal")
 
 
@@ -86,11 +86,11 @@ def find_wall(state: State) -> dict[str, str] | None:
 
     :raises ConfigurationError: when the base URL or the keys cannot work.
     """
-    walls = [_wall_at(state.app, path, base) for path, base in _places(state, Door.ONE_CLICK)]
+    walls = [_find_wall_at(state.app, path, base) for path, base in _find_places(state, Door.ONE_CLICK)]
     return None if None in walls else walls[0]
 
 
-def _places(state: State, door: Door) -> list[tuple[str, str]]:
+def _find_places(state: State, door: Door) -> list[tuple[str, str]]:
     """Where the app may get a link's request: the path that it sees, and the URL of its root.
 
     The server may have mounted it below the path of the base URL, or the app itself may answer for all of it.
@@ -100,20 +100,20 @@ def _places(state: State, door: Door) -> list[tuple[str, str]]:
     return [(url.removeprefix(root), f"{root}/") for root in {base, base.removesuffix(urlsplit(base).path)}]
 
 
-def _language(state: State) -> Iterator[Finding]:
+def _check_language(state: State) -> Iterator[Finding]:
     """Whether the app can tell the language of a candidate's page."""
-    for path, base in _places(state, Door.LANDING):
+    for path, base in _find_places(state, Door.LANDING):
         with state.app.test_request_context(path, base):
             if request.blueprint is None:
                 continue
             with suppress(Exception):  # which the check for walls tells
                 state.app.preprocess_request()  # the selector may read what it sets
-            if (error := selector_error()) is not None:
+            if (error := find_selector_error()) is not None:
                 yield tell("setup.locale", reason=type(error).__name__)
                 return
 
 
-def _wall_at(app: Flask, path: str, base: str) -> dict[str, str] | None:
+def _find_wall_at(app: Flask, path: str, base: str) -> dict[str, str] | None:
     client = app.test_client(use_cookies=False)
     what, answer = "page", client.get(path[:-1], base_url=base)
     if answer.status_code == 404:  # the page for a link that is not whole

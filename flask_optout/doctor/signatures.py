@@ -19,9 +19,9 @@ import authres
 import dkim
 from dkim.util import InvalidTagValueList, parse_tag_value
 
-from .case import Sample, owner_of, server_of, tag_list
-from .finding import KNOWN, Finding, Unsure, attempt, by_host, by_selector, tell
-from .resolver import Resolver, flawed, paste_of
+from .case import Sample, find_owner, find_server, parse_tags
+from .finding import KNOWN, Finding, Unsure, attempt, find_provider, find_provider_by_selector, tell
+from .resolver import Resolver, find_flawed, format_record
 
 GOOD, OPEN = KNOWN["results"]["good"], KNOWN["results"]["open"]
 
@@ -33,14 +33,14 @@ class Assessment:
     """
 
     def __init__(self, values: list[str]) -> None:
-        self.server: str = server_of(values[0]) if values else ""
+        self.server: str = find_server(values[0]) if values else ""
         self.results: dict[str, str] = {}
         self.held: set[str] = set()
         # More or longer ones are written only to keep a reader busy.
         for value in (value for value in values[:10] if len(value) < 10_000):
-            if owner_of(value) != owner_of(values[0]):
+            if find_owner(value) != find_owner(values[0]):
                 break
-            for result in _results(value):
+            for result in _parse_results(value):
                 method, said = str(result.method).lower(), str(result.result).lower()
                 if said in GOOD or method not in self.results:  # of several signatures one that holds is enough
                     self.results[method] = said
@@ -49,7 +49,7 @@ class Assessment:
                     self.held |= {signer.rpartition("@")[2].lower() for signer in signers}
 
 
-def _results(value: str) -> list[authres.AuthenticationResult]:
+def _parse_results(value: str) -> list[authres.AuthenticationResult]:
     """The results of a header, as far as they can be read."""
     found = []
     for part in re.sub(r"\([^()]*\)", " ", value).split(";"):
@@ -58,19 +58,19 @@ def _results(value: str) -> list[authres.AuthenticationResult]:
     return found
 
 
-def assessments(sample: Sample) -> tuple[Assessment, Assessment]:
+def assess(sample: Sample) -> tuple[Assessment, Assessment]:
     """What the receiver says, and what the first server said of a sample that was forwarded since."""
     first = sample.sealed[:1] if sample.forwarded else []
     return Assessment(sample.judged), Assessment(first)
 
 
-def receiver(sample: Sample) -> Iterator[Finding]:
+def check_receiver(sample: Sample) -> Iterator[Finding]:
     """What the receiver of a sample found wrong with it."""
     for name, pattern in KNOWN["spam"].items():
         value = next((value for value in sample.all(name) if re.match(pattern, value[:500], re.IGNORECASE)), None)
         if value is not None:
             yield tell("message.spam", header=name, value=value[:80])
-    last, first = assessments(sample)
+    last, first = assess(sample)
     results = {"spf": sample.received_spf.get("result", ""), **last.results}
     found = {method: results[method] for method in ("spf", "dkim", "dmarc", "compauth") if results.get(method)}
     if not found and (last.results or not last.server):
@@ -103,20 +103,20 @@ class Key(NamedTuple):
     record: str = ""
 
 
-def read(records: list[str]) -> Key:
+def read_key(records: list[str]) -> Key:
     """Read what DNS has for a selector."""
     if len(records) != 1:
         return Key(wrong="several" if records else "absent")
-    key = _parsed(records[0])
-    _, flaws, mended = flawed(records if key.wrong == "syntax" else [], "DKIM1", _is_key)
+    key = _parse_key(records[0])
+    _, flaws, mended = find_flawed(records if key.wrong == "syntax" else [], "DKIM1", _is_key)
     return Key(wrong="flawed", reason=flaws, record=mended[0]) if any(mended) else key
 
 
 def _is_key(record: str) -> bool:
-    return not _parsed(record).wrong
+    return not _parse_key(record).wrong
 
 
-def _parsed(record: str) -> Key:
+def _parse_key(record: str) -> Key:
     try:
         octets = parse_tag_value(record.encode("latin-1"))
         tags = {name.decode("latin-1"): value.decode("latin-1") for name, value in octets.items()}
@@ -137,75 +137,75 @@ def _parsed(record: str) -> Key:
         return Key(wrong="syntax", reason=f"it has a tag twice, or one without an equals sign: {error}")
     except (dkim.DKIMException, ValueError, LookupError, TypeError) as error:
         return Key(wrong="syntax", reason=str(error).partition("(")[0].strip() or "p= is no key")
-    serves = {"*", "email"} & _words(tags.get("s", "*"))
-    wrong = "hash" if "sha256" not in _words(tags.get("h", "sha256")) else "" if serves else "service"
+    serves = {"*", "email"} & _split_words(tags.get("s", "*"))
+    wrong = "hash" if "sha256" not in _split_words(tags.get("h", "sha256")) else "" if serves else "service"
     return Key(kind, bits, wrong, record=plain)
 
 
-def _words(text: str) -> set[str]:
+def _split_words(text: str) -> set[str]:
     return {word.strip().lower() for word in text.split(":")}
 
 
-def keys(resolver: Resolver, selectors: Sequence[tuple[str, str]]) -> Iterator[Finding]:
+def check_keys(resolver: Resolver, selectors: Sequence[tuple[str, str]]) -> Iterator[Finding]:
     """What is wrong with the key records.
 
     :param selectors: pairs of selector and signing domain.
     """
     if not selectors:
         yield tell("domain.dkim.selector")
-    found = list(attempt("domain.dkim", *(_key(resolver, *pair) for pair in selectors)))
+    found = list(attempt("domain.dkim", *(_check_key(resolver, *pair) for pair in selectors)))
     yield from found
     if {finding.facts.get("kind", "unknown") for finding in found if finding.id != "domain.dkim.test"} == {"ed25519"}:
         yield tell("domain.dkim.ed25519")
 
 
-def _key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
+def _check_key(resolver: Resolver, selector: str, domain: str) -> Iterator[Finding]:
     name = f"{selector}._domainkey.{domain}"
     records = resolver.texts(name)
-    key = read(records)
-    provider = by_selector(selector)
+    key = read_key(records)
+    provider = find_provider_by_selector(selector)
     with suppress(Unsure):
         for record in resolver.records(name, "CNAME"):
-            provider = by_host(record.target.to_text())
+            provider = find_provider(record.target.to_text())
     facts = {"name": name, "kind": key.kind, "bits": key.bits, "reason": key.reason or key.wrong}
     facts |= {"provider": provider["name"], "page": provider["keys"]} if provider else {}
     facts |= dict.fromkeys(("how", "command"), "provider" if provider else "own")
     good = key.kind != "rsa" or key.bits >= 2048
     end = key.wrong or ("key" if good else "low" if key.bits >= 1024 else "short")
-    paste = paste_of(name, key.record, _is_key) if key.wrong == "flawed" else None
+    paste = format_record(name, key.record, _is_key) if key.wrong == "flawed" else None
     yield tell(f"domain.dkim.{end}", tuple(records) if key.wrong else (), paste, **facts)
-    if records and "y" in _words(tag_list(records[0]).get("t", "")):
+    if records and "y" in _split_words(parse_tags(records[0]).get("t", "")):
         yield tell("domain.dkim.test", name=name)
 
 
-def signatures(resolver: Resolver, sample: Sample) -> Iterator[Finding]:
+def check_signatures(resolver: Resolver, sample: Sample) -> Iterator[Finding]:
     """Whether the signatures of a sample hold."""
     head, _, body = sample.raw.partition(b"\r\n\r\n")
     # dkimpy reads blanks again from each blank, so what has many of them would take it hours.
     if re.search(rb"\s{100}", head) or re.search(rb"[ \t]{200}", body):
         yield tell("message.dkim.unknown", reason="blanks")
         return
-    looks = (_signature(resolver, sample, index, tags) for index, tags in enumerate(sample.signatures[:5]))
+    looks = (_check_signature(resolver, sample, index, tags) for index, tags in enumerate(sample.signatures[:5]))
     yield from attempt("message.dkim", *looks)
 
 
-def _signature(resolver: Resolver, sample: Sample, index: int, tags: dict[str, str]) -> Iterator[Finding]:
+def _check_signature(resolver: Resolver, sample: Sample, index: int, tags: dict[str, str]) -> Iterator[Finding]:
     if len(sample.all("DKIM-Signature")[index]) > 3_000:
         raise Unsure("long")
     domain, selector = tags.get("d", "").lower(), tags.get("s", "")
     records = resolver.texts(f"{selector}._domainkey.{domain}")
-    end, reason = _judged(records, sample.raw, index, tags)
-    arrived = any(domain in assessment.held for assessment in assessments(sample))
+    end, reason = _judge(records, sample.raw, index, tags)
+    arrived = any(domain in assessment.held for assessment in assess(sample))
     end = "since" if end != "valid" and arrived else end
     yield tell(f"message.dkim.{end}", domain=domain or "?", selector=selector, reason=reason)
 
 
-def _judged(records: list[str], message: bytes, index: int, tags: dict[str, str]) -> tuple[str, str | list[str]]:
+def _judge(records: list[str], message: bytes, index: int, tags: dict[str, str]) -> tuple[str, str | list[str]]:
     """Whether a signature holds, as the end of an id, and why not.
 
     :raises Unsure: when nobody can tell.
     """
-    key, ends = read(records), tags.get("x", "")
+    key, ends = read_key(records), tags.get("x", "")
     if key.wrong == "extra":
         raise Unsure(key.reason)
     if key.wrong:

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from .finding import KNOWN, Finding, Unsure, tell
-from .resolver import Resolver, flawed, paste_of
+from .resolver import Resolver, find_flawed, format_record
 
 with warnings.catch_warnings():
     # Its source has an escape sequence that Python warns of wherever it was installed without being compiled.
@@ -73,7 +73,7 @@ class _Query(pyspf.query):  # type: ignore[misc]
             self.tree.insert(place, f"{'  ' * recursion}[{spent}] {domain}: {spf or '(no SPF record)'}")
 
 
-def evaluated(resolver: Resolver, record: str = "", strict: bool = True, **question: str) -> Any:
+def evaluate(resolver: Resolver, record: str = "", strict: bool = True, **question: str) -> Any:
     """What SPF says of a sender: a :class:`_Query` (pyspf has no types).
 
     :param record: a record to try in place of the one in DNS.
@@ -90,11 +90,11 @@ def evaluated(resolver: Resolver, record: str = "", strict: bool = True, **quest
     return query
 
 
-def _whole(resolver: Resolver, domain: str, record: str = "") -> _Query:
+def _evaluate_all(resolver: Resolver, domain: str, record: str = "") -> _Query:
     """What a record says to the sender whom no term names, all of it read in spite of errors."""
-    found: _Query = evaluated(resolver, record, i=NOBODY, s=domain, h=domain)
+    found: _Query = evaluate(resolver, record, i=NOBODY, s=domain, h=domain)
     with suppress(Unsure):
-        all_of_it = evaluated(resolver, record, strict=False, i=NOBODY, s=domain, h=domain)
+        all_of_it = evaluate(resolver, record, strict=False, i=NOBODY, s=domain, h=domain)
         found.tree, found.lookups = all_of_it.tree, all_of_it.lookups
     return found
 
@@ -104,7 +104,7 @@ def is_spf(record: str) -> bool:
     return f"{record} ".lower().startswith("v=spf1 ")
 
 
-def _merged(records: list[str]) -> str:
+def _merge(records: list[str]) -> str:
     """One record with the terms of some; what they redirect to is included, as nothing may stand behind all.
 
     It ends in ~all, as -all would refuse what one of the records let pass.
@@ -114,7 +114,7 @@ def _merged(records: list[str]) -> str:
     return " ".join(["v=spf1", *terms, "~all"])
 
 
-def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> Iterator[Finding]:
+def check_spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> Iterator[Finding]:
     """What is wrong with the SPF of the domain that bounces go to.
 
     :param senders: the addresses of the sending host.
@@ -123,23 +123,23 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
     texts = sorted(resolver.texts(domain))
     records = list(filter(is_spf, texts))
     if len(records) > 1:
-        yield _several(resolver, domain, records)
+        yield _tell_several(resolver, domain, records)
         return
-    loose, flaws, mended = flawed(texts, "spf1", is_spf)
+    loose, flaws, mended = find_flawed(texts, "spf1", is_spf)
     if loose:
         meant = [*records, *mended]
-        paste = _tried(resolver, domain, _merged(meant) if len(meant) > 1 else meant[0])[0] if all(meant) else ""
+        paste = _try_record(resolver, domain, _merge(meant) if len(meant) > 1 else meant[0])[0] if all(meant) else ""
         yield tell(f"domain.spf.{'unread' if records else 'flawed'}", loose, paste, domain=domain, reason=flaws)
     elif not records:
-        needed = f"v=spf1 {_as_terms(senders)} ~all" if senders and explicit else ""
-        yield tell("domain.spf.none", (), paste_of(domain, needed, is_spf), domain=domain)
+        needed = f"v=spf1 {_format_terms(senders)} ~all" if senders and explicit else ""
+        yield tell("domain.spf.none", (), format_record(domain, needed, is_spf), domain=domain)
     if not records:
         return
-    verdicts = {sender: evaluated(resolver, i=sender, s=domain, h=domain) for sender in senders}
-    nobody = _whole(resolver, domain)
-    yield from _record(domain, records[0], nobody, verdicts, explicit)
+    verdicts = {sender: evaluate(resolver, i=sender, s=domain, h=domain) for sender in senders}
+    nobody = _evaluate_all(resolver, domain)
+    yield from _check_record(domain, records[0], nobody, verdicts, explicit)
     if nobody.result not in (*REFUSED, "permerror"):
-        paste = _tried(resolver, domain, _merged(records))[0]
+        paste = _try_record(resolver, domain, _merge(records))[0]
         yield tell(f"domain.spf.{'open' if nobody.result == 'pass' else 'all'}", (), paste, domain=domain)
     for sender, verdict in verdicts.items():
         facts = {"domain": domain, "sender": sender, "result": verdict.result, "reason": verdict.reason}
@@ -149,10 +149,12 @@ def spf(resolver: Resolver, domain: str, senders: list[str], explicit: bool) -> 
             raise Unsure("macro")
         elif (verdict.result, nobody.result) != ("permerror", "permerror"):
             end = "sender.unknown" if not explicit else "broken" if verdict.result == "permerror" else "refused"
-            yield tell(f"domain.spf.{end}", **facts, term=_as_terms([sender]))
+            yield tell(f"domain.spf.{end}", **facts, term=_format_terms([sender]))
 
 
-def _record(domain: str, record: str, nobody: _Query, said: dict[str, _Query], explicit: bool) -> Iterator[Finding]:
+def _check_record(
+    domain: str, record: str, nobody: _Query, said: dict[str, _Query], explicit: bool
+) -> Iterator[Finding]:
     """What the record says, whoever sends."""
     whose, broken = nobody.broken or (domain, record)
     facts = {"domain": domain, "whose": whose, "owner": "other" if whose != domain else domain, "record": broken}
@@ -164,26 +166,26 @@ def _record(domain: str, record: str, nobody: _Query, said: dict[str, _Query], e
         kind = "some" if any(verdict.result != "permerror" for verdict in said.values()) else kind
         if kind == "include" and "%{" in nobody.reason and not said:
             raise Unsure("macro")
-        needed = f"v=spf1 {_as_terms(list(said))} -all" if kind == "lookups" and said and explicit else ""
-        yield tell(f"domain.spf.{kind}", nobody.tree, paste_of(f"bounce.{domain}", needed, is_spf), **facts)
+        needed = f"v=spf1 {_format_terms(list(said))} -all" if kind == "lookups" and said and explicit else ""
+        yield tell(f"domain.spf.{kind}", nobody.tree, format_record(f"bounce.{domain}", needed, is_spf), **facts)
     if any(re.match(r"(?i)[+?~-]?ptr(:|$)", word) for word in record.split()[1:]):
         yield tell("domain.spf.ptr", **facts)
 
 
-def _as_terms(senders: list[str]) -> str:
+def _format_terms(senders: list[str]) -> str:
     return " ".join(f"ip{ip_address(sender).version}:{sender}" for sender in senders)
 
 
-def _tried(resolver: Resolver, domain: str, record: str) -> tuple[str, _Query | None]:
+def _try_record(resolver: Resolver, domain: str, record: str) -> tuple[str, _Query | None]:
     """What to paste for a record, and what SPF says of it; nothing where it is an error, or lets everybody pass."""
     with suppress(Unsure):
-        query = _whole(resolver, domain, record)
-        return paste_of(domain, record, is_spf) if query.result in REFUSED else "", query
+        query = _evaluate_all(resolver, domain, record)
+        return format_record(domain, record, is_spf) if query.result in REFUSED else "", query
     return "", None
 
 
-def _several(resolver: Resolver, domain: str, records: list[str]) -> Finding:
-    paste, query = _tried(resolver, domain, _merged(records))
+def _tell_several(resolver: Resolver, domain: str, records: list[str]) -> Finding:
+    paste, query = _try_record(resolver, domain, _merge(records))
     lookups = query.lookups if query else 0
     how = "merged" if paste else "lookups" if lookups > pyspf.MAX_LOOKUP else "choose"
     details = query.tree if query and how == "lookups" else records

@@ -50,13 +50,13 @@ def _admit(guard: Guard) -> bool:
     # By its attribute: asked for by its name, Flask would mark it as accessed.
     session = parts["_session"] if "_session" in parts else parts["session"]
     marks = session.accessed, session.modified
-    g.optout_operator = _operator(guard)
+    g.optout_operator = _ask_guard(guard)
     if g.optout_operator is None:
         session.accessed, session.modified = marks
     return g.optout_operator is not None
 
 
-def _operator(guard: Guard) -> str | None:
+def _ask_guard(guard: Guard) -> str | None:
     """The name of the current operator, or ``None`` where the guard does not answer True or a name.
 
     What it raises, or answers beyond its contract, is logged: a truthy coroutine or proxy would let everybody in.
@@ -108,41 +108,41 @@ def check_request() -> None:
         abort(400)
 
 
-def page(template: str, **context: Any) -> str:
+def render_page(template: str, **context: Any) -> str:
     """Render a page with what every operator page needs; for htmx, what stands in its frame."""
     frame = "_part.html" if "HX-Request" in request.headers else "base.html"
     return render(
         f"operator/{template}",
         layout=f"optout/operator/{frame}",
-        times=times_of_app(),
+        times=get_times(),
         home=current_app.config["OPTOUT_OPERATOR_HOME"],
         kept=datetime.timedelta(days=current_app.config["OPTOUT_LOG_DAYS"]),
         operator=None if g.optout_operator == NAMELESS else g.optout_operator,
-        title_of=title_of,
+        title_of=get_title,
         **context,
     )
 
 
-def times_of_app() -> Times:
+def get_times() -> Times:
     return Times(ZoneInfo(current_app.config["OPTOUT_TIMEZONE"]))
 
 
-def title_of(id: str) -> str:
+def get_title(id: str) -> str:
     """What the host calls an opportunity; it is asked once in a request."""
     titles: dict[str, str] = request.environ.setdefault("optout.titles", {})
     if id not in titles:
-        titles[id] = current_state().opportunity(id).title or id
+        titles[id] = current_state().load_opportunity(id).title or id
     return titles[id]
 
 
 @blueprint.errorhandler(NotFound)
 def not_found(error: NotFound) -> tuple[str, int]:
-    return page("not_found.html"), 404
+    return render_page("not_found.html"), 404
 
 
 @blueprint.errorhandler(BadRequest)
 def foreign_form(error: BadRequest) -> tuple[str, int]:
-    return page("foreign_form.html"), 400
+    return render_page("foreign_form.html"), 400
 
 
 @blueprint.errorhandler(StoreUnavailable)
@@ -150,4 +150,4 @@ def foreign_form(error: BadRequest) -> tuple[str, int]:
 def unavailable(error: StoreUnavailable | ConfigurationError) -> Response:
     """Show the operator what is wrong, as it names a setting and nobody."""
     log_error(current_app.logger, error)
-    return make_response(page("unavailable.html", error=error), 503)
+    return make_response(render_page("unavailable.html", error=error), 503)

@@ -17,17 +17,17 @@ from flask import Response, abort, current_app, g, make_response, redirect, requ
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response as BaseResponse
 
-from ..addresses import holds_control, parse
+from ..addresses import has_control, parse
 from ..invitations.compose import Draft, Letter
 from ..invitations.gate import LONGEST_LINE
 from ..links.log_records import log
-from ..links.tokens import Door, tag_of
-from ..mailers.own_mails import link_letter, serialised
-from ..pages.words import of_app, optout_url, render, speaking
+from ..links.tokens import Door, normalize_tag
+from ..mailers.own_mails import compose_link_letter, serialise
+from ..pages.words import get_app_language, optout_url, render, speaking
 from ..wiring import current_state
-from .operators import Guard, blueprint, page, register, times_of_app, title_of
-from .records import LARGEST_ID, Email, filled, reason, running_minute, told
-from .resending import APART, refusal
+from .operators import Guard, blueprint, get_times, get_title, register, render_page
+from .records import LARGEST_ID, Email, classify_error, describe_error, fill, running_minute
+from .resending import APART, find_refusal
 from .search import COUNTED, PAGE, WINDOW, Criteria, Filter
 from .tables import NAME_SIZE
 
@@ -48,44 +48,44 @@ PREVIEW_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; fra
 @blueprint.get("/", strict_slashes=False)  # a redirect would tell outsiders
 def entries() -> str | Response:
     """List what fits the filter in the URL, newest first."""
-    wanted, after = _filter(), request.args.get("after", type=int)
+    wanted, after = _read_filter(), request.args.get("after", type=int)
     if "HX-Request" not in request.headers:
-        return _list(wanted)
+        return _render_list(wanted)
     if after is not None:
-        return _arrived(wanted, after)
-    response = make_response(_list(wanted, "_entries.html", swapped=True))
-    response.headers["HX-Push-Url"] = _list_url(wanted)
+        return _render_arrived(wanted, after)
+    response = make_response(_render_list(wanted, "_entries.html", swapped=True))
+    response.headers["HX-Push-Url"] = _build_list_url(wanted)
     return response
 
 
-def _filter() -> Filter:
-    ids = current_state().search.starting("opportunity", "", OPPORTUNITIES)
-    return Filter(request.args, times_of_app(), {id: title_of(id) for id in ids})
+def _read_filter() -> Filter:
+    ids = current_state().search.find_starting("opportunity", "", OPPORTUNITIES)
+    return Filter(request.args, get_times(), {id: get_title(id) for id in ids})
 
 
-def _list(wanted: Filter, template: str = "entries.html", **more: Any) -> str:
+def _render_list(wanted: Filter, template: str = "entries.html", **more: Any) -> str:
     saved = current_state().saved_filters.all()
-    return page(template, saved=saved, done=request.args.get("done"), **_found(wanted), **more)
+    return render_page(template, saved=saved, done=request.args.get("done"), **_search(wanted), **more)
 
 
-def _list_url(wanted: Filter, **more: str) -> str:
+def _build_list_url(wanted: Filter, **more: str) -> str:
     return optout_url("optout_operator.entries", **wanted.query, **more)
 
 
-def _found(wanted: Filter) -> dict[str, Any]:
+def _search(wanted: Filter) -> dict[str, Any]:
     """What the list shows: what was found, how many there are, and what else begins with what was typed."""
     before, search = request.args.get("before", type=int), current_state().search
     found, total, near, criteria = None, None, [], wanted.criteria
     if not wanted.errors:
-        found = search.page(criteria, before)
+        found = search.find(criteria, before)
         if not found.entries and criteria != wanted.in_parts:
             criteria = wanted.in_parts
-            found = search.page(criteria, before)
+            found = search.find(criteria, before)
         if before is None:
-            total = len(found.entries) if len(found.entries) < PAGE else search.total(criteria)
-            near = _near(criteria) if found.searched_to else []
+            total = len(found.entries) if len(found.entries) < PAGE else search.count(criteria)
+            near = _find_near(criteria) if found.searched_to else []
         elif not (criteria.words or criteria.failed or criteria.domain):  # which may be counted in a window only
-            total = search.total(criteria)
+            total = search.count(criteria)
     return {
         "filter": wanted,
         "found": found,
@@ -99,25 +99,25 @@ def _found(wanted: Filter) -> dict[str, Any]:
     }
 
 
-def _near(criteria: Criteria) -> list[str]:
+def _find_near(criteria: Criteria) -> list[str]:
     """Addresses, or domains, that begin with the one word that was typed, wherever they are in the Email Log."""
     if len(criteria.words) != 1:
         return []
     [word], search = criteria.words, current_state().search
     if word.text.startswith("@"):
-        return [f"@{domain}" for domain in search.starting("domain", word.text[1:], NEAR)]
-    return search.starting("mailbox", word.text, NEAR)
+        return [f"@{domain}" for domain in search.find_starting("domain", word.text[1:], NEAR)]
+    return search.find_starting("mailbox", word.text, NEAR)
 
 
-def _arrived(wanted: Filter, after: int) -> str | Response:
+def _render_arrived(wanted: Filter, after: int) -> str | Response:
     """What has arrived since a minute."""
     search = current_state().search
     if not wanted.errors and after < running_minute():
         for criteria in dict.fromkeys((wanted.criteria, wanted.in_parts)):
-            arrived = search.page(replace(criteria, since=max(after, criteria.since)))
+            arrived = search.find(replace(criteria, since=max(after, criteria.since)))
             if arrived.entries:
-                return page("_arrived.html", arrived=arrived, **_found(wanted))
-            if criteria != wanted.in_parts and search.page(criteria).entries:
+                return render_page("_arrived.html", arrived=arrived, **_search(wanted))
+            if criteria != wanted.in_parts and search.find(criteria).entries:
                 break  # as the list shows no others
     return Response(status=204)
 
@@ -125,31 +125,31 @@ def _arrived(wanted: Filter, after: int) -> str | Response:
 @blueprint.post("/", strict_slashes=False)
 def change_filters() -> BaseResponse | tuple[str, int]:
     """Save the filter in the URL, or rename or delete a saved one, as the button says."""
-    wanted, saved, form = _filter(), current_state().saved_filters, request.form
+    wanted, saved, form = _read_filter(), current_state().saved_filters, request.form
     what, name, old = form.get("do", ""), form.get("name", "").strip(), form.get("saved", "")
     if what == "delete":
         saved.delete(old)
-        return redirect(_list_url(wanted, done=what), 303)
+        return redirect(_build_list_url(wanted, done=what), 303)
     if wanted.errors or not 0 < len(name) <= NAME_SIZE or not name.isprintable():
-        return _list(wanted, error="name"), 400
+        return _render_list(wanted, error="name"), 400
     if not (saved.rename(old, name) if what == "rename" else saved.save(name, wanted.query_string)):
-        return _list(wanted, error="taken"), 409
-    return redirect(_list_url(wanted, done=what), 303)
+        return _render_list(wanted, error="taken"), 409
+    return redirect(_build_list_url(wanted, done=what), 303)
 
 
 @blueprint.get("/<int:id>")
 def entry(id: int) -> str:
     """Show one invitation: its text, its html in a frame where nothing runs, or its headers."""
-    return _show(_kept(id), done=request.args.get("done", type=int))
+    return _render_entry(_get_or_404(id), done=request.args.get("done", type=int))
 
 
-def _show(email: Email, done: int | None = None, failure: str | None = None) -> str:
+def _render_entry(email: Email, done: int | None = None, failure: str | None = None) -> str:
     """The page of an invitation; ``done`` is the number of the resend just made, ``failure`` why it did not leave."""
     parts = [part for part in ("text", "html", "headers") if getattr(email, part)]
     part, state = request.args.get("part", ""), current_state()
-    resends = state.resends.of(email)
+    resends = state.resends.find(email)
     accepted = [resend for resend in resends if resend.failure is None]
-    return page(
+    return render_page(
         "entry.html",
         email=email,
         parts=parts,
@@ -157,13 +157,13 @@ def _show(email: Email, done: int | None = None, failure: str | None = None) -> 
         resends=resends,
         done=any(resend.number == done for resend in accepted),
         failure=failure,
-        refused=refusal(resends),
+        refused=find_refusal(resends),
         again=accepted[-1].time + APART if accepted else None,
         ask_url=state.links.url(Door.ASK, parse(email.recipient), email.opportunity),
     )
 
 
-def _kept(id: int) -> Email:
+def _get_or_404(id: int) -> Email:
     """The invitation of this id; 404 without one."""
     email = current_state().email_log.get(id) if id <= LARGEST_ID else None
     if email is None:
@@ -174,7 +174,7 @@ def _kept(id: int) -> Email:
 @blueprint.get("/<int:id>/html")
 def preview(id: int) -> Response:
     """The html part, for the frame."""
-    response = make_response(_kept(id).html or "")
+    response = make_response(_get_or_404(id).html or "")
     made = response.get_wsgi_headers
 
     def headers(environ: Any) -> Headers:
@@ -190,12 +190,12 @@ def preview(id: int) -> Response:
 @blueprint.get("/<int:id>.eml")
 def download(id: int) -> Response:
     """The invitation as a mail file, as it is kept."""
-    email = _kept(id)
+    email = _get_or_404(id)
     head: dict[str, bytes] = {}
     for line in email.headers.split("\n"):
         name, _, value = line.partition(": ")
         if name.lower() not in OF_THE_PARTS:
-            head.setdefault(name.lower(), _encoded(name, value))
+            head.setdefault(name.lower(), _encode_header(name, value))
     message = EmailMessage(policy.SMTP)
     if email.text is not None:
         message.set_content(email.text)
@@ -208,11 +208,11 @@ def download(id: int) -> Response:
     return response
 
 
-def _encoded(name: str, value: str) -> bytes:
+def _encode_header(name: str, value: str) -> bytes:
     """A header as it stands in a mail; in UTF-8 (RFC 6532) where Python's library cannot encode it."""
     value = " ".join(value.splitlines())  # at line separators that SMTP does not know
     line = f"{name}: {value}\r\n".encode()
-    if (not value.isascii() or len(line) > LONGEST_LINE) and not holds_control(value):
+    if (not value.isascii() or len(line) > LONGEST_LINE) and not has_control(value):
         with suppress(Exception):
             header: Any = policy.SMTP.header_factory(name, value)
             line = header.fold(policy=policy.SMTP).encode("ascii")
@@ -222,16 +222,16 @@ def _encoded(name: str, value: str) -> bytes:
 @blueprint.post("/<int:id>/send-again")
 def send_again(id: int) -> BaseResponse | str | tuple[str, int]:
     """Send the invitation again, to the address that it went to."""
-    email, state = _kept(id), current_state()
-    again, neutral = _letters(email)
+    email, state = _get_or_404(id), current_state()
+    again, neutral = _compose_letters(email)
     begun = state.resends.begin(email, g.optout_operator)
     if begun is None:
-        return _show(email), 409
+        return _render_entry(email), 409
     try:
-        ready = serialised(again), serialised(neutral)  # both, whichever leaves
+        ready = serialise(again), serialise(neutral)  # both, whichever leaves
         for each in ready:
             each.rehearse()  # as the mail server may refuse one of them for its size
-        ready[state.choices.muted(parse(email.recipient), email.opportunity)].hand_off()
+        ready[state.choices.is_muted(parse(email.recipient), email.opportunity)].hand_off()
     except BaseException as error:
         state.resends.record_failure(email, begun, error)
         if not isinstance(error, Exception):  # such as gunicorn's to a worker that has waited too long
@@ -240,39 +240,39 @@ def send_again(id: int) -> BaseResponse | str | tuple[str, int]:
             current_app.logger,
             logging.ERROR,
             "resend_failed",
-            f"An invitation could not be sent again ({told(error)}).",
+            f"An invitation could not be sent again ({describe_error(error)}).",
         )
-        return _show(email, failure=reason(error)), 502
+        return _render_entry(email, failure=classify_error(error)), 502
     if "HX-Request" in request.headers:
-        return _show(email, done=begun)
+        return _render_entry(email, done=begun)
     return redirect(f"{optout_url('optout_operator.entry', id=id, done=begun)}#sent-again", 303)
 
 
-def _letters(email: Email) -> tuple[Letter, Letter]:
+def _compose_letters(email: Email) -> tuple[Letter, Letter]:
     """The invitation once more, with fresh links and a preface, and the letter for who is muted.
 
     Both speak the candidate's language, and not the operator's.
     """
     state = current_state()
-    address, language = parse((email.name, email.recipient)), tag_of(email.header("Content-Language"))
+    address, language = parse((email.name, email.recipient)), normalize_tag(email.header("Content-Language"))
     url = state.links.url(Door.LANDING, address, email.opportunity, language)
     sender, reply_to = email.header("From") or "", email.header("Reply-To")
-    with speaking([language, of_app()]):
+    with speaking([language, get_app_language()]):
         draft = Draft(
             recipients=[address.named],
             opportunity=email.opportunity,
             subject=email.subject,
-            text=email.text_pieces and f"{render('mail/preface.txt')}\n\n{filled(email.text_pieces, url)}",
-            html=email.html_pieces and _with_preface(filled(email.html_pieces, url)),
+            text=email.text_pieces and f"{render('mail/preface.txt')}\n\n{fill(email.text_pieces, url)}",
+            html=email.html_pieces and _add_preface(fill(email.html_pieces, url)),
             sender=sender,
             reply_to=reply_to,
             language=language,
         )
-        again = state.composer.letter(draft)
-        about = state.opportunity(email.opportunity)
-        return again, link_letter(address, email.opportunity, (about, url), sender=sender, reply_to=reply_to)
+        again = state.composer.compose(draft)
+        about = state.load_opportunity(email.opportunity)
+        return again, compose_link_letter(address, email.opportunity, (about, url), sender=sender, reply_to=reply_to)
 
 
-def _with_preface(html: str) -> str:
+def _add_preface(html: str) -> str:
     start = next((tag.end() for tag in BODY.finditer(html) if tag[1]), 0)
     return html[:start] + render("mail/preface.html") + html[start:]

@@ -7,21 +7,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .records import LogPart, filled, running_minute, time_of
+from .records import LogPart, fill, running_minute, time_of
 from .tables import ADDRESS_SIZE
 
 
 class People(LogPart):
     """The Email Log person by person; a person is a canonical address."""
 
-    def opportunities(self, mailbox: str, limit: int) -> list[str]:
+    def find_opportunities(self, mailbox: str, limit: int) -> list[str]:
         """What a person was invited to, of what is kept, the newest first."""
         email = self.tables.email.c
         query = sa.select(email.opportunity).where(email.mailbox == mailbox[:ADDRESS_SIZE])
         newest = query.group_by(email.opportunity).order_by(sa.func.max(email.id).desc()).limit(limit)
         return [opportunity for (opportunity,) in self.rows(newest)]
 
-    def held(self, mailbox: str, *without: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    def collect(self, mailbox: str, *without: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """A person's invitations, without personal links, and resends, until the running minute and oldest first.
 
         :param without: columns of the invitations that are not needed.
@@ -36,7 +36,7 @@ class People(LogPart):
 
         invitations = rows(self.tables.email, "id", "words", "domain", *without)  # two are for searching
         for one in invitations:
-            one.update((part, filled(one[part])) for part in ("text", "html") if one.get(part))
+            one.update((part, fill(one[part])) for part in ("text", "html") if one.get(part))
         return invitations, rows(self.tables.resend, "moment", "mailbox", "number")
 
     def erase(self, mailbox: str, slots: Sequence[bytes]) -> None:

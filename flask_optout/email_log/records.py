@@ -56,7 +56,7 @@ def running_minute() -> int:
     return id_at(now())
 
 
-def new_id() -> int:
+def make_id() -> int:
     """A random id of this minute, so that rows of one minute have no order."""
     return id_at(now()) + secrets.randbelow(PER_MINUTE)
 
@@ -120,11 +120,11 @@ class Email(NamedTuple):
 
     @property
     def text(self) -> str | None:
-        return self.text_pieces and filled(self.text_pieces)
+        return self.text_pieces and fill(self.text_pieces)
 
     @property
     def html(self) -> str | None:
-        return self.html_pieces and filled(self.html_pieces)
+        return self.html_pieces and fill(self.html_pieces)
 
     def header(self, name: str) -> str | None:
         """The value of the first header of this name."""
@@ -151,7 +151,7 @@ class EmailLog(LogPart):
 
     def record(self, outgoing: Sequence[Outgoing]) -> list[int]:
         """Keep invitations that are about to leave, all or none; return the ids of their rows."""
-        rows = list(map(_row, outgoing))
+        rows = list(map(_build_row, outgoing))
 
         def write(connection: sa.Connection) -> None:
             # In the order of their random ids: the order of sending would tell who was muted.
@@ -159,7 +159,7 @@ class EmailLog(LogPart):
 
         while True:
             for row in rows:
-                row["id"] = new_id()
+                row["id"] = make_id()
             with suppress(KeyTaken):
                 self.store.record(write, single=len(rows) == 1)
                 return [row["id"] for row in rows]
@@ -170,7 +170,9 @@ class EmailLog(LogPart):
 
     def record_failure(self, id: int, error: BaseException) -> None:
         """Note on a row why its hand-off failed."""
-        self.change(self.tables.email.update().where(self.tables.email.c.id == id).values(failure=reason(error)))
+        self.change(
+            self.tables.email.update().where(self.tables.email.c.id == id).values(failure=classify_error(error))
+        )
 
     def get(self, id: int) -> Email | None:
         """One invitation, or ``None`` when it is not kept, or its minute is not over."""
@@ -180,7 +182,7 @@ class EmailLog(LogPart):
         query = sa.select(*(email[name.removesuffix("_pieces")] for name in Email._fields)).where(email.id == id)
         return next((Email(*row) for row in self.rows(query)), None)
 
-    def invited_between(self, first: datetime.date, last: datetime.date) -> Iterator[str]:
+    def find_invited(self, first: datetime.date, last: datetime.date) -> Iterator[str]:
         """The canonical address of each invitation from the first to the last day (UTC)."""
         email, utc = self.tables.email.c, Times(ZoneInfo("UTC"))
         after, before = utc.start(first) - 1, utc.start(last + datetime.timedelta(1))
@@ -189,21 +191,21 @@ class EmailLog(LogPart):
             yield from (row.mailbox for row in rows)
             after = rows[-1].id
 
-    def invited_at(self, domain: str) -> list[tuple[str, str]]:
+    def find_invited_at(self, domain: str) -> list[tuple[str, str]]:
         """Recipient and opportunity of invitations to a domain (an A-label) until the running minute, each once."""
         email = self.tables.email.c
         query = sa.select(email.recipient, email.opportunity).distinct()
         return sorted(map(tuple, self.rows(query.where(email.domain == domain, email.id < running_minute()))))
 
-    def outdated(self, days: int) -> int:
+    def count_outdated(self, days: int) -> int:
         """How many invitations are older than so many days."""
-        [(outdated,)] = self.rows(sa.select(sa.func.count()).where(self.tables.email.c.id < _oldest(days)))
+        [(outdated,)] = self.rows(sa.select(sa.func.count()).where(self.tables.email.c.id < _find_oldest(days)))
         return int(outdated)
 
     def prune(self, days: int) -> Iterator[int]:
         """Delete what is older than so many days; gives how many invitations each bounded batch deleted."""
         email = self.tables.email.c
-        ids = sa.select(email.id).where(email.id < _oldest(days)).order_by(email.id).limit(BATCH).subquery()
+        ids = sa.select(email.id).where(email.id < _find_oldest(days)).order_by(email.id).limit(BATCH).subquery()
 
         def delete(connection: sa.Connection) -> int:
             last = connection.scalar(sa.select(sa.func.max(ids.c.id))) or 0
@@ -213,12 +215,12 @@ class EmailLog(LogPart):
             yield batch
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """An error as a log or a terminal may show it: ours whole, of any other only what it is."""
-    return str(error) if isinstance(error, OptOutError) else reason(error)
+    return str(error) if isinstance(error, OptOutError) else classify_error(error)
 
 
-def reason(error: BaseException) -> str:
+def classify_error(error: BaseException) -> str:
     """Why a hand-off failed: the kind of error, and of the answer no more than its codes (RFC 5321, RFC 3463)."""
     code, answer = getattr(error, "smtp_code", None), getattr(error, "smtp_error", b"")
     if isinstance(error, smtplib.SMTPRecipientsRefused):
@@ -230,12 +232,12 @@ def reason(error: BaseException) -> str:
     return " ".join(said)[:NAME_SIZE]
 
 
-def _row(outgoing: Outgoing) -> dict[str, Any]:
+def _build_row(outgoing: Outgoing) -> dict[str, Any]:
     links, address = outgoing.links, outgoing.address
-    subject, mailbox = masked(outgoing.subject, links), address.canonical[:ADDRESS_SIZE]
+    subject, mailbox = mask(outgoing.subject, links), address.canonical[:ADDRESS_SIZE]
     names = (" ".join(CONTROL.sub(" ", str(name)).split()) for name in outgoing.attachments if name)
     headers = [
-        f"{name}: {SLOT if name.lower() == PERSONAL_HEADER else masked(value, links)}"
+        f"{name}: {SLOT if name.lower() == PERSONAL_HEADER else mask(value, links)}"
         for name, value in outgoing.headers
     ]
     return {
@@ -245,8 +247,8 @@ def _row(outgoing: Outgoing) -> dict[str, Any]:
         "subject": subject,
         "name": address.name,
         "domain": mailbox.rpartition("@")[2],
-        "words": folded(f"{address.name} {mailbox} {_in_its_script(address)} {subject} {outgoing.opportunity}"),
-        "attachments": masked("\n".join(names), links),
+        "words": fold(f"{address.name} {mailbox} {_decode_domain(address)} {subject} {outgoing.opportunity}"),
+        "attachments": mask("\n".join(names), links),
         "message_id": outgoing.message_id,
         "headers": "\n".join(headers),
         "text": None if outgoing.text is None else cut(outgoing.text, links[0]),
@@ -254,7 +256,7 @@ def _row(outgoing: Outgoing) -> dict[str, Any]:
     }
 
 
-def _in_its_script(address: Address) -> str:
+def _decode_domain(address: Address) -> str:
     """An address whose domain is an A-label, with the domain as people write it."""
     if "xn--" not in address.domain:
         return ""
@@ -263,13 +265,13 @@ def _in_its_script(address: Address) -> str:
     return f"{address.canonical.rpartition('@')[0]}@{idna.decode(address.domain)}"
 
 
-def folded(text: str) -> str:
+def fold(text: str) -> str:
     """A text as words of a search are compared: without case, accents, strokes and typographic apostrophes."""
     letters = (each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
     return "".join(letters).casefold().translate(TYPED)
 
 
-def _oldest(days: int) -> int:
+def _find_oldest(days: int) -> int:
     return id_at(now() - datetime.timedelta(days=days))
 
 
@@ -283,13 +285,13 @@ def cut(text: str, link: str) -> str:
     return json.dumps([piece.split(token) for piece in text.split(link)], ensure_ascii=False)
 
 
-def filled(pieces: str, link: str = SLOT) -> str:
+def fill(pieces: str, link: str = SLOT) -> str:
     """The text again, with this link, or the mark of one, where the link stood."""
     token = link.rpartition("/")[2]
     return link.join(token.join(piece) for piece in json.loads(pieces))
 
 
-def masked(text: str, links: tuple[str, ...]) -> str:
+def mask(text: str, links: tuple[str, ...]) -> str:
     """A header value, which is not sent again, with ``SLOT`` in place of the links."""
     for link in links:
         prefix, _, token = link.rpartition("/")

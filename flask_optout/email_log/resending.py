@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import sqlalchemy as sa
 
 from ..choices.store import KeyTaken, insert
-from .records import Email, LogPart, new_id, now, reason, time_of
+from .records import Email, LogPart, classify_error, make_id, now, time_of
 from .tables import NAME_SIZE
 
 #: How often one candidate gets the invitation to one opportunity again, and how long apart; the page
@@ -33,7 +33,7 @@ class Resend(NamedTuple):
 class Resends(LogPart):
     """What one app's operators sent again."""
 
-    def of(self, email: Email) -> list[Resend]:
+    def find(self, email: Email) -> list[Resend]:
         """All that was sent again to the candidate of this invitation for its opportunity."""
         resend = self.tables.resend.c
         query = sa.select(*(resend[name] for name in Resend._fields)).where(*self._candidate(email))
@@ -41,12 +41,12 @@ class Resends(LogPart):
 
     def begin(self, email: Email, operator: str) -> int | None:
         """Note that an operator has this sent again, before it is; give its number, or ``None`` if it may not be."""
-        earlier = self.of(email)
-        if refusal(earlier):
+        earlier = self.find(email)
+        if find_refusal(earlier):
             return None
         number = len(earlier) + 1  # which the key gives to one of several that begin at once
         row = {"opportunity": email.opportunity, "mailbox": email.mailbox, "number": number}
-        row |= {"moment": new_id(), "operator": operator[:NAME_SIZE]}
+        row |= {"moment": make_id(), "operator": operator[:NAME_SIZE]}
         try:
             self.store.record(lambda connection: insert(connection, self.tables.resend, row))
         except KeyTaken:
@@ -57,7 +57,7 @@ class Resends(LogPart):
         """Note why a hand-off failed."""
         resend = self.tables.resend
         update = resend.update().where(*self._candidate(email), resend.c.number == number)
-        self.change(update.values(failure=reason(error)))
+        self.change(update.values(failure=classify_error(error)))
 
     def prune(self) -> None:
         """Forget the candidates of whom the Email Log keeps no invitation to the opportunity any more."""
@@ -70,7 +70,7 @@ class Resends(LogPart):
         return resend.opportunity == email.opportunity, resend.mailbox == email.mailbox
 
 
-def refusal(earlier: list[Resend]) -> Literal["today", "often"] | None:
+def find_refusal(earlier: list[Resend]) -> Literal["today", "often"] | None:
     """Why it may not be sent again now, if so; failed attempts do not count."""
     sent = [resend for resend in earlier if resend.failure is None]
     if len(sent) >= MOST_RESENDS:

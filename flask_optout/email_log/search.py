@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from ..addresses import parse
 from ..choices.store import KeyTaken, insert
 from ..errors import AddressError, OpportunityError
-from ..links.tokens import checked_opportunity
-from .records import LARGEST_ID, LogPart, Times, folded, running_minute, time_of
+from ..links.tokens import check_opportunity
+from .records import LARGEST_ID, LogPart, Times, fold, running_minute, time_of
 from .tables import ADDRESS_SIZE
 
 #: Rows on one page.
@@ -87,17 +87,17 @@ class Filter:
         self.errors: dict[str, str] = {}
         typed = "".join(each if each.isprintable() else " " for each in self.values["q"]).split()
         bare = list(filter(None, (word.strip(AROUND) for word in typed)))
-        words = [folded(word) for word in bare[:MOST_WORDS]]
-        known = {id: folded(title) for id, title in titles.items()}
-        since, until = self._period(times)
+        words = [fold(word) for word in bare[:MOST_WORDS]]
+        known = {id: fold(title) for id, title in titles.items()}
+        since, until = self._parse_period(times)
         self.in_parts: Criteria = Criteria(
-            opportunity=self._opportunity(),
+            opportunity=self._check_opportunity(),
             words=tuple(Word(word, tuple(id for id in known if word in known[id])) for word in words),
             failed=bool(self.values["failed"]),
             since=since,
             until=until,
         )
-        self.criteria: Criteria = _exact(" ".join(typed), " ".join(bare), self.in_parts)
+        self.criteria: Criteria = _make_exact(" ".join(typed), " ".join(bare), self.in_parts)
 
     @property
     def query(self) -> dict[str, str]:
@@ -112,17 +112,17 @@ class Filter:
         """The URL parameters but for one."""
         return {each: value for each, value in self.query.items() if each != name}
 
-    def _opportunity(self) -> str | None:
+    def _check_opportunity(self) -> str | None:
         typed = self.values["opportunity"]
         try:
-            return checked_opportunity(typed) if typed else None
+            return check_opportunity(typed) if typed else None
         except OpportunityError:
             self.errors["opportunity"] = "impossible"
             return None
 
-    def _period(self, times: Times) -> tuple[int, int]:
+    def _parse_period(self, times: Times) -> tuple[int, int]:
         """The first id in, and the first one out, of the period and of the days from the first to the last."""
-        first, last = self._day("from", EARLIEST), self._day("to", LATEST)
+        first, last = self._parse_day("from", EARLIEST), self._parse_day("to", LATEST)
         if last < first:
             self.errors["to"] = "early"
         if self.values["when"]:
@@ -130,7 +130,7 @@ class Filter:
             first, last = max(first, start), min(last, end)
         return times.start(first), times.start(last + DAY)
 
-    def _day(self, name: str, otherwise: datetime.date) -> datetime.date:
+    def _parse_day(self, name: str, otherwise: datetime.date) -> datetime.date:
         if not self.values[name]:
             return otherwise
         with suppress(ValueError):
@@ -139,7 +139,7 @@ class Filter:
         return otherwise
 
 
-def _exact(typed: str, bare: str, in_parts: Criteria) -> Criteria:
+def _make_exact(typed: str, bare: str, in_parts: Criteria) -> Criteria:
     """By the whole address, or the domain behind an ``@``, where that was typed: both have an index."""
     pasted = re.split("[:<]", typed)[-1].partition("?")[0].strip(AROUND)  # as a mailto link, or of a header line
     for spelling in (typed, bare, pasted):
@@ -179,13 +179,13 @@ class SearchResult(NamedTuple):
 class Search(LogPart):
     """Reads the Email Log of one app, until the running minute."""
 
-    def page(self, wanted: Criteria, before: int | None = None) -> SearchResult:
+    def find(self, wanted: Criteria, before: int | None = None) -> SearchResult:
         """The newest entries that fit, or those before the ``older`` of another page, which takes no longer."""
         if before is not None:
             wanted = replace(wanted, until=max(0, min(before, wanted.until)))
 
         def read(connection: sa.Connection) -> tuple[list[Entry], int | None]:
-            query, values, end = self._in_window(connection, wanted)
+            query, values, end = self._build_window(connection, wanted)
             return [Entry(*row) for row in connection.execute(query, values | {"limit": PAGE + 1})], end
 
         rows, end = self.store.read(read)
@@ -193,18 +193,18 @@ class Search(LogPart):
             return SearchResult(rows[:PAGE], rows[PAGE - 1].id, None)
         return SearchResult(rows, end and end + 1, None if end is None else time_of(end))
 
-    def total(self, wanted: Criteria) -> int:
+    def count(self, wanted: Criteria) -> int:
         """How many fit, counted to one more than ``COUNTED``; where words are wanted, those of the first window."""
 
         def read(connection: sa.Connection) -> int:
-            query, values, _ = self._in_window(connection, wanted)
+            query, values, _ = self._build_window(connection, wanted)
             counted = query.with_only_columns(self.tables.email.c.id).order_by(None).subquery()
             counts = sa.select(sa.func.count()).select_from(counted)
             return connection.scalar(counts, values | {"limit": COUNTED + 1}) or 0
 
         return self.store.read(read)
 
-    def starting(self, column: str, prefix: str, limit: int) -> list[str]:
+    def find_starting(self, column: str, prefix: str, limit: int) -> list[str]:
         """The first values of an indexed column that begin with this, in their order, each once."""
         # From each value to the next by the index: the rows of all of them would take long.
         email = self.tables.email.c
@@ -221,7 +221,7 @@ class Search(LogPart):
         query = sa.select(found.c.value).where(found.c.value.is_not(None))
         return [found for (found,) in self.rows(query)]
 
-    def _in_window(
+    def _build_window(
         self, connection: sa.Connection, wanted: Criteria
     ) -> tuple[sa.Select[Any], dict[str, Any], int | None]:
         """What fits, newest first, its values but for the limit, and the first row behind the window, if any."""
@@ -229,7 +229,7 @@ class Search(LogPart):
         query = self._newest.get(shape, self._newest[shape[-1:]])
         values: dict[str, Any] = {name: getattr(wanted, name)[:ADDRESS_SIZE] for name in shape}
         values |= {"since": wanted.since, "until": min(wanted.until, running_minute())}
-        unindexed = list(self._unindexed(wanted))
+        unindexed = list(self._build_conditions(wanted))
         if not unindexed:
             return query, values, None
         ids = query.with_only_columns(self.tables.email.c.id).offset(WINDOW)
@@ -247,7 +247,7 @@ class Search(LogPart):
         query = query.limit(sa.bindparam("limit"))
         return {shape: query.where(*(email[name] == sa.bindparam(name) for name in shape)) for shape in shapes}
 
-    def _unindexed(self, wanted: Criteria) -> Iterator[sa.ColumnElement[bool]]:
+    def _build_conditions(self, wanted: Criteria) -> Iterator[sa.ColumnElement[bool]]:
         email = self.tables.email.c
         for word in wanted.words:
             yield email.words.contains(word.text, autoescape=True) | email.opportunity.in_(word.titled)

@@ -23,7 +23,7 @@ class LogTables(TableSet):
     """
 
     def __init__(self, metadata: sa.MetaData) -> None:
-        self.email: sa.Table = _email(metadata)
+        self.email: sa.Table = _email_table(metadata)
         self.saved_filter: sa.Table = table(
             metadata,
             "optout_saved_filter",
@@ -50,7 +50,7 @@ class LogTables(TableSet):
         )
 
 
-def _email(metadata: sa.MetaData) -> sa.Table:
+def _email_table(metadata: sa.MetaData) -> sa.Table:
     return table(
         metadata,
         "optout_email_log",

@@ -38,7 +38,7 @@ UNDECODED = "\N{REPLACEMENT CHARACTER}"
 NOT_A_LETTER = re.compile(r"[\W\d_]+")
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     """A text without case and accents."""
     if text.isascii():
         return text.casefold()
@@ -47,18 +47,18 @@ def _folded(text: str) -> str:
     return "".join(each for each in unicodedata.normalize("NFKD", text).casefold() if not unicodedata.combining(each))
 
 
-def _letters(text: str) -> str:
-    return NOT_A_LETTER.sub("", _folded(text))
+def _keep_letters(text: str) -> str:
+    return NOT_A_LETTER.sub("", _fold(text))
 
 
-def _word(cell: str) -> str:
+def _normalize(cell: str) -> str:
     """A cell as words are compared; a number or a mark as it is, but for how it is to be drawn."""
-    return _letters(cell) or cell.strip().rstrip("\N{VARIATION SELECTOR-16}")
+    return _keep_letters(cell) or cell.strip().rstrip("\N{VARIATION SELECTOR-16}")
 
 
 _TEXTS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
-NAMES = {kind: re.compile("|".join(_folded(names).split())) for kind, names in _TEXTS["names"].items()}
-YES, NO, BLANK = ({_word(word) for word in _TEXTS["words"].pop(what).split()} for what in ("yes", "no", "blank"))
+NAMES = {kind: re.compile("|".join(_fold(names).split())) for kind, names in _TEXTS["names"].items()}
+YES, NO, BLANK = ({_normalize(word) for word in _TEXTS["words"].pop(what).split()} for what in ("yes", "no", "blank"))
 ADDRESS, CODE, DAY, ZERO = (
     re.compile("|".join(_TEXTS["cells"][kind].splitlines()), re.IGNORECASE)
     for kind in ("address", "code", "day", "zero")
@@ -67,7 +67,7 @@ ADDRESS, CODE, DAY, ZERO = (
 NO_STATES = re.compile("|".join(NAMES[each].pattern for each in ("other_way", "data", "no_state", "no_answer")))
 #: What a state means.
 WORDS = {
-    _letters(word): Meaning[meaning.upper()] for meaning, words in _TEXTS["words"].items() for word in words.split()
+    _keep_letters(word): Meaning[kind.upper()] for kind, words in _TEXTS["words"].items() for word in words.split()
 }
 BEST = 3
 OPPORTUNITY = {"opportunity", "opportunityid"}
@@ -81,18 +81,18 @@ class Kind(NamedTuple):
     yes: Meaning
     no: Meaning
 
-    def said(self, cell: str) -> Meaning | None:
+    def interpret(self, cell: str) -> Meaning | None:
         """What a cell says; ``None`` for a blank or a link."""
         cell = cell.strip().strip("'")
         if not cell or "://" in cell:
             return None
         if self is STATES and CODE.match(cell):
             return Meaning.BOUNCE
-        word = _word(cell)
+        word = _normalize(cell)
         if word in WORDS:
             return Meaning.UNCLEAR if self is DOUBTFUL and WORDS[word] in OPT_OUTS else WORDS[word]
         if cell[0] in "[{":  # as of a list of reasons
-            parts = {WORDS.get(_letters(part)) for part in re.findall(r"\w+", cell)}
+            parts = {WORDS.get(_keep_letters(part)) for part in re.findall(r"\w+", cell)}
             if found := [meaning for meaning in Meaning if meaning in parts]:
                 return found[0]
         if word in NO or word in BLANK or ZERO.fullmatch(cell):
@@ -128,11 +128,11 @@ class Columns(NamedTuple):
     days: tuple[int, ...]
     channels: tuple[int, ...]
 
-    def meaning(self, cells: Sequence[str]) -> Meaning:
+    def interpret(self, cells: Sequence[str]) -> Meaning:
         """What a row says of its person; an opt-out counts, whatever else it says but the opposite."""
-        if any(_is_other_way(_letters(cells[place])) for place in self.channels):
+        if any(_is_other_way(_keep_letters(cells[place])) for place in self.channels):
             return Meaning.OTHER_WAY
-        said = {kind.said(cells[place]) for place, kind in self.deciding}
+        said = {kind.interpret(cells[place]) for place, kind in self.deciding}
         blank = Meaning.UNCLEAR if all(kind is STATES for _, kind in self.deciding) else Meaning.NO_OPT_OUT
         found = next((meaning for meaning in Meaning if meaning in said), blank)
         if found in OPT_OUTS:
@@ -182,14 +182,14 @@ def _unclear(what: str, option: str) -> ListError:
     )
 
 
-def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: str | None = None) -> Columns:
+def understand(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: str | None = None) -> Columns:
     """What the columns of a list mean, by their names, which may be empty, and by some of its rows.
 
     :param chosen: the name of the address column, or its number, as somebody gave it.
     :raises ListError: when no column, or more than one, could be that of the address or the opportunity.
     """
-    letters = [_letters(name) for name in names]
-    address = _address_column(letters, sample) if chosen is None else _chosen(names, chosen)
+    letters = [_keep_letters(name) for name in names]
+    address = _find_address_column(letters, sample) if chosen is None else _find_chosen(names, chosen)
     about = [place for place, name in enumerate(letters) if name in OPPORTUNITY]
     if address is None:
         raise _unclear("It cannot be told which column holds the address.", "--column email")
@@ -201,7 +201,7 @@ def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: st
         )
     others = [place for place in range(len(names)) if place not in (address, *about)]
     cells = {place: [row[place].strip() for row in sample] for place in others}
-    kinds = {place: _kind(names[place], cells[place]) for place in others}
+    kinds = {place: _find_kind(names[place], cells[place]) for place in others}
     deciding = tuple((place, kind) for place, kind in kinds.items() if kind is not None)
     silent = tuple(place for place in others if kinds[place] is None and not NO_STATES.search(letters[place]))
     doubtful = next((place for place in others if may_say(names[place], cells[place])), None)
@@ -211,13 +211,13 @@ def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: st
     return Columns(address, about[0] if about else None, deciding, doubtful, silent, blank, days, channels)
 
 
-def _kind(name: str, cells: Sequence[str]) -> Kind | None:
-    letters = _letters(name)
+def _find_kind(name: str, cells: Sequence[str]) -> Kind | None:
+    letters = _keep_letters(name)
     if _is_other_way(letters) or NAMES["data"].search(letters) or (cells and all(map(ADDRESS.search, cells))):
         return None
     kind = next((kind for each, kind in KINDS.items() if NAMES[each].search(letters)), None)
     # A column "state" may be a part of a postal address, and a "reason" a candidate's own words.
-    words = [_letters(cell) in WORDS for cell in cells if cell]
+    words = [_keep_letters(cell) in WORDS for cell in cells if cell]
     known = any(words) or any(map(CODE.match, cells))
     is_state = NAMES["status"].fullmatch(letters) or (known and (all(words) or NAMES["state"].search(letters)))
     if is_state and kind is not DOUBTFUL:
@@ -234,12 +234,12 @@ def _is_other_way(letters: str) -> bool:
 
 def is_blank(cell: str) -> bool:
     """Whether a cell says nothing, or that there is no day."""
-    return not cell.strip() or _word(cell) in BLANK or ZERO.fullmatch(cell.strip()) is not None
+    return not cell.strip() or _normalize(cell) in BLANK or ZERO.fullmatch(cell.strip()) is not None
 
 
 def _may_be_days(name: str, cells: Sequence[str]) -> bool:
     said = [cell for cell in cells if not is_blank(cell)]
-    return bool(said) and all(map(DAY.match, said)) and not NAMES["no_answer"].search(_letters(name))
+    return bool(said) and all(map(DAY.match, said)) and not NAMES["no_answer"].search(_keep_letters(name))
 
 
 def may_say(name: str, cells: Sequence[str]) -> bool:
@@ -247,7 +247,7 @@ def may_say(name: str, cells: Sequence[str]) -> bool:
     said = [cell.strip() for cell in cells if cell.strip() == "0" or not is_blank(cell)]
     if _unreadable(name) or (not (name and name.isascii()) and _unreadable("".join(cells))):
         return True
-    letters, asks = _letters(name), name.rstrip().endswith(("?", "？"))
+    letters, asks = _keep_letters(name), name.rstrip().endswith(("?", "？"))
     if said and (asks or any(NAMES[each].search(letters) for each in ("status", "asked", "channel"))):
         return True
     if any(map(is_blank, cells)) and _may_be_days(name, cells):
@@ -259,22 +259,22 @@ def may_say(name: str, cells: Sequence[str]) -> bool:
 @lru_cache(256)
 def _state(cell: str) -> Meaning | None:
     """What a cell means that is a known state, or that holds an opt-out among other tags."""
-    tags = {WORDS.get(_letters(tag)) for tag in re.split(r"[,;|]", cell)}
-    return WORDS.get(_letters(cell)) or next(iter(OPT_OUTS & tags), None)
+    tags = {WORDS.get(_keep_letters(tag)) for tag in re.split(r"[,;|]", cell)}
+    return WORDS.get(_keep_letters(cell)) or next(iter(OPT_OUTS & tags), None)
 
 
 def _is_answer(cell: str) -> bool:
     """Whether this is a yes or a no, perhaps with more words after it, or a mark."""
-    first = _word(re.split(r"[,;!\s]", cell, maxsplit=1)[0])
+    first = _normalize(re.split(r"[,;!\s]", cell, maxsplit=1)[0])
     return first in YES or first in NO or cell in ("0", "1") or not re.search(r"\w", cell)
 
 
 def _unreadable(text: str) -> bool:
     """Whether most of its letters are not in the encoding of the file."""
-    return UNDECODED in text and 2 * text.count(UNDECODED) >= len(_letters(text))
+    return UNDECODED in text and 2 * text.count(UNDECODED) >= len(_keep_letters(text))
 
 
-def _chosen(names: Sequence[str], chosen: str) -> int | None:
+def _find_chosen(names: Sequence[str], chosen: str) -> int | None:
     wanted = chosen.strip().lower()
     fits = [place for place, name in enumerate(names) if name.replace(UNDECODED, "").strip().lower() == wanted]
     if not fits and chosen.isdecimal() and 1 <= int(chosen) <= len(names):
@@ -282,7 +282,7 @@ def _chosen(names: Sequence[str], chosen: str) -> int | None:
     return fits[0] if len(fits) == 1 else None
 
 
-def _address_column(letters: Sequence[str], sample: Sequence[Sequence[str]]) -> int | None:
+def _find_address_column(letters: Sequence[str], sample: Sequence[Sequence[str]]) -> int | None:
     """The column that holds addresses and is called by the best name for it; none if another one is called email."""
     ranks = [*map(rank, letters)]
     holding = [place for place in range(len(letters)) if any(ADDRESS.search(row[place]) for row in sample)]
@@ -293,7 +293,7 @@ def _address_column(letters: Sequence[str], sample: Sequence[Sequence[str]]) -> 
 
 def rank(name: str) -> int:
     """How well a column of addresses could be called so: ``BEST``, less, or 0."""
-    name = _letters(name)
+    name = _keep_letters(name)
     if NAMES["email"].fullmatch(name):
         return BEST
     return 2 if "mail" in name else int(NAMES["address"].fullmatch(name) is not None)

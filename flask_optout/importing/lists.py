@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from ..addresses import Address, parse
 from ..errors import AddressError, ListError, OpportunityError
-from ..links.tokens import checked_opportunity
+from ..links.tokens import check_opportunity
 from .columns import (
     ADDRESS,
     BEST,
@@ -24,8 +24,8 @@ from .columns import (
     Columns,
     Meaning,
     check,
-    columns_of,
     rank,
+    understand,
     unknown,
 )
 
@@ -96,10 +96,10 @@ class MuteList:
         column: str | None = None,
     ) -> None:
         self.opportunity = opportunity
-        self._lines, self._ahead, self._number = _decoded(file, encoding), deque[str](), 0
+        self._lines, self._ahead, self._number = _decode_lines(file, encoding), deque[str](), 0
         self.names: Sequence[str] = []
         self._sample = self._begin()
-        self.columns: Columns = columns_of(self.names, [cells for _, cells in self._sample], column)
+        self.columns: Columns = understand(self.names, [cells for _, cells in self._sample], column)
         check(self.columns, opportunity, format)
         #: Whether the columns say who opted out; without that, each row counts.
         self.decided: bool = format != LIST and bool(self.columns.deciding)
@@ -110,17 +110,17 @@ class MuteList:
 
     def _begin(self) -> list[tuple[int, list[str]]]:
         """Read the delimiter, the names of the columns and the first rows; gives the rows."""
-        head = [line.lstrip("\ufeff") for line in islice(iter(self._line, None), HEAD)]
+        head = [line.lstrip("\ufeff") for line in islice(iter(self._read_line, None), HEAD)]
         sep = SEP.fullmatch(head[0]) if head else None
-        rows = [_cells(line, sep[1] if sep else _delimiter([line])) for line in head]
-        start = _start(rows)
+        rows = [_split_cells(line, sep[1] if sep else _find_delimiter([line])) for line in head]
+        start = _find_start(rows)
         self._give_back(head[start:])
-        self._delimiter = sep[1] if sep else _delimiter([line for line in head[start:] if line.strip()])
+        self._delimiter = sep[1] if sep else _find_delimiter([line for line in head[start:] if line.strip()])
         above = range(1 if sep else 0, start)
         self._above = [Skipped(n + 1, "It stands above the names of the columns") for n in above if any(rows[n])]
-        first = next(self._rows(), (0, []))
+        first = next(self._read_rows(), (0, []))
         self.names = [name[:LONGEST_NAME] for name in first[1]]
-        sample = [*islice(self._rows(), SAMPLE)]
+        sample = [*islice(self._read_rows(), SAMPLE)]
         if any(map(ADDRESS.search, first[1])):  # a row like the others
             sample = [first, *sample]
             width = max(len(cells) for _, cells in sample)
@@ -130,10 +130,10 @@ class MuteList:
 
     def __iter__(self) -> Iterator[MuteRow | Skipped]:
         yield from self._above
-        for number, cells in chain(self._sample, self._rows()):
-            yield self._row(number, cells)
+        for number, cells in chain(self._sample, self._read_rows()):
+            yield self._read_row(number, cells)
 
-    def _row(self, number: int, cells: list[str]) -> MuteRow | Skipped:
+    def _read_row(self, number: int, cells: list[str]) -> MuteRow | Skipped:
         if cells[0] == UNDECODED and not any(cells[1:]):
             return Skipped(number, "The line is too long")
         if "@" not in cells[self.columns.address] and rank(cells[self.columns.address]) == BEST:
@@ -145,7 +145,7 @@ class MuteList:
         if self._is_torn(cells):
             return Skipped(number, Meaning.UNCLEAR)
         if self.decided:
-            if (meaning := self.columns.meaning(cells)) not in OPT_OUTS:
+            if (meaning := self.columns.interpret(cells)) not in OPT_OUTS:
                 return Skipped(number, meaning)
         elif self._guessed and (late := self.columns.late(self.names, cells)) is not None:
             raise unknown(late)
@@ -156,7 +156,7 @@ class MuteList:
         if "**" in cells[self.columns.address]:
             return Skipped(number, "The address is masked")
         try:
-            return MuteRow(addresses_in(cells[self.columns.address]), checked_opportunity(about))
+            return MuteRow(find_addresses(cells[self.columns.address]), check_opportunity(about))
         except (AddressError, OpportunityError) as error:
             return Skipped(number, error.what.rstrip("."))
 
@@ -167,21 +167,21 @@ class MuteList:
             return True
         return self.decided and not set(DELIMITERS).isdisjoint(address) and not _is_address(address)
 
-    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+    def _read_rows(self) -> Iterator[tuple[int, list[str]]]:
         """The rows that are not blank, with blanks for cells that they lack, by the number of their first line."""
-        while (line := self._line()) is not None:
+        while (line := self._read_line()) is not None:
             number = self._number
-            cells = self._quoted(line) if '"' in line else line.rstrip("\n").split(self._delimiter)
+            cells = self._read_quoted(line) if '"' in line else line.rstrip("\n").split(self._delimiter)
             if any(cells):
                 yield number, cells + [""] * (len(self.names) - len(cells))
 
-    def _quoted(self, line: str) -> list[str]:
+    def _read_quoted(self, line: str) -> list[str]:
         """The row that begins with this line; after a stray or unclosed quote it ends with it, too."""
         taken = [line]
 
         def lines() -> Iterator[str]:
             yield line
-            while len(taken) < MOST_LINES and (more := self._line()) is not None:
+            while len(taken) < MOST_LINES and (more := self._read_line()) is not None:
                 taken.append(more)
                 yield more
 
@@ -192,9 +192,9 @@ class MuteList:
         except csv.Error:
             pass
         self._give_back(taken[1:])
-        return _cells(line, self._delimiter)
+        return _split_cells(line, self._delimiter)
 
-    def _line(self) -> str | None:
+    def _read_line(self) -> str | None:
         line = self._ahead.popleft() if self._ahead else next(self._lines, None)
         self._number += line is not None
         return line
@@ -204,17 +204,17 @@ class MuteList:
         self._number -= len(lines)
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
+def _split_cells(line: str, delimiter: str) -> list[str]:
     return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
 
 
-def _delimiter(lines: Sequence[str]) -> str:
+def _find_delimiter(lines: Sequence[str]) -> str:
     """The commonest delimiter outside quotes in the first of these lines, rather one that the second has as well."""
     counts = {each: [QUOTED.sub("", line).count(each) for line in lines[:2]] for each in DELIMITERS}
     return max(counts, key=lambda each: (min(counts[each], default=0), counts[each]))
 
 
-def _start(rows: Sequence[Sequence[str]]) -> int:
+def _find_start(rows: Sequence[Sequence[str]]) -> int:
     """Which of the first lines names the columns; the first, if none does. No address may stand above them."""
     start, best = 0, (0, 0)
     for place, cells in enumerate(rows):
@@ -228,11 +228,11 @@ def _start(rows: Sequence[Sequence[str]]) -> int:
 
 def _is_address(cell: str) -> bool:
     with suppress(AddressError):
-        return bool(addresses_in(cell))
+        return bool(find_addresses(cell))
     return False
 
 
-def addresses_in(cell: str) -> list[Address]:
+def find_addresses(cell: str) -> list[Address]:
     """The addresses in a cell: mostly one, or several with nothing but separators between them.
 
     :raises AddressError: when it holds more than those, a ``mailto:`` (RFC 6068), and what Excel and blanks add.
@@ -251,17 +251,17 @@ def addresses_in(cell: str) -> list[Address]:
     return [parse(part) for part in parts]
 
 
-def _marked(error: UnicodeError) -> tuple[str, int]:
+def _mark_undecoded(error: UnicodeError) -> tuple[str, int]:
     """What is not in the encoding of a file: marked, and as Windows-1252 has it, as names of columns mostly are."""
     assert isinstance(error, UnicodeDecodeError)
     return UNDECODED + error.object[error.start : error.end].decode("cp1252", "replace"), error.end
 
 
 MARKED = "optout-marked"
-codecs.register_error(MARKED, _marked)
+codecs.register_error(MARKED, _mark_undecoded)
 
 
-def _decoded(file: BinaryIO, encoding: str | None) -> Iterator[str]:
+def _decode_lines(file: BinaryIO, encoding: str | None) -> Iterator[str]:
     """The lines of a file, which stays open; in place of one that is too long, what stands for it."""
     file.seek(0)
     start, is_text = file.read(1_000), True

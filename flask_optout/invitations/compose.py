@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from ..addresses import Address, Recipient, parse, unfolded
+from ..addresses import Address, Recipient, parse, unfold
 from ..errors import AddressError, InvitationError, NotGated, OpportunityError
-from ..links.tokens import ALL, ALPHABET, TAG, Door, Links, checked_opportunity, joined, split, tag_of
+from ..links.tokens import ALL, ALPHABET, TAG, Door, Links, check_opportunity, join_path, normalize_tag, split_path
 
 #: Where the html footer goes; a tag in a comment or a script is none (HTML, section 13.2.5).
 END = re.compile(
@@ -29,7 +29,7 @@ OWN_HEADERS = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Auto-Sub
 RESERVED = re.compile("|".join([*OWN_HEADERS, "to|cc|bcc|resent-.*"]), re.IGNORECASE)
 
 
-class Inviting:
+class InvitationMixin:
     """A mixin that makes a library's message an invitation to ``opportunity``, in the recipient's ``language``."""
 
     def __init__(self, *args: Any, opportunity: str = "", language: str | None = None, **kwargs: Any) -> None:
@@ -108,42 +108,42 @@ class Composer:
     footer: Callable[[str, str, str, str], str]
     mailto: Callable[[Address, str], str] | None
 
-    def letter(self, draft: Draft) -> Letter:
+    def compose(self, draft: Draft) -> Letter:
         """The letter that leaves; the same whether or not its recipient is muted.
 
         :raises OptOutError: when the draft can be no invitation, or cannot reach one person alone.
         """
-        recipient, address = _one_recipient(draft)
-        draft = _checked(draft)
+        recipient, address = _check_recipient(draft)
+        draft = _check_draft(draft)
         about, language, sender = draft.opportunity, draft.language or "", draft.sender or ""
         links = [self.links.url(door, address, about, language) for door in (Door.LANDING, Door.ONE_CLICK)]
         by_mail = "" if self.mailto is None else f", <mailto:{self.mailto(address, about)}>"
         own = (
             f"<{links[1]}>{by_mail}",  # the one to use first stands first (RFC 2369 section 2)
             "List-Unsubscribe=One-Click",
-            f"<{_list_label(about)}.optout.{urlsplit(links[0]).hostname}>",
+            f"<{_make_list_label(about)}.optout.{urlsplit(links[0]).hostname}>",
             "auto-generated",
         )
         texts = draft.text, draft.html, draft.subject, *draft.headers.values()
         quoted = quote(self.links.prefix(Door.LANDING), safe="").lower()  # as in a click counter's URL
-        if any(self.personal_links(text) or quoted in str(text).lower() for text in texts):  # maybe about all
+        if any(self.find_personal_links(text) or quoted in str(text).lower() for text in texts):  # maybe about all
             links.append(self.links.url(Door.LANDING, address, ALL))
         return Letter(
             address=address,
             opportunity=about,
             subject=draft.subject,
-            text=self._body(draft.text, "txt", links, draft),
-            html=self._body(draft.html, "html", links, draft),
+            text=self._compose_body(draft.text, "txt", links, draft),
+            html=self._compose_body(draft.html, "html", links, draft),
             sender=sender,
             reply_to=draft.reply_to,
             headers={**draft.headers, **dict(zip(OWN_HEADERS, own, strict=True))},
             recipient=recipient,
             links=tuple(links),
-            message_id=_message_id(sender),
+            message_id=_make_message_id(sender),
             attachments=draft.attachments,
         )
 
-    def _body(self, body: str | None, kind: str, links: Sequence[str], draft: Draft) -> str | None:
+    def _compose_body(self, body: str | None, kind: str, links: Sequence[str], draft: Draft) -> str | None:
         """A body with the footer in its slot or, if it has neither slot nor link, added.
 
         Its links are this person's, also in a copy of another's invitation; one that names a language keeps it,
@@ -152,11 +152,11 @@ class Composer:
         if not body:
             return body
         prefix = self.links.prefix(Door.LANDING)
-        language, token = split(links[0].removeprefix(prefix))
-        found = self.personal_links(body) if links[2:] else []
+        language, token = split_path(links[0].removeprefix(prefix))
+        found = self.find_personal_links(body) if links[2:] else []
         found = [link for link in found if not links[2].endswith(link[2].lower())]
         for link in reversed(found):
-            body = body[: link.start()] + prefix + joined(language or link[1] or "", token) + body[link.end() :]
+            body = body[: link.start()] + prefix + join_path(language or link[1] or "", token) + body[link.end() :]
         before, *after = SLOT.split(body)
         if found and not after:
             return body
@@ -164,11 +164,11 @@ class Composer:
         if after:
             return f"{before}\n{footer}\n{''.join(after)}"
         if kind == "html":
-            return _html_with(footer, body)
+            return _insert_footer(footer, body)
         line_ends = body[len(body.rstrip("\r\n")) :].count("\n")
         return body + "\n" * (2 - line_ends) + footer
 
-    def personal_links(self, text: object) -> list[re.Match[str]]:
+    def find_personal_links(self, text: object) -> list[re.Match[str]]:
         """The links of candidates in a text, each with its language and its token."""
         prefix = self.links.prefix(Door.LANDING)
         if not (isinstance(text, str) and prefix.lower() in text.lower()):  # which is fast
@@ -177,7 +177,7 @@ class Composer:
         return [*re.finditer(re.escape(prefix) + ways, text, re.IGNORECASE)]
 
 
-def _html_with(footer: str, html: str) -> str:
+def _insert_footer(footer: str, html: str) -> str:
     """The html with the footer inside its body."""
     end = max(map(html.rfind, ("</body>", "</BODY>")))
     if "".join(html[end:].split()).lower() not in ("</body>", "</body></html>"):  # as nearly every html ends
@@ -188,7 +188,7 @@ def _html_with(footer: str, html: str) -> str:
     return before + "\n" * (not before.endswith("\n")) + footer + "\n" * bool(after) + after
 
 
-def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
+def _check_recipient(draft: Draft) -> tuple[Recipient, Address]:
     """The recipient as the host wrote it, and parsed."""
     for name in ("recipients", "cc", "bcc"):
         if isinstance(people := getattr(draft, name), str):
@@ -197,7 +197,7 @@ def _one_recipient(draft: Draft) -> tuple[Recipient, Address]:
             raise _misaddressed(f"An invitation has a {name}.")
     if len(recipients := [*(draft.recipients or ())]) != 1:
         raise _misaddressed(f"An invitation has {len(recipients)} recipients.")
-    address = parse(recipient := _text_of(recipients[0]))
+    address = parse(recipient := _to_text(recipients[0]))
     if not (draft.smtputf8 or address.deliverable.isascii()):
         raise AddressError(
             "A recipient has a character outside ASCII before the @, which takes SMTPUTF8 (RFC 6531).",
@@ -215,18 +215,18 @@ def _misaddressed(what: str) -> InvitationError:
     )
 
 
-def _text_of(value: Any) -> Any:
+def _to_text(value: Any) -> Any:
     """A lazy string, or a lazy name in a pair, as a string; anything else as it is."""
     if isinstance(value, tuple):
-        return tuple(map(_text_of, value))
+        return tuple(map(_to_text, value))
     if isinstance(value, str):
         return str.__str__(value)  # a member of an Enum shows as something else, and Markup escapes what is added
     return str(value) if hasattr(value, "casefold") else value
 
 
-def _checked(draft: Draft) -> Draft:
+def _check_draft(draft: Draft) -> Draft:
     """The draft with plain strings for lazy ones, and the headers that its letters get beside ours."""
-    texts = {name: _text_of(getattr(draft, name)) for name in ("subject", "text", "html", "sender", "reply_to")}
+    texts = {name: _to_text(getattr(draft, name)) for name in ("subject", "text", "html", "sender", "reply_to")}
     draft = replace(draft, **texts)
     if {type(each) for each in (draft.text, draft.html) if each} != {str}:
         raise InvitationError(
@@ -240,30 +240,30 @@ def _checked(draft: Draft) -> Draft:
             "No mail server takes a message from nobody.",
             "Give it a sender, or set MAIL_DEFAULT_SENDER.",
         )
-    unfolded(draft.subject)
+    unfold(draft.subject)
     for who in (draft.sender, draft.reply_to):
         for part in (who,) if isinstance(who, str) else who or ():
-            unfolded(part, may_be_folded=False)  # as mail libraries take a folded name for an injected header
+            unfold(part, may_be_folded=False)  # as mail libraries take a folded name for an injected header
     if draft.opportunity == ALL:
         raise OpportunityError(
             "An invitation says that it invites to '*'.",
             "An invitation is to one opportunity, and '*' stands for all: whoever answered it would answer them all.",
             "Name the opportunity by a short stable id, such as 'camera'.",
         )
-    opportunity, language = _text_of(checked_opportunity(draft.opportunity)), tag_of(draft.language)
+    opportunity, language = _to_text(check_opportunity(draft.opportunity)), normalize_tag(draft.language)
     if draft.language and not language:
         raise InvitationError(
             "The language of an invitation is not a language tag.",
             "It decides which language the footer and the candidate's page speak.",
             "Give a tag such as 'de', 'pt-BR' or 'zh-Hant'.",
         )
-    headers = _host_headers({name: _text_of(value) for name, value in draft.headers.items()})
+    headers = _check_headers({name: _to_text(value) for name, value in draft.headers.items()})
     if language and not any(name.lower() == "content-language" for name in headers):
         headers["Content-Language"] = language
     return replace(draft, opportunity=opportunity, language=language, headers=headers)
 
 
-def _message_id(sender: Recipient) -> str:
+def _make_message_id(sender: Recipient) -> str:
     """A random Message-ID at the sender's domain; those of :func:`email.utils.make_msgid` tell the time."""
     domain = "localhost"
     with suppress(AddressError):
@@ -271,7 +271,7 @@ def _message_id(sender: Recipient) -> str:
     return f"<{secrets.token_hex(16)}@{domain}>"
 
 
-def _list_label(opportunity: str) -> str:
+def _make_list_label(opportunity: str) -> str:
     """A label for List-Id (RFC 2919): the id itself where it can stand there, else a readable stem and a hash."""
     if re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?", opportunity):
         return opportunity
@@ -279,7 +279,7 @@ def _list_label(opportunity: str) -> str:
     return f"{stem}-{hashlib.blake2b(opportunity.encode(), digest_size=5).hexdigest()}".lstrip("-")
 
 
-def _host_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def _check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The host's own headers, as written, less its Message-ID, which a loop over one draft would send again."""
     for name, value in headers.items():
         if not isinstance(name, str) or not re.fullmatch(r"[!-9;-~]+", name):
@@ -296,5 +296,5 @@ def _host_headers(headers: Mapping[str, str]) -> dict[str, str]:
                 "Leave To, Cc, Bcc, Resent-, List-Unsubscribe, List-Unsubscribe-Post, List-Id and Auto-Submitted out "
                 "of the extra headers.",
             )
-        unfolded(value)
+        unfold(value)
     return {name: value for name, value in headers.items() if name.lower() != "message-id"}

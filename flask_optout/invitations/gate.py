@@ -21,9 +21,9 @@ from email.utils import formatdate
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
-from ..addresses import Address, shown, unfolded
+from ..addresses import Address, format_recipient, unfold
 from ..choices.repository import Choices
-from ..email_log.records import EmailLog, Outgoing, reason
+from ..email_log.records import EmailLog, Outgoing, classify_error
 from ..errors import AddressError, InvitationError, NotAllSent, OptOutError, StoreUnavailable
 from ..links.log_records import log
 from .compose import OWN_HEADERS, Composer, Draft, Letter
@@ -69,13 +69,13 @@ class Gate:
         failures = Failures(on_error)
         ready: list[tuple[S, Outgoing, M]] = []
         flush, number = partial(self._hand_off, ready, leave, failures.tell), 0
-        for source in _pulled(sources, flush):
+        for source in _pull(sources, flush):
             number += 1
             try:
                 said = draft(source)
                 if said is not None:
-                    letter = self.composer.letter(said)
-                    ready.append((source, _outgoing(letter), make(source, letter)))
+                    letter = self.composer.compose(said)
+                    ready.append((source, _make_outgoing(letter), make(source, letter)))
             except Exception as error:
                 failures.tell(source, error)
                 continue
@@ -84,7 +84,7 @@ class Gate:
             if said is None:
                 leave(source, True)
         flush()
-        return failures.all_but_those(number)
+        return failures.count_sent(number)
 
     def _hand_off(
         self, ready: list[tuple[S, Outgoing, M]], leave: Callable[[S | M, bool], object], tell: OnError
@@ -98,7 +98,7 @@ class Gate:
             try:
                 rows += self.log.record([outgoing for _, outgoing, _ in ready])
                 # A connection that is held costs more than one look.
-                looking = self.choices.looking() if len(ready) > 1 else nullcontext(self.choices.muted)
+                looking = self.choices.looking() if len(ready) > 1 else nullcontext(self.choices.is_muted)
                 muted = held.enter_context(looking)
             except OptOutError as error:
                 for source, _, _ in ready:
@@ -110,7 +110,7 @@ class Gate:
                     leave(message, not muted(outgoing.address, outgoing.opportunity))
                 except Exception as error:
                     held.close()  # as the pool may have no other connection
-                    muted = self.choices.muted
+                    muted = self.choices.is_muted
                     with suppress(StoreUnavailable):
                         self.log.record_failure(row, error)
                     if isinstance(error, OSError):  # also of smtplib; by its traceback one could tell a rehearsal
@@ -122,10 +122,10 @@ class Gate:
             with suppress(StoreUnavailable):
                 self.log.forget(rows)
 
-    def look_at_ordinary(self, texts: Callable[[], Iterable[object]]) -> None:
+    def warn_if_ungated(self, texts: Callable[[], Iterable[object]]) -> None:
         """Warn, once, about an ordinary message that carries a candidate's link; whatever is wrong stops nothing."""
         with suppress(Exception):
-            if self._warned or not any(self.composer.personal_links(text) for text in texts()):
+            if self._warned or not any(self.composer.find_personal_links(text) for text in texts()):
                 return
             self._warned = True
             said = "A message with a candidate's link left without passing the gate, as it is not an Invitation. "
@@ -133,7 +133,7 @@ class Gate:
             log(self.logger, logging.WARNING, "ungated_link", said)
 
 
-def _pulled(sources: Iterable[S], flush: Callable[[], None]) -> Iterator[S]:
+def _pull(sources: Iterable[S], flush: Callable[[], None]) -> Iterator[S]:
     """The sources; where the host's own iterable raises, what it gave before is handed off first."""
     try:
         yield from sources
@@ -152,11 +152,11 @@ class Failures:
 
     def tell(self, source: object, error: Exception) -> None:
         self.last = error
-        self.reasons[reason(error)] += 1
+        self.reasons[classify_error(error)] += 1
         if self.on_error is not None:
             self.on_error(source, error)
 
-    def all_but_those(self, number: int) -> int:
+    def count_sent(self, number: int) -> int:
         """How many of ``number`` messages did not fail; raises the errors that no ``on_error`` was given."""
         failed = self.reasons.total()
         if self.last is None or self.on_error is not None:
@@ -171,38 +171,38 @@ class Failures:
         )
 
 
-def _outgoing(letter: Letter) -> Outgoing:
+def _make_outgoing(letter: Letter) -> Outgoing:
     own = {
-        "From": shown(letter.sender),
-        "To": shown(letter.address.named),
-        "Reply-To": shown(letter.reply_to or ""),
-        "Subject": unfolded(letter.subject),
+        "From": format_recipient(letter.sender),
+        "To": format_recipient(letter.address.named),
+        "Reply-To": format_recipient(letter.reply_to or ""),
+        "Subject": unfold(letter.subject),
         "Date": formatdate(time.time() // 60 * 60),
         "Message-ID": letter.message_id,
     }
     # Not the host's date, which would tell the second.
-    host = {name: unfolded(value) for name, value in letter.headers.items() if name.lower() != "date"}
+    host = {name: unfold(value) for name, value in letter.headers.items() if name.lower() != "date"}
     return Outgoing(
         letter.address,
         letter.opportunity,
         subject=own["Subject"],
         message_id=letter.message_id,
         headers=[(name, value) for name, value in {**own, **host}.items() if value],
-        text=_kept(letter.text, *letter.links),
-        html=_kept(letter.html, *letter.links),
+        text=_replace_other_links(letter.text, *letter.links),
+        html=_replace_other_links(letter.html, *letter.links),
         links=letter.links,
         attachments=letter.attachments,
     )
 
 
-def _kept(body: str | None, link: str, one_click: str, *others: str) -> str | None:
+def _replace_other_links(body: str | None, link: str, one_click: str, *others: str) -> str | None:
     """A body in which no other link than this invitation's has to be hidden."""
     for other in others:
         body = body and re.sub(other.rpartition("/")[2], link.rpartition("/")[2], body, flags=re.IGNORECASE)
     return body or None
 
 
-class Mixin:
+class DynamicMixin:
     """Base of a class that is mixed into that of an object, and can be pickled, as some hosts send from a queue."""
 
     @classmethod
@@ -211,17 +211,17 @@ class Mixin:
         return _mixed(cls, type(source))(source, *more)
 
     def __reduce__(self) -> Any:
-        return _blank, type(self).__bases__, vars(self)
+        return _make_blank, type(self).__bases__, vars(self)
 
 
 _mixed: Callable[[Any, Any], Any] = lru_cache(64)(lambda mixin, kind: type(mixin.__name__, (mixin, kind), {}))
 
 
-def _blank(mixin: Any, kind: Any) -> Any:
+def _make_blank(mixin: Any, kind: Any) -> Any:
     return object.__new__(_mixed(mixin, kind))
 
 
-class _Verbatim(Mixin):
+class _Verbatim(DynamicMixin):
     """Mixed into an email policy, it does not fold our headers: no mail program reads a URL in encoded words."""
 
     def __init__(self, policy: object) -> None:
@@ -249,7 +249,7 @@ def finish(message: Message[Any, Any]) -> None:
             part.set_payload(binascii.b2a_qp(raw.replace(b"\r\n", b"\n")).decode("ascii"))
 
 
-def proved(spellings: Iterable[S], spell: Callable[[S], str], address: Address) -> S:
+def prove_recipient(spellings: Iterable[S], spell: Callable[[S], str], address: Address) -> S:
     """The first spelling of the recipient with which a mail goes to the address that was checked.
 
     :param spell: gives what the mail library hands to :mod:`smtplib` for a spelling.

@@ -16,7 +16,7 @@ MASK = "[personal link]"
 TOKEN = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN},}}", re.IGNORECASE)
 
 
-def without_tokens(line: str) -> str:
+def mask_tokens(line: str) -> str:
     """The line with ``MASK`` in place of every word that could be a token."""
     return TOKEN.sub(MASK, line)
 
@@ -24,8 +24,8 @@ def without_tokens(line: str) -> str:
 def mask_records() -> None:
     """Remove tokens from the records of every logger of this process as they are made, whatever handles them."""
     make = logging.getLogRecordFactory()
-    if getattr(make, "func", None) is not _masked:
-        logging.setLogRecordFactory(partial(_masked, make))
+    if getattr(make, "func", None) is not _make_masked:
+        logging.setLogRecordFactory(partial(_make_masked, make))
 
 
 def log(logger: logging.Logger, level: int, event: str, text: object, exc_info: bool | Exception = False) -> None:
@@ -40,32 +40,32 @@ def log_error(logger: logging.Logger, error: OptOutError) -> None:
     log(logger, logging.ERROR, re.sub("(?<!^)(?=[A-Z])", "_", type(error).__name__).lower(), error)
 
 
-def _masked(make: Callable[..., logging.LogRecord], *args: object, **kwargs: object) -> logging.LogRecord:
+def _make_masked(make: Callable[..., logging.LogRecord], *args: object, **kwargs: object) -> logging.LogRecord:
     """The record that ``make`` makes, without tokens in its message and its traceback."""
     record = make(*args, **kwargs)
-    if TOKEN.search(_line(record)):
-        record.args = _without_tokens(record.args)
-        if TOKEN.search(line := _line(record)):
-            record.msg, record.args = without_tokens(line), ()
+    if TOKEN.search(_format(record)):
+        record.args = _mask_args(record.args)
+        if TOKEN.search(line := _format(record)):
+            record.msg, record.args = mask_tokens(line), ()
     if record.exc_info:
         trace = logging.Formatter().formatException(record.exc_info)
-        if (masked := without_tokens(trace)) != trace:
+        if (masked := mask_tokens(trace)) != trace:
             record.exc_text, record.exc_info = masked, None
     return record
 
 
-def _line(record: logging.LogRecord) -> str:
+def _format(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except Exception:  # of arguments that do not fit, which logging would show as they are
         return f"{record.msg!r} % {record.args!r}"
 
 
-def _without_tokens(args: Any) -> Any:
+def _mask_args(args: Any) -> Any:
     """The arguments of a record in the same places, as formatters of access logs take them apart."""
     if isinstance(args, tuple):
-        return tuple(without_tokens(value) if isinstance(value, str) else value for value in args)
+        return tuple(mask_tokens(value) if isinstance(value, str) else value for value in args)
     if isinstance(args, dict):
         args = copy.copy(args)
-        args.update({name: without_tokens(value) for name, value in args.items() if isinstance(value, str)})
+        args.update({name: mask_tokens(value) for name, value in args.items() if isinstance(value, str)})
     return args

@@ -10,7 +10,7 @@ import hmac
 import re
 
 from ..addresses import Address
-from .tokens import DIGEST_SIZE, SCOPE_SIZE, DataKey, Mark, bad_token, decoded, encoded, signature
+from .tokens import DIGEST_SIZE, SCOPE_SIZE, DataKey, Mark, bad_token, decode, encode, sign
 
 #: Bytes of the code: nobody can try 2**80 of them by mail.
 MAC_SIZE = 10
@@ -32,7 +32,7 @@ class MailtoDoor:
             rf"{re.escape(before)}([a-z2-7]{{{TOKEN_LENGTH}}}){re.escape(after)}", re.IGNORECASE | re.ASCII
         )
 
-    def address(self, person: Address, opportunity: str) -> str:
+    def make_address(self, person: Address, opportunity: str) -> str:
         """Where this person's opt-out from this opportunity is mailed to."""
         return self._template.replace(FIELD, self._token(b"".join(self._key.mark(person, opportunity))))
 
@@ -45,10 +45,10 @@ class MailtoDoor:
         if found is None:
             raise bad_token()
         token = found[1].lower()
-        payload = decoded(token)[:-MAC_SIZE]
+        payload = decode(token)[:-MAC_SIZE]
         if not hmac.compare_digest(self._token(payload), token):
             raise bad_token()
         return Mark(payload[:SCOPE_SIZE], payload[SCOPE_SIZE:])
 
     def _token(self, payload: bytes) -> str:
-        return encoded(payload + signature(self._secret, payload, MAC_SIZE))
+        return encode(payload + sign(self._secret, payload, MAC_SIZE))

@@ -88,13 +88,13 @@ class DataKey:
         self.id: bytes = self.derive("id")[:DIGEST_SIZE]
         self._people = self.derive("people")
         cached = lru_cache(CACHED)
-        self.scope: Callable[[str], bytes] = cached(partial(self._pseudonym, b"optout.scope", SCOPE_SIZE))
-        self.domain_tag: Callable[[str], bytes] = cached(partial(self._pseudonym, b"optout.domain", TAG_SIZE))
-        self._prefix: Callable[[str], hashlib.blake2b] = cached(self._begun)
+        self.scope: Callable[[str], bytes] = cached(partial(self._make_pseudonym, b"optout.scope", SCOPE_SIZE))
+        self.domain_tag: Callable[[str], bytes] = cached(partial(self._make_pseudonym, b"optout.domain", TAG_SIZE))
+        self._prefix: Callable[[str], hashlib.blake2b] = cached(self._begin_digest)
 
     def derive(self, purpose: str) -> bytes:
         """A 32-byte key for one purpose, from which no other key can be computed."""
-        return derived(self.secret, purpose)
+        return derive_key(self.secret, purpose)
 
     def digest(self, opportunity: str, canonical: str) -> bytes:
         """The pseudonym of a canonical address for one opportunity: keyed BLAKE2b, 16 bytes (RFC 7693)."""
@@ -130,17 +130,17 @@ class DataKey:
         people = (address.canonical,) if address.base is None else (address.canonical, address.base)
         return [self.digest(about, who) for who in people for about in (opportunity, ALL)]
 
-    def _pseudonym(self, purpose: bytes, size: int, text: str) -> bytes:
+    def _make_pseudonym(self, purpose: bytes, size: int, text: str) -> bytes:
         return hashlib.blake2b(text.encode(), digest_size=size, key=self._people, person=purpose).digest()
 
-    def _begun(self, opportunity: str) -> hashlib.blake2b:
+    def _begin_digest(self, opportunity: str) -> hashlib.blake2b:
         # Prefixed by its length, so that no opportunity and address run into one another.
         name = opportunity.encode()
         start = len(name).to_bytes(4, "big") + name
         return hashlib.blake2b(start, digest_size=DIGEST_SIZE, key=self._people, person=b"optout.person")
 
 
-def derived(secret: bytes, purpose: str, size: int = 32) -> bytes:
+def derive_key(secret: bytes, purpose: str, size: int = 32) -> bytes:
     """A key for one purpose, from which neither the secret nor another key can be computed (RFC 5869)."""
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -148,7 +148,7 @@ def derived(secret: bytes, purpose: str, size: int = 32) -> bytes:
     return HKDF(SHA256(), size, salt=None, info=f"flask-optout {purpose}".encode()).derive(secret)
 
 
-def checked_opportunity(opportunity: object) -> str:
+def check_opportunity(opportunity: object) -> str:
     """The id of an opportunity as it stands in links and digests.
 
     :raises OpportunityError: when it is not a string of 1 to 128 UTF-8 bytes, or holds a control character.
@@ -178,7 +178,7 @@ class Tokens:
 
     def mint(self, door: Door, address: Address, opportunity: str) -> str:
         """The token of one person's link to one door."""
-        key, name = self.keys[door], checked_opportunity(opportunity).encode()
+        key, name = self.keys[door], check_opportunity(opportunity).encode()
         digests = key.people(address, opportunity)
         start, length = bytes((VERSION, len(digests) // 2)), bytes((len(name),))
         return self._sign(door, b"".join((start, *digests, key.domain_tag(address.domain), length, name)))
@@ -188,7 +188,7 @@ class Tokens:
         return self._sign(door, claim.payload)
 
     def _sign(self, door: Door, payload: bytes) -> str:
-        return encoded(payload + signature(self._link_keys[door], payload))
+        return encode(payload + sign(self._link_keys[door], payload))
 
     def read(self, door: Door, path: str) -> Claim:
         """What a token claims, after checking that it was minted here and for this door.
@@ -196,8 +196,8 @@ class Tokens:
         :param path: the token, with what a mail program may have attached to either end of the link.
         :raises BadToken: for every token that was not.
         """
-        text, key = _token_in(path), self.keys[door]
-        octets = decoded(text)
+        text, key = _find_token(path), self.keys[door]
+        octets = decode(text)
         tag_at = 2 + 2 * octets[1] * DIGEST_SIZE
         name_at = tag_at + TAG_SIZE + 1
         # It says how long it is, as letters behind it look like a part of it.
@@ -215,12 +215,12 @@ class Tokens:
         return Claim(payload, opportunity, person, base, payload[tag_at : name_at - 1])
 
 
-def signature(key: bytes, payload: bytes, size: int = SIGNATURE_SIZE) -> bytes:
+def sign(key: bytes, payload: bytes, size: int = SIGNATURE_SIZE) -> bytes:
     """HMAC-SHA-256, truncated: in full it would be a third of a link."""
     return HMAC.get_signature(key, payload)[:size]
 
 
-def _token_in(path: str) -> str:
+def _find_token(path: str) -> str:
     """The token in a path, in lower case, without what cannot belong to it at either end."""
     if ALPHABET.fullmatch(path):
         return path
@@ -231,12 +231,12 @@ def _token_in(path: str) -> str:
     raise bad_token()
 
 
-def encoded(octets: bytes) -> str:
+def encode(octets: bytes) -> str:
     """Base32 (RFC 4648 section 6), in lower case and without padding."""
     return base64.b32encode(octets).rstrip(b"=").lower().decode()
 
 
-def decoded(text: str) -> bytes:
+def decode(text: str) -> bytes:
     """The whole octets of a text of base32; as a number, which is ten times as fast as base64."""
     number = int(text.encode().translate(DIGITS), 32)
     return (number >> 5 * len(text) % 8).to_bytes(5 * len(text) // 8, "big")
@@ -265,21 +265,21 @@ class Links:
     def url(self, door: Door, address: Address, opportunity: str, language: str = "") -> str:
         """The URL of one person's link, with the page's language if there are translations into it."""
         token = self.tokens().mint(door, address, opportunity)
-        return self.prefix(door) + joined(language if language and self.speaks(language) else "", token)
+        return self.prefix(door) + join_path(language if language and self.speaks(language) else "", token)
 
 
-def tag_of(language: object) -> str:
+def normalize_tag(language: object) -> str:
     """A language tag in the spelling that links and catalogues have, or an empty one for what is none."""
     tag = str(language or "").replace("_", "-")
     return tag.lower() if re.fullmatch(TAG, tag, re.IGNORECASE) else ""
 
 
-def split(path: str) -> tuple[str, str]:
+def split_path(path: str) -> tuple[str, str]:
     """The language before a token, or ``""``, and what should be the token."""
     found = PATH.fullmatch(path)
     return ((found[1] or "").lower(), found[2]) if found else ("", path)
 
 
-def joined(language: str, token: str) -> str:
-    """What :func:`split` takes apart."""
+def join_path(language: str, token: str) -> str:
+    """What :func:`split_path` takes apart."""
     return f"{language}/{token}" if language else token

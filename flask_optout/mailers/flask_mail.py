@@ -11,9 +11,9 @@ from typing import Any
 import flask_mail
 from flask import Flask, current_app
 
-from ..addresses import Recipient, unfolded
-from ..invitations.compose import Draft, Inviting, Letter, not_gated
-from ..invitations.gate import Mixin, OnError, finish, proved, serialising
+from ..addresses import Recipient, unfold
+from ..invitations.compose import Draft, InvitationMixin, Letter, not_gated
+from ..invitations.gate import DynamicMixin, OnError, finish, prove_recipient, serialising
 from ..wiring import current_state
 from .rehearsal import can_rehearse, is_worn_out, rehearsing
 from .releases import check_library, is_gated
@@ -26,7 +26,7 @@ KNOWN: dict[Any, set[str]] = {
 }
 
 
-class Invitation(Inviting, flask_mail.Message):
+class Invitation(InvitationMixin, flask_mail.Message):
     """A ``flask_mail.Message`` that invites to ``opportunity``, an id of 1 to 128 bytes, in ``language``, a tag."""
 
     def _message(self) -> Any:
@@ -48,7 +48,7 @@ class Connection(flask_mail.Connection):
         if isinstance(message, Invitation) and not has_left:
             return self.send_invitations([message], envelope_from=envelope_from)
         if not has_left and "optout" in current_app.extensions:
-            current_state().gate.look_at_ordinary(lambda: [message.body, *message.alts.values()])
+            current_state().gate.warn_if_ungated(lambda: [message.body, *message.alts.values()])
         super().send(message, envelope_from)
 
     def send_invitations(
@@ -73,7 +73,7 @@ class Connection(flask_mail.Connection):
                 self.__exit__(None, None, None)
                 self.host = self.configure_host()
 
-        current_state().gate.hand_off(invitations, _draft, Cleared.like, leave, on_error)
+        current_state().gate.hand_off(invitations, _make_draft, Cleared.like, leave, on_error)
 
     def __exit__(self, *error: Any) -> None:
         with suppress(smtplib.SMTPServerDisconnected):  # what was sent is sent, and other errors say more
@@ -131,7 +131,7 @@ class Mail(_Gated, flask_mail.Mail):
         return _State(**vars(super().init_mail(*args, **kwargs)))
 
 
-class Cleared(Mixin, Invitation):
+class Cleared(DynamicMixin, Invitation):
     """The message that leaves. One that cannot be serialised fails as it is made, before the gate is asked."""
 
     left = True
@@ -153,16 +153,16 @@ class Cleared(Mixin, Invitation):
 
     def __init__(self, invitation: Invitation, letter: Letter) -> None:
         spellings = letter.recipient or letter.address.named, letter.address.named
-        to: Recipient = proved(spellings, flask_mail.sanitize_address, letter.address)
+        to: Recipient = prove_recipient(spellings, flask_mail.sanitize_address, letter.address)
         own: dict[str, Any] = {"recipients": [to], "cc": [], "bcc": [], "subject": letter.subject}
         own |= {"body": letter.text, "sender": letter.sender, "reply_to": letter.reply_to}
         own |= {"extra_headers": dict(letter.headers), "charset": invitation.charset}
         vars(self).update(vars(invitation), **own)
-        self.alts = invitation.alts | ({_html(invitation): letter.html} if letter.html else {})
+        self.alts = invitation.alts | ({_find_html_key(invitation): letter.html} if letter.html else {})
         self.date = time.time() if invitation.date is None else invitation.date
         self.msgId = letter.message_id or invitation.msgId
         if self.has_bad_headers():  # such as a subject that is folded at LF alone
-            self.subject = unfolded(letter.subject)
+            self.subject = unfold(letter.subject)
         with serialising():
             try:
                 self._bytes = super().as_bytes()
@@ -183,7 +183,7 @@ def rehearse(message: Cleared) -> None:
                 smtp.sendmail(sender, to, message.as_bytes(), message.mail_options, message.rcpt_options)
 
 
-def _draft(message: flask_mail.Message) -> Draft | None:
+def _make_draft(message: flask_mail.Message) -> Draft | None:
     if not isinstance(message, Invitation) or isinstance(message, Cleared):
         return None
     return Draft(
@@ -191,7 +191,7 @@ def _draft(message: flask_mail.Message) -> Draft | None:
         opportunity=message.opportunity,
         subject=message.subject,
         text=message.body,
-        html=message.alts.get(_html(message)),
+        html=message.alts.get(_find_html_key(message)),
         sender=message.sender,
         reply_to=message.reply_to,
         headers=message.extra_headers or {},
@@ -199,20 +199,20 @@ def _draft(message: flask_mail.Message) -> Draft | None:
         language=message.language,
         cc=message.cc,
         bcc=message.bcc,
-        attachments=_names(message),
+        attachments=_check_names(message),
     )
 
 
-def _html(message: flask_mail.Message) -> str:
+def _find_html_key(message: flask_mail.Message) -> str:
     """The key of the html among the alternatives; of several, mail programs show the last."""
     return next((kind for kind in reversed(message.alts) if kind.lower().partition(";")[0].strip() == "html"), "html")
 
 
-def _names(message: flask_mail.Message) -> list[str]:
+def _check_names(message: flask_mail.Message) -> list[str]:
     """The names of the files; an InvitationError where a string of a part would start a header of its own."""
     said = [*message.alts]
     for file in message.attachments:
         said += [file.filename or "", file.content_type, file.disposition, *file.headers, *file.headers.values()]
     for value in said:
-        unfolded(str(value))
+        unfold(str(value))
     return [file.filename or "" for file in message.attachments]

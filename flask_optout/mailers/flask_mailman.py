@@ -12,8 +12,8 @@ from typing import Any
 
 from flask import Flask, current_app
 
-from ..invitations.compose import Draft, Inviting, Letter, not_gated
-from ..invitations.gate import Mixin, OnError, finish, proved, serialising
+from ..invitations.compose import Draft, InvitationMixin, Letter, not_gated
+from ..invitations.gate import DynamicMixin, OnError, finish, prove_recipient, serialising
 from ..wiring import current_state
 from . import mailman_library
 from .rehearsal import can_rehearse, is_worn_out, rehearsing
@@ -27,7 +27,7 @@ KNOWN: dict[Any, set[str]] = {
 }
 
 
-class Invitation(Inviting, mailman_library.EmailMultiAlternatives):
+class Invitation(InvitationMixin, mailman_library.EmailMultiAlternatives):
     """An ``EmailMultiAlternatives`` inviting to ``opportunity``, an id of 1 to 128 bytes, in ``language``, a tag."""
 
     def message(self) -> Any:
@@ -67,7 +67,7 @@ class _GatedBackend:
             nonlocal silent
             smtp: Any = getattr(self, "connection", None)
             if not isinstance(message, Cleared):
-                current_state().gate.look_at_ordinary(lambda: [text for text, _ in _bodies(message)])
+                current_state().gate.warn_if_ungated(lambda: [text for text, _ in _list_bodies(message)])
             if clear or can_rehearse(smtp):
                 with ExitStack() as stack:
                     if not clear:
@@ -84,7 +84,7 @@ class _GatedBackend:
             opens = type(self).open is not mailman_library.BaseEmailBackend.open
             if opens and getattr(self, "connection", True) is None:
                 return 0  # as it failed to open, silently; then none is sent, muted or not
-            return int(current_state().gate.hand_off(messages, _draft, Cleared.like, leave, on_error) - silent)
+            return int(current_state().gate.hand_off(messages, _make_draft, Cleared.like, leave, on_error) - silent)
 
 
 class _Gated(mailman_library._MailMixin):
@@ -131,7 +131,7 @@ class Mail(_Gated, mailman_library.Mail):
         return _State(**vars(mailman_library.Mail.init_mail(*args, **kwargs)))
 
 
-class Cleared(Mixin, Invitation):
+class Cleared(DynamicMixin, Invitation):
     """The message that leaves. One that cannot be built fails as it is made, before the gate is asked."""
 
     # Declared here, they hide properties of the host's class, which would not take what is set.
@@ -147,8 +147,8 @@ class Cleared(Mixin, Invitation):
     encoding: Any = None
 
     def __init__(self, source: Invitation, letter: Letter) -> None:
-        bodies = _bodies(source)
-        places = {_kind(of): place for place, (_, of) in enumerate(bodies)}
+        bodies = _list_bodies(source)
+        places = {_strip_parameters(of): place for place, (_, of) in enumerate(bodies)}
         for kind, text in (("text/plain", letter.text), ("text/html", letter.html)):
             if text:
                 bodies[places[kind]] = text, bodies[places[kind]][1]
@@ -164,16 +164,16 @@ class Cleared(Mixin, Invitation):
         named = letter.address.named if isinstance(letter.address.named, str) else formataddr(letter.address.named)
         spellings = letter.recipient if isinstance(letter.recipient, str) else named, named
         spell = partial(mailman_library.sanitize_address, encoding=encoding)
-        self.to = [proved(spellings, spell, letter.address)]
+        self.to = [prove_recipient(spellings, spell, letter.address)]
         with serialising():
             mailman_library.sanitize_address(self.from_email, encoding)  # else it fails only as the mail leaves
             try:
-                self._built = self._serialised()
+                self._built = self._serialise()
             except UnicodeError:  # the footer may be in another script
                 self.encoding = "utf-8"
-                self._built = self._serialised()
+                self._built = self._serialise()
 
-    def _serialised(self) -> Any:
+    def _serialise(self) -> Any:
         message = super().message()
         message.as_bytes()
         return message
@@ -185,12 +185,12 @@ class Cleared(Mixin, Invitation):
         return self.to
 
 
-def _bodies(message: mailman_library.EmailMessage) -> list[tuple[Any, str]]:
+def _list_bodies(message: mailman_library.EmailMessage) -> list[tuple[Any, str]]:
     """The body and its alternatives, each with its type; of several of one type, mail programs show the last."""
     return [(message.body, f"text/{message.content_subtype}"), *getattr(message, "alternatives", [])]
 
 
-def _kind(of: str) -> str:
+def _strip_parameters(of: str) -> str:
     """A type without its parameters."""
     return of.partition(";")[0].strip().lower()
 
@@ -205,12 +205,12 @@ def rehearse(message: Cleared) -> None:
                 super(_GatedBackend, backend).send_messages([message])
 
 
-def _draft(source: mailman_library.EmailMessage) -> Draft | None:
+def _make_draft(source: mailman_library.EmailMessage) -> Draft | None:
     if not isinstance(source, Invitation) or isinstance(source, Cleared):
         return None
     for name in ("alternatives", "attachments", "reply_to"):  # an iterator is read more than once
         setattr(source, name, [*(getattr(source, name) or ())])
-    parts = {_kind(of): part for part, of in _bodies(source)}
+    parts = {_strip_parameters(of): part for part, of in _list_bodies(source)}
     return Draft(
         recipients=source.to,
         opportunity=source.opportunity,

@@ -13,7 +13,7 @@ from ..addresses import Address, Recipient
 from ..errors import ConfigurationError
 from ..invitations.compose import Letter
 from ..links.tokens import Door
-from ..pages.words import Opportunity, render, sender_of
+from ..pages.words import Opportunity, get_sender, render
 from ..wiring import current_state
 
 
@@ -29,10 +29,10 @@ def deliver(letter: Letter) -> None:
 
     :raises ConfigurationError: when the host has neither Flask-Mail nor Flask-Mailman.
     """
-    serialised(letter).hand_off()
+    serialise(letter).hand_off()
 
 
-def serialised(letter: Letter) -> Ready:
+def serialise(letter: Letter) -> Ready:
     """Make the host's mail library write a letter.
 
     :raises ConfigurationError: when the host has neither Flask-Mail nor Flask-Mailman.
@@ -61,7 +61,7 @@ def serialised(letter: Letter) -> Ready:
     )
 
 
-def link_letter(
+def compose_link_letter(
     address: Address,
     opportunity: str,
     *links: tuple[Opportunity, str],
@@ -75,7 +75,7 @@ def link_letter(
     :param links: each with its opportunity, and the URL of this address's landing page.
     :param about: whose words it has, ``mail/_link_words.txt`` or ``mail/_notice_words.txt``.
     """
-    said = {"links": links, "name": sender_of(sender).name, "about": about}
+    said = {"links": links, "name": get_sender(sender).name, "about": about}
     return Letter(
         address=address,
         opportunity=opportunity,
@@ -88,13 +88,13 @@ def link_letter(
     )
 
 
-def links_of(address: Address, opportunities: Iterable[str]) -> list[tuple[Opportunity, str]]:
-    """The links of a person for :func:`link_letter`."""
+def make_links(address: Address, opportunities: Iterable[str]) -> list[tuple[Opportunity, str]]:
+    """The links of a person for :func:`compose_link_letter`."""
     state = current_state()
-    return [(state.opportunity(id), state.links.url(Door.LANDING, address, id)) for id in opportunities]
+    return [(state.load_opportunity(id), state.links.url(Door.LANDING, address, id)) for id in opportunities]
 
 
-def default_sender() -> Recipient:
+def get_default_sender() -> Recipient:
     """The sender of a mail that no code of the host has written.
 
     :raises ConfigurationError: when MAIL_DEFAULT_SENDER is not set.

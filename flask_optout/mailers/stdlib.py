@@ -16,10 +16,10 @@ from functools import partial
 from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, NoReturn, cast
 
-from ..addresses import Recipient, unfolded, unquoted
+from ..addresses import Recipient, unfold, unquote_local_part
 from ..errors import AddressError, InvitationError
-from ..invitations.compose import OWN_HEADERS, Draft, Inviting, Letter, not_gated
-from ..invitations.gate import OnError, finish, proved, serialising
+from ..invitations.compose import OWN_HEADERS, Draft, InvitationMixin, Letter, not_gated
+from ..invitations.gate import OnError, finish, prove_recipient, serialising
 from ..wiring import current_state
 from .rehearsal import can_rehearse, rehearsing
 
@@ -30,7 +30,7 @@ SEND_MESSAGE = smtplib.SMTP.send_message
 STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*", re.IGNORECASE)
 
 
-def _on_a_plain_message(name: str) -> Any:
+def _make_plain_method(name: str) -> Any:
     """A method of ``EmailMessage`` that adds parts, of a plain class, as an Invitation cannot be serialised."""
 
     def method(self: EmailMessage, *args: Any, **options: Any) -> None:
@@ -41,7 +41,7 @@ def _on_a_plain_message(name: str) -> Any:
     return method
 
 
-class Invitation(Inviting, EmailMessage):
+class Invitation(InvitationMixin, EmailMessage):
     """An ``EmailMessage`` that invites to ``opportunity``, an id of 1 to 128 bytes, in ``language``, a tag."""
 
     def raw_items(self) -> NoReturn:  # which every generator calls
@@ -49,7 +49,7 @@ class Invitation(Inviting, EmailMessage):
 
 
 for _name in ("make_related", "make_alternative", "make_mixed", "add_related", "add_alternative", "add_attachment"):
-    setattr(Invitation, _name, _on_a_plain_message(_name))
+    setattr(Invitation, _name, _make_plain_method(_name))
 
 
 def send_invitations(
@@ -68,7 +68,7 @@ def send_invitations(
 
     def leave(message: EmailMessage, clear: bool) -> None:
         if not isinstance(message, _Cleared):
-            current_state().gate.look_at_ordinary(lambda: [_content(message, kind) for kind in ("plain", "html")])
+            current_state().gate.warn_if_ungated(lambda: [_read_content(message, kind) for kind in ("plain", "html")])
         if clear or can_rehearse(smtp):
             with nullcontext() if clear else rehearsing(smtp):
                 sent = send(message)  # by one line, as an error's traceback names it
@@ -76,7 +76,7 @@ def send_invitations(
                 sent.close()
                 raise _unfit()
 
-    current_state().gate.hand_off(messages, _draft, _cleared, leave, on_error)
+    current_state().gate.hand_off(messages, _make_draft, _make_cleared, leave, on_error)
 
 
 def _unfit() -> InvitationError:
@@ -91,7 +91,7 @@ class _Cleared(EmailMessage):
     """The message that leaves."""
 
 
-def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
+def _make_cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
     """The message that leaves. One that cannot be serialised fails here, before the gate is asked."""
     ready = _Cleared()
     policy: Any = invitation.policy.clone(linesep="\r\n")  # as mail servers and vendors' raw calls want it
@@ -103,14 +103,14 @@ def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
             inner.__class__ = EmailMessage  # type: ignore[assignment]
     for name in ("Cc", "Bcc", "Message-ID"):  # each leaves the invitation its own list of headers
         del ready[name]
-    _address(ready, letter, policy)
+    _set_recipient(ready, letter, policy)
     ready["Message-ID"] = letter.message_id
     for name in OWN_HEADERS:
         ready[name] = letter.headers[name]
     signed = [one for of in ready.walk() if of.get_content_type() == "multipart/signed" for one in of.walk()]
     for kind, content in (("plain", letter.text), ("html", letter.html)):
-        part = _body(ready, kind)
-        if content and part is not None and content != _text(part):
+        part = _find_body(ready, kind)
+        if content and part is not None and content != _decode_text(part):
             if part in signed:
                 raise InvitationError(
                     "An invitation is signed, and does not carry its link.",
@@ -126,18 +126,18 @@ def _cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
     return ready
 
 
-def _address(ready: EmailMessage, letter: Letter, policy: EmailPolicy) -> None:
+def _set_recipient(ready: EmailMessage, letter: Letter, policy: EmailPolicy) -> None:
     """Keep the To header as the host wrote it, if it leads to the address that was checked."""
     local, _, domain = letter.address.deliverable.rpartition("@")
-    own = HeaderAddress(letter.address.name, unquoted(local), domain)
+    own = HeaderAddress(letter.address.name, unquote_local_part(local), domain)
     written, plain = ready["To"], policy.header_factory("To", str(own))
-    to = proved((written or plain, plain), _only_recipient, letter.address)
+    to = prove_recipient((written or plain, plain), _find_recipient, letter.address)
     if to is not written:
         del ready["To"]
         ready["To"] = to
 
 
-def _only_recipient(header: Any) -> str:
+def _find_recipient(header: Any) -> str:
     """Whom smtplib finds in a header, if it is the one address that the header itself names."""
     [(_, found)], [named] = getaddresses([header]), header.addresses
     return found if smtplib.quoteaddr(found) == smtplib.quoteaddr(named.addr_spec) else ""
@@ -168,7 +168,7 @@ def _replace(part: Message, kind: str, content: str) -> None:
         part[name] = value
 
 
-def _draft(message: EmailMessage) -> Draft | None:
+def _make_draft(message: EmailMessage) -> Draft | None:
     if not isinstance(message, Invitation):
         return None
     if not isinstance(message.policy, EmailPolicy):
@@ -178,16 +178,16 @@ def _draft(message: EmailMessage) -> Draft | None:
             "Make it with email.policy.default or email.policy.SMTP.",
         )
     for value in message.values():  # an encoded word may hold a line break
-        unfolded(str(value), may_be_folded=False)
+        unfold(str(value), may_be_folded=False)
     to, cc, bcc = (
-        [who for each in message.get_all(name, []) for who in _people(each)] for name in ("To", "Cc", "Bcc")
+        [who for each in message.get_all(name, []) for who in _list_people(each)] for name in ("To", "Cc", "Bcc")
     )
     return Draft(
         recipients=to,
         opportunity=message.opportunity,
         subject=str(message["Subject"] or ""),
-        text=_content(message, "plain"),
-        html=_content(message, "html"),
+        text=_read_content(message, "plain"),
+        html=_read_content(message, "html"),
         sender=str(message["From"] or ""),
         reply_to=str(message["Reply-To"] or ""),
         headers={name: str(value) for name, value in message.items() if not STRUCTURE.fullmatch(name)},
@@ -198,7 +198,7 @@ def _draft(message: EmailMessage) -> Draft | None:
     )
 
 
-def _people(value: Any) -> list[Recipient]:
+def _list_people(value: Any) -> list[Recipient]:
     defects = [defect for defect in value.defects if not isinstance(defect, NonASCIILocalPartDefect)]
     if defects or any(group.display_name for group in value.groups):
         raise AddressError(
@@ -209,10 +209,10 @@ def _people(value: Any) -> list[Recipient]:
     return [(address.display_name, address.addr_spec) for address in value.addresses]
 
 
-def _content(message: Message, kind: str) -> str | None:
-    part = _body(message, kind)
+def _read_content(message: Message, kind: str) -> str | None:
+    part = _find_body(message, kind)
     try:
-        return _text(part) if part is not None else None
+        return _decode_text(part) if part is not None else None
     except (LookupError, UnicodeError):
         raise InvitationError(
             "An invitation has a body part that cannot be read as text.",
@@ -221,7 +221,7 @@ def _content(message: Message, kind: str) -> str | None:
         ) from None
 
 
-def _body(part: Message, kind: str) -> Message | None:
+def _find_body(part: Message, kind: str) -> Message | None:
     """As ``EmailMessage.get_body``, which knows no parts of the older classes, such as ``MIMEText``."""
     if part.get_content_disposition() == ATTACHED:
         return None
@@ -231,9 +231,9 @@ def _body(part: Message, kind: str) -> Message | None:
     if part.get_content_subtype() == "related":  # the rest belongs to its root (RFC 2387 section 3.2)
         start = part.get_param("start")
         parts = ([each for each in parts if each["Content-ID"] == start] or parts)[:1]
-    return next((body for each in parts if (body := _body(each, kind)) is not None), None)
+    return next((body for each in parts if (body := _find_body(each, kind)) is not None), None)
 
 
-def _text(part: Message) -> str | None:
+def _decode_text(part: Message) -> str | None:
     content = part.get_payload(decode=True)
     return content.decode(part.get_content_charset("ascii")) if isinstance(content, bytes) else None

@@ -16,13 +16,23 @@ from werkzeug.wrappers import Response as BaseResponse
 from ..choices.repository import Choice
 from ..errors import BadToken, OptOutError
 from ..links.log_records import log_error
-from ..links.tokens import ALL, Claim, Door, joined, split
-from ..presses.evidence import LANDING, Command, Nonce, Page, new_visit, observe, signals, visitor
+from ..links.tokens import ALL, Claim, Door, join_path, split_path
+from ..presses.evidence import LANDING, Command, Nonce, Page, has_signal, make_visit, make_visitor, observe
 from ..presses.history import has_muted
 from ..presses.judge import Verdict
 from ..wiring import current_state
-from .routing import HOME, VERSIONS, OwnTemplates, PlacedBlueprint, hosts_page, open_in_capitals
-from .words import OF_LINK, Opportunity, named, of_link, optout_url, show, speaking, spoken, with_query
+from .routing import HOME, VERSIONS, OwnTemplates, PlacedBlueprint, add_capitals_rule, render_hosts_page
+from .words import (
+    OF_LINK,
+    Opportunity,
+    add_query,
+    get_link_language,
+    is_translated,
+    optout_url,
+    qualify,
+    show,
+    speaking,
+)
 
 #: No form of ours is longer, and a longer body is read no further.
 LONGEST_FORM = 16_384
@@ -47,22 +57,22 @@ HEADERS = {
 
 blueprint: PlacedBlueprint = PlacedBlueprint("optout", __name__, static_folder=HOME / "static")
 blueprint.jinja_loader = OwnTemplates(HOME / "templates")
-blueprint.record(open_in_capitals)
+blueprint.record(add_capitals_rule)
 
 
 @blueprint.get("/one-click/<optout_token:token>", endpoint="one_click")
 @blueprint.get("/<optout_token:token>")
 def landing(token: str) -> Response:
     """Show the invitation or the mute; mail programs without one-click open its URL in a browser."""
-    claim = claimed(Door.ONE_CLICK if request.endpoint == "optout.one_click" else Door.LANDING, token)
-    return landing_page(claim, opened(claim))
+    claim = read_claim(Door.ONE_CLICK if request.endpoint == "optout.one_click" else Door.LANDING, token)
+    return render_landing(claim, open_visit(claim))
 
 
 @blueprint.post("/one-click/<optout_token:token>")
 def one_click_press(token: str) -> Response:
     """Mute at once, as the candidate's mail program asks (RFC 8058 section 3.2)."""
-    claim = claimed(Door.ONE_CLICK, token)
-    if not signals(request):
+    claim = read_claim(Door.ONE_CLICK, token)
+    if not has_signal(request):
         return Response(UNSIGNED, 400, mimetype="text/plain")
     current_state().presses.one_click(claim)
     return Response("You will get no more of these invitations.\n", mimetype="text/plain")
@@ -72,7 +82,7 @@ def one_click_press(token: str) -> Response:
 def press(token: str) -> BaseResponse:
     """Do what the pressed button says, unless the press does not look like a person's; see ``presses/judge.py``."""
     state = current_state()
-    claim = claimed(Door.LANDING, token)
+    claim = read_claim(Door.LANDING, token)
     request.max_content_length = LONGEST_FORM
     evidence = observe(request, claim, state.nonces, state.clock(), state.visitor_secret)
     judgement = state.presses.press(claim, evidence)
@@ -81,33 +91,33 @@ def press(token: str) -> BaseResponse:
     said = evidence.command if evidence.pressed else None
     result = Nonce(page, state.clock(), evidence.visit, said, evidence.back)
     if judgement.asks or judgement.verdict is Verdict.SHOW or "HX-Request" in request.headers:
-        return landing_page(claim, result)
-    who = state.nonces.word(evidence.visit, evidence.visitor)
+        return render_landing(claim, result)
+    who = state.nonces.make_word(evidence.visit, evidence.visitor)
     receipt = state.nonces.issue(claim, result._replace(back="", visitor=who))
-    url = own_url(claim) if evidence.back in ("", LANDING) else evidence.back
-    return redirect(f"{with_query(url, [(RECEIPT, receipt)])}#{element_id(claim)}", 303)
+    url = make_own_url(claim) if evidence.back in ("", LANDING) else evidence.back
+    return redirect(f"{add_query(url, [(RECEIPT, receipt)])}#{make_element_id(claim)}", 303)
 
 
-def claimed(door: Door, path: str) -> Claim:
+def read_claim(door: Door, path: str) -> Claim:
     """What the token in a path claims; from here on the page speaks the language that stands before it."""
-    language, token = split(path)
-    claim = current_state().claim(door, token)
-    if spoken(language):
+    language, token = split_path(path)
+    claim = current_state().read_claim(door, token)
+    if is_translated(language):
         request.environ[OF_LINK] = language
     return claim
 
 
-def landing_page(claim: Claim, nonce: Nonce) -> Response:
+def render_landing(claim: Claim, nonce: Nonce) -> Response:
     """The page for a link's holder: the host's own unless they are muted, else ours; for htmx, what changes."""
     if "HX-Request" in request.headers:
-        return Response(show("part.html", page=page_context(claim, nonce, toggle=bool(nonce.back)), part=True))
+        return Response(show("part.html", page=make_context(claim, nonce, toggle=bool(nonce.back)), part=True))
     view = current_state().hooks.landing_page
-    page = page_context(claim, nonce if view is None or nonce.back else nonce._replace(back=LANDING))
+    page = make_context(claim, nonce if view is None or nonce.back else nonce._replace(back=LANDING))
     if view is not None and not (page.muted or page.by_base or page.answers or page.only_everything):
         request.environ[TOGGLE] = replace(page, in_place=True, toggle=True)
         # Where nothing is forced, the app's selector is not asked before the view, which may set what it reads.
-        with speaking([of_link()]) if of_link() else nullcontext():
-            own = hosts_page(view, claim.opportunity)
+        with speaking([get_link_language()]) if get_link_language() else nullcontext():
+            own = render_hosts_page(view, claim.opportunity)
         if own is not None:
             return own
     return Response(show("landing.html", page=page))
@@ -150,7 +160,7 @@ class PageContext:
         return self.this is not None or self.everything is not None
 
 
-def opened(claim: Claim) -> Nonce:
+def open_visit(claim: Claim) -> Nonce:
     """The nonce of a page that is opened: by hand, or as the result of a press whose receipt its URL brings.
 
     Scanners open the URLs of pages that people look at, too; what they press there is a visit of their own.
@@ -159,13 +169,13 @@ def opened(claim: Claim) -> Nonce:
     now, text = state.clock(), request.args.get(RECEIPT)
     receipt = state.nonces.read(claim, text, now) if text else None
     if receipt is None or receipt.page is not Page.RESULT or now - receipt.issued > RESULT_AGE:
-        return Nonce(Page.OPENED, now, new_visit())
-    who = state.nonces.word(receipt.visit, visitor(request, claim, receipt.visit, state.visitor_secret))
+        return Nonce(Page.OPENED, now, make_visit())
+    who = state.nonces.make_word(receipt.visit, make_visitor(request, claim, receipt.visit, state.visitor_secret))
     result = receipt._replace(issued=now, visitor="")
-    return result if receipt.visitor == who else result._replace(page=Page.OPENED, visit=new_visit())
+    return result if receipt.visitor == who else result._replace(page=Page.OPENED, visit=make_visit())
 
 
-def page_context(claim: Claim, nonce: Nonce, toggle: bool = False) -> PageContext:
+def make_context(claim: Claim, nonce: Nonce, toggle: bool = False) -> PageContext:
     """What to show to the holder of a link on this page."""
     state = current_state()
     this, everything = claim.person
@@ -173,33 +183,33 @@ def page_context(claim: Claim, nonce: Nonce, toggle: bool = False) -> PageContex
     muted = {mark: choice for mark, choice in choices.items() if choice.muted}
     decoys, text = not TEXT_BROWSER.search(request.user_agent.string), state.nonces.issue(claim, nonce)
     asked = (nonce.said or Command.MUTE) if nonce.page is Page.REPEAT else None
-    who = visitor(request, claim, nonce.visit, state.visitor_secret) if recent else ""
+    who = make_visitor(request, claim, nonce.visit, state.visitor_secret) if recent else ""
     return PageContext(
-        opportunity=Opportunity("") if claim.opportunity == ALL else state.opportunity(claim.opportunity),
+        opportunity=Opportunity("") if claim.opportunity == ALL else state.load_opportunity(claim.opportunity),
         this=muted.get(this),
         everything=muted.get(everything),
         by_base=any(mark in muted for mark in claim.base or ()),
         only_everything=claim.opportunity == ALL,
-        action=own_url(claim),
+        action=make_own_url(claim),
         nonce=text,
         said=nonce.said if asked is None else None,
         asked=asked,
-        answers=[] if asked is None else _answers(asked, text, bool(muted), decoys),
+        answers=[] if asked is None else _make_answers(asked, text, bool(muted), decoys),
         decoys=decoys,
         toggle=toggle,
         in_place=toggle or not nonce.back,
-        id=element_id(claim),
+        id=make_element_id(claim),
         at_hand=bool(muted) and has_muted(recent, nonce, who),
     )
 
 
-def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[tuple[Command, str, str]]:
+def _make_answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[tuple[Command, str, str]]:
     """The press that is asked for once more, beside its opposite, among decoys in places that vary with the page.
 
     A program that presses the first button or the last one changes nothing; nor does one that presses, of those in
     sight, once more the first one, as the mute and the undo are on their pages, or the last one, as the others are.
     """
-    word = partial(current_state().nonces.word, nonce)
+    word = partial(current_state().nonces.make_word, nonce)
     other = Command.LEAVE if muted or asked.muted is not True else Command.KEEP
     was_last = muted and asked in (Command.KEEP, Command.MUTE_ALL)
     answers = [(each, word("choice"), word(each)) for each in ((asked, other) if was_last else (other, asked))]
@@ -210,14 +220,14 @@ def _answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[tupl
     return answers
 
 
-def own_url(claim: Claim) -> str:
+def make_own_url(claim: Claim) -> str:
     """The URL of the page of this link's holder, in the language that this page speaks by its link."""
     state = current_state()
-    url = state.links.prefix(Door.LANDING) + joined(of_link(), state.tokens.reissue(Door.LANDING, claim))
-    return named(url.removeprefix(state.place.origin))
+    url = state.links.prefix(Door.LANDING) + join_path(get_link_language(), state.tokens.reissue(Door.LANDING, claim))
+    return qualify(url.removeprefix(state.place.origin))
 
 
-def element_id(claim: Claim) -> str:
+def make_element_id(claim: Claim) -> str:
     """The id of this link's toggle in a page, where a press without scripts comes back to."""
     return f"optout-{hashlib.blake2b(claim.payload, digest_size=4).hexdigest()}"
 
@@ -253,7 +263,7 @@ def leave_the_hosts_page() -> Response | None:
     if request.method != "GET" or "HX-Boosted" not in request.headers:
         return None
     url = optout_url(str(request.endpoint), **(request.view_args or {}))
-    return Response(headers={"HX-Redirect": with_query(url, [*request.args.items(multi=True)])})
+    return Response(headers={"HX-Redirect": add_query(url, [*request.args.items(multi=True)])})
 
 
 @blueprint.url_value_preprocessor
@@ -278,6 +288,6 @@ def protect(response: Response) -> Response:
         return response
     headers.update(HEADERS)
     response.vary.add("HX-Request")
-    if "babel" in current_app.extensions and not of_link():
+    if "babel" in current_app.extensions and not get_link_language():
         response.vary.add("Accept-Language")
     return response

@@ -16,14 +16,14 @@ from flask import Response, copy_current_request_context, current_app, request
 
 from ..addresses import Address, parse
 from ..choices.store import KeyTaken, insert
-from ..email_log.records import now, told
+from ..email_log.records import describe_error, now
 from ..errors import AddressError
 from ..links.log_records import log
 from ..links.tokens import Claim, Door, bad_token
-from ..mailers.own_mails import default_sender, deliver, link_letter, links_of
+from ..mailers.own_mails import compose_link_letter, deliver, get_default_sender, make_links
 from ..wiring import current_state
 from .candidate import LONGEST_FORM, blueprint
-from .words import of_browser, show, speaking
+from .words import get_browser_languages, show, speaking
 
 #: The candidate's blueprint, with all pages on it.
 __all__ = ["blueprint"]
@@ -36,10 +36,10 @@ MOST_MAILS, MOST_FOR_CLIENT = 3, 20
 @blueprint.route("/ask/<optout_token:token>", methods=("GET", "POST"))
 def ask(token: str) -> Response:
     """Mail a fresh link to the typed address if it is the invited one; nothing tells whether it is."""
-    claim = current_state().claim(Door.ASK, token)
+    claim = current_state().read_claim(Door.ASK, token)
     if request.method == "POST":
-        return _mailed(partial(_mail_asked, claim))
-    return Response(show("ask.html", answered=False, opportunity=current_state().opportunity(claim.opportunity)))
+        return _mail_later(partial(_mail_asked, claim))
+    return Response(show("ask.html", answered=False, opportunity=current_state().load_opportunity(claim.opportunity)))
 
 
 @blueprint.route("/", methods=("GET", "POST"), strict_slashes=False)
@@ -48,17 +48,17 @@ def find_link() -> Response:
     if not current_app.config["OPTOUT_FIND_LINK"]:
         raise bad_token()
     if request.method == "POST":
-        return _mailed(partial(_mail_lost, request.remote_addr or ""))
+        return _mail_later(partial(_mail_lost, request.remote_addr or ""))
     return Response(show("ask.html", answered=False))
 
 
-def _mailed(mail: Callable[[Address], None]) -> Response:
+def _mail_later(mail: Callable[[Address], None]) -> Response:
     """Have links mailed to the typed address, after the answer, which is the same for every address.
 
     :param mail: mails them, if there are any for this address.
     """
     state, request.max_content_length = current_state(), LONGEST_FORM
-    typed = _typed()
+    typed = _read_address()
     work = copy_current_request_context(partial(_mail, mail, typed))
     if not state.places.acquire(blocking=False):
         return Response(show("unavailable.html"), 503)
@@ -66,7 +66,7 @@ def _mailed(mail: Callable[[Address], None]) -> Response:
     return Response(show("ask.html", answered=True, typed=typed and typed.canonical))
 
 
-def _typed() -> Address | None:
+def _read_address() -> Address | None:
     """The canonical spelling of the typed address, as another one that counts as the same may be another mailbox.
 
     It is ``None`` where no address was typed: the page repeats no other words that somebody's form brings.
@@ -82,30 +82,32 @@ def _mail(mail: Callable[[Address], None], typed: Address | None) -> None:
         if typed is not None:
             mail(typed)
     except Exception as error:
-        text = f"A link that was asked for could not be mailed: {told(error)}"
+        text = f"A link that was asked for could not be mailed: {describe_error(error)}"
         log(current_app.logger, logging.ERROR, "link_not_mailed", text)
 
 
 def _mail_asked(claim: Claim, address: Address) -> None:
     invited = current_state().tokens.keys[Door.ASK].mark(address, claim.opportunity)
-    if invited == claim.person[0] and _may_mail({slot(address.canonical): MOST_MAILS}):
+    if invited == claim.person[0] and _may_mail({make_slot(address.canonical): MOST_MAILS}):
         _mail_links(address, [claim.opportunity])
 
 
 def _mail_lost(client: str, address: Address) -> None:
-    opportunities = current_state().people.opportunities(address.canonical, LINKS)
-    limits = {slot(address.canonical): MOST_MAILS, slot(client): MOST_FOR_CLIENT}
+    opportunities = current_state().people.find_opportunities(address.canonical, LINKS)
+    limits = {make_slot(address.canonical): MOST_MAILS, make_slot(client): MOST_FOR_CLIENT}
     if opportunities and _may_mail(limits):
         _mail_links(address, opportunities)
 
 
 def _mail_links(address: Address, opportunities: list[str]) -> None:
-    with speaking(of_browser()):
-        letter = link_letter(address, opportunities[0], *links_of(address, opportunities), sender=default_sender())
+    with speaking(get_browser_languages()):
+        letter = compose_link_letter(
+            address, opportunities[0], *make_links(address, opportunities), sender=get_default_sender()
+        )
     deliver(letter)
 
 
-def slot(counted: str) -> bytes:
+def make_slot(counted: str) -> bytes:
     """The pseudonym under which the mails to an address, or for a client, are counted."""
     return current_state().key.digest("asked", counted)
 

@@ -96,7 +96,7 @@ class Place:
         def preprocess_request(*args: Any) -> Any:
             answer = preprocess(*args)
             # A look at the path first: every request of the app comes by here, also those that its own routes match.
-            if answer is None and prefix in request.path and _routed(app, pages, admit):
+            if answer is None and prefix in request.path and _route(app, pages, admit):
                 for before_request in app.before_request_funcs[blueprint.name]:  # which Flask has passed by
                     before_request()
             return answer
@@ -104,7 +104,7 @@ class Place:
         app.preprocess_request = preprocess_request  # type: ignore[method-assign]
 
 
-def _routed(app: Flask, pages: Map, admit: Callable[[], bool]) -> bool:
+def _route(app: Flask, pages: Map, admit: Callable[[], bool]) -> bool:
     """Route the request to a page, if it asks for one and may see it."""
     adapter: Any = app.create_url_adapter(request)
     adapter.map = pages
@@ -121,13 +121,17 @@ def _routed(app: Flask, pages: Map, admit: Callable[[], bool]) -> bool:
     return True
 
 
-def hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
+def render_hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
     """The host's own page for an opportunity, if it has one; an error in it never breaks a link.
 
     Meanwhile the request is one to the URL of that page, as its blueprint's templates may have been made for it.
     """
     ours, views, own = request.url_rule, current_app.view_functions, unwrap(view)
-    rules = (rule for rule in current_app.url_map.iter_rules() if unwrap(views.get(rule.endpoint, hosts_page)) is own)
+    rules = (
+        rule
+        for rule in current_app.url_map.iter_rules()
+        if unwrap(views.get(rule.endpoint, render_hosts_page)) is own
+    )
     request.url_rule = next(rules, ours)
     try:
         answer = current_app.ensure_sync(view)(id)
@@ -144,15 +148,17 @@ def hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
     return None
 
 
-def open_in_capitals(setup: BlueprintSetupState) -> None:
+def add_capitals_rule(setup: BlueprintSetupState) -> None:
     """Have a link that is in capitals altogether, as a printed QR code has it, lead to itself."""
     prefix = str(setup.url_prefix)
     if prefix.upper() != prefix:
         place = {name: setup.options[name] for name in ("host", "subdomain")}
-        setup.app.add_url_rule(f"{prefix.upper()}/<optout_token:token>", "optout.capitals", _in_lower_case, **place)
+        setup.app.add_url_rule(
+            f"{prefix.upper()}/<optout_token:token>", "optout.capitals", _redirect_to_lower_case, **place
+        )
 
 
-def _in_lower_case(token: str) -> BaseResponse:
+def _redirect_to_lower_case(token: str) -> BaseResponse:
     place: Place = current_app.extensions["optout"].place
     return redirect(place.adapter.build("optout.landing", {"token": token.lower()}))
 

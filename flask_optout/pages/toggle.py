@@ -10,11 +10,11 @@ from markupsafe import Markup
 from ..addresses import Recipient, parse
 from ..errors import ConfigurationError, JournalError, StoreUnavailable
 from ..links.log_records import log_error
-from ..links.tokens import Door, checked_opportunity
+from ..links.tokens import Door, check_opportunity
 from ..presses.evidence import LANDING
 from ..wiring import current_state
-from .candidate import RECEIPT, TOGGLE, opened, page_context
-from .words import render, with_query
+from .candidate import RECEIPT, TOGGLE, make_context, open_visit
+from .words import add_query, render
 
 
 def optout_toggle(address: Recipient | None = None, opportunity: str | None = None) -> Markup:
@@ -34,20 +34,20 @@ def optout_toggle(address: Recipient | None = None, opportunity: str | None = No
         return Markup(render("toggle.html", page=known)) if known is not None else Markup()
     try:
         state = current_state()
-        token = state.tokens.mint(Door.LANDING, parse(address or ""), checked_opportunity(opportunity))
+        token = state.tokens.mint(Door.LANDING, parse(address or ""), check_opportunity(opportunity))
         claim = state.tokens.read(Door.LANDING, token)
-        page = page_context(claim, opened(claim)._replace(back=_here()), toggle=True)
+        page = make_context(claim, open_visit(claim)._replace(back=_get_current_url()), toggle=True)
     except (StoreUnavailable, ConfigurationError, JournalError) as error:
         log_error(current_app.logger, error)
         page = None
     return Markup(render("toggle.html", page=page))
 
 
-def _here() -> str:
+def _get_current_url() -> str:
     """The URL of the page that is being answered, as pages name it; that of the link where no form can come back."""
     if request.method not in ("GET", "HEAD"):
         return LANDING
     place = current_state().place
     apart = place.host is not None or place.subdomain is not None
     url = request.base_url if apart else place.adapter.script_name.rstrip("/") + quote(request.path)
-    return with_query(url, [pair for pair in request.args.items(multi=True) if pair[0] != RECEIPT])
+    return add_query(url, [pair for pair in request.args.items(multi=True) if pair[0] != RECEIPT])

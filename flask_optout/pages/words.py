@@ -21,7 +21,7 @@ from werkzeug.exceptions import HTTPException
 from ..addresses import Recipient
 from ..errors import ConfigurationError
 from ..links.log_records import log, log_error
-from ..links.tokens import tag_of
+from ..links.tokens import normalize_tag
 from .routing import Place, PlacedBlueprint
 
 #: Our message catalogues; a host's of the same domain add words and languages to them.
@@ -69,11 +69,14 @@ class Opportunity:
 ENGLISH = Language("en", "ltr")
 
 
-def spoken(tag: str) -> bool:
+def is_translated(tag: str) -> bool:
     """Whether there are translations into this language, ours or the host's; without Flask-Babel there are none."""
     if not tag or "babel" not in current_app.extensions:
         return False
-    return not {tag, tag.partition("-")[0]}.isdisjoint(_translated(_folders())) and _locale(tag) is not None
+    return (
+        not {tag, tag.partition("-")[0]}.isdisjoint(_find_languages(_list_folders()))
+        and _parse_locale(tag) is not None
+    )
 
 
 @contextmanager
@@ -83,9 +86,9 @@ def speaking(tags: Iterable[str]) -> Iterator[None]:
     Without any, it stays that of the app. Where the app's selector fails, a page is in English, and a mail that no
     request sends is in the app's default language.
     """
-    tag = next(filter(spoken, tags), None)
-    if tag is None and (error := selector_error()) is not None:
-        tag = of_app() if not has_request_context() and spoken(of_app()) else ENGLISH.tag
+    tag = next(filter(is_translated, tags), None)
+    if tag is None and (error := find_selector_error()) is not None:
+        tag = get_app_language() if not has_request_context() and is_translated(get_app_language()) else ENGLISH.tag
         if has_request_context():
             failed = "The locale selector failed; the page or mail is in English."
             log(current_app.logger, logging.ERROR, "locale_failed", failed, exc_info=error)
@@ -94,11 +97,11 @@ def speaking(tags: Iterable[str]) -> Iterator[None]:
     else:
         from flask_babel import force_locale
 
-        with force_locale(_locale(tag)):
+        with force_locale(_parse_locale(tag)):
             yield
 
 
-def selector_error() -> Exception | None:
+def find_selector_error() -> Exception | None:
     """What the app's locale selector raises here, if it does: it may read what only a URL of the app's own has."""
     if "babel" in current_app.extensions:
         from flask_babel import get_locale
@@ -110,36 +113,36 @@ def selector_error() -> Exception | None:
     return None
 
 
-def of_link() -> str:
+def get_link_language() -> str:
     """The language of the link that opened this page, if it says one."""
     return str(request.environ.get(OF_LINK, ""))
 
 
-def of_browser() -> list[str]:
+def get_browser_languages() -> list[str]:
     """The languages that the browser asks for, in its order of preference."""
-    return [tag_of(tag) for tag, quality in request.accept_languages[:MOST_TAGS] if quality > 0]
+    return [normalize_tag(tag) for tag, quality in request.accept_languages[:MOST_TAGS] if quality > 0]
 
 
-def of_app() -> str:
+def get_app_language() -> str:
     """The app's own language, for a mail that is not sent at its reader's request."""
     babel = current_app.extensions.get("babel")
-    return "" if babel is None else tag_of(babel.default_locale)
+    return "" if babel is None else normalize_tag(babel.default_locale)
 
 
-def current_language() -> Language:
+def get_language() -> Language:
     """The current language."""
     if "babel" in current_app.extensions:
         from flask_babel import get_locale
 
         locale = get_locale()
-        if spoken(tag_of(locale)):
+        if is_translated(normalize_tag(locale)):
             return Language(str(locale).replace("_", "-"), locale.text_direction)
     return ENGLISH
 
 
 def translate(message: str, **values: Any) -> str:
     """The message in the current language, with its placeholders filled; it is safe HTML where one of them is."""
-    text = _domain(_folders()).gettext(message) if "babel" in current_app.extensions else message
+    text = _make_domain(_list_folders()).gettext(message) if "babel" in current_app.extensions else message
     if any(isinstance(value, Markup) for value in values.values()):
         return escape(text) % values
     return text % values if values else text
@@ -148,29 +151,29 @@ def translate(message: str, **values: Any) -> str:
 def translate_many(one: str, many: str, num: int) -> str:
     """The message in the form that this number asks for; ``%(num)s`` stands for the number."""
     if "babel" in current_app.extensions:
-        return str(_domain(_folders()).ngettext(one, many, num))
+        return str(_make_domain(_list_folders()).ngettext(one, many, num))
     return (one if num == 1 else many) % {"num": num}
 
 
-def day(date: datetime.date) -> str:
+def format_day(date: datetime.date) -> str:
     """A day as the current language writes it."""
     if "babel" not in current_app.extensions:
         return date.isoformat()
     from babel.dates import format_date
 
-    return format_date(date, "long", _locale(current_language().tag))
+    return format_date(date, "long", _parse_locale(get_language().tag))
 
 
-def number(value: int) -> str:
+def format_number(value: int) -> str:
     """A number as the current language writes it."""
     if "babel" not in current_app.extensions:
         return f"{value:,}"
     from babel.numbers import format_decimal
 
-    return format_decimal(value, locale=_locale(current_language().tag))
+    return format_decimal(value, locale=_parse_locale(get_language().tag))
 
 
-def sender_of(sender: Recipient | None = None) -> Sender:
+def get_sender(sender: Recipient | None = None) -> Sender:
     """Who invites: the sender of this mail, or else the one in the app's settings."""
     settings = current_app.config
     who = sender or settings.get("MAIL_DEFAULT_SENDER") or ""
@@ -180,10 +183,10 @@ def sender_of(sender: Recipient | None = None) -> Sender:
     return Sender(str(own or named or address or host), settings["OPTOUT_BASE_URL"], host)
 
 
-def described(load: Callable[[str], Any] | None, id: str) -> Opportunity:
+def describe_opportunity(load: Callable[[str], Any] | None, id: str) -> Opportunity:
     """What a loader says. Links outlive opportunities, so an error of the loader never breaks a page or a mail."""
     try:
-        return _opportunity(load(id) if load else None)
+        return _make_opportunity(load(id) if load else None)
     except HTTPException:  # such as get_or_404 for one that is gone
         pass
     except ConfigurationError as error:
@@ -194,7 +197,7 @@ def described(load: Callable[[str], Any] | None, id: str) -> Opportunity:
     return Opportunity("")
 
 
-def _opportunity(found: Any) -> Opportunity:
+def _make_opportunity(found: Any) -> Opportunity:
     get: Callable[[str], Any]
     if inspect.iscoroutine(found):
         found.close()  # or Python warns that it was never awaited
@@ -216,32 +219,32 @@ def _opportunity(found: Any) -> Opportunity:
     # Half of an emoji that somebody has cut in two would break the page.
     title, summary, language, *urls = (str(get(name) or "").encode(errors="replace").decode() for name in names)
     link, picture = (url if urlsplit(url).scheme in ("http", "https", "") else "" for url in urls)
-    return Opportunity(" ".join(title.split()), summary, link, picture, tag_of(language))
+    return Opportunity(" ".join(title.split()), summary, link, picture, normalize_tag(language))
 
 
 def render(template: str, **context: Any) -> str:
     """Render ``optout/<template>`` in the current language; a host's template of the same name wins."""
     with speaking(()):
-        words = {"_": translate, "ngettext": translate_many, "day": day, "number": number}
-        who = {"language": current_language(), "sender": sender_of()}
+        words = {"_": translate, "ngettext": translate_many, "day": format_day, "number": format_number}
+        who = {"language": get_language(), "sender": get_sender()}
         return render_template(f"optout/{template}", **NOT_GIVEN | words | who | context)
 
 
 def show(template: str, **context: Any) -> str:
     """Render a page in the language of the link, or else of the browser, or else of the app."""
-    with speaking([of_link(), *of_browser()]):
+    with speaking([get_link_language(), *get_browser_languages()]):
         return render(template, **context)
 
 
 def optout_url(endpoint: str, **values: Any) -> str:
     """The URL of a page or file of ours, as pages name it: its path, below that of ``OPTOUT_BASE_URL``."""
     place: Place = current_app.extensions["optout"].place
-    return named(
+    return qualify(
         place.files[values["filename"]] if endpoint == "optout.static" else place.adapter.build(endpoint, values)
     )
 
 
-def named(path: str) -> str:
+def qualify(path: str) -> str:
     """A path of ours as pages name it: absolute on a page of the host's that may stand on another domain."""
     place: Place = current_app.extensions["optout"].place
     if place.host is None and place.subdomain is None:
@@ -250,12 +253,12 @@ def named(path: str) -> str:
     return path if ours else place.origin + path
 
 
-def with_query(url: str, fields: list[tuple[str, str]]) -> str:
+def add_query(url: str, fields: list[tuple[str, str]]) -> str:
     """A URL with more fields in its query."""
     return f"{url}{'&' if '?' in url else '?'}{urlencode(fields)}" if fields else url
 
 
-def _locale(tag: str) -> Any:
+def _parse_locale(tag: str) -> Any:
     from babel import Locale, UnknownLocaleError
 
     try:
@@ -264,20 +267,20 @@ def _locale(tag: str) -> Any:
         return None
 
 
-def _folders() -> tuple[str, ...]:
+def _list_folders() -> tuple[str, ...]:
     """Where catalogues are, ours first: the words of later ones win."""
     return str(CATALOGUES), *current_app.extensions["babel"].translation_directories
 
 
 @functools.cache
-def _translated(folders: tuple[str, ...]) -> frozenset[str]:
+def _find_languages(folders: tuple[str, ...]) -> frozenset[str]:
     """The tags of the languages that there are catalogues of."""
     catalogues = (path for folder in folders for path in Path(folder).glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
-    return frozenset([ENGLISH.tag, *(tag_of(path.parts[-3]) for path in catalogues)])
+    return frozenset([ENGLISH.tag, *(normalize_tag(path.parts[-3]) for path in catalogues)])
 
 
 @functools.cache
-def _domain(folders: tuple[str, ...]) -> Any:
+def _make_domain(folders: tuple[str, ...]) -> Any:
     from flask_babel import Domain
 
     return Domain([*folders], DOMAIN)

@@ -86,20 +86,20 @@ class Alarms:
         """Count that the holder of a link opted out, once a day, and as one person whatever follows a ``+``."""
         if claim.domain_tag in self._public:
             return
-        person, today = (claim.base or claim.person)[1], self._today()
+        person, today = (claim.base or claim.person)[1], self._get_today()
         row = {
-            "domain": self._domain(claim.domain_tag, today),
+            "domain": self._digest_domain(claim.domain_tag, today),
             "day": today,
-            "person": self._tag(person.digest + today.isoformat().encode(), PERSON_SIZE),
+            "person": self._digest(person.digest + today.isoformat().encode(), PERSON_SIZE),
         }
         upsert(connection, self._alarm, row)
 
-    def _tag(self, data: bytes, size: int) -> bytes:
+    def _digest(self, data: bytes, size: int) -> bytes:
         return hashlib.blake2b(data, digest_size=size, key=self._secret).digest()
 
-    def raised(self) -> Iterator[Alarm]:
+    def find_raised(self) -> Iterator[Alarm]:
         """The alarms of the days before today, newest first."""
-        alarm, today = self._alarm.c, self._today()
+        alarm, today = self._alarm.c, self._get_today()
         people = sa.func.count()
         query = (
             sa.select(alarm.day, alarm.domain, people)
@@ -108,32 +108,32 @@ class Alarms:
             .having(people >= STEPS[0])
             .order_by(alarm.day.desc())
         )
-        for day, rows in groupby(self._rows(query), lambda row: row[0]):
+        for day, rows in groupby(self._fetch(query), lambda row: row[0]):
             counts = {bytes(tag): count for _, tag, count in rows}
             invited: dict[str, set[str]] = {}
             for mailbox in self._invited(day - datetime.timedelta(WEEK), day):
                 domain = mailbox.rpartition("@")[2]
-                if self._domain(self._key.domain_tag(domain), day) in counts:
+                if self._digest_domain(self._key.domain_tag(domain), day) in counts:
                     invited.setdefault(domain, set()).add(parse(mailbox).base or mailbox)
             for domain, mailboxes in invited.items():
-                count, size = counts[self._domain(self._key.domain_tag(domain), day)], len(mailboxes)
+                count, size = counts[self._digest_domain(self._key.domain_tag(domain), day)], len(mailboxes)
                 if size >= LEAST_INVITED and 2 * count >= size:
                     yield Alarm(domain, day, STEPS[bisect_right(STEPS, min(count, size - 1)) - 1])
 
-    def _domain(self, tag: bytes, day: datetime.date) -> bytes:
-        return self._tag(tag + day.isoformat().encode(), DOMAIN_SIZE)
+    def _digest_domain(self, tag: bytes, day: datetime.date) -> bytes:
+        return self._digest(tag + day.isoformat().encode(), DOMAIN_SIZE)
 
     def prune(self) -> None:
         """Delete alarms that are older than a month."""
         alarm = self._alarm
-        old = alarm.delete().where(alarm.c.day < self._today() - datetime.timedelta(DAYS_KEPT))
+        old = alarm.delete().where(alarm.c.day < self._get_today() - datetime.timedelta(DAYS_KEPT))
         self._store.write(lambda connection: connection.execute(old))
 
     def take_notice(self, domain: str) -> bool:
         """Whether a notice may go to this domain now: once a week, alarm or not, so that asking tells nothing."""
-        today, alarm = self._today(), self._alarm.c
-        tag = self._notice(domain)
-        if self._rows(sa.select(alarm.day).where(alarm.domain == tag, alarm.day > today - datetime.timedelta(WEEK))):
+        today, alarm = self._get_today(), self._alarm.c
+        tag = self._digest_notice(domain)
+        if self._fetch(sa.select(alarm.day).where(alarm.domain == tag, alarm.day > today - datetime.timedelta(WEEK))):
             return False
         row = {"domain": tag, "day": today, "person": bytes(PERSON_SIZE)}
         try:
@@ -144,14 +144,14 @@ class Alarms:
 
     def drop_notice(self, domain: str) -> None:
         """Let another notice go to this domain, as the last one reached nobody."""
-        notice = self._alarm.delete().where(self._alarm.c.domain == self._notice(domain))
+        notice = self._alarm.delete().where(self._alarm.c.domain == self._digest_notice(domain))
         self._store.write(lambda connection: connection.execute(notice))
 
-    def _notice(self, domain: str) -> bytes:
-        return self._tag(b"notice" + self._key.domain_tag(domain), DOMAIN_SIZE)
+    def _digest_notice(self, domain: str) -> bytes:
+        return self._digest(b"notice" + self._key.domain_tag(domain), DOMAIN_SIZE)
 
-    def _rows(self, query: sa.Select[Any]) -> list[Any]:
+    def _fetch(self, query: sa.Select[Any]) -> list[Any]:
         return self._store.read(lambda connection: list(connection.execute(query)))
 
-    def _today(self) -> datetime.date:
+    def _get_today(self) -> datetime.date:
         return datetime.datetime.fromtimestamp(self._clock(), datetime.UTC).date()

@@ -102,7 +102,7 @@ class Nonce(NamedTuple):
     visitor: str = ""
 
 
-def new_visit() -> str:
+def make_visit() -> str:
     return secrets.token_hex(6)
 
 
@@ -112,27 +112,27 @@ class Nonces:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def _signed(self, claim: Claim) -> URLSafeSerializer:
+    def _make_serializer(self, claim: Claim) -> URLSafeSerializer:
         signing = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
         return URLSafeSerializer(self._key, salt=claim.payload, signer_kwargs=signing)
 
     def issue(self, claim: Claim, nonce: Nonce) -> str:
         # Not the command itself: a receipt stands in URLs, which stand in logs.
-        said = nonce.said and self.word(nonce.visit, nonce.said)
+        said = nonce.said and self.make_word(nonce.visit, nonce.said)
         fields = [nonce.page.value, int(nonce.issued * 1000), nonce.visit, said, nonce.back, nonce.visitor]
-        return str(self._signed(claim).dumps(fields))
+        return str(self._make_serializer(claim).dumps(fields))
 
     def read(self, claim: Claim, text: str, now: float) -> Nonce | None:
         """What a nonce proves, or ``None`` when it is damaged, outdated or of another link's page."""
         try:
-            page, issued, visit, said, *rest = self._signed(claim).loads(text)
+            page, issued, visit, said, *rest = self._make_serializer(claim).loads(text)
         except BadData:
             return None
-        command = next((each for each in Command if said == self.word(visit, each)), None) if said else None
+        command = next((each for each in Command if said == self.make_word(visit, each)), None) if said else None
         nonce = Nonce(Page(page), issued / 1000, visit, command, *rest)
         return nonce if now - nonce.issued <= LIFE else None
 
-    def word(self, place: str, meaning: str) -> str:
+    def make_word(self, place: str, meaning: str) -> str:
         """The word for a meaning in a visit, or in the form of a page that asks; it cannot be known in advance."""
         return "a" + hashlib.blake2b(f"{place}|{meaning}".encode(), digest_size=5, key=self._key).hexdigest()
 
@@ -160,26 +160,29 @@ class Evidence:
 
 
 def observe(request: Request, claim: Claim, nonces: Nonces, now: float, secret: bytes) -> Evidence:
-    """Gather the evidence of one press at ``now``, in seconds since the epoch; ``secret`` as of :func:`visitor`."""
+    """Gather the evidence of one press at ``now``, in seconds since the epoch.
+
+    :param secret: as of :func:`make_visitor`.
+    """
     text = request.form.get("nonce", "")
     nonce = nonces.read(claim, text, now)
     asked = nonce is not None and nonce.page is Page.REPEAT
-    word: Callable[[str], str] = partial(nonces.word, text) if asked else str
+    word: Callable[[str], str] = partial(nonces.make_word, text) if asked else str
     answers = request.form.getlist(word("choice"))
     answer = answers[0] if len(answers) == 1 else ""  # a browser sends the button that was pressed, and no other one
     command = next((each for each in Command if word(each) == answer), Command.DECOY if asked and answer else None)
-    known = nonce or Nonce(Page.OPENED, now, new_visit())
+    known = nonce or Nonce(Page.OPENED, now, make_visit())
     return Evidence(
         command=command or Command.MUTE,
         pressed=command is not None,
         page=nonce and nonce.page,
         back=known.back,
         visit=known.visit,
-        visitor=visitor(request, claim, known.visit, secret),
+        visitor=make_visitor(request, claim, known.visit, secret),
         at=int(now * 1000) / 1000,  # as in a nonce, so that a page which was made after it shows it
         issued=known.issued,
         sure=is_sure(request),
-        doubts=tuple(name for name, holds in doubts_about(request, nonce, now).items() if holds),
+        doubts=tuple(name for name, holds in find_doubts(request, nonce, now).items() if holds),
     )
 
 
@@ -188,7 +191,7 @@ def is_sure(request: Request) -> bool:
     return request.form.get("scripts") == "trusted" or request.headers.get("Sec-Fetch-User") == "?1"
 
 
-def doubts_about(request: Request, nonce: Nonce | None, now: float) -> dict[str, object]:
+def find_doubts(request: Request, nonce: Nonce | None, now: float) -> dict[str, object]:
     """The signs that a press is not a person's. A missing header is one only in a browser that always sends it."""
     headers, agent, written = request.headers, request.user_agent.string, request.form.get("scripts", "")
     site, mode, sure = headers.get("Sec-Fetch-Site", ""), headers.get("Sec-Fetch-Mode", ""), is_sure(request)
@@ -208,16 +211,17 @@ def doubts_about(request: Request, nonce: Nonce | None, now: float) -> dict[str,
         "prefetch": any(purpose.startswith(("prefetch", "preview", "prerender")) for purpose in purposes),
         "another site": site not in ("", "same-origin", "same-site"),
         # Below 0, the page was made by another server, whose clock is ahead.
-        "hurry": nonce is not None and 0 <= min(now - nonce.issued, _seen(request.form.get("seen", ""))) < HURRY,
+        "hurry": nonce is not None
+        and 0 <= min(now - nonce.issued, _parse_seen(request.form.get("seen", ""))) < HURRY,
     }
 
 
-def _seen(text: str) -> float:
+def _parse_seen(text: str) -> float:
     """Seconds for which the page was visible, as its script tells; the server's own figure includes the way there."""
     return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) < 12 else float("inf")
 
 
-def visitor(request: Request, claim: Claim, visit: str, secret: bytes) -> str:
+def make_visitor(request: Request, claim: Claim, visit: str, secret: bytes) -> str:
     """A pseudonym of who presses, for this link alone: of the client's address and user agent.
 
     Behind a proxy that the app does not know of, the address is the one that the proxy tells, as it only ever groups
@@ -230,7 +234,7 @@ def visitor(request: Request, claim: Claim, visit: str, secret: bytes) -> str:
     return hashlib.blake2b(who.encode(), digest_size=6, key=secret, salt=claim.person[0].digest).hexdigest()
 
 
-def signals(request: Request) -> bool:
+def has_signal(request: Request) -> bool:
     """Whether a request is the signal, also where a function of the host's before it has read its body, as a form."""
     body = request.stream.read(LONGEST_SIGNAL + 1) or request.get_data()
     read = not body and request.form.get("List-Unsubscribe") == "One-Click"

@@ -16,7 +16,7 @@ from ..choices.tables import mark_columns, table, text
 from ..links.tokens import Claim, Mark
 from .domain_alarm import Alarms
 from .evidence import Command, Evidence, Nonce, Page
-from .judge import LAYERS, OBEYED, WINDOW, Judgement, Layer, Outcome, Press, Verdict, Weighed, judge
+from .judge import LAYERS, OBEYED, WINDOW, Judgement, Layer, Outcome, Press, PressContext, Verdict, judge
 
 #: Seconds for which a press counts; all of a link are deleted as long after the last one.
 SECONDS_KEPT = 1800
@@ -52,21 +52,21 @@ class RecentPresses:
 
     def look(self, claim: Claim) -> tuple[dict[Mark, Choice], tuple[Press, ...]]:
         """The choices of a link's holder, and the recent presses of the link."""
-        rows = self._choices.store.read(lambda connection: self._rows(connection, claim))
-        self._choices.afterwards()
-        return self._choices.found(rows), self._unexpired(rows)
+        rows = self._choices.store.read(lambda connection: self._fetch(connection, claim))
+        self._choices.tidy_up()
+        return self._choices.parse_rows(rows), self._parse_unexpired(rows)
 
     def press(self, claim: Claim, evidence: Evidence) -> Judgement:
         """Judge a press and do what the judgement says, in one transaction; when this returns, it is committed."""
 
         def work(connection: sa.Connection) -> tuple[Judgement, list[Statement]]:
             self._lock_sqlite(connection)
-            rows = self._rows(connection, claim)
-            choices, recent = self._choices.found(rows), self._unexpired(rows)
+            rows = self._fetch(connection, claim)
+            choices, recent = self._choices.parse_rows(rows), self._parse_unexpired(rows)
             this, everything = (choices.get(mark) for mark in claim.person)
             muted = bool(this and this.muted), bool(everything and everything.muted)
             elsewhere = [bool(choice and choice.muted and choice.source != "page") for choice in (this, everything)]
-            judgement = judge(Weighed(evidence, muted, recent, (elsewhere[0], elsewhere[1])), self.layers)
+            judgement = judge(PressContext(evidence, muted, recent, (elsewhere[0], elsewhere[1])), self.layers)
             if judgement.verdict is Verdict.ACCEPT and True in judgement.sets.values():
                 self._alarms.count(connection, claim)
             if judgement.press is not None:
@@ -83,8 +83,8 @@ class RecentPresses:
 
         def work(connection: sa.Connection) -> tuple[None, list[Statement]]:
             self._lock_sqlite(connection)
-            rows = connection.execute(self._choices.select(1), self._choices.parameters([mark])).all()
-            choice = self._choices.found(rows).get(mark)
+            rows = connection.execute(self._choices.build_select(1), self._choices.build_parameters([mark])).all()
+            choice = self._choices.parse_rows(rows).get(mark)
             if choice is None or not choice.muted:
                 self._alarms.count(connection, claim)
             elif choice.source == "one-click":  # nothing new, so that a flood of signals does not fill the journal
@@ -107,16 +107,16 @@ class RecentPresses:
         of_link = sa.and_(recent.scope == sa.bindparam("scope0"), recent.digest == sa.bindparam("digest0"))
         joined = choice.outerjoin(self._recent, of_link)
         columns = recent.version, recent.presses
-        return {at: self._choices.select(at).add_columns(*columns).select_from(joined) for at in (2, 4)}
+        return {at: self._choices.build_select(at).add_columns(*columns).select_from(joined) for at in (2, 4)}
 
-    def _rows(self, connection: sa.Connection, claim: Claim) -> Sequence[Any]:
+    def _fetch(self, connection: sa.Connection, claim: Claim) -> Sequence[Any]:
         marks = [*claim.person, *(claim.base or ())]
-        return connection.execute(self._selects[len(marks)], self._choices.parameters(marks)).all()
+        return connection.execute(self._selects[len(marks)], self._choices.build_parameters(marks)).all()
 
-    def _unexpired(self, rows: Sequence[Any]) -> tuple[Press, ...]:
+    def _parse_unexpired(self, rows: Sequence[Any]) -> tuple[Press, ...]:
         row, oldest = rows[0], self._clock() - SECONDS_KEPT
         presses = [] if row.version is None else json.loads(row.presses)
-        return tuple(press for press in map(_press, presses) if press.at > oldest)
+        return tuple(press for press in map(_parse_press, presses) if press.at > oldest)
 
     def _write(self, connection: sa.Connection, mark: Mark, version: int | None, presses: list[Press]) -> None:
         """Store the presses of a link, read from a row of this version, if there was one.
@@ -125,7 +125,7 @@ class RecentPresses:
         """
         values = {
             "expires": int(self._clock()) + SECONDS_KEPT,
-            "presses": json.dumps(_bounded(presses), separators=(",", ":")),
+            "presses": json.dumps(_bound(presses), separators=(",", ":")),
         }
         if version is None:
             insert(connection, self._recent, {**mark._asdict(), "version": 0, **values})
@@ -146,12 +146,12 @@ class RecentPresses:
         return self._recent.update().where(sa.false()).values(version=0)
 
 
-def _press(row: Sequence[Any]) -> Press:
+def _parse_press(row: Sequence[Any]) -> Press:
     at, visit, visitor, command, (this, everything), outcome = row
     return Press(at, visit, visitor, Command(command), (this, everything), Outcome(outcome))
 
 
-def _bounded(presses: list[Press]) -> list[Press]:
+def _bound(presses: list[Press]) -> list[Press]:
     """The presses to keep: of too many, the oldest of the latest visitor goes, or else one that set nothing."""
     if len(presses) > MOST_PRESSES:
         *earlier, last = presses

@@ -51,7 +51,7 @@ class Press(NamedTuple):
     outcome: Outcome = Outcome.OBEYED
 
 
-class Weighed(NamedTuple):
+class PressContext(NamedTuple):
     """One press, beside what stands and the recent presses of its link, oldest first.
 
     :param elsewhere: which choices are mutes that were not made on a page, such as by a mail program's own button.
@@ -110,9 +110,9 @@ class Weighed(NamedTuple):
         """What stood before the first of those, with what others have said since, here and elsewhere."""
         if not self.weighed:
             return self.muted
-        found = [*self.weighed[0].found]
+        found, others = [*self.weighed[0].found], self.find_by_others(self.weighed[0].at)
         # Who leaves it as it is has said what they found; who sets something has said that.
-        for press in sorted(self.by_others(self.weighed[0].at), key=lambda press: press.command.muted is not None):
+        for press in sorted(others, key=lambda press: press.command.muted is not None):
             if press.command.muted is None:
                 found = [*press.found]
             else:
@@ -138,20 +138,20 @@ class Weighed(NamedTuple):
         command, pair = self.evidence.command, {self.evidence.command, press.command}
         if self.is_blind_to(press):
             return command.muted is not press.command.muted and pair != MUTE_AND_LEAVE and Command.DECOY not in pair
-        return self.opposes(press) and not self._read(press)
+        return self.opposes(press) and not self._was_read(press)
 
     def opposes(self, press: Press) -> bool:
         """Whether no person means both: opposite presses, or being invited again and then to nothing at all."""
         command = self.evidence.command
         return command.contradicts(press.command) or (command is Command.MUTE_ALL and press.command is Command.UNDO)
 
-    def _read(self, press: Press) -> bool:
+    def _was_read(self, press: Press) -> bool:
         """Whether the earlier press set nothing, and somebody has read its result, on the page of this press."""
         is_paused = self.evidence.at - press.at > PAUSE
         sets_nothing = press.command is Command.LEAVE or (press.command is Command.KEEP and is_paused)
         return sets_nothing and press.visit == self.evidence.visit
 
-    def by_others(self, since: float) -> list[Press]:
+    def find_by_others(self, since: float) -> list[Press]:
         """The obeyed presses of others; of doubtful visitors, those alone that they have confirmed since."""
         doubtful = [press for press in self.recent if press.outcome is Outcome.DOUBTFUL]
         return [
@@ -194,17 +194,17 @@ class Layer(NamedTuple):
     """
 
     name: str
-    objects: Callable[[Weighed], str | None]
+    objects: Callable[[PressContext], str | None]
     remembers: bool = False
     restores: bool = False
 
 
-def _submitter(case: Weighed) -> str | None:
+def _submitter(case: PressContext) -> str | None:
     """The choice is in the button, so a form that a script sends without one changes nothing."""
     return None if case.evidence.pressed else "no button"
 
 
-def _negative(case: Weighed) -> str | None:
+def _negative(case: PressContext) -> str | None:
     """A sign that it is not a person's press asks for a second one; none is refused for good.
 
     A press that takes back an earlier one of its visit counts in any case: a scanner may hurry with its second one.
@@ -215,18 +215,18 @@ def _negative(case: Weighed) -> str | None:
     return next((doubt for doubt in case.evidence.doubts if doubt not in forgiven), None)
 
 
-def _contradiction(case: Weighed) -> str | None:
+def _contradiction(case: PressContext) -> str | None:
     """Opposite presses of one visitor restore what that visitor found, both ways."""
     return "contradiction" if case.opposed else None
 
 
-def _others(case: Weighed) -> str | None:
+def _others(case: PressContext) -> str | None:
     """What another visitor has just been told is not undone without a question."""
-    told = case.by_others(max(case.asked, case.evidence.at - WINDOW))
+    told = case.find_by_others(max(case.asked, case.evidence.at - WINDOW))
     return "others" if any(case.opposes(press) for press in told if press.command.muted is not None) else None
 
 
-def _doubtful(case: Weighed) -> str | None:
+def _doubtful(case: PressContext) -> str | None:
     """A visitor who has pressed a decoy, opposite buttons of one page, or very many buttons, is asked once more.
 
     So is one whose page does not show an earlier opposite press: a form may be sent anew after it was taken back.
@@ -239,7 +239,7 @@ def _doubtful(case: Weighed) -> str | None:
     return "doubtful" if case.changes and (doubtful or len(since) >= BUSY) else None
 
 
-def _later_undo(case: Weighed) -> str | None:
+def _later_undo(case: PressContext) -> str | None:
     """To undo on a later visit takes the browser's sign of a click, or a second press.
 
     A scanner that presses the only big button of every page would otherwise invite again those who said no. A page
@@ -263,22 +263,22 @@ LAYERS = (
 )
 
 
-def judge(case: Weighed, layers: Sequence[Layer] = LAYERS) -> Judgement:
+def judge(case: PressContext, layers: Sequence[Layer] = LAYERS) -> Judgement:
     """Decide about one press by the first layer that objects, which asks if the press would change what stands."""
     command = case.evidence.command
     for layer in layers:
         if (cause := layer.objects(case)) is not None:
-            sets = _restored(case) if layer.restores else {}
+            sets = _find_restored(case) if layer.restores else {}
             stands = sets.get(command.target, case.muted[command.target])
             asks = case.evidence.pressed and command.muted not in (None, stands)
             verdict = Verdict.RESTORE if layer.restores else Verdict.ASK if asks else Verdict.SHOW
-            press = _remembered(case, verdict, asks) if layer.remembers else None
+            press = _make_press(case, verdict, asks) if layer.remembers else None
             return Judgement(verdict, cause, sets, asks, press)
     sets = {command.target: command.muted} if command.muted is not None and case.changes else {}
-    return Judgement(Verdict.ACCEPT, "", sets, False, _remembered(case, Verdict.ACCEPT, False))
+    return Judgement(Verdict.ACCEPT, "", sets, False, _make_press(case, Verdict.ACCEPT, False))
 
 
-def _restored(case: Weighed) -> dict[int, bool]:
+def _find_restored(case: PressContext) -> dict[int, bool]:
     """What to set back, of the choices that the visitor has set, when a press contradicts the earlier ones."""
     reached = {press.command.target for press in case.weighed if press.command.muted is not None}
     if not any(map(case.is_blind_to, case.weighed)):
@@ -287,7 +287,7 @@ def _restored(case: Weighed) -> dict[int, bool]:
     return {which: found[which] for which in sorted(reached) if found[which] is not case.muted[which]}
 
 
-def _remembered(case: Weighed, verdict: Verdict, asks: bool) -> Press:
+def _make_press(case: PressContext, verdict: Verdict, asks: bool) -> Press:
     evidence = case.evidence
     # Two buttons of one page: the second press does not answer what the first one brought about.
     blind = any(map(case.is_blind_to, case.opposed))

@@ -21,8 +21,8 @@ from werkzeug.test import TestResponse
 
 from ..addresses import Recipient, parse
 from ..choices.store import Store
-from ..doctor.forms import Button, Form, forms_in
-from ..links.tokens import Door, checked_opportunity
+from ..doctor.forms import Button, Form, find_forms
+from ..links.tokens import Door, check_opportunity
 from ..presses.history import SECONDS_KEPT
 from ..wiring import current_state
 from .scanners import Answer, Finding, Scanner, scan
@@ -69,7 +69,7 @@ class Candidate:
         # A later visit than any other, so that nothing looks like a scanner's contradiction.
         self._ahead += SECONDS_KEPT
         page = self.open(url)
-        found = _button(page, choice=choice)
+        found = _find_button(page, choice=choice)
         assert found is not None, f"The page ({page.status}) has no button for {choice!r}."
         while found is not None:
             self._ahead += READING
@@ -77,7 +77,7 @@ class Candidate:
             where = urljoin(page.request.url, form.action)
             page = self._client.post(where, data={**form.fields, pressed.name: pressed.value}, follow_redirects=True)
             # To undo on a later visit takes a second press, on a page whose buttons are known by their words alone.
-            found = _button(page, label=pressed.label)
+            found = _find_button(page, label=pressed.label)
         return page
 
 
@@ -89,7 +89,7 @@ def mute(address: Recipient, opportunity: str) -> None:
     :raises OpportunityError: when the id cannot stand in a link.
     :raises StoreUnavailable: when the database does not take it.
     """
-    current_state().choices.add_mutes([(parse(address), checked_opportunity(opportunity))], SOURCE)
+    current_state().choices.add_mutes([(parse(address), check_opportunity(opportunity))], SOURCE)
 
 
 def assert_not_sent(outbox: Iterable[Any], address: Recipient) -> None:
@@ -166,9 +166,9 @@ def _broken(store: Store) -> Iterator[None]:
         nowhere.dispose()
 
 
-def _button(page: TestResponse, choice: str = "", label: str = "") -> tuple[Form, Button] | None:
+def _find_button(page: TestResponse, choice: str = "", label: str = "") -> tuple[Form, Button] | None:
     """A button with this choice, or one with this label on a page that asks to press once more."""
-    found = ((form, button) for form in forms_in(page.text) for button in form.buttons)
+    found = ((form, button) for form in find_forms(page.text) for button in form.buttons)
     if choice:
         return next(((form, button) for form, button in found if button.value == choice), None)
     return next(((form, button) for form, button in found if button.name != "choice" and button.label == label), None)
@@ -176,11 +176,11 @@ def _button(page: TestResponse, choice: str = "", label: str = "") -> tuple[Form
 
 def _to(outbox: Iterable[Any], address: Recipient) -> list[EmailMessage]:
     wanted = parse(address).canonical
-    messages = [_parsed(message) for message in outbox]
-    return [message for message in messages if wanted in _recipients(message)]
+    messages = [_parse(message) for message in outbox]
+    return [message for message in messages if wanted in _find_recipients(message)]
 
 
-def _parsed(message: Any) -> EmailMessage:
+def _parse(message: Any) -> EmailMessage:
     # Flask-Mailman's messages make one of the standard library; the others are, or can be written, as they are.
     raw = (message.message() if hasattr(message, "message") else message).as_bytes()
     parsed = email.message_from_bytes(raw, policy=email.policy.default)
@@ -188,6 +188,6 @@ def _parsed(message: Any) -> EmailMessage:
     return parsed
 
 
-def _recipients(message: EmailMessage) -> set[str]:
+def _find_recipients(message: EmailMessage) -> set[str]:
     headers = [header for name in ("To", "Cc", "Bcc") for header in message.get_all(name, [])]
     return {parse(person.addr_spec).canonical for header in headers for person in header.addresses}

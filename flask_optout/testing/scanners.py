@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urljoin
 
-from ..doctor.forms import BROWSER, CHROME, FORM, SIGNAL, Button, Form, buttons_in, forms_in, offered
+from ..doctor.forms import BROWSER, CHROME, FORM, SIGNAL, Button, Form, find_buttons, find_forms, find_offered
 
 OLD_CHROME = BROWSER.format("57.0")
 SENTINEL = "Barracuda Sentinel (EE)"
@@ -118,7 +118,7 @@ def crawl_all_forms(scanner: Scanner) -> None:
     """Finds every form and sends it once with each of its buttons, in their order or in any."""
     agent = scanner.dice.choice([CHROME, OLD_CHROME, REQUESTS])
     page = scanner.get(scanner.link, agent)
-    presses = buttons_in(page.text)
+    presses = find_buttons(page.text)
     if scanner.dice.random() < 0.5:
         scanner.dice.shuffle(presses)
     for press in presses:
@@ -129,7 +129,7 @@ def crawl_all_forms(scanner: Scanner) -> None:
 def crawl_each_form(scanner: Scanner) -> None:
     """Finds every form and sends it once with its first button."""
     page = scanner.get(scanner.link, OLD_CHROME)
-    for form in forms_in(page.text):
+    for form in find_forms(page.text):
         scanner.wait(scanner.dice.uniform(0.5, 2.0))
         if form.buttons:
             scanner.press(page, form, form.buttons[0], OLD_CHROME)
@@ -140,7 +140,7 @@ def crawl_first_form(scanner: Scanner) -> None:
     agent = scanner.dice.choice([CHROME, REQUESTS, ""])
     page = scanner.get(scanner.link, agent)
     for _ in range(3):
-        found = buttons_in(page.text)
+        found = find_buttons(page.text)
         if not found:
             return
         scanner.wait(scanner.dice.uniform(0.0, 2.0))
@@ -151,10 +151,10 @@ def crawl_everything_that_follows(scanner: Scanner) -> None:
     """Calls itself a scanner, and presses each button in turn, then each button of the page that it gets."""
     agent = scanner.dice.choice([REQUESTS, SENTINEL, ""])
     page = scanner.get(scanner.link, agent)
-    for press in buttons_in(page.text):
+    for press in find_buttons(page.text):
         scanner.wait(scanner.dice.uniform(0.5, 3.0))
         after = scanner.press(page, *press, agent)
-        for second in buttons_in(after.text)[:: scanner.dice.choice((1, -1))]:
+        for second in find_buttons(after.text)[:: scanner.dice.choice((1, -1))]:
             scanner.wait(scanner.dice.uniform(0.5, 3.0))
             scanner.press(after, *second, agent)
 
@@ -162,7 +162,7 @@ def crawl_everything_that_follows(scanner: Scanner) -> None:
 def blind_poster(scanner: Scanner) -> None:
     """Posts to every URL without looking at it, and sends what forms there are without a button."""
     page = scanner.get(scanner.link, OLD_CHROME)
-    for form in forms_in(page.text):
+    for form in find_forms(page.text):
         scanner.wait(scanner.dice.uniform(0.5, 2.0))
         scanner.press(page, form, Button("go", ""), OLD_CHROME)
     for agent in scanner.dice.sample([CHROME, OLD_CHROME, REQUESTS, ""], 4):
@@ -197,7 +197,7 @@ class Finding(NamedTuple):
 def scan(scanner: Scanner) -> Iterator[Finding]:
     """Let every profile visit a link, and tell by the page's own words what each of them changed."""
     for name, profile in PROFILES.items():
-        before = offered(scanner.get(scanner.link, CHROME).text)
+        before = find_offered(scanner.get(scanner.link, CHROME).text)
         profile(scanner)
-        after = offered(scanner.get(scanner.link, CHROME).text)
+        after = find_offered(scanner.get(scanner.link, CHROME).text)
         yield Finding(name, before == after if before else None)

@@ -95,7 +95,7 @@ def test_imports_run_and_are_taken_back_at_once(database: Database, make: MakeHo
                 imports.take_back(number)
 
     with host.app.app_context():
-        current_state().choices.key()
+        current_state().choices.get_key()
         for right in (0, 1):
             with ThreadPoolExecutor(3) as pool:
                 list(pool.map(run, [True] * (3 - right) + [False] * right))

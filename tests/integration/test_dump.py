@@ -23,7 +23,7 @@ from flask import request
 
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import ALPHABET, Door
-from flask_optout.presses.evidence import visitor
+from flask_optout.presses.evidence import make_visitor
 from flask_optout.wiring import current_state
 from tests.support.databases import Database
 from tests.support.email_log import LOG, operator_of, post, rows
@@ -197,8 +197,8 @@ def test_whoever_pressed_cannot_be_found_by_trying_addresses(host: Host) -> None
     pressed = {press[2] for press in json.loads(row["presses"])}
     with host.app.test_client() as client:
         client.get("/")
-        assert pressed == {visitor(request, host.claim(), "", current_state().visitor_secret)}
-        assert pressed != {visitor(request, host.claim(), "", b"")}
+        assert pressed == {make_visitor(request, host.claim(), "", current_state().visitor_secret)}
+        assert pressed != {make_visitor(request, host.claim(), "", b"")}
 
 
 @pytest.mark.parametrize("use", ["a look", "a send", "a press", "a prune"])

@@ -96,7 +96,7 @@ def end(host: Host, how: str) -> None:
 
 
 def logged(host: Host) -> list[tuple[str, str | None]]:
-    found = current_state().search.page(Criteria()).entries
+    found = current_state().search.find(Criteria()).entries
     return sorted(((entry.recipient, entry.failure) for entry in found), key=str)
 
 

@@ -300,7 +300,7 @@ def test_one_number_a_transaction(make: MakeHost, tmp_path: Path) -> None:
         say(host, True)
         written = current_state().journal
         assert written is not None
-        assert [entry.number for entry in written.entries()] == [1] * 5 + [2] * 5 + [3]
+        assert [entry.number for entry in written.read_entries()] == [1] * 5 + [2] * 5 + [3]
 
 
 def test_behind_its_journal_nobody_is_told_anything(make: MakeHost, smtp: Mailbox, tmp_path: Path) -> None:
@@ -379,7 +379,7 @@ def append(path: str, together: Barrier) -> None:
     together.wait(60)
     for _ in range(50):
         with written.writing() as append_all:
-            append_all([entry(written.number() + 1)])
+            append_all([entry(written.newest_number() + 1)])
 
 
 def entry(number: int) -> JournalEntry:
@@ -398,5 +398,5 @@ def test_several_processes_write_whole_lines(tmp_path: Path) -> None:
     for worker in workers:
         worker.join()
         assert worker.exitcode == 0
-    assert [entry.number for entry in written.entries()] == list(range(1, 151))
-    assert written.number() == 150
+    assert [entry.number for entry in written.read_entries()] == list(range(1, 151))
+    assert written.newest_number() == 150

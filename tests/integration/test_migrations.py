@@ -22,7 +22,7 @@ from flask_sqlalchemy import SQLAlchemy
 
 from flask_optout import ConfigurationError, OptOut
 from flask_optout.addresses import parse
-from flask_optout.doctor.setup import setup
+from flask_optout.doctor.setup import check_setup
 from flask_optout.wiring import current_state
 from tests.conftest import missing
 from tests.support.databases import Database, NoServer, database_of
@@ -123,7 +123,7 @@ def in_schema(database: Database, schema: str) -> None:
         assert list(optout.invitable(["jane@x.org", "bob@x.org"], "beta-42")) == ["bob@x.org"]
         assert app.test_client().get(urlsplit(optout.link("jane@x.org", "beta-42")).path).status_code == 200
         assert sa.inspect(db.engine).get_table_names() == []
-        assert "setup.tables" in ids(setup(current_state()))
+        assert "setup.tables" in ids(check_setup(current_state()))
         with db.engine.connect() as connection:
             operations = Operations(MigrationContext.configure(connection))
             with pytest.raises(ConfigurationError, match="who opted out"):

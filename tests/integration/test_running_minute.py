@@ -58,8 +58,10 @@ def looks(host: Host) -> dict[str, Callable[[], bool]]:
         "entry": lambda: client.get(f"{LOG}{rows()[0].id}").status_code == 200,
         "html": lambda: client.get(f"{LOG}{rows()[0].id}/html").status_code == 200,
         "eml": lambda: client.get(f"{LOG}{rows()[0].id}.eml").status_code == 200,
-        "totals": lambda: any(map(search.total, wanted)),
-        "suggestions": lambda: any(search.starting(name, "", 9) for name in ("mailbox", "domain", "opportunity")),
+        "totals": lambda: any(map(search.count, wanted)),
+        "suggestions": lambda: any(
+            search.find_starting(name, "", 9) for name in ("mailbox", "domain", "opportunity")
+        ),
         "export": lambda: "subject" in run(host, "export", "later.1@example.org")[1],
         "erase": lambda: "1 invitation" in run(host, "erase", "--dry-run", "later.1@example.org")[1],
         "notify-domain": lambda: "would be" in run(host, "notify-domain", "--dry-run", "example.org")[1],

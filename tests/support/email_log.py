@@ -40,7 +40,7 @@ def store_at(url: sa.URL | str) -> Iterator[Store]:
 def number_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows, which have no order within a minute, get the one in which they are written."""
     numbers = count()
-    monkeypatch.setattr(records, "new_id", lambda: id_at(now()) + next(numbers))
+    monkeypatch.setattr(records, "make_id", lambda: id_at(now()) + next(numbers))
 
 
 def in_order(store: Store, monkeypatch: pytest.MonkeyPatch) -> EmailLog:

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask, Response, redirect, request
 
-from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, doors
+from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, READER, Probe, check_doors
 from flask_optout.doctor.finding import Finding
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
@@ -26,7 +26,7 @@ def tried() -> list[Finding]:
         for person in (PROBE, READER)
     )
     email_log = probe.landing.rpartition("/")[0] + "/operator/"
-    return list(doors(probe, reader, email_log if state.hooks.operator else None))
+    return list(check_doors(probe, reader, email_log if state.hooks.operator else None))
 
 
 def login_wall(app: Flask) -> None:

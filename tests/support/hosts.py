@@ -102,7 +102,7 @@ class Host:
     def _form(self, choice: str, claim: Claim, page: Page, age: float, visit: str = VISIT) -> dict[str, str]:
         state = current_state()
         nonce = state.nonces.issue(claim, Nonce(page, state.clock() - age, visit))
-        word = partial(state.nonces.word, nonce)
+        word = partial(state.nonces.make_word, nonce)
         button = {word("choice"): word(choice)} if page is Page.REPEAT else {"choice": choice}
         return {"nonce": nonce, "scripts": "", **button}
 

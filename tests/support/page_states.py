@@ -130,7 +130,7 @@ def foreign_form(stage: Stage, page: Page) -> None:
 
 
 def failed(stage: Stage, page: Page) -> None:
-    [entry] = current_state().search.page(Criteria(mailbox="a-person@example.org")).entries
+    [entry] = current_state().search.find(Criteria(mailbox="a-person@example.org")).entries
     current_state().email_log.record_failure(entry.id, SMTPRecipientsRefused({"": (550, b"")}))
     page.goto(stage.log("?failed=1&when=today&from=2020-12-24&q=person"))
 

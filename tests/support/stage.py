@@ -16,7 +16,7 @@ from flask_optout.addresses import parse
 from flask_optout.email_log.records import LARGEST_ID
 from flask_optout.email_log.search import Criteria
 from flask_optout.invitations.compose import Draft
-from flask_optout.mailers.own_mails import default_sender, link_letter
+from flask_optout.mailers.own_mails import compose_link_letter, get_default_sender
 from flask_optout.wiring import current_state
 from tests.support.email_log import read_until
 from tests.support.host_looks import put_on_looks
@@ -72,7 +72,7 @@ class Stage:
 
     def sent(self, to: str) -> str:
         """The page of the newest invitation to somebody."""
-        rows = current_state().search.page(Criteria(mailbox=f"{to}@example.org")).entries
+        rows = current_state().search.find(Criteria(mailbox=f"{to}@example.org")).entries
         return self.log(str(rows[0].id))
 
 
@@ -115,10 +115,10 @@ def _show_mails(host: Host) -> None:
     def mail(name: str) -> str:
         url = host.optout.link("jane@example.org", "beta-42")
         if name in HTMLS:
-            letter = current_state().composer.letter(replace(DRAFT, html=HTMLS[name]))
+            letter = current_state().composer.compose(replace(DRAFT, html=HTMLS[name]))
             return f'<!doctype html><html lang="en"><title>Mail</title>{letter.html}'
-        ours = link_letter(
-            parse("jane@example.org"), "beta-42", (Opportunity("Pixel Beta"), url), sender=default_sender()
+        ours = compose_link_letter(
+            parse("jane@example.org"), "beta-42", (Opportunity("Pixel Beta"), url), sender=get_default_sender()
         )
         return ours.html or ""
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flask_optout.addresses import Address, Recipient, parse, plain_people, unfolded
+from flask_optout.addresses import Address, Recipient, parse, parse_plain, unfold
 from flask_optout.errors import AddressError, InvitationError
 
 
@@ -207,7 +207,7 @@ odd = st.builds(lambda local, domain: f"{local}@{domain}", parts, st.sampled_fro
 @given(st.lists(plain | plain | plain | odd | parts | st.tuples(parts, plain), max_size=90))
 @example(["ann@x.org", "Bob@X.org"])
 def test_many_are_read_as_each_of_them_is(asked: list[Recipient]) -> None:
-    people = plain_people(asked)
+    people = parse_plain(asked)
     assert people is None or people == [canonical(recipient).encode() for recipient in asked]
 
 
@@ -219,7 +219,7 @@ ODD += [f"{'a' * 260}@x.org", "=?utf-8?q?jane?=@x.org", "jane+2@x.org", "Jane <j
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("neighbours", [(), ("ann@x.org",)], ids=["alone", "among others"])
 def test_an_odd_address_is_never_taken_for_a_plain_one(odd: str, neighbours: tuple[str, ...]) -> None:
-    assert plain_people([*neighbours, odd, *neighbours]) is None
+    assert parse_plain([*neighbours, odd, *neighbours]) is None
 
 
 @pytest.mark.parametrize("recipient", ["jane@x.org", ("Jane", "jane@x.org")])
@@ -232,7 +232,7 @@ def test_it_is_named_as_it_was(recipient: Recipient) -> None:
     [("Join us", "Join us"), ("Join\r\n us", "Join us"), ("a\n\tb", "a\tb"), ("a\tb", "a\tb"), ("", "")],
 )
 def test_a_folded_value_is_one_line(value: str, line: str) -> None:
-    assert unfolded(value) == line
+    assert unfold(value) == line
 
 
 @pytest.mark.parametrize(
@@ -245,5 +245,5 @@ def test_a_folded_value_is_one_line(value: str, line: str) -> None:
 )
 def test_a_value_of_two_lines_is_refused(value: Any) -> None:
     with pytest.raises(InvitationError) as refused:
-        unfolded(value)
+        unfold(value)
     assert "@" not in str(refused.value)

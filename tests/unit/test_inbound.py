@@ -6,7 +6,7 @@ from email.parser import BytesHeaderParser
 
 import pytest
 
-from flask_optout.inbound import is_bounce, recipients_of
+from flask_optout.inbound import find_recipients, is_bounce
 
 APPLE = b"Return-Path: <jane@x.org>\nFrom: jane@x.org\nSubject:\n\nApple Mail sent this email.\n"
 OPT_OUTS = {
@@ -50,7 +50,7 @@ def test_recipients_are_those_of_the_envelope_and_of_the_mail() -> None:
         b"Delivered-To: box@x.org\nX-Original-To: a@x.org\nDelivered-To: b@x.org\n"
         b'Envelope-To: c@x.org,\n d@x.org\nTo: "Stop, please" <e@x.org>, f@x.org\n\n'
     )
-    assert recipients_of(headers) == [
+    assert find_recipients(headers) == [
         "a@x.org",
         "box@x.org",
         "b@x.org",

@@ -273,7 +273,7 @@ def test_a_report_about_no_address_is_taken_all_the_same(host: Host) -> None:
 @pytest.mark.parametrize(("source", "mutes"), [("jane@example.org", True), ("", False)])
 def test_a_mail_that_ses_has_received(host: Host, source: str, mutes: bool) -> None:
     """https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html"""
-    address = current_state().mailto.address(parse("jane@example.org"), "beta-42")
+    address = current_state().mailto.make_address(parse("jane@example.org"), "beta-42")
     received = {
         "notificationType": "Received",
         "receipt": {"recipients": ["else@in.example.org", address], "action": {"type": "SNS", "encoding": "UTF8"}},
@@ -286,7 +286,7 @@ def test_a_mail_that_ses_has_received(host: Host, source: str, mutes: bool) -> N
 
 
 def test_the_calls_of_the_other_pages(host: Host) -> None:
-    address = current_state().mailto.address(parse("bob@example.org"), "beta-42")
+    address = current_state().mailto.make_address(parse("bob@example.org"), "beta-42")
     for page in ("by-phone.md", "mailto.md", "find-link.md"):
         for block in blocks(page, "python"):
             exec(block, {"optout": host.optout, "recipient": address})
@@ -296,7 +296,7 @@ def test_the_calls_of_the_other_pages(host: Host) -> None:
 
 
 def test_the_commands_of_the_other_pages(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    address = current_state().mailto.address(parse("bob@example.org"), "beta-42")
+    address = current_state().mailto.make_address(parse("bob@example.org"), "beta-42")
     given = {"addresses.txt": "ann@example.org\n\n Kim <kim@example.org>\n", "mail": "From: bob@example.org\n\n"}
     pages = ("by-phone.md", "mailto.md", "people.md")
     commands = [line for page in pages for block in blocks(page, "shell") for line in block.splitlines()]

@@ -126,7 +126,7 @@ def test_a_mail_that_no_request_sends_names_the_opportunity_too(tmp_path: Path) 
         OPTOUT_BASE_URL="http://127.0.0.1:5000",
     )
     with app.app_context():
-        about = current_state().opportunity("camera")
+        about = current_state().load_opportunity("camera")
     assert (about.title, about.picture) == ("Pocket Camera", "/static/camera.svg")
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from flask_optout.doctor.doors import Probe, doors
+from flask_optout.doctor.doors import Probe, check_doors
 from tests.support.findings import ids, the
 
 NOW = datetime.datetime.now(datetime.UTC)
@@ -125,7 +125,7 @@ def test_what_is_wrong_with_a_certificate_is_told(
     certificate = signer.sign(server.name, server.key, days(begin), days(end), host)
     chain = pem(certificate, between.certificate) if shown == "chain" else pem(certificate)
     with https(chain, server.key, tmp_path) as url:
-        found = list(doors(Probe(url, url), Probe(url, url), None))
+        found = list(check_doors(Probe(url, url), Probe(url, url), None))
     assert id in ids(found)
     if id in ("doors.certificate", "doors.certificate.soon"):
         assert the(found, id).facts["days"] == str(end - 1)

@@ -16,7 +16,7 @@ from flask import Flask, abort, redirect, render_template_string, request
 from flask_optout.doctor import doors as module
 from flask_optout.doctor import http
 from flask_optout.doctor.case import Case
-from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, Probe, doors
+from flask_optout.doctor.doors import PROBE, PROBE_OPPORTUNITY, Probe, check_doors
 from flask_optout.doctor.examine import examine
 from flask_optout.links.tokens import DataKey, Door, Tokens
 from flask_optout.presses.evidence import HURRY
@@ -188,7 +188,7 @@ def test_a_deployment_with_other_keys_is_seen(make: MakeHost) -> None:
     with served(make) as host:
         door = host.app.extensions["optout"].links.url(Door.LANDING, PROBE, PROBE_OPPORTUNITY).rpartition("/")[0]
         other = Tokens(DataKey(b"the data key of another app, 32.")).mint(Door.LANDING, PROBE, PROBE_OPPORTUNITY)
-        finding = the(doors(Probe(f"{door}/{other}", ""), Probe("", ""), None), "doors.page.lost")
+        finding = the(check_doors(Probe(f"{door}/{other}", ""), Probe("", ""), None), "doors.page.lost")
         assert "404" in finding.seen
         assert "OPTOUT_KEYS" in finding.mend
 
@@ -204,7 +204,7 @@ def test_the_email_log_is_closed_to_strangers(make: MakeHost, guard: Callable[[]
 
 def test_nobody_there() -> None:
     url = f"http://127.0.0.1:{free_port()}/optout/x"
-    assert ids(doors(Probe(url, url), Probe(url, url), None)) == {"doors.unreachable"}
+    assert ids(check_doors(Probe(url, url), Probe(url, url), None)) == {"doors.unreachable"}
 
 
 @pytest.mark.parametrize("says", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1_000])
@@ -225,7 +225,7 @@ def test_what_speaks_no_http_or_nothing_at_all(says: bytes, monkeypatch: pytest.
 
         thread = threading.Thread(target=answer)
         thread.start()
-        found = ids(doors(Probe(url, url), Probe(url, url), None))
+        found = ids(check_doors(Probe(url, url), Probe(url, url), None))
         thread.join()
     assert found == {"doors.unreachable" if says else "doors.page.unknown"}
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from flask_optout.doctor import examine as module
 from flask_optout.doctor import resolver
 from flask_optout.doctor.case import Case
-from flask_optout.doctor.domain import domain
-from flask_optout.doctor.examine import examine, message
+from flask_optout.doctor.domain import check_domain
+from flask_optout.doctor.examine import check_message, examine
 from flask_optout.doctor.finding import Severity, tell
 from flask_optout.doctor.report import Report
 from flask_optout.doctor.resolver import Resolver
@@ -120,7 +120,7 @@ def examined(host: Host, case: Case, **options: Any) -> Report:
 def test_whatever_bytes_a_zone_holds(nameserver: Nameserver, strings: list[bytes], start: bytes) -> None:
     nameserver.zone = dict(record([start + strings[0][: 255 - len(start)], *strings[1:]]))
     case = of(Case(author=D), nameserver)
-    assert list(domain(case, Resolver(time.monotonic() + 10, case.nameserver)))
+    assert list(check_domain(case, Resolver(time.monotonic() + 10, case.nameserver)))
 
 
 SPOILT: dict[str, bytes] = {
@@ -187,7 +187,7 @@ def test_a_hostile_message_ends_in_findings_in_time(host: Host, nameserver: Name
 @given(st.binary(max_size=400), st.binary(max_size=200))
 def test_whatever_bytes_a_message_holds(head: bytes, body: bytes) -> None:
     for raw in (head, b"From: a@b.example\r\n" + head + b"\r\n\r\n" + body):
-        assert list(message(Case.of(SETTINGS, message=raw), PREFIX))
+        assert list(check_message(Case.of(SETTINGS, message=raw), PREFIX))
 
 
 def test_a_group_that_breaks_or_does_not_end_says_so(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,8 +202,8 @@ def test_a_group_that_breaks_or_does_not_end_says_so(host: Host, monkeypatch: py
         over.wait(60)
 
     monkeypatch.setattr(module, "SECONDS", 2.0)
-    monkeypatch.setattr(module, "_domain", breaks)
-    monkeypatch.setattr(module, "_doors", lasts)
+    monkeypatch.setattr(module, "_check_domain", breaks)
+    monkeypatch.setattr(module, "_check_doors", lasts)
     report = examined(host, Case())
     over.set()
     assert {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask_optout.doctor.case import Case
-from flask_optout.doctor.examine import message
+from flask_optout.doctor.examine import check_message
 from tests.conftest import MakeHost
 from tests.support.findings import not_well
 from tests.support.hosts import Mailbox
@@ -14,7 +14,7 @@ def test_what_we_send_is_fine_but_for_what_a_server_adds(make: MakeHost, smtp: M
     with host.app.app_context():
         host.mail.send(host.invitation())
     case = Case.of(host.app.config, message=smtp.received[0].raw)
-    assert not_well(message(case, "https://invite.example.org/optout/")) == {
+    assert not_well(check_message(case, "https://invite.example.org/optout/")) == {
         "message.dkim.none",
         "message.receiver.none",
     }

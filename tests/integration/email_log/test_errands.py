@@ -42,7 +42,7 @@ def served(make: MakeHost, smtp: Mailbox, monkeypatch: pytest.MonkeyPatch) -> Ho
     today = now().replace(hour=0, minute=0)
     ids = (hours_before(today, number) for number in range(60))
     with host.app.app_context():
-        monkeypatch.setattr(records, "new_id", lambda: next(ids))
+        monkeypatch.setattr(records, "make_id", lambda: next(ids))
         for number in range(60):
             name = PEOPLE[number % 6]
             address = f"{name.split()[0].lower().replace('ë', 'e')}.{number}@example.org"
@@ -214,7 +214,7 @@ def test_rows_arrive_without_losing_the_place(served: Host, operator: Page, monk
     operator.evaluate("scrollTo(0, 200)")
     top = "row => row.getBoundingClientRect().top"
     place = row.evaluate(top)
-    monkeypatch.setattr(records, "new_id", lambda: id_at(now()) + PER_MINUTE // 3)
+    monkeypatch.setattr(records, "make_id", lambda: id_at(now()) + PER_MINUTE // 3)
     served.mail.send(served.invitation("new@example.org"))
     read_until(monkeypatch, lambda: LARGEST_ID)
     operator.evaluate("htmx.trigger('#log-new', 'every')")

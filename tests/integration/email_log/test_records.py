@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from flask_optout.choices.store import Store
 from flask_optout.email_log import records as email_log
-from flask_optout.email_log.records import SLOT, EmailLog, id_at, new_id, now
+from flask_optout.email_log.records import SLOT, EmailLog, id_at, make_id, now
 from flask_optout.email_log.resending import Resends
 from flask_optout.email_log.search import Criteria, Search
 from tests.support.email_log import TABLES, record
@@ -20,7 +20,7 @@ from tests.support.email_log import TABLES, record
 
 def kept(store: Store) -> list[tuple[int, str | None]]:
     """Rows and failures, the newest first."""
-    return [(entry.id, entry.failure) for entry in Search(store, TABLES).page(Criteria()).entries]
+    return [(entry.id, entry.failure) for entry in Search(store, TABLES).find(Criteria()).entries]
 
 
 def test_an_invitation_is_kept_as_it_was_with_slots_for_links(log: EmailLog) -> None:
@@ -49,13 +49,13 @@ def test_what_is_old_is_deleted_in_bounded_batches(
     monkeypatch.setattr(email_log, "BATCH", 3)
     days = iter([91] * 4 + [90.1] * 4 + [89.9, 0])
     monkeypatch.setattr(
-        email_log, "new_id", lambda: id_at(now() - datetime.timedelta(days=next(days))) + new_id() % 1024
+        email_log, "make_id", lambda: id_at(now() - datetime.timedelta(days=next(days))) + make_id() % 1024
     )
     ids = [record(log) for _ in range(10)]
-    assert log.outdated(90) == 8 and list(log.prune(90)) == [3, 3, 2]
+    assert log.count_outdated(90) == 8 and list(log.prune(90)) == [3, 3, 2]
     assert kept(store) == [(ids[9], None), (ids[8], None)]
     assert store.read(lambda connection: connection.scalar(sa.select(sa.func.count(TABLES.email.c.id)))) == 2
-    assert log.outdated(90) == 0 and list(log.prune(90)) == []
+    assert log.count_outdated(90) == 0 and list(log.prune(90)) == []
 
 
 def whole(moment: datetime.datetime) -> datetime.datetime:
@@ -86,4 +86,4 @@ def test_who_had_something_sent_again_is_known_as_long_as_the_candidate_is(log: 
     table = TABLES.email
     store.record(lambda connection: connection.execute(table.delete().where(table.c.id == gone.id)))
     resends.prune()
-    assert (len(resends.of(kept)), len(resends.of(gone))) == (1, 0)
+    assert (len(resends.find(kept)), len(resends.find(gone))) == (1, 0)

@@ -63,18 +63,18 @@ def test_filters_narrow_alone_and_together(log: EmailLog, search: Search) -> Non
         ({"since": ids[1], "until": ids[3], **words("e")}, [1, 2]),
     ]
     for wanted, expected in cases:
-        found = [entry.id for entry in search.page(Criteria(**wanted)).entries]
+        found = [entry.id for entry in search.find(Criteria(**wanted)).entries]
         assert found == [ids[i] for i in reversed(expected)], wanted
-        assert search.total(Criteria(**wanted)) == len(expected), wanted
+        assert search.count(Criteria(**wanted)) == len(expected), wanted
 
 
 def test_pages_stay_as_they_are_while_rows_arrive(log: EmailLog, search: Search) -> None:
     ids = [record(log, f"p{i}@x.org") for i in range(2 * PAGE + 3)]
-    first = search.page(Criteria())
+    first = search.find(Criteria())
     record(log)
-    second = search.page(Criteria(), first.older)
+    second = search.find(Criteria(), first.older)
     record(log)
-    third = search.page(Criteria(), second.older)
+    third = search.find(Criteria(), second.older)
     assert [entry.id for page in (first, second, third) for entry in page.entries] == ids[::-1]
     assert third.older is None
     assert len(first.entries) == len(second.entries) == PAGE
@@ -88,10 +88,10 @@ def test_what_has_no_index_is_looked_for_in_a_window_that_says_how_far_it_reache
     ids = [record(log, subject="needle" if i in (0, 7) else "hay") for i in range(9)]
     for id in (ids[0], ids[7]):
         log.record_failure(id, ConnectionRefusedError())
-    first = search.page(wanted)
+    first = search.find(wanted)
     assert [entry.id for entry in first.entries] == [ids[7]]
-    assert (first.older, first.searched_to, search.total(wanted)) == (ids[3] + 1, time_of(ids[3]), 1)
-    second = search.page(wanted, first.older)
+    assert (first.older, first.searched_to, search.count(wanted)) == (ids[3] + 1, time_of(ids[3]), 1)
+    second = search.find(wanted, first.older)
     assert [entry.id for entry in second.entries] == [ids[0]]
     assert (second.older, second.searched_to) == (None, None)
 
@@ -104,10 +104,10 @@ def test_a_window_counts_only_what_the_other_filters_leave(
     for _ in range(5):
         record(log)
     for more in (words("needle"), {"domain": "example.org"}, {}):
-        found = search.page(Criteria(opportunity="study-7", **more))
+        found = search.find(Criteria(opportunity="study-7", **more))
         assert ([entry.id for entry in found.entries], found.searched_to) == ([id], None)
-    assert search.page(Criteria(opportunity="beta-42", domain="x.org")).searched_to is not None
-    assert search.page(Criteria(domain="x.org")).searched_to is None
+    assert search.find(Criteria(opportunity="beta-42", domain="x.org")).searched_to is not None
+    assert search.find(Criteria(domain="x.org")).searched_to is None
 
 
 def test_counting_ends_where_it_would_take_long(
@@ -116,18 +116,18 @@ def test_counting_ends_where_it_would_take_long(
     monkeypatch.setattr(searching, "COUNTED", 3)
     for _ in range(6):
         record(log)
-    assert search.total(Criteria()) == 4
+    assert search.count(Criteria()) == 4
 
 
 def test_values_of_a_column_are_listed_once_each_by_their_beginning(log: EmailLog, search: Search) -> None:
-    assert search.starting("opportunity", "", 5) == []
+    assert search.find_starting("opportunity", "", 5) == []
     for to in ("ja.ne@x.org", "jane@y.org", "Jan@x.org", "jb@x.org", "j@x.org", "ja-x@xy.org", "jaß@z.org"):
         for opportunity in ("c", "a", "b"):
             record(log, to, opportunity)
-    assert search.starting("opportunity", "", 5) == ["a", "b", "c"]
-    assert search.starting("opportunity", "", 2) == ["a", "b"]
+    assert search.find_starting("opportunity", "", 5) == ["a", "b", "c"]
+    assert search.find_starting("opportunity", "", 2) == ["a", "b"]
     begin_with_ja = ["ja-x@xy.org", "ja.ne@x.org", "jan@x.org", "jane@y.org", "jaß@z.org"]
-    assert search.starting("mailbox", "ja", 9) == begin_with_ja
-    assert search.starting("mailbox", "jan", 9) == ["jan@x.org", "jane@y.org"]
-    assert search.starting("mailbox", "%", 9) == []
-    assert search.starting("domain", "x", 9) == ["x.org", "xy.org"]
+    assert search.find_starting("mailbox", "ja", 9) == begin_with_ja
+    assert search.find_starting("mailbox", "jan", 9) == ["jan@x.org", "jane@y.org"]
+    assert search.find_starting("mailbox", "%", 9) == []
+    assert search.find_starting("domain", "x", 9) == ["x.org", "xy.org"]

@@ -288,7 +288,7 @@ def test_with_a_journal_it_is_taken_back_in_a_restored_database_too(make: MakeHo
         (tmp_path / "host.db").write_bytes(backup)
         current_state().recovery.replay(lambda share: None)
         assert muted(host, ["b@x.org"]) == ["b@x.org"]
-        newest = [entry.muted for entry in current_state().recovery.journal.entries()]
+        newest = [entry.muted for entry in current_state().recovery.journal.read_entries()]
         assert newest == [True, True, True, False]
 
 

@@ -56,7 +56,7 @@ HTMLS = {
 
 
 def letter(text: str | None = None, html: str | None = None, language: str | None = None) -> Letter:
-    return current_state().composer.letter(replace(DRAFT, text=text, html=html, language=language))
+    return current_state().composer.compose(replace(DRAFT, text=text, html=html, language=language))
 
 
 @pytest.mark.parametrize("row", TEXTS)

@@ -121,7 +121,7 @@ def test_without_its_row_no_invitation_leaves(host: Host, smtp: Mailbox) -> None
         connection.execute(sa.text("alter table optout_email_log rename column headers to other"))
     with pytest.raises(StoreUnavailable, match="init-db"):
         host.mail.send(host.invitation())
-    assert (smtp.received, current_state().search.page(Criteria()).entries) == ([], [])
+    assert (smtp.received, current_state().search.find(Criteria()).entries) == ([], [])
 
 
 def test_an_unreadable_choice_is_a_failed_hand_off(host: Host, smtp: Mailbox) -> None:

@@ -11,7 +11,7 @@ from flask_mail import email_dispatched
 from flask_optout import Opportunity
 from flask_optout.addresses import parse
 from flask_optout.mailers.flask_mailman import Mail
-from flask_optout.mailers.own_mails import deliver, link_letter, serialised
+from flask_optout.mailers.own_mails import compose_link_letter, deliver, serialise
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, Mailbox, RefusesRecipients, smtp_server
 
@@ -24,7 +24,7 @@ def test_a_letter_leaves_as_it_is(library: str, sender: str | tuple[str, str], h
         del host.app.extensions["mail"]
     url = host.optout.link("jane@example.org", "beta-42")
     deliver(
-        link_letter(
+        compose_link_letter(
             parse("jane@example.org"), "beta-42", (Opportunity(""), url), sender=sender, reply_to="help@example.org"
         )
     )
@@ -45,8 +45,8 @@ def test_a_rehearsal_brings_nobody_a_letter_and_says_what_the_server_refuses(lib
                     Mail(host.app)
                     del host.app.extensions["mail"]
                 about = Opportunity(""), "https://x.example/"
-                letter = link_letter(parse("jane@example.org"), "beta-42", about, sender="team@example.org")
-                ready = serialised(letter)
+                letter = compose_link_letter(parse("jane@example.org"), "beta-42", about, sender="team@example.org")
+                ready = serialise(letter)
                 with email_dispatched.connected_to(lambda *args, **more: pytest.fail("a signal")), refusal:
                     ready.rehearse()
                 assert smtp.received == []

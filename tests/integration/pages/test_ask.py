@@ -204,7 +204,7 @@ def test_a_bounded_number_of_letters_waits_and_then_everybody_is_refused_alike(
 
 def test_the_pseudonyms_in_its_tokens_are_others_than_those_of_choices(host: Host) -> None:
     state = current_state()
-    disguised = {part for mark in state.claim(Door.ASK, path().rpartition("/")[2]).person for part in mark}
+    disguised = {part for mark in state.read_claim(Door.ASK, path().rpartition("/")[2]).person for part in mark}
     assert not disguised & {part for mark in state.key.marks(parse("jane@example.org"), "beta-42") for part in mark}
 
 

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_optout.doctor.forms import Form, forms_in
+from flask_optout.doctor.forms import Form, find_forms
 from flask_optout.presses.evidence import Page
 from flask_optout.presses.judge import WINDOW
 from flask_optout.wiring import current_state
@@ -20,7 +20,7 @@ from tests.support.pressing import AGAIN, Press, is_muted, rows
 
 def asked_form(page: str) -> Form:
     """The form of the page that asks to press once more."""
-    [form] = [form for form in forms_in(page) if any(button.name != "choice" for button in form.buttons)]
+    [form] = [form for form in find_forms(page) if any(button.name != "choice" for button in form.buttons)]
     return form
 
 
@@ -69,7 +69,7 @@ class TestVisitors:
             client = host.app.test_client()
             page = client.get(host.path(), headers=named)
             host.wait(2)
-            form = next(form for form in forms_in(page.text) if any(each.value == choice for each in form.buttons))
+            form = next(form for form in find_forms(page.text) if any(each.value == choice for each in form.buttons))
             data = {**form.fields, "choice": choice, "scripts": "trusted"}
             return client.post(host.path(), data=data, headers=named, follow_redirects=True).text
 
@@ -119,7 +119,7 @@ class TestVisitors:
             named = {name.replace("_", "-"): value for name, value in second.items()}
             page = client.get(url, headers=named)
             proxied.wait(2)
-            form = next(form for form in forms_in(page.text) if any(each.value == "undo" for each in form.buttons))
+            form = next(form for form in find_forms(page.text) if any(each.value == "undo" for each in form.buttons))
             answer = client.post(proxied.path(), data={**form.fields, "choice": "undo"}, headers=named)
             assert (AGAIN in answer.text) is asks and is_muted(proxied) is asks
 
@@ -170,7 +170,7 @@ class TestAskedOnceMore:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         for _ in range(5):
             host.wait(2)
-            form = asked_form(page) if AGAIN in page else forms_in(page)[at]
+            form = asked_form(page) if AGAIN in page else find_forms(page)[at]
             button = form.buttons[at]
             data = {**form.fields, button.name: button.value}
             page = client.post(host.path(), data=data, headers=named, follow_redirects=True).text
@@ -260,7 +260,7 @@ class TestPage:
         assert page.index("<details>") < page.index('value="undo"')
 
     def test_the_decoy_is_hidden_by_the_stylesheet_and_comes_first(self, host: Host, client: FlaskClient) -> None:
-        first, *_ = forms_in(client.get(host.path()).text)
+        first, *_ = find_forms(client.get(host.path()).text)
         assert [button.value for button in first.buttons] == ["none"]
         with client.get("/optout/static/optout.css") as stylesheet:
             assert b".optout-choice .optout-decoy { display: none; }" in stylesheet.data

@@ -21,7 +21,7 @@ from flask_optout.choices.journal import (
     Journal,
     JournalEntry,
     Recovery,
-    advance,
+    advance_number,
     check_database,
     check_journal,
 )
@@ -54,16 +54,16 @@ def add(journal: Journal, *entries: JournalEntry) -> None:
 
 
 def test_what_is_written_is_read_again_in_its_order(journal: Journal) -> None:
-    assert journal.number() == 0 and list(journal.entries()) == []
+    assert journal.newest_number() == 0 and list(journal.read_entries()) == []
     add(journal, entry(1), entry(1, muted=False))
     add(journal, entry(4))
-    assert list(journal.entries()) == [entry(1), entry(1, muted=False), entry(4)]
-    assert journal.number() == 4
+    assert list(journal.read_entries()) == [entry(1), entry(1, muted=False), entry(4)]
+    assert journal.newest_number() == 4
 
 
 def test_it_may_begin_with_entries_and_only_once(path: Path) -> None:
     Journal(path, lambda: KEY).begin(entry(0) for _ in range(3))
-    assert list(Journal(path, lambda: KEY).entries()) == [entry(0)] * 3
+    assert list(Journal(path, lambda: KEY).read_entries()) == [entry(0)] * 3
     with pytest.raises(JournalError, match="is there already"):
         Journal(path, lambda: KEY).begin([])
     assert sorted(each.name for each in path.parent.iterdir()) == ["journal", "journal.lock"]
@@ -73,9 +73,9 @@ def test_a_line_that_was_not_finished_was_told_to_nobody(journal: Journal, path:
     add(journal, entry(1))
     with path.open("ab") as file:
         file.write(b"2 0011")
-    assert journal.number() == 1 and list(journal.entries()) == [entry(1)]
+    assert journal.newest_number() == 1 and list(journal.read_entries()) == [entry(1)]
     add(journal, entry(3))
-    assert list(journal.entries()) == [entry(1), entry(3)]
+    assert list(journal.read_entries()) == [entry(1), entry(3)]
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -93,19 +93,19 @@ def test_a_damaged_one_is_read_no_further(journal: Journal, path: Path, damage: 
     add(journal, entry(1))
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     with pytest.raises(JournalError, match="journal is damaged"):
-        list(journal.entries())
+        list(journal.read_entries())
     with pytest.raises(JournalError, match="journal is damaged"):
-        journal.number()
+        journal.newest_number()
 
 
 def test_that_of_another_store_is_damaged(journal: Journal, path: Path) -> None:
     with pytest.raises(JournalError, match="damaged"):
-        Journal(path, lambda: DataKey(b"x" * 32)).number()
+        Journal(path, lambda: DataKey(b"x" * 32)).newest_number()
 
 
 def test_a_missing_one_says_how_to_begin_one(path: Path) -> None:
     with pytest.raises(JournalError, match="flask optout replay --new"):
-        Journal(path, lambda: KEY).number()
+        Journal(path, lambda: KEY).newest_number()
 
 
 def test_there_is_one_writer_at_a_time(journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ def test_there_is_one_writer_at_a_time(journal: Journal, path: Path, monkeypatch
         with pytest.raises(StoreUnavailable, match="OPTOUT_JOURNAL"):
             add(journal, entry(1))
     add(journal, entry(2))
-    assert list(journal.entries()) == [entry(2)]
+    assert list(journal.read_entries()) == [entry(2)]
 
 
 @pytest.mark.parametrize(("stored", "newest"), [("2 1", 3), (None, 0)])
@@ -141,10 +141,10 @@ def test_the_next_number_is_greater_than_every_one_before() -> None:
     metadata.create_all(engine)
     with engine.connect() as connection:
         connection.execute(meta.insert().values(name="journal", value="7 5"))
-        assert [advance(connection, meta, 5), advance(connection, meta, 5)] == [8, 9]
+        assert [advance_number(connection, meta, 5), advance_number(connection, meta, 5)] == [8, 9]
         for newest in (4, 10):
             with pytest.raises(JournalError):
-                advance(connection, meta, newest)
+                advance_number(connection, meta, newest)
     engine.dispose()
 
 
@@ -198,7 +198,7 @@ def test_a_new_journal_holds_what_is_stored_and_not_the_row_of_the_key(recovery:
     )
     shares: list[float] = []
     recovery.begin(shares.append)
-    assert list(recovery.journal.entries()) == [entry(0, person) for person in range(BATCH + 2)]
+    assert list(recovery.journal.read_entries()) == [entry(0, person) for person in range(BATCH + 2)]
     assert known(recovery) == "0 0" and shares == sorted(shares) and shares[0] < 1 and 0.9 < shares[-1] <= 1
     with pytest.raises(JournalError, match="is there already"):
         recovery.begin(shares.append)

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from flask_optout import ConfigurationError
-from flask_optout.choices.key_slots import FIRST, KEY_SCOPE, SLOT, AppKey, KeySlots, app_keys
+from flask_optout.choices.key_slots import FIRST, KEY_SCOPE, SLOT, AppKey, KeySlots, make_app_keys
 from flask_optout.choices.store import Store, Work
 from flask_optout.choices.tables import ChoiceTables
 from flask_optout.links.tokens import DataKey
@@ -179,8 +179,8 @@ def test_a_key_has_one_short_id_as_text_and_as_bytes() -> None:
 @pytest.mark.parametrize("given", [[], [None], [""], [b""], ["k", None], [5], ["k", ""]], ids=repr)
 def test_without_a_usable_key_the_error_names_the_settings(given: list[str]) -> None:
     with pytest.raises(ConfigurationError, match=r"OPTOUT_KEYS and SECRET_KEY .*secrets\.token_hex"):
-        app_keys(given)
+        make_app_keys(given)
 
 
 def test_a_key_that_is_given_twice_is_one() -> None:
-    assert [key.secret for key in app_keys(["new", "old", b"new"])] == [b"new", b"old"]
+    assert [key.secret for key in make_app_keys(["new", "old", b"new"])] == [b"new", b"old"]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from flask_optout import OpportunityError, StoreUnavailable
 from flask_optout.addresses import parse
-from flask_optout.choices.key_slots import KeySlots, app_keys
+from flask_optout.choices.key_slots import KeySlots, make_app_keys
 from flask_optout.choices.repository import Choices
 from flask_optout.choices.store import Store
 from flask_optout.choices.tables import ChoiceTables
@@ -77,12 +77,12 @@ def test_choices_need_no_flask(tmp_path: Path) -> None:
     metadata = sa.MetaData()
     tables, store = ChoiceTables(metadata), Store(lambda: engine, lambda: None)
     metadata.create_all(engine)
-    slots = KeySlots(store, tables, (tables.choice,), app_keys(["k" * 32]), 1, "SECRET_KEY")
+    slots = KeySlots(store, tables, (tables.choice,), make_app_keys(["k" * 32]), 1, "SECRET_KEY")
     choices = Choices(store, tables, slots, None, lambda: None, lambda: 0.0)
     jane = parse("jane@x.org")
-    assert choices.is_new() and not choices.muted(jane, "beta-42")
+    assert choices.is_new() and not choices.is_muted(jane, "beta-42")
     choices.add_mutes([(jane, "beta-42")], "phone")
-    assert choices.muted(jane, "beta-42") and not choices.is_new()
+    assert choices.is_muted(jane, "beta-42") and not choices.is_new()
     engine.dispose()
 
 
@@ -109,5 +109,5 @@ def test_one_look_is_one_statement(host: Host) -> None:
 def test_a_source_is_a_word_of_sixteen_letters_at_most(host: Host, source: Any, stored: str) -> None:
     choices, jane = current_state().choices, parse("jane@x.org")
     choices.add_mutes([(jane, "beta-42")], source)
-    [choice] = choices.read([choices.key().mark(jane, "beta-42")]).values()
+    [choice] = choices.read([choices.get_key().mark(jane, "beta-42")]).values()
     assert (choice.muted, choice.source) == (True, stored)

@@ -47,7 +47,7 @@ def test_what_fails_inside_a_write_leaves_nothing(shared: Shared) -> None:
 def test_our_look_leaves_the_hosts_flushed_rows_to_the_host(shared: Shared, end: str) -> None:
     shared.host_writes()
     shared.store.read(look)
-    with shared.store.held() as read:
+    with shared.store.hold() as read:
         read(look)
     getattr(shared.session, end)()
     assert shared.stored() == (["host's"] if end == "commit" or shared.name in AUTOCOMMIT else [])
@@ -193,7 +193,7 @@ def test_a_pool_of_one_connection_is_enough(tmp_path: Path) -> None:
     store = Store(lambda: engine, lambda: None)
     for call in (store.write, store.record):
         call(add)
-    with store.held() as read:
+    with store.hold() as read:
         assert read(look) == ["ours", "ours"]
         with pytest.raises(StoreUnavailable, match="TimeoutError"):
             store.read(look)
@@ -201,7 +201,7 @@ def test_a_pool_of_one_connection_is_enough(tmp_path: Path) -> None:
 
 
 def test_each_read_over_a_held_connection_sees_what_was_committed_before_it(shared: Shared) -> None:
-    with shared.store.held() as read:
+    with shared.store.hold() as read:
         assert read(look) == []
         Store(lambda: shared.engine, lambda: None).write(add)
         assert read(look) == ["ours"]

@@ -20,7 +20,7 @@ from tests.support.host_engines import Shared, add, look, word
 @pytest.mark.parametrize("error", [OSError("connection reset"), sa.exc.InvalidRequestError(), sqlite3.Error()])
 def test_errors_of_the_hosts_own_code_stay_what_they_are(shared: Shared, error: Exception) -> None:
     """A mail server's errors are OSErrors, and they are raised while a connection is held."""
-    with pytest.raises(type(error)) as raised, shared.store.held() as read:
+    with pytest.raises(type(error)) as raised, shared.store.hold() as read:
         read(look)
         raise error
     assert raised.value is error
@@ -190,5 +190,5 @@ def test_a_missing_database_is_unavailable(url: str) -> None:
     for call in (store.read, store.write, store.record):
         with pytest.raises(StoreUnavailable, match="SQLALCHEMY_DATABASE_URI"):
             call(look)
-    with pytest.raises(StoreUnavailable), store.held():
+    with pytest.raises(StoreUnavailable), store.hold():
         pass

@@ -166,4 +166,4 @@ def test_a_key_is_taken_away_only_after_a_question_on_a_terminal(make: MakeHost)
         question, done = "Take the store away from 1 older key? [y/N]:", "Remove the older ones"
         for answer, said, left in (("n\n", question, 1), ("y\n", done, 0)):
             assert said in on_terminal(optout_cli, "rotate-key", answer=answer, app=host.app)
-            assert slots.old() == left
+            assert slots.count_old() == left

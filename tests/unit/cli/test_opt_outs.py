@@ -229,7 +229,7 @@ def test_receive_takes_a_mail_and_writes_nothing(
     door: Host, arguments: list[str], environment: dict[str, str], mail: str, status: int, mutes: bool
 ) -> None:
     with door.app.app_context():
-        to = current_state().mailto.address(parse("jane@x.org"), "beta-42")
+        to = current_state().mailto.make_address(parse("jane@x.org"), "beta-42")
         result = door.app.test_cli_runner().invoke(
             args=["optout", "receive", *(each.format(to=to) for each in arguments)],
             input=mail.format(to=to),
@@ -247,7 +247,7 @@ def test_without_a_door_the_mail_is_to_be_brought_again(host: Host) -> None:
 
 def test_without_a_store_it_is_too(door: Host) -> None:
     with door.app.app_context():
-        to = current_state().mailto.address(parse("jane@x.org"), "beta-42")
+        to = current_state().mailto.make_address(parse("jane@x.org"), "beta-42")
         door.db.drop_all()
     code, output = run(door, "receive", "--recipient", to)
     assert code == 75 and "flask optout init-db" in output

@@ -33,7 +33,7 @@ def test_an_export_holds_every_invitation_and_no_link(host: Host) -> None:
 def test_what_was_sent_again_is_exported(host: Host) -> None:
     invite(host)
     state = current_state()
-    [entry, *_] = [each for each in state.search.page(Criteria()).entries if each.recipient == PEOPLE[0]]
+    [entry, *_] = [each for each in state.search.find(Criteria()).entries if each.recipient == PEOPLE[0]]
     email = state.email_log.get(entry.id)
     assert email is not None
     state.resends.begin(email, "Kim")

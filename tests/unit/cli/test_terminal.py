@@ -11,7 +11,7 @@ import pytest
 
 from flask_optout.choices import journal
 from flask_optout.cli.commands import optout_cli
-from flask_optout.cli.terminal import WIDTH, counted, filled, progress
+from flask_optout.cli.terminal import WIDTH, format_count, progress, wrap
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.command_line import on_terminal
@@ -29,19 +29,19 @@ from tests.support.hosts import Host, say
     ],
 )
 def test_a_number_has_its_noun(number: int, words: list[str], said: str) -> None:
-    assert counted(number, *words) == said
+    assert format_count(number, *words) == said
 
 
 def test_a_text_fits_behind_the_word_error_and_its_commands_stay_whole() -> None:
     text = f"{'what ' * 12}'flask optout init-db' and https://example.org/{'x' * 80}\nSee"
-    first, second, third, last = filled(text).split("\n")
+    first, second, third, last = wrap(text).split("\n")
     assert first == " ".join(["what"] * 12) and len(f"Error: {first} 'flask optout init-db'") > 80
     assert (second, last) == ("'flask optout init-db' and", "See") and third.startswith("https://")
 
 
 def test_an_apostrophe_begins_no_command() -> None:
     text = f"An opportunity's id is not a printable string, such as 'beta-42' or the ids' list {'and on ' * 12}"
-    assert max(map(len, filled(text).split("\n"))) <= WIDTH
+    assert max(map(len, wrap(text).split("\n"))) <= WIDTH
 
 
 LONG = {

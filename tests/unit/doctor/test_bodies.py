@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
-from flask_optout.doctor.bodies import bodies, unwrapped, visible_links
+from flask_optout.doctor.bodies import check_bodies, find_visible_links, unwrap
 from flask_optout.doctor.case import Sample
-from flask_optout.doctor.examine import ours
+from flask_optout.doctor.examine import make_is_ours
 from flask_optout.doctor.finding import Finding
 from tests.support.findings import ids, the
 from tests.support.samples import LINK, OURS, PREFIX, eml
@@ -17,7 +17,7 @@ A = f'<a href="{LINK}">Not Interested?</a>'
 
 
 def looked_at(raw: bytes) -> list[Finding]:
-    return list(bodies(Sample.read(raw), ours(PREFIX)))
+    return list(check_bodies(Sample.read(raw), make_is_ours(PREFIX)))
 
 
 def html(body: str) -> bytes:
@@ -151,7 +151,7 @@ def test_what_a_scanner_of_the_receiver_put_in_front_is_seen_through(link: str, 
     ],
 )
 def test_what_a_scanner_put_in_front_of_a_link(link: str, inner: str, scanner: str | None) -> None:
-    assert unwrapped(link) == (inner, scanner)
+    assert unwrap(link) == (inner, scanner)
 
 
 def test_behind_a_scanner_that_says_nothing_nobody_can_tell() -> None:
@@ -252,7 +252,7 @@ def test_the_link_of_the_header_does_not_stand_in_the_body() -> None:
     ],
 )
 def test_a_link_that_people_see_is_seen(body: str) -> None:
-    assert visible_links(body) == [LINK]
+    assert find_visible_links(body) == [LINK]
 
 
 @pytest.mark.parametrize(
@@ -302,4 +302,4 @@ def test_a_link_that_people_see_is_seen(body: str) -> None:
     ],
 )
 def test_a_link_that_nobody_sees_is_not(body: str) -> None:
-    assert visible_links(body) == []
+    assert find_visible_links(body) == []

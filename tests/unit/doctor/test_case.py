@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flask_optout.doctor.case import Case, Sample, checked_domain, checked_nameserver, tag_list
+from flask_optout.doctor.case import Case, Sample, parse_domain, parse_nameserver, parse_tags
 from tests.support.samples import LINK, SETTINGS, eml
 
 FULL = {
@@ -129,7 +129,7 @@ def test_who_signs_is_told_by_the_sample_alone() -> None:
     ],
 )
 def test_a_domain_is_taken_as_its_a_label(text: str, domain: str) -> None:
-    assert checked_domain(text) == domain
+    assert parse_domain(text) == domain
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_domain_is_taken_as_its_a_label(text: str, domain: str) -> None:
 )
 def test_what_is_no_domain(text: str) -> None:
     with pytest.raises(ValueError, match="not a domain"):
-        checked_domain(text)
+        parse_domain(text)
 
 
 @pytest.mark.parametrize(
@@ -150,13 +150,13 @@ def test_what_is_no_domain(text: str) -> None:
     ],
 )
 def test_a_nameserver(text: str, server: tuple[str, int]) -> None:
-    assert checked_nameserver(text) == server
+    assert parse_nameserver(text) == server
 
 
 @pytest.mark.parametrize("text", ["", "dns.example", "127.0.0.1:x", "127.0.0.1:70000", "127.0.0.1:²"])
 def test_what_is_no_nameserver(text: str) -> None:
     with pytest.raises(ValueError):
-        checked_nameserver(text)
+        parse_nameserver(text)
 
 
 def test_a_sample_tells_the_domains_and_the_selectors() -> None:
@@ -210,7 +210,7 @@ def test_a_sample_of_many_megabytes_is_read() -> None:
     ],
 )
 def test_tag_lists(text: str, tags: dict[str, str]) -> None:
-    assert tag_list(text) == tags
+    assert parse_tags(text) == tags
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_optout.doctor.dmarc import aligned, alignment, dmarc, find
+from flask_optout.doctor.dmarc import check_alignment, check_dmarc, find_policy, is_aligned
 from flask_optout.doctor.finding import Finding, attempt, clean
 from flask_optout.doctor.resolver import Resolver
 from tests.support.dns_server import SERVFAIL, SILENCE, Zone
@@ -15,7 +15,7 @@ D = "mail.invite.example"
 
 
 def looked_at(resolver: Resolver) -> list[Finding]:
-    return list(attempt("domain.dmarc", dmarc(resolver, D)))
+    return list(attempt("domain.dmarc", check_dmarc(resolver, D)))
 
 
 def at(name: str, *records: str) -> Zone:
@@ -186,7 +186,7 @@ def test_trouble_in_dns_is_could_not_tell(ask: Ask, zone: Zone, trouble: str) ->
 )
 def test_the_tree_walk_finds_the_organizational_domain(ask: Ask, zone: Zone, domain: str, expected: str) -> None:
     """RFC 9989 section 4.10; checkdmarc would take it from the public suffix list."""
-    assert find(ask(zone), domain)[0] == expected
+    assert find_policy(ask(zone), domain)[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_the_tree_walk_finds_the_organizational_domain(ask: Ask, zone: Zone, dom
     ],
 )
 def test_alignment_of_two_domains(ask: Ask, author: str, other: str, strict: bool, expected: bool) -> None:
-    assert aligned(ask(at("invite.example", GOOD)), author, other, strict) is expected
+    assert is_aligned(ask(at("invite.example", GOOD)), author, other, strict) is expected
 
 
 @pytest.mark.parametrize(
@@ -220,11 +220,11 @@ def test_alignment_of_two_domains(ask: Ask, author: str, other: str, strict: boo
 def test_one_of_spf_and_dkim_must_speak_for_from(
     ask: Ask, record: str, bounce: str | None, signers: list[str], id: str
 ) -> None:
-    found = alignment(ask(at("invite.example", record)), "invite.example", bounce, signers)
+    found = check_alignment(ask(at("invite.example", record)), "invite.example", bounce, signers)
     assert ids(found) == {id}
 
 
 def test_alignment_without_dns_is_could_not_tell(ask: Ask) -> None:
     zone: Zone = {"_dmarc.invite.example TXT": [SILENCE]}
-    found = attempt("domain.alignment", alignment(ask(zone), "invite.example", "invite.example", []))
+    found = attempt("domain.alignment", check_alignment(ask(zone), "invite.example", "invite.example", []))
     assert ids(found) == {"domain.alignment.unknown"}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from flask_optout.doctor.case import Case
-from flask_optout.doctor.domain import domain, encryption, helo, ptr, senders, takes_mail
+from flask_optout.doctor.domain import check_domain, check_encryption, check_helo, check_mx, check_ptr, find_senders
 from flask_optout.doctor.finding import Unsure, attempt
 from tests.support.dns_server import SERVFAIL, SILENCE, Zone
 from tests.support.findings import ids, not_well, the
@@ -16,7 +16,7 @@ from tools.doctor_demo import SENDER, ZONE
 
 
 def test_all_that_is_looked_at(ask: Ask) -> None:
-    assert ids(domain(MENDED, ask(ZONE), "https://jobs.mended.example/optout/x")) == FOUND
+    assert ids(check_domain(MENDED, ask(ZONE), "https://jobs.mended.example/optout/x")) == FOUND
 
 
 TAKES_MAIL = {"in.example MX": ["10 mx.in.example."], "mx.in.example A": ["192.0.2.3"]}
@@ -35,17 +35,17 @@ TAKES_MAIL = {"in.example MX": ["10 mx.in.example."], "mx.in.example A": ["192.0
 def test_opt_outs_by_mail_go_to_a_domain_that_takes_mail(ask: Ask, zone: Zone, id: str) -> None:
     config = {"OPTOUT_MAILTO": "optout+{token}@in.example", "OPTOUT_SENDING_HOST": None, "OPTOUT_DKIM_SELECTORS": ()}
     case = Case.of({**config, "OPTOUT_BOUNCE_DOMAIN": None})
-    assert id in ids(domain(case, ask(zone)))
+    assert id in ids(check_domain(case, ask(zone)))
 
 
 def test_without_a_domain_nobody_can_tell(ask: Ask) -> None:
-    assert ids(domain(Case(), ask({}))) == {"domain.name.unknown"}
+    assert ids(check_domain(Case(), ask({}))) == {"domain.name.unknown"}
 
 
 def test_spf_is_about_the_domain_that_bounces_go_to(ask: Ask) -> None:
     case = Case("mended.example", "bounce.example", [("invite", "mended.example")], SENDER, True)
     zone = {**ZONE, "bounce.example TXT": [f"v=spf1 ip4:{SENDER} -all"], "bounce.example A": ["192.0.2.8"]}
-    found = list(domain(case, ask(zone)))
+    found = list(check_domain(case, ask(zone)))
     assert the(found, "domain.spf.record").seen.startswith("bounce.example has an SPF record")
     assert [finding.seen.split()[0] for finding in found if finding.id == "domain.mx"] == [
         "mended.example",
@@ -55,7 +55,7 @@ def test_spf_is_about_the_domain_that_bounces_go_to(ask: Ask) -> None:
 
 def test_a_bounce_domain_that_is_not_known_is_said_to_be_taken_for_granted(ask: Ask) -> None:
     case = Case("mended.example", None, [("invite", "mended.example")], SENDER, True)
-    assert "domain.bounce" in ids(domain(case, ask(ZONE)))
+    assert "domain.bounce" in ids(check_domain(case, ask(ZONE)))
 
 
 @pytest.mark.parametrize(
@@ -69,27 +69,27 @@ def test_a_bounce_domain_that_is_not_known_is_said_to_be_taken_for_granted(ask: 
     ],
 )
 def test_links_that_lead_to_another_organisation_are_noted(ask: Ask, link: str, other: bool) -> None:
-    assert ("domain.link" in ids(domain(MENDED, ask(ZONE), link))) is other
+    assert ("domain.link" in ids(check_domain(MENDED, ask(ZONE), link))) is other
 
 
 def test_a_selector_alone_does_not_tell_that_anything_is_signed(ask: Ask) -> None:
     case = replace(MENDED, bounce="bounce.test")
     zone = {**ZONE, "bounce.test TXT": [f"v=spf1 ip4:{SENDER} -all"], "bounce.test A": ["192.0.2.8"]}
-    assert "domain.alignment.unknown" in ids(domain(case, ask(zone)))
-    assert "domain.alignment" in ids(domain(replace(case, signers=["mended.example"]), ask(zone)))
+    assert "domain.alignment.unknown" in ids(check_domain(case, ask(zone)))
+    assert "domain.alignment" in ids(check_domain(replace(case, signers=["mended.example"]), ask(zone)))
 
 
 def test_a_relay_whose_name_is_unknown_is_no_failure(ask: Ask) -> None:
     """MAIL_SERVER is the host that the app hands its mail to; what the world sees may be another."""
     zone = {name: records for name, records in ZONE.items() if not name.startswith("25.2.0.192")}
-    found = list(domain(replace(MENDED, sender_is_explicit=False), ask(zone)))
+    found = list(check_domain(replace(MENDED, sender_is_explicit=False), ask(zone)))
     assert not_well(found) == {"domain.ptr.relay.unknown"}
 
 
 def test_block_lists_are_asked_about_the_domain_of_the_links_too(ask: Ask) -> None:
     case = replace(MENDED, block_lists=("bl.test",))
     zone = {**ZONE, "jobs.mended.example.bl.test A": ["127.0.0.2"]}
-    finding = the(domain(case, ask(zone), "https://jobs.mended.example/optout/x"), "domain.block-list.listed")
+    finding = the(check_domain(case, ask(zone), "https://jobs.mended.example/optout/x"), "domain.block-list.listed")
     assert "jobs.mended.example" in finding.seen
 
 
@@ -112,7 +112,7 @@ REVERSE = "25.2.0.192.in-addr.arpa PTR"
     ],
 )
 def test_a_domain_that_sends_invitations_takes_mail(ask: Ask, zone: Zone, id: str) -> None:
-    assert ids(attempt("domain.mx", takes_mail("domain.mx", ask(zone), D))) == {id}
+    assert ids(attempt("domain.mx", check_mx("domain.mx", ask(zone), D))) == {id}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_domain_that_sends_invitations_takes_mail(ask: Ask, zone: Zone, id: st
     ],
 )
 def test_a_sending_host_has_a_name_that_leads_back(ask: Ask, zone: Zone, explicit: bool, id: str) -> None:
-    assert ids(attempt("domain.ptr", ptr(ask(zone), "192.0.2.25", explicit))) == {id}
+    assert ids(attempt("domain.ptr", check_ptr(ask(zone), "192.0.2.25", explicit))) == {id}
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_sending_host_has_a_name_that_leads_back(ask: Ask, zone: Zone, explici
     ],
 )
 def test_a_sending_host_says_its_own_name(ask: Ask, zone: Zone, id: str) -> None:
-    assert ids(attempt("domain.helo", helo(ask(zone), "out.example", ["192.0.2.25"]))) == {id}
+    assert ids(attempt("domain.helo", check_helo(ask(zone), "out.example", ["192.0.2.25"]))) == {id}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_block_lists_are_asked_about_addresses_and_domains(ask: Ask, zone: Zone,
 
 def listed(ask: Ask, zone: Zone, *lists: str, sender: str = "192.0.2.25") -> set[str]:
     case = Case(D, D, sending_host=sender, sender_is_explicit=True, block_lists=lists)
-    return {id for id in ids(domain(case, ask(zone))) if id.startswith("domain.block-list")}
+    return {id for id in ids(check_domain(case, ask(zone))) if id.startswith("domain.block-list")}
 
 
 def test_no_block_list_is_asked_when_none_is_set(ask: Ask) -> None:
@@ -189,7 +189,7 @@ def test_an_ipv6_address_is_asked_about_nibble_by_nibble(ask: Ask) -> None:
     ],
 )
 def test_encryption_is_a_note_at_most(ask: Ask, zone: Zone, expected: set[str]) -> None:
-    found = list(encryption(ask({f"{D} A": ["192.0.2.1"], **zone}), D))
+    found = list(check_encryption(ask({f"{D} A": ["192.0.2.1"], **zone}), D))
     assert ids(found) == expected
     assert {finding.severity.value for finding in found} <= {"ok", "note"}
 
@@ -202,7 +202,7 @@ HOSTS: Zone = {"out.example A": ["192.0.2.25"], "inside.example A": ["10.1.2.3"]
     [("192.0.2.25", "192.0.2.25"), ("2001:db8::25", "2001:db8::25"), ("out.example", "192.0.2.25")],
 )
 def test_a_sending_host_is_an_address_or_has_some(ask: Ask, host: str, address: str) -> None:
-    assert senders(ask(HOSTS), host) == [address]
+    assert find_senders(ask(HOSTS), host) == [address]
 
 
 @pytest.mark.parametrize(
@@ -218,4 +218,4 @@ def test_a_sending_host_is_an_address_or_has_some(ask: Ask, host: str, address: 
 )
 def test_of_one_that_the_world_does_not_see_nobody_can_tell(ask: Ask, host: str | None, reason: str) -> None:
     with pytest.raises(Unsure, match=reason):
-        senders(ask(HOSTS), host)
+        find_senders(ask(HOSTS), host)

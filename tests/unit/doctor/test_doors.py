@@ -10,7 +10,7 @@ from email.message import Message
 import pytest
 
 from flask_optout.doctor import doors as module
-from flask_optout.doctor.doors import Probe, ask, doors
+from flask_optout.doctor.doors import Probe, ask, check_doors
 from flask_optout.doctor.finding import Finding
 from flask_optout.doctor.http import NoReply, Reply
 from tests.support.findings import ids, the
@@ -71,8 +71,8 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> Try:
     monkeypatch.setattr(module, "WAIT", 0.0)
 
     def tried(server: Server, own_page: bool = False) -> list[Finding]:
-        monkeypatch.setattr(module, "knock", server.knock)
-        return list(doors(PROBE, READER, EMAIL_LOG, own_page=own_page))
+        monkeypatch.setattr(module, "send_request", server.knock)
+        return list(check_doors(PROBE, READER, EMAIL_LOG, own_page=own_page))
 
     return tried
 
@@ -205,7 +205,7 @@ def test_a_page_that_asks_to_press_once_more_is_pressed_by_the_same_words(tried:
 def test_a_server_that_is_busy_is_asked_again_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     statuses = [429, 503, 200]
     monkeypatch.setattr(module, "WAIT", 0.0)
-    monkeypatch.setattr(module, "knock", lambda *_: answer(statuses.pop(0)))
+    monkeypatch.setattr(module, "send_request", lambda *_: answer(statuses.pop(0)))
     assert ask("GET", HERE).status == 200
     statuses += [429, 429, 429, 200]
     with pytest.raises(NoReply, match=r"limits requests \(429\)") as raised:
@@ -216,5 +216,5 @@ def test_a_server_that_is_busy_is_asked_again_twice(monkeypatch: pytest.MonkeyPa
 
 def test_a_page_of_ours_with_the_words_of_a_firewall_is_no_challenge(monkeypatch: pytest.MonkeyPatch) -> None:
     page = answer(text=f"{INVITED}<script src='/cdn-cgi/challenge-platform/x.js'></script>", cf_mitigated="x")
-    monkeypatch.setattr(module, "knock", lambda *_: page)
+    monkeypatch.setattr(module, "send_request", lambda *_: page)
     assert ask("GET", HERE) is page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flask_optout.doctor.case import Sample
-from flask_optout.doctor.examine import headers, ours
+from flask_optout.doctor.examine import check_headers, make_is_ours
 from flask_optout.doctor.finding import Finding
 from tests.support.findings import ids, the
 from tests.support.samples import LINK, OURS, PREFIX, SIGNED, TOKEN, eml
@@ -21,7 +21,7 @@ FINE = {
 
 
 def looked_at(**changes: str | None) -> list[Finding]:
-    return list(headers(Sample.read(eml(**changes)), ours(PREFIX), lambda url: True))
+    return list(check_headers(Sample.read(eml(**changes)), make_is_ours(PREFIX), lambda url: True))
 
 
 def signature(**changes: str) -> str:
@@ -135,5 +135,5 @@ def test_a_provider_is_known_by_the_paths_of_a_customers_own_host() -> None:
 
 
 def test_a_link_of_another_key_is_told_apart() -> None:
-    found = headers(Sample.read(eml()), ours(PREFIX), lambda url: False)
+    found = check_headers(Sample.read(eml()), make_is_ours(PREFIX), lambda url: False)
     assert "message.list-unsubscribe.other-key" in ids(found)

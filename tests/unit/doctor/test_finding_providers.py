@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_optout.doctor.finding import KNOWN, by_host, by_selector
+from flask_optout.doctor.finding import KNOWN, find_provider, find_provider_by_selector
 
 
 @pytest.mark.parametrize(
@@ -18,19 +18,19 @@ from flask_optout.doctor.finding import KNOWN, by_host, by_selector
     ],
 )
 def test_whose_host_it_is(host: str, path: str, name: str | None) -> None:
-    provider = by_host(host, path)
+    provider = find_provider(host, path)
     assert (provider and provider["name"]) == name
 
 
 def test_whose_selector_it_is() -> None:
-    provider = by_selector("selector1")
+    provider = find_provider_by_selector("selector1")
     assert provider is not None and provider["name"] == "Microsoft 365"
-    assert by_selector("s1") is None
+    assert find_provider_by_selector("s1") is None
 
 
 @pytest.mark.parametrize(("selector", "name"), [("scph0619", "SparkPost"), ("20230601093513pm", "Postmark")])
 def test_a_selector_with_a_date_in_it(selector: str, name: str) -> None:
-    provider = by_selector(selector)
+    provider = find_provider_by_selector(selector)
     assert provider is not None and provider["name"] == name
 
 

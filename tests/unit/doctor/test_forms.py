@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from flask_optout.doctor.forms import DECOY, Button, Form, buttons_in, forms_in, offered, scripts_in
+from flask_optout.doctor.forms import DECOY, Button, Form, find_buttons, find_forms, find_offered, find_scripts
 from tests.support.forms import PAGE
 
 
 def test_the_forms_of_a_page() -> None:
-    first, second = forms_in(PAGE)
+    first, second = find_forms(PAGE)
     assert (first.action, first.fields) == ("/optout/aaaa", {"nonce": "n1"})
     assert first.buttons == [Button("choice", "mute", "NotInterested?"), Button("choice", DECOY, "Nothing")]
     assert second == Form("", {"empty": ""}, [Button("other", "x", "Other")])
-    assert buttons_in(PAGE) == [(first, first.buttons[0]), (first, first.buttons[1]), (second, second.buttons[0])]
+    assert find_buttons(PAGE) == [(first, first.buttons[0]), (first, first.buttons[1]), (second, second.buttons[0])]
 
 
 def test_what_a_button_sends() -> None:
@@ -37,5 +37,5 @@ def test_what_a_button_sends() -> None:
     ],
 )
 def test_what_a_page_offers_and_whose_scripts_it_has(page: str, choices: set[str], scripts: list[str]) -> None:
-    assert offered(page) == choices
-    assert scripts_in(page) == scripts
+    assert find_offered(page) == choices
+    assert find_scripts(page) == scripts

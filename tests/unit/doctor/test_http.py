@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flask_optout.doctor.finding import Unsure
-from flask_optout.doctor.http import LONGEST_PAGE, NoReply, Reply, knock, policies
+from flask_optout.doctor.http import LONGEST_PAGE, NoReply, Reply, check_policies, send_request
 from tests.support.findings import ids
 
 
@@ -69,7 +69,7 @@ def test_what_kept_an_answer_from_coming(
 
     monkeypatch.setattr(http.client.HTTPConnection, "connect", connect)
     with pytest.raises(NoReply) as raised:
-        knock("GET", "http://jobs.example.org/optout/x")
+        send_request("GET", "http://jobs.example.org/optout/x")
     assert raised.value.end == end
     assert str(raised.value).startswith(reason)
     assert isinstance(raised.value, Unsure)
@@ -100,7 +100,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> Socket:
 
 
 def test_an_answer_is_read_as_text_and_not_without_end(connected: Socket) -> None:
-    found = knock("GET", "http://jobs.example.org/optout/x")
+    found = send_request("GET", "http://jobs.example.org/optout/x")
     assert (found.status, found.first("x-a"), found.expires) == (200, "1", None)
     assert found.text.startswith("Ünd <form>\ufffd")
     assert len(found.text.encode("utf-8", "replace")) <= LONGEST_PAGE + 2
@@ -118,7 +118,7 @@ def test_an_answer_is_read_as_text_and_not_without_end(connected: Socket) -> Non
 def test_what_is_asked(
     connected: Socket, method: str, url: str, body: tuple[bytes, str] | None, line: str, headers: set[str]
 ) -> None:
-    knock(method, url, body, "me")
+    send_request(method, url, body, "me")
     head, _, sent = connected.sent.decode().partition("\r\n\r\n")
     assert head.split("\r\n")[0] == line
     assert headers <= set(head.split("\r\n"))
@@ -142,7 +142,7 @@ def looked_at(*headers: tuple[str, str]) -> set[str]:
     said = Message()
     for name, value in (*OWN, *headers):
         said.add_header(name, value)
-    return ids(policies(Reply(200, said, ""), URL))
+    return ids(check_policies(Reply(200, said, ""), URL))
 
 
 WELL, LOST, LEAKS, BLOCKED = {"doors.headers"}, {"doors.headers.lost"}, {"doors.referrer"}, {"doors.form-blocked"}
@@ -183,7 +183,7 @@ def test_headers_count_as_a_browser_joins_them(headers: tuple[tuple[str, str], .
 
 
 def test_each_header_that_is_lost_is_named() -> None:
-    found = list(policies(Reply(200, Message(), ""), URL))
+    found = list(check_policies(Reply(200, Message(), ""), URL))
     assert [finding.facts["name"] for finding in found] == [
         "Cache-Control",
         "Referrer-Policy",

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from flask_optout.doctor.finding import TEXTS, tell
-from flask_optout.doctor.report import Report, as_json, lines, write
+from flask_optout.doctor.report import Report, as_json, format_lines, write
 from tests.support.command_line import on_terminal
 
 ROOT = Path(__file__).parents[3]
@@ -68,7 +68,7 @@ def test_findings_are_told_once_and_the_worst_first() -> None:
 
 
 def test_the_text_fits_80_columns_but_for_what_is_to_be_pasted() -> None:
-    text = [click.unstyle(line) for line in lines(REPORT)]
+    text = [click.unstyle(line) for line in format_lines(REPORT)]
     assert text[0] == "invite.example:"
     assert text[-1] == "1 thing to mend, 2 to look at, 1 well, 1 could not be told"
     [wide] = [line for line in text if len(line) > 80]

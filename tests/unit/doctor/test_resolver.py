@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flask_optout.doctor import resolver as module
 from flask_optout.doctor.finding import Unsure
-from flask_optout.doctor.resolver import MOST_TIMEOUTS, Resolver, flawed, paste_of
+from flask_optout.doctor.resolver import MOST_TIMEOUTS, Resolver, find_flawed, format_record
 from tests.support.dns_server import SERVFAIL, SILENCE, Nameserver
 from tests.support.zones import Ask
 
@@ -88,26 +88,26 @@ def is_right(text: str) -> bool:
     ],
 )
 def test_each_flaw_is_named_and_mended(text: str, flaws: list[str]) -> None:
-    assert flawed([text], "DKIM1", is_right) == ([text], flaws, ["v=DKIM1; p=AAAA"])
+    assert find_flawed([text], "DKIM1", is_right) == ([text], flaws, ["v=DKIM1; p=AAAA"])
 
 
 def test_what_nothing_mends_is_said_to_be_unreadable() -> None:
     text = "v=DKIM1; q=AAAA"
-    assert flawed([text], "DKIM1", is_right) == ([text], ["unreadable"], [""])
+    assert find_flawed([text], "DKIM1", is_right) == ([text], ["unreadable"], [""])
 
 
 @pytest.mark.parametrize("text", ["v=spf1 -all", "", "v=DKIM1; p=AAAA"])
 def test_another_record_and_a_good_one_have_no_flaw(text: str) -> None:
-    assert flawed([text], "DKIM1", is_right) == ([], [], [])
+    assert find_flawed([text], "DKIM1", is_right) == ([], [], [])
 
 
 @given(st.text(st.characters(codec="ascii"), min_size=1, max_size=1_000))
 def test_a_txt_record_is_pasted_in_strings_that_read_back_as_it(text: str) -> None:
-    paste = paste_of("x.example", text, lambda read: read == text)
+    paste = format_record("x.example", text, lambda read: read == text)
     read = dns.rdata.from_text("IN", "TXT", paste.partition(" IN TXT ")[2])
     assert isinstance(read, TXT) and b"".join(read.strings).decode() == text
     assert max(map(len, read.strings)) <= 255
 
 
 def test_what_its_reader_does_not_take_is_not_offered() -> None:
-    assert paste_of("x.example", "v=DKIM1; q=AAAA", is_right) == ""
+    assert format_record("x.example", "v=DKIM1; q=AAAA", is_right) == ""

@@ -16,7 +16,7 @@ from flask_login import LoginManager, current_user
 from flask_wtf import CSRFProtect
 
 from flask_optout.doctor.finding import Finding
-from flask_optout.doctor.setup import find_wall, setup
+from flask_optout.doctor.setup import check_setup, find_wall
 from flask_optout.email_log.records import PER_MINUTE
 from flask_optout.mailers.flask_mailman import Mail
 from tests.conftest import MakeHost
@@ -41,7 +41,7 @@ FINE = {
 
 def looked_at(host: Host) -> list[Finding]:
     with host.app.app_context():
-        return list(setup(host.app.extensions["optout"]))
+        return list(check_setup(host.app.extensions["optout"]))
 
 
 @pytest.mark.parametrize(("days", "id"), [(7, "setup.log"), (9, "setup.log.old")])

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from flask_optout.doctor.case import Sample
-from flask_optout.doctor.signatures import keys, signatures
+from flask_optout.doctor.signatures import check_keys, check_signatures
 from tests.support.dns_server import SERVFAIL, SILENCE, Rdata, Zone
 from tests.support.findings import ids, the
 from tests.support.zones import Ask
@@ -82,17 +82,17 @@ KEY = {"domain.dkim.key"}
     ],
 )
 def test_each_line_of_the_standards(ask: Ask, records: list[Rdata], expected: set[str]) -> None:
-    assert ids(keys(ask({f"{NAME} TXT": records}), [("s1", D)])) == expected
+    assert ids(check_keys(ask({f"{NAME} TXT": records}), [("s1", D)])) == expected
 
 
 def test_a_flawed_record_is_shown_as_found_and_mended(ask: Ask) -> None:
     spoilt = f"v=DKIM1\\; k=rsa\\; p={GOOD_KEY}"
-    finding = the(keys(ask({f"{NAME} TXT": [spoilt]}), [("s1", D)]), "domain.dkim.flawed")
+    finding = the(check_keys(ask({f"{NAME} TXT": [spoilt]}), [("s1", D)]), "domain.dkim.flawed")
     assert finding.details[0].startswith("v=DKIM1\\; k=rsa\\; p=")
     strings = finding.paste.partition(" IN TXT ")[2].strip('"').split('" "')
     assert max(map(len, strings)) <= 255
     zone: Zone = {f"{NAME} TXT": [[string.encode() for string in strings]]}
-    assert ids(keys(ask(zone), [("s1", D)])) == KEY
+    assert ids(check_keys(ask(zone), [("s1", D)])) == KEY
 
 
 @pytest.mark.parametrize(
@@ -109,35 +109,35 @@ def test_a_flawed_record_is_shown_as_found_and_mended(ask: Ask) -> None:
 def test_who_has_a_provider_is_sent_to_its_page(ask: Ask, selector: str, alias: str | None, said: str) -> None:
     name = f"{selector}._domainkey.{D}"
     zone: Zone = {f"{name} CNAME": [alias]} if alias else {}
-    finding = the(keys(ask(zone), [(selector, D)]), "domain.dkim.absent")
+    finding = the(check_keys(ask(zone), [(selector, D)]), "domain.dkim.absent")
     assert said in finding.mend + finding.paste
     assert ("openssl" in finding.paste) == (said == "openssl")
 
 
 def test_the_command_for_a_new_key_prints_a_record_that_fits_dns(ask: Ask, tmp_path: Path) -> None:
-    command = the(keys(ask({}), [("s1", D)]), "domain.dkim.absent").paste
+    command = the(check_keys(ask({}), [("s1", D)]), "domain.dkim.absent").paste
     printed = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, check=True, text=True).stdout
     strings = printed.strip('"').split('" "')
     assert max(map(len, strings)) <= 255
     zone: Zone = {f"{NAME} TXT": [[string.encode() for string in strings]]}
-    assert ids(keys(ask(zone), [("s1", D)])) == KEY
+    assert ids(check_keys(ask(zone), [("s1", D)])) == KEY
 
 
 def test_without_pynacl_an_ed25519_key_is_could_not_tell(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(dkim, "nacl")
     zone: Zone = {f"{NAME} TXT": [f"k=ed25519; p={ED25519}"]}
-    finding = the(keys(ask(zone), [("s1", D)]), "domain.dkim.extra")
+    finding = the(check_keys(ask(zone), [("s1", D)]), "domain.dkim.extra")
     assert "PyNaCl" in finding.seen
     assert "Flask-OptOut[doctor]" in finding.paste
 
 
 def test_without_a_selector_nobody_can_tell(ask: Ask) -> None:
-    assert the(keys(ask({}), []), "domain.dkim.selector").seen.startswith("Could not tell")
+    assert the(check_keys(ask({}), []), "domain.dkim.selector").seen.startswith("Could not tell")
 
 
 def test_an_ed25519_key_beside_an_rsa_key_is_fine(ask: Ask) -> None:
     zone: Zone = {f"{NAME} TXT": [f"k=ed25519; p={ED25519}"], f"s2._domainkey.{D} TXT": [f"p={GOOD_KEY}"]}
-    assert ids(keys(ask(zone), [("s1", D), ("s2", D)])) == KEY
+    assert ids(check_keys(ask(zone), [("s1", D), ("s2", D)])) == KEY
 
 
 class Signer:
@@ -169,7 +169,7 @@ MESSAGE = b"From: team@invite.example\r\nList-Unsubscribe: <https://x.example/1>
 
 
 def judged(ask: Ask, raw: bytes, record: str) -> set[str]:
-    return ids(signatures(ask({f"{NAME} TXT": [record]}), Sample.read(raw)))
+    return ids(check_signatures(ask({f"{NAME} TXT": [record]}), Sample.read(raw)))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_an_expired_signature_says_so(ask: Ask, signer: Signer) -> None:
     ],
 )
 def test_a_key_that_cannot_be_used_is_the_cause(ask: Ask, signer: Signer, records: list[Rdata], reason: str) -> None:
-    found = signatures(ask({f"{NAME} TXT": records}), Sample.read(signer.sign(MESSAGE)))
+    found = check_signatures(ask({f"{NAME} TXT": records}), Sample.read(signer.sign(MESSAGE)))
     assert reason in the(found, "message.dkim.key").seen
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flask_optout.doctor.case import Case, Sample
-from flask_optout.doctor.examine import message
-from flask_optout.doctor.signatures import assessments, receiver
+from flask_optout.doctor.examine import check_message
+from flask_optout.doctor.signatures import assess, check_receiver
 from tests.support.findings import ids, the
 from tests.support.samples import PREFIX, SETTINGS, eml
 
@@ -17,7 +17,7 @@ BAD = "mx.example; spf=fail smtp.mailfrom=a@x.example; dkim=fail header.d=x.exam
 
 
 def told_by_receiver(**headers: str | None) -> set[str]:
-    return ids(receiver(Sample.read(eml(**headers))))
+    return ids(check_receiver(Sample.read(eml(**headers))))
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_spam_flags_are_seen(name: str, value: str, spam: bool) -> None:
 
 def test_a_sample_that_was_taken_for_spam_and_fails_is_a_failure() -> None:
     sample = eml(Authentication_Results=BAD, X_Spam_Flag="YES")
-    found = list(message(Case.of(SETTINGS, message=sample), PREFIX))
+    found = list(check_message(Case.of(SETTINGS, message=sample), PREFIX))
     assert {"message.receiver.fail", "message.spam"} <= ids(found)
     assert "spf=fail, dkim=fail, dmarc=fail" in the(found, "message.receiver.fail").seen
 
@@ -252,4 +252,4 @@ def test_whose_signature_held_is_told_by_the_receiver_and_the_first_server() -> 
             ARC_Authentication_Results="i=1; forwarder.test; dkim=pass header.d=x.example",
         )
     )
-    assert [each.held for each in assessments(sample)] == [{"esp.test"}, {"x.example"}]
+    assert [each.held for each in assess(sample)] == [{"esp.test"}, {"x.example"}]

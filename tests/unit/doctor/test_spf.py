@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flask_optout.doctor.finding import Finding, attempt
-from flask_optout.doctor.spf import spf
+from flask_optout.doctor.spf import check_spf
 from tests.support.dns_server import SERVFAIL, SILENCE, Zone
 from tests.support.findings import ids, the
 from tests.support.zones import Ask
@@ -15,7 +15,7 @@ D = "invite.example"
 
 
 def looked_at(ask: Ask, zone: Zone, sender: str = SENDER, explicit: bool = True) -> list[Finding]:
-    return list(attempt("domain.spf", spf(ask(zone), D, [sender], explicit)))
+    return list(attempt("domain.spf", check_spf(ask(zone), D, [sender], explicit)))
 
 
 def record(*terms: str, **others: str) -> Zone:
@@ -153,12 +153,12 @@ def test_it_is_said_whose_record_is_wrong(ask: Ask) -> None:
 @pytest.mark.parametrize("senders", [[], [SENDER]])
 def test_the_syntax_is_asked_for_whether_the_sender_is_known_or_not(ask: Ask, senders: list[str]) -> None:
     zone = record("v=spf1 ip4:192.0.2.0/24 -all moo")
-    assert ids(spf(ask(zone), D, senders, True)) == {"domain.spf.syntax"}
+    assert ids(check_spf(ask(zone), D, senders, True)) == {"domain.spf.syntax"}
 
 
 def test_an_include_that_depends_on_the_sender_is_no_mistake_while_nobody_knows_the_sender(ask: Ask) -> None:
     zone = record("v=spf1 include:%{ir}.%{v}.%{d}.hosted.example ~all")
-    assert ids(attempt("domain.spf", spf(ask(zone), D, [], False))) == {"domain.spf.unknown"}
+    assert ids(attempt("domain.spf", check_spf(ask(zone), D, [], False))) == {"domain.spf.unknown"}
 
 
 def test_what_a_record_redirects_to_is_included_where_it_is_merged(ask: Ask) -> None:

@@ -217,7 +217,7 @@ def test_beside_a_whole_address_no_other_arrives_that_only_contains_it(
 def test_dates_are_those_of_the_zone_that_the_page_names(make: MakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     host = make(operator=lambda: True, OPTOUT_TIMEZONE="Pacific/Kiritimati", MAIL_SUPPRESS_SEND=True)
     late = now().replace(year=2031, month=12, day=24, hour=20, minute=30, second=15, microsecond=0)
-    monkeypatch.setattr("flask_optout.email_log.records.new_id", lambda: id_at(late))
+    monkeypatch.setattr("flask_optout.email_log.records.make_id", lambda: id_at(late))
     client = host.app.test_client()
     with host.app.app_context():
         sent(host)

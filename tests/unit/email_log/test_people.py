@@ -22,8 +22,8 @@ def test_opportunities_come_newest_first_and_once(log: EmailLog, people: People)
     for opportunity in ("a", "b", "a", "c"):
         record(log, JANE, opportunity)
     record(log, "bob@x.org", "d")
-    assert people.opportunities(JANE, 9) == ["c", "a", "b"] and people.opportunities(JANE, 2) == ["c", "a"]
-    assert people.opportunities("nobody@x.org", 9) == []
+    assert people.find_opportunities(JANE, 9) == ["c", "a", "b"] and people.find_opportunities(JANE, 2) == ["c", "a"]
+    assert people.find_opportunities("nobody@x.org", 9) == []
 
 
 def test_invitations_are_shown_whole_but_for_links(log: EmailLog, people: People) -> None:
@@ -31,7 +31,7 @@ def test_invitations_are_shown_whole_but_for_links(log: EmailLog, people: People
     record(log, JANE, "a", text=f"See {link}", html=None, links=(link,))
     record(log, JANE, "b", text=None, html=f"<a href='{link}'>", links=(link,))
     record(log, "bob@x.org")
-    (first, second), _ = people.held(JANE)
+    (first, second), _ = people.collect(JANE)
     assert (first["text"], first["html"]) == (f"See {SLOT}", None)
     assert (second["text"], second["html"]) == (None, f"<a href='{SLOT}'>")
     assert first["opportunity"] == "a" and first["time"].endswith("+00:00")
@@ -46,9 +46,9 @@ def test_what_is_held_is_erased_and_counted(log: EmailLog, store: Store, people:
     asked = TABLES.asked
     for slot in (b"1" * 16, b"2" * 16):
         log.change(asked.insert().values(day=now().date(), slot=slot, number=1))
-    [_], [resent] = people.held(JANE)
+    [_], [resent] = people.collect(JANE)
     assert resent == {"time": resent["time"], "opportunity": "beta-42", "operator": "Olga", "failure": None}
-    assert [len(rows) for rows in people.held("bob@x.org")] == [1, 0]
+    assert [len(rows) for rows in people.collect("bob@x.org")] == [1, 0]
     people.erase(JANE, [b"1" * 16])
-    assert people.held(JANE) == ([], []) and log.get(bob) is not None
+    assert people.collect(JANE) == ([], []) and log.get(bob) is not None
     assert [row.slot for row in log.rows(asked.select())] == [b"2" * 16]

@@ -10,7 +10,7 @@ import pytest
 from flask_optout.choices.store import Store
 from flask_optout.email_log import resending as module
 from flask_optout.email_log.records import EmailLog, id_at, now
-from flask_optout.email_log.resending import MOST_RESENDS, Resend, Resends, refusal
+from flask_optout.email_log.resending import MOST_RESENDS, Resend, Resends, find_refusal
 from tests.support.email_log import TABLES, record
 
 TODAY, YESTERDAY, LONG_AGO = (id_at(now() - datetime.timedelta(days)) for days in (0, 1, 99))
@@ -32,7 +32,7 @@ TODAY, YESTERDAY, LONG_AGO = (id_at(now() - datetime.timedelta(days)) for days i
 )
 def test_why_one_more_may_not_be_sent(earlier: list[tuple[int, str | None]], refused: str | None) -> None:
     rows = [Resend(number, moment, "Olga", failure) for number, (moment, failure) in enumerate(earlier, 1)]
-    assert refusal(rows) == refused
+    assert find_refusal(rows) == refused
 
 
 def test_sending_again_is_bounded_for_each_candidate_and_opportunity(
@@ -48,11 +48,11 @@ def test_sending_again_is_bounded_for_each_candidate_and_opportunity(
     for day in range(1, MOST_RESENDS):
         later = now() + datetime.timedelta(days=day, minutes=1)
         monkeypatch.setattr(module, "now", lambda later=later: later)
-        monkeypatch.setattr(module, "new_id", lambda later=later: id_at(later))
+        monkeypatch.setattr(module, "make_id", lambda later=later: id_at(later))
         assert resends.begin(second, "Otto") == day + 1
     monkeypatch.setattr(module, "now", lambda: now() + datetime.timedelta(days=999))
     assert resends.begin(first, "Olga") is None
-    assert [resend.operator for resend in resends.of(first)] == ["Olga", "Otto", "Otto"]
+    assert [resend.operator for resend in resends.find(first)] == ["Olga", "Otto", "Otto"]
 
 
 def test_a_failed_hand_off_does_not_count(log: EmailLog, store: Store) -> None:
@@ -73,4 +73,4 @@ def test_candidates_whose_invitations_are_gone_are_forgotten(log: EmailLog, stor
         resends.begin(email, "O" * 99)
     log.forget([gone.id])
     resends.prune()
-    assert [resend.operator for resend in resends.of(kept)] == ["O" * 80] and resends.of(gone) == []
+    assert [resend.operator for resend in resends.find(kept)] == ["O" * 80] and resends.find(gone) == []

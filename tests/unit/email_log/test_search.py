@@ -52,15 +52,15 @@ def test_every_criterion_narrows(log: EmailLog, search: Search, wanted: dict[str
     ids = [record(log, to, opportunity, subject=subject) for to, opportunity, subject in people]
     log.record_failure(ids[2], OSError())
     criteria = Criteria(**wanted)
-    entries = search.page(criteria).entries
+    entries = search.find(criteria).entries
     assert [entry.id for entry in entries] == [ids[number] for number in found]
-    assert search.total(criteria) == len(found)
+    assert search.count(criteria) == len(found)
 
 
 def test_pages_follow_one_another(log: EmailLog, search: Search) -> None:
     ids = [record(log) for _ in range(PAGE + 2)]
-    first = search.page(Criteria())
-    second = search.page(Criteria(), first.older)
+    first = search.find(Criteria())
+    second = search.find(Criteria(), first.older)
     assert [entry.id for page in (first, second) for entry in page.entries] == ids[::-1]
     assert (second.older, second.searched_to) == (None, None)
 
@@ -69,10 +69,10 @@ def test_words_are_looked_for_in_a_window(log: EmailLog, search: Search, monkeyp
     monkeypatch.setattr(searching, "WINDOW", 2)
     ids = [record(log, subject=subject) for subject in ("needle", "hay", "needle", "hay")]
     wanted = Criteria(words=(Word("needle"),))
-    first = search.page(wanted)
+    first = search.find(wanted)
     assert ([entry.id for entry in first.entries], first.searched_to) == ([ids[2]], time_of(ids[1]))
-    assert [entry.id for entry in search.page(wanted, first.older).entries] == [ids[0]]
-    assert search.total(wanted) == 1
+    assert [entry.id for entry in search.find(wanted, first.older).entries] == [ids[0]]
+    assert search.count(wanted) == 1
 
 
 def test_counting_ends_where_it_would_take_long(
@@ -81,7 +81,7 @@ def test_counting_ends_where_it_would_take_long(
     monkeypatch.setattr(searching, "COUNTED", 2)
     for _ in range(4):
         record(log)
-    assert search.total(Criteria()) == 3
+    assert search.count(Criteria()) == 3
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_values_of_a_column_are_listed_by_their_beginning(
 ) -> None:
     for to, opportunity in (("jane@x.org", "beta-42"), ("jane@x.org", "study-7"), ("jan@y.org", "beta-42")):
         record(log, to, opportunity)
-    assert search.starting(column, prefix, limit) == values
+    assert search.find_starting(column, prefix, limit) == values
 
 
 def test_a_name_is_given_once(filters: SavedFilters) -> None:

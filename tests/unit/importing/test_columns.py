@@ -503,5 +503,5 @@ def test_no_line_takes_long(data: str) -> None:
 
 def test_no_word_stands_twice() -> None:
     texts = tomllib.loads(Path(columns.__file__).with_name("words.toml").read_text("utf-8"))["words"]
-    words = [columns._word(word) for listed in texts.values() for word in listed.split()]
+    words = [columns._normalize(word) for listed in texts.values() for word in listed.split()]
     assert [word for word, count in Counter(words).items() if count > 1] == []

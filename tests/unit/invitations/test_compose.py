@@ -27,7 +27,7 @@ DRAFT = Draft(
 
 
 def letter(**changes: Any) -> Letter:
-    return current_state().composer.letter(replace(DRAFT, **changes))
+    return current_state().composer.compose(replace(DRAFT, **changes))
 
 
 @pytest.fixture(autouse=True)

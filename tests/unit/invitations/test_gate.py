@@ -19,7 +19,7 @@ from flask_optout import AddressError, InvitationError, NotAllSent
 from flask_optout.addresses import Recipient, parse
 from flask_optout.invitations import gate as module
 from flask_optout.invitations.compose import Draft, Letter
-from flask_optout.invitations.gate import finish, proved, serialising
+from flask_optout.invitations.gate import finish, prove_recipient, serialising
 from flask_optout.links.tokens import Door
 from flask_optout.wiring import current_state
 from tests.support.email_log import rows
@@ -178,7 +178,7 @@ def test_an_ordinary_message_with_a_candidates_link_is_told_once(
     gate, link = current_state().gate, host.optout.link("jane@x.org", "beta-42")
     with caplog.at_level(logging.WARNING):
         for text, told in ((None, 0), ("Hello", 0), (f"No? {link}", 1), (f"No? {link}", 1)):
-            gate.look_at_ordinary(lambda text=text: [text])  # type: ignore[misc]
+            gate.warn_if_ungated(lambda text=text: [text])  # type: ignore[misc]
             assert len(caplog.records) == told
     [record] = caplog.records
     assert record.getMessage() == (
@@ -191,7 +191,7 @@ def test_the_link_of_the_ask_page_may_be_sent_in_an_ordinary_message(
     host: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = current_state().links.url(Door.ASK, parse("jane@x.org"), "beta-42")
-    current_state().gate.look_at_ordinary(lambda: [f"Your link: {url}"])
+    current_state().gate.warn_if_ungated(lambda: [f"Your link: {url}"])
     assert caplog.records == []
 
 
@@ -209,7 +209,7 @@ def test_a_row_holds_no_link_about_all_invitations(host: Host, spelled: Callable
 
 
 def test_an_ordinary_message_that_cannot_be_read_stops_nothing(host: Host) -> None:
-    current_state().gate.look_at_ordinary(lambda: [1 / 0])
+    current_state().gate.warn_if_ungated(lambda: [1 / 0])
 
 
 def test_an_invitation_to_two_is_refused(mailer: Mailer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,9 +222,9 @@ def test_an_invitation_to_two_is_refused(mailer: Mailer, monkeypatch: pytest.Mon
 def test_a_recipient_is_proved_by_the_first_spelling_that_leads_to_the_checked_address() -> None:
     address = parse("jane@example.org")
     spellings = ["other@example.org", "JANE@example.org", "jane@example.org", "later"]
-    assert proved(spellings, str, address) == "jane@example.org"
+    assert prove_recipient(spellings, str, address) == "jane@example.org"
     with pytest.raises(AddressError, match="another address"):
-        proved(["other@example.org"], str, address)
+        prove_recipient(["other@example.org"], str, address)
 
 
 def test_a_spelling_that_the_library_cannot_write_proves_nothing() -> None:
@@ -233,8 +233,11 @@ def test_a_spelling_that_the_library_cannot_write_proves_nothing() -> None:
             raise AttributeError  # as the standard library's parser does for a name that begins with a dot
         return spelling.encode("ascii").decode()
 
-    assert proved(["unreadable", "jane@example.org"], spell, parse("jane@example.org")) == "jane@example.org"
-    assert proved(["jané@example.org", "jane@example.org"], spell, parse("jane@example.org")) == "jane@example.org"
+    assert prove_recipient(["unreadable", "jane@example.org"], spell, parse("jane@example.org")) == "jane@example.org"
+    assert (
+        prove_recipient(["jané@example.org", "jane@example.org"], spell, parse("jane@example.org"))
+        == "jane@example.org"
+    )
 
 
 @pytest.mark.parametrize("policy", [email.policy.default, email.policy.compat32, email.policy.SMTP])

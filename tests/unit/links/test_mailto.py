@@ -14,7 +14,7 @@ from flask_optout.links.tokens import DataKey, Door, Tokens
 KEY = DataKey(b"k" * 32)
 DOOR = MailtoDoor(KEY, "optout+{token}@in.example.org")
 JANE = parse("jane@x.org")
-MADE = DOOR.address(JANE, "beta-42")
+MADE = DOOR.make_address(JANE, "beta-42")
 
 
 def test_its_local_part_fits_beside_a_prefix() -> None:
@@ -25,13 +25,13 @@ def test_its_local_part_fits_beside_a_prefix() -> None:
 
 @given(st.text(min_size=1, max_size=128).filter(lambda name: name.isprintable() and len(name.encode()) <= 128))
 def test_it_says_who_and_what_it_was_made_for(opportunity: str) -> None:
-    assert DOOR.read(DOOR.address(JANE, opportunity)) == KEY.mark(JANE, opportunity)
+    assert DOOR.read(DOOR.make_address(JANE, opportunity)) == KEY.mark(JANE, opportunity)
 
 
 @pytest.mark.parametrize("to", ["jane+2@x.org", '"a b"@x.org', "élan@x.org"], ids=ascii)
 def test_it_is_of_exactly_that_address(to: str) -> None:
     person: Address = parse(to)
-    assert DOOR.read(DOOR.address(person, "beta-42")) == KEY.mark(person, "beta-42")
+    assert DOOR.read(DOOR.make_address(person, "beta-42")) == KEY.mark(person, "beta-42")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ BAD = {
     "longer": MADE.replace("@", "a@"),
     "a link's token": f"optout+{OF_A_LINK}@in.example.org",
     "the beginning of a link's token": f"optout+{OF_A_LINK[:TOKEN_LENGTH]}@in.example.org",
-    "another key": MailtoDoor(DataKey(b"o" * 32), "optout+{token}@in.example.org").address(JANE, "beta-42"),
+    "another key": MailtoDoor(DataKey(b"o" * 32), "optout+{token}@in.example.org").make_address(JANE, "beta-42"),
 }
 
 

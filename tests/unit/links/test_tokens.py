@@ -25,9 +25,9 @@ from flask_optout.links.tokens import (
     Links,
     Mark,
     Tokens,
-    joined,
-    split,
-    tag_of,
+    join_path,
+    normalize_tag,
+    split_path,
 )
 
 KEY = DataKey(b"k" * 32)
@@ -306,7 +306,7 @@ def test_the_language_stands_before_the_token_where_there_are_words_for_it(langu
     ],
 )
 def test_a_language_tag_has_one_spelling(language: str | None, tag: str) -> None:
-    assert tag_of(language) == tag and (not tag or re.fullmatch(TAG, tag))
+    assert normalize_tag(language) == tag and (not tag or re.fullmatch(TAG, tag))
 
 
 @pytest.mark.parametrize(
@@ -318,8 +318,8 @@ def test_a_language_tag_has_one_spelling(language: str | None, tag: str) -> None
     ],
 )
 def test_a_path_is_split_behind_its_language(path: str, parts: tuple[str, str]) -> None:
-    assert split(path) == parts and joined(*parts) == path
+    assert split_path(path) == parts and join_path(*parts) == path
 
 
 def test_a_language_is_read_in_any_case() -> None:
-    assert split("DE/x") == ("de", "x")
+    assert split_path("DE/x") == ("de", "x")

@@ -16,7 +16,7 @@ from flask_mail import Message
 from flask_optout import AddressError, InvitationError, NotGated, Opportunity
 from flask_optout.addresses import parse
 from flask_optout.mailers.flask_mail import Cleared, Invitation, Mail
-from flask_optout.mailers.own_mails import link_letter, serialised
+from flask_optout.mailers.own_mails import compose_link_letter, serialise
 from tests.conftest import MakeHost
 from tests.support.hosts import Host, say
 
@@ -90,7 +90,7 @@ def send_to_both(host: Host) -> list[Any]:
         for to in ("bob@example.org", "jane@example.org"):
             connection.send(host.invitation(to))
     link = Opportunity(""), "https://x.example/"
-    serialised(link_letter(parse("bob@example.org"), "beta-42", link, sender="team@example.org")).rehearse()
+    serialise(compose_link_letter(parse("bob@example.org"), "beta-42", link, sender="team@example.org")).rehearse()
     return told
 
 

@@ -10,8 +10,8 @@ from flask import request
 from flask.testing import FlaskClient
 
 from flask_optout.doctor.forms import CHROME
-from flask_optout.pages.candidate import RESULT_AGE, element_id, opened, own_url, page_context
-from flask_optout.presses.evidence import Command, Nonce, Page, visitor
+from flask_optout.pages.candidate import RESULT_AGE, make_context, make_element_id, make_own_url, open_visit
+from flask_optout.presses.evidence import Command, Nonce, Page, make_visitor
 from flask_optout.wiring import current_state
 from tests.support.hosts import VISIT, Host, say
 
@@ -46,20 +46,20 @@ def test_what_stands_is_shown(
     host: Host, muted: bool, everything: bool, opportunity: str, to: str, shown: tuple[bool, ...]
 ) -> None:
     say(host, muted, to="jane@example.org", everything=everything)
-    page = page_context(host.claim(to, opportunity), nonce())
+    page = make_context(host.claim(to, opportunity), nonce())
     found = (page.this is not None, page.everything is not None, page.by_base, page.only_everything)
     assert found == shown and page.muted is any(shown[:2])
 
 
 @pytest.mark.usefixtures("asked")
 def test_a_page_that_asks_once_more_has_the_press_behind_its_opposite_among_decoys(host: Host) -> None:
-    page = page_context(host.claim(), nonce(Page.REPEAT, Command.MUTE))
+    page = make_context(host.claim(), nonce(Page.REPEAT, Command.MUTE))
     choices = [choice for choice, _, _ in page.answers]
     assert page.said is None and choices[0] == choices[-1] == "none" and len(choices) == 5
     assert [choice for choice in choices if choice != "none"] == ["keep", "mute"]
     [name] = {name for _, name, _ in page.answers}
     assert len({value for _, _, value in page.answers}) == 5 and name not in {"choice", "keep", "mute"}
-    assert page_context(host.claim(), nonce(Page.OPENED, Command.MUTE)).answers == []
+    assert make_context(host.claim(), nonce(Page.OPENED, Command.MUTE)).answers == []
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_page_that_asks_once_more_has_the_press_behind_its_opposite_among_deco
 )
 def test_a_text_browser_shows_what_a_stylesheet_hides(host: Host, agent: str, shows: bool) -> None:
     with host.app.test_request_context("/", headers={"User-Agent": agent}):
-        assert page_context(host.claim(), nonce()).decoys is not shows
+        assert make_context(host.claim(), nonce()).decoys is not shows
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_text_browser_sees_no_decoys_and_where_it_pressed_the_opposite(
 ) -> None:
     say(host, muted, to="jane@example.org")
     with host.app.test_request_context("/", headers={"User-Agent": LYNX}):
-        page = page_context(host.claim(), nonce(Page.REPEAT, asked_for))
+        page = make_context(host.claim(), nonce(Page.REPEAT, asked_for))
     assert not page.decoys and [choice for choice, _, _ in page.answers] == choices
 
 
@@ -95,7 +95,7 @@ def receipt(host: Host, page: Page, said: Command | None, age: float = 1.0) -> s
     """The receipt of a press of the client that opens pages here."""
     state, claim = current_state(), host.claim()
     with host.app.test_request_context("/", environ_base=host.app.test_client().environ_base):
-        who = state.nonces.word(VISIT, visitor(request, claim, VISIT, state.visitor_secret))
+        who = state.nonces.make_word(VISIT, make_visitor(request, claim, VISIT, state.visitor_secret))
     return state.nonces.issue(claim, nonce(page, said, age)._replace(visitor=who))
 
 
@@ -121,7 +121,7 @@ def test_a_receipt_in_the_url_says_what_was_pressed_for_a_while(
 ) -> None:
     url, client = f"/?optout={receipt(host, page, Command.MUTE, age)}", host.app.test_client()
     with host.app.test_request_context(url, environ_base=client.environ_base):
-        read, another = opened(host.claim()), opened(host.claim("bob@example.org"))
+        read, another = open_visit(host.claim()), open_visit(host.claim("bob@example.org"))
     assert (read.said, read.page) == ((Command.MUTE, Page.RESULT) if says else (None, Page.OPENED))
     assert another.said is None and another.visit != VISIT
 
@@ -129,5 +129,7 @@ def test_a_receipt_in_the_url_says_what_was_pressed_for_a_while(
 @pytest.mark.usefixtures("asked")
 def test_a_link_has_one_url_and_one_id(host: Host) -> None:
     one, other = host.claim(), host.claim("bob@example.org")
-    assert own_url(one) == host.path() != own_url(other)
-    assert re.fullmatch(r"optout-[0-9a-f]{8}", element_id(one)) and element_id(one) != element_id(other)
+    assert make_own_url(one) == host.path() != make_own_url(other)
+    assert re.fullmatch(r"optout-[0-9a-f]{8}", make_element_id(one)) and make_element_id(one) != make_element_id(
+        other
+    )

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from flask_optout.addresses import parse
 from flask_optout.links.tokens import Door
-from flask_optout.pages.find_link import LINKS, MOST_FOR_CLIENT, MOST_MAILS, slot
+from flask_optout.pages.find_link import LINKS, MOST_FOR_CLIENT, MOST_MAILS, make_slot
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.forms import unnamed
@@ -133,4 +133,4 @@ def test_a_flood_is_refused_alike(host: Host, client: FlaskClient, monkeypatch: 
 
 def test_what_mails_are_counted_by_cannot_be_computed_from_a_token(host: Host) -> None:
     claim = current_state().tokens.read(Door.ASK, ask_path().rpartition("/")[2])
-    assert slot(JANE) != slot("bob@example.org") and slot(JANE) not in claim.payload
+    assert make_slot(JANE) != make_slot("bob@example.org") and make_slot(JANE) not in claim.payload

@@ -10,7 +10,7 @@ from flask import render_template_string
 from flask.testing import FlaskClient
 
 from flask_optout.errors import AddressError, OpportunityError
-from flask_optout.pages.candidate import page_context
+from flask_optout.pages.candidate import make_context
 from flask_optout.pages.words import render
 from flask_optout.presses.evidence import Command, Nonce, Page
 from flask_optout.wiring import current_state
@@ -56,7 +56,7 @@ def test_only_the_title_is_in_its_language(jobs: Host, muted: bool, asks: bool) 
     page, said = (Page.REPEAT, Command.MUTE) if asks else (Page.OPENED, None)
     nonce = Nonce(page, current_state().clock(), VISIT, said)
     with jobs.app.test_request_context():
-        line = render("toggle.html", page=page_context(jobs.claim(), nonce, toggle=True))
+        line = render("toggle.html", page=make_context(jobs.claim(), nonce, toggle=True))
     assert re.findall(r'<(\w+)[^>]* lang="de"[^>]*>([^<]*)', line) == [("cite" if muted else "span", "Schlafstudie")]
     [name] = re.findall(r'role="group"[^>]* aria-labelledby="([^"]+)"', line)
     assert line.count(f'id="{name}"') == 1 and ("once more" in line) is asks

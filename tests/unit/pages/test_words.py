@@ -20,7 +20,7 @@ from flask_optout import InvitationError, Opportunity
 from flask_optout.addresses import parse
 from flask_optout.mailers import flask_mailman as mailman
 from flask_optout.mailers import stdlib
-from flask_optout.mailers.own_mails import link_letter
+from flask_optout.mailers.own_mails import compose_link_letter
 from flask_optout.pages.toggle import optout_toggle
 from flask_optout.pages.words import render, translate
 from flask_optout.presses.evidence import Command
@@ -256,7 +256,7 @@ def test_what_a_host_wants_of_its_own_templates_damages_no_mail(host: Host, opti
 
     def texts() -> list[str]:
         letters = [
-            link_letter(
+            compose_link_letter(
                 parse("jane@example.org"), "beta-42", *links[:many], sender="R&D <team@example.org>", about=about
             )
             for many in (1, 2)

@@ -11,7 +11,7 @@ from flask import abort
 from flask.testing import FlaskClient
 
 from flask_optout import Opportunity
-from flask_optout.pages.words import described
+from flask_optout.pages.words import describe_opportunity
 from flask_optout.wiring import current_state
 from tests.support.hosts import Host
 from tests.support.stage import DRAFT
@@ -39,11 +39,11 @@ async def coroutine(id: str) -> dict[str, str]:
     ids=ascii,
 )
 def test_what_is_said(host: Host, found: object, said: Opportunity) -> None:
-    assert described(lambda id: found, "beta-42") == said
+    assert describe_opportunity(lambda id: found, "beta-42") == said
 
 
 def test_without_a_loader_nothing_is_said(host: Host) -> None:
-    assert described(None, "beta-42") == Opportunity("")
+    assert describe_opportunity(None, "beta-42") == Opportunity("")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_screen_reader_is_told_the_language_of_its_words(host: Host, client: F
     assert '<bdi lang="de">Kamera</bdi>' in page and 'dir="auto" lang="de">Zwei Wochen.' in page
     client.post(host.path(), data=host.form("mute"))
     assert '<cite dir="auto" lang="de">Kamera</cite>' in client.get(host.path()).text
-    letter = current_state().composer.letter(replace(DRAFT, html="<p>Komm</p>"))
+    letter = current_state().composer.compose(replace(DRAFT, html="<p>Komm</p>"))
     assert '<span dir="auto" lang="de">Kamera</span>' in (letter.html or "")
 
 

@@ -44,7 +44,7 @@ def invite(host: Host, *people: str) -> None:
 def raised(host: Host, days: float = 1) -> list[tuple[str, int]]:
     """The alarms, so many days later."""
     host.wait(days * DAY)
-    return [(alarm.domain, alarm.at_least) for alarm in current_state().alarms.raised()]
+    return [(alarm.domain, alarm.at_least) for alarm in current_state().alarms.find_raised()]
 
 
 def stored(host: Host) -> int:
@@ -159,7 +159,7 @@ def test_an_alarm_is_kept_for_a_month(host: Host) -> None:
     current_state().alarms.prune()
     assert stored(host) == 3
     host.wait(DAY)
-    assert list(current_state().alarms.raised()) == [] and stored(host) == 3
+    assert list(current_state().alarms.find_raised()) == [] and stored(host) == 3
     current_state().alarms.prune()
     assert stored(host) == 0
 
@@ -168,7 +168,7 @@ def test_the_day_is_that_of_the_press(host: Host) -> None:
     invite(host, *staff(5))
     mute(host, *staff(3))
     raised(host)
-    [alarm] = current_state().alarms.raised()
+    [alarm] = current_state().alarms.find_raised()
     assert alarm.day == datetime.datetime.now(datetime.UTC).date()
 
 

@@ -15,10 +15,10 @@ from flask_optout.presses.evidence import (
     Evidence,
     Nonce,
     Page,
-    doubts_about,
+    find_doubts,
     is_signal,
+    make_visitor,
     observe,
-    visitor,
 )
 from flask_optout.testing.scanners import OLD_CHROME, SENTINEL, UNFURLERS
 from flask_optout.wiring import current_state
@@ -52,7 +52,7 @@ def doubts(
     sent = {name: value for name, value in headers.items() if value is not None}
     options: dict[str, Any] = {"method": "POST", "headers": sent, "data": form or {}, "base_url": url}
     with Flask("host").test_request_context(**options):
-        return [name for name, holds in doubts_about(request, nonce, now).items() if holds]
+        return [name for name, holds in find_doubts(request, nonce, now).items() if holds]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def seen(host: Host, nonce: Nonce | None, form: dict[str, Any], **headers: str) 
     state, claim = current_state(), host.claim()
     text = "" if nonce is None else state.nonces.issue(claim, nonce)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    data = {name.replace("WORD", state.nonces.word(text, "choice")): value for name, value in form.items()}
+    data = {name.replace("WORD", state.nonces.make_word(text, "choice")): value for name, value in form.items()}
     with host.app.test_request_context(method="POST", headers=named, data={"nonce": text, **data}):
         return observe(request, claim, state.nonces, OPENED_AT + 3.0004, b"secret")
 
@@ -224,7 +224,7 @@ def test_the_button_says_what_is_pressed_and_two_of_them_say_nothing(
 @pytest.mark.parametrize("command", Command)
 def test_a_page_that_asks_is_answered_in_its_own_words(host: Host, command: Command) -> None:
     nonce, nonces = Nonce(Page.REPEAT, OPENED_AT, "visit"), current_state().nonces
-    answer = nonces.word(nonces.issue(host.claim(), nonce), command)
+    answer = nonces.make_word(nonces.issue(host.claim(), nonce), command)
     assert seen(host, nonce, {"WORD": answer}).command is command
 
 
@@ -238,7 +238,7 @@ def who(
 ) -> str:
     named = {name.replace("_", "-"): value for name, value in headers.items() if value}
     with host.app.test_request_context(headers=named, environ_base={"REMOTE_ADDR": address}):
-        return visitor(request, host.claim(to), visit, secret)
+        return make_visitor(request, host.claim(to), visit, secret)
 
 
 def test_a_visitor_is_an_address_and_a_browser_at_one_link(host: Host) -> None:

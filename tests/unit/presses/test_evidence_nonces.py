@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from itsdangerous import URLSafeSerializer
 
-from flask_optout.presses.evidence import Command, Nonce, Nonces, Page, new_visit
+from flask_optout.presses.evidence import Command, Nonce, Nonces, Page, make_visit
 from flask_optout.wiring import current_state
 from tests.conftest import MakeHost
 from tests.support.hosts import KEY, Host
@@ -20,14 +20,14 @@ def test_a_nonce_proves_the_page_and_when_it_was_made(host: Host) -> None:
     nonces, claim = current_state().nonces, host.claim()
     for page in Page:
         for said in (None, *Command):
-            nonce = Nonce(page, NOW, new_visit(), said)
+            nonce = Nonce(page, NOW, make_visit(), said)
             assert nonces.read(claim, nonces.issue(claim, nonce), NOW + 5) == nonce
 
 
 @pytest.mark.parametrize("said", Command)
 def test_it_does_not_tell_what_was_pressed_as_it_may_stand_in_the_url_of_a_result(host: Host, said: Command) -> None:
     nonces, claim = current_state().nonces, host.claim()
-    receipts = [nonces.issue(claim, OPENED._replace(visit=new_visit(), said=said)) for _ in range(2)]
+    receipts = [nonces.issue(claim, OPENED._replace(visit=make_visit(), said=said)) for _ in range(2)]
     one, another = (URLSafeSerializer("another key").loads_unsafe(receipt)[1] for receipt in receipts)
     assert said not in one and one[3] != another[3]
 
@@ -35,7 +35,7 @@ def test_it_does_not_tell_what_was_pressed_as_it_may_stand_in_the_url_of_a_resul
 def test_nor_who_has_pressed(host: Host) -> None:
     client, receipts = host.app.test_client(), []
     for _ in range(2):
-        url = client.post(host.path(), data=host.form("mute", visit=new_visit())).headers["Location"]
+        url = client.post(host.path(), data=host.form("mute", visit=make_visit())).headers["Location"]
         receipts.append(URLSafeSerializer("another key").loads_unsafe(parse_qs(urlsplit(url).query)["optout"][0])[1])
     one, another = receipts
     assert one[5] and one[5] != another[5]
@@ -77,7 +77,17 @@ def test_it_outlives_its_key(make: MakeHost) -> None:
 
 def test_the_words_of_a_form_belong_to_one_page(host: Host) -> None:
     nonces, claim = current_state().nonces, host.claim()
-    one, another = (nonces.issue(claim, OPENED._replace(visit=new_visit())) for _ in range(2))
-    assert nonces.word(one, "mute") == nonces.word(one, "mute")
-    elsewhere = Nonces(b"another key").word(one, "mute")
-    assert len({nonces.word(one, "mute"), nonces.word(another, "mute"), nonces.word(one, "keep"), elsewhere}) == 4
+    one, another = (nonces.issue(claim, OPENED._replace(visit=make_visit())) for _ in range(2))
+    assert nonces.make_word(one, "mute") == nonces.make_word(one, "mute")
+    elsewhere = Nonces(b"another key").make_word(one, "mute")
+    assert (
+        len(
+            {
+                nonces.make_word(one, "mute"),
+                nonces.make_word(another, "mute"),
+                nonces.make_word(one, "keep"),
+                elsewhere,
+            }
+        )
+        == 4
+    )

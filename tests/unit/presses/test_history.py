@@ -98,12 +98,12 @@ def test_one_click_mutes_and_is_stored_once(
             said = [before._replace(mark=claim.person[0])]
             state.choices.transact(lambda connection: (None, said))
         assert state.journal is not None
-        earlier = len([*state.journal.entries()])
+        earlier = len([*state.journal.read_entries()])
         state.presses.one_click(claim)
         choices, recent = state.presses.look(claim)
         [(mark, choice)] = choices.items()
         assert (mark, choice.muted, choice.source, recent) == (claim.person[0], True, "one-click", ())
-        assert len([*state.journal.entries()]) - earlier == stored
+        assert len([*state.journal.read_entries()]) - earlier == stored
         with host.db.engine.connect() as connection:
             assert connection.scalar(sa.text("SELECT count(*) FROM optout_alarm")) == counted
 

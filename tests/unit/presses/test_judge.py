@@ -15,8 +15,8 @@ from flask_optout.presses.judge import (
     Layer,
     Outcome,
     Press,
+    PressContext,
     Verdict,
-    Weighed,
     judge,
 )
 from tests.support.pressing import CHROME, NOW, TEXT
@@ -26,8 +26,8 @@ UNDO = replace(CHROME, command=Command.UNDO)
 FREE, MUTED = (False, False), (True, False)
 
 
-def case(evidence: Evidence, *recent: Press, muted: Muted = FREE) -> Weighed:
-    return Weighed(evidence, muted, recent, FREE)
+def case(evidence: Evidence, *recent: Press, muted: Muted = FREE) -> PressContext:
+    return PressContext(evidence, muted, recent, FREE)
 
 
 def own(command: Command, ago: float = 20.0, found: Muted = FREE, outcome: Outcome = Outcome.OBEYED) -> Press:
@@ -73,7 +73,7 @@ def test_a_person_mutes_with_one_press(evidence: Evidence) -> None:
     ],
 )
 def test_each_layer_objects_for_a_cause_and_without_it_nothing_does(
-    layer: Layer, found: Weighed, verdict: Verdict, cause: str
+    layer: Layer, found: PressContext, verdict: Verdict, cause: str
 ) -> None:
     assert judge(found)[:2] == (verdict, cause)
     assert judge(found, [each for each in LAYERS if each is not layer])[:2] == (Verdict.ACCEPT, "")
@@ -100,7 +100,7 @@ def test_each_layer_objects_for_a_cause_and_without_it_nothing_does(
         "not that many presses",
     ],
 )
-def test_a_press_at_the_edge_is_accepted(found: Weighed) -> None:
+def test_a_press_at_the_edge_is_accepted(found: PressContext) -> None:
     assert judge(found).verdict is Verdict.ACCEPT
 
 
@@ -131,7 +131,7 @@ def test_what_another_visitor_pressed_counts_unless_they_are_doubtful_and_have_n
     ],
     ids=["not longer than a pause", "stop all, after an undo"],
 )
-def test_a_press_at_the_edge_is_not_accepted(found: Weighed) -> None:
+def test_a_press_at_the_edge_is_not_accepted(found: PressContext) -> None:
     assert judge(found).verdict is not Verdict.ACCEPT
 
 
@@ -163,7 +163,7 @@ def test_a_press_at_the_edge_is_not_accepted(found: Weighed) -> None:
         "two buttons of one page",
     ],
 )
-def test_what_is_remembered_of_a_press(found: Weighed, outcome: Outcome) -> None:
+def test_what_is_remembered_of_a_press(found: PressContext, outcome: Outcome) -> None:
     press = judge(found).press
     assert press is not None and press.outcome is outcome
 
@@ -177,7 +177,7 @@ def test_what_is_remembered_of_a_press(found: Weighed, outcome: Outcome) -> None
     ],
     ids=["muted already", "a press that sets nothing", "told otherwise since"],
 )
-def test_nothing_is_set(found: Weighed) -> None:
+def test_nothing_is_set(found: PressContext) -> None:
     assert judge(found).sets == {}
 
 
@@ -225,8 +225,8 @@ def test_a_later_undo_wants_the_browsers_word_or_a_second_press(evidence: Eviden
 
 def test_a_mute_by_a_mail_program_is_not_the_visitors_to_take_back() -> None:
     keep = replace(CHROME, command=Command.KEEP)
-    assert judge(Weighed(keep, MUTED, (own(Command.MUTE),), FREE)).sets == {0: False}
-    mailed = judge(Weighed(keep, MUTED, (own(Command.MUTE),), MUTED))
+    assert judge(PressContext(keep, MUTED, (own(Command.MUTE),), FREE)).sets == {0: False}
+    mailed = judge(PressContext(keep, MUTED, (own(Command.MUTE),), MUTED))
     assert mailed.asks and not mailed.sets
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_optout.presses.evidence import Command, Evidence, Page
-from flask_optout.presses.judge import BUSY, PAUSE, WINDOW, Judgement, Press, Weighed, judge
+from flask_optout.presses.judge import BUSY, PAUSE, WINDOW, Judgement, Press, PressContext, judge
 from tests.support.pressing import CHROME, NOW, TEXT
 
 
@@ -40,7 +40,7 @@ class Link:
             issued=self.now - age,
             page=page,
         )
-        judgement = judge(Weighed(known, (self.muted[0], self.muted[1]), tuple(self.recent), (False, False)))
+        judgement = judge(PressContext(known, (self.muted[0], self.muted[1]), tuple(self.recent), (False, False)))
         for which, muted in judgement.sets.items():
             self.muted[which] = muted
         if judgement.press is not None:

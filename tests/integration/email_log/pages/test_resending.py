@@ -15,7 +15,7 @@ from flask_babel import Babel
 
 from flask_optout.email_log.records import id_at, now
 from flask_optout.invitations.compose import Letter
-from flask_optout.mailers.own_mails import Ready, serialised
+from flask_optout.mailers.own_mails import Ready, serialise
 from tests.conftest import MakeHost
 from tests.support.email_log import post, sent, uniform
 from tests.support.hosts import Host, Mailbox, RefusesRecipients, free_port, say, smtp_server
@@ -104,7 +104,7 @@ def test_both_mails_are_written_whichever_leaves(
 
     def write(letter: Letter) -> Ready:
         written.append(letter.subject)
-        return serialised(letter)
+        return serialise(letter)
 
     monkeypatch.setattr("flask_optout.email_log.pages.serialised", write)
     say(host, muted, to="jane@example.org")
@@ -117,7 +117,7 @@ def test_it_is_sent_once_a_day_and_says_when_again(
 ) -> None:
     path, clock = sent(host), [now().replace(hour=10, minute=30, second=0, microsecond=0)]
     monkeypatch.setattr("flask_optout.email_log.resending.now", lambda: clock[0])
-    monkeypatch.setattr("flask_optout.email_log.resending.new_id", lambda: id_at(clock[0]))
+    monkeypatch.setattr("flask_optout.email_log.resending.make_id", lambda: id_at(clock[0]))
 
     def again(**headers: str) -> tuple[int, str]:
         answer = client.post(f"{path}/send-again", headers={"Sec-Fetch-Site": "same-origin", **headers})

@@ -105,7 +105,7 @@ def test_a_mute_changes_nothing_in_lists_totals_order_search_and_arrival(
         new_id = lambda clock=clock, dice=dice: id_at(clock[0]) + dice.randrange(PER_MINUTE)  # noqa: E731
         for module in ("records", "resending"):
             monkeypatch.setattr(f"flask_optout.email_log.{module}.now", lambda clock=clock: clock[0])
-            monkeypatch.setattr(f"flask_optout.email_log.{module}.new_id", new_id)
+            monkeypatch.setattr(f"flask_optout.email_log.{module}.make_id", new_id)
         folder = tmp_path / str(muted)
         folder.mkdir()
         host = make_host(
@@ -144,5 +144,5 @@ def test_the_database_holds_nothing_that_joins_the_log_to_the_choices(host: Host
                 assert ALPHABET.search(str(value).lower()) is None
     url = re.search(r'/ask/([a-z2-7]+)"', client.get(path).text)
     assert url is not None
-    payload = state.claim(Door.ASK, url[1]).payload
+    payload = state.read_claim(Door.ASK, url[1]).payload
     assert not any(secret in payload for secret in secrets)
