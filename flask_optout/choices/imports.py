@@ -66,14 +66,14 @@ class Imports:
             self._lock(connection)
             # The import may have been taken back while it runs.
             connection.execute(batch.update().where(batch.c.number == number).values(taken_back=False))
-            standing = self._choices.find_mutes(connection, marks)
-            repeats = [mark for mark, holder in standing.items() if holder not in (None, number)]
+            mutes = self._choices.find_mutes(connection, marks)
+            repeats = [mark for mark, holder in mutes.items() if holder not in (None, number)]
             upsert(connection, repeat, *({**mark._asdict(), "batch": number} for mark in sorted(repeats)))
             # Query all marks, as a log of the statements would reveal how many are muted.
-            noted = self._find_repeated(connection, marks)
-            # Those of people who undid their mute since they were noted.
-            _delete(connection, repeat, [mark for mark in noted if mark not in standing])
-            return None, [Statement(mark, True, SOURCE, number) for mark in marks if mark not in standing]
+            repeated = self._find_repeated(connection, marks)
+            # Those of people who have undone their mute since.
+            _delete(connection, repeat, [mark for mark in repeated if mark not in mutes])
+            return None, [Statement(mark, True, SOURCE, number) for mark in marks if mark not in mutes]
 
         self._choices.transact(work)
 
@@ -102,8 +102,8 @@ class Imports:
             # Start over after the last page: a mute that another import contained, too, may no longer be in it.
             return (marks or [BEGINNING])[-1], [Statement(mark, False, SOURCE, number) for mark in marks]
 
-        def remove(connection: sa.Connection, said: Sequence[Statement]) -> None:
-            _delete(connection, choice, [one.mark for one in said], choice.c.batch == number)
+        def remove(connection: sa.Connection, changes: Sequence[Statement]) -> None:
+            _delete(connection, choice, [one.mark for one in changes], choice.c.batch == number)
 
         after = BEGINNING
         while (last := self._choices.transact(page, remove)) is not None:

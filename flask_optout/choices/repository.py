@@ -156,30 +156,30 @@ class Choices:
         :param put: stores the statements; by default, each as the row of its mark.
         """
         self._open()
-        journal = self.journal
+        journal, meta = self.journal, self.tables.meta
 
         def write(connection: sa.Connection) -> tuple[T, Sequence[Statement], int]:
-            result, said = work(connection)
-            (put or self._put)(connection, said)
-            number = advance_number(connection, self.tables.meta, journal.newest_number()) if journal and said else 0
-            return result, said, number
+            result, changes = work(connection)
+            (put or self._put)(connection, changes)
+            number = advance_number(connection, meta, journal.newest_number()) if journal and changes else 0
+            return result, changes, number
 
         with nullcontext() if journal is None else journal.writing() as append:
-            result, said, number = self.store.write(write)
-            if append and said:
-                append(JournalEntry(number, *one.mark, one.muted, one.source, today()) for one in said)
+            result, changes, number = self.store.write(write)
+            if append and changes:
+                append(JournalEntry(number, *one.mark, one.muted, one.source, today()) for one in changes)
         self.tidy_up()
         return result
 
-    def _put(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
+    def _put(self, connection: sa.Connection, changes: Sequence[Statement]) -> None:
         # Sorted by pseudonym, so that the order of the rows reveals nothing and two writers cannot deadlock.
         day = today()
         rows = [
             {"scope": scope, "digest": digest, "muted": muted, "source": source, "day": day, "batch": batch}
-            for (scope, digest), muted, source, batch in sorted(said)
+            for (scope, digest), muted, source, batch in sorted(changes)
         ]
         # An import does not replace a mute that a candidate makes while it runs.
-        imported = any(one.batch is not None for one in said)
+        imported = any(one.batch is not None for one in changes)
         upsert(connection, self.tables.choice, *rows, keep="muted" if imported else None)
 
     def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str) -> None:
@@ -188,8 +188,8 @@ class Choices:
         source = UNFIT.sub("-", str(source))[:SOURCE_SIZE]
 
         def mute(connection: sa.Connection) -> tuple[None, list[Statement]]:
-            standing = self.find_mutes(connection, marks)
-            return None, [Statement(mark, True, source) for mark in marks if standing.get(mark, 0) is not None]
+            mutes = self.find_mutes(connection, marks)
+            return None, [Statement(mark, True, source) for mark in marks if mutes.get(mark, 0) is not None]
 
         self.transact(mute)
 
