@@ -240,5 +240,5 @@ def _refuse_unknown(config: Mapping[str, Any]) -> None:
         raise ConfigurationError(
             f"There is no setting {unknown[0]}.",
             "A setting whose name is mistyped would be left at its default, and nobody would notice.",
-            f"Did you mean {known[near[0]]}?" if near else f"Those that there are: {', '.join(known.values())}.",
+            f"Did you mean {known[near[0]]}?" if near else f"The settings are: {', '.join(known.values())}.",
         )

@@ -98,7 +98,7 @@ class State:
     def begin(self) -> None:
         """Create all parts anew, as after a restart of the process.
 
-        Parts that need the data key or threads are created on first use, as gevent may patch threads later.
+        Parts that need the data key or threads are created on first use, as gevent may replace threads until then.
         """
         for name, part in vars(State).items():
             if isinstance(part, cached_property):
@@ -143,7 +143,7 @@ class State:
         return session
 
     def _is_current(self) -> bool:
-        # A list that is filtered lazily may be read after the app's context, or in that of another app.
+        # A lazily filtered list may be read after the app's context has ended, or in that of another app.
         return bool(current_app) and current_app == self.app
 
     def load_opportunity(self, id: str) -> Opportunity:

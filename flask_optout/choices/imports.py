@@ -71,7 +71,7 @@ class Imports:
             upsert(connection, repeat, *({**mark._asdict(), "batch": number} for mark in sorted(repeats)))
             # Query all marks, as a log of the statements would reveal how many are muted.
             repeated = self._find_repeated(connection, marks)
-            # Those of people who have undone their mute since.
+            # Delete those of people who have undone their mute since.
             _delete(connection, repeat, [mark for mark in repeated if mark not in mutes])
             return None, [Statement(mark, True, SOURCE, number) for mark in marks if mark not in mutes]
 

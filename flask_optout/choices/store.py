@@ -85,7 +85,7 @@ class Store:
                 try:
                     return work(connection)
                 finally:
-                    if engine.dialect.name == "sqlite":  # where the host's engine may have begun a transaction
+                    if engine.dialect.name == "sqlite":  # end what the host's engine may have begun
                         connection.rollback()
 
             def read(work: Work[Any]) -> Any:
@@ -146,7 +146,7 @@ class Store:
 def _silence(engine: sa.Engine) -> sa.Engine:
     """Set an engine to log no values: they would show an address beside its pseudonym."""
     engine.hide_parameters = True
-    engine._should_log_debug = lambda: False  # type: ignore[method-assign]  # rows, which show who is muted
+    engine._should_log_debug = lambda: False  # type: ignore[method-assign]  # log no rows either
     return engine
 
 

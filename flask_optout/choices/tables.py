@@ -98,7 +98,7 @@ class ChoiceTables(TableSet):
             sa.Column("muted", sa.Boolean, nullable=False),
             sa.Column("source", string(SOURCE_SIZE), nullable=False),
             sa.Column("day", sa.Date, nullable=False),
-            # The number of its import, so that that can be taken back.
+            # The import that made it, if any, so that the import can be taken back.
             sa.Column("batch", sa.Integer),
             # Clustered by opportunity, so that its mutes are read in one range.
             sqlite_with_rowid=False,

@@ -36,7 +36,7 @@ class InvitationMixin:
         if not opportunity:
             raise OpportunityError(
                 "An Invitation does not say what it invites to.",
-                "Its opportunity decides whose answers hold for it: without one, nobody could opt out of it.",
+                "Its opportunity decides which choices apply to it: without one, nobody could opt out of it.",
                 "Name it by a short stable id, as in Invitation(..., opportunity='camera').",
             )
         super().__init__(*args, **kwargs)
@@ -126,7 +126,7 @@ class Composer:
         )
         texts = draft.text, draft.html, draft.subject, *draft.headers.values()
         quoted = quote(self.links.prefix(Door.LANDING), safe="").lower()  # as in a click counter's URL
-        if any(self.find_personal_links(text) or quoted in str(text).lower() for text in texts):  # maybe about all
+        if any(self.find_personal_links(text) or quoted in str(text).lower() for text in texts):  # maybe one for all
             links.append(self.links.url(Door.LANDING, address, ALL))
         return Letter(
             address=address,
@@ -247,7 +247,7 @@ def _check_draft(draft: Draft) -> Draft:
     if draft.opportunity == ALL:
         raise OpportunityError(
             "An invitation says that it invites to '*'.",
-            "An invitation is to one opportunity, and '*' stands for all: whoever answered it would answer them all.",
+            "An invitation is to one opportunity, and '*' stands for all: opting out of it would opt out of all.",
             "Name the opportunity by a short stable id, such as 'camera'.",
         )
     opportunity, language = _to_text(check_opportunity(draft.opportunity)), normalize_tag(draft.language)

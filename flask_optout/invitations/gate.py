@@ -113,7 +113,7 @@ class Gate:
                     muted = self.choices.is_muted
                     with suppress(StoreUnavailable):
                         self.log.record_failure(row, error)
-                    if isinstance(error, OSError):  # as those of smtplib; the traceback would reveal a rehearsal
+                    if isinstance(error, OSError):  # smtplib's, too; the traceback would reveal a rehearsal
                         error.with_traceback(None)
                     tell(source, error)
 

@@ -18,7 +18,7 @@ from ..wiring import current_state
 
 
 class Ready(NamedTuple):
-    """A letter as a message of the host's mail library; ``rehearse`` sends the server all commands but its text."""
+    """A letter as a message of the host's mail library; ``rehearse`` sends the server all but its text."""
 
     hand_off: Callable[[], object]
     rehearse: Callable[[], object]
@@ -33,7 +33,7 @@ def deliver(letter: Letter) -> None:
 
 
 def serialise(letter: Letter) -> Ready:
-    """Make a letter a message of the host's mail library.
+    """Turn a letter into a message of the host's mail library.
 
     :raises ConfigurationError: when the host has neither Flask-Mail nor Flask-Mailman.
     """
