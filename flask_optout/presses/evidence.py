@@ -160,7 +160,7 @@ class Evidence:
 
 
 def observe(request: Request, claim: Claim, nonces: Nonces, now: float, secret: bytes) -> Evidence:
-    """Gather the evidence of a press at ``now`` (seconds since the epoch), with the secret of :func:`make_visitor`."""
+    """Gather the evidence of a press at ``now`` (seconds since the epoch); the secret is :func:`make_visitor`'s."""
     text = request.form.get("nonce", "")
     nonce = nonces.read(claim, text, now)
     asked = nonce is not None and nonce.page is Page.REPEAT
