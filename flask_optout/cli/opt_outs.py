@@ -125,7 +125,7 @@ def _run_import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, y
             mutes = ((address, row.opportunity) for row in entries for address in row.addresses)
             while together := list(islice(mutes, TOGETHER)):
                 imports.add(number, together)
-        # How many mutes were new is not said: it would reveal who had opted out.
+        # Not how many of them are new: that would reveal who had opted out.
         click.echo(f"{format_count(good, 'row is', 'rows are')} muted. This is import {number}. To take it back:")
         click.echo(f"    flask optout import --undo {number}")
     if skipped.keys() - NO_OPT_OUTS:
@@ -193,7 +193,7 @@ def _take_back(number: int, dry_run: bool, yes: bool) -> None:
     if not yes:
         click.confirm("Take it back?", abort=True)
     current_state().imports.take_back(number)
-    # How many mutes that removed is not said: it would reveal who had opted out themselves.
+    # Not how many mutes that removed: it would reveal who had opted out themselves.
     click.echo(f"Import {number} is taken back. What candidates chose themselves stays.")
 
 

@@ -16,7 +16,7 @@ from .evidence import Command, Evidence, Muted, Page
 WINDOW = 120.0
 #: After so many presses of one visitor within the window, another one that would change a choice must be repeated.
 BUSY = 6
-#: Seconds after which a mute does not contradict "Keep me invited": its result has been read.
+#: Seconds within which a mute contradicts an earlier "Keep me invited": later, the result of that was read.
 PAUSE = 15.0
 #: No page has both buttons: one right after the other is the second half of a double click.
 MUTE_AND_LEAVE = {Command.MUTE, Command.LEAVE}
@@ -70,7 +70,7 @@ class PressContext(NamedTuple):
 
     @property
     def asked(self) -> float:
-        """The time up to which presses are settled by the question that this press answers, if it does."""
+        """When the question that this press answers was asked, which settles all presses before; else -infinity."""
         return self.evidence.issued if self.evidence.page is Page.REPEAT else float("-inf")
 
     def _is_by_same(self, press: Press) -> bool:
@@ -111,7 +111,7 @@ class PressContext(NamedTuple):
         if not self.weighed:
             return self.muted
         found, others = [*self.weighed[0].found], self.find_by_others(self.weighed[0].at)
-        # A press that sets nothing stands for the choices it found; one that sets a choice, for that.
+        # A press that sets nothing confirms the choices it found; one that sets a choice, only that one.
         for press in sorted(others, key=lambda press: press.command.muted is not None):
             if press.command.muted is None:
                 found = [*press.found]
