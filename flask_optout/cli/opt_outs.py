@@ -26,7 +26,7 @@ from .terminal import failure, format_count, make_printable, parse_typed, progre
 
 #: People in one transaction: each one rewrites most pages of an SQLite file, while other writers wait.
 TOGETHER = 50_000
-#: Its name in Python.
+#: The name of standard input in Python.
 STANDARD_INPUT = "<stdin>"
 #: Most line numbers and unknown opportunities that are named, and most opportunities that are looked up.
 NAMED, LOOKED_UP = 20, 1_000
@@ -42,7 +42,7 @@ LONGEST_HEADERS = 65_536
 @click.option(
     "--format", type=click.Choice(FORMATS), help="A list: each row counts. An export: its columns say which."
 )
-@click.option("--encoding", help="By default UTF-8, or UTF-16 if the file begins with its mark.")
+@click.option("--encoding", help="By default UTF-8, or UTF-16 if the file begins with its byte order mark.")
 @click.option("--column", help="The name or the number of the column with the address.")
 @click.option("--dry-run", is_flag=True, help="Say what it would do, and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -125,7 +125,7 @@ def _run_import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, y
             mutes = ((address, row.opportunity) for row in entries for address in row.addresses)
             while together := list(islice(mutes, TOGETHER)):
                 imports.add(number, together)
-        # Not how many of them are new: that would reveal who had opted out.
+        # Do not say how many of them are new: it would reveal who had opted out.
         click.echo(f"{format_count(good, 'row is', 'rows are')} muted. This is import {number}. To take it back:")
         click.echo(f"    flask optout import --undo {number}")
     if skipped.keys() - NO_OPT_OUTS:
@@ -155,7 +155,7 @@ def _tell_skipped(reason: str, count: int, lines: list[int]) -> None:
 
 
 def _describe_columns(rows: MuteList) -> str:
-    """Say what the columns mean, one on a line."""
+    """Return what the columns mean, one on a line."""
 
     def named(place: int) -> str:
         name = make_printable(rows.names[place].replace(UNDECODED, ""))[:40]
@@ -193,7 +193,7 @@ def _take_back(number: int, dry_run: bool, yes: bool) -> None:
     if not yes:
         click.confirm("Take it back?", abort=True)
     current_state().imports.take_back(number)
-    # Not how many mutes that removed: it would reveal who had opted out themselves.
+    # Do not say how many mutes that removed: it would reveal who had opted out themselves.
     click.echo(f"Import {number} is taken back. What candidates chose themselves stays.")
 
 
@@ -243,8 +243,8 @@ def mute(address: str, opportunity: str, source: str) -> None:
 
 
 @click.command("receive")
-@click.option("--recipient", help="The envelope's; by default ORIGINAL_RECIPIENT or a header such as X-Original-To.")
-@click.option("--sender", help="The envelope's; by default the header Return-Path.")
+@click.option("--recipient", help="Envelope recipient; else ORIGINAL_RECIPIENT or a header such as X-Original-To.")
+@click.option("--sender", help="Envelope sender; else the header Return-Path.")
 @pass_script_info
 def receive(info: ScriptInfo, recipient: str | None, sender: str | None) -> None:
     """Take one mail to OPTOUT_MAILTO from a mail server.

@@ -89,7 +89,7 @@ def _wrong(what: str) -> ConfigurationError:
 def check_request() -> None:
     """Load a boosted link as a new page; accept forms from this site only, as another could use the operator's login.
 
-    A POST that names no site is not from a browser, which sends Origin with each (Fetch standard, section 3.2).
+    A POST that names no site is from no browser: they send Origin with every POST (Fetch standard, section 3.2).
     """
     if (anew := leave_the_hosts_page()) is not None:
         abort(anew)

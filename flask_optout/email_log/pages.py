@@ -39,7 +39,7 @@ OPPORTUNITIES = 50
 NEAR = 5
 #: Headers about the encoding of the parts, which are encoded anew.
 OF_THE_PARTS = ("mime-version", "content-type", "content-transfer-encoding")
-#: The tag before which nothing is shown; one in a comment does not count, such as one for Outlook.
+#: The body tag, after which the preface goes; one in a comment does not count, such as one for Outlook.
 BODY = re.compile(r"""<!--.*?(?:-->|\Z)|(<body\b(?:"[^"]*"|'[^']*'|[^"'>])*>)""", re.IGNORECASE | re.DOTALL)
 #: No script, form or link, as a message may quote anybody; loading a remote picture would count as opening it.
 PREVIEW_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
@@ -110,7 +110,7 @@ def _find_near(criteria: Criteria) -> list[str]:
 
 
 def _render_arrived(wanted: Filter, after: int) -> str | Response:
-    """Render the entries that have arrived since a minute."""
+    """Render the entries that have arrived since the minute ``after``."""
     search = current_state().search
     if not wanted.errors and after < running_minute():
         for criteria in dict.fromkeys((wanted.criteria, wanted.in_parts)):

@@ -192,7 +192,7 @@ class EmailLog(LogPart):
             after = rows[-1].id
 
     def find_invited_at(self, domain: str) -> list[tuple[str, str]]:
-        """Return the distinct recipients and opportunities at a domain (an A-label), up to the running minute."""
+        """Return the distinct pairs of recipient and opportunity at a domain (A-label), up to the running minute."""
         email = self.tables.email.c
         query = sa.select(email.recipient, email.opportunity).distinct()
         return sorted(map(tuple, self.rows(query.where(email.domain == domain, email.id < running_minute()))))

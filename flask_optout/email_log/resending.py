@@ -11,7 +11,7 @@ from ..choices.store import KeyTaken, insert
 from .records import Email, LogPart, classify_error, make_id, now, time_of
 from .tables import NAME_SIZE
 
-#: Most resends of the invitation to one opportunity to one candidate, and the time between them; the page
+#: Most resends of one opportunity's invitation to one candidate, and the time between them; the page
 #: (templates/optout/operator/entry.html) and docs/email-log.md say both in words.
 MOST_RESENDS = 3
 APART = datetime.timedelta(days=1)
@@ -60,7 +60,7 @@ class Resends(LogPart):
         self.change(update.values(failure=classify_error(error)))
 
     def prune(self) -> None:
-        """Delete resends to candidates of whose invitations to the opportunity the Email Log keeps none any more."""
+        """Delete the resends of whose candidate and opportunity the Email Log keeps no invitation."""
         email, resend = self.tables.email.c, self.tables.resend.c
         kept = sa.exists().where(email.opportunity == resend.opportunity, email.mailbox == resend.mailbox)
         self.change(self.tables.resend.delete().where(~kept))

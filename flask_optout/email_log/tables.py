@@ -17,7 +17,7 @@ class LogTables(TableSet):
     """The tables of the Email Log; nothing in them is a token or reveals who opted out.
 
     ``email``: one row for each invitation that passed the gate, its ``id`` made of the minute; ``mailbox`` is the
-    canonical address, ``words`` the text for searches, ``attachments`` their names, one per line; ``text`` and
+    canonical address, ``words`` the text for searches, ``attachments`` file names, one per line; ``text`` and
     ``html`` are cut at the link. ``saved_filter``: named queries. ``resend``: who had what sent again. ``asked``: how
     many links were mailed on request on one day, by pseudonyms that no other table has.
     """

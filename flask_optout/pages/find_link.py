@@ -1,8 +1,7 @@
 """Links by mail: the ask page, which an operator's copied URL opens, and the page for people who lost their link.
 
-Both reveal and change nothing: they read no choice, and answer every address alike. A thread of its own sends the
-mail after the response, so neither the time of the response nor the end of its connection reveals whether there was
-one.
+Neither reveals or changes anything: they read no choice, and answer every address alike. A thread sends the mail
+after the response, so that neither the response time nor the end of the connection reveals whether there was one.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def alarm_table(metadata: sa.MetaData) -> sa.Table:
 
 
 class Alarm(NamedTuple):
-    """An alarm: at least so many people, and half of those invited at this domain, opted out on this day."""
+    """An alarm: at least so many people, at least half of those invited at a domain, opted out on this day."""
 
     domain: str
     day: datetime.date

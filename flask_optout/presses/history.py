@@ -18,7 +18,7 @@ from .domain_alarm import Alarms
 from .evidence import Command, Evidence, Nonce, Page
 from .judge import LAYERS, OBEYED, WINDOW, Judgement, Layer, Outcome, Press, PressContext, Verdict, judge
 
-#: Seconds for which a press counts, and after a link's last press, until all of them are deleted.
+#: Seconds for which a press counts; a link's presses are deleted so long after its last one.
 SECONDS_KEPT = 1800
 #: Most presses kept of one link.
 MOST_PRESSES = 16

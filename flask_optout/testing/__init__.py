@@ -181,7 +181,7 @@ def _to(outbox: Iterable[Any], address: Recipient) -> list[EmailMessage]:
 
 
 def _parse(message: Any) -> EmailMessage:
-    # Flask-Mailman's messages make a standard one; the others are standard ones, or can be written as such.
+    # Flask-Mailman's messages build an EmailMessage; the others are one, or have its as_bytes().
     raw = (message.message() if hasattr(message, "message") else message).as_bytes()
     parsed = email.message_from_bytes(raw, policy=email.policy.default)
     assert isinstance(parsed, EmailMessage)
