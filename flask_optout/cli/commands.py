@@ -104,7 +104,7 @@ def optout_cli(ctx: click.Context) -> None:
     """Invitations and opt-outs. Without a command, it says whether this app is set up.
 
     There is deliberately no list: who opted out is for nobody but themselves to know, and a list leaks. There is no
-    unmute either: only candidates can undo their opt-out, with their own link.
+    unmute either: only the candidate can undo a mute, with their own link.
 
     Example: flask optout init
     """
