@@ -1,4 +1,4 @@
-"""A mail to the mailto door: which address it was sent to, and whether it is an opt-out. None is ever answered."""
+"""A mail to the mailto door: which address it was sent to, and whether it is an opt-out. It is never answered."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from .links.mailto import MailtoDoor
 from .links.tokens import bad_token
 
 SOURCE = "mailto"
-#: Where a mail server notes the recipient of the envelope, if it does, and where a mail program writes it.
+#: Headers with the recipient: of the envelope, if a mail server adds one, or as a mail program wrote it.
 RECIPIENT_HEADERS = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
 ADDRESS = re.compile(r"[^\s<>,;]+@[^\s<>,;]+")
-#: What a null sender (RFC 5321 section 4.5.5) is written as in Return-Path, and by Postfix's pipe, without brackets.
+#: A null sender (RFC 5321 section 4.5.5) in Return-Path, without brackets, and as Postfix's pipe writes it.
 NULL_SENDERS = ("", "mailer-daemon")
 
 
 def receive(
     choices: Choices, door: MailtoDoor, message: bytes, recipient: str | None, sender: str | None = None
 ) -> bool:
-    """Mute the person whose address a mail was sent to; gives whether it was an opt-out, and not a bounce.
+    """Mute the person to whose address at the door a mail was sent; return False for a bounce, which mutes nobody.
 
-    :param recipient: of the envelope; without it, as the headers say.
+    :param recipient: the envelope's; by default from the headers.
     :param sender: likewise.
     :raises BadToken: when no recipient is an address of the door.
     :raises OptOutError: as :meth:`Choices.transact`.
@@ -44,14 +44,14 @@ def receive(
 
 
 def find_recipients(headers: Message) -> list[str]:
-    """Whom a message may have been delivered to, as its headers say."""
+    """Return the addresses that a message may have been delivered to, by its headers."""
     values = (str(value) for name in RECIPIENT_HEADERS for value in headers.get_all(name, []))
     return [each for value in values for each in ADDRESS.findall(value)]  # Exim names several in one header
 
 
 def is_bounce(headers: Message, sender: str | None = None) -> bool:
-    """Whether a mail server sent this message, and no person or program of one."""
-    # The line with which Exim's pipes, procmail and sendmail begin a mail.
+    """Return whether a mail server sent this message, and not a person or their mail program."""
+    # The first line of a mail from Exim's pipes, procmail and sendmail.
     unix_from = (headers.get_unixfrom() or "From -").split()[1:2]
     paths = headers.get_all("Return-Path", unix_from) if sender is None else [sender]
     senders = (re.sub(r"\(.*?\)|[<>\s]", "", str(path)).partition("@")[0] for path in paths)

@@ -1,5 +1,5 @@
 // Writes into the form whether the browser or a script pressed the button, and how soon (see
-// flask_optout/presses/evidence.py). When htmx changes the page, moves the focus, and puts what was done where a screen
+// flask_optout/presses/evidence.py). When htmx changes the page, moves the focus, and puts the result where a screen
 // reader reads it out. Everything works without this file.
 (function () {
   "use strict";
@@ -43,7 +43,7 @@
     else sent = { form: event.target, at: event.timeStamp };
   }
 
-  // The element of ours that a request of htmx changes; none for the host's own requests.
+  // Our element that an htmx request changes; undefined for the host's own requests.
   function placeOf(event) {
     return event.detail.ctx && event.detail.ctx.optoutPlace;
   }
@@ -81,7 +81,7 @@
     say(around.parentNode);
     event.detail.ctx.optoutWait = setTimeout(say, LONG, around.parentNode, "wait");
   });
-  // The answer of a proxy or of a broken host is not put into the page.
+  // Keep the answer of a proxy or of a broken host out of the page.
   on("after:request", function (place, event) {
     if (!choice(place) || event.detail.ctx.text.indexOf("optout-choice") >= 0) return;
     event.preventDefault();

@@ -79,7 +79,7 @@ def rotate_key(yes: bool) -> None:
 def replay(new: bool) -> None:
     """Put the mutes of the journal back into a restored database.
 
-    It un-mutes nobody, and it may be stopped and run again at any time.
+    It unmutes nobody, and may be stopped and run again at any time.
 
     Example: flask optout replay
     """
@@ -101,10 +101,10 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
 @click.group("optout", cls=Commands, sections=SECTIONS, invoke_without_command=True, epilog=EXIT_STATUS)
 @click.pass_context
 def optout_cli(ctx: click.Context) -> None:
-    """Invitations and the choices of those who get them. Alone, it says whether this app is set up.
+    """Invitations and opt-outs. Without a command, it says whether this app is set up.
 
     There is deliberately no list: who opted out is for nobody but themselves to know, and a list leaks. There is no
-    unmute either: only the candidate can undo what they said, with their own link.
+    unmute either: only the candidate can undo a mute, with their own link.
 
     Example: flask optout init
     """

@@ -24,15 +24,15 @@ from ..links.tokens import ALL, check_opportunity
 from ..wiring import current_state
 from .terminal import failure, format_count, make_printable, parse_typed, progress, say, wrap
 
-#: People in one transaction: each rewrites most of the pages of an SQLite file, and other writers wait for it.
+#: People in one transaction: each one rewrites most pages of an SQLite file, while other writers wait.
 TOGETHER = 50_000
-#: What Python calls it.
+#: The name of standard input in Python.
 STANDARD_INPUT = "<stdin>"
-#: Line numbers that are named for one reason, and opportunities that are not known; those that are looked up at most.
+#: Most line numbers and unknown opportunities that are named, and most opportunities that are looked up.
 NAMED, LOOKED_UP = 20, 1_000
-#: What a mail server understands (sysexits.h): no such user, try again later.
+#: Exit statuses for a mail server (sysexits.h): no such user, try again later.
 NO_USER, TRY_AGAIN = 67, 75
-#: Octets of a message in which its headers stand; the rest is read and left alone.
+#: Octets read for the headers of a message; the rest is read and ignored.
 LONGEST_HEADERS = 65_536
 
 
@@ -42,11 +42,11 @@ LONGEST_HEADERS = 65_536
 @click.option(
     "--format", type=click.Choice(FORMATS), help="A list: each row counts. An export: its columns say which."
 )
-@click.option("--encoding", help="Unset, UTF-8, or UTF-16 where the file begins so.")
+@click.option("--encoding", help="By default UTF-8, or UTF-16 if the file begins with its byte order mark.")
 @click.option("--column", help="The name or the number of the column with the address.")
 @click.option("--dry-run", is_flag=True, help="Say what it would do, and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--list", "listing", is_flag=True, help="Show the imports there were.")
+@click.option("--list", "listing", is_flag=True, help="List the imports so far.")
 @click.option("--json", "for_programs", is_flag=True, help="With --list, write JSON.")
 @click.option("--undo", type=int, metavar="BATCH", help="Take an import back.")
 @with_appcontext
@@ -63,7 +63,7 @@ def import_list(
 
     FILE may be - for standard input. It says how it understood the file and asks before it mutes anybody. It adds
     mutes and removes none. Rows that cannot be used are named by their line. Each import can be taken back: that
-    removes its mutes, except those that a candidate has confirmed, made or changed since.
+    removes its mutes, except those that a candidate has since confirmed, made or changed.
 
     \b
     Exit status: 0 when all rows were used or are no opt-outs, 1 when one
@@ -86,7 +86,7 @@ def import_list(
         raise click.UsageError("Standard input brings the file, so it cannot bring an answer: add --yes.")
     with ExitStack() as stack:
         try:
-            kept = stack.enter_context(tempfile.TemporaryFile())  # as it is read twice, and may come through a pipe
+            kept = stack.enter_context(tempfile.TemporaryFile())  # it is read twice, and may be a pipe
             shutil.copyfileobj(file, kept)
         except OSError as error:
             raise failure(f"The file cannot be read or copied: {error.strerror}.") from None
@@ -125,7 +125,7 @@ def _run_import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, y
             mutes = ((address, row.opportunity) for row in entries for address in row.addresses)
             while together := list(islice(mutes, TOGETHER)):
                 imports.add(number, together)
-        # What was stored already is not said: it would tell who had opted out.
+        # Do not say how many of them are new: it would reveal who had opted out.
         click.echo(f"{format_count(good, 'row is', 'rows are')} muted. This is import {number}. To take it back:")
         click.echo(f"    flask optout import --undo {number}")
     if skipped.keys() - NO_OPT_OUTS:
@@ -133,7 +133,7 @@ def _run_import(file: BinaryIO, name: str, how: dict[str, Any], dry_run: bool, y
 
 
 def _count(rows: Iterator[MuteRow | Skipped]) -> tuple[int, dict[str, tuple[int, list[int]]], list[str]]:
-    """How many rows count; of the others, by reason, how many and the first lines; the first opportunities."""
+    """Return how many rows count; of the others, by reason, number and first lines; and the first opportunities."""
     good, skipped, about = 0, dict[str, tuple[int, list[int]]](), dict[str, None]()
     for row in rows:
         if isinstance(row, MuteRow):
@@ -155,7 +155,7 @@ def _tell_skipped(reason: str, count: int, lines: list[int]) -> None:
 
 
 def _describe_columns(rows: MuteList) -> str:
-    """What the columns mean."""
+    """Return what the columns mean, one on a line."""
 
     def named(place: int) -> str:
         name = make_printable(rows.names[place].replace(UNDECODED, ""))[:40]
@@ -193,12 +193,12 @@ def _take_back(number: int, dry_run: bool, yes: bool) -> None:
     if not yes:
         click.confirm("Take it back?", abort=True)
     current_state().imports.take_back(number)
-    # How many mutes that were is not said: it would tell who had opted out by themselves.
-    click.echo(f"Import {number} is taken back. What candidates said themselves stands.")
+    # Do not say how many mutes that removed: it would reveal who had opted out themselves.
+    click.echo(f"Import {number} is taken back. What candidates chose themselves stays.")
 
 
 def _warn_of_unknown(*opportunities: str) -> None:
-    """Name those of the opportunities that the host's loader does not know."""
+    """Warn of opportunities that the host's loader does not know."""
     state = current_state()
     if state.hooks.load is None:
         return
@@ -221,9 +221,9 @@ def _warn_of_unknown(*opportunities: str) -> None:
 def mute(address: str, opportunity: str, source: str) -> None:
     """Mute somebody who asked for it by phone or by letter.
 
-    "*" as OPPORTUNITY is for all invitations. With - as ADDRESS, it reads many from standard input, one on a line;
-    none is muted when one cannot be used. It warns when your loader knows no such OPPORTUNITY. It says the same
-    whatever they had said before, and there is no way back but the candidate's own link.
+    "*" as OPPORTUNITY is for all invitations. With - as ADDRESS, it reads many from standard input, one per line; if
+    one cannot be used, none is muted. It warns if your loader does not know OPPORTUNITY. Its output is the same
+    whatever they chose before, and only they can undo it, with their own link.
 
     Example: flask optout mute jane@example.org beta-42 --source phone
     """
@@ -243,18 +243,18 @@ def mute(address: str, opportunity: str, source: str) -> None:
 
 
 @click.command("receive")
-@click.option("--recipient", help="Of the envelope; unset, ORIGINAL_RECIPIENT or a header such as X-Original-To.")
-@click.option("--sender", help="Of the envelope; unset, the header Return-Path.")
+@click.option("--recipient", help="Envelope recipient; else ORIGINAL_RECIPIENT or a header such as X-Original-To.")
+@click.option("--sender", help="Envelope sender; else the header Return-Path.")
 @pass_script_info
 def receive(info: ScriptInfo, recipient: str | None, sender: str | None) -> None:
     """Take one mail to OPTOUT_MAILTO from a mail server.
 
-    It comes on standard input, mutes the person whose address it was sent to, and is never answered. Bounces mute
-    nobody. Unless it fails it prints nothing, as a mail server would send that back.
+    It reads the mail from standard input, mutes the person whose address it was sent to, and never answers. Bounces
+    mute nobody. It prints nothing unless it fails, as a mail server would send that back to the candidate.
 
     \b
     Exit status: 0 when it is done, 67 when the mail is not for this door,
-    75 when it should be brought again later, as when the app does not
+    75 when it should be delivered again later, as when the app does not
     start, 2 when it was used wrongly.
 
     Example: flask optout receive --recipient "$ORIGINAL_RECIPIENT" < mail
@@ -270,7 +270,7 @@ def receive(info: ScriptInfo, recipient: str | None, sender: str | None) -> None
     except OptOutError as error:
         click.echo(error, err=True)
         sys.exit(TRY_AGAIN)
-    # Of an app that does not start; a traceback would be sent to the candidate.
+    # The app does not start; a traceback would be sent to the candidate.
     except (Exception, SystemExit) as error:
         click.echo(f"The app cannot be loaded ({type(error).__name__}).", err=True)
         sys.exit(TRY_AGAIN)

@@ -23,8 +23,8 @@ NOTHING = "The Email Log holds nothing of this person."
 def erase(address: str, yes: bool, dry_run: bool) -> None:
     """Remove what the Email Log holds of one person.
 
-    That is every invitation to ADDRESS, what was sent again, and requests for links. What they chose stays, or they
-    would be invited again. It names nobody, and this does not show it.
+    That is every invitation to ADDRESS, every resend, and requests for links. Their choices stay, or they would be
+    invited again; these name nobody, and are not shown.
 
     Example: flask optout erase jane@example.org
     """
@@ -38,7 +38,7 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
         return
     if rows and not yes:
         click.confirm("Remove all of it?", abort=True)
-    people.erase(mailbox, [make_slot(mailbox)])  # also requests of somebody who was never invited
+    people.erase(mailbox, [make_slot(mailbox)])  # even without rows: who was never invited may have asked for links
     if rows:
         click.echo("It is removed.")
 
@@ -49,7 +49,7 @@ def erase(address: str, yes: bool, dry_run: bool) -> None:
 def export(address: str) -> None:
     """Write what the Email Log holds of one person, as JSON.
 
-    It is for somebody who asks what is stored about ADDRESS. It tells no choice, and holds no personal link.
+    It is for somebody who asks what is stored about ADDRESS. It has neither their choices nor personal links.
 
     Example: flask optout export jane@example.org > jane.json
     """
@@ -57,7 +57,7 @@ def export(address: str) -> None:
     invitations, resends = current_state().people.collect(mailbox)
     held = {"address": mailbox, "sent_again": resends, "invitations": invitations}
     written = json.dumps(held, ensure_ascii=False, indent=2)
-    written = re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", written)  # which terminals obey
-    click.echo(written.encode())  # as JSON is UTF-8, whatever the terminal's encoding
+    written = re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", written)  # terminals obey these
+    click.echo(written.encode())  # JSON is UTF-8, whatever the terminal's encoding
     if not (invitations or resends):
         click.echo(NOTHING, err=True)

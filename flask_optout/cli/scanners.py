@@ -31,8 +31,8 @@ from .terminal import failure, format_count, parse_typed, progress
 def alarms(for_programs: bool) -> None:
     """Name the mail domains where a scanner may have pressed.
 
-    There, at least five people were invited within a week, and at least half of them, and three, opted out on one
-    day. It names no person, and a day is reported when it is over.
+    There, at least five people were invited within a week, and at least three of them, and at least half, opted out
+    on one day. It names no person, and a day is reported when it is over.
 
     Example: flask optout alarms
     """
@@ -86,9 +86,9 @@ def notify_domain(domain: str, yes: bool, dry_run: bool) -> None:
 
 
 def _mail_links(domain: str, invited: list[tuple[Address, list[str]]], sender: Recipient) -> Counter[str]:
-    """Mail people their links to opportunities; gives why some could not be mailed, and how many.
+    """Mail people their links to opportunities; return the causes of failures, with the number of people for each.
 
-    If nobody was, the domain may have its notice again.
+    If nobody was mailed, the domain's notice is released.
     """
     failures, mailed = Counter[str](), 0
     try:
@@ -132,7 +132,7 @@ def scan_me(url: str, host: str | None) -> None:
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise click.UsageError("URL is none.") from None
+        raise click.UsageError("URL is malformed.") from None
     if parts.scheme not in ("http", "https") or parts.hostname not in {*LOOPBACK, own, host} - {None}:
         raise click.UsageError("URL is not on this machine, not on OPTOUT_BASE_URL's host, and not on --host.")
     changed = 0
@@ -155,14 +155,14 @@ def _send(method: str, url: str, headers: Mapping[str, str], body: bytes | None)
     request = urllib.request.Request(url, body, {"User-Agent": "", **kind, **headers}, method=method)
     try:
         response = urllib.request.urlopen(request, timeout=30)
-    except urllib.error.HTTPError as error:  # which is an answer, too
+    except urllib.error.HTTPError as error:  # also a response
         response = error
     with response:
         return Answer(response.status, response.url, response.read().decode(errors="replace"))
 
 
 def _find_one_click(url: str) -> str | None:
-    """The header's door of the same candidate, where this app's keys can tell it."""
+    """Return the one-click URL of the same candidate, if this app's keys can make it."""
     state = current_state()
     try:
         claim = state.tokens.read(Door.LANDING, url.rpartition("/")[2])

@@ -55,8 +55,8 @@ All commands:    flask optout --help"""
 
 @with_appcontext
 def status() -> None:
-    """Say in a line each what this app has and what it lacks."""
-    # The doctor's tools are loaded when one asks for them.
+    """Say what this app has and what it lacks, one thing on a line."""
+    # Imported only here, as other commands do without the doctor.
     from ..doctor.report import COLOURS, Report
     from ..doctor.setup import check_setup
 
@@ -98,13 +98,13 @@ def init(ctx: click.Context) -> None:
         days = format_count(app.config["OPTOUT_LOG_DAYS"], "day")
         named = ["--app", info.app_import_path] if info.app_import_path else []
         prune = shlex.join([sys.executable, "-m", "flask", *named, "optout", "prune"])
-        command = f"cd {shlex.quote(str(Path.cwd()))} && {prune}".replace("%", r"\%")  # which ends cron's line
+        command = f"cd {shlex.quote(str(Path.cwd()))} && {prune}".replace("%", r"\%")  # a % would end cron's line
         click.echo(f"\n{CRON.format(days=days, command=command)}", nl=False)
     ctx.exit(report.exit_status)
 
 
 def _format_lines(app: Flask) -> str:
-    """The lines for an app that has no OptOut."""
+    """Return the lines to paste for an app that has no OptOut."""
     from ..doctor.setup import LIBRARIES
 
     used = [library for key, library in LIBRARIES.items() if key in app.extensions]

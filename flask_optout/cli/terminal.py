@@ -1,4 +1,4 @@
-"""How commands are listed and end, and how one tells a count and how far it is."""
+"""How commands are listed and end, and how they print counts, long texts and progress."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ wrongly."""
 
 
 class Commands(AppGroup):
-    """Commands in sections, each with its whole first sentence; an OptOutError ends one with exit status 1.
+    """Lists commands in sections, each with its whole first sentence; an OptOutError ends one with exit status 1.
 
-    That is also the error of an app that does not start, as each command loads the app when it is invoked.
+    That includes an app that does not start, as each command loads the app when it is invoked.
     """
 
     def __init__(self, sections: Mapping[str, Sequence[click.Command]], **options: Any) -> None:
@@ -50,11 +50,11 @@ class Commands(AppGroup):
         if os.environ.get("NO_COLOR"):  # https://no-color.org
             ctx.color = False
         for name in ("stdin", "stdout", "stderr"):
-            if getattr(sys, name) is None:  # as whoever started this has closed it
+            if getattr(sys, name) is None:  # the parent process has closed it
                 setattr(sys, name, io.TextIOWrapper(io.BytesIO()))
         for stream in sys.stdout, sys.stderr:
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="replace")  # as a file may have names that the terminal cannot write
+                stream.reconfigure(errors="replace")  # for names that the terminal cannot encode
         try:
             return super().invoke(ctx)
         except OptOutError as error:
@@ -62,17 +62,17 @@ class Commands(AppGroup):
 
 
 def make_printable(text: str) -> str:
-    """A text without what a terminal would obey, or cannot write."""
+    """Replace the characters that a terminal would obey, or cannot show."""
     return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def format_count(number: int, one: str, many: str = "") -> str:
-    """A number with its noun: "1 row", "2,000 rows"."""
+    """Return a number with its noun: "1 row", "2,000 rows"."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def wrap(text: str) -> str:
-    """A text in lines that fit 80 columns, behind the word "Error: "; a quoted command stays whole."""
+    """Wrap a text to 80 columns, as it follows the word "Error: "; a quoted command stays whole."""
     text = re.sub(r"(?<!\w)'[^'\n]*'(?!\w)", lambda command: command[0].replace(" ", "\0"), f"Error: {text}")
     options: dict[str, Any] = {"width": WIDTH, "break_long_words": False, "break_on_hyphens": False}
     lines = (textwrap.fill(line, **options) for line in text.split("\n"))
@@ -84,12 +84,12 @@ def say(text: str, err: bool = False) -> None:
 
 
 def failure(text: str) -> click.ClickException:
-    """What ends a command with this text and exit status 1."""
+    """Return the exception that ends a command with this text and exit status 1."""
     return click.ClickException(wrap(text))
 
 
 def parse_typed(text: str, otherwise: str = "That is not an email address") -> Address:
-    """The address that somebody typed; else they are told so, and why, without a quotation of it."""
+    """Parse a typed address; the error says why it is none, without quoting it."""
     try:
         return parse(text)
     except AddressError as error:
@@ -98,10 +98,10 @@ def parse_typed(text: str, otherwise: str = "That is not an email address") -> A
 
 @contextmanager
 def progress(label: str, unit: str = "") -> Iterator[Callable[..., None]]:
-    """A bar with the time that is left on a terminal, nothing elsewhere.
+    """Show a progress bar with the remaining time on a terminal, nothing elsewhere.
 
-    It yields a function that is told the share that is done, from 0 to 1, and how many units that are. Without a
-    ``unit`` no rate is shown: it would tell how many people there are.
+    Yield a function that takes the share done, from 0 to 1, and the number of units done. Without a ``unit`` no rate
+    is shown: it would reveal how many people there are.
     """
     began, rate = time.monotonic(), ""
     file = sys.stderr if sys.stderr.isatty() else io.StringIO()

@@ -1,4 +1,4 @@
-"""The operator's blueprint: who may come in, where forms must come from, the frame of each page, its errors."""
+"""The operator's blueprint: access, where forms must come from, the layout of pages, and their errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..pages.words import render
 from ..wiring import current_state
 from .records import Times
 
-#: Is called without arguments for each request; answers True, False (or None), or the operator's name.
+#: Called without arguments for each request; returns True, False (or None), or the operator's name.
 Guard = Callable[[], Any]
 #: The name of an operator whom the guard does not name.
 NAMELESS = "operator"
@@ -35,7 +35,7 @@ blueprint.after_request(protect)
 
 
 def register(app: Flask, place: Place, guard: Guard) -> None:
-    """Give the app these pages, for whom the guard affirms or names; to everybody else no such page is there.
+    """Register these pages for operators whom the guard admits; for everybody else no such page exists.
 
     :raises ConfigurationError: when the guard cannot be called.
     """
@@ -45,9 +45,9 @@ def register(app: Flask, place: Place, guard: Guard) -> None:
 
 
 def _admit(guard: Guard) -> bool:
-    """Whether an operator asks. For anybody else the session stays as if it was not read, without a Vary header."""
+    """Return whether an operator asks. If not, no Vary header may reveal that the guard read the session."""
     parts = vars(request_ctx._get_current_object())  # type: ignore[attr-defined]
-    # By its attribute: asked for by its name, Flask would mark it as accessed.
+    # By its attribute, as its property would mark the session as accessed.
     session = parts["_session"] if "_session" in parts else parts["session"]
     marks = session.accessed, session.modified
     g.optout_operator = _ask_guard(guard)
@@ -57,9 +57,9 @@ def _admit(guard: Guard) -> bool:
 
 
 def _ask_guard(guard: Guard) -> str | None:
-    """The name of the current operator, or ``None`` where the guard does not answer True or a name.
+    """Return the operator's name, or ``None`` unless the guard returns True or a name.
 
-    What it raises, or answers beyond its contract, is logged: a truthy coroutine or proxy would let everybody in.
+    An exception, or an answer of any other type, is logged: a truthy coroutine or proxy would let everybody in.
     """
     try:
         answer = guard()
@@ -67,11 +67,11 @@ def _ask_guard(guard: Guard) -> str | None:
         *_, last = traceback.extract_tb(error.__traceback__)
         wrong = f"The operator guard raised {type(error).__name__} ({Path(last.filename).name}, line {last.lineno})."
     else:
-        # By type(): a proxy says that it is an instance of whatever it stands for.
+        # By type(), as a proxy claims to be an instance of the type it stands for.
         if answer is None or type(answer) in (bool, str):
             return NAMELESS if answer is True else answer or None
         if inspect.iscoroutine(answer):
-            answer.close()  # a coroutine that nobody awaits would warn
+            answer.close()  # or Python warns that it was never awaited
         wrong = f"The operator guard answered a {type(answer).__name__}."
     log(current_app.logger, logging.ERROR, "guard_failed", _wrong(wrong))
     return None
@@ -87,9 +87,9 @@ def _wrong(what: str) -> ConfigurationError:
 
 @blueprint.before_request
 def check_request() -> None:
-    """Open a boosted link anew; take a form only from a page of this site, as another could use the operator's login.
+    """Load a boosted link as a new page; accept forms from this site only, as another could use the operator's login.
 
-    What names no site at all is no browser, which sends Origin with each POST (Fetch standard, section 3.2).
+    A POST that names no site is from no browser: they send Origin with every POST (Fetch standard, section 3.2).
     """
     if (anew := leave_the_hosts_page()) is not None:
         abort(anew)
@@ -97,9 +97,9 @@ def check_request() -> None:
     if request.method != "POST":
         return
     site = request.headers.get("Sec-Fetch-Site")
-    page = request.headers.get("Origin") or request.headers.get("Referer", "")  # what a browser sends over http
+    page = request.headers.get("Origin") or request.headers.get("Referer", "")  # browsers send only these over http
     base = urlsplit(current_app.config["OPTOUT_BASE_URL"].lower())
-    ours = request.host, get_host(base.scheme, base.netloc)  # Host may be a proxy's
+    ours = request.host, get_host(base.scheme, base.netloc)  # behind a proxy, Host may be the proxy's
     if site:
         is_foreign = site != "same-origin"
     else:
@@ -109,7 +109,7 @@ def check_request() -> None:
 
 
 def render_page(template: str, **context: Any) -> str:
-    """Render a page with what every operator page needs; for htmx, what stands in its frame."""
+    """Render a page with what every operator page needs; for htmx, without the page around it."""
     frame = "_part.html" if "HX-Request" in request.headers else "base.html"
     return render(
         f"operator/{template}",
@@ -128,7 +128,7 @@ def get_times() -> Times:
 
 
 def get_title(id: str) -> str:
-    """What the host calls an opportunity; it is asked once in a request."""
+    """Return the host's title of an opportunity, or else its id; the loader is asked once per request."""
     titles: dict[str, str] = request.environ.setdefault("optout.titles", {})
     if id not in titles:
         titles[id] = current_state().load_opportunity(id).title or id
@@ -148,6 +148,6 @@ def foreign_form(error: BadRequest) -> tuple[str, int]:
 @blueprint.errorhandler(StoreUnavailable)
 @blueprint.errorhandler(ConfigurationError)
 def unavailable(error: StoreUnavailable | ConfigurationError) -> Response:
-    """Show the operator what is wrong, as it names a setting and nobody."""
+    """Show the error to the operator; it names a setting and no person."""
     log_error(current_app.logger, error)
     return make_response(render_page("unavailable.html", error=error), 503)

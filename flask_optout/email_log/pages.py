@@ -1,6 +1,6 @@
 """The operator's pages: the list of the Email Log with its filters, and one invitation, which can be sent again.
 
-What they show and do is the same for every candidate. Sent again, a muted one gets only their link.
+They show and do the same for every candidate. When an invitation is sent again, a muted one gets only their link.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from .resending import APART, find_refusal
 from .search import COUNTED, PAGE, WINDOW, Criteria, Filter
 from .tables import NAME_SIZE
 
-#: What an app needs of them.
+#: The names that an app needs.
 __all__ = ["Guard", "register"]
-#: Known opportunities among which one can choose, and whose titles a search knows.
+#: Most opportunities that the filter offers, and whose titles a search covers.
 OPPORTUNITIES = 50
-#: Addresses that are named as beginning with what was typed.
+#: Most addresses that are suggested as beginning with the typed word.
 NEAR = 5
-#: Headers that say how parts are encoded, which is done anew.
+#: Headers about the encoding of the parts, which are encoded anew.
 OF_THE_PARTS = ("mime-version", "content-type", "content-transfer-encoding")
-#: A tag in a comment does not count, such as one for Outlook alone.
+#: The body tag, after which the preface goes; one in a comment does not count, such as one for Outlook.
 BODY = re.compile(r"""<!--.*?(?:-->|\Z)|(<body\b(?:"[^"]*"|'[^']*'|[^"'>])*>)""", re.IGNORECASE | re.DOTALL)
-#: No script, form or link, as a message may quote anybody; a picture from elsewhere would count as opened.
+#: No script, form or link, as a message may quote anybody; loading a remote picture would count as opening it.
 PREVIEW_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 
 
-@blueprint.get("/", strict_slashes=False)  # a redirect would tell outsiders
+@blueprint.get("/", strict_slashes=False)  # a redirect would reveal the page to outsiders
 def entries() -> str | Response:
-    """List what fits the filter in the URL, newest first."""
+    """List the invitations that match the filter in the URL, newest first."""
     wanted, after = _read_filter(), request.args.get("after", type=int)
     if "HX-Request" not in request.headers:
         return _render_list(wanted)
@@ -73,7 +73,7 @@ def _build_list_url(wanted: Filter, **more: str) -> str:
 
 
 def _search(wanted: Filter) -> dict[str, Any]:
-    """What the list shows: what was found, how many there are, and what else begins with what was typed."""
+    """Search, and build the list's context: entries, their number, and addresses that begin with the typed word."""
     before, search = request.args.get("before", type=int), current_state().search
     found, total, near, criteria = None, None, [], wanted.criteria
     if not wanted.errors:
@@ -84,7 +84,7 @@ def _search(wanted: Filter) -> dict[str, Any]:
         if before is None:
             total = len(found.entries) if len(found.entries) < PAGE else search.count(criteria)
             near = _find_near(criteria) if found.searched_to else []
-        elif not (criteria.words or criteria.failed or criteria.domain):  # which may be counted in a window only
+        elif not (criteria.words or criteria.failed or criteria.domain):  # which are counted within a window only
             total = search.count(criteria)
     return {
         "filter": wanted,
@@ -100,7 +100,7 @@ def _search(wanted: Filter) -> dict[str, Any]:
 
 
 def _find_near(criteria: Criteria) -> list[str]:
-    """Addresses, or domains, that begin with the one word that was typed, wherever they are in the Email Log."""
+    """Return addresses, or domains, in the whole Email Log that begin with the typed word, if only one was typed."""
     if len(criteria.words) != 1:
         return []
     [word], search = criteria.words, current_state().search
@@ -110,7 +110,7 @@ def _find_near(criteria: Criteria) -> list[str]:
 
 
 def _render_arrived(wanted: Filter, after: int) -> str | Response:
-    """What has arrived since a minute."""
+    """Render the entries that have arrived since the minute ``after``."""
     search = current_state().search
     if not wanted.errors and after < running_minute():
         for criteria in dict.fromkeys((wanted.criteria, wanted.in_parts)):
@@ -118,7 +118,7 @@ def _render_arrived(wanted: Filter, after: int) -> str | Response:
             if arrived.entries:
                 return render_page("_arrived.html", arrived=arrived, **_search(wanted))
             if criteria != wanted.in_parts and search.find(criteria).entries:
-                break  # as the list shows no others
+                break  # the list shows only these
     return Response(status=204)
 
 
@@ -139,12 +139,12 @@ def change_filters() -> BaseResponse | tuple[str, int]:
 
 @blueprint.get("/<int:id>")
 def entry(id: int) -> str:
-    """Show one invitation: its text, its html in a frame where nothing runs, or its headers."""
+    """Show one invitation: its text, its html in a frame that runs no scripts, or its headers."""
     return _render_entry(_get_or_404(id), done=request.args.get("done", type=int))
 
 
 def _render_entry(email: Email, done: int | None = None, failure: str | None = None) -> str:
-    """The page of an invitation; ``done`` is the number of the resend just made, ``failure`` why it did not leave."""
+    """Render an invitation; ``done`` is the number of the resend just made, ``failure`` why it could not be sent."""
     parts = [part for part in ("text", "html", "headers") if getattr(email, part)]
     part, state = request.args.get("part", ""), current_state()
     resends = state.resends.find(email)
@@ -164,7 +164,6 @@ def _render_entry(email: Email, done: int | None = None, failure: str | None = N
 
 
 def _get_or_404(id: int) -> Email:
-    """The invitation of this id; 404 without one."""
     email = current_state().email_log.get(id) if id <= LARGEST_ID else None
     if email is None:
         abort(404)
@@ -173,12 +172,12 @@ def _get_or_404(id: int) -> Email:
 
 @blueprint.get("/<int:id>/html")
 def preview(id: int) -> Response:
-    """The html part, for the frame."""
+    """Serve the html part, for the frame."""
     response = make_response(_get_or_404(id).html or "")
     made = response.get_wsgi_headers
 
     def headers(environ: Any) -> Headers:
-        """Those that leave: an app may set a policy of its own, as Flask-Talisman does."""
+        """Set our policy last, as an app may set one of its own (as Flask-Talisman does)."""
         own = made(environ)
         own["Content-Security-Policy"] = PREVIEW_CSP
         return own
@@ -189,7 +188,7 @@ def preview(id: int) -> Response:
 
 @blueprint.get("/<int:id>.eml")
 def download(id: int) -> Response:
-    """The invitation as a mail file, as it is kept."""
+    """Serve the invitation as a mail file, without personal links."""
     email = _get_or_404(id)
     head: dict[str, bytes] = {}
     for line in email.headers.split("\n"):
@@ -209,8 +208,8 @@ def download(id: int) -> Response:
 
 
 def _encode_header(name: str, value: str) -> bytes:
-    """A header as it stands in a mail; in UTF-8 (RFC 6532) where Python's library cannot encode it."""
-    value = " ".join(value.splitlines())  # at line separators that SMTP does not know
+    """Return an encoded header line; in UTF-8 (RFC 6532) where Python's library cannot encode it."""
+    value = " ".join(value.splitlines())  # also removes line separators that SMTP does not know
     line = f"{name}: {value}\r\n".encode()
     if (not value.isascii() or len(line) > LONGEST_LINE) and not has_control(value):
         with suppress(Exception):
@@ -228,13 +227,13 @@ def send_again(id: int) -> BaseResponse | str | tuple[str, int]:
     if begun is None:
         return _render_entry(email), 409
     try:
-        ready = serialise(again), serialise(neutral)  # both, whichever leaves
+        ready = serialise(again), serialise(neutral)  # both, whichever will be sent
         for each in ready:
             each.rehearse()  # as the mail server may refuse one of them for its size
         ready[state.choices.is_muted(parse(email.recipient), email.opportunity)].hand_off()
     except BaseException as error:
         state.resends.record_failure(email, begun, error)
-        if not isinstance(error, Exception):  # such as gunicorn's to a worker that has waited too long
+        if not isinstance(error, Exception):  # such as SystemExit, when gunicorn stops a slow worker
             raise
         log(
             current_app.logger,
@@ -249,9 +248,9 @@ def send_again(id: int) -> BaseResponse | str | tuple[str, int]:
 
 
 def _compose_letters(email: Email) -> tuple[Letter, Letter]:
-    """The invitation once more, with fresh links and a preface, and the letter for who is muted.
+    """Compose the invitation with fresh links and a preface, and the neutral letter for a muted candidate.
 
-    Both speak the candidate's language, and not the operator's.
+    Both are in the candidate's language, not in the operator's.
     """
     state = current_state()
     address, language = parse((email.name, email.recipient)), normalize_tag(email.header("Content-Language"))

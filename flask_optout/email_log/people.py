@@ -1,4 +1,4 @@
-"""What the Email Log holds of one person: their opportunities, an export of it, and its end."""
+"""The data of one person in the Email Log: their opportunities, an export, and its deletion."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from .tables import ADDRESS_SIZE
 
 
 class People(LogPart):
-    """The Email Log person by person; a person is a canonical address."""
+    """The Email Log by person; a person is identified by a canonical address."""
 
     def find_opportunities(self, mailbox: str, limit: int) -> list[str]:
-        """What a person was invited to, of what is kept, the newest first."""
+        """Return the ids of the opportunities that a person was invited to, by what is kept, newest first."""
         email = self.tables.email.c
         query = sa.select(email.opportunity).where(email.mailbox == mailbox[:ADDRESS_SIZE])
         newest = query.group_by(email.opportunity).order_by(sa.func.max(email.id).desc()).limit(limit)
         return [opportunity for (opportunity,) in self.rows(newest)]
 
     def collect(self, mailbox: str, *without: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """A person's invitations, without personal links, and resends, until the running minute and oldest first.
+        """Return a person's invitations, without personal links, and resends, oldest first, up to the running minute.
 
-        :param without: columns of the invitations that are not needed.
+        :param without: columns of the invitations to leave out.
         """
 
         def rows(table: sa.Table, moment: str, *hidden: str) -> list[dict[str, Any]]:
@@ -34,13 +34,13 @@ class People(LogPart):
             dicts = (row._asdict() for row in found)
             return [{"time": time_of(row.pop(moment)).isoformat(timespec="minutes"), **row} for row in dicts]
 
-        invitations = rows(self.tables.email, "id", "words", "domain", *without)  # two are for searching
+        invitations = rows(self.tables.email, "id", "words", "domain", *without)  # two are for searches only
         for one in invitations:
             one.update((part, fill(one[part])) for part in ("text", "html") if one.get(part))
         return invitations, rows(self.tables.resend, "moment", "mailbox", "number")
 
     def erase(self, mailbox: str, slots: Sequence[bytes]) -> None:
-        """Remove a person's invitations, resends and asks (by their slots), those of the running minute too."""
+        """Delete a person's invitations, resends and link requests (by slot), even those of the running minute."""
         asked = self.tables.asked
 
         def delete(connection: sa.Connection) -> None:

@@ -1,4 +1,4 @@
-"""The Email Log: what was sent, without its personal links; record it, read it, prune it."""
+"""The Email Log: record, read and prune what was sent, without its personal links."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from ..choices.store import KeyTaken, Store, insert
 from ..errors import OptOutError
 from .tables import ADDRESS_SIZE, NAME_SIZE, LogTables
 
-#: Rows read or deleted in one transaction: a delete holds the write lock for some milliseconds.
+#: Rows read or deleted in one transaction: a delete of so many holds the write lock for some milliseconds.
 BATCH = 5_000
-#: What is shown where a personal link stood.
+#: The placeholder for a personal link.
 SLOT = "[personal link]"
-#: The header whose value is a link of the candidate's, whatever it looks like (RFC 2369).
+#: The header whose value is always a personal link, whatever it looks like (RFC 2369).
 PERSONAL_HEADER = "list-unsubscribe"
-#: An enhanced status code, which a server's answer begins with (RFC 3463).
+#: An enhanced status code at the beginning of a server's reply (RFC 3463).
 STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")
-#: Apostrophes as they are typed, and letters that have no accent to take off.
+#: Replaces typographic apostrophes, and letters that do not decompose into a letter and an accent.
 TYPED = str.maketrans("\u2018\u2019\u02bc\u2032łøđı", "''''lodi")
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 MINUTE = datetime.timedelta(minutes=1)
-#: Ids of one minute: many, so that two random ones are seldom the same.
+#: Ids per minute: so many that two random ones are seldom the same.
 PER_MINUTE = 2**36
 LARGEST_ID = 2**63 - 1
 
@@ -44,43 +44,43 @@ def now() -> datetime.datetime:
 
 
 def id_at(moment: datetime.datetime) -> int:
-    """The smallest id of a minute."""
+    """Return the smallest id of a minute."""
     return min((moment - EPOCH) // MINUTE * PER_MINUTE, LARGEST_ID)
 
 
 def running_minute() -> int:
-    """The smallest id of the minute that is running; every read of an operator ends before it.
+    """Return the smallest id of the current minute, before which every read of an operator ends.
 
-    A row is written before its mail leaves, so how soon the next one follows would tell who is muted.
+    A row is written before its mail is sent, so the delay until the next row would reveal who is muted.
     """
     return id_at(now())
 
 
 def make_id() -> int:
-    """A random id of this minute, so that rows of one minute have no order."""
+    """Return a random id of this minute, so that rows of one minute have no order."""
     return id_at(now()) + secrets.randbelow(PER_MINUTE)
 
 
 def time_of(id: int) -> datetime.datetime:
-    """The minute, in UTC, that an id was made of."""
+    """Return the minute (UTC) in which an id was made."""
     return EPOCH + id // PER_MINUTE * MINUTE
 
 
 @dataclass(frozen=True)
 class Times:
-    """One zone's wall clock."""
+    """The wall clock of a time zone."""
 
     zone: ZoneInfo
 
     def text(self, moment: datetime.datetime) -> str:
-        """A moment as the wall clock shows it, to the minute."""
+        """Format a moment in this zone, to the minute."""
         return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
 
     def today(self) -> datetime.date:
         return now().astimezone(self.zone).date()
 
     def start(self, day: datetime.date) -> int:
-        """The first id of a day; also of one on which the clock is put forward over midnight."""
+        """Return the first id of a day, also of one whose midnight is skipped as the clock is put forward."""
         return id_at(datetime.datetime.combine(day, datetime.time(), self.zone).astimezone(datetime.UTC))
 
 
@@ -99,7 +99,7 @@ class LogPart:
 
 
 class Email(NamedTuple):
-    """An invitation as it is kept: ``Name: value`` lines of headers, and the pieces of its text and html."""
+    """A stored invitation: its headers as ``Name: value`` lines, its text and html in pieces (see :func:`cut`)."""
 
     id: int
     opportunity: str
@@ -127,13 +127,13 @@ class Email(NamedTuple):
         return self.html_pieces and fill(self.html_pieces)
 
     def header(self, name: str) -> str | None:
-        """The value of the first header of this name."""
+        """Return the value of the first header of this name."""
         lines = (line.partition(": ") for line in self.headers.split("\n"))
         return next((value for known, _, value in lines if known.lower() == name.lower()), None)
 
 
 class Outgoing(NamedTuple):
-    """An invitation that is about to leave, as it will; ``links``: those that it carries, the landing link first."""
+    """An invitation about to be sent, as it will be; ``links``: the personal links in it, the landing link first."""
 
     address: Address
     opportunity: str
@@ -150,11 +150,11 @@ class EmailLog(LogPart):
     """The invitations of one app."""
 
     def record(self, outgoing: Sequence[Outgoing]) -> list[int]:
-        """Keep invitations that are about to leave, all or none; return the ids of their rows."""
+        """Store invitations that are about to be sent, all or none; return the ids of their rows."""
         rows = list(map(_build_row, outgoing))
 
         def write(connection: sa.Connection) -> None:
-            # In the order of their random ids: the order of sending would tell who was muted.
+            # In the order of their random ids: the order of sending would reveal who was muted.
             insert(connection, self.tables.email, *sorted(rows, key=itemgetter("id")))
 
         while True:
@@ -165,17 +165,17 @@ class EmailLog(LogPart):
                 return [row["id"] for row in rows]
 
     def forget(self, ids: Sequence[int]) -> None:
-        """Remove the rows of invitations whose sending had not begun."""
+        """Delete the rows of invitations whose sending had not begun."""
         self.change(self.tables.email.delete().where(self.tables.email.c.id.in_(ids)))
 
     def record_failure(self, id: int, error: BaseException) -> None:
-        """Note on a row why its hand-off failed."""
+        """Record in a row why its hand-off failed."""
         self.change(
             self.tables.email.update().where(self.tables.email.c.id == id).values(failure=classify_error(error))
         )
 
     def get(self, id: int) -> Email | None:
-        """One invitation, or ``None`` when it is not kept, or its minute is not over."""
+        """Return one invitation, or ``None`` when it is not stored or its minute is not over."""
         if id >= running_minute():
             return None
         email = self.tables.email.c
@@ -183,7 +183,7 @@ class EmailLog(LogPart):
         return next((Email(*row) for row in self.rows(query)), None)
 
     def find_invited(self, first: datetime.date, last: datetime.date) -> Iterator[str]:
-        """The canonical address of each invitation from the first to the last day (UTC)."""
+        """Yield the canonical address of each invitation from the first to the last day (UTC)."""
         email, utc = self.tables.email.c, Times(ZoneInfo("UTC"))
         after, before = utc.start(first) - 1, utc.start(last + datetime.timedelta(1))
         query = sa.select(email.id, email.mailbox).where(email.id < before).order_by(email.id).limit(BATCH)
@@ -192,18 +192,18 @@ class EmailLog(LogPart):
             after = rows[-1].id
 
     def find_invited_at(self, domain: str) -> list[tuple[str, str]]:
-        """Recipient and opportunity of invitations to a domain (an A-label) until the running minute, each once."""
+        """Return the distinct pairs of recipient and opportunity at a domain (A-label), up to the running minute."""
         email = self.tables.email.c
         query = sa.select(email.recipient, email.opportunity).distinct()
         return sorted(map(tuple, self.rows(query.where(email.domain == domain, email.id < running_minute()))))
 
     def count_outdated(self, days: int) -> int:
-        """How many invitations are older than so many days."""
+        """Count the invitations that are older than so many days."""
         [(outdated,)] = self.rows(sa.select(sa.func.count()).where(self.tables.email.c.id < _find_oldest(days)))
         return int(outdated)
 
     def prune(self, days: int) -> Iterator[int]:
-        """Delete what is older than so many days; gives how many invitations each bounded batch deleted."""
+        """Delete invitations older than so many days in batches; yield how many each batch deleted."""
         email = self.tables.email.c
         ids = sa.select(email.id).where(email.id < _find_oldest(days)).order_by(email.id).limit(BATCH).subquery()
 
@@ -216,20 +216,20 @@ class EmailLog(LogPart):
 
 
 def describe_error(error: BaseException) -> str:
-    """An error as a log or a terminal may show it: ours whole, of any other only what it is."""
+    """Return an error as a log or terminal may show it: one of ours in full, of any other only its kind."""
     return str(error) if isinstance(error, OptOutError) else classify_error(error)
 
 
 def classify_error(error: BaseException) -> str:
-    """Why a hand-off failed: the kind of error, and of the answer no more than its codes (RFC 5321, RFC 3463)."""
+    """Return why a hand-off failed: the type of error and the reply's codes (RFC 5321, RFC 3463), not its text."""
     code, answer = getattr(error, "smtp_code", None), getattr(error, "smtp_error", b"")
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, answer = next(iter(error.recipients.values()), (None, b""))
-    said = [type(error).__name__]
+    parts = [type(error).__name__]
     if isinstance(code, int):
         status = STATUS.match(answer if isinstance(answer, bytes) else str(answer).encode())
-        said += [str(code), *([status[0].decode()] if status else [])]
-    return " ".join(said)[:NAME_SIZE]
+        parts += [str(code), *([status[0].decode()] if status else [])]
+    return " ".join(parts)[:NAME_SIZE]
 
 
 def _build_row(outgoing: Outgoing) -> dict[str, Any]:
@@ -257,16 +257,16 @@ def _build_row(outgoing: Outgoing) -> dict[str, Any]:
 
 
 def _decode_domain(address: Address) -> str:
-    """An address whose domain is an A-label, with the domain as people write it."""
+    """Return an address with its A-label domain in Unicode, or nothing if its domain is not an A-label."""
     if "xn--" not in address.domain:
         return ""
-    import idna  # which few addresses need
+    import idna  # few addresses need it
 
     return f"{address.canonical.rpartition('@')[0]}@{idna.decode(address.domain)}"
 
 
 def fold(text: str) -> str:
-    """A text as words of a search are compared: without case, accents, strokes and typographic apostrophes."""
+    """Return a text as searches compare it: without case, accents, strokes and typographic apostrophes."""
     letters = (each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
     return "".join(letters).casefold().translate(TYPED)
 
@@ -276,23 +276,23 @@ def _find_oldest(days: int) -> int:
 
 
 def cut(text: str, link: str) -> str:
-    """The pieces of a text, as JSON: cut at the link, and each again at its token, as in a click counter's URL."""
+    """Return a text as JSON, cut at the link, and each piece cut at the token, as click counters' URLs contain it."""
     token = link.rpartition("/")[2]
     whole = text.count(token)
-    # Of two neighbours in its middle, a wrapped line breaks one at most.
+    # A wrapped line breaks at most one of two neighbouring parts of the token.
     if any(part and text.count(part) > whole for part in (token[40:56], token[56:72])):
         text = re.sub(r"[\s>]*".join(token), token, text)
     return json.dumps([piece.split(token) for piece in text.split(link)], ensure_ascii=False)
 
 
 def fill(pieces: str, link: str = SLOT) -> str:
-    """The text again, with this link, or the mark of one, where the link stood."""
+    """Return the text of such pieces, with this link, or a placeholder, where the link was."""
     token = link.rpartition("/")[2]
     return link.join(token.join(piece) for piece in json.loads(pieces))
 
 
 def mask(text: str, links: tuple[str, ...]) -> str:
-    """A header value, which is not sent again, with ``SLOT`` in place of the links."""
+    """Return a header value with ``SLOT`` in place of the links, for good, as headers are not sent again."""
     for link in links:
         prefix, _, token = link.rpartition("/")
         text = re.sub(f"(?:{re.escape(prefix)}/)?{token}", SLOT, text, flags=re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""What operators have sent again: how often one candidate may get the same invitation, and who had it sent."""
+"""Resends by operators: how often one candidate may get the same invitation, and who had it sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..choices.store import KeyTaken, insert
 from .records import Email, LogPart, classify_error, make_id, now, time_of
 from .tables import NAME_SIZE
 
-#: How often one candidate gets the invitation to one opportunity again, and how long apart; the page
+#: Most resends of one opportunity's invitation to one candidate, and the time between them; the page
 #: (templates/optout/operator/entry.html) and docs/email-log.md say both in words.
 MOST_RESENDS = 3
 APART = datetime.timedelta(days=1)
@@ -31,20 +31,20 @@ class Resend(NamedTuple):
 
 
 class Resends(LogPart):
-    """What one app's operators sent again."""
+    """The resends of one app."""
 
     def find(self, email: Email) -> list[Resend]:
-        """All that was sent again to the candidate of this invitation for its opportunity."""
+        """Return the resends to the candidate of this invitation for its opportunity."""
         resend = self.tables.resend.c
         query = sa.select(*(resend[name] for name in Resend._fields)).where(*self._candidate(email))
         return [Resend(*row) for row in self.rows(query.order_by(resend.number))]
 
     def begin(self, email: Email, operator: str) -> int | None:
-        """Note that an operator has this sent again, before it is; give its number, or ``None`` if it may not be."""
+        """Record a resend before it is sent; return its number, or ``None`` if it is not allowed now."""
         earlier = self.find(email)
         if find_refusal(earlier):
             return None
-        number = len(earlier) + 1  # which the key gives to one of several that begin at once
+        number = len(earlier) + 1  # the primary key gives it to one of several simultaneous resends
         row = {"opportunity": email.opportunity, "mailbox": email.mailbox, "number": number}
         row |= {"moment": make_id(), "operator": operator[:NAME_SIZE]}
         try:
@@ -54,13 +54,13 @@ class Resends(LogPart):
         return number
 
     def record_failure(self, email: Email, number: int, error: BaseException) -> None:
-        """Note why a hand-off failed."""
+        """Record why a hand-off failed."""
         resend = self.tables.resend
         update = resend.update().where(*self._candidate(email), resend.c.number == number)
         self.change(update.values(failure=classify_error(error)))
 
     def prune(self) -> None:
-        """Forget the candidates of whom the Email Log keeps no invitation to the opportunity any more."""
+        """Delete the resends of whose candidate and opportunity the Email Log keeps no invitation."""
         email, resend = self.tables.email.c, self.tables.resend.c
         kept = sa.exists().where(email.opportunity == resend.opportunity, email.mailbox == resend.mailbox)
         self.change(self.tables.resend.delete().where(~kept))
@@ -71,7 +71,7 @@ class Resends(LogPart):
 
 
 def find_refusal(earlier: list[Resend]) -> Literal["today", "often"] | None:
-    """Why it may not be sent again now, if so; failed attempts do not count."""
+    """Return why it may not be sent again now, if so; failed attempts do not count."""
     sent = [resend for resend in earlier if resend.failure is None]
     if len(sent) >= MOST_RESENDS:
         return "often"

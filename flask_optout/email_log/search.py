@@ -1,6 +1,6 @@
-"""Finding invitations: what an operator looks for, read from the URL, and what the Email Log has of it.
+"""Search the Email Log: an operator's filter, read from the URL, and what it finds.
 
-Addresses are found by index in the whole Email Log, words in a window of the newest rows that fit otherwise.
+Addresses are found by index in the whole Email Log, words in a window of the newest rows that match otherwise.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from .tables import ADDRESS_SIZE
 
 #: Rows on one page.
 PAGE = 50
-#: Rows that one page looks at for what has no index, as words and failures; the next page goes on.
+#: Rows that one page scans for what has no index, such as words and failures; the next page goes on.
 WINDOW = 50_000
-#: Where counting ends.
+#: Counting stops here.
 COUNTED = 10_000
-#: Behind every string that begins with the same characters.
+#: Sorts after every string that begins with the same characters.
 LAST_CHARACTER = "\U0010ffff"
 FIELDS = ("q", "opportunity", "when", "from", "to", "failed")
-#: First and last day of a period, counted back from today.
+#: First and last day of each period, counted back from today.
 PERIODS = {"today": (0, 0), "yesterday": (1, 1), "week": (6, 0), "month": (29, 0)}
-#: No subject is longer (RFC 5322 section 2.1.1); more words narrow no further.
+#: Characters read of a field, as no subject is longer (RFC 5322 section 2.1.1), and words read of a search.
 LONGEST_FIELD, MOST_WORDS = 998, 8
-#: Beyond these years a shift to another zone leaves the calendar.
+#: Beyond these days a conversion to another zone would leave the calendar.
 EARLIEST, LATEST = datetime.date(1970, 1, 2), datetime.date(9998, 12, 31)
-#: What stands around a word where it was copied from.
+#: Characters that may surround a word where it was copied from.
 AROUND = ",;\"'\u201c\u201d\u201e\u2018\u2019*\u2026<>()[]"
 DAY = datetime.timedelta(days=1)
 
 
 class Word(NamedTuple):
-    """A part of the recipient's name or address, of the subject or of the opportunity's id; folded as they are.
+    """A folded part of the recipient's name or address, of the subject or of the opportunity's id.
 
-    ``titled``: ids of opportunities that have it in their title, which the host knows and the Email Log does not.
+    ``titled``: ids of opportunities with the word in their title, which the host knows and the Email Log does not.
     """
 
     text: str
@@ -55,10 +55,10 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True)
 class Criteria:
-    """What to look for; what is ``None`` or empty does not narrow.
+    """What to search for; a criterion that is ``None`` or empty does not count.
 
-    ``mailbox`` is a canonical address, ``domain`` one's domain. Every one of ``words`` fits. ``failed`` asks for what
-    was not handed off. ``since`` is the first id wanted, ``until`` the first one not wanted.
+    ``mailbox`` is a canonical address, ``domain`` the domain of one. All ``words`` must match. ``failed`` restricts
+    to failed hand-offs. ``since`` is the first id, ``until`` the first one after the last.
     """
 
     mailbox: str | None = None
@@ -71,12 +71,12 @@ class Criteria:
 
 
 class Filter:
-    """What an operator looks for, as it stands in the URL.
+    """An operator's filter, as it is in the URL.
 
-    ``values`` are the fields as typed, ``errors`` what is wrong with one. Without errors, ``criteria`` takes what was
-    typed for a whole address or domain where it can be one, and ``in_parts`` for words.
+    ``values`` are the fields as typed, ``errors`` the kind of error by field. Without errors, ``criteria`` takes what
+    was typed for a whole address or domain if it can be one, and ``in_parts`` takes it for words.
 
-    :param titles: what the host calls its opportunities, by their ids.
+    :param titles: the host's titles of its opportunities, by id.
     """
 
     def __init__(self, values: Mapping[str, str], times: Times, titles: Mapping[str, str]) -> None:
@@ -101,7 +101,7 @@ class Filter:
 
     @property
     def query(self) -> dict[str, str]:
-        """The fields that narrow, as URL parameters."""
+        """The fields that are not empty, as URL parameters."""
         return {name: value for name, value in self.values.items() if value}
 
     @property
@@ -109,7 +109,7 @@ class Filter:
         return urlencode(self.query)
 
     def without(self, name: str) -> dict[str, str]:
-        """The URL parameters but for one."""
+        """Return the URL parameters without this one."""
         return {each: value for each, value in self.query.items() if each != name}
 
     def _check_opportunity(self) -> str | None:
@@ -121,7 +121,7 @@ class Filter:
             return None
 
     def _parse_period(self, times: Times) -> tuple[int, int]:
-        """The first id in, and the first one out, of the period and of the days from the first to the last."""
+        """Return the first id of the period and chosen days, and the first id after them."""
         first, last = self._parse_day("from", EARLIEST), self._parse_day("to", LATEST)
         if last < first:
             self.errors["to"] = "early"
@@ -140,8 +140,8 @@ class Filter:
 
 
 def _make_exact(typed: str, bare: str, in_parts: Criteria) -> Criteria:
-    """By the whole address, or the domain behind an ``@``, where that was typed: both have an index."""
-    pasted = re.split("[:<]", typed)[-1].partition("?")[0].strip(AROUND)  # as a mailto link, or of a header line
+    """Search by whole address, or by the domain after an ``@``, if one was typed: both have an index."""
+    pasted = re.split("[:<]", typed)[-1].partition("?")[0].strip(AROUND)  # from a mailto link or a header line
     for spelling in (typed, bare, pasted):
         with suppress(AddressError):
             if spelling.startswith("@"):
@@ -166,9 +166,9 @@ class Entry(NamedTuple):
 
 
 class SearchResult(NamedTuple):
-    """Some entries, newest first; ``older`` continues after them, unless there is no more.
+    """One page of entries, newest first; ``older`` is the ``before`` of the next page, ``None`` on the last one.
 
-    ``searched_to`` is the time that the window reached, where more is left to search behind it.
+    ``searched_to`` is the time that the window reached, if older rows are left to search.
     """
 
     entries: list[Entry]
@@ -177,10 +177,10 @@ class SearchResult(NamedTuple):
 
 
 class Search(LogPart):
-    """Reads the Email Log of one app, until the running minute."""
+    """Searches the Email Log of one app, up to the running minute."""
 
     def find(self, wanted: Criteria, before: int | None = None) -> SearchResult:
-        """The newest entries that fit, or those before the ``older`` of another page, which takes no longer."""
+        """Return the newest matching entries, or those before the ``older`` of another page, which is as fast."""
         if before is not None:
             wanted = replace(wanted, until=max(0, min(before, wanted.until)))
 
@@ -194,7 +194,7 @@ class Search(LogPart):
         return SearchResult(rows, end and end + 1, None if end is None else time_of(end))
 
     def count(self, wanted: Criteria) -> int:
-        """How many fit, counted to one more than ``COUNTED``; where words are wanted, those of the first window."""
+        """Count the matches, up to one more than ``COUNTED``; for words, only those within the first window."""
 
         def read(connection: sa.Connection) -> int:
             query, values, _ = self._build_window(connection, wanted)
@@ -205,8 +205,8 @@ class Search(LogPart):
         return self.store.read(read)
 
     def find_starting(self, column: str, prefix: str, limit: int) -> list[str]:
-        """The first values of an indexed column that begin with this, in their order, each once."""
-        # From each value to the next by the index: the rows of all of them would take long.
+        """Return the first distinct values of an indexed column that begin with this prefix, in order."""
+        # Skips from value to value by the index, as reading all of their rows would take long.
         email = self.tables.email.c
         value = email[column]
         # Not min(): MariaDB would read on to the end of the index for it.
@@ -224,7 +224,7 @@ class Search(LogPart):
     def _build_window(
         self, connection: sa.Connection, wanted: Criteria
     ) -> tuple[sa.Select[Any], dict[str, Any], int | None]:
-        """What fits, newest first, its values but for the limit, and the first row behind the window, if any."""
+        """Return the query, its parameters but for the limit, and the first id behind the window, if any."""
         shape = tuple(name for name in ("mailbox", "domain", "opportunity") if getattr(wanted, name) is not None)
         query = self._newest.get(shape, self._newest[shape[-1:]])
         values: dict[str, Any] = {name: getattr(wanted, name)[:ADDRESS_SIZE] for name in shape}
@@ -239,7 +239,7 @@ class Search(LogPart):
 
     @cached_property
     def _newest(self) -> dict[tuple[str, ...], sa.Select[Any]]:
-        """What each index finds, newest first; built once, as it takes longer than the database does to look."""
+        """The query for each index, newest first; built once, as building one takes longer than running it."""
         email = self.tables.email.c
         shapes = (("mailbox", "opportunity"), ("mailbox",), ("domain",), ("opportunity",), ())
         query = sa.select(*(email[name] for name in Entry._fields)).order_by(email.id.desc())
@@ -253,19 +253,19 @@ class Search(LogPart):
             yield email.words.contains(word.text, autoescape=True) | email.opportunity.in_(word.titled)
         if wanted.failed:
             yield email.failure.is_not(None)
-        if wanted.domain is not None and wanted.opportunity is not None:  # each has an index, but not both together
+        if wanted.domain is not None and wanted.opportunity is not None:  # no index has both
             yield email.domain == wanted.domain
 
 
 class SavedFilters(LogPart):
-    """The filters that operators of one app gave a name: a query string by each name."""
+    """The saved filters of one app's operators: a query string by each name."""
 
     def all(self) -> dict[str, str]:
         table = self.tables.saved_filter.c
         return dict(self.rows(sa.select(table.name, table.query).order_by(table.name)))
 
     def save(self, name: str, query: str) -> bool:
-        """Save a filter, unless there is one of its name; says whether it did."""
+        """Save a filter, unless its name is taken; return whether it was saved."""
         row = {"name": name, "query": query}
         with suppress(KeyTaken):
             self.store.record(lambda connection: insert(connection, self.tables.saved_filter, row))
@@ -273,7 +273,7 @@ class SavedFilters(LogPart):
         return False
 
     def rename(self, name: str, new: str) -> bool:
-        """Give a filter, if it is there, another name, unless there is one of that; says whether that was free."""
+        """Rename a filter, if it is there and the new name is not taken; return whether that name was free."""
         table = self.tables.saved_filter
 
         def work(connection: sa.Connection) -> None:

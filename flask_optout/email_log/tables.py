@@ -14,12 +14,12 @@ NAME_SIZE = 80
 
 
 class LogTables(TableSet):
-    """What the Email Log keeps; nothing in it is a token, or says who opted out.
+    """The tables of the Email Log; nothing in them is a token or reveals who opted out.
 
     ``email``: one row for each invitation that passed the gate, its ``id`` made of the minute; ``mailbox`` is the
-    canonical address, ``words`` what a search looks into, ``attachments`` names, a line each; ``text`` and ``html``
-    are cut where the link stood. ``saved_filter``: a named query. ``resend``: who had what sent again. ``asked``: how
-    many links were mailed on request on one day, by pseudonyms that stand nowhere else.
+    canonical address, ``words`` the text for searches, ``attachments`` file names, one per line; ``text`` and
+    ``html`` are cut at the link. ``saved_filter``: named queries. ``resend``: who had what sent again. ``asked``: how
+    many links were mailed on request on one day, by pseudonyms that no other table has.
     """
 
     def __init__(self, metadata: sa.MetaData) -> None:
@@ -33,7 +33,7 @@ class LogTables(TableSet):
         self.resend: sa.Table = table(
             metadata,
             "optout_resend",
-            # Numbered, so that of two at the same moment the key lets one through.
+            # Numbered, so that the primary key lets one of two simultaneous resends through.
             sa.Column("opportunity", string(OPPORTUNITY_SIZE), primary_key=True),
             sa.Column("mailbox", string(ADDRESS_SIZE), primary_key=True),
             sa.Column("number", sa.SmallInteger, primary_key=True, autoincrement=False),

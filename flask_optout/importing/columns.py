@@ -1,7 +1,7 @@
 """What the columns of a list mean: which one holds the address, and which ones say who opted out.
 
 An export of all contacts, of bounces or of mixed states is told from a list of opt-outs by its columns and by the
-words in them, which stand in ``words.toml``. A word whose meaning is not known is never taken for an opt-out.
+words in them, which are in ``words.toml``. An unknown word is never taken for an opt-out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..errors import ListError
 
 
 class Meaning(StrEnum):
-    """What a row says of its person; where cells say different things, the first of these counts."""
+    """What a row says about its person; if its cells say different things, the first of these counts."""
 
     OPTED_OUT = "opted out"
     UNCLEAR = "its columns do not say clearly whether this is an opt-out"
@@ -31,15 +31,15 @@ class Meaning(StrEnum):
     OTHER_WAY = "about another way than mail"
 
 
-#: Those that count as an opt-out.
+#: The meanings that count as an opt-out.
 OPT_OUTS = {Meaning.OPTED_OUT, Meaning.SUPPRESSED}
-#: Stands before a character that the encoding of the file does not have.
+#: Precedes a character that is not in the encoding of the file.
 UNDECODED = "\N{REPLACEMENT CHARACTER}"
 NOT_A_LETTER = re.compile(r"[\W\d_]+")
 
 
 def _fold(text: str) -> str:
-    """A text without case and accents."""
+    """Return a text without case and accents."""
     if text.isascii():
         return text.casefold()
     with suppress(UnicodeError):
@@ -52,7 +52,7 @@ def _keep_letters(text: str) -> str:
 
 
 def _normalize(cell: str) -> str:
-    """A cell as words are compared; a number or a mark as it is, but for how it is to be drawn."""
+    """Return a cell's letters as words are compared; a number or symbol as it is, without a variation selector."""
     return _keep_letters(cell) or cell.strip().rstrip("\N{VARIATION SELECTOR-16}")
 
 
@@ -63,15 +63,15 @@ ADDRESS, CODE, DAY, ZERO = (
     re.compile("|".join(_TEXTS["cells"][kind].splitlines()), re.IGNORECASE)
     for kind in ("address", "code", "day", "zero")
 )
-#: No state of a person stands in columns of these names.
+#: Names of columns that never hold a state of a person.
 NO_STATES = re.compile("|".join(NAMES[each].pattern for each in ("other_way", "data", "no_state", "no_answer")))
-#: What a state means.
+#: The meaning of each known word for a state.
 WORDS = {
     _keep_letters(word): Meaning[kind.upper()] for kind, words in _TEXTS["words"].items() for word in words.split()
 }
 BEST = 3
 OPPORTUNITY = {"opportunity", "opportunityid"}
-#: A letter of a name that is not known, so that "Désinscrit" may look like "inscrit".
+#: A letter of a name that could not be decoded: "Désinscrit" may look like "inscrit".
 LOST = re.compile(rf"{UNDECODED}|\w\?\w")
 
 
@@ -82,7 +82,7 @@ class Kind(NamedTuple):
     no: Meaning
 
     def interpret(self, cell: str) -> Meaning | None:
-        """What a cell says; ``None`` for a blank or a link."""
+        """Return what a cell says; ``None`` for a blank or a link."""
         cell = cell.strip().strip("'")
         if not cell or "://" in cell:
             return None
@@ -91,13 +91,13 @@ class Kind(NamedTuple):
         word = _normalize(cell)
         if word in WORDS:
             return Meaning.UNCLEAR if self is DOUBTFUL and WORDS[word] in OPT_OUTS else WORDS[word]
-        if cell[0] in "[{":  # as of a list of reasons
+        if cell[0] in "[{":  # such as a list of reasons
             parts = {WORDS.get(_keep_letters(part)) for part in re.findall(r"\w+", cell)}
             if found := [meaning for meaning in Meaning if meaning in parts]:
                 return found[0]
         if word in NO or word in BLANK or ZERO.fullmatch(cell):
             return self.no
-        # Where errors stand, any word is one.
+        # In a column of errors, any word is one.
         is_yes = word in YES or self is BOUNCES or any(unicodedata.digit(each, 0) for each in cell)
         return self.yes if is_yes else Meaning.UNCLEAR
 
@@ -106,17 +106,17 @@ OUTS, INS = Kind(Meaning.OPTED_OUT, Meaning.NO_OPT_OUT), Kind(Meaning.NO_OPT_OUT
 BOUNCES, STATES = Kind(Meaning.BOUNCE, Meaning.NO_OPT_OUT), Kind(Meaning.UNCLEAR, Meaning.UNCLEAR)
 SUPPRESSED, DOUBTFUL = Kind(Meaning.SUPPRESSED, Meaning.NO_OPT_OUT), Kind(Meaning.UNCLEAR, Meaning.NO_OPT_OUT)
 NOTS = Kind(Meaning.OPPOSITE, Meaning.UNCLEAR)
-#: What a column is by its name, the first that fits.
+#: The kind of a column by its name; the first match counts.
 KINDS = {"opposite": NOTS, "out": OUTS, "suppressed": SUPPRESSED, "doubtful": DOUBTFUL, "in": INS, "bounced": BOUNCES}
 
 
 class Columns(NamedTuple):
     """The places of the columns that count.
 
-    ``deciding``: those that say who opted out, or what else a row is; ``unknown``: the first that may say so in words
-    or by a name that are not known; ``silent``: those that may hold a state, and held none yet; ``blank``: those that
-    held nothing yet; ``days``: those that held a day for everybody yet; ``channels``: those that may say that a row
-    is about another way than mail.
+    ``deciding``: those that say who opted out, or what else a row is; ``unknown``: the first that may say so, by
+    unknown words or an unknown name; ``silent``: those that may hold a state, but none in the sample; ``blank``:
+    those that are empty in the sample; ``days``: those with a day for everybody in the sample; ``channels``: those
+    that may say that a row is about another channel than mail.
     """
 
     address: int
@@ -129,19 +129,19 @@ class Columns(NamedTuple):
     channels: tuple[int, ...]
 
     def interpret(self, cells: Sequence[str]) -> Meaning:
-        """What a row says of its person; an opt-out counts, whatever else it says but the opposite."""
+        """Return what a row says about its person; an opt-out counts, whatever else it says except the opposite."""
         if any(_is_other_way(_keep_letters(cells[place])) for place in self.channels):
             return Meaning.OTHER_WAY
-        said = {kind.interpret(cells[place]) for place, kind in self.deciding}
+        meanings = {kind.interpret(cells[place]) for place, kind in self.deciding}
         blank = Meaning.UNCLEAR if all(kind is STATES for _, kind in self.deciding) else Meaning.NO_OPT_OUT
-        found = next((meaning for meaning in Meaning if meaning in said), blank)
+        found = next((meaning for meaning in Meaning if meaning in meanings), blank)
         if found in OPT_OUTS:
-            return Meaning.UNCLEAR if Meaning.OPPOSITE in said else found
+            return Meaning.UNCLEAR if Meaning.OPPOSITE in meanings else found
         doubtful = any(_state(cells[place]) in OPT_OUTS for place in self.silent)
         return Meaning.UNCLEAR if doubtful else found
 
     def late(self, names: Sequence[str], cells: Sequence[str]) -> int | None:
-        """A column of which only this row shows that it may say who opted out."""
+        """Return a column that may say who opted out, which only this row shows, if there is one."""
         say = [place for place in self.silent if _state(cells[place])]
         say += [place for place in self.blank if cells[place].strip() and may_say(names[place], ["", cells[place]])]
         say += [place for place in self.days if is_blank(cells[place])]
@@ -165,7 +165,7 @@ def check(columns: Columns, opportunity: str | None, format: str | None) -> None
 
 
 def unknown(place: int) -> ListError:
-    """The error of a column that may say who opted out."""
+    """Return the error for a column that may say who opted out."""
     return ListError(
         f"It cannot be told whether column {place + 1} says who opted out.",
         "A wrong guess would mute other people.",
@@ -183,9 +183,9 @@ def _unclear(what: str, option: str) -> ListError:
 
 
 def understand(names: Sequence[str], sample: Sequence[Sequence[str]], chosen: str | None = None) -> Columns:
-    """What the columns of a list mean, by their names, which may be empty, and by some of its rows.
+    """Find what the columns of a list mean, by their names, which may be empty, and by some of its rows.
 
-    :param chosen: the name of the address column, or its number, as somebody gave it.
+    :param chosen: the name or the number of the address column, as the operator gave it.
     :raises ListError: when no column, or more than one, could be that of the address or the opportunity.
     """
     letters = [_keep_letters(name) for name in names]
@@ -228,12 +228,12 @@ def _find_kind(name: str, cells: Sequence[str]) -> Kind | None:
 
 
 def _is_other_way(letters: str) -> bool:
-    """Whether these are about phone, paper and the like, and not about mail as well."""
+    """Return whether a name is about phone, paper and the like, and not also about mail."""
     return bool(NAMES["other_way"].search(letters)) and not NAMES["mail"].search(letters)
 
 
 def is_blank(cell: str) -> bool:
-    """Whether a cell says nothing, or that there is no day."""
+    """Return whether a cell is empty, or says that there is no day."""
     return not cell.strip() or _normalize(cell) in BLANK or ZERO.fullmatch(cell.strip()) is not None
 
 
@@ -243,7 +243,7 @@ def _may_be_days(name: str, cells: Sequence[str]) -> bool:
 
 
 def may_say(name: str, cells: Sequence[str]) -> bool:
-    """Whether a column that is no known one may hold states, or a yes, a no or a day for each person."""
+    """Return whether an unknown column may hold states, or a yes, a no or a day for each person."""
     said = [cell.strip() for cell in cells if cell.strip() == "0" or not is_blank(cell)]
     if _unreadable(name) or (not (name and name.isascii()) and _unreadable("".join(cells))):
         return True
@@ -258,19 +258,19 @@ def may_say(name: str, cells: Sequence[str]) -> bool:
 
 @lru_cache(256)
 def _state(cell: str) -> Meaning | None:
-    """What a cell means that is a known state, or that holds an opt-out among other tags."""
+    """Return the meaning of a cell that is a known state, or has an opt-out among other tags."""
     tags = {WORDS.get(_keep_letters(tag)) for tag in re.split(r"[,;|]", cell)}
     return WORDS.get(_keep_letters(cell)) or next(iter(OPT_OUTS & tags), None)
 
 
 def _is_answer(cell: str) -> bool:
-    """Whether this is a yes or a no, perhaps with more words after it, or a mark."""
+    """Return whether a cell is a symbol, or a yes or no, perhaps with more words after it."""
     first = _normalize(re.split(r"[,;!\s]", cell, maxsplit=1)[0])
     return first in YES or first in NO or cell in ("0", "1") or not re.search(r"\w", cell)
 
 
 def _unreadable(text: str) -> bool:
-    """Whether most of its letters are not in the encoding of the file."""
+    """Return whether at least half of a text's letters could not be decoded."""
     return UNDECODED in text and 2 * text.count(UNDECODED) >= len(_keep_letters(text))
 
 
@@ -283,7 +283,7 @@ def _find_chosen(names: Sequence[str], chosen: str) -> int | None:
 
 
 def _find_address_column(letters: Sequence[str], sample: Sequence[Sequence[str]]) -> int | None:
-    """The column that holds addresses and is called by the best name for it; none if another one is called email."""
+    """Return the column that holds addresses and has the best name for it; none if another one is called email."""
     ranks = [*map(rank, letters)]
     holding = [place for place in range(len(letters)) if any(ADDRESS.search(row[place]) for row in sample)]
     best = max([ranks[place] for place in holding] or ranks, default=0)
@@ -292,7 +292,7 @@ def _find_address_column(letters: Sequence[str], sample: Sequence[Sequence[str]]
 
 
 def rank(name: str) -> int:
-    """How well a column of addresses could be called so: ``BEST``, less, or 0."""
+    """Return how well a name fits a column of addresses: ``BEST``, less, or 0."""
     name = _keep_letters(name)
     if NAMES["email"].fullmatch(name):
         return BEST

@@ -30,27 +30,27 @@ from .columns import (
 )
 
 DELIMITERS = ",;\t|"
-#: Characters in one line; what is longer is no line of a list of people.
+#: Most characters of a line; a longer one is no line of a list of people.
 LONGEST_LINE = 65_536
-#: Characters of a column's name that are looked at.
+#: Most characters read of a column's name.
 LONGEST_NAME = 500
 #: Lines that one quoted field may span before its quote counts as unclosed.
 MOST_LINES = 50
-#: Rows by which the columns are understood, and lines among which their names are looked for.
+#: Rows from which the meaning of columns is found, and lines among which their names are.
 SAMPLE, HEAD = 200, 20
-#: The first line with which Excel is told the delimiter.
+#: A first line that tells Excel the delimiter.
 SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
-#: What a file is: people all of whom opted out, or an export whose columns say who did.
+#: A list, in which each row is an opt-out, or an export, whose columns say which row is one.
 FORMATS = LIST, EXPORT = "list", "export"
-#: What a cell may hold unseen: soft hyphen, zero-width space, word joiner, byte order mark, marks of direction.
+#: Invisible characters of cells: soft hyphen, zero-width space, word joiner, byte order mark, direction marks.
 UNSEEN = [0xAD, 0x61C, 0x180E, 0x200B, 0x2060, 0xFEFF, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-#: And the @ of Chinese and Japanese keyboards.
+#: Replacements of characters in cells: of the invisible ones, and of the @ of Chinese and Japanese keyboards.
 SEEN: dict[int, str | None] = {**dict.fromkeys(UNSEEN), 0xFF20: "@", 0xFE6B: "@"}
-#: What begins or ends no address: joiners, bullets, quotes, symbols. The marks of some scripts may end one.
+#: What cannot begin or end an address: joiners, bullets, quotes, symbols. The marks of some scripts may end one.
 START, END = re.compile(r"[^\w\x00-\x7f]*"), "\u200c\u200d’”»›…"
 MAILTO = re.compile(r"<?mailto:(?://)?([^?>]*).*", re.IGNORECASE | re.DOTALL)
 QUOTED = re.compile('"[^"]*"')
-#: How archives, which sheets are as well, older sheets, PDFs, JSON, RTF, HTML, XML, vCards and LDIF begin.
+#: The first bytes of archives (.xlsx is one), older sheets, PDFs, JSON, RTF, HTML, XML, vCards and LDIF.
 NO_LIST = re.compile(
     rb"PK\x03\x04|\x1f\x8b\x08[\x00\x08]|\xd0\xcf\x11\xe0|%PDF|"
     rb"(?:\xef\xbb\xbf)?\s*(?:[{[]\s*[\"{[\\]|<[!?a-z][^@\n]*\n|begin:|dn:)",
@@ -60,29 +60,29 @@ SEPARATORS = re.compile(r"[,;|\s]+")
 
 
 class MuteRow(NamedTuple):
-    """One row that counts: who wants no invitation to what; several people where its cell has several addresses."""
+    """A row that counts: who wants no invitation to what; several people if its cell has several addresses."""
 
     addresses: list[Address]
     opportunity: str
 
 
 class Skipped(NamedTuple):
-    """One row that does not count, by the number of its first line; the reason quotes nothing of the row."""
+    """A row that does not count: the number of its first line, and the reason, which quotes nothing of the row."""
 
     line: int
     reason: str
 
 
-#: The reasons of rows that could be used, and are just no opt-outs.
+#: The reasons of rows that are understood, and just no opt-outs.
 NO_OPT_OUTS = {Meaning.BOUNCE, Meaning.NO_OPT_OUT, Meaning.OPPOSITE, Meaning.OTHER_WAY}
 
 
 class MuteList:
     """A list of people who opted out, read lazily from its beginning.
 
-    :param opportunity: for a list without a column of that name.
-    :param format: one of ``FORMATS``; ``None`` to tell by its columns.
-    :param encoding: ``None`` for UTF-8, or UTF-16 where it begins so.
+    :param opportunity: that of each row, for a list without a column for it.
+    :param format: one of ``FORMATS``; ``None`` to tell by the columns.
+    :param encoding: ``None`` for UTF-8, or for UTF-16 if the file begins with its byte order mark.
     :param column: the name or the number of the address column.
     :raises ListError: when it cannot be told what its columns mean.
     """
@@ -101,15 +101,15 @@ class MuteList:
         self._sample = self._begin()
         self.columns: Columns = understand(self.names, [cells for _, cells in self._sample], column)
         check(self.columns, opportunity, format)
-        #: Whether the columns say who opted out; without that, each row counts.
+        #: Whether the columns say who opted out; otherwise each row counts.
         self.decided: bool = format != LIST and bool(self.columns.deciding)
         self._guessed = format is None and not self.decided
         counting = {self.columns.address, *(place for place, _ in self.columns.deciding)}
-        #: Whether another column stands before one that counts.
+        #: Whether another column comes before one that counts.
         self._movable = self.decided and max(counting) >= len(counting)
 
     def _begin(self) -> list[tuple[int, list[str]]]:
-        """Read the delimiter, the names of the columns and the first rows; gives the rows."""
+        """Read the delimiter, the names of the columns and the first rows; return these rows."""
         head = [line.lstrip("\ufeff") for line in islice(iter(self._read_line, None), HEAD)]
         sep = SEP.fullmatch(head[0]) if head else None
         rows = [_split_cells(line, sep[1] if sep else _find_delimiter([line])) for line in head]
@@ -161,14 +161,14 @@ class MuteList:
             return Skipped(number, error.what.rstrip("."))
 
     def _is_torn(self, cells: list[str]) -> bool:
-        """Whether a delimiter in a cell, or another delimiter than that of the names, has moved what counts."""
+        """Return whether a delimiter in a cell, or one unlike the header's, has shifted the cells that count."""
         surplus, address = [*filter(str.strip, cells[len(self.names) :])], cells[self.columns.address]
         if surplus and (self._movable or any(map(ADDRESS.search, surplus))):
             return True
         return self.decided and not set(DELIMITERS).isdisjoint(address) and not _is_address(address)
 
     def _read_rows(self) -> Iterator[tuple[int, list[str]]]:
-        """The rows that are not blank, with blanks for cells that they lack, by the number of their first line."""
+        """Yield the rows that are not blank, filled up with blank cells, each with the number of its first line."""
         while (line := self._read_line()) is not None:
             number = self._number
             cells = self._read_quoted(line) if '"' in line else line.rstrip("\n").split(self._delimiter)
@@ -176,7 +176,7 @@ class MuteList:
                 yield number, cells + [""] * (len(self.names) - len(cells))
 
     def _read_quoted(self, line: str) -> list[str]:
-        """The row that begins with this line; after a stray or unclosed quote it ends with it, too."""
+        """Return the row that begins with this line; with a stray or unclosed quote, it ends with the line."""
         taken = [line]
 
         def lines() -> Iterator[str]:
@@ -209,13 +209,13 @@ def _split_cells(line: str, delimiter: str) -> list[str]:
 
 
 def _find_delimiter(lines: Sequence[str]) -> str:
-    """The commonest delimiter outside quotes in the first of these lines, rather one that the second has as well."""
+    """Return the commonest delimiter outside quotes in the first line, preferably one of the second as well."""
     counts = {each: [QUOTED.sub("", line).count(each) for line in lines[:2]] for each in DELIMITERS}
     return max(counts, key=lambda each: (min(counts[each], default=0), counts[each]))
 
 
 def _find_start(rows: Sequence[Sequence[str]]) -> int:
-    """Which of the first lines names the columns; the first, if none does. No address may stand above them."""
+    """Return which line names the columns: the first, if none does. No address may come before it."""
     start, best = 0, (0, 0)
     for place, cells in enumerate(rows):
         if any(map(_is_address, filter(None, cells))):
@@ -233,9 +233,9 @@ def _is_address(cell: str) -> bool:
 
 
 def find_addresses(cell: str) -> list[Address]:
-    """The addresses in a cell: mostly one, or several with nothing but separators between them.
+    """Return the addresses in a cell: mostly one, or several with nothing but separators between them.
 
-    :raises AddressError: when it holds more than those, a ``mailto:`` (RFC 6068), and what Excel and blanks add.
+    :raises AddressError: when it holds anything besides these, a ``mailto:`` (RFC 6068), and what Excel adds.
     """
     if not cell.isascii():
         cell = START.sub("", cell.translate(SEEN), count=1).rstrip().rstrip(END)
@@ -252,7 +252,7 @@ def find_addresses(cell: str) -> list[Address]:
 
 
 def _mark_undecoded(error: UnicodeError) -> tuple[str, int]:
-    """What is not in the encoding of a file: marked, and as Windows-1252 has it, as names of columns mostly are."""
+    """Mark what is not in a file's encoding, and decode it as Windows-1252, as column names mostly are."""
     assert isinstance(error, UnicodeDecodeError)
     return UNDECODED + error.object[error.start : error.end].decode("cp1252", "replace"), error.end
 
@@ -262,7 +262,7 @@ codecs.register_error(MARKED, _mark_undecoded)
 
 
 def _decode_lines(file: BinaryIO, encoding: str | None) -> Iterator[str]:
-    """The lines of a file, which stays open; in place of one that is too long, what stands for it."""
+    """Yield the lines of a file, which stays open; ``UNDECODED`` in place of one that is too long."""
     file.seek(0)
     start, is_text = file.read(1_000), True
     file.seek(0)

@@ -34,17 +34,17 @@ from .words import (
     speaking,
 )
 
-#: No form of ours is longer, and a longer body is read no further.
+#: Most bytes read of a form; none of ours is longer.
 LONGEST_FORM = 16_384
-#: The answer to a request without the signal; by these words the doctor recognises our page.
+#: The response to a request without the signal; the doctor recognises our page by these words.
 UNSIGNED = "Nothing changed: the body is not List-Unsubscribe=One-Click.\n"
 #: The fields of our forms other than the button.
 FIELDS = {"nonce", "scripts", "seen", "toggle"}
-#: The field of a URL that says what the press before it did, and seconds for which a reload still says it.
+#: The URL parameter with the receipt of a press, and seconds for which a reload still shows its result.
 RECEIPT, RESULT_AGE = "optout", 600.0
-#: Where a request for the host's landing page keeps what its toggle shows.
+#: The key in the environ of a request for the host's landing page under which its toggle's context is kept.
 TOGGLE = "optout.toggle"
-#: Text browsers show what a stylesheet hides from people.
+#: Text browsers, which show what a stylesheet hides.
 TEXT_BROWSER = re.compile(r"\b(?:lynx|w3m|e?links|edbrowse|emacs)\b", re.IGNORECASE)
 CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 HEADERS = {
@@ -63,7 +63,7 @@ blueprint.record(add_capitals_rule)
 @blueprint.get("/one-click/<optout_token:token>", endpoint="one_click")
 @blueprint.get("/<optout_token:token>")
 def landing(token: str) -> Response:
-    """Show the invitation or the mute; mail programs without one-click open its URL in a browser."""
+    """Show the invitation or the mute; mail programs without one-click support open the header's URL in a browser."""
     claim = read_claim(Door.ONE_CLICK if request.endpoint == "optout.one_click" else Door.LANDING, token)
     return render_landing(claim, open_visit(claim))
 
@@ -86,7 +86,7 @@ def press(token: str) -> BaseResponse:
     request.max_content_length = LONGEST_FORM
     evidence = observe(request, claim, state.nonces, state.clock(), state.visitor_secret)
     judgement = state.presses.press(claim, evidence)
-    request.environ["optout.pressed"] = True  # what the page says of a failure from here on must not deny it
+    request.environ["optout.pressed"] = True  # from here on, a failure page must not say that nothing changed
     page = Page.REPEAT if judgement.asks else Page.OPENED if judgement.press is None else Page.RESULT
     said = evidence.command if evidence.pressed else None
     result = Nonce(page, state.clock(), evidence.visit, said, evidence.back)
@@ -99,7 +99,7 @@ def press(token: str) -> BaseResponse:
 
 
 def read_claim(door: Door, path: str) -> Claim:
-    """What the token in a path claims; from here on the page speaks the language that stands before it."""
+    """Return the claim of the token in a path, and make the page speak the language before it, if there is one."""
     language, token = split_path(path)
     claim = current_state().read_claim(door, token)
     if is_translated(language):
@@ -108,14 +108,14 @@ def read_claim(door: Door, path: str) -> Claim:
 
 
 def render_landing(claim: Claim, nonce: Nonce) -> Response:
-    """The page for a link's holder: the host's own unless they are muted, else ours; for htmx, what changes."""
+    """Render the page of a link: the host's own unless its holder is muted, else ours; for htmx, the changed part."""
     if "HX-Request" in request.headers:
         return Response(show("part.html", page=make_context(claim, nonce, toggle=bool(nonce.back)), part=True))
     view = current_state().hooks.landing_page
     page = make_context(claim, nonce if view is None or nonce.back else nonce._replace(back=LANDING))
     if view is not None and not (page.muted or page.by_base or page.answers or page.only_everything):
         request.environ[TOGGLE] = replace(page, in_place=True, toggle=True)
-        # Where nothing is forced, the app's selector is not asked before the view, which may set what it reads.
+        # Without a language, the app's selector is not asked before the view, which may set what it reads.
         with speaking([get_link_language()]) if get_link_language() else nullcontext():
             own = render_hosts_page(view, claim.opportunity)
         if own is not None:
@@ -127,15 +127,15 @@ def render_landing(claim: Claim, nonce: Nonce) -> Response:
 class PageContext:
     """What a page shows to the holder of a link.
 
-    :param this: their choice about this opportunity, while it mutes; ``everything`` that about all invitations, and
-        ``by_base`` whether one for the same address without its +tag does.
-    :param only_everything: whether the link is for all invitations, and for no opportunity.
-    :param said: the press that led to this page, and ``asked`` the one that it asks for once more.
-    :param answers: the buttons that answer that, each as what it means, its name and its value.
-    :param decoys: whether there are buttons that no person sees; a text browser would show them.
-    :param toggle: whether it is one line in a page of the host's.
-    :param in_place: whether htmx changes the page in place; without, a press leads to a new page.
-    :param at_hand: whether the undo is in sight: while whoever has muted might take it back by another press.
+    :param this: the holder's mute of this opportunity, if any; ``everything``: their mute of all invitations;
+        ``by_base``: whether their address without its +tag is muted.
+    :param only_everything: whether the link is for all invitations instead of one opportunity.
+    :param said: the command that led to this page; ``asked``: the one that it asks to press once more.
+    :param answers: the buttons of that question, each as command, name and value.
+    :param decoys: whether to add buttons that no person sees; a text browser would show them.
+    :param toggle: whether it is the one line in a host's page.
+    :param in_place: whether htmx updates the page in place; otherwise a press loads a new page.
+    :param at_hand: whether the undo is in plain sight, as the viewer has just muted and might want to take it back.
     """
 
     opportunity: Opportunity
@@ -161,9 +161,9 @@ class PageContext:
 
 
 def open_visit(claim: Claim) -> Nonce:
-    """The nonce of a page that is opened: by hand, or as the result of a press whose receipt its URL brings.
+    """Return the nonce of a page that is opened: by its link, or as the result of a press, by the receipt in its URL.
 
-    Scanners open the URLs of pages that people look at, too; what they press there is a visit of their own.
+    Scanners also open the URLs of pages that people look at; their presses there belong to a visit of their own.
     """
     state = current_state()
     now, text = state.clock(), request.args.get(RECEIPT)
@@ -176,7 +176,7 @@ def open_visit(claim: Claim) -> Nonce:
 
 
 def make_context(claim: Claim, nonce: Nonce, toggle: bool = False) -> PageContext:
-    """What to show to the holder of a link on this page."""
+    """Build what a page shows to the holder of a link."""
     state = current_state()
     this, everything = claim.person
     choices, recent = state.presses.look(claim)
@@ -204,10 +204,10 @@ def make_context(claim: Claim, nonce: Nonce, toggle: bool = False) -> PageContex
 
 
 def _make_answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list[tuple[Command, str, str]]:
-    """The press that is asked for once more, beside its opposite, among decoys in places that vary with the page.
+    """Return the command to press once more and its opposite, among decoys whose places vary with the page.
 
-    A program that presses the first button or the last one changes nothing; nor does one that presses, of those in
-    sight, once more the first one, as the mute and the undo are on their pages, or the last one, as the others are.
+    A program that presses the first or the last button changes nothing. Nor does one that repeats its place among the
+    visible buttons: what comes first on a candidate's page is second here, and what comes last is first.
     """
     word = partial(current_state().nonces.make_word, nonce)
     other = Command.LEAVE if muted or asked.muted is not True else Command.KEEP
@@ -221,14 +221,14 @@ def _make_answers(asked: Command, nonce: str, muted: bool, decoys: bool) -> list
 
 
 def make_own_url(claim: Claim) -> str:
-    """The URL of the page of this link's holder, in the language that this page speaks by its link."""
+    """Return the URL of this link's page, in the language that the current page has from its link."""
     state = current_state()
     url = state.links.prefix(Door.LANDING) + join_path(get_link_language(), state.tokens.reissue(Door.LANDING, claim))
     return qualify(url.removeprefix(state.place.origin))
 
 
 def make_element_id(claim: Claim) -> str:
-    """The id of this link's toggle in a page, where a press without scripts comes back to."""
+    """Return the id of this link's element in a page, to which a press without scripts returns."""
     return f"optout-{hashlib.blake2b(claim.payload, digest_size=4).hexdigest()}"
 
 
@@ -243,7 +243,7 @@ def unavailable(error: OptOutError) -> Response:
     """Say that nothing changed, and when to try again."""
     log_error(current_app.logger, error)
     request.max_content_length, form = LONGEST_FORM, {}
-    with suppress(HTTPException):  # of a body that is too long or broken: such a press is not offered again
+    with suppress(HTTPException):  # the body is too long or broken: no button repeats such a press
         form = request.form.to_dict()
     part = "HX-Request" in request.headers
     page = show(
@@ -259,7 +259,7 @@ def unavailable(error: OptOutError) -> Response:
 
 @blueprint.before_request
 def leave_the_hosts_page() -> Response | None:
-    """Have htmx open a boosted link anew: in the host's page, ours would lack its stylesheet and scripts."""
+    """Make htmx load a boosted link as a new page: inside the host's, ours would lack its stylesheet and scripts."""
     if request.method != "GET" or "HX-Boosted" not in request.headers:
         return None
     url = optout_url(str(request.endpoint), **(request.view_args or {}))
@@ -268,7 +268,7 @@ def leave_the_hosts_page() -> Response | None:
 
 @blueprint.url_value_preprocessor
 def exempt_from_csrf(endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """The signed link is the only credential here, no cookie counts, and a mail program's POST can carry no token.
+    """Exempt these pages: their credential is the signed link, not a cookie, and mail programs send no CSRF token.
 
     Runs before every before_request function, so the order in which Flask-WTF is initialised does not matter.
     """
@@ -282,7 +282,7 @@ def protect(response: Response) -> Response:
     headers = response.headers
     if request.endpoint == "optout.static":
         headers["X-Content-Type-Options"] = "nosniff"
-        # During a deployment a server may be asked for the version of another: that answer is not cached.
+        # During a deployment a server may be asked for another's version: that response is not cached.
         if request.args.get("v", "") == VERSIONS.get((request.view_args or {})["filename"]):
             headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response

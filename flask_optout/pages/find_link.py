@@ -1,8 +1,7 @@
-"""Links by mail: the ask page, to which an operator's copied URL leads, and the page for people who lost their link.
+"""Links by mail: the ask page, which an operator's copied URL opens, and the page for people who lost their link.
 
-Whoever opens them learns and changes nothing: they read no choice, and answer every address alike. The mail is sent
-after the answer, by a thread of its own; neither the answer's time nor the closing of its connection tells whether
-there was one.
+Neither reveals or changes anything: they read no choice, and answer every address alike. A thread sends the mail
+after the response, so that neither the response time nor the end of the connection reveals whether there was one.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ from .words import get_browser_languages, show, speaking
 
 #: The candidate's blueprint, with all pages on it.
 __all__ = ["blueprint"]
-#: Opportunities, the newest, whose links are mailed to somebody who has lost them.
+#: Most opportunities, the newest ones, whose links are mailed to somebody who has lost them.
 LINKS = 10
-#: Mails with links on one day: to one address, and for one client from the page for lost links.
+#: Most mails with links per day: to one address, and for one client of the page for lost links.
 MOST_MAILS, MOST_FOR_CLIENT = 3, 20
 
 
 @blueprint.route("/ask/<optout_token:token>", methods=("GET", "POST"))
 def ask(token: str) -> Response:
-    """Mail a fresh link to the typed address if it is the invited one; nothing tells whether it is."""
+    """Mail a fresh link to the typed address if it is the invited one; the response does not reveal whether it is."""
     claim = current_state().read_claim(Door.ASK, token)
     if request.method == "POST":
         return _mail_later(partial(_mail_asked, claim))
@@ -44,7 +43,7 @@ def ask(token: str) -> Response:
 
 @blueprint.route("/", methods=("GET", "POST"), strict_slashes=False)
 def find_link() -> Response:
-    """Mail the links of the typed address to it, if there are any; nothing tells whether there are."""
+    """Mail the links of the typed address to it, if there are any; the response does not reveal whether there are."""
     if not current_app.config["OPTOUT_FIND_LINK"]:
         raise bad_token()
     if request.method == "POST":
@@ -53,9 +52,9 @@ def find_link() -> Response:
 
 
 def _mail_later(mail: Callable[[Address], None]) -> Response:
-    """Have links mailed to the typed address, after the answer, which is the same for every address.
+    """Mail links to the typed address after the response, which is the same for every address.
 
-    :param mail: mails them, if there are any for this address.
+    :param mail: is called with the address and mails its links, if there are any.
     """
     state, request.max_content_length = current_state(), LONGEST_FORM
     typed = _read_address()
@@ -67,9 +66,9 @@ def _mail_later(mail: Callable[[Address], None]) -> Response:
 
 
 def _read_address() -> Address | None:
-    """The canonical spelling of the typed address, as another one that counts as the same may be another mailbox.
+    """Return the typed address in its canonical spelling, as any other spelling may be another person's mailbox.
 
-    It is ``None`` where no address was typed: the page repeats no other words that somebody's form brings.
+    Return ``None`` for anything but an address: the page must not repeat other words that a form brings.
     """
     try:
         return parse(parse(request.form.get("address", "")).canonical)
@@ -108,12 +107,12 @@ def _mail_links(address: Address, opportunities: list[str]) -> None:
 
 
 def make_slot(counted: str) -> bytes:
-    """The pseudonym under which the mails to an address, or for a client, are counted."""
+    """Return the pseudonym under which the mails to an address, or for a client, are counted."""
     return current_state().key.digest("asked", counted)
 
 
 def _may_mail(limits: Mapping[bytes, int]) -> bool:
-    """Whether each slot has had fewer than its number of mails today; if so, count one more for each."""
+    """Count one more mail of today for each slot, unless one has reached its limit; return whether it did."""
     state = current_state()
     table, day = state.tables.log.asked, now().date()
 

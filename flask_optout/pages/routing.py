@@ -1,4 +1,4 @@
-"""Where our pages stand: on which subdomain or host, and at which URLs browsers reach them."""
+"""Where our pages are: on which subdomain or host, and at which URLs browsers reach them."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..links.log_records import log
 
-#: Templates and static files stand beside the package in a checkout and inside it when installed.
+#: Templates and static files are beside the package in a checkout and inside it when installed.
 HOME = next(place for place in Path(__file__).parents[1:3] if (place / "templates").is_dir())
-#: A digest of each file, which stands in its URL.
+#: A digest of each static file, as part of its URL.
 VERSIONS = {
     file.name: hashlib.blake2b(file.read_bytes(), digest_size=6).hexdigest() for file in (HOME / "static").iterdir()
 }
 
 
 class AnyToken(BaseConverter):
-    """Matches whatever follows a door, so that every bad link below it gets the one page for bad links.
+    """Matches any path below a door, so that every bad link gets the one page for bad links.
 
-    Except the operator pages: even where there are none, the app answers as to any unknown URL.
+    The operator's pages are excluded, so that the app answers there as for any unknown URL.
     """
 
     regex = r"(?!operator(?:/|\Z))(?s:.*)"
@@ -42,10 +42,10 @@ class AnyToken(BaseConverter):
 
 @dataclass(frozen=True)
 class Place:
-    """Where ``OPTOUT_BASE_URL`` leads; ``origin`` is that URL up to its path.
+    """Where our pages are, by ``OPTOUT_BASE_URL``; ``origin`` is that URL without its path.
 
-    ``subdomain`` and ``host`` are the domain part of our routes, if the app tells domains apart. ``adapter`` builds
-    the paths of our pages by the base URL, as a proxy that strips a prefix may not set the request's SCRIPT_NAME.
+    ``subdomain`` and ``host`` restrict our routes, if the app routes by domain. ``adapter`` builds our paths from the
+    base URL, as a proxy that strips a prefix may not set the request's SCRIPT_NAME.
     """
 
     subdomain: str | None
@@ -55,7 +55,7 @@ class Place:
 
     @classmethod
     def in_app(cls, app: Flask) -> Place:
-        """Read it off the app's settings."""
+        """Derive the place from the app's settings."""
         url = str(app.config["OPTOUT_BASE_URL"]).rstrip("/")
         base = urlsplit(url)
         domain = get_host(base.scheme, base.netloc.lower())
@@ -67,23 +67,23 @@ class Place:
 
     @cached_property
     def files(self) -> dict[str, str]:
-        """The path of each static file, which changes when the file does, so that browsers may keep it."""
+        """The path of each static file, which changes with the file, so that browsers may cache it."""
         return {
             name: self.adapter.build("optout.static", {"filename": name, "v": version})
             for name, version in VERSIONS.items()
         }
 
     def register(self, app: Flask, blueprint: Blueprint, prefix: str, build_only: bool = False) -> None:
-        """Put a blueprint there; with ``build_only``, the app builds its URLs and answers none of them."""
+        """Register a blueprint here; with ``build_only``, the app builds its URLs but does not serve them."""
         app.url_map.converters["optout_token"] = AnyToken
         options: dict[str, Any] = {"subdomain": self.subdomain, "host": self.host, "build_only": build_only}
         app.register_blueprint(blueprint, url_prefix=prefix, **options)
 
     def register_hidden(self, app: Flask, blueprint: Blueprint, prefix: str, admit: Callable[[], bool]) -> None:
-        """Put a blueprint there for some visitors; everybody else gets the app's answer without it.
+        """Register a blueprint here for some visitors; everybody else gets the app's response without it.
 
-        ``admit`` says whether this request may see a page. It is called after the app's own before_request functions,
-        which may load the user; these, the app's map of URLs and its error handlers show nothing of the blueprint.
+        ``admit`` returns whether this request may see a page. It is called after the app's before_request functions,
+        which may load the user. Neither these nor the URL map nor the error handlers reveal the blueprint.
         """
         self.register(app, blueprint, prefix, build_only=True)
         pages = Map(host_matching=app.url_map.host_matching)
@@ -95,9 +95,9 @@ class Place:
 
         def preprocess_request(*args: Any) -> Any:
             answer = preprocess(*args)
-            # A look at the path first: every request of the app comes by here, also those that its own routes match.
+            # First a cheap look at the path, as every request of the app comes by here.
             if answer is None and prefix in request.path and _route(app, pages, admit):
-                for before_request in app.before_request_funcs[blueprint.name]:  # which Flask has passed by
+                for before_request in app.before_request_funcs[blueprint.name]:  # Flask has skipped these
                     before_request()
             return answer
 
@@ -105,7 +105,7 @@ class Place:
 
 
 def _route(app: Flask, pages: Map, admit: Callable[[], bool]) -> bool:
-    """Route the request to a page, if it asks for one and may see it."""
+    """Route the request to a page, if it asks for one and may see it; return whether it did."""
     adapter: Any = app.create_url_adapter(request)
     adapter.map = pages
     rule, values, exception = None, None, None
@@ -113,7 +113,7 @@ def _route(app: Flask, pages: Map, admit: Callable[[], bool]) -> bool:
         rule, values = adapter.match(return_rule=True)
     except NotFound:
         return False
-    except HTTPException as error:  # such as of a method
+    except HTTPException as error:  # such as a wrong method
         exception = error
     if not admit():
         return False
@@ -122,9 +122,9 @@ def _route(app: Flask, pages: Map, admit: Callable[[], bool]) -> bool:
 
 
 def render_hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
-    """The host's own page for an opportunity, if it has one; an error in it never breaks a link.
+    """Return the host's own page for an opportunity, if it has one; an error in it never breaks a link.
 
-    Meanwhile the request is one to the URL of that page, as its blueprint's templates may have been made for it.
+    Meanwhile ``request.url_rule`` is the one of that page, on which its blueprint's templates may rely.
     """
     ours, views, own = request.url_rule, current_app.view_functions, unwrap(view)
     rules = (
@@ -136,7 +136,7 @@ def render_hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
     try:
         answer = current_app.ensure_sync(view)(id)
         if answer is not None and (response := make_response(answer)).status_code == 200:
-            response.make_sequence()  # of a page that is streamed, as it may fail later
+            response.make_sequence()  # a streamed page may still fail
             return response
     except HTTPException:  # such as get_or_404 for an opportunity that is gone
         pass
@@ -149,7 +149,7 @@ def render_hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
 
 
 def add_capitals_rule(setup: BlueprintSetupState) -> None:
-    """Have a link that is in capitals altogether, as a printed QR code has it, lead to itself."""
+    """Redirect a link in capitals, as printed QR codes have it, to its lower-case URL."""
     prefix = str(setup.url_prefix)
     if prefix.upper() != prefix:
         place = {name: setup.options[name] for name in ("host", "subdomain")}
@@ -164,7 +164,7 @@ def _redirect_to_lower_case(token: str) -> BaseResponse:
 
 
 class OwnTemplates(FileSystemLoader):
-    """Our templates, in the delimiters that the host's own have, as beside a framework of scripts that needs ours."""
+    """Our templates, with the delimiters of the host's Jinja, which may differ from the standard ones."""
 
     def get_source(self, environment: Environment, template: str) -> Any:
         source, *others = super().get_source(environment, template)

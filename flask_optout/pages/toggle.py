@@ -1,4 +1,4 @@
-"""The toggle: one line in a page of the host's, by which a candidate mutes and undoes."""
+"""The toggle: one line in a host's page with which a candidate mutes and undoes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .words import add_query, render
 
 
 def optout_toggle(address: Recipient | None = None, opportunity: str | None = None) -> Markup:
-    """One line for a page that this person alone sees: "Not Interested?", or the mute and its undo.
+    """Return one line for a page that only this person sees: "Not Interested?", or the mute and its undo.
 
-    It holds their link and tells their choice, so put it on a signed-in candidate's own page and on no operator's. If
-    the database does not answer, it says that nothing changed, and the rest of the page is as usual.
+    It reveals their link and their choice, so put it on a signed-in candidate's own page, never on an operator's. If
+    the database does not answer, it says that nothing changed; the rest of the page works as usual.
 
-    :param address: without it and ``opportunity``, it is the toggle of the link at which the host's landing page was
-        opened, and empty on any other page.
+    :param address: without it and ``opportunity``, it is the toggle of the link that opened the host's landing page,
+        and empty on any other page.
     :param opportunity: its id, 1 to 128 bytes; ``"*"`` for all invitations.
     :raises AddressError: when the address is malformed.
     :raises OpportunityError: when the id cannot stand in a link.
@@ -44,7 +44,7 @@ def optout_toggle(address: Recipient | None = None, opportunity: str | None = No
 
 
 def _get_current_url() -> str:
-    """The URL of the page that is being answered, as pages name it; that of the link where no form can come back."""
+    """Return the URL of the current page, for a press to return to; ``LANDING`` if a redirect cannot reach it."""
     if request.method not in ("GET", "HEAD"):
         return LANDING
     place = current_state().place

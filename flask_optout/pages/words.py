@@ -1,4 +1,4 @@
-"""What pages and mails say: in which language, by whom, about which opportunity, and at which URLs our pages are."""
+"""The words of pages and mails: their language, sender and opportunity; and the URLs of our pages."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from ..links.log_records import log, log_error
 from ..links.tokens import normalize_tag
 from .routing import Place, PlacedBlueprint
 
-#: Our message catalogues; a host's of the same domain add words and languages to them.
+#: Our message catalogues; a host's own for the same domain add words and languages.
 CATALOGUES = Path(__file__).parents[1] / "translations"
 DOMAIN = "optout"
-#: How many languages of an Accept-Language header are looked at.
+#: Most languages read of an Accept-Language header.
 MOST_TAGS = 10
-#: Where a request keeps the language of the link that opened it.
+#: The key in a request's environ for the language of the link that opened it.
 OF_LINK = "optout.language"
-#: What not every template is given: a host's Jinja may be strict, or the host may have something else of that name.
+#: Defaults of template variables: a host's Jinja may be strict, or have globals of the same names.
 NOT_GIVEN = dict.fromkeys(("action", "button", "error", "nonce", "opportunity", "part", "swapped", "toggle", "typed"))
 
 
 class Language(NamedTuple):
-    """What the ``lang`` and ``dir`` attributes say."""
+    """A language, as the ``lang`` and ``dir`` attributes of an element name it."""
 
     tag: str
     direction: str
@@ -54,9 +54,9 @@ class Sender(NamedTuple):
 class Opportunity:
     """What pages and mails say about an opportunity.
 
-    :param link: leads to the host's own page about it.
+    :param link: the URL of the host's own page about it.
     :param picture: the URL of a picture, on the host's own site.
-    :param language: of title and summary, as a tag such as ``"de"`` or ``"pt-BR"``; a screen reader speaks it then.
+    :param language: of title and summary, as a tag such as ``"de"`` or ``"pt-BR"``, for screen readers.
     """
 
     title: str
@@ -70,7 +70,7 @@ ENGLISH = Language("en", "ltr")
 
 
 def is_translated(tag: str) -> bool:
-    """Whether there are translations into this language, ours or the host's; without Flask-Babel there are none."""
+    """Return whether there are translations into a language, ours or the host's: none without Flask-Babel."""
     if not tag or "babel" not in current_app.extensions:
         return False
     return (
@@ -81,10 +81,10 @@ def is_translated(tag: str) -> bool:
 
 @contextmanager
 def speaking(tags: Iterable[str]) -> Iterator[None]:
-    """Make the first of these languages that has translations the current one.
+    """Switch to the first of these languages that has translations; without any, the app's language stays.
 
-    Without any, it stays that of the app. Where the app's selector fails, a page is in English, and a mail that no
-    request sends is in the app's default language.
+    If the app's locale selector fails, a page is in English, and a mail sent outside of a request is in the app's
+    default language.
     """
     tag = next(filter(is_translated, tags), None)
     if tag is None and (error := find_selector_error()) is not None:
@@ -102,7 +102,7 @@ def speaking(tags: Iterable[str]) -> Iterator[None]:
 
 
 def find_selector_error() -> Exception | None:
-    """What the app's locale selector raises here, if it does: it may read what only a URL of the app's own has."""
+    """Return the error of the app's locale selector, if any: it may read something that our URLs do not have."""
     if "babel" in current_app.extensions:
         from flask_babel import get_locale
 
@@ -114,23 +114,22 @@ def find_selector_error() -> Exception | None:
 
 
 def get_link_language() -> str:
-    """The language of the link that opened this page, if it says one."""
+    """Return the language of the link that opened this page, if it names one."""
     return str(request.environ.get(OF_LINK, ""))
 
 
 def get_browser_languages() -> list[str]:
-    """The languages that the browser asks for, in its order of preference."""
+    """Return the languages that the browser asks for, in order of preference."""
     return [normalize_tag(tag) for tag, quality in request.accept_languages[:MOST_TAGS] if quality > 0]
 
 
 def get_app_language() -> str:
-    """The app's own language, for a mail that is not sent at its reader's request."""
+    """Return the app's default language, for a mail that its reader did not ask for."""
     babel = current_app.extensions.get("babel")
     return "" if babel is None else normalize_tag(babel.default_locale)
 
 
 def get_language() -> Language:
-    """The current language."""
     if "babel" in current_app.extensions:
         from flask_babel import get_locale
 
@@ -141,7 +140,7 @@ def get_language() -> Language:
 
 
 def translate(message: str, **values: Any) -> str:
-    """The message in the current language, with its placeholders filled; it is safe HTML where one of them is."""
+    """Return the message in the current language, with its placeholders filled, as safe HTML if a value is."""
     text = _make_domain(_list_folders()).gettext(message) if "babel" in current_app.extensions else message
     if any(isinstance(value, Markup) for value in values.values()):
         return escape(text) % values
@@ -149,14 +148,14 @@ def translate(message: str, **values: Any) -> str:
 
 
 def translate_many(one: str, many: str, num: int) -> str:
-    """The message in the form that this number asks for; ``%(num)s`` stands for the number."""
+    """Return the message in the plural form for this number; ``%(num)s`` stands for the number."""
     if "babel" in current_app.extensions:
         return str(_make_domain(_list_folders()).ngettext(one, many, num))
     return (one if num == 1 else many) % {"num": num}
 
 
 def format_day(date: datetime.date) -> str:
-    """A day as the current language writes it."""
+    """Format a day for the current language."""
     if "babel" not in current_app.extensions:
         return date.isoformat()
     from babel.dates import format_date
@@ -165,7 +164,7 @@ def format_day(date: datetime.date) -> str:
 
 
 def format_number(value: int) -> str:
-    """A number as the current language writes it."""
+    """Format a number for the current language."""
     if "babel" not in current_app.extensions:
         return f"{value:,}"
     from babel.numbers import format_decimal
@@ -174,7 +173,7 @@ def format_number(value: int) -> str:
 
 
 def get_sender(sender: Recipient | None = None) -> Sender:
-    """Who invites: the sender of this mail, or else the one in the app's settings."""
+    """Return who invites: the sender of this mail, or else the one in the app's settings."""
     settings = current_app.config
     who = sender or settings.get("MAIL_DEFAULT_SENDER") or ""
     named, address = parseaddr(who) if isinstance(who, str) else who
@@ -184,7 +183,7 @@ def get_sender(sender: Recipient | None = None) -> Sender:
 
 
 def describe_opportunity(load: Callable[[str], Any] | None, id: str) -> Opportunity:
-    """What a loader says. Links outlive opportunities, so an error of the loader never breaks a page or a mail."""
+    """Return what the loader says. Links outlive opportunities, so its errors never break a page or a mail."""
     try:
         return _make_opportunity(load(id) if load else None)
     except HTTPException:  # such as get_or_404 for one that is gone
@@ -216,7 +215,7 @@ def _make_opportunity(found: Any) -> Opportunity:
             "Let it be a plain function, not an async one, that returns an Opportunity, a mapping or an object with "
             "a title, beside 'summary', 'link', 'picture' and 'language', or None for one that is gone.",
         )
-    # Half of an emoji that somebody has cut in two would break the page.
+    # Half of an emoji, from a title cut in two, would break the page.
     title, summary, language, *urls = (str(get(name) or "").encode(errors="replace").decode() for name in names)
     link, picture = (url if urlsplit(url).scheme in ("http", "https", "") else "" for url in urls)
     return Opportunity(" ".join(title.split()), summary, link, picture, normalize_tag(language))
@@ -237,7 +236,7 @@ def show(template: str, **context: Any) -> str:
 
 
 def optout_url(endpoint: str, **values: Any) -> str:
-    """The URL of a page or file of ours, as pages name it: its path, below that of ``OPTOUT_BASE_URL``."""
+    """Return the URL of a page or file of ours, for use in a page: its path, below that of ``OPTOUT_BASE_URL``."""
     place: Place = current_app.extensions["optout"].place
     return qualify(
         place.files[values["filename"]] if endpoint == "optout.static" else place.adapter.build(endpoint, values)
@@ -245,7 +244,7 @@ def optout_url(endpoint: str, **values: Any) -> str:
 
 
 def qualify(path: str) -> str:
-    """A path of ours as pages name it: absolute on a page of the host's that may stand on another domain."""
+    """Return a path of ours for use in a page: absolute on a host's page that may be on another domain."""
     place: Place = current_app.extensions["optout"].place
     if place.host is None and place.subdomain is None:
         return path
@@ -254,7 +253,7 @@ def qualify(path: str) -> str:
 
 
 def add_query(url: str, fields: list[tuple[str, str]]) -> str:
-    """A URL with more fields in its query."""
+    """Return a URL with these fields added to its query."""
     return f"{url}{'&' if '?' in url else '?'}{urlencode(fields)}" if fields else url
 
 
@@ -268,13 +267,13 @@ def _parse_locale(tag: str) -> Any:
 
 
 def _list_folders() -> tuple[str, ...]:
-    """Where catalogues are, ours first: the words of later ones win."""
+    """Return the folders of catalogues, ours first: later ones override earlier ones."""
     return str(CATALOGUES), *current_app.extensions["babel"].translation_directories
 
 
 @functools.cache
 def _find_languages(folders: tuple[str, ...]) -> frozenset[str]:
-    """The tags of the languages that there are catalogues of."""
+    """Return the tags of the languages that have catalogues."""
     catalogues = (path for folder in folders for path in Path(folder).glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
     return frozenset([ENGLISH.tag, *(normalize_tag(path.parts[-3]) for path in catalogues)])
 

@@ -1,7 +1,7 @@
-"""The domain alarm: many who were invited at one mail domain opted out, so a scanner may have pressed for them.
+"""The domain alarm: half of those invited at a mail domain opted out on one day, so a scanner may have pressed.
 
-A scanner that behaves like a person does so for everybody behind one gateway; nothing else shows it. An alarm names a
-domain and a rounded number, a day late, so that it does not tell whether a single person opted out.
+A scanner that behaves like a person gives itself away only by doing so for everybody behind its gateway. An alarm
+names a domain and a rounded number, a day late, so that it does not reveal whether a single person opted out.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from ..links.tokens import Claim, DataKey
 
 #: Numbers are rounded down to one of these, so that comparing two alarms tells nothing about one person.
 STEPS = (3, 5, 10, 20, 50, 100, 200, 500, 1000)
-#: A domain is named only where at least so many people were invited within the week before.
+#: Fewest people who must have been invited within the week before, for a domain to be named.
 LEAST_INVITED = 5
-#: Days before an alarm in which its people were invited; also the days between two notices to a domain.
+#: Days before an alarm whose invitations count; also the days between two notices to a domain.
 WEEK = 7
 #: Days for which an alarm is kept.
 DAYS_KEPT = 30
-#: Bytes of the pseudonyms of a domain and of a person, both on one day.
+#: Bytes of the pseudonyms of a domain and of a person, which differ on each day.
 DOMAIN_SIZE, PERSON_SIZE = 8, 8
-#: Mail services for the public: their users have no gateway in common.
+#: Public mail services, whose users share no gateway.
 PUBLIC = (
     "aol.com fastmail.com gmail.com gmx.de gmx.net googlemail.com hotmail.com icloud.com live.com mail.com mail.ru "
     "me.com msn.com naver.com outlook.com proton.me protonmail.com qq.com t-online.de web.de yahoo.com yandex.ru "
@@ -39,20 +39,20 @@ PUBLIC = (
 
 
 def alarm_table(metadata: sa.MetaData) -> sa.Table:
-    """The table of who opted out at a domain on a day, by pseudonyms of that day that stand in no other table."""
+    """Return the table of who opted out, where and when, by pseudonyms of one day that are in no other table."""
     return table(
         metadata,
         "optout_alarm",
         sa.Column("domain", binary(DOMAIN_SIZE), primary_key=True),
         sa.Column("day", sa.Date, primary_key=True),
         sa.Column("person", binary(PERSON_SIZE), primary_key=True),
-        # Clustered by its key, so that the order of the rows says nothing.
+        # Clustered by its key, so that the order of rows does not reveal the order of opt-outs.
         sqlite_with_rowid=False,
     )
 
 
 class Alarm(NamedTuple):
-    """At least so many people, most of those who were invited at this domain, opted out on this day."""
+    """An alarm: at least so many people, at least half of those invited at a domain, opted out on this day."""
 
     domain: str
     day: datetime.date
@@ -62,8 +62,8 @@ class Alarm(NamedTuple):
 class Alarms:
     """The domain alarms of one app. Every method raises StoreUnavailable when the database does not answer.
 
-    ``invited`` gives the canonical address of each invitation from one day to another, ``clock`` the seconds since
-    the epoch.
+    ``invited`` yields the canonical address of each invitation between two days; ``clock`` returns seconds since the
+    epoch.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Alarms:
         self._public = {key.domain_tag(domain) for domain in PUBLIC.split()}
 
     def count(self, connection: sa.Connection, claim: Claim) -> None:
-        """Count that the holder of a link opted out, once a day, and as one person whatever follows a ``+``."""
+        """Count the holder of a link as opted out: once a day, and regardless of a +tag in their address."""
         if claim.domain_tag in self._public:
             return
         person, today = (claim.base or claim.person)[1], self._get_today()
@@ -98,7 +98,7 @@ class Alarms:
         return hashlib.blake2b(data, digest_size=size, key=self._secret).digest()
 
     def find_raised(self) -> Iterator[Alarm]:
-        """The alarms of the days before today, newest first."""
+        """Yield the alarms of the days before today, newest first."""
         alarm, today = self._alarm.c, self._get_today()
         people = sa.func.count()
         query = (
@@ -130,7 +130,7 @@ class Alarms:
         self._store.write(lambda connection: connection.execute(old))
 
     def take_notice(self, domain: str) -> bool:
-        """Whether a notice may go to this domain now: once a week, alarm or not, so that asking tells nothing."""
+        """Reserve a domain's notice for this week; return whether it was free. It ignores alarms, to reveal none."""
         today, alarm = self._get_today(), self._alarm.c
         tag = self._digest_notice(domain)
         if self._fetch(sa.select(alarm.day).where(alarm.domain == tag, alarm.day > today - datetime.timedelta(WEEK))):
@@ -138,12 +138,12 @@ class Alarms:
         row = {"domain": tag, "day": today, "person": bytes(PERSON_SIZE)}
         try:
             self._store.write(lambda connection: insert(connection, self._alarm, row))
-        except KeyTaken:  # by somebody else, just now
+        except KeyTaken:  # another operator was faster
             return False
         return True
 
     def drop_notice(self, domain: str) -> None:
-        """Let another notice go to this domain, as the last one reached nobody."""
+        """Release the notice reserved for this domain, as it reached nobody."""
         notice = self._alarm.delete().where(self._alarm.c.domain == self._digest_notice(domain))
         self._store.write(lambda connection: connection.execute(notice))
 

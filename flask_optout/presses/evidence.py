@@ -1,4 +1,4 @@
-"""What is known about one press: its button, the page that it came from, and what its request and browser tell."""
+"""The evidence about one press: its button, the page it came from, and what its request and browser reveal."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from itsdangerous import BadData, URLSafeSerializer
 from ..config import LOOPBACK
 from ..links.tokens import Claim
 
-#: Seconds; a tab may stay open for weeks, and an outdated nonce costs one more press.
+#: Seconds for which a nonce is valid: a tab may stay open for weeks, and an expired nonce costs one more press.
 LIFE = 30 * 86_400.0
-#: Seconds below which no person has read a page and pressed a button on it.
+#: Seconds that a person needs at least to read a page and press a button on it.
 HURRY = 0.4
-#: As a page to come back to: the host's landing page at the candidate's own link.
+#: The value of ``Nonce.back`` for the host's landing page at the candidate's own link.
 LANDING = "."
-#: From these versions on browsers send ``Sec-Fetch-*`` (Chrome 76, Firefox 90); those on iOS are all Safari inside.
+#: Browsers that always send ``Sec-Fetch-*`` headers: Chrome from 76, Firefox from 90.
 MODERN = re.compile(r"\b(?:Chrome/(?:7[6-9]|[89]\d|\d{3,})|Firefox/(?:9\d|\d{3,}))\b")
-#: An app's web view may leave them out.
+#: Except these: web views in apps, and all browsers on iOS, which are Safari inside.
 EMBEDDED = re.compile(r"; wv\)|\b(?:CriOS|FxiOS|EdgiOS)/")
-#: User agents of scanners, previews and programs, and an empty one. A Cubot is a phone, and no bot.
+#: User agents of scanners, previews and programs, or an empty one. A Cubot is a phone, not a bot.
 SCANNER = re.compile(
     r"(?<!cu)bot\b|crawl|spider|preview|facebookexternalhit|whatsapp/|slackbot|barracuda|proofpoint|mimecast|"
     r"python|go-http-client|curl/|wget/|java/|libwww-perl|okhttp/|httpclient|guzzle|axios/|^node|^$",
     re.IGNORECASE,
 )
-#: The body of one click is a fixed signal of 26 octets, or some 200 as multipart (RFC 8058 section 3.2).
+#: Octets read of a one-click body: the signal has 26, or some 200 as multipart (RFC 8058 section 3.2).
 LONGEST_SIGNAL = 1_024
-#: Scans for the signal instead of parsing, as the RFC's own example (section 8) is not valid multipart.
+#: Searched for instead of parsed, as the RFC's own example (section 8) is not valid multipart.
 SIGNAL_PART = re.compile(
     rb'name="?List-Unsubscribe"?[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\nOne-Click[ \t]*\r?\n', re.IGNORECASE
 )
-#: Whether each of the two choices of a link mutes: of its opportunity (0), and of all invitations (1).
+#: Whether each of a link's two choices mutes: the one about its opportunity (0) and about all invitations (1).
 Muted = tuple[bool, bool]
 
 
 class Command(StrEnum):
-    """What a button does: its value, the state it sets (``None``: none), and which of the two choices it is about.
+    """What a button does: its form value, the state it sets (``None``: none), and the choices it is about.
 
-    It sets the first of those.
+    It sets only the first of these.
     """
 
     muted: bool | None
@@ -57,7 +57,7 @@ class Command(StrEnum):
     UNDO = "undo", False, (0,)
     MUTE_ALL = "mute-all", True, (1,)
     UNDO_ALL = "undo-all", False, (1,)
-    # It contradicts every mute, although it sets one choice alone.
+    # It contradicts every mute, although it sets only one choice.
     KEEP = "keep", False, (0, 1)
     LEAVE = "leave"
     DECOY = "none"
@@ -72,14 +72,14 @@ class Command(StrEnum):
         return self.about[0]
 
     def contradicts(self, other: Command) -> bool:
-        """Whether a person who presses both within seconds cannot mean both."""
+        """Return whether no person would mean both of these within seconds."""
         if Command.DECOY in (self, other):
             return False
         return (self.muted is False) is not (other.muted is False) and not {*self.about}.isdisjoint(other.about)
 
 
 class Page(Enum):
-    """Which page a press came from: one that was opened, the result of a press, or the plea to press once more."""
+    """The page a press came from: one that was opened, the result of a press, or a request to press once more."""
 
     OPENED = 0
     RESULT = 1
@@ -87,11 +87,11 @@ class Page(Enum):
 
 
 class Nonce(NamedTuple):
-    """Which page this is, when it was made (seconds since the epoch), of which visit, and by which command.
+    """The signed fields of a page: kind, time of issue (seconds since the epoch), visit, and the command before it.
 
-    :param back: the URL of the host's page that a toggle stands on, where a press of it comes back to; ``LANDING``
-        for that at the candidate's own link.
-    :param visitor: in a receipt, a word for who has pressed.
+    :param back: the URL of the host's page with a toggle, to which its presses return; ``LANDING`` for the host's
+        landing page at the candidate's own link.
+    :param visitor: in a receipt, a word for the visitor who pressed.
     """
 
     page: Page
@@ -107,7 +107,7 @@ def make_visit() -> str:
 
 
 class Nonces:
-    """Signs and reads nonces by a key of their own; the link is part of what is signed, and not of the nonce."""
+    """Signs and verifies nonces with a key of their own; the link is signed as well, but not part of the nonce."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -117,13 +117,13 @@ class Nonces:
         return URLSafeSerializer(self._key, salt=claim.payload, signer_kwargs=signing)
 
     def issue(self, claim: Claim, nonce: Nonce) -> str:
-        # Not the command itself: a receipt stands in URLs, which stand in logs.
+        # Not the command itself: receipts appear in URLs, and URLs in logs.
         said = nonce.said and self.make_word(nonce.visit, nonce.said)
         fields = [nonce.page.value, int(nonce.issued * 1000), nonce.visit, said, nonce.back, nonce.visitor]
         return str(self._make_serializer(claim).dumps(fields))
 
     def read(self, claim: Claim, text: str, now: float) -> Nonce | None:
-        """What a nonce proves, or ``None`` when it is damaged, outdated or of another link's page."""
+        """Return the verified nonce, or ``None`` when it is damaged, expired or of another link's page."""
         try:
             page, issued, visit, said, *rest = self._make_serializer(claim).loads(text)
         except BadData:
@@ -133,18 +133,18 @@ class Nonces:
         return nonce if now - nonce.issued <= LIFE else None
 
     def make_word(self, place: str, meaning: str) -> str:
-        """The word for a meaning in a visit, or in the form of a page that asks; it cannot be known in advance."""
+        """Return an unpredictable word for a meaning within one place: a visit, or the form of one page."""
         return "a" + hashlib.blake2b(f"{place}|{meaning}".encode(), digest_size=5, key=self._key).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known about one press, which came ``at`` and its page was ``issued`` so many seconds after the epoch.
+    """The evidence about one press; ``at`` (the press) and ``issued`` (its page) are in seconds since the epoch.
 
-    :param pressed: whether the form came with a button of ours; without one, ``command`` is what the page is for.
-    :param page: ``None`` when its nonce is missing, outdated or another link's; ``back`` is that of the nonce.
+    :param pressed: whether the form came with one of our buttons; if not, ``command`` is ``MUTE``.
+    :param page: ``None`` when its nonce is missing, expired or another link's; ``back`` is the nonce's.
     :param sure: whether the browser vouches for a click.
-    :param doubts: the names of the signs that it is not a person's press.
+    :param doubts: the names of the signs that no person pressed.
     """
 
     command: Command
@@ -160,16 +160,13 @@ class Evidence:
 
 
 def observe(request: Request, claim: Claim, nonces: Nonces, now: float, secret: bytes) -> Evidence:
-    """Gather the evidence of one press at ``now``, in seconds since the epoch.
-
-    :param secret: as of :func:`make_visitor`.
-    """
+    """Gather the evidence of a press at ``now`` (seconds since the epoch); the secret is :func:`make_visitor`'s."""
     text = request.form.get("nonce", "")
     nonce = nonces.read(claim, text, now)
     asked = nonce is not None and nonce.page is Page.REPEAT
     word: Callable[[str], str] = partial(nonces.make_word, text) if asked else str
     answers = request.form.getlist(word("choice"))
-    answer = answers[0] if len(answers) == 1 else ""  # a browser sends the button that was pressed, and no other one
+    answer = answers[0] if len(answers) == 1 else ""  # a browser sends only the pressed button
     command = next((each for each in Command if word(each) == answer), Command.DECOY if asked and answer else None)
     known = nonce or Nonce(Page.OPENED, now, make_visit())
     return Evidence(
@@ -179,7 +176,7 @@ def observe(request: Request, claim: Claim, nonces: Nonces, now: float, secret: 
         back=known.back,
         visit=known.visit,
         visitor=make_visitor(request, claim, known.visit, secret),
-        at=int(now * 1000) / 1000,  # as in a nonce, so that a page which was made after it shows it
+        at=int(now * 1000) / 1000,  # cut as in a nonce, or the next page would seem to be older
         issued=known.issued,
         sure=is_sure(request),
         doubts=tuple(name for name, holds in find_doubts(request, nonce, now).items() if holds),
@@ -187,12 +184,12 @@ def observe(request: Request, claim: Claim, nonces: Nonces, now: float, secret: 
 
 
 def is_sure(request: Request) -> bool:
-    """Whether the browser vouches for a click: to the page's own script, or by the sign that it sends itself."""
+    """Return whether the browser vouches for a click, either to our script or by the header that it sends itself."""
     return request.form.get("scripts") == "trusted" or request.headers.get("Sec-Fetch-User") == "?1"
 
 
 def find_doubts(request: Request, nonce: Nonce | None, now: float) -> dict[str, object]:
-    """The signs that a press is not a person's. A missing header is one only in a browser that always sends it."""
+    """Return the signs that no person pressed; a missing header is one only in a browser that always sends it."""
     headers, agent, written = request.headers, request.user_agent.string, request.form.get("scripts", "")
     site, mode, sure = headers.get("Sec-Fetch-Site", ""), headers.get("Sec-Fetch-Mode", ""), is_sure(request)
     is_scanner = SCANNER.search(agent)
@@ -200,7 +197,7 @@ def find_doubts(request: Request, nonce: Nonce | None, now: float) -> dict[str, 
     sends_metadata = request.is_secure or urlsplit(f"//{request.host}").hostname in LOOPBACK
     # Any value in this field shows that a script ran.
     by_script = "HX-Request" in headers or written or mode not in ("", "navigate")
-    # What old Chrome, Safari and Firefox sent instead of Sec-Purpose as well.
+    # Older Chrome, Safari and Firefox send the others instead of Sec-Purpose.
     purposes = [headers.get(name, "").lower() for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")]
     return {
         "no page": nonce is None,
@@ -217,16 +214,16 @@ def find_doubts(request: Request, nonce: Nonce | None, now: float) -> dict[str, 
 
 
 def _parse_seen(text: str) -> float:
-    """Seconds for which the page was visible, as its script tells; the server's own figure includes the way there."""
+    """Return for how many seconds the page was visible, by its script; the server's figure includes the network."""
     return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) < 12 else float("inf")
 
 
 def make_visitor(request: Request, claim: Claim, visit: str, secret: bytes) -> str:
-    """A pseudonym of who presses, for this link alone: of the client's address and user agent.
+    """Return a pseudonym of the visitor for this link alone, made of the client's address and user agent.
 
-    Behind a proxy that the app does not know of, the address is the one that the proxy tells, as it only ever groups
-    presses; where nobody tells one, all clients look alike, and it is a pseudonym of the visit. Without the secret,
-    nobody can try all addresses that there are.
+    Behind a proxy that the app does not know, it trusts the address which that proxy forwards: visitors only group
+    presses. Without any address all clients would look alike, so it is made of the visit. The secret keeps anybody
+    from finding the address by trying all.
     """
     route = request.access_route
     address = request.remote_addr if request.remote_addr in route else next(iter(route), None)
@@ -235,14 +232,14 @@ def make_visitor(request: Request, claim: Claim, visit: str, secret: bytes) -> s
 
 
 def has_signal(request: Request) -> bool:
-    """Whether a request is the signal, also where a function of the host's before it has read its body, as a form."""
+    """Return whether a request is the one-click signal, also if a hook of the host's has already parsed its form."""
     body = request.stream.read(LONGEST_SIGNAL + 1) or request.get_data()
     read = not body and request.form.get("List-Unsubscribe") == "One-Click"
     return read or is_signal(body, request.mimetype)
 
 
 def is_signal(body: bytes, mimetype: str) -> bool:
-    """Whether this is the exact signal, in one of the shapes in which mail programs send it."""
+    """Return whether this is exactly the signal, in one of the encodings that mail programs use."""
     if len(body) > LONGEST_SIGNAL or mimetype not in ("multipart/form-data", "application/x-www-form-urlencoded", ""):
         return False
     if mimetype.startswith("multipart"):

@@ -1,4 +1,4 @@
-"""The recent presses of each link, and the transaction that judges a press and does what it says."""
+"""The recent presses of each link, and the transaction that judges a press and carries out the judgement."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from .domain_alarm import Alarms
 from .evidence import Command, Evidence, Nonce, Page
 from .judge import LAYERS, OBEYED, WINDOW, Judgement, Layer, Outcome, Press, PressContext, Verdict, judge
 
-#: Seconds for which a press counts; all of a link are deleted as long after the last one.
+#: Seconds for which a press counts; a link's presses are deleted so long after its last one.
 SECONDS_KEPT = 1800
-#: Presses that are kept of one link.
+#: Most presses kept of one link.
 MOST_PRESSES = 16
 
 
 def recent_table(metadata: sa.MetaData) -> sa.Table:
-    """The table of recent presses: a row for each link, deleted half an hour after its last press."""
+    """Return the table of recent presses: one row for each link, deleted half an hour after its last press."""
     return table(
         metadata,
         "optout_recent_press",
         *mark_columns(),
-        # Counts the writes, so that a writer notices what was written since it read the row.
+        # Counts the writes, so that a writer notices if the row has changed since it was read.
         sa.Column("version", sa.Integer, nullable=False),
         # Seconds since the epoch.
         sa.Column("expires", sa.BigInteger, nullable=False),
@@ -51,13 +51,13 @@ class RecentPresses:
         self._clock = clock
 
     def look(self, claim: Claim) -> tuple[dict[Mark, Choice], tuple[Press, ...]]:
-        """The choices of a link's holder, and the recent presses of the link."""
+        """Return the choices of a link's holder, and the recent presses of the link."""
         rows = self._choices.store.read(lambda connection: self._fetch(connection, claim))
         self._choices.tidy_up()
         return self._choices.parse_rows(rows), self._parse_unexpired(rows)
 
     def press(self, claim: Claim, evidence: Evidence) -> Judgement:
-        """Judge a press and do what the judgement says, in one transaction; when this returns, it is committed."""
+        """Judge a press and carry out the judgement in one transaction, which is committed on return."""
 
         def work(connection: sa.Connection) -> tuple[Judgement, list[Statement]]:
             self._lock_sqlite(connection)
@@ -74,7 +74,7 @@ class RecentPresses:
             return judgement, [Statement(claim.person[at], mutes, "page") for at, mutes in judgement.sets.items()]
 
         while True:
-            with suppress(KeyTaken):  # somebody else has pressed at the same time, and was faster
+            with suppress(KeyTaken):  # a simultaneous press was faster
                 return self._choices.transact(work)
 
     def one_click(self, claim: Claim) -> None:
@@ -87,7 +87,7 @@ class RecentPresses:
             choice = self._choices.parse_rows(rows).get(mark)
             if choice is None or not choice.muted:
                 self._alarms.count(connection, claim)
-            elif choice.source == "one-click":  # nothing new, so that a flood of signals does not fill the journal
+            elif choice.source == "one-click":  # so that a flood of signals does not fill the journal
                 return None, []
             return None, [Statement(mark, True, "one-click")]
 
@@ -102,7 +102,7 @@ class RecentPresses:
 
     @cached_property
     def _selects(self) -> dict[int, sa.Select[Any]]:
-        """What stands at so many marks of a link, and in each row its recent presses."""
+        """The query for the choices at this number of a link's marks, each row with the link's recent presses."""
         recent, choice = self._recent.c, self._choices.tables.choice
         of_link = sa.and_(recent.scope == sa.bindparam("scope0"), recent.digest == sa.bindparam("digest0"))
         joined = choice.outerjoin(self._recent, of_link)
@@ -119,7 +119,7 @@ class RecentPresses:
         return tuple(press for press in map(_parse_press, presses) if press.at > oldest)
 
     def _write(self, connection: sa.Connection, mark: Mark, version: int | None, presses: list[Press]) -> None:
-        """Store the presses of a link, read from a row of this version, if there was one.
+        """Store the presses of a link; ``version`` is that of the row they were read from, if there was one.
 
         :raises KeyTaken: when another press was added since.
         """
@@ -137,7 +137,7 @@ class RecentPresses:
             raise KeyTaken
 
     def _lock_sqlite(self, connection: sa.Connection) -> None:
-        """SQLite waits for its one writer only where a transaction begins with a write; this changes no row."""
+        """Begin with a write that changes no row: only then does an SQLite transaction wait for another writer."""
         if connection.dialect.name == "sqlite":
             connection.execute(self._no_change)
 
@@ -152,7 +152,7 @@ def _parse_press(row: Sequence[Any]) -> Press:
 
 
 def _bound(presses: list[Press]) -> list[Press]:
-    """The presses to keep: of too many, the oldest of the latest visitor goes, or else one that set nothing."""
+    """Drop one press of too many: the latest visitor's oldest, or else one that set nothing, or else the oldest."""
     if len(presses) > MOST_PRESSES:
         *earlier, last = presses
         same = [press for press in earlier if last.visitor == press.visitor or last.visit == press.visit]
@@ -162,7 +162,7 @@ def _bound(presses: list[Press]) -> list[Press]:
 
 
 def has_muted(recent: Sequence[Press], nonce: Nonce, visitor: str) -> bool:
-    """Whether whoever is shown this page has just muted, by its receipt, in the same visit or as the same visitor."""
+    """Return whether a page's viewer has just muted: by its receipt, in the same visit or as the same visitor."""
     return (nonce.page is Page.RESULT and nonce.said is not None and nonce.said.muted is True) or any(
         press.command.muted and press.outcome in OBEYED and nonce.issued - press.at <= WINDOW
         for press in recent

@@ -1,7 +1,7 @@
-"""Was this press a person's, and what does it change? Pure: no request, no store, no clock.
+"""Whether a person made a press, and what it changes. Pure: no request, no store, no clock.
 
-Scanners open links and sometimes press what they find, before, while and after a person does. Evidence only ever
-counts against a press: what a browser does not say is no reason to doubt it, and no press is refused for good.
+Scanners open links and sometimes press buttons: before, while and after a person does. Evidence only ever counts
+against a press: a missing sign of a person is no reason to doubt it, and no press is refused for good.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from .evidence import Command, Evidence, Muted, Page
 
 #: Seconds within which opposite presses are weighed against each other.
 WINDOW = 120.0
-#: Presses of one visitor within the window, from which on another one that would change something is asked for again.
+#: After so many presses of one visitor within the window, another one that would change a choice must be repeated.
 BUSY = 6
-#: Seconds after which a mute does not contradict "Keep me invited": somebody has read in between.
+#: Seconds within which a mute contradicts an earlier "Keep me invited": later, the result of that was read.
 PAUSE = 15.0
-#: No page has both, so one that follows the other at once is the second half of a double click.
+#: No page has both buttons: one right after the other is the second half of a double click.
 MUTE_AND_LEAVE = {Command.MUTE, Command.LEAVE}
-#: What a person cannot mend by pressing again (their proxy strips headers, say), and so does not count twice.
+#: Doubts that stay when a person presses again (their proxy strips headers, say), and so count only once.
 FORGIVEN = {"no fetch metadata", "scanner", "prefetch", "another site"}
 
 
 class Outcome(StrEnum):
-    """What came of a press: it was obeyed, obeyed after a question, asked about, or it made its visitor doubtful."""
+    """The outcome of a press: obeyed, obeyed as the answer to a question, asked about, or its visitor is doubtful."""
 
     OBEYED = "o"
     CONFIRMED = "c"
@@ -37,10 +37,10 @@ OBEYED = (Outcome.OBEYED, Outcome.CONFIRMED)
 
 
 class Press(NamedTuple):
-    """A recent press of a link, ``at`` so many seconds after the epoch, with the pseudonyms of visit and visitor.
+    """A recent press of a link; ``at`` is in seconds since the epoch.
 
-    :param visitor: a pseudonym of address and user agent that lives as long as the press.
-    :param found: what stood before the first of this visitor's presses that are weighed together.
+    :param visitor: a pseudonym of address and user agent, kept as long as the press.
+    :param found: the choices before the first of this visitor's presses that are weighed together.
     """
 
     at: float
@@ -52,9 +52,9 @@ class Press(NamedTuple):
 
 
 class PressContext(NamedTuple):
-    """One press, beside what stands and the recent presses of its link, oldest first.
+    """One press with the choices of its link and the recent presses there, oldest first.
 
-    :param elsewhere: which choices are mutes that were not made on a page, such as by a mail program's own button.
+    :param elsewhere: which choices are mutes made outside our pages, such as by a mail program's own button.
     """
 
     evidence: Evidence
@@ -70,20 +70,20 @@ class PressContext(NamedTuple):
 
     @property
     def asked(self) -> float:
-        """The time up to which presses have been asked about."""
+        """When the question that this press answers was asked, which settles all presses before; else -infinity."""
         return self.evidence.issued if self.evidence.page is Page.REPEAT else float("-inf")
 
     def _is_by_same(self, press: Press) -> bool:
-        """Whether an earlier press is of the same visit, or of the same visitor who has seen what came of it.
+        """Return whether an earlier press is of the same visit, or of the same visitor who has seen its result.
 
-        A page that was made before that press does not show it: then it is somebody else's.
+        A page that was issued before that press cannot show its result, so the visitor counts as another one.
         """
         evidence = self.evidence
         return press.visit == evidence.visit or (press.visitor == evidence.visitor and press.at <= evidence.issued)
 
     @property
     def own(self) -> list[Press]:
-        """The presses of the same visitor that led to this one, each within the window of the next."""
+        """The earlier presses of the same visitor, each within the window of the next."""
         presses: list[Press] = []
         later = self.evidence.at
         for press in filter(self._is_by_same, reversed(self.recent)):
@@ -95,9 +95,9 @@ class PressContext(NamedTuple):
 
     @property
     def weighed(self) -> list[Press]:
-        """Those of the own presses that it may contradict: from the last one that was confirmed on.
+        """The own presses that this one may contradict: the last confirmed one, and those after it.
 
-        That one counts until a press has been asked about twice since: a program may try each answer in turn.
+        The confirmed one counts until two presses since were asked about: a program may try each answer in turn.
         """
         presses = self.own
         confirmed = [at for at, press in enumerate(presses) if press.outcome is Outcome.CONFIRMED]
@@ -107,11 +107,11 @@ class PressContext(NamedTuple):
 
     @property
     def found(self) -> Muted:
-        """What stood before the first of those, with what others have said since, here and elsewhere."""
+        """The choices before the first weighed press, with what others have set since, here and elsewhere."""
         if not self.weighed:
             return self.muted
         found, others = [*self.weighed[0].found], self.find_by_others(self.weighed[0].at)
-        # Who leaves it as it is has said what they found; who sets something has said that.
+        # A press that sets nothing confirms the choices it found; one that sets a choice, only that one.
         for press in sorted(others, key=lambda press: press.command.muted is not None):
             if press.command.muted is None:
                 found = [*press.found]
@@ -121,17 +121,17 @@ class PressContext(NamedTuple):
 
     @property
     def opposed(self) -> list[Press]:
-        """The own presses that it contradicts."""
+        """The own presses that this one contradicts."""
         return [] if self.is_sent_anew else [press for press in self.weighed if self._contradicts(press)]
 
     @property
     def is_sent_anew(self) -> bool:
-        """Whether this button has been obeyed since its page was made; who repeats a request takes nothing back."""
+        """Whether this button was obeyed after its page was issued: a request sent again takes nothing back."""
         obeyed = [press for press in self.recent if press.outcome in OBEYED and self.is_blind_to(press)]
         return (self.evidence.visit, self.evidence.command) in [(press.visit, press.command) for press in obeyed]
 
     def is_blind_to(self, press: Press) -> bool:
-        """Whether its page was made before that press, which may be of another button of the same page."""
+        """Return whether the page was issued before that press, which may be of another button on the same page."""
         return press.at > self.evidence.issued
 
     def _contradicts(self, press: Press) -> bool:
@@ -141,18 +141,18 @@ class PressContext(NamedTuple):
         return self.opposes(press) and not self._was_read(press)
 
     def opposes(self, press: Press) -> bool:
-        """Whether no person means both: opposite presses, or being invited again and then to nothing at all."""
+        """Return whether no person means both: opposite presses, or an undo and then a mute of everything."""
         command = self.evidence.command
         return command.contradicts(press.command) or (command is Command.MUTE_ALL and press.command is Command.UNDO)
 
     def _was_read(self, press: Press) -> bool:
-        """Whether the earlier press set nothing, and somebody has read its result, on the page of this press."""
+        """Return whether the earlier press set nothing, and its result was read on the page of this press."""
         is_paused = self.evidence.at - press.at > PAUSE
         sets_nothing = press.command is Command.LEAVE or (press.command is Command.KEEP and is_paused)
         return sets_nothing and press.visit == self.evidence.visit
 
     def find_by_others(self, since: float) -> list[Press]:
-        """The obeyed presses of others; of doubtful visitors, those alone that they have confirmed since."""
+        """Return the obeyed presses of others; of doubtful visitors, only those that they have confirmed since."""
         doubtful = [press for press in self.recent if press.outcome is Outcome.DOUBTFUL]
         return [
             press
@@ -169,7 +169,7 @@ class PressContext(NamedTuple):
 
 
 class Verdict(StrEnum):
-    """What to do with a press: obey it, ask for it once more, restore what its visitor found, or nothing."""
+    """What to do with a press: obey it, ask to repeat it, restore the choices its visitor found, or nothing."""
 
     ACCEPT = "accept"
     ASK = "ask"
@@ -178,7 +178,7 @@ class Verdict(StrEnum):
 
 
 class Judgement(NamedTuple):
-    """A verdict, which choices to set to what, whether the page asks to press once more, and what to remember."""
+    """A verdict, the choices to set, whether the page asks to press once more, and the press to remember."""
 
     verdict: Verdict
     cause: str
@@ -188,9 +188,9 @@ class Judgement(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """One thing that tells a scanner from a person; ``objects`` gives the cause for which it objects to a press.
+    """One test that tells scanners from people; ``objects`` returns the cause if it objects to a press.
 
-    ``remembers``: whether such a press is remembered; ``restores``: whether it sets back what its visitor has set.
+    ``remembers``: whether such a press is remembered; ``restores``: whether it reverts what its visitor has set.
     """
 
     name: str
@@ -205,9 +205,9 @@ def _submitter(case: PressContext) -> str | None:
 
 
 def _negative(case: PressContext) -> str | None:
-    """A sign that it is not a person's press asks for a second one; none is refused for good.
+    """A sign that no person pressed asks for a second press; none is refused for good.
 
-    A press that takes back an earlier one of its visit counts in any case: a scanner may hurry with its second one.
+    It does not stop a press that takes back another one of its visit: a scanner may hurry with its second press.
     """
     if any(press.visit == case.evidence.visit for press in case.opposed):
         return None
@@ -216,20 +216,20 @@ def _negative(case: PressContext) -> str | None:
 
 
 def _contradiction(case: PressContext) -> str | None:
-    """Opposite presses of one visitor restore what that visitor found, both ways."""
+    """Opposite presses of one visitor restore the choices which that visitor found, muted or not."""
     return "contradiction" if case.opposed else None
 
 
 def _others(case: PressContext) -> str | None:
-    """What another visitor has just been told is not undone without a question."""
-    told = case.find_by_others(max(case.asked, case.evidence.at - WINDOW))
-    return "others" if any(case.opposes(press) for press in told if press.command.muted is not None) else None
+    """What another visitor has just set is not reversed without a question."""
+    others = case.find_by_others(max(case.asked, case.evidence.at - WINDOW))
+    return "others" if any(case.opposes(press) for press in others if press.command.muted is not None) else None
 
 
 def _doubtful(case: PressContext) -> str | None:
-    """A visitor who has pressed a decoy, opposite buttons of one page, or very many buttons, is asked once more.
+    """A visitor who has pressed a decoy, opposite buttons of one page, or very many buttons, must press once more.
 
-    So is one whose page does not show an earlier opposite press: a form may be sent anew after it was taken back.
+    So must one whose page does not show an earlier opposite press: the form may be an old one that is sent again.
     """
     since, evidence = [press for press in case.own if press.at > case.asked], case.evidence
     oldest = evidence.at - (0 if case.is_sent_anew else WINDOW)
@@ -240,10 +240,10 @@ def _doubtful(case: PressContext) -> str | None:
 
 
 def _later_undo(case: PressContext) -> str | None:
-    """To undo on a later visit takes the browser's sign of a click, or a second press.
+    """An undo on a later visit takes the browser's sign of a click, or a second press.
 
-    A scanner that presses the only big button of every page would otherwise invite again those who said no. A page
-    that offers to keep the invitations does not show a mute at all, so there it takes a second press in any case.
+    Otherwise a scanner that presses the only big button of every page would undo people's mutes. A page with "Keep me
+    invited" does not show a mute at all, so a press there takes a second one in any case.
     """
     evidence = case.evidence
     if evidence.command.muted is not False or not case.changes or evidence.page is Page.REPEAT:
@@ -252,7 +252,7 @@ def _later_undo(case: PressContext) -> str | None:
     return None if vouched else "later undo"
 
 
-#: In the order in which they are asked.
+#: In the order of evaluation.
 LAYERS = (
     Layer("L1 submitter", _submitter),
     Layer("L2, L5 negative evidence", _negative),
@@ -264,13 +264,13 @@ LAYERS = (
 
 
 def judge(case: PressContext, layers: Sequence[Layer] = LAYERS) -> Judgement:
-    """Decide about one press by the first layer that objects, which asks if the press would change what stands."""
+    """Judge one press by the first layer that objects, which asks to repeat a press that would change a choice."""
     command = case.evidence.command
     for layer in layers:
         if (cause := layer.objects(case)) is not None:
             sets = _find_restored(case) if layer.restores else {}
-            stands = sets.get(command.target, case.muted[command.target])
-            asks = case.evidence.pressed and command.muted not in (None, stands)
+            current = sets.get(command.target, case.muted[command.target])
+            asks = case.evidence.pressed and command.muted not in (None, current)
             verdict = Verdict.RESTORE if layer.restores else Verdict.ASK if asks else Verdict.SHOW
             press = _make_press(case, verdict, asks) if layer.remembers else None
             return Judgement(verdict, cause, sets, asks, press)
@@ -279,7 +279,7 @@ def judge(case: PressContext, layers: Sequence[Layer] = LAYERS) -> Judgement:
 
 
 def _find_restored(case: PressContext) -> dict[int, bool]:
-    """What to set back, of the choices that the visitor has set, when a press contradicts the earlier ones."""
+    """Return the choices to set back, of those the visitor has set, when a press contradicts the earlier ones."""
     reached = {press.command.target for press in case.weighed if press.command.muted is not None}
     if not any(map(case.is_blind_to, case.weighed)):
         reached &= {*case.evidence.command.about, *(press.command.target for press in case.opposed)}
@@ -289,7 +289,7 @@ def _find_restored(case: PressContext) -> dict[int, bool]:
 
 def _make_press(case: PressContext, verdict: Verdict, asks: bool) -> Press:
     evidence = case.evidence
-    # Two buttons of one page: the second press does not answer what the first one brought about.
+    # Two buttons of one page: the second press is no answer to the result of the first.
     blind = any(map(case.is_blind_to, case.opposed))
     if evidence.command is Command.DECOY or (verdict is Verdict.RESTORE and blind):
         outcome = Outcome.DOUBTFUL

@@ -1,6 +1,6 @@
 """For the tests of host apps: mute somebody, press as a candidate does, look at what was sent, break the store.
 
-Each function works on the app at hand, so push its context first. With pytest, the fixtures of ``pytest_plugin`` do.
+Each function works on the current app, so push its context first; the fixtures of ``pytest_plugin`` do so.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from ..presses.history import SECONDS_KEPT
 from ..wiring import current_state
 from .scanners import Answer, Finding, Scanner, scan
 
-#: What the store calls a choice that a test has made.
+#: The source of choices that tests make.
 SOURCE = "test"
-#: Seconds for which a candidate looks at a page before they press a button of it.
+#: Seconds for which a candidate reads a page before they press a button on it.
 READING = 5.0
 
 
 class Candidate:
     """A candidate who opens links of an app and presses buttons, as a person does.
 
-    Each press is a visit of its own, for which the app's clock goes forward by half an hour.
+    Each press is a visit of its own, for which the app's clock is put forward by half an hour.
     """
 
     def __init__(self, app: Flask) -> None:
@@ -48,25 +48,25 @@ class Candidate:
         state.clock = lambda: clock() + self._ahead
 
     def open(self, url: str) -> TestResponse:
-        """The page behind a link, such as ``optout.link("jane@example.org", "beta-42")``; it changes nothing."""
+        """Return the page of a link such as ``optout.link("jane@example.org", "beta-42")``; this changes nothing."""
         return self._client.get(url, follow_redirects=True)
 
     def mute(self, url: str) -> TestResponse:
-        """Press "Not Interested?"; gives the page that follows.
+        """Press "Not Interested?"; return the page that follows.
 
         :raises AssertionError: when there is no such button, as for somebody who is muted.
         """
         return self._press(url, "mute")
 
     def undo(self, url: str) -> TestResponse:
-        """Press "I've changed my mind.", the one way in which anybody is invited again; gives the page that follows.
+        """Press "I've changed my mind.", the only way to be invited again; return the page that follows.
 
         :raises AssertionError: when there is no such button, as for somebody who is not muted.
         """
         return self._press(url, "undo")
 
     def _press(self, url: str, choice: str) -> TestResponse:
-        # A later visit than any other, so that nothing looks like a scanner's contradiction.
+        # Later than any other visit, or presses would seem to contradict each other as a scanner's do.
         self._ahead += SECONDS_KEPT
         page = self.open(url)
         found = _find_button(page, choice=choice)
@@ -76,13 +76,13 @@ class Candidate:
             form, pressed = found
             where = urljoin(page.request.url, form.action)
             page = self._client.post(where, data={**form.fields, pressed.name: pressed.value}, follow_redirects=True)
-            # To undo on a later visit takes a second press, on a page whose buttons are known by their words alone.
+            # An undo on a later visit takes a second press, on a page whose buttons are known by their labels alone.
             found = _find_button(page, label=pressed.label)
         return page
 
 
 def mute(address: Recipient, opportunity: str) -> None:
-    """Mute somebody, as a button of theirs would; nobody but the candidate can undo it, see :class:`Candidate`.
+    """Mute somebody, as if they had pressed the button; only they can undo it, see :class:`Candidate`.
 
     :param opportunity: its id, 1 to 128 bytes; ``"*"`` for all invitations.
     :raises AddressError: when the address is malformed.
@@ -93,21 +93,21 @@ def mute(address: Recipient, opportunity: str) -> None:
 
 
 def assert_not_sent(outbox: Iterable[Any], address: Recipient) -> None:
-    """Assert that no mail to this address has left.
+    """Assert that no mail was sent to this address.
 
     :param outbox: messages as ``mail.record_messages()`` of Flask-Mail or the ``outbox`` of Flask-Mailman's locmem
         backend holds them, or ``EmailMessage`` objects of the standard library.
-    :raises AssertionError: when one has.
+    :raises AssertionError: when one was.
     """
     found = [str(message["Subject"]) for message in _to(outbox, address)]
     assert not found, f"Mail has left to this address: {', '.join(found)}."
 
 
 def assert_sent_with_link(outbox: Iterable[Any], address: Recipient, opportunity: str) -> str:
-    """Assert that one invitation has left to this address, with its own link in every part; gives the link.
+    """Assert that one invitation was sent to this address, with its own link in every part; return the link.
 
     :param outbox: as for :func:`assert_not_sent`.
-    :raises AssertionError: when none or several have, or when a text or html part lacks the link.
+    :raises AssertionError: when none or several were, or when a text or html part lacks the link.
     """
     mint, person, url = current_state().tokens.mint, parse(address), ""
     landing, one_click = (mint(door, person, opportunity) for door in (Door.LANDING, Door.ONE_CLICK))
@@ -123,20 +123,20 @@ def assert_sent_with_link(outbox: Iterable[Any], address: Recipient, opportunity
 
 
 def broken_store() -> AbstractContextManager[None]:
-    """Within it the database of choices cannot be reached, so no invitation leaves: sending one raises."""
+    """Within this context the database of choices cannot be reached, so sending an invitation raises."""
     return _broken(current_state().store)
 
 
 def forget_data_key() -> None:
-    """Let the app at hand begin anew, as a restart does, after a test has dropped its tables and made them again.
+    """Have the current app read its data key again, after a test has dropped and created its tables.
 
-    An app reads the data key of its store once; without this, it refuses tables that are not those of that key.
+    An app reads the data key of its store once; without this, it refuses tables with another one.
     """
     current_state().begin()
 
 
 def scanner_visits(client: FlaskClient, url: str) -> list[Finding]:
-    """Let mail scanners visit a candidate's link through a test client, and tell what each of them changed.
+    """Let mail scanners visit a candidate's link through a test client; return what each of them changed.
 
     :param url: such as ``optout.link("jane@example.org", "beta-42")``.
     """
@@ -167,7 +167,7 @@ def _broken(store: Store) -> Iterator[None]:
 
 
 def _find_button(page: TestResponse, choice: str = "", label: str = "") -> tuple[Form, Button] | None:
-    """A button with this choice, or one with this label on a page that asks to press once more."""
+    """Return a button with this choice, or one with this label on a page that asks to press once more."""
     found = ((form, button) for form in find_forms(page.text) for button in form.buttons)
     if choice:
         return next(((form, button) for form, button in found if button.value == choice), None)
@@ -181,7 +181,7 @@ def _to(outbox: Iterable[Any], address: Recipient) -> list[EmailMessage]:
 
 
 def _parse(message: Any) -> EmailMessage:
-    # Flask-Mailman's messages make one of the standard library; the others are, or can be written, as they are.
+    # Flask-Mailman's messages build an EmailMessage; the others are one, or have its as_bytes().
     raw = (message.message() if hasattr(message, "message") else message).as_bytes()
     parsed = email.message_from_bytes(raw, policy=email.policy.default)
     assert isinstance(parsed, EmailMessage)

@@ -1,6 +1,6 @@
-"""What ``flask_optout.testing`` offers, as pytest fixtures for a host that has a fixture named ``app``.
+"""What ``flask_optout.testing`` offers, as pytest fixtures for a host with a fixture named ``app``.
 
-pytest loads this module in every run, so it loads the rest only when a fixture is asked for.
+pytest imports this module in every run, so it imports the rest only when a fixture is used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def optout_client(app: Flask) -> Iterator[Candidate]:
-    """A candidate: ``open``, ``mute`` and ``undo`` take a link. The app's clock is put back after the test."""
+    """A candidate: ``open``, ``mute`` and ``undo`` take a link. The app's clock is reset after the test."""
     from ..testing import Candidate
 
     state = app.extensions["optout"]
@@ -32,7 +32,7 @@ def optout_client(app: Flask) -> Iterator[Candidate]:
 
 @pytest.fixture
 def optout_scanner_visits() -> Callable[[FlaskClient, str], list[Finding]]:
-    """``flask_optout.testing.scanner_visits``, in no context, so that each request of a scanner has its own."""
+    """``flask_optout.testing.scanner_visits``, without a context, so that each request of a scanner has its own."""
     from ..testing import scanner_visits
 
     return scanner_visits

@@ -1,7 +1,7 @@
-"""What mail scanners do over HTTP, to be tried on one's own deployment: nothing of it may change a choice.
+"""What mail scanners do over HTTP, to try on your own deployment: none of it may change a choice.
 
-Each profile behaves like something seen in the wild or likely to come. They send no mail, run no scripts and speak to
-one candidate's link alone; the profiles that need a browser stand in the benchmark.
+Each profile behaves like a scanner that exists or is likely to come. They send no mail, run no scripts and visit one
+candidate's link only; the profiles that need a browser are in the benchmark.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ UNFURLERS = (
     "facebookexternalhit/1.1 Facebot Twitterbot/1.0",
     "WhatsApp/2.23.20.0",
 )
-#: Bodies of one click that are not the signal, with their types.
+#: One-click bodies that are not the signal, with their content types.
 BLIND = (
     (b"", ""),
     (b"", FORM),
@@ -36,7 +36,7 @@ BLIND = (
 
 
 class Answer(NamedTuple):
-    """The end of one exchange, redirects followed: status, URL and text."""
+    """The final response, after redirects: status, URL and text."""
 
     status: int
     url: str
@@ -51,7 +51,7 @@ Send = Callable[[str, str, Mapping[str, str], bytes | None], Answer]
 class Scanner:
     """One visit of a scanner to one candidate's link.
 
-    :param one_click: the URL of the header's door, where it is known.
+    :param one_click: the URL of the mail's List-Unsubscribe header, if it is known.
     :param wait: waits so many seconds.
     """
 
@@ -74,12 +74,12 @@ class Scanner:
         return self.send("POST", url, headers, body)
 
     def press(self, page: Answer, form: Form, button: Button, agent: str) -> Answer:
-        """Send a form as if this button of it had been pressed."""
+        """Send a form as if this button had been pressed."""
         return self.post(urljoin(page.url, form.action), agent, form.body(button), FORM)
 
 
 def head_probe(scanner: Scanner) -> None:
-    """Asks for the head of each link."""
+    """Sends a HEAD request to each link."""
     for url in scanner.doors:
         scanner.get(url, scanner.dice.choice(["", OLD_CHROME]), "HEAD")
 
@@ -188,14 +188,14 @@ PROFILES: dict[str, Callable[[Scanner], None]] = {
 
 
 class Finding(NamedTuple):
-    """Whether a profile left everything as it was; ``None`` where the page offers no choice to tell by."""
+    """Whether a profile left the choice as it was; ``None`` if the page has no button to tell by."""
 
     profile: str
     unchanged: bool | None
 
 
 def scan(scanner: Scanner) -> Iterator[Finding]:
-    """Let every profile visit a link, and tell by the page's own words what each of them changed."""
+    """Let every profile visit a link; yield whether its page offers the same buttons as before."""
     for name, profile in PROFILES.items():
         before = find_offered(scanner.get(scanner.link, CHROME).text)
         profile(scanner)

@@ -157,7 +157,7 @@ def test_an_import_that_is_taken_back_says_which(shown: Host) -> None:
     assert run(shown, "import", "--list") == f"   1  DAY  {'one.csv':40}  1 row\n"
     assert run(shown, "import", "--undo", "1", given="y\n") == (
         "Import 1 is one.csv of DAY, 1 row.\nTake it back? [y/N]: y\n"
-        "Import 1 is taken back. What candidates said themselves stands.\n"
+        "Import 1 is taken back. What candidates chose themselves stays.\n"
     )
 
 

@@ -75,7 +75,7 @@ def test_scan_me_says_when_nothing_answers(host: Host, path: str) -> None:
 
 def test_scan_me_says_when_that_is_no_url(host: Host) -> None:
     result = host.app.test_cli_runner().invoke(args=["optout", "scan-me", "http://[::1"])
-    assert result.exit_code == 2 and result.output.endswith("Error: URL is none.\n")
+    assert result.exit_code == 2 and result.output.endswith("Error: URL is malformed.\n")
 
 
 def test_scan_me_says_when_something_else_than_a_web_server_answers(host: Host, smtp: Mailbox) -> None:

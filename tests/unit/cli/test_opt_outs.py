@@ -64,7 +64,7 @@ def test_an_import_is_listed_and_taken_back(host: Host, file: str) -> None:
     )
     assert len(muted(host)) == 2
     code, output = run(host, "import", "--undo", "1", "--yes")
-    assert (code, output) == (0, "Import 1 is taken back. What candidates said themselves stands.\n")
+    assert (code, output) == (0, "Import 1 is taken back. What candidates chose themselves stays.\n")
     assert muted(host) == [] and run(host, "import", "--list")[1].endswith(", taken back\n")
 
 
