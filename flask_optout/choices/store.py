@@ -186,9 +186,10 @@ def _run_transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool)
             return work(connection)
     with engine.connect() as connection, ExitStack() as stack:
         driver: Any = connection.connection.driver_connection
-        if _autocommits(connection):
-            connection.execution_options(isolation_level=connection.default_isolation_level)
-            stack.callback(connection.invalidate)  # as it is not set back to what the host has told the driver
+        if _autocommits(driver):
+            set_level: Any = engine.dialect.set_isolation_level  # the pool does not set back what the driver was told
+            set_level(driver, connection.default_isolation_level)
+            stack.callback(lambda: connection.invalidated or set_level(driver, "AUTOCOMMIT"))
         if not wait:
             (timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
             driver.execute("PRAGMA busy_timeout = 0")
@@ -213,14 +214,13 @@ def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 def _see_each_commit(connection: sa.Connection) -> None:
     """Begin no transaction for reads, in which a later one sees only what an earlier one saw."""
-    if connection.dialect.name != "sqlite" and not _autocommits(connection):
+    if connection.dialect.name != "sqlite" and not _autocommits(connection.connection.driver_connection):
         connection.begin().commit()  # of what a listener of the host's began, as by SET search_path
         connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def _autocommits(connection: sa.Connection) -> bool:
+def _autocommits(driver: Any) -> bool:
     """Whether the driver of a server commits each statement, as the host has told it or its engine."""
-    driver: Any = connection.connection.driver_connection
     return getattr(driver, "get_autocommit", lambda: getattr(driver, "autocommit", None))() is True
 
 
