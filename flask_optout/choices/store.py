@@ -215,7 +215,8 @@ def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 def _see_each_commit(connection: sa.Connection) -> None:
     """Begin no transaction for reads, in which a later one sees only what an earlier one saw."""
     if connection.dialect.name != "sqlite" and not _autocommits(connection.connection.driver_connection):
-        connection.begin().commit()  # of what a listener of the host's began, as by SET search_path
+        if not isinstance(connection.engine.pool, StaticPool | SingletonThreadPool):  # else it may be the host's
+            connection.begin().commit()  # of what a listener of the host's began, as by SET search_path
         connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
@@ -243,8 +244,7 @@ def _sharing(engine: sa.Engine, driver: Any) -> Iterator[sa.Connection]:
     dialect.do_commit = dialect.do_rollback = lambda connection: None
     pool = StaticPool(lambda: driver, reset_on_return=None, dialect=dialect)
     with _silence(sa.Engine(pool, dialect, engine.url)).connect() as connection:
-        if schemas := engine.get_execution_options().get("schema_translate_map"):
-            connection.execution_options(schema_translate_map=schemas)
+        connection.execution_options(schema_translate_map=engine.get_execution_options().get("schema_translate_map"))
         yield connection
 
 
