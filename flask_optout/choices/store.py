@@ -186,9 +186,10 @@ def _run_transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool)
             return work(connection)
     with engine.connect() as connection, ExitStack() as stack:
         driver: Any = connection.connection.driver_connection
-        if _autocommits(connection):
-            connection.execution_options(isolation_level=connection.default_isolation_level)
-            stack.callback(connection.invalidate)  # a reset would not restore the mode that the host set
+        if _autocommits(driver):
+            set_level: Any = engine.dialect.set_isolation_level  # the pool does not set back what the driver was told
+            set_level(driver, connection.default_isolation_level)
+            stack.callback(lambda: connection.invalidated or set_level(driver, "AUTOCOMMIT"))
         if not wait:
             (timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
             driver.execute("PRAGMA busy_timeout = 0")
@@ -213,14 +214,14 @@ def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 def _see_each_commit(connection: sa.Connection) -> None:
     """Read in autocommit mode: in one transaction, later reads might see only an old snapshot."""
-    if connection.dialect.name != "sqlite" and not _autocommits(connection):
-        connection.begin().commit()  # end what a listener of the host began, as by SET search_path
+    if connection.dialect.name != "sqlite" and not _autocommits(connection.connection.driver_connection):
+        if not isinstance(connection.engine.pool, StaticPool | SingletonThreadPool):  # else it may be the host's
+            connection.begin().commit()  # end what a listener of the host began, as by SET search_path
         connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def _autocommits(connection: sa.Connection) -> bool:
+def _autocommits(driver: Any) -> bool:
     """Return whether the host set a server's driver or engine to commit each statement."""
-    driver: Any = connection.connection.driver_connection
     return getattr(driver, "get_autocommit", lambda: getattr(driver, "autocommit", None))() is True
 
 
@@ -243,8 +244,7 @@ def _sharing(engine: sa.Engine, driver: Any) -> Iterator[sa.Connection]:
     dialect.do_commit = dialect.do_rollback = lambda connection: None
     pool = StaticPool(lambda: driver, reset_on_return=None, dialect=dialect)
     with _silence(sa.Engine(pool, dialect, engine.url)).connect() as connection:
-        if schemas := engine.get_execution_options().get("schema_translate_map"):
-            connection.execution_options(schema_translate_map=schemas)
+        connection.execution_options(schema_translate_map=engine.get_execution_options().get("schema_translate_map"))
         yield connection
 
 

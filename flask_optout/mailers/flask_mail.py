@@ -62,6 +62,9 @@ class Connection(flask_mail.Connection):
         def leave(message: flask_mail.Message, clear: bool) -> None:
             if isinstance(message, Cleared):  # a listener of the library's signal may send a withheld message
                 message.left = clear = clear and message.left
+                if is_worn_out(self.host):  # only now, to fail for everybody alike
+                    self.__exit__(None, None, None)
+                    self.host = self.configure_host()
             with ExitStack() as stack:
                 if not clear and can_rehearse(self.host):
                     stack.enter_context(rehearsing(self.host))
@@ -69,9 +72,6 @@ class Connection(flask_mail.Connection):
                     stack.callback(setattr, self, "host", self.host)
                     self.host = None
                 super(Connection, self).send(message, envelope_from)  # one line for both, as tracebacks quote it
-            if not clear and is_worn_out(self.host):
-                self.__exit__(None, None, None)
-                self.host = self.configure_host()
 
         current_state().gate.hand_off(invitations, _make_draft, Cleared.like, leave, on_error)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import closing, nullcontext
 from email.mime.base import MIMEBase
 from email.utils import formataddr
 from functools import partial
@@ -25,6 +25,8 @@ KNOWN: dict[Any, set[str]] = {
     mailman_library.EmailMultiAlternatives: {"send", "message"},
     mailman_library.BaseEmailBackend: {"send_messages"},
 }
+#: How the library sends by SMTP. Where a host does so in its own way, it may use a connection without a rehearsal.
+SMTP = {name: getattr(mailman_library.EmailBackend, name) for name in ("open", "send_messages", "_send")}
 
 
 class Invitation(InvitationMixin, mailman_library.EmailMultiAlternatives):
@@ -39,14 +41,9 @@ class Invitation(InvitationMixin, mailman_library.EmailMultiAlternatives):
 
 
 class _GatedBackend:
-    """A mixin that gates a backend."""
+    """A mixin that gates a backend; ``rehearses`` says whether it sends by SMTP as the library does."""
 
-    _rehearsal: ExitStack | None = None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name == "connection" and self._rehearsal and can_rehearse(value):  # a send may reconnect
-            self._rehearsal.enter_context(rehearsing(value))
+    rehearses = False
 
     def send_messages(self: Any, messages: Iterable[mailman_library.EmailMessage]) -> int:
         """Send messages: invitations as :meth:`Mail.send_invitations` does, others as the library does.
@@ -68,16 +65,13 @@ class _GatedBackend:
             smtp: Any = getattr(self, "connection", None)
             if not isinstance(message, Cleared):
                 current_state().gate.warn_if_ungated(lambda: [text for text, _ in _list_bodies(message)])
-            if clear or can_rehearse(smtp):
-                with ExitStack() as stack:
-                    if not clear:
-                        self._rehearsal = stack
-                        stack.callback(setattr, self, "_rehearsal", None)
-                        stack.enter_context(rehearsing(smtp))
+            elif self.rehearses and (smtp is None or is_worn_out(smtp)):  # only now, to fail for everybody alike
+                self.close()
+                self.open()
+                smtp = self.connection
+            if clear or (self.rehearses and can_rehearse(smtp)):
+                with nullcontext() if clear else rehearsing(smtp):
                     silent += send([message]) == 0  # one line for both, as tracebacks quote it
-                if not clear and is_worn_out(getattr(self, "connection", None)):
-                    self.close()
-                    self.open()
 
         # Threads share a backend by this lock; no other thread may send during a rehearsal.
         with getattr(self, "_lock", nullcontext()), closing(self) if self.open() else nullcontext():
@@ -89,8 +83,10 @@ class _GatedBackend:
 
 class _Gated(mailman_library._MailMixin):
     def import_backend(self, backend_name: Any) -> type[Any]:
-        bases = _GatedBackend, super().import_backend(backend_name), mailman_library.BaseEmailBackend
-        return type("GatedBackend", bases, {})
+        kind = super().import_backend(backend_name)
+        rehearses = all(getattr(kind, name, None) is way for name, way in SMTP.items())
+        bases = _GatedBackend, kind, mailman_library.BaseEmailBackend
+        return type("GatedBackend", bases, {"rehearses": rehearses})
 
     def send_invitations(
         self, invitations: Iterable[mailman_library.EmailMessage], on_error: OnError | None = None
@@ -200,7 +196,7 @@ def rehearse(message: Cleared) -> None:
     backend: Any = current_app.extensions["mailman"].get_connection()
     with closing(backend) if backend.open() else nullcontext():
         smtp = getattr(backend, "connection", None)
-        if can_rehearse(smtp):
+        if backend.rehearses and can_rehearse(smtp):
             with rehearsing(smtp):
                 super(_GatedBackend, backend).send_messages([message])
 

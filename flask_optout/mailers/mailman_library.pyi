@@ -10,6 +10,7 @@ from flask import Flask
 
 __all__ = [
     "BaseEmailBackend",
+    "EmailBackend",
     "EmailMessage",
     "EmailMultiAlternatives",
     "Mail",
@@ -34,6 +35,8 @@ class BaseEmailBackend:
         traceback: TracebackType | None,
     ) -> None: ...
     def send_messages(self, email_messages: Iterable[EmailMessage]) -> int | None: ...
+
+EmailBackend: Any  # the one for SMTP
 
 class EmailMessage:
     content_subtype: str

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeGuard
 
-#: Per connection: Exim hangs up on a client that sends more than 11 RSETs between two messages.
+#: Per connection: Exim hangs up on a client that sends more RSETs than this, beside one for each accepted message.
 MOST_REHEARSALS = 10
 #: The original of the standard library, which a host's tests may replace.
 SENDMAIL = smtplib.SMTP.sendmail
@@ -25,7 +25,7 @@ def rehearsing(smtp: smtplib.SMTP) -> Iterator[None]:
     try:
         yield
     finally:
-        vars(smtp).pop("data", None)  # gone already if a backend assigned one connection twice
+        del smtp.data
 
 
 def can_rehearse(smtp: object) -> TypeGuard[smtplib.SMTP]:
@@ -35,4 +35,4 @@ def can_rehearse(smtp: object) -> TypeGuard[smtplib.SMTP]:
 
 def is_worn_out(smtp: object) -> bool:
     """Return whether this connection has had so many rehearsals that a new one is needed."""
-    return getattr(smtp, "rehearsals", 0) == MOST_REHEARSALS
+    return getattr(smtp, "rehearsals", 0) >= MOST_REHEARSALS

@@ -279,11 +279,16 @@ def test_on_a_database_server_we_write_beside_it(database: Database, make: MakeH
 
 
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
-def test_a_driver_that_commits_each_statement_goes_on_doing_so(database: Database, make: MakeHost) -> None:
-    options = {"connect_args": {"autocommit": True}, "pool_size": 1, "max_overflow": 0}
+@pytest.mark.parametrize("told", [{"connect_args": {"autocommit": True}}, {"isolation_level": "AUTOCOMMIT"}], ids=str)
+def test_a_driver_that_commits_each_statement_goes_on_doing_so(
+    database: Database, make: MakeHost, told: dict[str, Any]
+) -> None:
+    options = {**told, "pool_size": 1, "max_overflow": 0}
     host = make(SQLALCHEMY_DATABASE_URI=database.uri, SQLALCHEMY_ENGINE_OPTIONS=options)
     with host.app.app_context():
         visits.create(host.db.engine)
+        opened: list[Any] = []
+        sa.event.listen(host.db.engine, "connect", lambda *connection: opened.append(connection))
 
         def visit(connection: sa.Connection) -> None:
             connection.execute(visits.insert())
@@ -298,6 +303,6 @@ def test_a_driver_that_commits_each_statement_goes_on_doing_so(database: Databas
             assert muted(parse(JANE[0]), JANE[1])
         with pytest.raises(ZeroDivisionError), host.db.engine.connect() as connection:
             visit(connection)
-        assert visited(host)
+        assert visited(host) and not opened, "the pool's connection is kept"
         host.db.session.close()
         dispose(host)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
+from flask import current_app
 from flask_mailman.backends.base import BaseEmailBackend
 from flask_mailman.backends.smtp import EmailBackend
 
@@ -21,6 +22,7 @@ from flask_optout import InvitationError, OptOutError
 from flask_optout.mailers.flask_mailman import Mail
 from tests.conftest import MakeHost
 from tests.support.adapters import each_library
+from tests.support.adapters.flask_mail import FlaskMail
 from tests.support.adapters.flask_mailman import FlaskMailman
 from tests.support.email_log import rows
 from tests.support.hosts import HangsUp, Host, Mailbox, RefusesRecipients, free_port, say, smtp_server
@@ -79,6 +81,23 @@ class CountsResets(Listening):
             self._writer.close()
         else:
             await super().smtp_RSET(arg)
+
+
+class Closed(asyncio.Protocol):
+    """Hangs up on whoever connects."""
+
+    def connection_made(self, transport: Any) -> None:
+        transport.close()
+
+
+class TakesOne(Controller):
+    """Takes one connection, after that by which the controller sees that it runs."""
+
+    taken = 0
+
+    def factory(self) -> Any:
+        self.taken += 1
+        return SMTP(self.handler) if self.taken <= 2 else Closed()
 
 
 class Server(Controller):
@@ -236,6 +255,20 @@ def test_a_server_that_bears_few_resets_takes_many_mails(library: Library, make:
     assert [mail.rcpt_to for mail in server.received] == [[person] for person in people[35:]]
 
 
+@pytest.mark.parametrize("library", [FlaskMail(), FlaskMailman()], ids=lambda library: library.name)
+@pytest.mark.parametrize("muted", [10, 12])
+def test_that_no_new_connection_is_had_is_told_alike(library: Library, make: MakeHost, muted: int) -> None:
+    people, failed = [f"person{number}@example.org" for number in range(12)], []
+    with smtp_server(Mailbox, TakesOne) as server:
+        host = make(MAIL_SERVER=server.host, MAIL_PORT=server.port)
+        with host.app.app_context():
+            for person in people[:muted]:
+                say(host, True, person)
+            invitations = [library.invitation(host, Wanted([person])) for person in people]
+            library.send_invitations(host, invitations, lambda message, error: failed.append(message))
+    assert failed == invitations[10:]
+
+
 @each_library
 def test_a_server_that_hangs_up_before_a_mail_does_so_for_everybody_alike(library: Library, make: MakeHost) -> None:
     with smtp_server(HangsUp) as server:
@@ -283,9 +316,53 @@ class ConnectsForEach(Lazy):
         return sent
 
 
-@pytest.mark.parametrize("backend", [Retrying, Lazy, ConnectsForEach])
+class Reconnecting(EmailBackend):  # type: ignore[misc]
+    """One that does so where it opens a connection that it has lost."""
+
+    def open(self) -> Any:
+        try:
+            if self.connection is not None:
+                self.connection.rset()
+        except smtplib.SMTPServerDisconnected:
+            self.close()
+        return super().open()
+
+
+class FailsOver(EmailBackend):  # type: ignore[misc]
+    """One that tries a second mail server, by a connection of its own."""
+
+    def send_messages(self, messages: Any) -> Any:
+        try:
+            return super().send_messages(messages)
+        except smtplib.SMTPException:
+            return EmailBackend(self.host, self.port, mailman=self.mailman).send_messages(messages)
+
+
+class FailsOverGated(FailsOver):
+    """One that does so by a connection of our Mail."""
+
+    def send_messages(self, messages: Any) -> Any:
+        try:
+            return EmailBackend.send_messages(self, messages)
+        except smtplib.SMTPException:
+            return Mail(current_app).get_connection().send_messages(messages)
+
+
+class OnItsOwn(EmailBackend):  # type: ignore[misc]
+    """One that has a connection for each message beside the library's."""
+
+    def _send(self, message: Any) -> bool:
+        with smtplib.SMTP(self.host, self.port) as smtp:
+            smtp.sendmail("team@example.org", message.recipients(), message.message().as_bytes(linesep="\r\n"))
+        return True
+
+
+HANG_UP = [Retrying, Reconnecting, FailsOver, FailsOverGated]
+
+
+@pytest.mark.parametrize("backend", [*HANG_UP, OnItsOwn, Lazy, ConnectsForEach])
 def test_a_backend_that_connects_anew_sends_to_nobody_who_is_muted(make: MakeHost, backend: type[Any]) -> None:
-    with smtp_server(HangsUp if backend is Retrying else Mailbox) as server:
+    with smtp_server(HangsUp if backend in HANG_UP else Mailbox) as server:
         host = make(MAIL_SERVER=server.host, MAIL_PORT=server.port)
         with host.app.app_context():
             connection = Mail(host.app).get_connection(backend)
