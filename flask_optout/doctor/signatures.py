@@ -212,6 +212,9 @@ def _judge(records: list[str], message: bytes, index: int, tags: dict[str, str])
         return "key", key.reason or key.wrong
     if not tags.get("a", "").lower().startswith(key.kind):
         return "type", f"it says a={tags.get('a')}, and the key is an {key.kind} key"
+    below = tags.get("i", "").rpartition("@")[2].lower() not in ("", tags.get("d", "").lower())
+    if below and "s" in _split_words(parse_tags(records[0]).get("t", "")):  # which dkimpy passes over
+        return "invalid", "its i= is below its d=, and the t=s of its key forbids that"
     if ends.isascii() and ends.isdigit() and int(ends[:12]) < time.time():  # dkimpy lets ten hours pass
         return "expired", f"x={ends}"
     try:
