@@ -73,9 +73,12 @@ def check_mx(id: str, resolver: Resolver, domain: str) -> Iterator[Finding]:
     records = sorted(resolver.records(domain, "MX"))[:MOST_ADDRESSES]
     hosts = [record.exchange.to_text(omit_final_dot=True) for record in records]
     null = hosts == ["."]  # RFC 7505
-    works = not null and any(resolver.addresses(host) for host in hosts or [domain])
+    places = hosts or [domain]
+    works = not null and any(_is_public(address) for host in places for address in resolver.addresses(host))
+    if not (null or works) and any(map(resolver.addresses, places)):
+        raise Unsure(f"from here, {', '.join(places)} is inside a network of its own; try --nameserver")
     what = "null" if null else "lost" if hosts else "none"
-    yield tell(id if works else f"{id}.none", domain=domain, what=what, hosts=hosts or [domain])
+    yield tell(id if works else f"{id}.none", domain=domain, what=what, hosts=places)
 
 
 def find_senders(resolver: Resolver, host: str | None) -> list[str]:
@@ -89,10 +92,15 @@ def find_senders(resolver: Resolver, host: str | None) -> list[str]:
         found = [str(ip_address(host))]
     except ValueError:
         found = resolver.addresses(host)
-    public = [ip for ip in map(ip_address, found) if ip.is_global or any(ip in block for block in DOCUMENTED)]
+    public = list(filter(_is_public, found))
     if not public:
         raise Unsure("inside" if found else "lost")
-    return [str(ip) for ip in public[:MOST_ADDRESSES]]
+    return public[:MOST_ADDRESSES]
+
+
+def _is_public(address: str) -> bool:
+    ip = ip_address(address)
+    return ip.is_global or any(ip in block for block in DOCUMENTED)
 
 
 def check_ptr(resolver: Resolver, address: str, explicit: bool) -> Iterator[Finding]:

@@ -58,9 +58,9 @@ def check_setup(state: State) -> Iterator[Finding]:
 
 def _check_store(state: State) -> Iterator[Finding]:
     """Whether the choices can be kept and read, and whether a database that hangs ends a wait."""
-    tables, engine = state.tables.all(), state.get_engine()
+    tables = state.tables.all()
     try:
-        inspector = sa.inspect(engine)
+        inspector = sa.inspect(engine := state.get_engine())
         lacking = [f"the table {table.name}" for table in tables if not inspector.has_table(table.name, table.schema)]
         yield from check_time_outs(engine)
     except sa.exc.SQLAlchemyError as error:

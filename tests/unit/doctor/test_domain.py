@@ -108,6 +108,9 @@ REVERSE = "25.2.0.192.in-addr.arpa PTR"
         ({f"{D} TXT": ["nothing"]}, "domain.mx.none"),
         ({}, "domain.mx.none"),
         ({f"{D} MX": [SILENCE]}, "domain.mx.unknown"),
+        # It is broken, or the nameserver is one for the inside alone.
+        ({f"{D} MX": ["10 localhost."], "localhost A": ["127.0.0.1"]}, "domain.mx.unknown"),
+        ({f"{D} A": ["10.0.0.5"]}, "domain.mx.unknown"),
         ({f"{D} MX": ["10 mx.example."], "mx.example A": [SERVFAIL]}, "domain.mx.unknown"),
     ],
 )
