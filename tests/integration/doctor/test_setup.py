@@ -42,6 +42,7 @@ READS = {"connect_timeout": 5, "read_timeout": 10, "write_timeout": 10}
         ("postgresql", {"connect_args": {"connect_timeout": 5}}, "statement_timeout"),
         ("postgresql", {"connect_args": WAITS}, None),
         ("postgresql", {"connect_args": WAITS, "pool_timeout": 600}, "pool_timeout"),
+        ("postgresql", {"connect_args": WAITS, "pool_timeout": None}, "pool_timeout"),
         ("mariadb", {}, "read_timeout, write_timeout"),
         ("mariadb", {"connect_args": READS}, None),
         ("mariadb", {"connect_args": READS, "pool_timeout": 600}, "pool_timeout"),
