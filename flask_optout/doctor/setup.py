@@ -136,22 +136,18 @@ def check_time_outs(engine: sa.Engine) -> Iterator[Finding]:
     kind, wait = engine.dialect.name.replace("mariadb", "mysql"), getattr(engine.pool, "_timeout", 0)
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
-
-        def ask(statement: str) -> Any:
-            return connection.exec_driver_sql(statement).scalar_one()
-
+        ask = connection.exec_driver_sql
         if kind == "sqlite":
-            ends = {"timeout": 0 < ask("PRAGMA busy_timeout") <= LONGEST_WAIT * 1_000}
-            if (mode := ask("PRAGMA journal_mode")) not in ("wal", "memory"):
+            ends = {"timeout": 0 < ask("PRAGMA busy_timeout").scalar_one() <= LONGEST_WAIT * 1_000}
+            if (mode := ask("PRAGMA journal_mode").scalar_one()) not in ("wal", "memory"):
                 yield tell("setup.wal", mode=mode)
         elif engine.driver in ("psycopg", "psycopg2"):
-            info = driver.info
-            given = info.get_parameters() if engine.driver == "psycopg" else info.dsn_parameters
+            given = driver.info.get_parameters() if engine.driver == "psycopg" else driver.info.dsn_parameters
             ends = {"connect_timeout": int(given.get("connect_timeout") or 0) > 0}
-            ends["statement_timeout"] = ask("SHOW statement_timeout") != "0"
+            ends["statement_timeout"] = ask("SHOW statement_timeout").scalar_one() != "0"
         elif engine.driver == "pymysql":
-            ends = {"connect_timeout": driver.connect_timeout is not None}
-            ends |= {f"{way}_timeout": getattr(driver, f"_{way}_timeout") is not None for way in ("read", "write")}
+            names = ("connect_timeout", "_read_timeout", "_write_timeout")
+            ends = {name.lstrip("_"): getattr(driver, name, None) is not None for name in names}
         else:
             return
     ends["pool_timeout"] = kind == "sqlite" or (wait is not None and wait <= LONGEST_WAIT)
