@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from checkdmarc import mta_sts, smtp_tls_reporting
@@ -23,6 +23,8 @@ DOCUMENTED = [ip_network(block) for block in ("192.0.2.0/24", "198.51.100.0/24",
 #: names of this kind; https://www.spamhaus.org/faqs/dnsbl-usage/, https://uribl.com/refused.shtml.
 REFUSED = [ip_network("127.255.255.0/24"), ip_network("127.0.0.1/32")]
 NOT_MINE = "127.0.1.255"
+#: What each list of addresses or of domains has (RFC 5782 section 5).
+TEST_ENTRIES = ("2.0.0.127", "test")
 #: The records that say how mail is encrypted: where they stand, how they begin, and what reads them.
 ENCRYPTION: dict[str, tuple[str, str, Callable[[str], object]]] = {
     "MTA-STS": ("_mta-sts", "v=STSv1", mta_sts.parse_mta_sts_record),
@@ -135,13 +137,19 @@ def check_block_list(resolver: Resolver, zone: str, subjects: dict[str, str]) ->
 
     :param subjects: addresses and domains, by the names under which the list has them.
     """
+
+    def ask(name: str) -> list[IPv4Address]:
+        return [IPv4Address(found.address) for found in resolver.records(f"{name}.{zone}", "A")]
+
     listed = []
     for name, subject in subjects.items():
-        answers = [ip_address(found.address) for found in resolver.records(f"{name}.{zone}", "A")]
+        answers = ask(name)
         if any(answer in block for answer in answers for block in REFUSED):
             raise Unsure(f"{zone} does not answer this nameserver: ask through one of your own")
         if any(answer.is_loopback and str(answer) != NOT_MINE for answer in answers):
             listed.append(subject)
+    if not listed and not any(answer.is_loopback for entry in TEST_ENTRIES for answer in ask(entry)):
+        raise Unsure(f"{zone} lacks the test entry of every list: its name is misspelt, or it was shut down")
     yield tell("domain.block-list.listed" if listed else "domain.block-list", zone=zone, subject=listed)
 
 

@@ -152,13 +152,17 @@ def test_a_sending_host_says_its_own_name(ask: Ask, zone: Zone, id: str) -> None
 @pytest.mark.parametrize(
     ("zone", "expected"),
     [
-        ({}, {"domain.block-list"}),
+        ({"2.0.0.127.bl.test A": ["127.0.0.2"]}, {"domain.block-list"}),
+        ({"test.bl.test A": ["127.0.0.2"]}, {"domain.block-list"}),
+        # Its name is misspelt, it was shut down, or its domain was sold (RFC 5782 section 5).
+        ({}, {"domain.block-list.unknown"}),
+        ({"* A": ["203.0.113.9"]}, {"domain.block-list.unknown"}),
         ({"25.2.0.192.bl.test A": ["127.0.0.2"]}, {"domain.block-list.listed"}),
         ({f"{D}.bl.test A": ["127.0.1.2"]}, {"domain.block-list.listed"}),
         # What lists answer to a resolver that they do not serve, and to what they are not about.
         ({f"{D}.bl.test A": ["127.255.255.254"]}, {"domain.block-list.unknown"}),
         ({f"{D}.bl.test A": ["127.0.0.1"]}, {"domain.block-list.unknown"}),
-        ({"25.2.0.192.bl.test A": ["127.0.1.255"]}, {"domain.block-list"}),
+        (dict.fromkeys(("25.2.0.192.bl.test A", "2.0.0.127.bl.test A"), ["127.0.1.255"]), {"domain.block-list"}),
         ({f"{D}.bl.test A": [SILENCE]}, {"domain.block-list.unknown"}),
     ],
 )
