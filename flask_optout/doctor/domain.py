@@ -17,6 +17,8 @@ from .signatures import check_keys
 from .spf import check_spf
 
 MOST_ADDRESSES = 4
+#: As many as SPF follows (RFC 7208 section 4.6.4).
+MOST_NAMES = 10
 #: Blocks for documentation count as public addresses, so that tests can use them.
 DOCUMENTED = [ip_network(block) for block in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
 #: Answers of block lists that refuse the query (such as that of a public resolver), and that a list does not take
@@ -72,7 +74,7 @@ def check_domain(case: Case, resolver: Resolver, link: str = "") -> Iterator[Fin
 
 def check_mx(id: str, resolver: Resolver, domain: str) -> Iterator[Finding]:
     """Whether a domain takes mail: one that invitations come from, or that of OPTOUT_MAILTO."""
-    records = sorted(resolver.records(domain, "MX"))[:MOST_ADDRESSES]
+    records = sorted(resolver.records(domain, "MX"))[:MOST_NAMES]
     hosts = [record.exchange.to_text(omit_final_dot=True) for record in records]
     null = hosts == ["."]  # RFC 7505
     places = hosts or [domain]
@@ -111,7 +113,7 @@ def check_ptr(resolver: Resolver, address: str, explicit: bool) -> Iterator[Find
     :param explicit: whether the host is known to send, and is not only the one that mail is given to.
     """
     pointer = ip_address(address).reverse_pointer
-    records = resolver.records(pointer, "PTR")[:MOST_ADDRESSES]
+    records = resolver.records(pointer, "PTR")[:MOST_NAMES]
     names = [record.target.to_text(omit_final_dot=True) for record in records]
     back = [name for name in names if address in resolver.addresses(name)]
     end = "" if back else ".none" if explicit else ".relay.unknown"

@@ -103,6 +103,7 @@ REVERSE = "25.2.0.192.in-addr.arpa PTR"
         ({f"{D} MX": ["10 mx.example."], "mx.example A": ["192.0.2.1"]}, "domain.mx"),
         ({f"{D} MX": ["10 mx.example.", "5 gone.example."], "mx.example AAAA": ["2001:db8::1"]}, "domain.mx"),
         ({f"{D} A": ["192.0.2.1"]}, "domain.mx"),
+        ({f"{D} MX": [f"{n} mx{n}.example." for n in range(6)], "mx5.example A": ["192.0.2.1"]}, "domain.mx"),
         ({f"{D} MX": ["0 ."]}, "domain.mx.none"),
         ({f"{D} MX": ["10 gone.example."]}, "domain.mx.none"),
         ({f"{D} TXT": ["nothing"]}, "domain.mx.none"),
@@ -122,6 +123,7 @@ def test_a_domain_that_sends_invitations_takes_mail(ask: Ask, zone: Zone, id: st
     ("zone", "explicit", "id"),
     [
         ({REVERSE: ["out.example."], "out.example A": ["192.0.2.25"]}, True, "domain.ptr"),
+        ({REVERSE: [f"n{n}.example." for n in range(10)], "n9.example A": ["192.0.2.25"]}, True, "domain.ptr"),
         ({REVERSE: ["out.example."], "out.example A": ["192.0.2.26"]}, True, "domain.ptr.none"),
         ({REVERSE: ["out.example."]}, True, "domain.ptr.none"),
         ({}, True, "domain.ptr.none"),
