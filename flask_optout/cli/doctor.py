@@ -51,6 +51,8 @@ def doctor(
         case = replace(case, nameserver=asked, block_lists=tuple(map(parse_domain, block_lists)))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if sys.stderr.isatty():
+        click.echo("Looking at the app, its domain and its pages…", err=True)
     report = Report.of(case.author, examine(state, case, offline))
     if for_programs:
         click.echo(as_json(report))

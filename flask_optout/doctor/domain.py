@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from checkdmarc import mta_sts, smtp_tls_reporting
@@ -17,12 +17,16 @@ from .signatures import check_keys
 from .spf import check_spf
 
 MOST_ADDRESSES = 4
+#: As many as SPF follows (RFC 7208 section 4.6.4).
+MOST_NAMES = 10
 #: Blocks for documentation count as public addresses, so that tests can use them.
 DOCUMENTED = [ip_network(block) for block in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
 #: Answers of block lists that refuse the query (such as that of a public resolver), and that a list does not take
 #: names of this kind; https://www.spamhaus.org/faqs/dnsbl-usage/, https://uribl.com/refused.shtml.
 REFUSED = [ip_network("127.255.255.0/24"), ip_network("127.0.0.1/32")]
 NOT_MINE = "127.0.1.255"
+#: What each list of addresses or of domains has (RFC 5782 section 5).
+TEST_ENTRIES = ("2.0.0.127", "test")
 #: The records that say how mail is encrypted: where they stand, how they begin, and what reads them.
 ENCRYPTION: dict[str, tuple[str, str, Callable[[str], object]]] = {
     "MTA-STS": ("_mta-sts", "v=STSv1", mta_sts.parse_mta_sts_record),
@@ -70,12 +74,15 @@ def check_domain(case: Case, resolver: Resolver, link: str = "") -> Iterator[Fin
 
 def check_mx(id: str, resolver: Resolver, domain: str) -> Iterator[Finding]:
     """Whether a domain takes mail: one that invitations come from, or that of OPTOUT_MAILTO."""
-    records = sorted(resolver.records(domain, "MX"))[:MOST_ADDRESSES]
+    records = sorted(resolver.records(domain, "MX"))[:MOST_NAMES]
     hosts = [record.exchange.to_text(omit_final_dot=True) for record in records]
     null = hosts == ["."]  # RFC 7505
-    works = not null and any(resolver.addresses(host) for host in hosts or [domain])
+    places = hosts or [domain]
+    works = not null and any(_is_public(address) for host in places for address in resolver.addresses(host))
+    if not (null or works) and any(map(resolver.addresses, places)):
+        raise Unsure(f"from here, {', '.join(places)} is inside a network of its own; try --nameserver")
     what = "null" if null else "lost" if hosts else "none"
-    yield tell(id if works else f"{id}.none", domain=domain, what=what, hosts=hosts or [domain])
+    yield tell(id if works else f"{id}.none", domain=domain, what=what, hosts=places)
 
 
 def find_senders(resolver: Resolver, host: str | None) -> list[str]:
@@ -89,10 +96,15 @@ def find_senders(resolver: Resolver, host: str | None) -> list[str]:
         found = [str(ip_address(host))]
     except ValueError:
         found = resolver.addresses(host)
-    public = [ip for ip in map(ip_address, found) if ip.is_global or any(ip in block for block in DOCUMENTED)]
+    public = list(filter(_is_public, found))
     if not public:
         raise Unsure("inside" if found else "lost")
-    return [str(ip) for ip in public[:MOST_ADDRESSES]]
+    return public[:MOST_ADDRESSES]
+
+
+def _is_public(address: str) -> bool:
+    ip = ip_address(address)
+    return ip.is_global or any(ip in block for block in DOCUMENTED)
 
 
 def check_ptr(resolver: Resolver, address: str, explicit: bool) -> Iterator[Finding]:
@@ -101,7 +113,7 @@ def check_ptr(resolver: Resolver, address: str, explicit: bool) -> Iterator[Find
     :param explicit: whether the host is known to send, and is not only the one that mail is given to.
     """
     pointer = ip_address(address).reverse_pointer
-    records = resolver.records(pointer, "PTR")[:MOST_ADDRESSES]
+    records = resolver.records(pointer, "PTR")[:MOST_NAMES]
     names = [record.target.to_text(omit_final_dot=True) for record in records]
     back = [name for name in names if address in resolver.addresses(name)]
     end = "" if back else ".none" if explicit else ".relay.unknown"
@@ -127,13 +139,19 @@ def check_block_list(resolver: Resolver, zone: str, subjects: dict[str, str]) ->
 
     :param subjects: addresses and domains, by the names under which the list has them.
     """
+
+    def ask(name: str) -> list[IPv4Address]:
+        return [IPv4Address(found.address) for found in resolver.records(f"{name}.{zone}", "A")]
+
     listed = []
     for name, subject in subjects.items():
-        answers = [ip_address(found.address) for found in resolver.records(f"{name}.{zone}", "A")]
+        answers = ask(name)
         if any(answer in block for answer in answers for block in REFUSED):
             raise Unsure(f"{zone} does not answer this nameserver: ask through one of your own")
         if any(answer.is_loopback and str(answer) != NOT_MINE for answer in answers):
             listed.append(subject)
+    if not listed and not any(answer.is_loopback for entry in TEST_ENTRIES for answer in ask(entry)):
+        raise Unsure(f"{zone} lacks the test entry of every list: its name is misspelt, or it was shut down")
     yield tell("domain.block-list.listed" if listed else "domain.block-list", zone=zone, subject=listed)
 
 

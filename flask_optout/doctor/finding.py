@@ -23,6 +23,7 @@ from ..links.tokens import SHORTEST_TOKEN
 
 #: Characters that one text may have; more would push the mend off the screen.
 LONGEST_TEXT = 900
+MOST_DETAILS = 60
 TOKEN = re.compile(rf"[a-zA-Z2-7]{{{SHORTEST_TOKEN},}}")
 #: Bounded, as a long text without an @ would otherwise be read again from each of its characters.
 LOCAL_PART = re.compile(r"""(?:"[^"@]{0,64}"|[\w.!#$%&'*+/=?^`{|}~-]{1,256})@(?=[\w\[])""")
@@ -95,8 +96,10 @@ def tell(id: str, details: Sequence[str] = (), records: str | None = None, /, **
     paste = texts.get("paste", "").format_map(shown).rstrip() if records is None else records
     # Four full strings of a TXT record fit, with what stands around them; half a record is worse than none.
     paste = "\n".join(map(escape, paste.split("\n"))) if len(paste) <= 2_000 else ""
-    plain, more = {name: clean(value) for name, value in said.items()}, tuple(map(clean, details))
-    return Finding(id, Severity(texts["severity"]), seen, why, mend, paste, texts.get("source", ""), plain, more)
+    more = [f"… and {len(details) - MOST_DETAILS} more lines"] if len(details) > MOST_DETAILS else []
+    lines = tuple(map(clean, [*details[:MOST_DETAILS], *more]))
+    plain = {name: clean(value) for name, value in said.items()}
+    return Finding(id, Severity(texts["severity"]), seen, why, mend, paste, texts.get("source", ""), plain, lines)
 
 
 def is_below(host: str, ends: Sequence[str]) -> bool:

@@ -5,7 +5,6 @@ the answer together, as a browser does.
 from __future__ import annotations
 
 import http.client
-import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -68,6 +67,8 @@ def send_request(method: str, url: str, body: tuple[bytes, str] | None = None, a
     except ssl.SSLCertVerificationError as error:
         end = next((end for end, codes in KNOWN["certificates"].items() if error.verify_code in codes), "broken")
         raise NoReply((error.verify_message or str(error)).rstrip("."), f"certificate.{end}") from None
+    except ssl.SSLError as error:
+        raise NoReply(f"it speaks no TLS ({error.reason or error})", "unreachable") from None
     except (TimeoutError, socket.gaierror) as error:
         raise NoReply(f"it did not answer ({type(error).__name__})") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -97,6 +98,8 @@ def check_policies(answer: Reply, url: str) -> Iterator[Finding]:
     # Each policy alone can keep a page from sending its own form.
     forms = [policy["form-action"] for policy in csp if not _permits(policy, url, "form-action")]
     blocked = [f"form-action {' '.join(sources)}" for sources in forms]
+    if any("allow-forms" not in policy.get("sandbox", ["allow-forms"]) for policy in csp):
+        blocked.append("sandbox without allow-forms")
     # A script that runs takes the press from the form, and then may not send it.
     runs = all(_permits(policy, url, "script-src-elem", "script-src", "default-src") for policy in csp)
     if runs and not all(_permits(policy, url, "connect-src", "default-src") for policy in csp):
@@ -104,6 +107,8 @@ def check_policies(answer: Reply, url: str) -> Iterator[Finding]:
     if blocked:
         findings.append(tell("doors.form-blocked", reason=blocked))
     yield from findings or [tell("doors.headers")]
+    if any("require-trusted-types-for" in policy for policy in csp):
+        yield tell("doors.trusted-types")
 
 
 def _parse_directives(policy: str) -> dict[str, list[str]]:
@@ -119,12 +124,13 @@ def _permits(policy: dict[str, list[str]], url: str, *directives: str) -> bool:
 
 
 def _allows(source: str, url: str) -> bool:
-    """Whether a source expression takes in a URL; a port or a path in it is not looked at.
-
-    https://www.w3.org/TR/CSP3/#match-url-to-source-expression
-    """
+    """Whether a source expression takes in a URL (https://www.w3.org/TR/CSP3/#match-url-to-source-expression)."""
     place = urlsplit(url)
     scheme, _, rest = source.rpartition("://")
+    host, _, path = rest.partition("/")
+    usual = 443 if place.scheme == "https" else 80
+    of_host = fnmatchcase(f"{place.hostname}:{place.port or usual}", host if ":" in host else f"{host}:{usual}")
+    here, path = place.path.lower(), f"/{path}"
+    right = of_host and (here.startswith(path) if path.endswith("/") else here == path)
     # What is meant for http is good for https, too.
-    right = scheme in ("", "http", place.scheme) and fnmatchcase(place.hostname or "", re.split("[:/]", rest)[0])
-    return right or source in ("'self'", "http:", f"{place.scheme}:")
+    return source in ("*", "'self'", "http:", f"{place.scheme}:") or (right and scheme in ("", "http", place.scheme))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -18,6 +19,8 @@ from ..pages.words import find_selector_error
 from ..wiring import State
 from .finding import KNOWN, Finding, attempt, tell
 
+#: Seconds that a statement may wait for SQLite's lock, and for a place in the pool.
+LONGEST_WAIT = 30.0
 #: Where mail libraries stand in an app; the name of each, which its adapter has too, and how it sends an invitation.
 LIBRARIES: dict[str, list[str]] = KNOWN["libraries"]
 
@@ -54,11 +57,12 @@ def check_setup(state: State) -> Iterator[Finding]:
 
 
 def _check_store(state: State) -> Iterator[Finding]:
-    """Whether the choices can be kept and read."""
+    """Whether the choices can be kept and read, and whether a database that hangs ends a wait."""
     tables = state.tables.all()
     try:
-        inspector = sa.inspect(state.get_engine())
+        inspector = sa.inspect(engine := state.get_engine())
         lacking = [f"the table {table.name}" for table in tables if not inspector.has_table(table.name, table.schema)]
+        yield from check_time_outs(engine)
     except sa.exc.SQLAlchemyError as error:
         yield tell("setup.store.unreachable", reason=type(error).__name__)
         return
@@ -66,7 +70,7 @@ def _check_store(state: State) -> Iterator[Finding]:
         missing = lacking if len(lacking) < len(tables) else "all tables of Flask-OptOut"
         yield tell("setup.tables.missing", missing=missing)
         return
-    yield tell("setup.tables", kind=inspector.dialect.name)
+    yield tell("setup.tables", kind=engine.dialect.name)
     state.choices.read([])
     yield tell("setup.store")
 
@@ -122,3 +126,30 @@ def _find_wall_at(app: Flask, path: str, base: str) -> dict[str, str] | None:
             return None
     status = f"{answer.status} to {urlsplit(answer.location).path}" if answer.location else answer.status
     return {"what": what, "status": status, "how": "csrf" if answer.status_code == 400 else "skip"}
+
+
+def check_time_outs(engine: sa.Engine) -> Iterator[Finding]:
+    """Which time-outs are missing on an engine, and the line that sets them; of other drivers nobody can tell.
+
+    :raises sqlalchemy.exc.SQLAlchemyError: when the database cannot be reached.
+    """
+    kind, wait = engine.dialect.name.replace("mariadb", "mysql"), getattr(engine.pool, "_timeout", 0)
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        ask = connection.exec_driver_sql
+        if kind == "sqlite":
+            ends = {"timeout": 0 < ask("PRAGMA busy_timeout").scalar_one() <= LONGEST_WAIT * 1_000}
+            if (mode := ask("PRAGMA journal_mode").scalar_one()) not in ("wal", "memory"):
+                yield tell("setup.wal", mode=mode)
+        elif engine.driver in ("psycopg", "psycopg2"):
+            given = driver.info.get_parameters() if engine.driver == "psycopg" else driver.info.dsn_parameters
+            ends = {"connect_timeout": int(given.get("connect_timeout") or 0) > 0}
+            ends["statement_timeout"] = ask("SHOW statement_timeout").scalar_one() != "0"
+        elif engine.driver == "pymysql":
+            names = ("connect_timeout", "_read_timeout", "_write_timeout")
+            ends = {name.lstrip("_"): getattr(driver, name, None) is not None for name in names}
+        else:
+            return
+    ends["pool_timeout"] = kind == "sqlite" or (wait is not None and wait <= LONGEST_WAIT)
+    missing = [name for name, is_set in ends.items() if not is_set]
+    yield tell("setup.time-outs.missing", missing=missing, options=kind) if missing else tell("setup.time-outs")

@@ -73,7 +73,7 @@ def check_receiver(sample: Sample) -> Iterator[Finding]:
     last, first = assess(sample)
     results = {"spf": sample.received_spf.get("result", ""), **last.results}
     found = {method: results[method] for method in ("spf", "dkim", "dmarc", "compauth") if results.get(method)}
-    if not found and (last.results or not last.server):
+    if not found:
         yield tell("message.receiver.none")
         return
     wrong = [method for method, result in found.items() if result not in GOOD + OPEN]
@@ -87,7 +87,7 @@ def check_receiver(sample: Sample) -> Iterator[Finding]:
         (".part", set(whole) <= set(GOOD) if whole else not set(GOOD).isdisjoint(found.values())),
     ]
     end = next((end for end, applies in ends if applies), ".fail")
-    said = [f"{method}={result}" for method, result in found.items()] or ["nothing"]
+    said = [f"{method}={result}" for method, result in found.items()]
     facts = {"server": last.server or "the receiver", "said": said, "wrong": wrong, "first": first.server}
     yield tell(f"message.receiver{end}", **facts)
 
@@ -212,6 +212,9 @@ def _judge(records: list[str], message: bytes, index: int, tags: dict[str, str])
         return "key", key.reason or key.wrong
     if not tags.get("a", "").lower().startswith(key.kind):
         return "type", f"it says a={tags.get('a')}, and the key is an {key.kind} key"
+    below = tags.get("i", "").rpartition("@")[2].lower() not in ("", tags.get("d", "").lower())
+    if below and "s" in _split_words(parse_tags(records[0]).get("t", "")):  # which dkimpy passes over
+        return "invalid", "its i= is below its d=, and the t=s of its key forbids that"
     if ends.isascii() and ends.isdigit() and int(ends[:12]) < time.time():  # dkimpy lets ten hours pass
         return "expired", f"x={ends}"
     try:

@@ -137,10 +137,7 @@ def check_spf(resolver: Resolver, domain: str, senders: list[str], explicit: boo
         return
     verdicts = {sender: evaluate(resolver, i=sender, s=domain, h=domain) for sender in senders}
     nobody = _evaluate_all(resolver, domain)
-    yield from _check_record(domain, records[0], nobody, verdicts, explicit)
-    if nobody.result not in (*REFUSED, "permerror"):
-        paste = _try_record(resolver, domain, _merge(records))[0]
-        yield tell(f"domain.spf.{'open' if nobody.result == 'pass' else 'all'}", (), paste, domain=domain)
+    yield from _check_record(resolver, domain, records[0], nobody, verdicts, explicit)
     for sender, verdict in verdicts.items():
         facts = {"domain": domain, "sender": sender, "result": verdict.result, "reason": verdict.reason}
         if verdict.result == "pass":
@@ -153,7 +150,7 @@ def check_spf(resolver: Resolver, domain: str, senders: list[str], explicit: boo
 
 
 def _check_record(
-    domain: str, record: str, nobody: _Query, said: dict[str, _Query], explicit: bool
+    resolver: Resolver, domain: str, record: str, nobody: _Query, said: dict[str, _Query], explicit: bool
 ) -> Iterator[Finding]:
     """What the record says, whoever sends."""
     whose, broken = nobody.broken or (domain, record)
@@ -168,6 +165,9 @@ def _check_record(
             raise Unsure("macro")
         needed = f"v=spf1 {_format_terms(list(said))} -all" if kind == "lookups" and said and explicit else ""
         yield tell(f"domain.spf.{kind}", nobody.tree, format_record(f"bounce.{domain}", needed, is_spf), **facts)
+    if nobody.result not in (*REFUSED, "permerror"):
+        paste = _try_record(resolver, domain, _merge([record]))[0]
+        yield tell(f"domain.spf.{'open' if nobody.result == 'pass' else 'all'}", (), paste, **facts)
     if any(re.match(r"(?i)[+?~-]?ptr(:|$)", word) for word in record.split()[1:]):
         yield tell("domain.spf.ptr", **facts)
 

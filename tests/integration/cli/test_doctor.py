@@ -12,6 +12,7 @@ from flask.cli import ScriptInfo
 
 from flask_optout.cli.commands import optout_cli
 from tests.conftest import MakeHost
+from tests.support.command_line import on_terminal
 from tests.support.dns_server import Zone, dns_server
 from tests.support.hosts import Host, free_port, http_server
 from tests.support.people import run
@@ -114,3 +115,9 @@ def test_block_lists_are_asked_when_they_are_named(make: MakeHost) -> None:
         options = ("--domain", "mended.example", "--nameserver", address)
         assert "bl.example" not in examine(host, *options)[1]
         assert "bl.example lists mended.example" in examine(host, *options, "--block-list", "bl.example")[1]
+
+
+def test_on_a_terminal_the_wait_is_announced(make: MakeHost) -> None:
+    announced = "Looking at the app, its domain and its pages…"
+    assert on_terminal(optout_cli, "doctor", "--offline", app=make().app).startswith(announced)
+    assert announced not in examine(make(), "--offline")[1]

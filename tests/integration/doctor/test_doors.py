@@ -92,7 +92,7 @@ CSP = "Content-Security-Policy"
         (multipart_wall, {"doors.one-click"}, {"doors.one-click.refused"}),
         (page_wall, set(), {"doors.button"}),
         (cookies, set(), {"doors.cookie"}),
-        (other_headers, {"doors.headers"}, {"doors.headers.lost"}),
+        (other_headers, {"doors.headers"}, {"doors.headers.lost", "doors.trusted-types"}),
         (caching_proxy, {"doors.cache"}, {"doors.cache.stale"}),
         (proxy_that_presses, {"doors.reading"}, {"doors.reading.changes"}),
         (programs_kept_out, set(), {"doors.agents"}),

@@ -191,6 +191,11 @@ def test_what_is_no_message_is_said_to_be_none(raw: bytes) -> None:
     assert sample.unreadable and not sample.raw
 
 
+def test_a_sample_with_hundreds_of_signatures_leads_to_a_few_questions() -> None:
+    many = "\r\nDKIM-Signature: ".join(f"v=1; d=d{number}.example; s=s1" for number in range(500))
+    assert len(Case.of(SETTINGS, message=eml(DKIM_Signature=many)).selectors) == 20
+
+
 def test_a_sample_of_many_megabytes_is_read() -> None:
     pdf = base64.encodebytes(b"%PDF" * 2_000_000).decode().replace("\n", "\r\n")
     parts = (

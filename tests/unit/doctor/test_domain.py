@@ -103,11 +103,15 @@ REVERSE = "25.2.0.192.in-addr.arpa PTR"
         ({f"{D} MX": ["10 mx.example."], "mx.example A": ["192.0.2.1"]}, "domain.mx"),
         ({f"{D} MX": ["10 mx.example.", "5 gone.example."], "mx.example AAAA": ["2001:db8::1"]}, "domain.mx"),
         ({f"{D} A": ["192.0.2.1"]}, "domain.mx"),
+        ({f"{D} MX": [f"{n} mx{n}.example." for n in range(6)], "mx5.example A": ["192.0.2.1"]}, "domain.mx"),
         ({f"{D} MX": ["0 ."]}, "domain.mx.none"),
         ({f"{D} MX": ["10 gone.example."]}, "domain.mx.none"),
         ({f"{D} TXT": ["nothing"]}, "domain.mx.none"),
         ({}, "domain.mx.none"),
         ({f"{D} MX": [SILENCE]}, "domain.mx.unknown"),
+        # It is broken, or the nameserver is one for the inside alone.
+        ({f"{D} MX": ["10 localhost."], "localhost A": ["127.0.0.1"]}, "domain.mx.unknown"),
+        ({f"{D} A": ["10.0.0.5"]}, "domain.mx.unknown"),
         ({f"{D} MX": ["10 mx.example."], "mx.example A": [SERVFAIL]}, "domain.mx.unknown"),
     ],
 )
@@ -119,6 +123,7 @@ def test_a_domain_that_sends_invitations_takes_mail(ask: Ask, zone: Zone, id: st
     ("zone", "explicit", "id"),
     [
         ({REVERSE: ["out.example."], "out.example A": ["192.0.2.25"]}, True, "domain.ptr"),
+        ({REVERSE: [f"n{n}.example." for n in range(10)], "n9.example A": ["192.0.2.25"]}, True, "domain.ptr"),
         ({REVERSE: ["out.example."], "out.example A": ["192.0.2.26"]}, True, "domain.ptr.none"),
         ({REVERSE: ["out.example."]}, True, "domain.ptr.none"),
         ({}, True, "domain.ptr.none"),
@@ -149,13 +154,17 @@ def test_a_sending_host_says_its_own_name(ask: Ask, zone: Zone, id: str) -> None
 @pytest.mark.parametrize(
     ("zone", "expected"),
     [
-        ({}, {"domain.block-list"}),
+        ({"2.0.0.127.bl.test A": ["127.0.0.2"]}, {"domain.block-list"}),
+        ({"test.bl.test A": ["127.0.0.2"]}, {"domain.block-list"}),
+        # Its name is misspelt, it was shut down, or its domain was sold (RFC 5782 section 5).
+        ({}, {"domain.block-list.unknown"}),
+        ({"* A": ["203.0.113.9"]}, {"domain.block-list.unknown"}),
         ({"25.2.0.192.bl.test A": ["127.0.0.2"]}, {"domain.block-list.listed"}),
         ({f"{D}.bl.test A": ["127.0.1.2"]}, {"domain.block-list.listed"}),
         # What lists answer to a resolver that they do not serve, and to what they are not about.
         ({f"{D}.bl.test A": ["127.255.255.254"]}, {"domain.block-list.unknown"}),
         ({f"{D}.bl.test A": ["127.0.0.1"]}, {"domain.block-list.unknown"}),
-        ({"25.2.0.192.bl.test A": ["127.0.1.255"]}, {"domain.block-list"}),
+        (dict.fromkeys(("25.2.0.192.bl.test A", "2.0.0.127.bl.test A"), ["127.0.1.255"]), {"domain.block-list"}),
         ({f"{D}.bl.test A": [SILENCE]}, {"domain.block-list.unknown"}),
     ],
 )

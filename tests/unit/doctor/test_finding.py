@@ -55,6 +55,12 @@ def test_half_a_record_is_not_offered_for_pasting() -> None:
     assert tell("domain.spf.all", (), "x" * 2_001, domain="x.example").paste == ""
 
 
+def test_details_have_an_end() -> None:
+    finding = tell("domain.spf.record", tuple("x" for _ in range(1_000)), domain="x.example", record="x")
+    assert len(finding.details) == 61
+    assert finding.details[-1] == "… and 940 more lines"
+
+
 def test_what_is_pasted_keeps_its_mailboxes_and_moves_no_terminal() -> None:
     finding = tell("domain.dmarc.removed", (), "rua=mailto:dmarc@x.example\x1b[2J\nnext", at="x", tags=["pct=5"])
     assert finding.paste == "rua=mailto:dmarc@x.example\\x1b[2J\nnext"

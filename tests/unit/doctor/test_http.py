@@ -37,6 +37,12 @@ def test_a_header_is_a_list_of_values(headers: tuple[tuple[str, str], ...], valu
     assert answer(*headers).first("Referrer-Policy") == first
 
 
+def of_tls() -> ssl.SSLError:
+    error = ssl.SSLError(1, "[SSL] wrong version number")
+    error.reason = "WRONG_VERSION_NUMBER"
+    return error
+
+
 def of_certificate(code: int) -> ssl.SSLCertVerificationError:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_code, error.verify_message = code, "why"
@@ -53,7 +59,7 @@ def of_certificate(code: int) -> ssl.SSLCertVerificationError:
         (of_certificate(20), "certificate.chain", "why"),
         (of_certificate(62), "certificate.name", "why"),
         (of_certificate(99), "certificate.broken", "why"),
-        (ssl.SSLError(1, "[SSL] wrong version number"), "unreachable", "it answers no HTTP (SSLError)"),
+        (of_tls(), "unreachable", "it speaks no TLS (WRONG_VERSION_NUMBER)"),
         (ConnectionRefusedError(), "unreachable", "it answers no HTTP (ConnectionRefusedError)"),
         (http.client.BadStatusLine("SSH-2.0"), "unreachable", "it answers no HTTP (BadStatusLine)"),
         # A matter of time, or of DNS.
@@ -162,17 +168,22 @@ WELL, LOST, LEAKS, BLOCKED = {"doors.headers"}, {"doors.headers.lost"}, {"doors.
         (((CSP, "form-action 'none'"),), BLOCKED),
         (((CSP, "img-src *, form-action https://x.example"),), BLOCKED),
         (((CSP, "form-action"),), BLOCKED),
+        (((CSP, "sandbox allow-scripts"),), BLOCKED),
+        (((CSP, "sandbox allow-forms"),), WELL),
         (((CSP, "form-action https:"),), WELL),
         # https is what http may become: https://www.w3.org/TR/CSP3/#match-schemes
         (((CSP, "form-action http:"),), WELL),
         (((CSP, "form-action http://jobs.example.org"),), WELL),
         (((CSP, "form-action jobs.example.org"),), WELL),
         (((CSP, "form-action https://*.example.org/optout/"),), WELL),
+        (((CSP, "form-action https://*.example.org/elsewhere"),), BLOCKED),
         (((CSP, "form-action https://jobs.example.org:443"),), WELL),
         (((CSP, "form-action https://jobs.example.org:*"),), WELL),
+        (((CSP, "form-action http://jobs.example.org:8080"),), BLOCKED),
         (((CSP, "connect-src 'none'"),), BLOCKED),
         (((CSP, "connect-src 'none'; script-src 'none'"),), WELL),
         (((CSP, "script-src 'strict-dynamic'; connect-src 'none'"),), WELL),
+        (((CSP, "require-trusted-types-for 'script'"),), WELL | {"doors.trusted-types"}),
         (((f"{CSP}-Report-Only", "form-action 'none'"),), WELL),
         # A browser reads the first value of these alone.
         ((("X-Content-Type-Options", "none"),), WELL),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from flask_login import LoginManager, current_user
 from flask_wtf import CSRFProtect
 
 from flask_optout.doctor.finding import Finding
-from flask_optout.doctor.setup import check_setup, find_wall
+from flask_optout.doctor.setup import check_setup, check_time_outs, find_wall
 from flask_optout.email_log.records import PER_MINUTE
 from flask_optout.mailers.flask_mailman import Mail
 from tests.conftest import MakeHost
@@ -35,6 +35,8 @@ FINE = {
     "setup.operator.none",
     "setup.loader",
     "setup.sent.none",
+    "setup.time-outs",
+    "setup.wal",
     "setup.log",
 }
 
@@ -167,6 +169,49 @@ def test_what_the_database_lacks_is_named(make: MakeHost) -> None:
     without_table(host)
     finding = the(looked_at(host), "setup.tables.missing")
     assert finding.seen == "The database lacks the table optout_meta."
+
+
+@pytest.fixture
+def engine_of() -> Iterator[Callable[..., sa.Engine]]:
+    engines: list[sa.Engine] = []
+
+    def engine_of(url: str, **options: Any) -> sa.Engine:
+        engines.append(sa.create_engine(url, **options))
+        return engines[-1]
+
+    yield engine_of
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "mode", "expected"),
+    [
+        (5, "wal", {"setup.time-outs"}),
+        (5, "delete", {"setup.time-outs", "setup.wal"}),
+        (0, "wal", {"setup.time-outs.missing"}),
+        (3_600, "wal", {"setup.time-outs.missing"}),
+    ],
+)
+def test_sqlite_waits_and_its_log(
+    engine_of: Callable[..., sa.Engine], tmp_path: Path, seconds: int, mode: str, expected: set[str]
+) -> None:
+    engine = engine_of(f"sqlite:///{tmp_path / 'waits.db'}", connect_args={"timeout": seconds})
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA journal_mode={mode}")
+    assert ids(check_time_outs(engine)) == expected
+
+
+def test_the_line_to_paste_gives_sqlite_its_log(engine_of: Callable[..., sa.Engine], tmp_path: Path) -> None:
+    engine = engine_of(f"sqlite:///{tmp_path / 'log.db'}")
+    paste = the(check_time_outs(engine), "setup.wal").paste
+    with engine.connect() as connection:
+        connection.exec_driver_sql(paste)
+    assert ids(check_time_outs(engine)) == {"setup.time-outs"}
+
+
+def test_a_database_in_memory_needs_no_log(engine_of: Callable[..., sa.Engine]) -> None:
+    assert ids(check_time_outs(engine_of("sqlite://"))) == {"setup.time-outs"}
 
 
 SKIP = 'if request.blueprint == "optout":'

@@ -193,6 +193,20 @@ def test_the_kind_of_a_key_may_be_in_capitals(ask: Ask, signer: Signer) -> None:
     assert judged(ask, signer.sign(MESSAGE), signer.record.replace("p=", "k=RSA; p=")) == {"message.dkim.valid"}
 
 
+@pytest.mark.parametrize(
+    ("identity", "flags", "id"),
+    [("@sub.", "s", "message.dkim.invalid"), ("@sub.", "y", "message.dkim.valid"), ("a@", "s", "message.dkim.valid")],
+)
+def test_a_key_may_forbid_to_sign_for_names_below(
+    ask: Ask, signer: Signer, identity: str, flags: str, id: str
+) -> None:
+    """RFC 6376 section 3.6.1: t=s"""
+    signed = dkim.sign(
+        MESSAGE, b"s1", D.encode(), signer.private, include_headers=[b"From"], identity=f"{identity}{D}".encode()
+    )
+    assert judged(ask, bytes(signed) + MESSAGE, f"{signer.record}; t={flags}") == {id}
+
+
 def test_an_expired_signature_says_so(ask: Ask, signer: Signer) -> None:
     now = int(time.time())
     for ends in (2_000, now - 60):

@@ -105,7 +105,7 @@ def told_by_receiver(**headers: str | None) -> set[str]:
         ),
         # What the sender's own server wrote while it took the message in.
         ("out.x.example; auth=pass smtp.auth=jane smtp.mailfrom=jane@x.example", "message.receiver.none"),
-        ("mx.example; none", "message.receiver"),
+        ("mx.example; none", "message.receiver.none"),
         ("(((", "message.receiver.none"),
         (None, "message.receiver.none"),
     ],
