@@ -112,7 +112,7 @@ def test_the_search_finds_what_is_said(source: str, said: list[str]) -> None:
 
 
 #: Functions of ours that show people what they are given, or write it into a mail.
-SHOWS = {"page", "show", "render", "Letter", "compose_link_letter"}
+SHOWS = {"render_page", "show", "render", "Letter", "compose_link_letter"}
 
 
 def python_strings(called: set[str]) -> Iterator[tuple[str, str]]:
