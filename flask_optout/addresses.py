@@ -1,4 +1,4 @@
-"""One canonical spelling of an email address: the one parser that decides who is meant and where the mail goes."""
+"""The only parser of email addresses: it decides who is meant and where the mail goes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Recipient = str | tuple[str, str]
 
 ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
 _ATOM = rf"[{ATEXT.translate({43: None, 63: None})}]+"
-#: Addresses in ASCII, one a line, without "+" (of a tag) and "?" (of an encoded word); domains are checked apart.
+#: ASCII addresses, one per line, without "+" (tags) and "?" (encoded words); domains are checked separately.
 PLAIN_LINES = re.compile(rf"(?:{_ATOM}(?:\.{_ATOM})*+@[a-zA-Z0-9.-]++(?:\n(?!\Z)|\Z))+", re.ASCII)
 DOMAIN = re.compile(r"@(.*)")
 #: A local part that needs no quotes, in ASCII (RFC 5322 section 3.2.3) and in any script (RFC 6531 section 3.3).
@@ -26,16 +26,16 @@ DOT_ATOM_INTL = re.compile(rf"[{ATEXT}\u0080-\U0010ffff]+(?:\.[{ATEXT}\u0080-\U0
 PLAIN = re.compile(rf"({DOT_ATOM.pattern})@([A-Za-z0-9.-]+)")
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 MAILBOX = re.compile(rf'((?:{QUOTED.pattern}|[^<>"()])*)(?:<((?:{QUOTED.pattern}|[^<>"()])*)>\s*)?', re.DOTALL)
-#: What a display name may hold only in quotes (RFC 5322 section 3.2.3).
+#: Characters that a display name may hold only in quotes (RFC 5322 section 3.2.3).
 SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
-#: Control characters and whatever else ends a header line for some program, but for a tab; and lone surrogates,
-#: which no charset and no database has.
+#: Control characters except tab, other characters that some program takes for a line end, and lone surrogates,
+#: which no charset can encode.
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-#: RFC 2047 section 2, as leniently as any program reads it.
+#: An encoded word (RFC 2047 section 2), as the most lenient mail program reads it.
 ENCODED_WORD = re.compile(r"=\?([^?]*)\?([bq])\?(.*?)\?=", re.IGNORECASE | re.DOTALL)
 #: RFC 5321 section 4.5.3.1.3: a path of 256 octets, less its angle brackets.
 LONGEST_ADDRESS = 254
-#: RFC 5322 section 2.1.1: the longest line, and so the longest name with its address.
+#: RFC 5322 section 2.1.1: the longest line, which must hold a name and its address.
 LONGEST = 998
 
 
@@ -44,8 +44,8 @@ class Address:
     """One person's address, parsed.
 
     ``deliverable`` is where the mail goes: minimal quoting, the domain as its A-label, the local part's case kept.
-    ``canonical`` is who is meant: the same for every spelling of one mailbox. ``base`` is ``canonical`` without
-    its ``+tag``, or ``None`` when there is no tag. ``name`` is the display name, or ``""``.
+    ``canonical`` identifies the person: it is the same for every spelling of one mailbox. ``base`` is
+    ``canonical`` without its ``+tag``, or ``None`` if it has no tag. ``name`` is the display name, or ``""``.
     """
 
     deliverable: str
@@ -59,7 +59,7 @@ class Address:
 
     @property
     def named(self) -> Recipient:
-        """The name and the deliverable address, or that alone."""
+        """The pair of name and deliverable address, or the bare address if there is no name."""
         return (self.name, self.deliverable) if self.name else self.deliverable
 
 
@@ -101,8 +101,8 @@ def _build_address(local: str, domain: str, name: str = "") -> Address:
 
 @lru_cache(maxsize=65_536)
 def encode_domain(domain: str) -> str:
-    """A domain as its lower-case A-label, by UTS 46 non-transitional mapping (RFC 5891)."""
-    # Imported here, as both take long to import and are not needed before the first address.
+    """Return a domain as its lower-case A-label, by UTS 46 non-transitional mapping (RFC 5891)."""
+    # Imported late: both are slow to import, and not needed before the first address.
     import email_validator
     import idna
 
@@ -111,9 +111,9 @@ def encode_domain(domain: str) -> str:
             raise ValueError
         mapped = idna.uts46_remap(domain, std3_rules=True, transitional=False).removesuffix(".")
         found = idna.encode(mapped).decode()
-        # Its form alone: email-validator refuses the joiners that RFC 5892 appendix A.1 allows.
+        # Check the form alone: email-validator would refuse joiners that RFC 5892 appendix A.1 allows.
         email_validator.validate_email(f"a@{found.replace('xn--', 'xn00')}", check_deliverability=False)
-    except ValueError:  # IDNAError is one
+    except ValueError:  # IDNAError is a ValueError
         labels = domain.lower().rstrip(".").split(".")
         if {".".join(labels[start:]) for start in range(len(labels))} & {*email_validator.SPECIAL_USE_DOMAIN_NAMES}:
             raise _malformed("The part after the @ is reserved and takes no mail, as .test and .local are.") from None
@@ -122,10 +122,10 @@ def encode_domain(domain: str) -> str:
 
 
 def _normalize_local_part(local: str) -> tuple[str, str]:
-    """A local part in NFC with no more quotes than it needs (RFC 5321 section 4.1.2), and the form that is compared.
+    """Return a local part in NFC with minimal quotes (RFC 5321 section 4.1.2), and the form that is compared.
 
-    That is NFKC and lower case, until nothing changes, with one sigma, as both have the same capital. By casefold(),
-    "weiß" and "weiss" would be one person.
+    The latter is NFKC in lower case, repeated until it is stable, with one sigma, as both have the same capital.
+    casefold() would make "weiß" and "weiss" one person.
     """
     import email_validator
 
@@ -143,7 +143,7 @@ def _normalize_local_part(local: str) -> tuple[str, str]:
 
 
 def unquote_local_part(local: str) -> str:
-    """A local part without its quotes and escapes, if it has any."""
+    """Remove quotes and escapes from a local part, if it has any."""
     return re.sub(r"\\(.)", r"\1", local[1:-1], flags=re.DOTALL) if local.startswith('"') else local
 
 
@@ -154,7 +154,7 @@ def _quote_local_part(local: str) -> str:
 def _split_name(text: str) -> tuple[str, str]:
     """Separate a display name from an addr-spec, without comments (RFC 5322 section 3.4).
 
-    email-validator knows no comments, and takes a name in another script, or with a dot, only in quotes.
+    email-validator does not support comments, and accepts a name in another script or with a dot only in quotes.
     """
     mailbox = MAILBOX.fullmatch(_strip_comments(text))
     if mailbox is None:
@@ -168,7 +168,7 @@ def _split_name(text: str) -> tuple[str, str]:
 
 
 def _strip_comments(text: str) -> str:
-    """Drop comments, which nest (RFC 5322 section 3.2.2); in them a quote is a character like any other."""
+    """Remove comments, which may nest (RFC 5322 section 3.2.2); a quote within one has no meaning."""
     kept: list[str] = []
     depth, quoted = 0, False
     for piece in re.findall(r"\\.|.", text, re.DOTALL):  # a quoted pair is one piece
@@ -185,14 +185,14 @@ def _strip_comments(text: str) -> str:
 
 
 def format_recipient(who: Recipient) -> str:
-    """A name and an address in one string, as people read it."""
+    """Return a recipient as one readable string, such as ``Jane <jane@example.org>``."""
     name, address = ("", who) if isinstance(who, str) else who
     quoted = f'"{quote(name)}"' if SPECIAL.search(name) else name
     return f"{quoted} <{address}>" if name else address
 
 
 def has_control(text: str) -> bool:
-    """Whether a header value holds a control character, as it is or in encoded words (RFC 2047)."""
+    """Return whether a header value holds a control character, raw or in encoded words (RFC 2047)."""
     while not CONTROL.search(text):
         decoded = ENCODED_WORD.sub(_decode_word, text) if "=?" in text else text
         if decoded == text:
@@ -202,9 +202,9 @@ def has_control(text: str) -> bool:
 
 
 def unfold(value: object, may_be_folded: bool = True) -> str:
-    """A header value on one line; folded ones are legal (RFC 5322 section 2.2.3).
+    """Return a header value on one line, unfolded (RFC 5322 section 2.2.3).
 
-    :raises InvitationError: when it is no string, or holds another control character or a lone surrogate.
+    :raises InvitationError: when it is not a string, or holds another control character or a lone surrogate.
     """
     if isinstance(value, str):
         line = re.sub(r"\r?\n(?=[ \t]+\S)", "", value)
@@ -236,9 +236,9 @@ def _malformed(what: str) -> AddressError:
 
 
 def parse_plain(recipients: Sequence[Recipient]) -> list[bytes] | None:
-    """The canonical spelling of many addresses, as :func:`parse` gives it but faster, in ASCII.
+    """Return the canonical spellings of many plain addresses in ASCII, as :func:`parse` would, but faster.
 
-    ``None`` when one of them is malformed or not plain: not in ASCII, with a name, quotes, a tag.
+    Return ``None`` if one is malformed or not plain: if it is not in ASCII, or has a name, quotes or a tag.
     """
     try:
         text = "\n".join(recipients)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Every setting: its name, its default, what it must be, and what it does."""
+"""The settings: name, default, valid values and meaning of each."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ PREFIX = "OPTOUT_"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 #: Leaves a link with the longest token below the 998 octets of a line (RFC 5322 section 2.1.1).
 LONGEST_BASE_URL = 400
-#: Bytes below which a key can be guessed.
+#: Bytes; a shorter key can be guessed.
 LEAST_KEY = 16
-#: Words that stand in tutorials and templates where a key should be; no hexadecimal number is one.
+#: Matches the placeholders for a key in tutorials and templates, but no hexadecimal number.
 PLACEHOLDER = re.compile(
     r"(?=.*[g-z])(?:a|an|any|app|change|default|dev|development|example|flask|guess|here|hard|insert|is|it|key|me|my"
     r"|never|not|now|password|please|random|replace|secret|string|super|test|testing|that|the|this|to|value|very|will"
     r"|with|you|your|[0-9_\W])*",
     re.IGNORECASE | re.ASCII,
 )
-#: Days: a hundred years.
+#: Days; a hundred years.
 LONGEST_RETENTION = 36_500
-#: A link and code in Markdown, as they stand in the README's table.
+#: A link or code in Markdown, as in the README's table.
 MARKUP = re.compile(r"\[([^]]+)\]\([^)]+\)|`([^`]+)`")
 
 
 class Setting(NamedTuple):
-    """One setting; ``meaning`` stands in the README's table, ``expected`` completes "... is not"."""
+    """One setting; ``meaning`` is its text in the README's table, ``expected`` completes the error "... is not"."""
 
     name: str
     default: Any
@@ -50,7 +50,7 @@ class Setting(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """The app's keys, newest first; the first ``writes`` wrap a new data key. ``setting`` holds the newest one."""
+    """The app's keys, newest first; the first ``writes`` wrap a new data key. ``setting`` says where they are set."""
 
     keys: tuple[AppKey, ...]
     writes: int
@@ -84,7 +84,7 @@ def _is_mailto(value: Any) -> bool:
         return False
     filled = value.replace(FIELD, TOKEN_LENGTH * "a")
     try:
-        # In lower case, as some mail programs send an address in lower case.
+        # Lower case only, as some mail programs change addresses to lower case.
         return parse(filled).deliverable == filled.lower() == filled and filled.find("@") <= LONGEST_LOCAL_PART
     except AddressError:
         return False
@@ -141,7 +141,7 @@ SETTINGS = (
             _is_name, "a name on one line", "Example Jobs"),
     Setting("OPTOUT_URL_PREFIX", "/optout",
             "The path of the candidate's pages in this app.",
-            # In lower case, as some mail programs send a link in lower case.
+            # Lower case only, as some mail programs change links to lower case.
             _is_text(r"(?:/[a-z0-9._~-]+)+"),
             "a path in lower case that begins with a slash and does not end with one", "/optout"),
     Setting("OPTOUT_LOG_DAYS", 90,
@@ -168,7 +168,7 @@ SETTINGS = (
 
 
 def apply(app: Flask) -> Keys:
-    """Set the defaults in the app's config and check what is set; gives the app's keys.
+    """Set defaults in the app's config, check its settings and return its keys.
 
     :raises ConfigurationError: when a setting is unknown, missing or cannot work, or when a key can be guessed.
     """
@@ -201,13 +201,13 @@ def _read_keys(app: Flask) -> Keys:
     newest = make_app_keys(own or shared)
     for key in newest:
         _refuse_weak(app, key, setting)
-    # SECRET_KEY opens what it has wrapped before OPTOUT_KEYS was set.
+    # SECRET_KEY may have wrapped the data key before OPTOUT_KEYS was set.
     keys = make_app_keys([*own, *filter(None, shared)]) if own else newest
     return Keys(keys, len(newest), setting)
 
 
 def _as_list(keys: Any) -> list[Any]:
-    """The keys of a setting that holds several; one alone may stand there without a list."""
+    """Return the keys of a setting as a list; a single key need not be in one."""
     if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
         return [] if keys is None else [keys]
     return [*keys]
@@ -225,7 +225,7 @@ def _refuse_weak(app: Flask, key: AppKey, setting: str) -> None:
         "Whoever guesses it can read a stolen database and forge links.",
         f"Replace it in {setting}; python -c 'import secrets; print(secrets.token_hex())' makes a good one.",
     )
-    # Where links lead to this machine, nobody else can open a forged one.
+    # Links to this machine open nowhere else, so a forged one does no harm.
     if not (app.debug or app.testing or urlsplit(app.config["OPTOUT_BASE_URL"]).hostname in LOOPBACK):
         raise weak
     log(app.logger, logging.WARNING, "weak_key", weak)
@@ -235,10 +235,10 @@ def _refuse_unknown(config: Mapping[str, Any]) -> None:
     known = {setting.name.removeprefix(PREFIX): setting.name for setting in SETTINGS}
     unknown = sorted(name for name in config if name.startswith(PREFIX) and name not in known.values())
     if unknown:
-        # Without the prefix, which would make any two names alike.
+        # Compared without the prefix, which would make any two names similar.
         near = get_close_matches(unknown[0].removeprefix(PREFIX), known, 1)
         raise ConfigurationError(
             f"There is no setting {unknown[0]}.",
             "A setting whose name is mistyped would be left at its default, and nobody would notice.",
-            f"Did you mean {known[near[0]]}?" if near else f"Those that there are: {', '.join(known.values())}.",
+            f"Did you mean {known[near[0]]}?" if near else f"The settings are: {', '.join(known.values())}.",
         )

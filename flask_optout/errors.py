@@ -1,15 +1,15 @@
-"""What can go wrong: each error says what is wrong, why it matters and how to mend it, and holds no address."""
+"""The errors: each says what is wrong, why it matters and how to mend it, and holds no address."""
 
 from __future__ import annotations
 
 import re
 
-#: Where the manual explains every error, each class under an anchor of its own.
+#: The page of the manual that explains every error, each under its own anchor.
 ERROR_INDEX = "https://flask-optout.readthedocs.io/page/errors.html"
 
 
 class OptOutError(Exception):
-    """The root of every error that Flask-OptOut raises on purpose.
+    """The base class of every error that Flask-OptOut raises on purpose.
 
     :param what: what is wrong.
     :param why: why it matters.
@@ -27,7 +27,7 @@ class OptOutError(Exception):
 
     @property
     def see(self) -> str:
-        """The URL of its entry in the manual."""
+        """The URL of this error in the manual."""
         return f"{ERROR_INDEX}#{re.sub('(?<!^)(?=[A-Z])', '-', type(self).__name__).lower()}"
 
 

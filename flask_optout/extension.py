@@ -1,4 +1,4 @@
-"""The class that a host registers; its methods pass on to the parts of the current app."""
+"""The class that a host registers; its methods delegate to the parts of the current app."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ TEMPLATE_NAMES: dict[str, Any] = {
 
 
 class OptOut:
-    """Puts a "Not Interested?" link into each invitation of a Flask app, and sends no more to whoever presses it.
+    """Puts a "Not Interested?" link into a Flask app's invitations, and sends no more to people who press it.
 
     :param db: the host's Flask-SQLAlchemy or Flask-SQLAlchemy-Lite object; the tables join its metadata at once.
-    :param app: the app to initialise; otherwise call :meth:`init_app`, for as many apps as share ``db``.
+    :param app: the app to initialise; or call :meth:`init_app` later, once for each app that shares ``db``.
     :param operator: decides who may read the Email Log: a function without arguments, called for each request, that
         returns True, False or the operator's name. Without it the Email Log has no pages.
-    :param metadata: the metadata that the tables join; Flask-SQLAlchemy-Lite has none of its own.
-    :param bind_key: the database of the tables, if it is not the host's default one.
+    :param metadata: the metadata to add the tables to; needed for Flask-SQLAlchemy-Lite, which has none of its own.
+    :param bind_key: the bind key of the tables' database, if it is not the default one.
     :raises ConfigurationError: as :meth:`init_app`, or when there is no metadata.
     """
 
@@ -63,7 +63,7 @@ class OptOut:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Give the app the candidate's pages and the ``flask optout`` commands.
+        """Register the pages and the ``flask optout`` commands on an app.
 
         :raises ConfigurationError: when the app already has an OptOut, or a setting or the guard cannot work.
         """
@@ -83,62 +83,62 @@ class OptOut:
         mask_records()
 
     def opportunity_loader(self, loader: Loader) -> Loader:
-        """Register the function that returns what pages and mails say about an opportunity, given its id.
+        """Register the function that describes an opportunity, given its id, for pages and mails.
 
         It returns an :class:`Opportunity`, or any mapping or object with a ``title`` and optionally a ``summary``, a
-        ``link``, a ``picture`` and the ``language`` of its words; ``None`` for one that no longer exists.
+        ``link``, a ``picture`` and the ``language`` of these texts; ``None`` for one that no longer exists.
         """
         self._hooks.load = loader
         return loader
 
     def landing_page(self, view: Loader) -> Loader:
-        """Register the view of the app's own page for an opportunity, given its id; a candidate's link then shows it.
+        """Register the view of the app's own page for an opportunity, given its id; candidates' links then show it.
 
-        ``{{ optout_toggle() }}`` in its template is the toggle of that link. While its owner is muted, the link shows
-        the mute and its undo instead, in ``optout/base.html``. If the view fails, answers another status than 200, or
-        returns ``None``, it shows our own page.
+        ``{{ optout_toggle() }}`` in its template renders the toggle. While the candidate is muted, the link shows the
+        mute and its undo instead, in ``optout/base.html``. If the view fails, or returns ``None`` or another status
+        than 200, the link shows the page of Flask-OptOut.
         """
         self._hooks.landing_page = view
         return view
 
     def link(self, address: Recipient, opportunity: str, language: str | None = None) -> str:
-        """The URL of the page where this person opts out of this opportunity, and undoes it; nothing is stored.
+        """Return the URL of the page where this person opts out of this opportunity, or undoes it; store nothing.
 
         :param opportunity: its id, 1 to 128 bytes; ``"*"`` for all invitations.
-        :param language: of the page, as a tag such as ``"de"``; without it, the browser's.
-        :raises OptOutError: when the address is malformed, the id cannot stand in a link, or there is no data key.
+        :param language: the page's, as a tag such as ``"de"``; by default, the browser's.
+        :raises OptOutError: when the address or the id is malformed, or the data key cannot be read.
         """
         return current_state().links.url(Door.LANDING, parse(address), opportunity, normalize_tag(language))
 
     def may_invite(self, address: Recipient, opportunity: str) -> bool:
-        """Whether this person may be invited now. Do not show it to operators: it tells who opted out.
+        """Return whether this person may be invited now. Do not show it to operators: it reveals who opted out.
 
         :raises OptOutError: when the address is malformed, or the choices cannot be read.
         """
         return not current_state().choices.is_muted(parse(address), opportunity)
 
     def mute(self, address: Recipient, opportunity: str, source: str = "host") -> None:
-        """Mute somebody who asked for it in another way. It does not tell what was stored before.
+        """Mute somebody who asked for it in another way. The call does not reveal what was stored before.
 
         :param opportunity: its id; ``"*"`` for all invitations.
         :param source: how they asked, such as ``"phone"``; stored as at most 16 letters, digits and hyphens.
-        :raises OptOutError: when the address or the id is malformed, or the database does not take it.
+        :raises OptOutError: when the address or the id is malformed, or the database cannot store it.
         """
         current_state().choices.add_mutes([(parse(address), check_opportunity(opportunity))], source)
 
     def receive(self, message: bytes, recipient: str, sender: str | None = None) -> bool:
-        """Process a mail to ``OPTOUT_MAILTO``: mute the person whom its recipient stands for, unless it is a bounce.
+        """Process a mail to ``OPTOUT_MAILTO``: mute the person whom its recipient identifies, unless it is a bounce.
 
-        :param recipient: that of the envelope.
-        :param sender: that of the envelope; without it, the one in the header Return-Path.
+        :param recipient: the envelope recipient.
+        :param sender: the envelope sender; by default, the one in the header Return-Path.
         :return: whether it was an opt-out.
         :raises BadToken: when the recipient is not an address that this app has made.
-        :raises OptOutError: when the database does not take it.
+        :raises OptOutError: when the database cannot store it.
         """
         return current_state().receive(message, recipient, sender)
 
     def invitable(self, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
-        """Yields those who may be invited, in their order, lazily and in bounded memory.
+        """Yield the addresses that may be invited, in their order, lazily and in bounded memory.
 
         :raises OptOutError: at the first malformed address, or when the choices cannot be read.
         """
@@ -150,12 +150,12 @@ class OptOut:
         send: Callable[[EmailMessage], object],
         on_error: OnError | None = None,
     ) -> None:
-        """Send messages of the standard library by ``send``; of invitations, those that the gate clears.
+        """Send messages of the standard library with ``send``; invitations only if the gate clears them.
 
-        :param send: hands off one message. A method of an ``smtplib.SMTP`` is called for a muted person, too, and
-            then the mail server gets every command except the text; any other function is not called.
-        :param on_error: is called with each message that could not be sent, and the error; the others are sent. What
-            it raises ends the run.
+        :param send: hands off one message. It is not called for a muted person, unless it is a method of an
+            ``smtplib.SMTP``: then the mail server gets every command except the text.
+        :param on_error: called with each message that could not be sent and its error; the others are sent. An
+            exception that it raises ends the run.
         :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.
         """
         send_invitations(messages, send, on_error)

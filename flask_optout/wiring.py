@@ -40,9 +40,9 @@ from .presses.domain_alarm import Alarms, alarm_table
 from .presses.evidence import Nonces
 from .presses.history import RecentPresses, recent_table
 
-#: Requests that may wait for a thread; a flood is refused before it fills the memory.
+#: Requests that may wait for a thread; more are refused, so that a flood cannot fill the memory.
 LONGEST_QUEUE = 100
-#: Seconds for which the loader's answer is cached for the footers of mails.
+#: Seconds for which the loader's result is cached for the footers of mails.
 ABOUT_AGE = 60
 Loader = Callable[[str], Any]
 
@@ -59,7 +59,7 @@ class Database(Protocol):
 
 
 class Tables:
-    """All tables of Flask-OptOut, made once on one metadata."""
+    """All tables of Flask-OptOut, created once on one metadata."""
 
     def __init__(self, metadata: sa.MetaData) -> None:
         self.choices: ChoiceTables = ChoiceTables(metadata)
@@ -73,7 +73,7 @@ class Tables:
 
 @dataclass(eq=False)
 class Hooks:
-    """What a host gave to an OptOut, for all of its apps. ``operator`` guards the operator pages, if any."""
+    """What the host passed to an OptOut, for all its apps. ``operator`` guards the operator pages, if there are."""
 
     db: Database
     bind_key: str | None
@@ -84,7 +84,7 @@ class Hooks:
 
 
 class State:
-    """The parts of one app. Each may raise the errors of opening the data key."""
+    """The parts of one app. Using one may raise the errors of opening the data key."""
 
     def __init__(self, app: Flask, keys: Keys, hooks: Hooks) -> None:
         self.app = app
@@ -96,9 +96,9 @@ class State:
         self.begin()
 
     def begin(self) -> None:
-        """Make all parts anew, as after a restart of the process.
+        """Create all parts anew, as after a restart of the process.
 
-        Those that need the data key, or threads, which gevent may replace later, are made when they are first used.
+        Parts that need the data key or threads are created on first use, as gevent may replace threads until then.
         """
         for name, part in vars(State).items():
             if isinstance(part, cached_property):
@@ -118,13 +118,13 @@ class State:
         self.saved_filters: SavedFilters = SavedFilters(self.store, log)
 
     def get_engine(self) -> sa.Engine:
-        """The engine of the tables; a session finds none for tables without a mapped class."""
+        """Return the engine of the tables; a session cannot, as no class is mapped to them."""
         db, bind_key = self.hooks.db, self.hooks.bind_key
         context = nullcontext() if self._is_current() else self.app.app_context()
         try:
             with context:
                 return db.engine if bind_key is None else db.engines[bind_key]
-        except (KeyError, RuntimeError):  # of Flask-SQLAlchemy, for an app that it does not know
+        except (KeyError, RuntimeError):  # Flask-SQLAlchemy does not know this app
             raise ConfigurationError(
                 "The database of Flask-OptOut's tables is not configured.",
                 "Nobody can tell who opted out, so no invitation leaves and no choice is recorded.",
@@ -134,7 +134,7 @@ class State:
             ) from None
 
     def get_session(self) -> Session | None:
-        """The host's session, if it has begun one."""
+        """Return the host's session, if it has begun one."""
         if not self._is_current():
             return None
         session = self.hooks.db.session
@@ -143,16 +143,16 @@ class State:
         return session
 
     def _is_current(self) -> bool:
-        # A list that is filtered lazily may be read when the app's context is gone, or in that of another app.
+        # A lazily filtered list may be read after the app's context has ended, or in that of another app.
         return bool(current_app) and current_app == self.app
 
     def load_opportunity(self, id: str) -> Opportunity:
-        """What the host says about an opportunity."""
+        """Return the host's description of an opportunity."""
         return describe_opportunity(self.hooks.load, id)
 
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
-        """Send the mails that a page's answer must not wait for."""
+        """The threads that send mails for which a response must not wait."""
         return ThreadPoolExecutor(2, thread_name_prefix="optout")
 
     @cached_property
@@ -161,7 +161,7 @@ class State:
 
     @property
     def key(self) -> DataKey:
-        """The data key; made in a store that never had one."""
+        """The data key, created in a store that never had one."""
         return self.choices.get_key()
 
     @cached_property
@@ -169,7 +169,7 @@ class State:
         return Tokens(self.key)
 
     def read_claim(self, door: Door, path: str) -> Claim:
-        """What the token in a path claims; without a data key, it is a BadToken, and none is made."""
+        """Return the claim of the token in a path; without a data key, raise BadToken rather than create one."""
         if (self.key_slots.data_key or self.key_slots.find()) is None:
             raise bad_token()
         return self.tokens.read(door, path)
@@ -213,7 +213,7 @@ class State:
         return MailtoDoor(self.key, template)
 
     def receive(self, message: bytes, recipient: str | None, sender: str | None = None) -> bool:
-        """As :func:`flask_optout.inbound.receive`. Without a data key no address was made, so each is a BadToken."""
+        """Call :func:`flask_optout.inbound.receive`; without a data key no address was made, so raise BadToken."""
         if self.key_slots.find() is None:
             raise bad_token()
         return receive(self.choices, self.mailto, message, recipient, sender)
@@ -234,11 +234,11 @@ class State:
 
     @cached_property
     def _about(self) -> Callable[[str, str, int], Opportunity]:
-        """What the host says about an opportunity, cached, as a footer needs it for each of many invitations."""
+        """Load an opportunity through a cache, as the footer of each of many invitations needs it."""
         return lru_cache(CACHED)(lambda opportunity, language, age: self.load_opportunity(opportunity))
 
     def create_tables(self) -> list[str]:
-        """Create what is missing of the tables, and the data key; gives the names of those that were made."""
+        """Create missing tables and the data key; return the names of what was created."""
         made = create_tables(self.store, self.tables.all())
         is_new = self.key_slots.find() is None
         self.key_slots.open()
@@ -252,7 +252,7 @@ class State:
 
 
 def current_state() -> State:
-    """The parts of the current app."""
+    """Return the parts of the current app."""
     state = current_app.extensions.get("optout")
     if not isinstance(state, State):
         raise ConfigurationError(

@@ -1,1 +1,1 @@
-"""What candidates have said, and where it is stored."""
+"""The choices of candidates, and how they are stored."""

@@ -1,4 +1,4 @@
-"""Many addresses filtered by the choices about one opportunity, lazily, in their order and in bounded memory."""
+"""Filter many addresses by the choices about one opportunity: lazily, in their order and in bounded memory."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ..errors import AddressError
 from ..links.tokens import ALL, DIGEST_SIZE, check_opportunity
 from .repository import Choices, select_mutes
 
-#: Addresses that are filtered together (also mutes that are fetched together), and that are parsed together.
+#: Addresses filtered together (and mutes fetched together); addresses parsed together.
 CHUNK, PIECE = 5_000, 250
-#: The most mutes that are read into a set, about 90 MB; if there are more, each chunk is looked up in the table.
+#: The most mutes read into a set, about 90 MB; if there are more, each chunk is looked up in the table.
 LARGEST_SET = 1_000_000
-#: The most mutes that are read for each address: looking one address up takes as long as reading six mutes.
+#: The most mutes read per address: looking up one address takes as long as reading six mutes.
 WORTH = 6
-#: Seconds after which a set of mutes is read again; the gate reads the choice once more as each mail leaves.
+#: Seconds after which a set of mutes is read again; the gate checks the choice again as each mail leaves.
 MAX_AGE = 60.0
 
 
 def invitable(choices: Choices, addresses: Iterable[Recipient], opportunity: str) -> Iterator[Recipient]:
-    """Those of ``addresses`` that may be invited, until the first malformed one, which raises AddressError."""
+    """Yield those addresses that may be invited, up to the first malformed one, which raises AddressError."""
     mutes = [_Mutes(choices, about) for about in (check_opportunity(opportunity), ALL)]
     return chain.from_iterable(_filter(choices, iter(addresses), mutes, length_hint(addresses)))
 
@@ -39,7 +39,7 @@ def _filter(
         names, bases, malformed = _parse(chunk)
         expected = max(expected, position + len(names))
         barred = _find_barred(choices, [*names, *bases.values()], mutes, expected)
-        # Somebody with a +tag is barred by the choice of the address without it, too.
+        # An address with a +tag is also barred by the choice of the address without it.
         for at, place in enumerate(bases, len(names)):
             barred[place] |= barred[at]
         yield list(compress(chunk, map(not_, barred[: len(names)])))
@@ -53,7 +53,7 @@ def _find_barred(choices: Choices, people: list[bytes], mutes: list[_Mutes], exp
     if choices.is_new():
         return barred
     if not all(each.fresh for each in mutes):
-        choices.read(())  # raises if they are gone or older than the journal
+        choices.read(())  # raises if the choices are gone or older than the journal
     for each in mutes:
         muted = each.all(expected)
         if muted is None or muted:
@@ -78,7 +78,7 @@ class _Mutes:
         return self._all is not None and time.monotonic() - self._read_at < MAX_AGE
 
     def all(self, expected: int) -> set[bytes] | None:
-        """The digests of all who are muted, or ``None`` where they are too many for so many addresses."""
+        """Return the digests of all mutes, or ``None`` if they are too many to read for ``expected`` addresses."""
         limit = min(WORTH * expected, LARGEST_SET)
         if not self.fresh:
             self._all = None
@@ -89,7 +89,7 @@ class _Mutes:
         return self._all
 
     def look_up(self, digests: list[bytes]) -> set[bytes]:
-        """Those of the digests that are muted."""
+        """Return those of the digests that are muted."""
         at = self._choices.tables, self._choices.get_key().scope(self.about), sorted(digests)
         return self._choices.store.read(lambda connection: {digest for digest, _ in select_mutes(connection, *at)})
 
@@ -100,7 +100,7 @@ class _Mutes:
         )
         query = query.limit(limit + 1)
         if connection.dialect.name == "postgresql":
-            # Joined on the server, as each row costs the driver as much as the search.
+            # Joined on the server, as fetching a row takes the driver as long as the search for it.
             run = bytes(connection.scalar(sa.select(sa.func.string_agg(query.subquery().c.digest, b""))) or b"")
             mutes = {run[start : start + DIGEST_SIZE] for start in range(0, len(run), DIGEST_SIZE)}
         else:
@@ -109,7 +109,7 @@ class _Mutes:
 
 
 def _parse(recipients: Sequence[Recipient]) -> tuple[list[bytes], dict[int, bytes], AddressError | None]:
-    """The canonical addresses, by their place those with a +tag without it, and what is wrong with the next one."""
+    """Return canonical addresses, by index the bases of those with a +tag, and the error of a malformed one."""
     names: list[bytes] = []
     bases: dict[int, bytes] = {}
     for start in range(0, len(recipients), PIECE):

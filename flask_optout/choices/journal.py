@@ -1,7 +1,7 @@
 """A journal of choices outside the database, so that a restored old backup is noticed and nobody's mute is lost.
 
-A file of one line for each choice, pseudonyms only, each line with a keyed checksum. A choice is journaled when it is
-committed and before anybody is told, so the journal is never ahead of the database that it belongs to.
+The file has one line per choice, with pseudonyms only and a keyed checksum. A choice is journaled after it is
+committed and before it is confirmed to anybody, so the journal is never ahead of its database.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from .tables import ChoiceTables, upsert
 
 #: The first line of a journal: what it is, and the version of its format.
 HEADER = "flask-optout-journal 1"
-#: Bytes from the end of the file in which its last whole line is found.
+#: Bytes at the end of the file that contain its last whole line.
 TAIL = 4_096
-#: Seconds to wait for another process that writes.
+#: Seconds to wait while another process writes.
 TIMEOUT = 5.0
-#: The row of optout_meta that holds :func:`select_numbers`.
+#: The row of optout_meta that :func:`select_numbers` reads.
 NUMBER = "journal"
 #: Rows in one transaction.
 BATCH = 500
-#: Is told which share of the work is done, from 0 to 1.
+#: Called with the share of the work that is done, from 0 to 1.
 Progress = Callable[[float], None]
 
 
 class JournalEntry(NamedTuple):
-    """A choice as it was committed; those of one transaction have the same number."""
+    """A committed choice; those of one transaction have the same number."""
 
     number: int
     scope: bytes
@@ -62,22 +62,22 @@ class Journal:
         return self._data_key().derive("journal")
 
     def newest_number(self) -> int:
-        """The number of the newest line, 0 in a new journal."""
+        """Return the number of the newest line, 0 in a new journal."""
         with self._open() as file:
             last, _ = _read_last_line(file)
         return 0 if last == self._format_line(HEADER) else self._parse_entry(last).number
 
     def read_entries(self) -> Iterator[JournalEntry]:
-        """What was journaled, oldest first."""
+        """Yield all entries, oldest first."""
         with self._open() as file:
             for line in file:
-                if line.endswith(b"\n"):  # else it was never finished, and nobody was told
+                if line.endswith(b"\n"):  # an unfinished line was never confirmed to anybody
                     yield self._parse_entry(line)
 
     @contextmanager
     def writing(self) -> Iterator[Callable[[Iterable[JournalEntry]], None]]:
-        """Keep other writers out; gives the function that appends entries, which are on the disk when it returns."""
-        import fcntl  # there is none on Windows, where no journal is asked for
+        """Lock out other writers; yield a function that appends entries and returns once they are on disk."""
+        import fcntl  # imported here, as Windows has none; the journal is optional there
 
         deadline = time.monotonic() + TIMEOUT
         try:
@@ -100,7 +100,7 @@ class Journal:
             ) from None
 
     def begin(self, entries: Iterable[JournalEntry]) -> None:
-        """Make a new journal that holds ``entries``.
+        """Create a journal that holds ``entries``.
 
         :raises JournalError: when there is one already.
         """
@@ -120,7 +120,7 @@ class Journal:
     def _append(self, entries: Iterable[JournalEntry]) -> None:
         with self._path.open("r+b") as file:
             _, end = _read_last_line(file)
-            file.truncate(end)  # what a killed process began was told to nobody
+            file.truncate(end)  # the partial line of a killed process was never confirmed
             file.seek(end)
             self._write(file, entries)
 
@@ -133,7 +133,7 @@ class Journal:
 
     @contextmanager
     def _open(self) -> Iterator[BinaryIO]:
-        """The file behind its header."""
+        """Open the file, positioned after its header."""
         try:
             with self._path.open("rb") as file:
                 if file.readline() != self._format_line(HEADER):
@@ -167,7 +167,7 @@ class Journal:
 
 
 def _read_last_line(file: BinaryIO) -> tuple[bytes, int]:
-    """The last line that is whole, and the position behind it; one that is being written just now is not."""
+    """Return the last whole line and the position after it, ignoring a line that is just being written."""
     start = max(0, file.seek(0, os.SEEK_END) - TAIL)
     file.seek(start)
     whole = file.read().rpartition(b"\n")[0] + b"\n"
@@ -175,14 +175,14 @@ def _read_last_line(file: BinaryIO) -> tuple[bytes, int]:
 
 
 def select_numbers(meta: sa.Table) -> sa.Select[Any]:
-    """Reads, as one text, the number given last and that of the newest line which surely is in the journal."""
+    """Select, as one string, the last number assigned and that of the newest line known to be in the journal."""
     return sa.select(meta.c.value).where(meta.c.name == NUMBER)
 
 
 def advance_number(connection: sa.Connection, meta: sa.Table, newest: int) -> int:
-    """Note in the database the number of the line that is about to be written, and give it.
+    """Store in the database the number of the line that is about to be written, and return it.
 
-    It is greater than every number before, also than that of a line which a killed process did not write.
+    It is greater than every number before, including that of a line that a killed process did not write.
     """
     stored = connection.scalar(select_numbers(meta))
     check_database(stored, newest)
@@ -205,7 +205,7 @@ def check_database(stored: str | None, newest: int) -> None:
 def check_journal(stored: str | None, newest: int) -> None:
     """Raise JournalError when the journal is older than the database.
 
-    :param stored: what was read before ``newest``, as a line may be written in between.
+    :param stored: must be read before ``newest``, as a line may be written in between.
     """
     if newest < parse_numbers(stored)[1]:
         raise JournalError(
@@ -218,24 +218,24 @@ def check_journal(stored: str | None, newest: int) -> None:
 
 
 def parse_numbers(stored: str | None) -> tuple[int, int]:
-    """What was read by :func:`select_numbers`; it is missing in a database from before the journal."""
+    """Parse the result of :func:`select_numbers`, which is ``None`` in a database from before the journal."""
     number, known = (stored or "-1 0").split()
     return int(number), int(known)
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """Makes database and journal agree again; it may be killed at any time and run again."""
+    """Makes database and journal agree again; each method may be killed at any time and run again."""
 
     store: Store
     tables: ChoiceTables
     journal: Journal
 
     def replay(self, progress: Progress) -> None:
-        """Put back each mute that the database lacks.
+        """Restore each mute that the database lacks.
 
-        It un-mutes nobody: who undid a mute after the backup was made is muted again, and can undo it again.
-        Progress is told as a share of the journal's people, and not of those who are muted.
+        It un-mutes nobody: people who undid a mute after the backup was made are muted again, and can undo it again.
+        Progress counts all people in the journal, so that it does not reveal how many are muted.
         """
         newest, highest = {}, self.journal.newest_number()
         for entry in self.journal.read_entries():
@@ -250,14 +250,14 @@ class Recovery:
         self._store_numbers()
 
     def begin(self, progress: Progress) -> None:
-        """Begin a journal with the choices that the database holds; none may be there."""
-        # Numbered after those of the journal before, so that a backup from its time is older than this one.
+        """Create a journal of the choices in the database; there must be no journal yet."""
+        # Numbered after the previous journal's lines, so that a backup from its time is older than this journal.
         self.journal.begin(self._read_choices(parse_numbers(self._read_numbers())[0] + 1, progress))
         self._store_numbers()
 
     def _mute(self, connection: sa.Connection, people: list[JournalEntry]) -> None:
         mutes = (entry._asdict() for entry in people if entry.muted)
-        # Of no import any more, as the candidate may have said it again since.
+        # Detached from its import, as the candidate may have confirmed it since.
         rows = [{name: row[name] for name in row if name != "number"} | {"batch": None} for row in mutes]
         upsert(connection, self.tables.choice, *rows)
 
@@ -274,7 +274,7 @@ class Recovery:
     def _read_choices(self, number: int, progress: Progress) -> Iterator[JournalEntry]:
         count = sa.select(sa.func.count()).select_from(self.tables.choice)
         held, read = self.store.read(lambda connection: connection.scalar(count) or 0), 0
-        after = Mark(KEY_SCOPE, b"\xff" * 16)  # behind the row of the data key
+        after = Mark(KEY_SCOPE, b"\xff" * 16)  # after the row of the data key
         while rows := self.store.read(partial(self._read_page, after=after)):
             yield from (JournalEntry(number, *row) for row in rows)
             read += len(rows)

@@ -1,4 +1,4 @@
-"""The data key, as it is stored in slots of ``optout_meta``: wrapped once under each key of the app."""
+"""The data key, which is stored in slots of ``optout_meta``: wrapped once by each key of the app."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from .tables import ChoiceTables, today, upsert
 
 DATA_KEY_SIZE = 32
 SLOT = "slot."
-#: The row whose primary key lets only the first of two new data keys be written; its value is the key's id.
+#: The row that only the first of two competing new data keys can insert; its value is the key's id.
 FIRST = "data key"
-#: The scope of the row of optout_choice that belongs to the data key; its digest is the key's id.
+#: The scope of the data key's own row in optout_choice; the digest of that row is the key's id.
 KEY_SCOPE = bytes(SCOPE_SIZE)
 
 
 class AppKey:
-    """A key of the app, such as SECRET_KEY; ``id`` names it, and it cannot be computed from that."""
+    """A key of the app, such as SECRET_KEY; ``id`` names it without revealing it."""
 
     def __init__(self, secret: str | bytes) -> None:
-        # Bytes from the environment may have become lone surrogates.
+        # Undecodable bytes from the environment are lone surrogates.
         self.secret: bytes = secret.encode(errors="surrogatepass") if isinstance(secret, str) else secret
         self.id: str = derive_key(self.secret, "app key id", 8).hex()
-        from cryptography.fernet import Fernet  # not before it is needed, as its import takes long
+        from cryptography.fernet import Fernet  # imported late, as it is slow to import
 
         self._fernet = Fernet(base64.urlsafe_b64encode(derive_key(self.secret, "app key")))
 
     def wrap(self, data_key: DataKey) -> str:
-        """The data key, encrypted and signed by this key."""
+        """Return the data key, encrypted and signed with this key."""
         return self._fernet.encrypt(data_key.secret).decode()
 
     def unwrap(self, wrapped: str) -> DataKey:
-        """The data key that this key has wrapped; a ConfigurationError when it is damaged."""
+        """Return the data key that this key wrapped; raise ConfigurationError if it is damaged."""
         from cryptography.fernet import InvalidToken
 
         try:
@@ -53,7 +53,7 @@ class AppKey:
 
 
 def make_app_keys(secrets: Sequence[str | bytes | None]) -> tuple[AppKey, ...]:
-    """The keys of an app, newest first, each of them once; a ConfigurationError when they cannot be used."""
+    """Return an app's keys, newest first, each once; raise ConfigurationError if they cannot be used."""
     if not secrets or not all(isinstance(secret, str | bytes) and secret for secret in secrets):
         raise ConfigurationError(
             "OPTOUT_KEYS and SECRET_KEY hold no key, or one that is empty or no string.",
@@ -70,7 +70,7 @@ class KeySlots:
     """Opens the data key of a store with the keys of the app, and caches it for the life of the process.
 
     ``used``: tables that are empty in a store that never had a data key. ``keys``, ``writes``, ``setting``: as in
-    :class:`flask_optout.config.Keys`. ``is_open``: whether the newest of the keys has a slot.
+    :class:`flask_optout.config.Keys`. ``is_open``: whether the newest key has a slot.
 
     Every method raises ConfigurationError when no key opens a slot, or rows are missing.
     """
@@ -85,31 +85,31 @@ class KeySlots:
     is_open: bool = field(default=False, init=False)
 
     def find(self) -> DataKey | None:
-        """The data key, or ``None`` in a store that never had one; writes nothing."""
+        """Return the data key, or ``None`` in a store that never had one; write nothing."""
         if self.data_key is None:
             self.data_key = self.store.read(self._read)
         return self.data_key
 
     def open(self) -> DataKey:
-        """The data key; made in a store that never had one, and wrapped under the newest key if it was not."""
+        """Return the data key, creating it in a new store and wrapping it with the newest key if needed."""
         while (found := self.find()) is None:
             self._wrap(DataKey(secrets.token_bytes(DATA_KEY_SIZE)), self.keys[: self.writes], is_new=True)
         if not self.is_open:
-            with suppress(StoreUnavailable):  # as the older slot still opens; tried again at the next call
+            with suppress(StoreUnavailable):  # an older slot still opens, and the next call tries again
                 self._wrap(found, self.keys[:1])
         return found
 
     def count_old(self) -> int:
-        """How many keys but the newest one open the store."""
+        """Return how many keys other than the newest open the store."""
         return self.store.read(self._count_old)
 
     def rotate(self) -> int:
-        """Delete the slots of all keys but the newest one; gives how many there were."""
+        """Delete the slots of all keys but the newest; return how many there were."""
         meta, slot = self.tables.meta, _make_slot(self.open(), self.keys[0])
 
         def write(connection: sa.Connection) -> int:
             old = self._count_old(connection)
-            # Its own as well: of two processes whose newest keys differ, each would else delete the other's slot.
+            # Its own slot, too; else two processes whose newest keys differ would delete each other's.
             connection.execute(meta.delete().where(_is_slot(meta)))
             upsert(connection, meta, slot)
             return old
@@ -118,7 +118,7 @@ class KeySlots:
 
     def _read(self, connection: sa.Connection) -> DataKey | None:
         used = [sa.select(sa.literal(1)).select_from(table).limit(1) for table in self.used]
-        # Before the slots, as another process may make the key just now.
+        # Read before the slots, as another process may be creating the key.
         is_new = all(connection.scalar(query) is None for query in used)
         meta, choice = self.tables.meta, self.tables.choice.c
         query = sa.select(meta.c.name, meta.c.value).where(sa.or_(_is_slot(meta), meta.c.name == FIRST))
@@ -160,7 +160,7 @@ class KeySlots:
         )
 
     def _wrap(self, data_key: DataKey, keys: Sequence[AppKey], is_new: bool = False) -> None:
-        """Add a slot for each of these keys, or none where another process was faster."""
+        """Add a slot for each of these keys, or none if another process was faster."""
         slots = [_make_slot(data_key, key) for key in keys]
         first = {"name": FIRST, "value": data_key.id.hex()}
         owner = {"scope": KEY_SCOPE, "digest": data_key.id, "muted": False, "source": "key", "day": today()}
@@ -185,7 +185,7 @@ def _is_slot(meta: sa.Table) -> sa.ColumnElement[bool]:
 
 
 def choices_lost() -> ConfigurationError:
-    """The error for a table of choices that was emptied or made anew, or that belongs to another data key."""
+    """Return the error for a table of choices that was emptied or recreated, or belongs to another data key."""
     return ConfigurationError(
         "The choices stored in optout_choice are gone, or belong to another data key.",
         "Everybody who opted out would be invited again, so no invitation leaves.",

@@ -1,4 +1,4 @@
-"""What candidates last said: read it and write it."""
+"""Read and write the candidates' choices."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from .store import Read, Store
 from .tables import SOURCE_SIZE, ByteArray, ChoiceTables, today, upsert
 
 T = TypeVar("T")
-#: What cannot stand in a source, which is a word in a line of the journal.
+#: Characters not allowed in a source, which is one word in a line of the journal.
 UNFIT = re.compile(r"[^A-Za-z0-9-]+")
-#: Digests in one statement: SQLite before 3.32 takes 999 parameters, and PostgreSQL gets an array.
+#: Digests per statement: SQLite before 3.32 takes 999 parameters, and PostgreSQL gets an array.
 BATCH, ARRAY = 900, 5_000
-#: Seconds between two deletions of recent presses that have expired.
+#: Seconds between deletions of expired recent presses.
 EVERY = 60.0
 
 
 class Choice(NamedTuple):
-    """What a candidate last said about one opportunity, how and on which day."""
+    """The last choice of a candidate about one opportunity, with its source and day."""
 
     muted: bool
     source: str
@@ -62,7 +62,7 @@ class Choices:
     Reading and writing raise StoreUnavailable when the database does not answer, ConfigurationError when no key opens
     the store or its choices are gone, and JournalError when it and the journal do not agree.
 
-    ``tidy`` deletes recent presses that have expired; it is called after looks and changes.
+    ``tidy`` deletes expired recent presses; it is called after reads and writes.
     """
 
     store: Store
@@ -74,27 +74,27 @@ class Choices:
     _next_tidy: float = field(default=0.0, init=False)
 
     def get_key(self) -> DataKey:
-        """The data key of the store; made in a store that never had one."""
+        """Return the data key, creating it in a store that never had one."""
         return self.slots.data_key or self.slots.open()
 
     def _open(self) -> None:
-        """Open the data key, and make a slot for the newest key unless there is one."""
+        """Open the data key, and add a slot for the newest key if it has none."""
         if not self.slots.is_open:
             self.slots.open()
 
     def is_new(self) -> bool:
-        """Whether nobody can have said anything yet, as the store never had a data key."""
+        """Return whether the store is new: without a data key nobody can have opted out yet."""
         return self.journal is None and not (self.slots.data_key or self.slots.find())
 
     def tidy_up(self) -> None:
-        """Delete recent presses that have expired, at most once in ``EVERY`` seconds."""
+        """Delete expired recent presses, at most once in ``EVERY`` seconds."""
         if self.clock() >= self._next_tidy:
             self._next_tidy = self.clock() + EVERY
-            with suppress(StoreUnavailable):  # which must not fail what the app is doing
+            with suppress(StoreUnavailable):  # a failure here must not fail the caller
                 self.tidy()
 
     def is_muted(self, address: Address, opportunity: str, over: Read | None = None) -> bool:
-        """Whether a choice forbids to invite this address to this opportunity."""
+        """Return whether a choice forbids inviting this address to this opportunity."""
         about = check_opportunity(opportunity)
         if self.is_new():
             return False
@@ -104,14 +104,14 @@ class Choices:
 
     @contextmanager
     def looking(self) -> Iterator[Callable[[Address, str], bool]]:
-        """:meth:`is_muted` over one connection, for many in a row."""
+        """Yield :meth:`is_muted` bound to one connection, for many calls in a row."""
         self._open()
         with self.store.hold() as read:
             yield partial(self.is_muted, over=read)
         self.tidy_up()
 
     def read(self, marks: Sequence[Mark], over: Read | None = None) -> dict[Mark, Choice]:
-        """The choices at these marks, ``over`` a connection that is held, or one from the pool."""
+        """Return the choices at these marks, read ``over`` a held connection or one from the pool."""
         query, values = self.build_select(len(marks)), self.build_parameters(marks)
         rows = (over or self.store.read)(lambda connection: connection.execute(query, values).all())
         if over is None:
@@ -119,21 +119,21 @@ class Choices:
         return self.parse_rows(rows)
 
     def build_select(self, places: int) -> sa.Select[Any]:
-        """The statement that reads the choices at so many marks, the row of the data key and the journal's number.
+        """Build the query of the choices at this many marks, the row of the data key and the journal's numbers.
 
-        More columns and joins may be added; the first six columns are for :meth:`parse_rows`.
+        Callers may add columns and joins; the first six columns are for :meth:`parse_rows`.
         """
         return _build_select(self.tables, places, self.journal is not None)
 
     def build_parameters(self, marks: Sequence[Mark]) -> dict[str, Any]:
-        """The parameters of :meth:`build_select`."""
+        """Build the parameters of :meth:`build_select`."""
         values: dict[str, Any] = {"key": self.get_key().id}
         for place, mark in enumerate(marks):
             values[f"scope{place}"], values[f"digest{place}"] = mark
         return values
 
     def parse_rows(self, rows: Iterable[Any]) -> dict[Mark, Choice]:
-        """The choices in the rows of :meth:`build_select`."""
+        """Return the choices in the rows of :meth:`build_select`."""
         choices = {Mark(bytes(row[0]), bytes(row[1])): row for row in rows}
         owner = choices.pop(Mark(KEY_SCOPE, self.get_key().id), None)
         if owner is None:
@@ -141,7 +141,7 @@ class Choices:
         if self.journal is not None:
             newest = self.journal.newest_number()
             check_journal(owner[5], newest)
-            if parse_numbers(owner[5])[0] < newest:  # unless by a choice that was made since these rows were read
+            if parse_numbers(owner[5])[0] < newest:  # perhaps by a choice made since these rows were read
                 again = select_numbers(self.tables.meta)
                 check_database(self.store.read(lambda connection: connection.scalar(again)), newest)
         return {mark: Choice(*row[2:5]) for mark, row in choices.items()}
@@ -151,50 +151,50 @@ class Choices:
         work: Callable[[sa.Connection], tuple[T, Sequence[Statement]]],
         put: Callable[[sa.Connection, Sequence[Statement]], None] | None = None,
     ) -> T:
-        """Commit ``work`` and the statements that it returns; gives its other result. It may be run again.
+        """Commit ``work`` and the statements that it returns; return its other result. ``work`` may be run again.
 
         :param put: stores the statements; by default, each as the row of its mark.
         """
         self._open()
-        journal = self.journal
+        journal, meta = self.journal, self.tables.meta
 
         def write(connection: sa.Connection) -> tuple[T, Sequence[Statement], int]:
-            result, said = work(connection)
-            (put or self._put)(connection, said)
-            number = advance_number(connection, self.tables.meta, journal.newest_number()) if journal and said else 0
-            return result, said, number
+            result, changes = work(connection)
+            (put or self._put)(connection, changes)
+            number = advance_number(connection, meta, journal.newest_number()) if journal and changes else 0
+            return result, changes, number
 
         with nullcontext() if journal is None else journal.writing() as append:
-            result, said, number = self.store.write(write)
-            if append and said:
-                append(JournalEntry(number, *one.mark, one.muted, one.source, today()) for one in said)
+            result, changes, number = self.store.write(write)
+            if append and changes:
+                append(JournalEntry(number, *one.mark, one.muted, one.source, today()) for one in changes)
         self.tidy_up()
         return result
 
-    def _put(self, connection: sa.Connection, said: Sequence[Statement]) -> None:
-        # Sorted by pseudonym, so that the order of the rows says nothing and two writers cannot deadlock.
+    def _put(self, connection: sa.Connection, changes: Sequence[Statement]) -> None:
+        # Sorted by pseudonym, so that the order of the rows reveals nothing and two writers cannot deadlock.
         day = today()
         rows = [
             {"scope": scope, "digest": digest, "muted": muted, "source": source, "day": day, "batch": batch}
-            for (scope, digest), muted, source, batch in sorted(said)
+            for (scope, digest), muted, source, batch in sorted(changes)
         ]
         # An import does not replace a mute that a candidate makes while it runs.
-        imported = any(one.batch is not None for one in said)
+        imported = any(one.batch is not None for one in changes)
         upsert(connection, self.tables.choice, *rows, keep="muted" if imported else None)
 
     def add_mutes(self, entries: Iterable[tuple[Address, str]], source: str) -> None:
-        """Mute people for opportunities; a choice that mutes already stays as it is, and is no import's any more."""
+        """Mute people for opportunities; an existing mute stays, but is detached from its import."""
         marks = self.get_key().marks_of(entries)
         source = UNFIT.sub("-", str(source))[:SOURCE_SIZE]
 
         def mute(connection: sa.Connection) -> tuple[None, list[Statement]]:
-            standing = self.find_mutes(connection, marks)
-            return None, [Statement(mark, True, source) for mark in marks if standing.get(mark, 0) is not None]
+            mutes = self.find_mutes(connection, marks)
+            return None, [Statement(mark, True, source) for mark in marks if mutes.get(mark, 0) is not None]
 
         self.transact(mute)
 
     def find_mutes(self, connection: sa.Connection, marks: Sequence[Mark]) -> dict[Mark, int | None]:
-        """Those of the marks at which a choice mutes, each with the number of its import."""
+        """Return the mutes among these marks, each with the number of its import."""
         choice = self.tables.choice.c
         at = choice.scope == KEY_SCOPE, choice.digest == self.get_key().id
         if connection.scalar(sa.select(sa.literal(1)).where(*at)) is None:
@@ -209,9 +209,9 @@ class Choices:
 def select_mutes(
     connection: sa.Connection, tables: ChoiceTables, scope: bytes, digests: Sequence[bytes]
 ) -> Iterator[tuple[bytes, int | None]]:
-    """Those of the digests at which a choice mutes, each with the number of its import.
+    """Yield the mutes among these digests, each with the number of its import.
 
-    :param digests: sorted, so that neighbours are on one page of the table.
+    :param digests: sorted, so that neighbours are on the same page of the table.
     """
     choice = tables.choice.c
     query = sa.select(choice.digest, choice.batch).where(choice.scope == scope, choice.muted)
@@ -221,13 +221,13 @@ def select_mutes(
 def select_at(
     connection: sa.Connection, query: sa.Select[Any], column: sa.ColumnElement[bytes], digests: Sequence[bytes]
 ) -> Iterator[Any]:
-    """The rows of a query where a column is one of the digests, on PostgreSQL one of each digest."""
+    """Yield the rows of a query where a column is one of the digests; on PostgreSQL, one row per digest."""
     postgresql = connection.dialect.name == "postgresql"
     step = ARRAY if postgresql else BATCH
     for start in range(0, len(digests), step):
         some = digests[start : start + step]
         if postgresql:
-            # Each by the primary key: PostgreSQL may rather compare every row of the table with the whole list.
+            # Each is found by the primary key: with a list, PostgreSQL may compare it with every row of the table.
             wanted = (
                 sa.func.unnest(sa.literal(some, ByteArray())).table_valued("digest", name="wanted").render_derived()
             )

@@ -21,31 +21,31 @@ T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
 Read = Callable[[Work[Any]], Any]
 
-#: Serialization failures, deadlocks and locks, as SQLSTATE (ISO 9075-2), as MariaDB numbers and as SQLite names them.
+#: Serialization failures, deadlocks and locks, as SQLSTATE (ISO 9075-2), MariaDB numbers and SQLite names.
 CONFLICTS: set[Any] = {"40001", "40P01", 1020, 1213}
 CONFLICTS |= {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED_SHAREDCACHE"}
-#: A value that may not be missing, likewise, and as Oracle numbers it, which takes an empty text for none.
+#: NOT NULL violations, likewise, with the number of Oracle, which treats an empty string as NULL.
 MISSING: set[Any] = {"23502", 1048, 1400, "SQLITE_CONSTRAINT_NOTNULL"}
-#: Seconds for which a transaction that met a conflict is tried again.
+#: Seconds for which a transaction is retried after a conflict.
 RETRY_SECONDS = 2.0
 
 
 class KeyTaken(Exception):
-    """Another row has this primary key already."""
+    """Another row already has this primary key."""
 
 
 def insert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any]) -> None:
-    """Insert rows, or raise KeyTaken when another row has the key of one."""
+    """Insert rows; raise KeyTaken if another row has the primary key of one."""
     try:
-        connection.execute(table.insert(), rows if len(rows) > 1 else rows[0])  # executemany takes one row longer
+        connection.execute(table.insert(), rows if len(rows) > 1 else rows[0])  # executemany is slower for one row
     except IntegrityError as error:
-        if _has_code(MISSING, error):  # another key would be refused as well
+        if _has_code(MISSING, error):  # with another key it would fail as well
             raise
-        raise KeyTaken from None  # as our tables have no other constraint; each driver names this one in its way
+        raise KeyTaken from None  # our tables have no other constraint; each driver names this one differently
 
 
 class Store:
-    """The database of one app's choices and of its Email Log, by the pool of the host's engine.
+    """The database of one app's choices and Email Log, reached through the connection pool of the host's engine.
 
     ``session`` gives the host's session, if it has begun one. Every method raises StoreUnavailable when the database
     does not answer.
@@ -57,35 +57,35 @@ class Store:
         self._engines: tuple[sa.Engine, sa.Engine] | None = None
 
     def _engine(self) -> sa.Engine:
-        """An engine on the pool of the host's engine, which logs no values."""
+        """Return an engine that shares the pool of the host's engine, but logs no values."""
         engine = self.engine()
         if self._engines is None or self._engines[0] is not engine:
             self._engines = engine, _silence(engine.execution_options())
         return self._engines[1]
 
     def read(self, work: Work[T]) -> T:
-        """What ``work`` returns, given a connection; it must fetch all rows."""
+        """Call ``work`` with a connection and return its result; it must fetch all rows."""
         engine = self._engine()
         with _reporting(engine):
             return _retry(partial(_read, engine, work))
 
     @contextmanager
     def hold(self) -> Iterator[Read]:
-        """A connection for many reads; each of them sees what was committed before it began."""
+        """Hold a connection for many reads, each of which sees everything committed before it began."""
         engine = self._engine()
         with ExitStack() as stack:
-            with _reporting(engine):  # and not what the caller does while it holds the connection
+            with _reporting(engine):  # not around the yield, as the caller's errors are its own
                 connection = stack.enter_context(_reading(engine))
                 _see_each_commit(connection)
 
             def attempt(work: Work[Any]) -> Any:
-                if connection.invalidated:  # the next from the pool is not set as the lost one was
+                if connection.invalidated:  # its replacement lacks the settings of the lost one
                     connection.rollback()
                     _see_each_commit(connection)
                 try:
                     return work(connection)
                 finally:
-                    if engine.dialect.name == "sqlite":  # where the host's engine may have begun a transaction
+                    if engine.dialect.name == "sqlite":  # end what the host's engine may have begun
                         connection.rollback()
 
             def read(work: Work[Any]) -> Any:
@@ -95,11 +95,11 @@ class Store:
             yield read
 
     def write(self, work: Work[T], single: bool = False, shares: bool = False) -> T:
-        """Commit ``work`` in a transaction of its own; it is run again after a deadlock.
+        """Commit ``work`` in a transaction of its own; it is retried after a conflict.
 
         :param single: whether it is one statement, which PostgreSQL commits without BEGIN and COMMIT.
-        :param shares: whether, while the host's transaction has locked this SQLite database, the work goes into a
-            savepoint of it, and is lost if that is rolled back; otherwise it is refused.
+        :param shares: whether, while the host's transaction has locked this SQLite database, the work runs in a
+            savepoint of that transaction and is lost if it is rolled back; otherwise the work is refused.
         """
         engine = self._engine()
         with _reporting(engine):
@@ -126,39 +126,39 @@ class Store:
         return self.write(work, single, shares=True)
 
     def _find_host_driver(self, engine: sa.Engine) -> Any:
-        """The SQLite connection on which a transaction of the host's is open, or ``None``."""
+        """Return the SQLite connection with an open transaction of the host, or ``None``."""
         if engine.dialect.name != "sqlite":
             return None
         driver = _get_driver_connection(engine) if _is_in_memory(engine) else None
-        if driver is None or getattr(driver, "autocommit", None) is False:  # where one is open all the time
+        if driver is None or getattr(driver, "autocommit", None) is False:  # a mode in which one is always open
             driver = self._find_session_driver(engine)
         return driver if driver is not None and driver.in_transaction else None
 
     def _find_session_driver(self, engine: sa.Engine) -> Any:
         session = self._session()
         transaction = None if session is None or not session.is_active else session.get_transaction()
-        # Not session.connection(), which takes another connection from the pool where the session has none.
+        # Not session.connection(), which would take a connection from the pool if the session has none.
         begun = () if transaction is None else transaction._connections.values()
         drivers = (each.connection.driver_connection for each, *_ in begun if each.engine.pool is engine.pool)
         return next(drivers, None)
 
 
 def _silence(engine: sa.Engine) -> sa.Engine:
-    """The engine, set to log no values: an address and a pseudonym would be side by side in the log."""
+    """Set an engine to log no values: they would show an address beside its pseudonym."""
     engine.hide_parameters = True
-    engine._should_log_debug = lambda: False  # type: ignore[method-assign]  # rows, which say who is muted
+    engine._should_log_debug = lambda: False  # type: ignore[method-assign]  # log no rows either
     return engine
 
 
 def _may_have_only_read(engine: sa.Engine, host: Any) -> bool:
-    """Whether the host's transaction may be one of reads, as the driver does not begin one at the first write."""
+    """Return whether the host's transaction may have only read: a driver may begin it before any write."""
     begins_late = host.isolation_level is not None and not isinstance(getattr(host, "autocommit", None), bool)
     return not begins_late and not _is_in_memory(engine)
 
 
 @contextmanager
 def _committing(driver: Any) -> Iterator[None]:
-    """A transaction on an SQLite connection, in any mode of sqlite3's own."""
+    """Run a transaction on an SQLite connection, in any transaction mode of :mod:`sqlite3`."""
     if not driver.in_transaction:
         driver.execute("BEGIN")
     try:
@@ -177,7 +177,7 @@ def _read(engine: sa.Engine, work: Work[T]) -> T:
 
 
 def _run_transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool) -> T:
-    """Commit ``work``; without ``wait``, it fails at once where the lock of an SQLite file is taken."""
+    """Commit ``work``; without ``wait``, fail at once if an SQLite file is locked."""
     if single and engine.dialect.name == "postgresql":
         return _read(engine, work)
     if _is_in_memory(engine):
@@ -188,14 +188,14 @@ def _run_transaction(engine: sa.Engine, work: Work[T], single: bool, wait: bool)
         driver: Any = connection.connection.driver_connection
         if _autocommits(connection):
             connection.execution_options(isolation_level=connection.default_isolation_level)
-            stack.callback(connection.invalidate)  # as it is not set back to what the host has told the driver
+            stack.callback(connection.invalidate)  # a reset would not restore the mode that the host set
         if not wait:
             (timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
             driver.execute("PRAGMA busy_timeout = 0")
             stack.callback(driver.execute, f"PRAGMA busy_timeout = {timeout}")
         with connection.begin():
             if engine.dialect.name == "sqlite" and driver.isolation_level is None and not driver.in_transaction:
-                connection.exec_driver_sql("BEGIN")  # which the host has told the driver not to do
+                connection.exec_driver_sql("BEGIN")  # which the host told the driver not to send
             return work(connection)
 
 
@@ -212,33 +212,33 @@ def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 def _see_each_commit(connection: sa.Connection) -> None:
-    """Begin no transaction for reads, in which a later one sees only what an earlier one saw."""
+    """Read in autocommit mode: in one transaction, later reads might see only an old snapshot."""
     if connection.dialect.name != "sqlite" and not _autocommits(connection):
-        connection.begin().commit()  # of what a listener of the host's began, as by SET search_path
+        connection.begin().commit()  # end what a listener of the host began, as by SET search_path
         connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _autocommits(connection: sa.Connection) -> bool:
-    """Whether the driver of a server commits each statement, as the host has told it or its engine."""
+    """Return whether the host set a server's driver or engine to commit each statement."""
     driver: Any = connection.connection.driver_connection
     return getattr(driver, "get_autocommit", lambda: getattr(driver, "autocommit", None))() is True
 
 
 class _Reading(sa.Connection):
-    """One whose reads take no lock, even if the host's engine emits "BEGIN IMMEDIATE" for each transaction."""
+    """A connection whose reads take no lock, even if the host emits "BEGIN IMMEDIATE" for each transaction."""
 
     def _begin_impl(self, transaction: sa.RootTransaction) -> None:
         pass
 
 
 def _is_in_memory(engine: sa.Engine) -> bool:
-    """Whether all of a thread's work on this SQLite database shares one connection."""
+    """Return whether all work of a thread on this SQLite database shares one connection."""
     return engine.dialect.name == "sqlite" and isinstance(engine.pool, StaticPool | SingletonThreadPool)
 
 
 @contextmanager
 def _sharing(engine: sa.Engine, driver: Any) -> Iterator[sa.Connection]:
-    """A connection of the host's, without the events of its engine and without any commit or rollback."""
+    """Yield a connection of the host that fires no events of its engine and never commits or rolls back."""
     dialect: Any = copy.copy(engine.dialect)
     dialect.do_commit = dialect.do_rollback = lambda connection: None
     pool = StaticPool(lambda: driver, reset_on_return=None, dialect=dialect)
@@ -251,7 +251,7 @@ def _sharing(engine: sa.Engine, driver: Any) -> Iterator[sa.Connection]:
 def _get_driver_connection(engine: sa.Engine) -> Any:
     if isinstance(engine.pool, StaticPool):
         return engine.pool.connection.driver_connection
-    with closing(engine.raw_connection()) as borrowed:  # the host's own, where it has one checked out
+    with closing(engine.raw_connection()) as borrowed:  # the host's own, if it has one checked out
         return borrowed.driver_connection
 
 
@@ -261,7 +261,7 @@ def _retry(attempt: Callable[[], T]) -> T:
         try:
             return attempt()
         except DBAPIError as error:
-            may_pass = error.connection_invalidated or _has_code(CONFLICTS, error)  # as by a restart of the server
+            may_pass = error.connection_invalidated or _has_code(CONFLICTS, error)  # such as after a server restart
             if not may_pass or time.monotonic() > deadline:
                 raise
         time.sleep(random.uniform(0, pause))
@@ -269,19 +269,19 @@ def _retry(attempt: Callable[[], T]) -> T:
 
 
 def _has_code(kind: set[Any], error: DBAPIError) -> bool:
-    """Whether an error has one of these codes, wherever its driver puts them."""
-    said = [getattr(error.orig, name, None) for name in ("sqlstate", "pgcode", "errno", "sqlite_errorname")]
+    """Return whether an error has one of these codes, wherever its driver puts them."""
+    codes = [getattr(error.orig, name, None) for name in ("sqlstate", "pgcode", "errno", "sqlite_errorname")]
     for first in getattr(error.orig, "args", ())[:1]:
-        said += [first.get("C") if isinstance(first, dict) else first, getattr(first, "code", None)]
-    return any(isinstance(each, str | int) and each in kind for each in said)
+        codes += [first.get("C") if isinstance(first, dict) else first, getattr(first, "code", None)]
+    return any(isinstance(each, str | int) and each in kind for each in codes)
 
 
 @contextmanager
 def _reporting(engine: sa.Engine) -> Iterator[None]:
-    """Turn errors of the database and its driver into StoreUnavailable; not chained, as they show parameters."""
+    """Turn errors of the database and its driver into StoreUnavailable, unchained, as they show parameters."""
     try:
         yield
-    # A ValueError is raised for what the driver cannot write, such as a letter that the database's charset lacks.
+    # Drivers raise ValueError for what they cannot encode, such as a letter missing in the database's charset.
     except (SQLAlchemyError, OSError, ValueError, engine.dialect.loaded_dbapi.Error) as error:
         raise StoreUnavailable(
             f"The database could not be used ({_describe(error)}).",
@@ -294,7 +294,7 @@ def _reporting(engine: sa.Engine) -> Iterator[None]:
 def _describe(error: Exception) -> str:
     original = getattr(error, "orig", None) or error
     first, *rest = original.args or ("",)
-    said = first.get("M") if isinstance(first, dict) else rest[0] if isinstance(first, int) and rest else first
-    text = str(said).strip().partition("\n")[0]
-    # Some databases quote the values that they refuse, and an address may be among them.
+    message = first.get("M") if isinstance(first, dict) else rest[0] if isinstance(first, int) and rest else first
+    text = str(message).strip().partition("\n")[0]
+    # Some databases quote rejected values, which may include an address.
     return type(original).__name__ if "@" in text or not text else f"{type(original).__name__}: {text[:200]}"

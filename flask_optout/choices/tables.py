@@ -18,11 +18,11 @@ from ..errors import ConfigurationError, StoreUnavailable
 from ..links.tokens import DIGEST_SIZE, SCOPE_SIZE
 from .store import Store
 
-#: Characters of a choice's door, and of an import's name.
+#: Characters of a choice's source, and of an import's name.
 SOURCE_SIZE, NAME_SIZE = 16, 80
-#: Without one of these nobody could tell who opted out.
+#: Tables without which nobody could tell who opted out.
 UNDROPPABLE = ("optout_choice", "optout_meta")
-#: Begins the name of the copy by which Alembic replaces a table of SQLite.
+#: The prefix of the copy with which Alembic replaces an SQLite table.
 COPY = "_alembic_tmp_"
 
 
@@ -33,14 +33,14 @@ def _import_dialect(name: str) -> Any:
 
 # _Blob and ByteArray are for parameters only: in a column, Alembic's migrations would have to import them.
 class _Blob(sa.LargeBinary):
-    """Parameters as they are: wrapping each, as SQLAlchemy does, takes a quarter of an import's time."""
+    """Parameters passed as they are: SQLAlchemy's wrapping takes a quarter of an import's time."""
 
     def bind_processor(self, dialect: sa.Dialect) -> None:
         return None
 
 
 class ByteArray(sa.types.TypeDecorator[list[bytes]]):
-    """Many values for PostgreSQL, as text: where standard_conforming_strings is off, psycopg writes other bytes."""
+    """An array for PostgreSQL, sent as text: with standard_conforming_strings off, psycopg writes wrong bytes."""
 
     impl: Any = sa.Text
     cache_ok: bool | None = True
@@ -53,44 +53,44 @@ class ByteArray(sa.types.TypeDecorator[list[bytes]]):
 
 
 def binary(size: int) -> sa.types.TypeEngine[bytes]:
-    """A column of ``size`` bytes; MySQL and MariaDB cannot make a BLOB a primary key."""
+    """Return a column type of ``size`` bytes; MySQL and MariaDB cannot make a BLOB a primary key."""
     return sa.LargeBinary(size).with_variant(_import_dialect("mysql").BINARY(size), "mysql", "mariadb")
 
 
 def string(size: int) -> sa.types.TypeEngine[str]:
-    """A column of at most ``size`` characters, compared character by character: the same beginning is one range."""
+    """Return a type of at most ``size`` characters, compared by code point, so that a prefix is one range."""
     exact = _import_dialect("mysql").VARCHAR(size, charset="utf8mb4", collation="utf8mb4_bin")
     return sa.String(size).with_variant(exact, "mysql", "mariadb").with_variant(sa.String(size, "C"), "postgresql")
 
 
 def text() -> sa.types.TypeEngine[str]:
-    """A column of any length; compared as :func:`string`."""
+    """Return a type of text of any length, compared as :func:`string`."""
     exact = _import_dialect("mysql").LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin")
     return sa.Text().with_variant(exact, "mysql", "mariadb")
 
 
 def number() -> sa.types.TypeEngine[int]:
-    """A 64-bit integer; SQLite clusters a table by its key only when the key is an INTEGER."""
+    """Return a 64-bit integer type; SQLite clusters a table by its key only when the key is an INTEGER."""
     return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def today() -> datetime.date:
-    """The day of a choice, in UTC."""
+    """Return the current day in UTC."""
     return datetime.datetime.now(datetime.UTC).date()
 
 
 class TableSet:
-    """Some tables, each an attribute."""
+    """A set of tables, each an attribute."""
 
     def all(self) -> list[sa.Table]:
         return list(vars(self).values())
 
 
 class ChoiceTables(TableSet):
-    """The tables of choices; in none is an address, an exact time or an order."""
+    """The tables of choices; none holds an address, an exact time or an order."""
 
     def __init__(self, metadata: sa.MetaData) -> None:
-        # What a candidate last said about one opportunity.
+        # The last choice of each candidate about each opportunity.
         self.choice: sa.Table = table(
             metadata,
             "optout_choice",
@@ -98,9 +98,9 @@ class ChoiceTables(TableSet):
             sa.Column("muted", sa.Boolean, nullable=False),
             sa.Column("source", string(SOURCE_SIZE), nullable=False),
             sa.Column("day", sa.Date, nullable=False),
-            # Of an import, so that it can be taken back.
+            # The import that made it, if any, so that the import can be taken back.
             sa.Column("batch", sa.Integer),
-            # Clustered by opportunity: its mutes are read in one stretch.
+            # Clustered by opportunity, so that its mutes are read in one range.
             sqlite_with_rowid=False,
         )
         # The slots of the data key, and the numbers of the journal's newest lines.
@@ -120,7 +120,7 @@ class ChoiceTables(TableSet):
             sa.Column("rows", number(), nullable=False),
             sa.Column("taken_back", sa.Boolean, nullable=False),
         )
-        # Which choices of an import another one would have made as well.
+        # Mutes of one import that another import contains, too.
         self.repeat: sa.Table = table(
             metadata,
             "optout_import_repeat",
@@ -131,20 +131,20 @@ class ChoiceTables(TableSet):
 
 
 def mark_columns() -> list[sa.Column[bytes]]:
-    """The primary key of what belongs to one person and one opportunity: the fields of a Mark."""
+    """Return the primary key columns for one person and one opportunity: the fields of a Mark."""
     sizes = ("scope", SCOPE_SIZE), ("digest", DIGEST_SIZE)
     return [sa.Column(name, binary(size), primary_key=True) for name, size in sizes]
 
 
 def table(metadata: sa.MetaData, name: str, *columns: sa.schema.SchemaItem, **options: Any) -> sa.Table:
-    """The table of this name on the metadata, made unless it is there; a schema of the metadata applies to it."""
+    """Return the metadata's table of this name, created if missing, in the metadata's schema."""
     return sa.Table(name, metadata, *columns, keep_existing=True, **options)
 
 
 def upsert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any], keep: str | None = None) -> None:
-    """Insert rows, or replace those with their primary keys, in one atomic statement where the database has one.
+    """Insert rows, or replace those with the same primary keys, in one atomic statement where supported.
 
-    :param keep: a boolean column: a row where it is true stays as it is.
+    :param keep: a boolean column; an existing row where it is true stays as it is.
     """
     if not rows:
         return
@@ -152,7 +152,7 @@ def upsert(connection: sa.Connection, table: sa.Table, *rows: dict[str, Any], ke
     arrays: tuple[str, ...] = ()
     values: Any = rows
     if dialect == "postgresql" and len(rows) > 1:
-        # The driver takes longer over many values than the database.
+        # Sent as arrays, as the driver is slow with many parameters.
         arrays = tuple(name for name in names if any(row[name] != rows[0][name] for row in rows))
         values = {**rows[0], **{name: [row[name] for row in rows] for name in arrays}}
     statement = _build_upsert(dialect, table, names, keep, arrays)
@@ -178,7 +178,7 @@ def _build_upsert(
 ) -> Any:
     # Cached, as building it takes as long as running it.
     keys = [column.name for column in table.primary_key]
-    # The kept column last: MySQL assigns from left to right, and sees what it has assigned.
+    # The kept column last: MySQL assigns from left to right, and later expressions see the new values.
     rest = sorted({*names} - {*keys}, key=lambda name: name == keep) or keys
     if dialect not in ("sqlite", "postgresql", "mysql", "mariadb"):
         return None
@@ -203,7 +203,7 @@ def _build_upsert(
 
 
 def create_tables(store: Store, tables: Iterable[sa.Table]) -> list[str]:
-    """Create what is missing of these tables; gives the names of those that were made."""
+    """Create those of these tables that are missing; return their names."""
     made = []
     for table in tables:
         try:

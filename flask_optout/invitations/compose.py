@@ -15,17 +15,17 @@ from ..addresses import Address, Recipient, parse, unfold
 from ..errors import AddressError, InvitationError, NotGated, OpportunityError
 from ..links.tokens import ALL, ALPHABET, TAG, Door, Links, check_opportunity, join_path, normalize_tag, split_path
 
-#: Where the html footer goes; a tag in a comment or a script is none (HTML, section 13.2.5).
+#: The end tags before which the html footer goes; those in comments and scripts are skipped (HTML, section 13.2.5).
 END = re.compile(
     r"<!--(?:-?>|.*?(?:--!?>|\Z))|<[!?][^>]*|<(script|style|textarea|title)\b.*?(?:</\1\b|\Z)|</(body|html)(?=[\s/>])",
     re.IGNORECASE | re.DOTALL,
 )
-#: Where a host wants the footer; a template writes it as ``{{ optout_footer }}``.
+#: The slot where a host wants the footer; a template writes it as ``{{ optout_footer }}``.
 FOOTER = "<!-- optout_footer -->"
 SLOT = re.compile(r"<!--\s*optout_footer\s*-->")
-#: The headers that an invitation gets, and that nobody else may set on it (RFC 8058, 2369, 2919, 3834).
+#: The headers that we set on an invitation, and the host may not (RFC 8058, 2369, 2919, 3834).
 OWN_HEADERS = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Auto-Submitted")
-#: Those, and headers that name recipients: mail libraries send to the addresses in them, or show them to all.
+#: Those, and headers that name recipients: mail libraries send to these addresses, or show them to everybody.
 RESERVED = re.compile("|".join([*OWN_HEADERS, "to|cc|bcc|resent-.*"]), re.IGNORECASE)
 
 
@@ -36,7 +36,7 @@ class InvitationMixin:
         if not opportunity:
             raise OpportunityError(
                 "An Invitation does not say what it invites to.",
-                "Its opportunity decides whose answers hold for it: without one, nobody could opt out of it.",
+                "Its opportunity decides which choices apply to it: without one, nobody could opt out of it.",
                 "Name it by a short stable id, as in Invitation(..., opportunity='camera').",
             )
         super().__init__(*args, **kwargs)
@@ -45,7 +45,7 @@ class InvitationMixin:
 
 
 def not_gated(mend: str) -> NotGated:
-    """What an invitation raises when it is serialised for a mailer that does not know the gate."""
+    """Return the error for an invitation that is serialised by a mailer without the gate."""
     return NotGated(
         "An Invitation was handed to a mailer that does not know the gate.",
         "It would reach people who opted out, and carry no link.",
@@ -55,7 +55,7 @@ def not_gated(mend: str) -> NotGated:
 
 @dataclass(frozen=True)
 class Draft:
-    """An invitation as a host wrote it, whatever the mail library; its strings may be lazy."""
+    """An invitation as the host wrote it, independent of the mail library; its strings may be lazy."""
 
     recipients: Iterable[Recipient]
     opportunity: str
@@ -67,11 +67,11 @@ class Draft:
     headers: Mapping[str, str] = field(default_factory=dict)
     #: Whether the mail library can deliver to a non-ASCII local part (RFC 6531).
     smtputf8: bool = True
-    #: The recipient's, as a tag such as ``"de"`` or ``"pt-BR"``; without it, the footer is in the current language.
+    #: The recipient's language, as a tag such as ``"pt-BR"``; without it, the footer is in the current one.
     language: str | None = None
     cc: Sequence[Recipient] = ()
     bcc: Sequence[Recipient] = ()
-    #: The names of the attachments, for the Email Log.
+    #: The file names of the attachments, for the Email Log.
     attachments: Sequence[str] = ()
 
 
@@ -87,11 +87,11 @@ class Letter:
     sender: Recipient
     reply_to: Recipient | None
     headers: Mapping[str, str]
-    #: As the host wrote it; ``None`` in a mail of our own.
+    #: As the host wrote it; ``None`` in our own mails.
     recipient: Recipient | None = None
-    #: To the landing page, for one click and, where one may stand in it, about all; none in a mail of our own.
+    #: URLs: the landing page, one click and, if the letter may hold one, that for all; empty in our own mails.
     links: tuple[str, ...] = ()
-    #: A new one, unless the mail library is to make it.
+    #: A new one; empty if the mail library is to make it.
     message_id: str = ""
     attachments: Sequence[str] = ()
 
@@ -100,8 +100,8 @@ class Letter:
 class Composer:
     """Turns a draft into a letter.
 
-    ``footer`` renders one, as ``"txt"`` or ``"html"``, of a link, an opportunity and a language. ``mailto`` gives the
-    address that takes a person's opt-out by mail, if there is a door.
+    ``footer`` renders a footer, given ``"txt"`` or ``"html"``, a link, an opportunity and a language. ``mailto``
+    returns the address that takes a person's opt-out by mail; it is ``None`` if the host takes none.
     """
 
     links: Links
@@ -109,9 +109,9 @@ class Composer:
     mailto: Callable[[Address, str], str] | None
 
     def compose(self, draft: Draft) -> Letter:
-        """The letter that leaves; the same whether or not its recipient is muted.
+        """Return the letter that leaves; it is the same whether or not its recipient is muted.
 
-        :raises OptOutError: when the draft can be no invitation, or cannot reach one person alone.
+        :raises OptOutError: when the draft cannot be an invitation, or would not reach exactly one person.
         """
         recipient, address = _check_recipient(draft)
         draft = _check_draft(draft)
@@ -119,14 +119,14 @@ class Composer:
         links = [self.links.url(door, address, about, language) for door in (Door.LANDING, Door.ONE_CLICK)]
         by_mail = "" if self.mailto is None else f", <mailto:{self.mailto(address, about)}>"
         own = (
-            f"<{links[1]}>{by_mail}",  # the one to use first stands first (RFC 2369 section 2)
+            f"<{links[1]}>{by_mail}",  # the preferred way first (RFC 2369 section 2)
             "List-Unsubscribe=One-Click",
             f"<{_make_list_label(about)}.optout.{urlsplit(links[0]).hostname}>",
             "auto-generated",
         )
         texts = draft.text, draft.html, draft.subject, *draft.headers.values()
         quoted = quote(self.links.prefix(Door.LANDING), safe="").lower()  # as in a click counter's URL
-        if any(self.find_personal_links(text) or quoted in str(text).lower() for text in texts):  # maybe about all
+        if any(self.find_personal_links(text) or quoted in str(text).lower() for text in texts):  # maybe one for all
             links.append(self.links.url(Door.LANDING, address, ALL))
         return Letter(
             address=address,
@@ -144,10 +144,10 @@ class Composer:
         )
 
     def _compose_body(self, body: str | None, kind: str, links: Sequence[str], draft: Draft) -> str | None:
-        """A body with the footer in its slot or, if it has neither slot nor link, added.
+        """Put the footer into the slot of a body, or at the end if it has neither slot nor link.
 
-        Its links are this person's, also in a copy of another's invitation; one that names a language keeps it,
-        unless ours names another.
+        Links become this person's, as the body may be copied from another's invitation; a link that names a language
+        keeps it, unless ours names another.
         """
         if not body:
             return body
@@ -169,18 +169,18 @@ class Composer:
         return body + "\n" * (2 - line_ends) + footer
 
     def find_personal_links(self, text: object) -> list[re.Match[str]]:
-        """The links of candidates in a text, each with its language and its token."""
+        """Return the candidates' links in a text, as matches of language and token."""
         prefix = self.links.prefix(Door.LANDING)
-        if not (isinstance(text, str) and prefix.lower() in text.lower()):  # which is fast
+        if not (isinstance(text, str) and prefix.lower() in text.lower()):  # a fast check first
             return []
         ways = rf"(?!{Door.ASK}/)(?:{Door.ONE_CLICK}/)?(?:({TAG})/)?({ALPHABET.pattern})"
         return [*re.finditer(re.escape(prefix) + ways, text, re.IGNORECASE)]
 
 
 def _insert_footer(footer: str, html: str) -> str:
-    """The html with the footer inside its body."""
+    """Return the html with the footer at the end of its body."""
     end = max(map(html.rfind, ("</body>", "</BODY>")))
-    if "".join(html[end:].split()).lower() not in ("</body>", "</body></html>"):  # as nearly every html ends
+    if "".join(html[end:].split()).lower() not in ("</body>", "</body></html>"):  # the end of nearly every html
         ends = {(tag[2] or "").lower(): tag.start() for tag in END.finditer(html)}
         end = ends.get("body", ends.get("html", len(html)))
     before, after = html[:end], html[end:]
@@ -189,7 +189,7 @@ def _insert_footer(footer: str, html: str) -> str:
 
 
 def _check_recipient(draft: Draft) -> tuple[Recipient, Address]:
-    """The recipient as the host wrote it, and parsed."""
+    """Return the only recipient as the host wrote it, and parsed."""
     for name in ("recipients", "cc", "bcc"):
         if isinstance(people := getattr(draft, name), str):
             raise _misaddressed(f"The {name} of an invitation is a string, and not a list of addresses.")
@@ -216,16 +216,16 @@ def _misaddressed(what: str) -> InvitationError:
 
 
 def _to_text(value: Any) -> Any:
-    """A lazy string, or a lazy name in a pair, as a string; anything else as it is."""
+    """Return a lazy string, or the lazy strings in a pair, as plain strings; anything else as it is."""
     if isinstance(value, tuple):
         return tuple(map(_to_text, value))
     if isinstance(value, str):
-        return str.__str__(value)  # a member of an Enum shows as something else, and Markup escapes what is added
+        return str.__str__(value)  # str() of an Enum member differs, and Markup escapes what is added
     return str(value) if hasattr(value, "casefold") else value
 
 
 def _check_draft(draft: Draft) -> Draft:
-    """The draft with plain strings for lazy ones, and the headers that its letters get beside ours."""
+    """Check a draft; return it with plain strings, and with the headers that its letter gets beside ours."""
     texts = {name: _to_text(getattr(draft, name)) for name in ("subject", "text", "html", "sender", "reply_to")}
     draft = replace(draft, **texts)
     if {type(each) for each in (draft.text, draft.html) if each} != {str}:
@@ -243,11 +243,11 @@ def _check_draft(draft: Draft) -> Draft:
     unfold(draft.subject)
     for who in (draft.sender, draft.reply_to):
         for part in (who,) if isinstance(who, str) else who or ():
-            unfold(part, may_be_folded=False)  # as mail libraries take a folded name for an injected header
+            unfold(part, may_be_folded=False)  # mail libraries take a folded name for header injection
     if draft.opportunity == ALL:
         raise OpportunityError(
             "An invitation says that it invites to '*'.",
-            "An invitation is to one opportunity, and '*' stands for all: whoever answered it would answer them all.",
+            "An invitation is to one opportunity, and '*' stands for all: opting out of it would opt out of all.",
             "Name the opportunity by a short stable id, such as 'camera'.",
         )
     opportunity, language = _to_text(check_opportunity(draft.opportunity)), normalize_tag(draft.language)
@@ -264,7 +264,7 @@ def _check_draft(draft: Draft) -> Draft:
 
 
 def _make_message_id(sender: Recipient) -> str:
-    """A random Message-ID at the sender's domain; those of :func:`email.utils.make_msgid` tell the time."""
+    """Make a random Message-ID at the sender's domain; :func:`email.utils.make_msgid` would reveal the time."""
     domain = "localhost"
     with suppress(AddressError):
         domain = parse(sender).domain
@@ -272,7 +272,7 @@ def _make_message_id(sender: Recipient) -> str:
 
 
 def _make_list_label(opportunity: str) -> str:
-    """A label for List-Id (RFC 2919): the id itself where it can stand there, else a readable stem and a hash."""
+    """Make a label for List-Id (RFC 2919): the id itself if it is valid there, else a readable stem and a hash."""
     if re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?", opportunity):
         return opportunity
     stem = re.sub(r"[^a-z0-9]+", "-", opportunity.lower())[:32].strip("-")
@@ -280,7 +280,7 @@ def _make_list_label(opportunity: str) -> str:
 
 
 def _check_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The host's own headers, as written, less its Message-ID, which a loop over one draft would send again."""
+    """Check the host's own headers; drop its Message-ID, which a loop over one draft would send again."""
     for name, value in headers.items():
         if not isinstance(name, str) or not re.fullmatch(r"[!-9;-~]+", name):
             raise InvitationError(

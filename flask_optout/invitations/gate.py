@@ -1,8 +1,8 @@
-"""The gate: every invitation passes it as it is sent, and is cleared or dropped; and what adapters share beside it.
+"""The gate, which clears or drops each invitation as it is sent, and code that the adapters share.
 
-An adapter asks for each letter, makes its library's messages of them, and hands each off only if the gate clears it.
-Everything that can fail, and the row of the Email Log, come before the choice is read: an invitation that cannot be
-sent fails for everybody alike, the row is the same for everybody, and the choice is as fresh as can be.
+An adapter turns each letter into a message of its library, and hands it off only if the gate clears it. Everything
+that can fail, and the row of the Email Log, come before the choice is read: so errors and rows are the same for muted
+people as for others, and the choice is as fresh as possible.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..errors import AddressError, InvitationError, NotAllSent, OptOutError, Sto
 from ..links.log_records import log
 from .compose import OWN_HEADERS, Composer, Draft, Letter
 
-#: Rows of the Email Log in one transaction. If the process dies, at most so many are of mails that did not leave.
+#: Rows of the Email Log in one transaction. If the process dies, at most this many are of mails not sent.
 TOGETHER = 50
 #: RFC 5322 section 2.1.1, in octets.
 LONGEST_LINE = 998
@@ -41,7 +41,7 @@ OnError = Callable[[Any, Exception], object]
 
 @dataclass(eq=False)
 class Gate:
-    """Clears the invitations of one app, or drops them."""
+    """Clears or drops the invitations of one app."""
 
     choices: Choices
     composer: Composer
@@ -57,13 +57,13 @@ class Gate:
         leave: Callable[[S | M, bool], object],
         on_error: OnError | None = None,
     ) -> int:
-        """Record invitations, ``TOGETHER`` at a time, and let each leave, or not, as it is cleared.
+        """Record invitations, ``TOGETHER`` at a time, and hand off those that are cleared.
 
-        :param draft: gives the draft of a source, or ``None`` for one that is no invitation and leaves as it is.
-        :param make: makes, of a source and a letter, what leaves; an error in it comes before the gate is asked.
-        :param leave: hands off a message if it is clear; if not, does everything that can fail, but sends no text.
-        :return: how many of the sources did not fail, whoever opted out.
-        :raises NotAllSent: at the end, when some failed and there is no ``on_error``; of one source, its error.
+        :param draft: returns the draft of a source, or ``None`` if it is no invitation and leaves as it is.
+        :param make: makes the message from a source and a letter; it may fail, before the gate is asked.
+        :param leave: sends a message if its second argument is true; else does all that can fail, but sends no text.
+        :return: how many sources did not fail, counting those to muted people.
+        :raises NotAllSent: at the end, when some failed and there is no ``on_error``; for a single source, its error.
         :raises Exception: what an ordinary message or ``on_error`` raises, at once.
         """
         failures = Failures(on_error)
@@ -72,16 +72,16 @@ class Gate:
         for source in _pull(sources, flush):
             number += 1
             try:
-                said = draft(source)
-                if said is not None:
-                    letter = self.composer.compose(said)
+                drafted = draft(source)
+                if drafted is not None:
+                    letter = self.composer.compose(drafted)
                     ready.append((source, _make_outgoing(letter), make(source, letter)))
             except Exception as error:
                 failures.tell(source, error)
                 continue
-            if said is None or len(ready) >= TOGETHER:
+            if drafted is None or len(ready) >= TOGETHER:
                 flush()
-            if said is None:
+            if drafted is None:
                 leave(source, True)
         flush()
         return failures.count_sent(number)
@@ -97,7 +97,7 @@ class Gate:
             stack.callback(self._forget, rows)
             try:
                 rows += self.log.record([outgoing for _, outgoing, _ in ready])
-                # A connection that is held costs more than one look.
+                # Holding a connection costs more than a single read.
                 looking = self.choices.looking() if len(ready) > 1 else nullcontext(self.choices.is_muted)
                 muted = held.enter_context(looking)
             except OptOutError as error:
@@ -109,11 +109,11 @@ class Gate:
                 try:
                     leave(message, not muted(outgoing.address, outgoing.opportunity))
                 except Exception as error:
-                    held.close()  # as the pool may have no other connection
+                    held.close()  # the pool may have no other connection
                     muted = self.choices.is_muted
                     with suppress(StoreUnavailable):
                         self.log.record_failure(row, error)
-                    if isinstance(error, OSError):  # also of smtplib; by its traceback one could tell a rehearsal
+                    if isinstance(error, OSError):  # smtplib's, too; the traceback would reveal a rehearsal
                         error.with_traceback(None)
                     tell(source, error)
 
@@ -123,18 +123,18 @@ class Gate:
                 self.log.forget(rows)
 
     def warn_if_ungated(self, texts: Callable[[], Iterable[object]]) -> None:
-        """Warn, once, about an ordinary message that carries a candidate's link; whatever is wrong stops nothing."""
+        """Warn once about an ordinary message that carries a candidate's link; an error here must not stop it."""
         with suppress(Exception):
             if self._warned or not any(self.composer.find_personal_links(text) for text in texts()):
                 return
             self._warned = True
-            said = "A message with a candidate's link left without passing the gate, as it is not an Invitation. "
-            said += "If it invites people, send it as an Invitation of flask_optout.mailers."
-            log(self.logger, logging.WARNING, "ungated_link", said)
+            warning = "A message with a candidate's link left without passing the gate, as it is not an Invitation. "
+            warning += "If it invites people, send it as an Invitation of flask_optout.mailers."
+            log(self.logger, logging.WARNING, "ungated_link", warning)
 
 
 def _pull(sources: Iterable[S], flush: Callable[[], None]) -> Iterator[S]:
-    """The sources; where the host's own iterable raises, what it gave before is handed off first."""
+    """Yield the sources; if the host's iterable raises, hand off first what it yielded before."""
     try:
         yield from sources
     except Exception:
@@ -144,7 +144,7 @@ def _pull(sources: Iterable[S], flush: Callable[[], None]) -> Iterator[S]:
 
 @dataclass
 class Failures:
-    """What could not be sent: given to ``on_error`` at once, or else counted and raised at the end."""
+    """The messages that could not be sent: passed to ``on_error`` at once, or counted and raised at the end."""
 
     on_error: OnError | None
     last: Exception | None = None
@@ -157,7 +157,7 @@ class Failures:
             self.on_error(source, error)
 
     def count_sent(self, number: int) -> int:
-        """How many of ``number`` messages did not fail; raises the errors that no ``on_error`` was given."""
+        """Return how many of ``number`` messages did not fail; without ``on_error``, raise the failures."""
         failed = self.reasons.total()
         if self.last is None or self.on_error is not None:
             return number - failed
@@ -180,7 +180,7 @@ def _make_outgoing(letter: Letter) -> Outgoing:
         "Date": formatdate(time.time() // 60 * 60),
         "Message-ID": letter.message_id,
     }
-    # Not the host's date, which would tell the second.
+    # Not the host's Date, which would reveal the second.
     host = {name: unfold(value) for name, value in letter.headers.items() if name.lower() != "date"}
     return Outgoing(
         letter.address,
@@ -196,18 +196,18 @@ def _make_outgoing(letter: Letter) -> Outgoing:
 
 
 def _replace_other_links(body: str | None, link: str, one_click: str, *others: str) -> str | None:
-    """A body in which no other link than this invitation's has to be hidden."""
+    """Replace other links in a body by this invitation's, so that only that one has to be hidden."""
     for other in others:
         body = body and re.sub(other.rpartition("/")[2], link.rpartition("/")[2], body, flags=re.IGNORECASE)
     return body or None
 
 
 class DynamicMixin:
-    """Base of a class that is mixed into that of an object, and can be pickled, as some hosts send from a queue."""
+    """Base of a class that is mixed into an object's class; it can be pickled, as some hosts send from a queue."""
 
     @classmethod
     def like(cls, source: Any, *more: Any) -> Any:
-        """Make an object of this class and that of ``source``, of it and ``more``."""
+        """Mix this class into that of ``source``, and make an object of it from ``source`` and ``more``."""
         return _mixed(cls, type(source))(source, *more)
 
     def __reduce__(self) -> Any:
@@ -222,7 +222,7 @@ def _make_blank(mixin: Any, kind: Any) -> Any:
 
 
 class _Verbatim(DynamicMixin):
-    """Mixed into an email policy, it does not fold our headers: no mail program reads a URL in encoded words."""
+    """A mixin for an email policy that does not fold our headers: no mail program reads a URL in encoded words."""
 
     def __init__(self, policy: object) -> None:
         super().__init__(**vars(policy))
@@ -240,7 +240,7 @@ def finish(message: Message[Any, Any]) -> None:
     for part in message.walk():
         payload = part.get_payload()
         if not isinstance(payload, str) or max(map(len, payload.split("\n"))) * 4 <= LONGEST_LINE:
-            continue  # not long in any charset; to look at the headers costs more
+            continue  # short in any charset; reading the headers would cost more
         raw = part.get_payload(decode=True)
         encoding = str(part.get("Content-Transfer-Encoding", "7bit")).lower()
         if encoding in ("7bit", "8bit") and isinstance(raw, bytes) and max(map(len, raw.splitlines())) > LONGEST_LINE:
@@ -250,13 +250,13 @@ def finish(message: Message[Any, Any]) -> None:
 
 
 def prove_recipient(spellings: Iterable[S], spell: Callable[[S], str], address: Address) -> S:
-    """The first spelling of the recipient with which a mail goes to the address that was checked.
+    """Return the first spelling of the recipient with which the mail goes to the address that was checked.
 
-    :param spell: gives what the mail library hands to :mod:`smtplib` for a spelling.
+    :param spell: returns what the mail library hands to :mod:`smtplib` for a spelling.
     :raises AddressError: when the library would send to another address, whatever the spelling.
     """
     for spelling in spellings:
-        with suppress(Exception):  # of what the library cannot read or write
+        with suppress(Exception):  # a spelling that the library cannot handle
             if smtplib.quoteaddr(spell(spelling)) == f"<{address.deliverable}>":
                 return spelling
     raise AddressError(
@@ -271,9 +271,9 @@ def serialising() -> Iterator[None]:
     """Raise an InvitationError in place of the library's own error, which may quote an address."""
     try:
         yield
-    except (KeyError, IndexError):  # of the host's own code
+    except (KeyError, IndexError):  # an error of the host's own code
         raise
-    except (LookupError, ValueError):  # such as of an unknown charset
+    except (LookupError, ValueError):  # such as for an unknown charset
         raise InvitationError(
             "An invitation has a character that cannot stand there: in a header, its body or an attachment.",
             "The mail library cannot write it, so the invitation would reach nobody.",

@@ -1,4 +1,4 @@
-"""Log lines: the format of ours, and the removal of tokens from all of them, such as those of an access log."""
+"""Logging: the format of our lines, and the masking of tokens in all lines, such as those of an access log."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ TOKEN = re.compile(rf"[a-z2-7]{{{SHORTEST_TOKEN},}}", re.IGNORECASE)
 
 
 def mask_tokens(line: str) -> str:
-    """The line with ``MASK`` in place of every word that could be a token."""
+    """Replace every word that could be a token by ``MASK``."""
     return TOKEN.sub(MASK, line)
 
 
 def mask_records() -> None:
-    """Remove tokens from the records of every logger of this process as they are made, whatever handles them."""
+    """Mask tokens in the records of every logger of this process as they are created, whatever handles them."""
     make = logging.getLogRecordFactory()
     if getattr(make, "func", None) is not _make_masked:
         logging.setLogRecordFactory(partial(_make_masked, make))
 
 
 def log(logger: logging.Logger, level: int, event: str, text: object, exc_info: bool | Exception = False) -> None:
-    """Write a line "optout.event: text". The event's name stays when the words change; the text names nobody."""
+    """Log "optout.event: text". The event stays the same when the text is reworded; the text names nobody."""
     name = f"optout.{event}"
-    # The name is a part of the message and no argument, as Sentry groups by it.
+    # The name is part of the format string, not an argument, as Sentry groups by it.
     logger.log(level, f"{name}: %s", text, extra={"optout_event": name}, exc_info=exc_info or None, stacklevel=2)
 
 
@@ -41,7 +41,7 @@ def log_error(logger: logging.Logger, error: OptOutError) -> None:
 
 
 def _make_masked(make: Callable[..., logging.LogRecord], *args: object, **kwargs: object) -> logging.LogRecord:
-    """The record that ``make`` makes, without tokens in its message and its traceback."""
+    """Create a record with ``make``, and mask the tokens in its message and traceback."""
     record = make(*args, **kwargs)
     if TOKEN.search(_format(record)):
         record.args = _mask_args(record.args)
@@ -57,12 +57,12 @@ def _make_masked(make: Callable[..., logging.LogRecord], *args: object, **kwargs
 def _format(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except Exception:  # of arguments that do not fit, which logging would show as they are
+    except Exception:  # arguments that do not fit the format; logging would show them unmasked
         return f"{record.msg!r} % {record.args!r}"
 
 
 def _mask_args(args: Any) -> Any:
-    """The arguments of a record in the same places, as formatters of access logs take them apart."""
+    """Mask each argument of a record by itself, as formatters of access logs read single ones."""
     if isinstance(args, tuple):
         return tuple(mask_tokens(value) if isinstance(value, str) else value for value in args)
     if isinstance(args, dict):

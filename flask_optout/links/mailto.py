@@ -12,11 +12,11 @@ import re
 from ..addresses import Address
 from .tokens import DIGEST_SIZE, SCOPE_SIZE, DataKey, Mark, bad_token, decode, encode, sign
 
-#: Bytes of the code: nobody can try 2**80 of them by mail.
+#: Bytes of the authentication code: nobody can try 2**80 of them by mail.
 MAC_SIZE = 10
 TOKEN_LENGTH = -(-(SCOPE_SIZE + DIGEST_SIZE + MAC_SIZE) * 8 // 5)
 LONGEST_LOCAL_PART = 64
-#: Where the token stands in OPTOUT_MAILTO.
+#: The placeholder for the token in OPTOUT_MAILTO.
 FIELD = "{token}"
 
 
@@ -33,11 +33,11 @@ class MailtoDoor:
         )
 
     def make_address(self, person: Address, opportunity: str) -> str:
-        """Where this person's opt-out from this opportunity is mailed to."""
+        """Return the address to which this person mails an opt-out from this opportunity."""
         return self._template.replace(FIELD, self._token(b"".join(self._key.mark(person, opportunity))))
 
     def read(self, recipient: str) -> Mark:
-        """The mark that a mail to this address is about. The domain is not checked, as it may have been rewritten.
+        """Return the mark that a mail to this address is about. The domain is not checked: it may be rewritten.
 
         :raises BadToken: when the address was not made here.
         """

@@ -1,4 +1,4 @@
-"""Flask-Mail: a drop-in ``Mail`` whose every way out passes the gate, and the ``Invitation`` to send through it."""
+"""The Flask-Mail adapter: a drop-in ``Mail`` that sends through the gate, and the ``Invitation`` to send with it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..wiring import current_state
 from .rehearsal import can_rehearse, is_worn_out, rehearsing
 from .releases import check_library, is_gated
 
-#: The ways out that are gated, and what is overridden for it.
+#: The gated classes of the library, each with its methods that send mail or are overridden.
 KNOWN: dict[Any, set[str]] = {
     flask_mail.Mail: {"send", "send_message", "connect", "init_mail"},
     flask_mail.Connection: {"send", "send_message"},
@@ -36,7 +36,7 @@ class Invitation(InvitationMixin, flask_mail.Message):
         finish(message)
         return message
 
-    has_bad_headers = _message  # which a connection calls first, even one that suppresses sending
+    has_bad_headers = _message  # a connection calls this first, even one that suppresses sending
 
 
 class Connection(flask_mail.Connection):
@@ -60,7 +60,7 @@ class Connection(flask_mail.Connection):
         """Send many over this connection, as :meth:`Mail.send_invitations`."""
 
         def leave(message: flask_mail.Message, clear: bool) -> None:
-            if isinstance(message, Cleared):  # a listener of the library's signal may send again what was withheld
+            if isinstance(message, Cleared):  # a listener of the library's signal may send a withheld message
                 message.left = clear = clear and message.left
             with ExitStack() as stack:
                 if not clear and can_rehearse(self.host):
@@ -68,7 +68,7 @@ class Connection(flask_mail.Connection):
                 elif not clear:
                     stack.callback(setattr, self, "host", self.host)
                     self.host = None
-                super(Connection, self).send(message, envelope_from)  # by one line, as an error's traceback names it
+                super(Connection, self).send(message, envelope_from)  # one line for both, as tracebacks quote it
             if not clear and is_worn_out(self.host):
                 self.__exit__(None, None, None)
                 self.host = self.configure_host()
@@ -76,14 +76,14 @@ class Connection(flask_mail.Connection):
         current_state().gate.hand_off(invitations, _make_draft, Cleared.like, leave, on_error)
 
     def __exit__(self, *error: Any) -> None:
-        with suppress(smtplib.SMTPServerDisconnected):  # what was sent is sent, and other errors say more
+        with suppress(smtplib.SMTPServerDisconnected):  # the mail is sent, and other errors say more
             super().__exit__(*error)
 
 
 class _Gated(flask_mail._MailMixin):
     @contextmanager
     def record_messages(self) -> Iterator[list[flask_mail.Message]]:
-        """Record what leaves; the signal ``email_dispatched`` tells of a message to a muted person, too."""
+        """Record the messages that leave; the signal ``email_dispatched`` is sent for those to muted people, too."""
         outbox: list[flask_mail.Message] = []
 
         def record(app: Flask, message: flask_mail.Message) -> None:
@@ -94,14 +94,14 @@ class _Gated(flask_mail._MailMixin):
             yield outbox
 
     def connect(self) -> Connection:
-        """Open a connection to the mail host, gated."""
+        """Open a gated connection to the mail host."""
         return Connection(super().connect().mail)
 
     def send_invitations(self, invitations: Iterable[flask_mail.Message], on_error: OnError | None = None) -> None:
         """Send many over one connection, each checked as it leaves; when one fails, the others are sent.
 
-        :param on_error: is called with each invitation that could not be sent, and the error. What it raises ends
-            the run.
+        :param on_error: called with each invitation that could not be sent and its error. An exception that it
+            raises ends the run.
         :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.
         """
         with self.connect() as connection:
@@ -109,7 +109,7 @@ class _Gated(flask_mail._MailMixin):
 
 
 class _State(_Gated, flask_mail._Mail):
-    """What stands in ``app.extensions["mail"]``; Flask-Security sends through it."""
+    """The object in ``app.extensions["mail"]``; Flask-Security sends through it."""
 
 
 class Mail(_Gated, flask_mail.Mail):
@@ -118,7 +118,7 @@ class Mail(_Gated, flask_mail.Mail):
     def init_app(self, app: Flask) -> flask_mail._Mail:
         """Initialise the app.
 
-        :raises ConfigurationError: when the installed release sends past the gate.
+        :raises ConfigurationError: when the installed release bypasses the gate.
         """
         state = super().init_app(app)
         trial = Invitation("", ["nobody@example.com"], sender="nobody@example.com", opportunity="trial")
@@ -132,10 +132,10 @@ class Mail(_Gated, flask_mail.Mail):
 
 
 class Cleared(DynamicMixin, Invitation):
-    """The message that leaves. One that cannot be serialised fails as it is made, before the gate is asked."""
+    """The message that leaves. It is serialised as it is created, so errors come before the gate is asked."""
 
     left = True
-    # Declared here, they hide properties of the host's class, which would not take what is set.
+    # Declared here to hide properties of the host's class, which might reject assignments.
     recipients: Any = None
     cc: Any = None
     bcc: Any = None
@@ -175,7 +175,7 @@ class Cleared(DynamicMixin, Invitation):
 
 
 def rehearse(message: Cleared) -> None:
-    """Say all but the text of a message to the mail server; no signal tells of it."""
+    """Send the mail server every command for a message except its text; no signal is sent."""
     sender, to = flask_mail.sanitize_address(message.sender), flask_mail.sanitize_addresses(message.send_to)
     with current_app.extensions["mail"].connect() as connection:
         if can_rehearse(smtp := connection.host):
@@ -204,15 +204,15 @@ def _make_draft(message: flask_mail.Message) -> Draft | None:
 
 
 def _find_html_key(message: flask_mail.Message) -> str:
-    """The key of the html among the alternatives; of several, mail programs show the last."""
+    """Return the key of the html among the alternatives; of several, the last, which mail programs show."""
     return next((kind for kind in reversed(message.alts) if kind.lower().partition(";")[0].strip() == "html"), "html")
 
 
 def _check_names(message: flask_mail.Message) -> list[str]:
-    """The names of the files; an InvitationError where a string of a part would start a header of its own."""
-    said = [*message.alts]
+    """Return the file names; raise InvitationError if a string of a part would inject a header."""
+    strings = [*message.alts]
     for file in message.attachments:
-        said += [file.filename or "", file.content_type, file.disposition, *file.headers, *file.headers.values()]
-    for value in said:
+        strings += [file.filename or "", file.content_type, file.disposition, *file.headers, *file.headers.values()]
+    for value in strings:
         unfold(str(value))
     return [file.filename or "" for file in message.attachments]

@@ -1,4 +1,4 @@
-"""Flask-Mailman: a drop-in ``Mail`` each of whose backends passes the gate, and the ``Invitation`` to send by it."""
+"""The Flask-Mailman adapter: a drop-in ``Mail`` with gated backends, and the ``Invitation`` to send with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from . import mailman_library
 from .rehearsal import can_rehearse, is_worn_out, rehearsing
 from .releases import check_library
 
-#: The ways out that are gated, and what is overridden for it.
+#: The gated classes of the library, each with its methods that send mail or are overridden.
 KNOWN: dict[Any, set[str]] = {
     mailman_library.Mail: {"send_mail", "send_mass_mail", "import_backend"},
     mailman_library.EmailMultiAlternatives: {"send", "message"},
@@ -39,17 +39,17 @@ class Invitation(InvitationMixin, mailman_library.EmailMultiAlternatives):
 
 
 class _GatedBackend:
-    """A mixin for a backend."""
+    """A mixin that gates a backend."""
 
     _rehearsal: ExitStack | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name == "connection" and self._rehearsal and can_rehearse(value):  # it connects anew within a send
+        if name == "connection" and self._rehearsal and can_rehearse(value):  # a send may reconnect
             self._rehearsal.enter_context(rehearsing(value))
 
     def send_messages(self: Any, messages: Iterable[mailman_library.EmailMessage]) -> int:
-        """Send messages, as :meth:`Mail.send_invitations`; those that are no invitation as the library does.
+        """Send messages: invitations as :meth:`Mail.send_invitations` does, others as the library does.
 
         :return: how many were sent, counting those to muted people.
         """
@@ -74,16 +74,16 @@ class _GatedBackend:
                         self._rehearsal = stack
                         stack.callback(setattr, self, "_rehearsal", None)
                         stack.enter_context(rehearsing(smtp))
-                    silent += send([message]) == 0  # by one line, as an error's traceback names it
+                    silent += send([message]) == 0  # one line for both, as tracebacks quote it
                 if not clear and is_worn_out(getattr(self, "connection", None)):
                     self.close()
                     self.open()
 
-        # The lock by which a backend lets threads share it; a rehearsal must not meet another thread's send.
+        # Threads share a backend by this lock; no other thread may send during a rehearsal.
         with getattr(self, "_lock", nullcontext()), closing(self) if self.open() else nullcontext():
             opens = type(self).open is not mailman_library.BaseEmailBackend.open
             if opens and getattr(self, "connection", True) is None:
-                return 0  # as it failed to open, silently; then none is sent, muted or not
+                return 0  # it failed to open, silently; nothing is sent, muted or not
             return int(current_state().gate.hand_off(messages, _make_draft, Cleared.like, leave, on_error) - silent)
 
 
@@ -97,8 +97,8 @@ class _Gated(mailman_library._MailMixin):
     ) -> int:
         """Send many over one connection, each checked as it leaves; when one fails, the others are sent.
 
-        :param on_error: is called with each invitation that could not be sent, and the error. What it raises ends
-            the run.
+        :param on_error: called with each invitation that could not be sent and its error. An exception that it
+            raises ends the run.
         :return: how many were sent, counting those to muted people.
         :raises NotAllSent: at the end, when some could not be sent and there is no ``on_error``.
         """
@@ -107,7 +107,7 @@ class _Gated(mailman_library._MailMixin):
 
 
 class _State(_Gated, mailman_library._Mail):
-    """What stands in ``app.extensions["mailman"]``; ``EmailMessage.send`` sends through it."""
+    """The object in ``app.extensions["mailman"]``; ``EmailMessage.send`` sends through it."""
 
 
 class Mail(_Gated, mailman_library.Mail):
@@ -116,7 +116,7 @@ class Mail(_Gated, mailman_library.Mail):
     def init_app(self, app: Flask) -> mailman_library._Mail:
         """Initialise the app.
 
-        :raises ConfigurationError: when the installed release sends past the gate.
+        :raises ConfigurationError: when the installed release bypasses the gate.
         """
         state = super().init_app(app)
         with app.app_context():
@@ -132,9 +132,9 @@ class Mail(_Gated, mailman_library.Mail):
 
 
 class Cleared(DynamicMixin, Invitation):
-    """The message that leaves. One that cannot be built fails as it is made, before the gate is asked."""
+    """The message that leaves. It is built as it is created, so errors come before the gate is asked."""
 
-    # Declared here, they hide properties of the host's class, which would not take what is set.
+    # Declared here to hide properties of the host's class, which might reject assignments.
     to: list[str] = []
     cc: Any = None
     bcc: Any = None
@@ -166,7 +166,7 @@ class Cleared(DynamicMixin, Invitation):
         spell = partial(mailman_library.sanitize_address, encoding=encoding)
         self.to = [prove_recipient(spellings, spell, letter.address)]
         with serialising():
-            mailman_library.sanitize_address(self.from_email, encoding)  # else it fails only as the mail leaves
+            mailman_library.sanitize_address(self.from_email, encoding)  # else this fails only as the mail leaves
             try:
                 self._built = self._serialise()
             except UnicodeError:  # the footer may be in another script
@@ -186,17 +186,17 @@ class Cleared(DynamicMixin, Invitation):
 
 
 def _list_bodies(message: mailman_library.EmailMessage) -> list[tuple[Any, str]]:
-    """The body and its alternatives, each with its type; of several of one type, mail programs show the last."""
+    """Return the body and its alternatives, each with its type; of one type, mail programs show the last."""
     return [(message.body, f"text/{message.content_subtype}"), *getattr(message, "alternatives", [])]
 
 
 def _strip_parameters(of: str) -> str:
-    """A type without its parameters."""
+    """Return a media type without its parameters."""
     return of.partition(";")[0].strip().lower()
 
 
 def rehearse(message: Cleared) -> None:
-    """Say all but the text of a message to the mail server, where there is one."""
+    """Send the mail server, if there is one, every command for a message except its text."""
     backend: Any = current_app.extensions["mailman"].get_connection()
     with closing(backend) if backend.open() else nullcontext():
         smtp = getattr(backend, "connection", None)
@@ -208,7 +208,7 @@ def rehearse(message: Cleared) -> None:
 def _make_draft(source: mailman_library.EmailMessage) -> Draft | None:
     if not isinstance(source, Invitation) or isinstance(source, Cleared):
         return None
-    for name in ("alternatives", "attachments", "reply_to"):  # an iterator is read more than once
+    for name in ("alternatives", "attachments", "reply_to"):  # an iterator would be empty at the second read
         setattr(source, name, [*(getattr(source, name) or ())])
     parts = {_strip_parameters(of): part for part, of in _list_bodies(source)}
     return Draft(

@@ -1,4 +1,4 @@
-"""What the adapter uses of Flask-Mailman, which has no types; they stand beside this file, in the ``.pyi``."""
+"""The names of Flask-Mailman that the adapter uses. It has no types; the ``.pyi`` beside this file adds them."""
 
 from flask_mailman import EmailMessage, EmailMultiAlternatives, Mail, _Mail, _MailMixin
 from flask_mailman.backends.base import BaseEmailBackend

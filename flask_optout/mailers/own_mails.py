@@ -1,4 +1,4 @@
-"""Mails of our own, which bring a candidate their link: they leave by whichever mail library the host has."""
+"""Our own mails, which bring candidates their links; they leave through the host's mail library."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ..wiring import current_state
 
 
 class Ready(NamedTuple):
-    """A letter that the host's mail library has written; to rehearse it is to say all but its text to the server."""
+    """A letter as a message of the host's mail library; ``rehearse`` sends the server all but its text."""
 
     hand_off: Callable[[], object]
     rehearse: Callable[[], object]
 
 
 def deliver(letter: Letter) -> None:
-    """Hand off a letter as it is; the gate is not asked.
+    """Hand off a letter without asking the gate.
 
     :raises ConfigurationError: when the host has neither Flask-Mail nor Flask-Mailman.
     """
@@ -33,7 +33,7 @@ def deliver(letter: Letter) -> None:
 
 
 def serialise(letter: Letter) -> Ready:
-    """Make the host's mail library write a letter.
+    """Turn a letter into a message of the host's mail library.
 
     :raises ConfigurationError: when the host has neither Flask-Mail nor Flask-Mailman.
     """
@@ -69,19 +69,19 @@ def compose_link_letter(
     reply_to: Recipient | None = None,
     about: str = "link",
 ) -> Letter:
-    """A letter with nothing in it but links: no invitation, so it may go to anybody, whatever they chose.
+    """Compose a letter of links only. It is no invitation, so it may go to anybody, whatever they chose.
 
-    :param opportunity: that of the first link.
-    :param links: each with its opportunity, and the URL of this address's landing page.
-    :param about: whose words it has, ``mail/_link_words.txt`` or ``mail/_notice_words.txt``.
+    :param opportunity: the id of the first link's opportunity.
+    :param links: pairs of an opportunity and the URL of this address's landing page.
+    :param about: the template of its words, ``mail/_link_words.txt`` or ``mail/_notice_words.txt``.
     """
-    said = {"links": links, "name": get_sender(sender).name, "about": about}
+    context = {"links": links, "name": get_sender(sender).name, "about": about}
     return Letter(
         address=address,
         opportunity=opportunity,
-        subject=render("mail/link_subject.txt", **said).strip(),
-        text=render("mail/link.txt", **said),
-        html=render("mail/link.html", **said),
+        subject=render("mail/link_subject.txt", **context).strip(),
+        text=render("mail/link.txt", **context),
+        html=render("mail/link.html", **context),
         sender=sender,
         reply_to=reply_to,
         headers={"Auto-Submitted": "auto-generated"},
@@ -89,13 +89,13 @@ def compose_link_letter(
 
 
 def make_links(address: Address, opportunities: Iterable[str]) -> list[tuple[Opportunity, str]]:
-    """The links of a person for :func:`compose_link_letter`."""
+    """Make a person's links for :func:`compose_link_letter`."""
     state = current_state()
     return [(state.load_opportunity(id), state.links.url(Door.LANDING, address, id)) for id in opportunities]
 
 
 def get_default_sender() -> Recipient:
-    """The sender of a mail that no code of the host has written.
+    """Return the sender of mails that the host's code did not write.
 
     :raises ConfigurationError: when MAIL_DEFAULT_SENDER is not set.
     """

@@ -1,4 +1,4 @@
-"""What an SMTP server is asked about a mail to a muted person, who is sent none: all that comes before its text."""
+"""Rehearsals: for a muted person, the SMTP server gets every command of a mail before its text, but no mail."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeGuard
 
-#: On one connection: Exim hangs up on whoever resets it more often, between two messages, than this and once.
+#: Per connection: Exim hangs up on a client that sends more than 11 RSETs between two messages.
 MOST_REHEARSALS = 10
-#: As the standard library has it; a host's tests may put something else in its place.
+#: The original of the standard library, which a host's tests may replace.
 SENDMAIL = smtplib.SMTP.sendmail
 
 
 @contextmanager
 def rehearsing(smtp: smtplib.SMTP) -> Iterator[None]:
-    """Let :meth:`smtplib.SMTP.sendmail` say all but the text of a message, then RSET, whose answer tells nothing."""
+    """Make :meth:`smtplib.SMTP.sendmail` send RSET in place of the text; the reply to RSET reveals nothing."""
 
     def data(text: object) -> tuple[int, bytes]:
         vars(smtp)["rehearsals"] = getattr(smtp, "rehearsals", 0) + 1
@@ -25,14 +25,14 @@ def rehearsing(smtp: smtplib.SMTP) -> Iterator[None]:
     try:
         yield
     finally:
-        vars(smtp).pop("data", None)  # which is gone where a backend has assigned one connection twice
+        vars(smtp).pop("data", None)  # gone already if a backend assigned one connection twice
 
 
 def can_rehearse(smtp: object) -> TypeGuard[smtplib.SMTP]:
-    """Whether it is an ``smtplib.SMTP`` that has no way of its own to send, and is not worn out."""
+    """Return whether it is an ``smtplib.SMTP`` that sends in the standard way, and is not worn out."""
     return getattr(getattr(smtp, "sendmail", None), "__func__", None) is SENDMAIL and not is_worn_out(smtp)
 
 
 def is_worn_out(smtp: object) -> bool:
-    """Whether this connection was rehearsed on so often that it takes a new one."""
+    """Return whether this connection has had so many rehearsals that a new one is needed."""
     return getattr(smtp, "rehearsals", 0) == MOST_REHEARSALS

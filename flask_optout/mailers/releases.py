@@ -1,4 +1,4 @@
-"""Checks that the installed release of a mail library sends only in the ways that its adapter gates."""
+"""Check that the installed release of a mail library sends only in the ways that its adapter gates."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 from ..errors import ConfigurationError, NotGated
 
-#: Names of public methods by which mail may leave.
+#: Names of public methods that may send mail.
 WAY_OUT = re.compile(r"(?!_|get_).*(?:send|deliver|dispatch|connect|queue|submit)")
 
 
 def check_library(distribution: str, classes: Mapping[Any, set[str]], tried: Mapping[str, bool]) -> None:
     """Refuse a release of a mail library that its adapter does not fit.
 
-    :param classes: the library's classes, each with the names of the methods by which mail leaves, and that the
-        adapter overrides.
+    :param classes: the library's classes, each with the names of the methods that send mail or that the adapter
+        overrides.
     :param tried: the ways out that were tried, and whether each met the gate.
     :raises ConfigurationError: when the installed release has another way out, or lacks a method.
     """
@@ -34,7 +34,7 @@ def check_library(distribution: str, classes: Mapping[Any, set[str]], tried: Map
 
 
 def is_gated(serialise: Callable[[], object]) -> bool:
-    """Whether the library meets the gate where it serialises an invitation in this way."""
+    """Return whether the gate stops the library from serialising an invitation in this way."""
     try:
         serialise()
     except NotGated:

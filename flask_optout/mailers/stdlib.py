@@ -1,4 +1,4 @@
-"""The standard library: an ``EmailMessage`` that invites, and what sends it, by smtplib or any other way."""
+"""The standard library adapter: an ``EmailMessage`` that invites, and a function that sends it in any way."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ..wiring import current_state
 from .rehearsal import can_rehearse, rehearsing
 
 ATTACHED = "attachment"
-#: As the standard library has it; a host's tests may put something else in its place.
+#: The original of the standard library, which a host's tests may replace.
 SEND_MESSAGE = smtplib.SMTP.send_message
-#: Headers that a draft has fields for, or that say how the body is encoded.
+#: Headers for which a draft has fields, or that describe the encoding of the body.
 STRUCTURE = re.compile(r"subject|from|reply-to|to|cc|bcc|mime-version|content-.*", re.IGNORECASE)
 
 
 def _make_plain_method(name: str) -> Any:
-    """A method of ``EmailMessage`` that adds parts, of a plain class, as an Invitation cannot be serialised."""
+    """Make a method that adds parts as plain ``EmailMessage`` objects, as an Invitation cannot be serialised."""
 
     def method(self: EmailMessage, *args: Any, **options: Any) -> None:
         plain = EmailMessage()
@@ -44,7 +44,7 @@ def _make_plain_method(name: str) -> Any:
 class Invitation(InvitationMixin, EmailMessage):
     """An ``EmailMessage`` that invites to ``opportunity``, an id of 1 to 128 bytes, in ``language``, a tag."""
 
-    def raw_items(self) -> NoReturn:  # which every generator calls
+    def raw_items(self) -> NoReturn:  # every generator calls this
         raise not_gated("Hand it to optout.send_invitations().")
 
 
@@ -55,10 +55,10 @@ for _name in ("make_related", "make_alternative", "make_mixed", "add_related", "
 def send_invitations(
     messages: Iterable[EmailMessage], send: Callable[[EmailMessage], object], on_error: OnError | None = None
 ) -> None:
-    """As :meth:`flask_optout.OptOut.send_invitations`."""
+    """Do what :meth:`flask_optout.OptOut.send_invitations` says."""
     method: Any = send
     options: set[str] = set()
-    while isinstance(method, partial):  # such as one with options for the mail server
+    while isinstance(method, partial):  # such as one that adds options for the mail server
         method, options = method.func, options | set(method.keywords)
     if iscoroutinefunction(method) or iscoroutinefunction(method.__call__) or "to_addrs" in options:
         raise _unfit()
@@ -71,7 +71,7 @@ def send_invitations(
             current_state().gate.warn_if_ungated(lambda: [_read_content(message, kind) for kind in ("plain", "html")])
         if clear or can_rehearse(smtp):
             with nullcontext() if clear else rehearsing(smtp):
-                sent = send(message)  # by one line, as an error's traceback names it
+                sent = send(message)  # one line for both, as tracebacks quote it
             if iscoroutine(sent):
                 sent.close()
                 raise _unfit()
@@ -92,16 +92,16 @@ class _Cleared(EmailMessage):
 
 
 def _make_cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
-    """The message that leaves. One that cannot be serialised fails here, before the gate is asked."""
+    """Make the message that leaves. One that cannot be serialised fails here, before the gate is asked."""
     ready = _Cleared()
-    policy: Any = invitation.policy.clone(linesep="\r\n")  # as mail servers and vendors' raw calls want it
+    policy: Any = invitation.policy.clone(linesep="\r\n")  # as mail servers and raw calls of vendors expect
     vars(ready).update(vars(invitation), policy=policy)
     if ready.is_multipart():
         ready.set_payload(copy.deepcopy(ready.get_payload()))
     for inner in ready.walk():
-        if isinstance(inner, Invitation):  # a parser makes the parts of the class of the whole
+        if isinstance(inner, Invitation):  # a parser gives the parts the class of the whole
             inner.__class__ = EmailMessage  # type: ignore[assignment]
-    for name in ("Cc", "Bcc", "Message-ID"):  # each leaves the invitation its own list of headers
+    for name in ("Cc", "Bcc", "Message-ID"):  # del copies the list of headers, which the invitation keeps
         del ready[name]
     _set_recipient(ready, letter, policy)
     ready["Message-ID"] = letter.message_id
@@ -127,7 +127,7 @@ def _make_cleared(invitation: EmailMessage, letter: Letter) -> EmailMessage:
 
 
 def _set_recipient(ready: EmailMessage, letter: Letter, policy: EmailPolicy) -> None:
-    """Keep the To header as the host wrote it, if it leads to the address that was checked."""
+    """Keep the To header as the host wrote it if it leads to the address that was checked, else replace it."""
     local, _, domain = letter.address.deliverable.rpartition("@")
     own = HeaderAddress(letter.address.name, unquote_local_part(local), domain)
     written, plain = ready["To"], policy.header_factory("To", str(own))
@@ -138,17 +138,17 @@ def _set_recipient(ready: EmailMessage, letter: Letter, policy: EmailPolicy) -> 
 
 
 def _find_recipient(header: Any) -> str:
-    """Whom smtplib finds in a header, if it is the one address that the header itself names."""
+    """Return the address that smtplib finds in a header, or ``""`` if the header itself names another."""
     [(_, found)], [named] = getaddresses([header]), header.addresses
     return found if smtplib.quoteaddr(found) == smtplib.quoteaddr(named.addr_spec) else ""
 
 
 def _replace(part: Message, kind: str, content: str) -> None:
-    """Put another text into a part, which keeps its charset, its encoding and its other headers where it can."""
+    """Replace the text of a part, keeping its charset, encoding and other headers where possible."""
     charset, encoding = part.get_content_charset("utf-8"), str(part.get("Content-Transfer-Encoding", "")).lower()
     try:
         content.encode(charset)
-    except UnicodeError:  # the footer speaks another language
+    except UnicodeError:  # the footer may be in another script
         charset, encoding = "utf-8", ""
     if "\n".encode(charset) != b"\n":  # the standard library would break its lines at wrong places
         charset = "utf-8"
@@ -161,7 +161,7 @@ def _replace(part: Message, kind: str, content: str) -> None:
     params.pop("charset", None)
     kept_as = encoding if encoding in ("8bit", "quoted-printable", "base64") else None
     policy = part.policy
-    part.policy = policy.clone(max_line_length=policy.max_line_length or 78)  # without one, it encodes no text
+    part.policy = policy.clone(max_line_length=policy.max_line_length or 78)  # without a limit, it encodes no text
     part.set_content(content, kind, charset, kept_as, params=params)
     part.policy = policy
     for name, value in kept:
@@ -222,13 +222,13 @@ def _read_content(message: Message, kind: str) -> str | None:
 
 
 def _find_body(part: Message, kind: str) -> Message | None:
-    """As ``EmailMessage.get_body``, which knows no parts of the older classes, such as ``MIMEText``."""
+    """Find a body as ``EmailMessage.get_body`` does, but also in older classes of parts, such as ``MIMEText``."""
     if part.get_content_disposition() == ATTACHED:
         return None
     if part.get_content_maintype() != "multipart":
         return part if part.get_content_type() == f"text/{kind}" else None
     parts: Any = part.get_payload() if part.is_multipart() else []
-    if part.get_content_subtype() == "related":  # the rest belongs to its root (RFC 2387 section 3.2)
+    if part.get_content_subtype() == "related":  # only its root is a body (RFC 2387 section 3.2)
         start = part.get_param("start")
         parts = ([each for each in parts if each["Content-ID"] == start] or parts)[:1]
     return next((body for each in parts if (body := _find_body(each, kind)) is not None), None)

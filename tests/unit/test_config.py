@@ -171,7 +171,7 @@ def test_a_missing_base_url_is_named() -> None:
         ("OPTOUT_KEY", "Did you mean OPTOUT_KEYS?"),
         ("OPTOUT_BASEURL", "Did you mean OPTOUT_BASE_URL?"),
         ("OPTOUT_LOG_DAY", "Did you mean OPTOUT_LOG_DAYS?"),
-        ("OPTOUT_XYZZY_PLUGH", "Those that there are: OPTOUT_BASE_URL, "),
+        ("OPTOUT_XYZZY_PLUGH", "The settings are: OPTOUT_BASE_URL, "),
     ],
 )
 def test_a_setting_that_does_not_exist_is_named_with_what_may_be_meant(wrong: str, said: str) -> None:
