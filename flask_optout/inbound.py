@@ -15,7 +15,6 @@ from .links.tokens import bad_token
 SOURCE = "mailto"
 #: Headers with the recipient: of the envelope, if a mail server adds one, or as a mail program wrote it.
 RECIPIENT_HEADERS = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
-ADDRESS = re.compile(r"[^\s<>,;]+@[^\s<>,;]+")
 #: A null sender (RFC 5321 section 4.5.5) in Return-Path, without brackets, and as Postfix's pipe writes it.
 NULL_SENDERS = ("", "mailer-daemon")
 
@@ -45,8 +44,9 @@ def receive(
 
 def find_recipients(headers: Message) -> list[str]:
     """Return the addresses that a message may have been delivered to, by its headers."""
+    # Exim names several in one header.
     values = (str(value) for name in RECIPIENT_HEADERS for value in headers.get_all(name, []))
-    return [each for value in values for each in ADDRESS.findall(value)]  # Exim names several in one header
+    return [each for value in values for each in re.split(r"[\s<>,;]", value) if "@" in each]
 
 
 def is_bounce(headers: Message, sender: str | None = None) -> bool:
@@ -54,6 +54,6 @@ def is_bounce(headers: Message, sender: str | None = None) -> bool:
     # The first line of a mail from Exim's pipes, procmail and sendmail.
     unix_from = (headers.get_unixfrom() or "From -").split()[1:2]
     paths = headers.get_all("Return-Path", unix_from) if sender is None else [sender]
-    senders = (re.sub(r"\(.*?\)|[<>\s]", "", str(path)).partition("@")[0] for path in paths)
+    senders = (re.sub(r"\([^()]*\)|[<>\s]", "", str(path)).partition("@")[0] for path in paths)
     # RFC 3464 section 2, RFC 8098 section 3
     return any(name.lower() in NULL_SENDERS for name in senders) or headers.get_content_type() == "multipart/report"

@@ -34,7 +34,7 @@
   }
 
   function submitted(event) {
-    var field = event.target.elements.namedItem("scripts");
+    var field = event.target.closest(".optout-choice") && event.target.elements.namedItem("scripts");
     if (!field) return;
     // No other script may disable the button that was pressed, as many do: the form would come without it.
     event.stopPropagation();

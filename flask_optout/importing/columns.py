@@ -259,8 +259,8 @@ def may_say(name: str, cells: Sequence[str]) -> bool:
 @lru_cache(256)
 def _state(cell: str) -> Meaning | None:
     """Return the meaning of a cell that is a known state, or has an opt-out among other tags."""
-    tags = {WORDS.get(_keep_letters(tag)) for tag in re.split(r"[,;|]", cell)}
-    return WORDS.get(_keep_letters(cell)) or next(iter(OPT_OUTS & tags), None)
+    meanings = [WORDS.get(_keep_letters(tag)) for tag in re.split(r"[,;|]", cell)]
+    return meanings[0] if len(meanings) == 1 else next(iter(OPT_OUTS.intersection(meanings)), None)
 
 
 def _is_answer(cell: str) -> bool:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from inspect import unwrap
+from inspect import signature, unwrap
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -126,14 +126,12 @@ def render_hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
 
     Meanwhile ``request.url_rule`` is the one of that page, on which its blueprint's templates may rely.
     """
-    ours, views, own = request.url_rule, current_app.view_functions, unwrap(view)
-    rules = (
-        rule
-        for rule in current_app.url_map.iter_rules()
-        if unwrap(views.get(rule.endpoint, render_hosts_page)) is own
-    )
-    request.url_rule = next(rules, ours)
+    ours, own = (request.url_rule, request.view_args), unwrap(view)
+    endpoints = {endpoint for endpoint, each in current_app.view_functions.items() if unwrap(each) is own}
+    rule = next((rule for rule in current_app.url_map.iter_rules() if rule.endpoint in endpoints), None)
     try:
+        if rule is not None:
+            request.url_rule, request.view_args = rule, {next(iter(signature(view).parameters)): id}
         answer = current_app.ensure_sync(view)(id)
         if answer is not None and (response := make_response(answer)).status_code == 200:
             response.make_sequence()  # a streamed page may still fail
@@ -144,7 +142,7 @@ def render_hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
         failed = "The landing page failed; the candidate sees the page of Flask-OptOut."
         log(current_app.logger, logging.ERROR, "landing_page_failed", failed, exc_info=True)
     finally:
-        request.url_rule = ours
+        request.url_rule, request.view_args = ours
     return None
 
 

@@ -16,6 +16,7 @@ OPT_OUTS = {
     "several parts": b"Return-Path: <j@x.org>\nContent-Type: multipart/mixed; boundary=b\n\n--b--\n",
     "a pipe of Exim's": b"From jane@x.org Fri Nov 27 10:00:00 2026\nSubject: unsubscribe\n\n",
     "nothing": b"",
+    "a sender that would take long to read": b"Return-Path: " + b"(" * 60_000 + b"\n\n",
     "bytes": bytes(range(256)),
 }
 BOUNCES = {
@@ -48,7 +49,9 @@ def test_the_sender_of_the_envelope_is_believed_first(sender: str, bounce: bool)
 def test_recipients_are_those_of_the_envelope_and_of_the_mail() -> None:
     headers = BytesHeaderParser().parsebytes(
         b"Delivered-To: box@x.org\nX-Original-To: a@x.org\nDelivered-To: b@x.org\n"
-        b'Envelope-To: c@x.org,\n d@x.org\nTo: "Stop, please" <e@x.org>, f@x.org\n\n'
+        b'Envelope-To: c@x.org,\n d@x.org\nTo: "Stop, please" <e@x.org>, f@x.org\n'
+        # A stranger's mail takes no minute to read.
+        b"To: " + b"a" * 60_000 + b"\n\n"
     )
     assert find_recipients(headers) == [
         "a@x.org",

@@ -91,12 +91,15 @@ def test_the_view_of_a_blueprint_has_what_its_templates_have_at_its_own_url(host
     @host.optout.landing_page
     def job(id: str) -> str:
         return render_template_string(
-            "{{ brand }}: <a href='{{ url_for('.apply') }}'>Apply</a> {{ optout_toggle() }}"
+            "{{ brand }}: <a href='{{ url_for('.apply') }}'>Apply</a> "
+            "<a href='{{ url_for(request.endpoint, lang='de', **request.view_args) }}'>Deutsch</a> "
+            "{{ optout_toggle() }}"
         )
 
     host.app.register_blueprint(jobs, url_prefix="/jobs")
     answer = client.get(host.path())
     assert answer.text.startswith("Jobs at Example: <a href='/jobs/apply'>") and 'value="mute"' in answer.text
+    assert "<a href='/jobs/beta-42?lang=de'>" in answer.text
     assert answer.headers["Cache-Control"] == "no-store" and client.get("/jobs/beta-42").status_code == 401
 
 

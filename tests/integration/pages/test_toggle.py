@@ -117,6 +117,17 @@ class TestToggle:
             press(page, NO)
             expect(page.locator(".optout-toggle")).to_contain_text(NO_MORE)
 
+    def test_a_form_of_the_hosts_keeps_its_own_script_whatever_its_fields_are_called(
+        self, served: Host, browser: Browser
+    ) -> None:
+        form = "<form id='site'><textarea name='scripts'></textarea><button>Save</button></form>"
+        save = "site.addEventListener('submit', event => { event.preventDefault(); document.title = 'Saved' })"
+        dress(served, BASE.replace("</main>", f"{form}</main><script>{save}</script>"))
+        with page_of(browser) as page:
+            page.goto(url(served, "/account"))
+            page.get_by_role("button", name="Save").click()
+            expect(page).to_have_title("Saved")
+
     @pytest.mark.parametrize(
         "attributes",
         [

@@ -106,7 +106,7 @@ def test_both_mails_are_written_whichever_leaves(
         written.append(letter.subject)
         return serialise(letter)
 
-    monkeypatch.setattr("flask_optout.email_log.pages.serialised", write)
+    monkeypatch.setattr("flask_optout.email_log.pages.serialise", write)
     say(host, muted, to="jane@example.org")
     assert post(client, f"{path}/send-again").status_code == 303
     assert written == ["Join us", "The team: your link for Pixel Beta"]
