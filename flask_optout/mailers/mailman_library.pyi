@@ -2,7 +2,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from email.charset import Charset
 from email.message import Message
 from email.mime.base import MIMEBase
+from functools import cached_property
 from pathlib import Path
+from smtplib import SMTP
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Self
 
@@ -36,7 +39,25 @@ class BaseEmailBackend:
     ) -> None: ...
     def send_messages(self, email_messages: Iterable[EmailMessage]) -> int | None: ...
 
-class EmailBackend(BaseEmailBackend): ...
+class EmailBackend(BaseEmailBackend):
+    def __init__(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        use_tls: bool | None = None,
+        fail_silently: bool = False,
+        use_ssl: bool | None = None,
+        timeout: float | None = None,
+        ssl_keyfile: str | None = None,
+        ssl_certfile: str | None = None,
+        **kwargs: Any,
+    ) -> None: ...
+    @property
+    def connection_class(self) -> type[SMTP]: ...
+    @cached_property
+    def ssl_context(self) -> SSLContext: ...
 
 class EmailMessage:
     content_subtype: str
