@@ -54,6 +54,8 @@ Flask-OptOut in the app "host":
 
 ok      The keys come from OPTOUT_KEYS.
 ok      Links lead to https://invite.example.org.
+note    SQLite writes without a write-ahead log (journal_mode=delete).
+ok      The database's time-outs are set.
 ok      The sqlite database has all tables.
 ok      The choices can be read with these keys.
 note    There is no journal of choices.
