@@ -43,9 +43,9 @@ MARKS = [
     Mark("mute: before the commit", sa.Transaction, "commit", True),
     Mark("mute: after the commit", sa.Transaction, "commit", False),
     Mark("mute: before the answer leaves", Flask, "finalize_request", False),
-    Mark("send: before the letter is written", compose.Composer, "letter", True),
-    Mark("send: before the choice is read", choices.Choices, "parameters", True),
-    Mark("send: after the choice is read", choices.Choices, "found", False),
+    Mark("send: before the letter is written", compose.Composer, "compose", True),
+    Mark("send: before the choice is read", choices.Choices, "build_parameters", True),
+    Mark("send: after the choice is read", choices.Choices, "parse_rows", False),
     Mark("send: before the message is handed off", smtplib.SMTP, "data", True),
     Mark("send: after the message is handed off", smtplib.SMTP, "data", False),
 ]
