@@ -16,7 +16,7 @@ from flask import Blueprint, Flask, Response, current_app, make_response, redire
 from flask.sansio.blueprints import BlueprintSetupState
 from jinja2 import Environment, FileSystemLoader
 from werkzeug.exceptions import HTTPException, NotFound
-from werkzeug.routing import BaseConverter, Map, MapAdapter
+from werkzeug.routing import BaseConverter, Map, MapAdapter, Rule
 from werkzeug.sansio.utils import get_host
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -73,6 +73,16 @@ class Place:
             for name, version in VERSIONS.items()
         }
 
+    def find_rule(self, view: Callable[..., Any]) -> Rule | None:
+        """Return the first rule of a view of the app, if it has one."""
+        return self._rules.get(id(unwrap(view)))
+
+    @cached_property
+    def _rules(self) -> dict[int, Rule]:
+        """The first rule of each view of the app, by the id of the view without its decorators."""
+        views, rules = current_app.view_functions, [*self.adapter.map.iter_rules()]
+        return {id(unwrap(views[rule.endpoint])): rule for rule in reversed(rules) if rule.endpoint in views}
+
     def register(self, app: Flask, blueprint: Blueprint, prefix: str, build_only: bool = False) -> None:
         """Register a blueprint here; with ``build_only``, the app builds its URLs but does not serve them."""
         app.url_map.converters["optout_token"] = AnyToken
@@ -126,9 +136,8 @@ def render_hosts_page(view: Callable[[str], Any], id: str) -> Response | None:
 
     Meanwhile ``request.url_rule`` is the one of that page, on which its blueprint's templates may rely.
     """
-    ours, own = (request.url_rule, request.view_args), unwrap(view)
-    endpoints = {endpoint for endpoint, each in current_app.view_functions.items() if unwrap(each) is own}
-    rule = next((rule for rule in current_app.url_map.iter_rules() if rule.endpoint in endpoints), None)
+    ours, place = (request.url_rule, request.view_args), current_app.extensions["optout"].place
+    rule = place.find_rule(view)
     try:
         if rule is not None:
             request.url_rule, request.view_args = rule, {next(iter(signature(view).parameters)): id}
